@@ -1,0 +1,76 @@
+'use strict';
+
+/** Who may import whom: the house rules of docs/adr, one named rule each. */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'core-is-framework-free',
+      comment: 'cache/core imports kernel, its own folder, node:* and the LRU only',
+      severity: 'error',
+      from: { path: '^src/cache/core/', pathNot: '[.]spec[.]ts$' },
+      to: { pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/cockatiel/'], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'kernel-imports-nothing',
+      severity: 'error',
+      from: { path: '^src/kernel/', pathNot: '[.]spec[.]ts$' },
+      to: { pathNot: '^src/kernel/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'features-do-not-meet',
+      comment: 'an upstream knows the kit, never another upstream nor an operation',
+      severity: 'error',
+      from: { path: '^src/github/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^src/(admin|health|metrics|web)/' },
+    },
+    {
+      name: 'operations-know-no-feature',
+      severity: 'error',
+      from: { path: '^src/(admin|health|metrics|http|web|cache|upstream|redis|config|kernel)/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^src/github/' },
+    },
+    {
+      name: 'public-door',
+      comment: 'outside cache/ and upstream/ import their index.ts only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(cache|upstream)/' },
+      to: { path: '^src/(cache|upstream)/', pathNot: '^src/(cache|upstream)/index[.]ts$' },
+    },
+    {
+      name: 'no-barrel-inside',
+      comment: 'inside cache/ and upstream/ the door is not used',
+      severity: 'error',
+      from: { path: '^src/(cache|upstream)/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^src/$1/index[.]ts$' },
+    },
+    {
+      name: 'one-redis',
+      comment: 'the redis package only in redis/ and cache/redis/',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/redis/', '^src/cache/redis/'] },
+      to: { path: '^node_modules/(redis|@redis)/' },
+    },
+    {
+      name: 'one-socket',
+      comment: 'the HTTP client is imported by upstream/ only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/upstream/', '[.]spec[.]ts$'] },
+      to: { path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'], dependencyTypesNot: ['type-only'] },
+    },
+    { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
+    {
+      name: 'service-knows-no-simulator',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^simulator/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    exclude: { path: '^dist/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'import', 'node', 'default', 'types'] },
+  },
+};

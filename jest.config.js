@@ -1,0 +1,41 @@
+'use strict';
+
+/** swc turns everything to CommonJS, so that Nest 12 (ESM only) loads under Jest without flags; `tsc --noEmit` checks the types. */
+const transform = {
+  '^.+\\.(t|j|mj)s$': [
+    '@swc/jest',
+    {
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        keepClassNames: true,
+      },
+      module: { type: 'commonjs' },
+      sourceMaps: 'inline',
+    },
+  ],
+};
+
+const project = (name, testMatch, more = {}) => ({
+  displayName: name,
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  testMatch,
+  transform,
+  // ESM-only packages that a CommonJS test must load: Nest 12 itself.
+  transformIgnorePatterns: ['/node_modules/(?!(@nestjs)/)'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  ...more,
+});
+
+const withProcesses = { globalSetup: '<rootDir>/test/support/install-servers.ts' };
+
+module.exports = {
+  testTimeout: 30_000,
+  projects: [
+    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/simulator/**/*.spec.ts', '<rootDir>/test/contract/**/*.spec.ts']),
+    project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], withProcesses),
+    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
+  ],
+};
