@@ -1,0 +1,105 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiProblems } from '../http/api-docs';
+import { AppError } from '../kernel/app-error';
+import { AdminGuard } from './admin.guard';
+import { EntryDocument, EntryPageDocument, invalidationBodyDocument, InvalidatedDocument } from './admin.documents';
+import {
+  invalidationBody,
+  listQuery,
+  purgeQuery,
+  type InvalidationBody,
+  type ListQuery,
+  type PurgeQuery,
+} from './admin.schemas';
+import { AdminService, type EntryPage, type Invalidated } from './admin.service';
+import type { EntryView } from './entry-view';
+
+const ADMIN_PROBLEMS = ['admin-unauthorized', 'too-many-attempts', 'request-invalid', 'cache-unavailable'] as const;
+
+/** Looks into the cache and invalidates. What is answered 2xx is done: no replica answers the old value from then on. */
+@ApiTags('admin')
+@ApiBearerAuth('admin')
+@Controller('admin/cache')
+@UseGuards(AdminGuard)
+export class AdminController {
+  constructor(private readonly admin: AdminService) {}
+
+  @Get('entries')
+  @ApiOperation({ summary: 'Lists entries, a page at a time' })
+  @ApiQuery({ name: 'match', required: false, example: 'github:*', description: 'A glob over the keys: `*` and `?`.' })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    example: 100,
+    description: '1 to 1000; a page may hold somewhat more or fewer.',
+  })
+  @ApiQuery({ name: 'cursor', required: false, description: 'Of the page before.' })
+  @ApiOkResponse({ type: EntryPageDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  list(@Query({ schema: listQuery }) query: ListQuery): Promise<EntryPage> {
+    return this.admin.list(query);
+  }
+
+  @Get('entries/*')
+  @ApiOperation({ summary: 'Shows one entry' })
+  @ApiParam({ name: '*', example: 'github:accounts:redis', description: 'The key, as in `Cache-Status`.' })
+  @ApiOkResponse({ type: EntryDocument })
+  @ApiProblems(...ADMIN_PROBLEMS, 'entry-not-found')
+  async show(@Param('*') key: string): Promise<EntryView> {
+    const entry = await this.admin.find(key);
+    if (!entry)
+      throw new AppError(
+        'entry-not-found',
+        `Nothing is cached under "${key}". GET /admin/cache/entries lists the keys.`,
+      );
+    return entry;
+  }
+
+  @Delete('entries/*')
+  @ApiOperation({ summary: 'Invalidates one key' })
+  @ApiParam({ name: '*', example: 'github:accounts:redis', description: 'The key, as in `Cache-Status`.' })
+  @ApiOkResponse({ type: InvalidatedDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  deleteEntry(@Param('*') key: string): Promise<Invalidated> {
+    return this.admin.invalidateKey(key);
+  }
+
+  @Delete('accounts/:account')
+  @ApiOperation({ summary: 'Invalidates all that is known of an account' })
+  @ApiParam({ name: 'account', example: 'redis' })
+  @ApiOkResponse({ type: InvalidatedDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  deleteAccount(@Param('account') account: string): Promise<Invalidated> {
+    return this.admin.invalidateTag(`account:${account.toLowerCase()}`);
+  }
+
+  @Delete('tags/*')
+  @ApiOperation({ summary: 'Invalidates all entries that carry a tag' })
+  @ApiParam({ name: '*', example: 'account:redis' })
+  @ApiOkResponse({ type: InvalidatedDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  deleteTag(@Param('*') tag: string): Promise<Invalidated> {
+    return this.admin.invalidateTag(tag);
+  }
+
+  @Delete()
+  @ApiOperation({ summary: 'Invalidates by prefix of the key, or everything' })
+  @ApiQuery({ name: 'prefix', required: false, example: 'github:' })
+  @ApiQuery({ name: 'all', required: false, example: 'true', enum: ['true'] })
+  @ApiOkResponse({ type: InvalidatedDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  deleteMany(@Query({ schema: purgeQuery }) query: PurgeQuery): Promise<Invalidated> {
+    return this.admin.invalidatePrefix(query.prefix ?? '');
+  }
+
+  @Post('invalidations')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Invalidates a batch of keys, tags and prefixes' })
+  @ApiBody({ schema: invalidationBodyDocument })
+  @ApiOkResponse({ type: InvalidatedDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  invalidate(@Body({ schema: invalidationBody }) body: InvalidationBody): Promise<Invalidated> {
+    return this.admin.invalidateBatch(body);
+  }
+}

@@ -1,0 +1,64 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+
+/** The shapes of the admin API, for OpenAPI only. */
+export class EntryDocument {
+  @ApiProperty({ example: 'github:accounts:redis' })
+  key!: string;
+
+  @ApiProperty({ example: 'github' })
+  upstream!: string;
+
+  @ApiProperty({ example: 200 })
+  status!: number;
+
+  @ApiProperty({ example: 31, description: 'Bytes of the body.' })
+  size!: number;
+
+  @ApiProperty({ example: 12, description: 'Seconds since it was loaded or validated.' })
+  age!: number;
+
+  @ApiProperty({ example: 3588, description: 'Seconds of freshness left; negative once stale.' })
+  ttl!: number;
+
+  @ApiProperty({ example: 89988, description: 'Seconds until the store forgets it, stale windows included.' })
+  expiresIn!: number;
+
+  @ApiProperty({ example: ['upstream:github', 'account:redis'], type: [String] })
+  tags!: string[];
+
+  @ApiProperty({ example: 'W/"2jmj7l5rSw0yVb_vlWAYkK_YBwk"' })
+  etag!: string;
+
+  @ApiProperty({ example: '2026-11-23T12:00:00.000Z' })
+  storedAt!: string;
+}
+
+export class EntryPageDocument {
+  @ApiProperty({ type: [EntryDocument] })
+  entries!: EntryDocument[];
+
+  @ApiPropertyOptional({ example: '0-17', description: 'For the next page; absent on the last.' })
+  cursor?: string;
+}
+
+export class InvalidatedDocument {
+  @ApiProperty({ example: 1, description: 'How many entries went, or became stale.' })
+  invalidated!: number;
+}
+
+const names = (example: string[]) => ({ type: 'array', items: { type: 'string' }, example });
+
+export const invalidationBodyDocument = {
+  type: 'object',
+  properties: {
+    keys: names(['github:accounts:redis']),
+    tags: names(['account:nodejs']),
+    prefixes: names(['github:accounts:micro']),
+    mode: {
+      type: 'string',
+      enum: ['purge', 'stale'],
+      default: 'purge',
+      description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',
+    },
+  },
+};

@@ -1,0 +1,38 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../kernel/app-error';
+import { AdminToken } from './admin-token';
+import { FailedAttempts } from './failed-attempts';
+
+/** Lets through who shows the admin token as a bearer (RFC 6750); without a token there is nothing here. */
+@Injectable()
+export class AdminGuard implements CanActivate {
+  constructor(
+    private readonly token: AdminToken,
+    private readonly attempts: FailedAttempts,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!this.token.isEnabled) {
+      throw new AppError('route-not-found', 'The admin API is off: ADMIN_TOKEN is not set and NODE_ENV is production.');
+    }
+    const from = request.ip;
+    const waitMs = this.attempts.waitMs(from);
+    if (waitMs > 0) {
+      throw new AppError('too-many-attempts', 'Too many wrong admin tokens came from this address.', {
+        retryAfterMs: waitMs,
+      });
+    }
+    const [, guess] = /^Bearer ([\x21-\x7e]{1,1024})$/i.exec(request.headers.authorization ?? '') ?? [];
+    if (guess !== undefined && this.token.matches(guess)) return true;
+    if (guess !== undefined) this.attempts.note(from);
+    throw new AppError(
+      'admin-unauthorized',
+      'Send the header "Authorization: Bearer <ADMIN_TOKEN>". Unset, the token is in the log of the start.',
+      {
+        headers: { 'www-authenticate': 'Bearer realm="larder admin"' },
+      },
+    );
+  }
+}

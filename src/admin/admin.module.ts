@@ -1,0 +1,34 @@
+import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { adminConfig } from '../config/slices';
+import { AdminController } from './admin.controller';
+import { AdminGuard } from './admin.guard';
+import { AdminService } from './admin.service';
+import { AdminToken } from './admin-token';
+import { FailedAttempts } from './failed-attempts';
+
+/** Operations on the cache; knows no feature, only keys, tags and prefixes. */
+@Module({
+  controllers: [AdminController],
+  providers: [
+    AdminService,
+    AdminGuard,
+    FailedAttempts,
+    {
+      provide: AdminToken,
+      inject: [adminConfig.KEY],
+      useFactory: ({ token, isProduction }: ConfigType<typeof adminConfig>): AdminToken =>
+        AdminToken.of(token, isProduction),
+    },
+  ],
+})
+export class AdminModule implements OnApplicationBootstrap {
+  constructor(private readonly token: AdminToken) {}
+
+  onApplicationBootstrap(): void {
+    const logger = new Logger('Admin');
+    if (this.token.made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${this.token.made}`);
+    else if (!this.token.isEnabled)
+      logger.warn('ADMIN_TOKEN is not set and NODE_ENV is production: the admin API is off (404).');
+  }
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+/*
+ * What the admin routes take. Globs know `*` and `?`; everything else in them is literal.
+ */
+
+const MAX_KEY = 1_024;
+
+export const listQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,1024}$/, 'must be the cursor of an earlier page')
+    .optional(),
+  match: z.string().min(1).max(256).default('*'),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+export const purgeQuery = z
+  .strictObject({
+    prefix: z.string().min(1).max(MAX_KEY).optional(),
+    all: z.literal('true', { error: 'must be true, or left out' }).optional(),
+  })
+  .refine(({ prefix, all }) => (prefix === undefined) !== (all === undefined), 'give either prefix=... or all=true');
+
+const names = (max: number) => z.array(z.string().min(1).max(MAX_KEY)).max(max).default([]);
+
+export const invalidationBody = z
+  .strictObject({
+    keys: names(1_000),
+    tags: names(100),
+    prefixes: names(100),
+    mode: z.enum(['purge', 'stale']).default('purge'),
+  })
+  .refine(
+    ({ keys, tags, prefixes }) => keys.length + tags.length + prefixes.length > 0,
+    'name at least one key, tag or prefix',
+  );
+
+export type ListQuery = z.infer<typeof listQuery>;
+export type PurgeQuery = z.infer<typeof purgeQuery>;
+export type InvalidationBody = z.infer<typeof invalidationBody>;

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { ResponseCache, toCacheKey, type InvalidationMode, type InvalidationTarget } from '../cache';
+import { AppError } from '../kernel/app-error';
+import { Clock } from '../kernel/clock';
+import type { InvalidationBody, ListQuery } from './admin.schemas';
+import { entryView, type EntryView } from './entry-view';
+
+export interface EntryPage {
+  readonly entries: readonly EntryView[];
+  readonly cursor?: string;
+}
+
+export interface Invalidated {
+  readonly invalidated: number;
+}
+
+@Injectable()
+export class AdminService {
+  constructor(
+    private readonly cache: ResponseCache,
+    private readonly clock: Clock,
+  ) {}
+
+  async list({ match, cursor, limit }: ListQuery): Promise<EntryPage> {
+    const page = await this.cache.list(match, cursor, limit);
+    const now = this.clock.now();
+    const entries = page.items.map((item) => entryView(item, now));
+    return page.cursor === undefined ? { entries } : { entries, cursor: page.cursor };
+  }
+
+  async find(key: string): Promise<EntryView | undefined> {
+    const item = await this.cache.inspect(toEntryKey(key));
+    return item && entryView(item, this.clock.now());
+  }
+
+  invalidateKey(key: string): Promise<Invalidated> {
+    return this.invalidate([{ kind: 'key', key: toEntryKey(key) }], 'purge');
+  }
+
+  invalidateTag(tag: string): Promise<Invalidated> {
+    if (tag === '') throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
+    return this.invalidate([{ kind: 'tag', tag }], 'purge');
+  }
+
+  invalidatePrefix(prefix: string): Promise<Invalidated> {
+    return this.invalidate([{ kind: 'prefix', prefix }], 'purge');
+  }
+
+  invalidateBatch({ keys, tags, prefixes, mode }: InvalidationBody): Promise<Invalidated> {
+    return this.invalidate(
+      [
+        ...keys.map((key) => ({ kind: 'key' as const, key: toEntryKey(key) })),
+        ...tags.map((tag) => ({ kind: 'tag' as const, tag })),
+        ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix })),
+      ],
+      mode,
+    );
+  }
+
+  private async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<Invalidated> {
+    let invalidated = 0;
+    for (const target of targets) invalidated += await this.cache.invalidate(target, mode);
+    return { invalidated };
+  }
+}
+
+/** A key as the operator has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */
+function toEntryKey(key: string): string {
+  if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:accounts:redis.');
+  return /^[\x21-\x7e]+$/.test(key) && !/[{}"\\]/.test(key) ? key : toCacheKey(key);
+}

@@ -1,0 +1,34 @@
+import type { ListedEntry } from '../cache';
+import { ageMs, freshForMs } from '../cache';
+
+/** An entry as an operator sees it. Times in seconds, sizes in bytes. */
+export interface EntryView {
+  readonly key: string;
+  readonly upstream: string;
+  readonly status: number;
+  readonly size: number;
+  readonly age: number;
+  /** What is left of freshness; negative once stale. */
+  readonly ttl: number;
+  /** What is left until the store forgets it, stale windows included. */
+  readonly expiresIn: number;
+  readonly tags: readonly string[];
+  readonly etag: string;
+  readonly storedAt: string;
+}
+
+export function entryView({ key, metadata, bodyBytes, staledAt, expiresInMs }: ListedEntry, now: number): EntryView {
+  const entry = { ...metadata, body: Buffer.alloc(0), ...(staledAt === undefined ? {} : { staledAt }) };
+  return {
+    key,
+    upstream: metadata.upstream,
+    status: metadata.status,
+    size: bodyBytes,
+    age: Math.floor(ageMs(metadata, now) / 1000),
+    ttl: Math.floor(freshForMs(entry, now) / 1000),
+    expiresIn: Math.floor(expiresInMs / 1000),
+    tags: metadata.tags,
+    etag: metadata.etag,
+    storedAt: new Date(metadata.storedAt).toISOString(),
+  };
+}

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../kernel/clock';
+
+const ALLOWED = 20;
+const WINDOW_MS = 60_000;
+
+interface Window {
+  readonly endsAt: number;
+  count: number;
+}
+
+/** Counts wrong tokens by address: after 20 within a minute the rest of that minute is refused unseen. */
+@Injectable()
+export class FailedAttempts {
+  private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
+
+  constructor(private readonly clock: Clock) {}
+
+  note(address: string): void {
+    const now = this.clock.now();
+    const window = this.windows.get(address);
+    if (window && window.endsAt > now) window.count += 1;
+    else this.windows.set(address, { endsAt: now + WINDOW_MS, count: 1 });
+  }
+
+  waitMs(address: string): number {
+    const window = this.windows.get(address);
+    if (!window || window.count < ALLOWED) return 0;
+    return Math.max(0, window.endsAt - this.clock.now());
+  }
+}

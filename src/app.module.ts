@@ -1,0 +1,45 @@
+import { Module } from '@nestjs/common';
+import { ConfigModule, type ConfigType } from '@nestjs/config';
+import { AdminModule } from './admin/admin.module';
+import { ResponseCacheModule, type ResponseCacheRegistration } from './cache';
+import { envFiles, requireEnvironment } from './config/env.schema';
+import { cacheConfig, redisConfig, slices } from './config/slices';
+import { GithubModule } from './github/github.module';
+import { HealthModule } from './health/health.module';
+import { keptProblem } from './http/problem-table';
+import { MetricsModule } from './metrics/metrics.module';
+import type { RedisSettings } from './redis/redis-client-options';
+import { WebModule } from './web/web.module';
+
+/** The list of modules. Another upstream is one line here. */
+@Module({
+  imports: [
+    ConfigModule.forRoot({ isGlobal: true, load: slices, envFilePath: envFiles(), validate: requireEnvironment }),
+    ResponseCacheModule.registerAsync({
+      inject: [cacheConfig.KEY, redisConfig.KEY],
+      useFactory: (
+        {
+          l1,
+          leaseMs,
+          deadlineMs,
+          staleAfterMs,
+          loadTimeoutMs,
+          maxEntryBytes,
+          ...policy
+        }: ConfigType<typeof cacheConfig>,
+        redis: ConfigType<typeof redisConfig>,
+      ): ResponseCacheRegistration => ({
+        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes },
+        problemOf: keptProblem,
+        redis:
+          redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),
+      }),
+    }),
+    GithubModule,
+    AdminModule,
+    HealthModule,
+    MetricsModule,
+    WebModule,
+  ],
+})
+export class AppModule {}

@@ -1,0 +1,69 @@
+import { Logger, type INestApplicationContext } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConfigType } from '@nestjs/config';
+import { serviceConfig } from './config/slices';
+import { addEdgeHooks, requestId } from './http/edge-hooks';
+import { ProblemFilter, sendProblem } from './http/problem.filter';
+
+/*
+ * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
+ */
+
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_PARAM_LENGTH = 2_048;
+
+const EXPOSED_HEADERS = ['X-Response-Time', 'X-Request-Id', 'X-Cache', 'Cache-Status', 'Age', 'ETag', 'Retry-After'];
+
+export function createAdapter(): FastifyAdapter {
+  const logger = new Logger('Http');
+  return new FastifyAdapter({
+    logger: false,
+    genReqId: requestId,
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(error, request, reply, logger),
+    forceCloseConnections: 'idle',
+    requestTimeout: 30_000,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+  });
+}
+
+/** Sets up an application made with `createAdapter()`. */
+export function setUp(app: NestFastifyApplication): NestFastifyApplication {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  addEdgeHooks(fastify);
+  app.enableCors({
+    origin: '*',
+    exposedHeaders: EXPOSED_HEADERS,
+    methods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
+  });
+  app.useGlobalFilters(new ProblemFilter());
+  app.enableShutdownHooks();
+  const { swaggerEnabled } = settingsOf(app);
+  if (swaggerEnabled) documentApi(app);
+  return app;
+}
+
+export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {
+  return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
+}
+
+function documentApi(app: NestFastifyApplication): void {
+  const config = new DocumentBuilder()
+    .setTitle('Larder')
+    .setDescription(
+      'A read-through response cache in front of third-party REST APIs. Every error is `application/problem+json` (RFC 9457).',
+    )
+    .setVersion('0.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
+    .build();
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+    jsonDocumentUrl: 'docs-json',
+    yamlDocumentUrl: 'docs-yaml',
+  });
+}

@@ -1,0 +1,44 @@
+import type { CacheAnswer } from './core/cache-request';
+import { isFromStore } from './core/cache-outcome';
+import { ageMs, freshForMs } from './core/freshness';
+
+/** The header fields that say what the cache did; all of them derive from the outcome, here and nowhere else. */
+export interface CacheFields {
+  readonly 'cache-status': string;
+  readonly age: string;
+  readonly 'x-cache': 'HIT' | 'MISS';
+}
+
+/**
+ * `Cache-Status` (RFC 9211), `Age` in whole seconds (RFC 9111 §5.1) and `X-Cache` as Nest's own interceptor writes it.
+ *
+ * `hit` and `fwd` exclude each other (RFC 9211 §2.2). An entry that is served because the upstream is not there counts as a
+ * hit, as §2.1 has it, with a negative `ttl` and the reason in `detail`.
+ */
+export function cacheFields(answer: CacheAnswer, key: string, now: number): CacheFields {
+  const { entry, outcome } = answer;
+  return {
+    'cache-status': `larder; ${hitOrForward(answer)}; ttl=${Math.floor(freshForMs(entry, now) / 1000)}; key="${key}"; detail=${detail(answer)}`,
+    age: String(Math.floor(ageMs(entry, now) / 1000)),
+    'x-cache': isFromStore(outcome) ? 'HIT' : 'MISS',
+  };
+}
+
+/** `Cache-Status` of a request that the cache was not asked for, or could not answer. */
+export function cacheStatusWithout(outcome: 'BYPASS' | 'ERROR', key: string | undefined): string {
+  const named = key === undefined ? '' : `; key="${key}"`;
+  return `larder; fwd=${outcome === 'BYPASS' ? 'bypass' : 'miss'}${named}; detail=${outcome}`;
+}
+
+function hitOrForward({ outcome, forwarded, collapsed, stored }: CacheAnswer): string {
+  if (isFromStore(outcome)) return 'hit';
+  const parts = [`fwd=${forwarded ?? 'miss'}`];
+  if (outcome === 'REVALIDATED') parts.push('fwd-status=304');
+  if (collapsed) parts.push('collapsed');
+  if (stored) parts.push('stored');
+  return parts.join('; ');
+}
+
+function detail({ outcome, tier, failure }: CacheAnswer): string {
+  return `${outcome}/${tier}${failure === undefined ? '' : `:${failure}`}`;
+}

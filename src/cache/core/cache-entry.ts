@@ -1,0 +1,58 @@
+/** The response's header fields worth keeping, names in lower case, order and repetition as received. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** What the upstream gave to ask it later whether anything changed (RFC 9110 §8.8). */
+export interface Validators {
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+/** Everything of a stored response but its body. Instants are milliseconds since the epoch, durations milliseconds. */
+export interface EntryMetadata {
+  /** One random word for each fill or freshening: two entries with the same id are the same bytes. */
+  readonly id: string;
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly validators: Validators;
+  /** The upstream's name, such as `github`. */
+  readonly upstream: string;
+  readonly tags: readonly string[];
+  /** When the response was received, or last validated: the zero of `Age`. */
+  readonly storedAt: number;
+  /** The end of freshness (RFC 9111 §4.2). */
+  readonly freshUntil: number;
+  /** How long after `freshUntil` it may be served while a refresh runs behind (RFC 5861 §3). */
+  readonly swrMs: number;
+  /** How long after `freshUntil` it may be served when the upstream fails (RFC 5861 §4). */
+  readonly sieMs: number;
+  /** No stale use of any kind without validation (RFC 9111 §5.2.2.2). */
+  readonly mustRevalidate: boolean;
+  /** How long the load took: the delta of XFetch. */
+  readonly loadMs: number;
+  /** The entity tag that clients of Larder see. */
+  readonly etag: string;
+  /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
+  readonly marker?: string;
+}
+
+/** A stored response. */
+export interface CacheEntry extends EntryMetadata {
+  readonly body: Buffer;
+  /** Since when it counts as stale by a soft purge, whatever `freshUntil` says. */
+  readonly staledAt?: number;
+}
+
+/** The instant after which no use of the entry is allowed and every store may forget it. */
+export function endOfLife(entry: EntryMetadata): number {
+  return entry.freshUntil + Math.max(entry.swrMs, entry.sieMs);
+}
+
+const ENTRY_OVERHEAD_BYTES = 512;
+
+/** What the entry costs in memory, roughly: body, header texts and a fixed overhead for the objects around them. */
+export function sizeOf(key: string, entry: CacheEntry): number {
+  let bytes = ENTRY_OVERHEAD_BYTES + key.length + entry.body.length + entry.etag.length;
+  for (const [name, value] of entry.headers) bytes += name.length + value.length + 32;
+  for (const tag of entry.tags) bytes += tag.length + 16;
+  return bytes;
+}

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+
+const LONGEST_READABLE = 480;
+// Printable ASCII is kept, but for what would end a Redis hash tag, quote a header value or start an escape.
+const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
+
+/**
+ * One text for one entry: readable in `redis-cli`, safe in a header field, and injective, so that two different names never
+ * meet in one entry. Braces, quotes, blanks, control and non-ASCII characters are percent-encoded, `%` itself too. A text
+ * over 480 characters keeps its beginning and ends in the SHA-256 of the whole.
+ */
+export function toCacheKey(name: string): string {
+  const safe = name.replace(UNSAFE, (character) =>
+    [...Buffer.from(character, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  );
+  if (safe.length <= LONGEST_READABLE) return safe;
+  return `${safe.slice(0, 200)}%sha256:${createHash('sha256').update(name).digest('hex')}`;
+}
+
+/**
+ * The key of a request that named none: method, path and query with its parameters sorted by name, the order of repeated
+ * ones kept.
+ */
+export function requestKey(method: string, url: string): string {
+  const at = url.indexOf('?');
+  if (at < 0) return toCacheKey(`${method}:${url}`);
+  const sorted = url
+    .slice(at + 1)
+    .split('&')
+    .map((pair, place) => ({ name: pair.split('=', 1)[0] ?? '', pair, place }))
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.place - b.place));
+  return toCacheKey(`${method}:${url.slice(0, at)}?${sorted.map(({ pair }) => pair).join('&')}`);
+}

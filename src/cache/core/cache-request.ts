@@ -1,0 +1,28 @@
+import type { CacheEntry } from './cache-entry';
+import type { CacheOutcome, CacheTier } from './cache-outcome';
+import type { FreshnessPolicy } from './cache-rule';
+
+/** What is asked of the cache: an entry by its key, under a policy. */
+export interface CacheRequest {
+  readonly key: string;
+  readonly upstream: string;
+  /** Tags that the request tells; those of the response join them. */
+  readonly tags: readonly string[];
+  readonly policy: FreshnessPolicy;
+  readonly marker?: string;
+}
+
+/** An entry and what became of the request. */
+export interface CacheAnswer {
+  readonly entry: CacheEntry;
+  readonly outcome: CacheOutcome;
+  readonly tier: CacheTier;
+  /** Why the upstream was or would have been asked (RFC 9211 §2.2); absent on a fresh hit. */
+  readonly forwarded?: 'miss' | 'stale';
+  /** Whether the request waited for another's load (RFC 9211 §2.6). */
+  readonly collapsed?: boolean;
+  /** Whether the response is stored now (RFC 9211 §2.5). */
+  readonly stored?: boolean;
+  /** The error code behind a `STALE_ON_ERROR`. */
+  readonly failure?: string;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a route wants of the cache. A route says *what*; the core decides *whether*. What is left out comes from the
+ * defaults of the configuration.
+ *
+ * @typeParam Request what `key` and `tags` read, an HTTP request in the interceptor
+ */
+export interface CacheRule<Request = unknown> {
+  /** The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics. */
+  readonly upstream: string;
+  /**
+   * The entry's key, after the upstream's name. It must tell apart all that can change the answer, the caller's identity
+   * too. Without it the key is method, path and query, and a request with credentials is not cached (RFC 9111 §3.5).
+   * May throw an `AppError` for a request that must not get further.
+   */
+  readonly key?: (request: Request) => string;
+  /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
+  readonly tags?: (request: Request) => readonly string[];
+  /** Freshness lifetime in milliseconds. */
+  readonly ttlMs?: number;
+  /** Freshness lifetime of a remembered "not found", in milliseconds. */
+  readonly negativeTtlMs?: number;
+  /** Stale-while-revalidate window in milliseconds (RFC 5861 §3). */
+  readonly swrMs?: number;
+  /** Stale-if-error window in milliseconds (RFC 5861 §4). */
+  readonly sieMs?: number;
+  /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
+  readonly jitter?: number;
+  /** The beta of the probabilistic early refresh; 0 turns it off. */
+  readonly earlyRefreshBeta?: number;
+  /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
+  readonly marker?: string;
+}
+
+/** The times of a rule, all of them known. */
+export interface FreshnessPolicy {
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+  readonly swrMs: number;
+  readonly sieMs: number;
+  readonly jitter: number;
+  readonly earlyRefreshBeta: number;
+}
+
+/** The rule's times over the defaults. */
+export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): FreshnessPolicy {
+  return {
+    ttlMs: rule.ttlMs ?? defaults.ttlMs,
+    negativeTtlMs: rule.negativeTtlMs ?? defaults.negativeTtlMs,
+    swrMs: rule.swrMs ?? defaults.swrMs,
+    sieMs: rule.sieMs ?? defaults.sieMs,
+    jitter: rule.jitter ?? defaults.jitter,
+    earlyRefreshBeta: rule.earlyRefreshBeta ?? defaults.earlyRefreshBeta,
+  };
+}

@@ -1,0 +1,139 @@
+import type { CacheEntry, EntryMetadata } from './cache-entry';
+import type { CacheTier } from './cache-outcome';
+
+/** A stored entry and the tier that had it. */
+export interface Found {
+  readonly entry: CacheEntry;
+  readonly tier: CacheTier;
+}
+
+/**
+ * The right to store under a key: given to one load at a time, void as soon as the key is invalidated. The "lease" of
+ * "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1).
+ */
+export interface Lease {
+  readonly key: string;
+  readonly token: string;
+  /** The id of the entry that the load may replace, empty if there was none. */
+  readonly baseId: string;
+  /** The count of invalidations when the lease was given. */
+  readonly sequence: number;
+  /** How many loads of this key failed in a row before. */
+  readonly failures: number;
+  /** The tags known before the load. */
+  readonly tags: readonly string[];
+  /** `shared` holds for every replica; `local` for this process alone, while the shared store cannot be reached. */
+  readonly scope: 'shared' | 'local';
+}
+
+/** A failed load, told to those who waited for it and to those who ask during its pause. */
+export interface LoadFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+export interface LeaseRequest {
+  readonly key: string;
+  /** Names the holder; random, never used twice. */
+  readonly token: string;
+  readonly tags: readonly string[];
+  /** The id of the entry the caller saw, empty if none. */
+  readonly seenId: string;
+  readonly leaseMs: number;
+  /** The holder whose load the caller has waited for: its failure is shared with the caller. */
+  readonly waitedFor?: string;
+}
+
+export type LeaseAnswer =
+  | { readonly kind: 'granted'; readonly lease: Lease }
+  /** Somebody else loads. */
+  | { readonly kind: 'held'; readonly holder: string }
+  /** The entry is another than the caller saw: look again. */
+  | { readonly kind: 'changed' }
+  /** A load failed: the one the caller waited for, or so many that the key pauses for `remainingMs`. */
+  | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly remainingMs: number };
+
+export type InvalidationTarget =
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'tag'; readonly tag: string }
+  | { readonly kind: 'prefix'; readonly prefix: string };
+
+/** `purge`: gone. `stale`: kept for its stale-if-error window, to be validated before any other use. */
+export type InvalidationMode = 'purge' | 'stale';
+
+export type StoreChange =
+  /** The entry of this key changed, went or was invalidated. */
+  | { readonly kind: 'key'; readonly key: string }
+  /** Something was invalidated somewhere; what, is not said. */
+  | { readonly kind: 'invalidation' }
+  /** Anything may have changed: a flush, or changes missed while the store could not be heard. */
+  | { readonly kind: 'everything' };
+
+/** A page of keys; `cursor` is opaque and absent on the last page. */
+export interface KeyPage {
+  readonly items: readonly ListedEntry[];
+  readonly cursor?: string;
+}
+
+/** An entry without its body, as an operator looks at it. */
+export interface ListedEntry {
+  readonly key: string;
+  readonly metadata: EntryMetadata;
+  readonly bodyBytes: number;
+  readonly staledAt?: number;
+  /** What the store itself says of the remaining life, in milliseconds. */
+  readonly expiresInMs: number;
+}
+
+/** The store did not answer or refused; `message` names the reason in the store's words. */
+export class StoreUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailableError';
+  }
+}
+
+/**
+ * Where responses are kept, and who may load them.
+ *
+ * Its one invariant: a fill under a lease that an invalidation has voided stores nothing, so that nothing invalidated comes
+ * back. Every method but `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
+ */
+export abstract class CacheStore {
+  /** What can be answered at once, without a promise, from this process. */
+  abstract peek(key: string): Found | undefined;
+  abstract find(key: string): Promise<Found | undefined>;
+
+  /** Asks for the right to load and store. */
+  abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
+  /** Keeps the lease for another `leaseMs`. */
+  abstract renew(lease: Lease, leaseMs: number): Promise<void>;
+  /** Stores and gives the lease back. False: the lease was void, nothing was stored. */
+  abstract fill(lease: Lease, entry: CacheEntry): Promise<boolean>;
+  /** Stores new metadata over the body that is there, and gives the lease back. False: nothing was stored. */
+  abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
+  /** Gives the lease back with nothing stored. */
+  abstract release(lease: Lease): Promise<void>;
+  /** Gives the lease back with the failure, kept for those who wait and for a pause of `pauseMs`. */
+  abstract fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void>;
+  /** Settles when the key's entry or lease changed, or after `timeoutMs`. */
+  abstract change(key: string, timeoutMs: number): Promise<void>;
+
+  /** Stores without a lease, over whatever is there. For values that somebody sets, not for loads. */
+  abstract put(key: string, entry: CacheEntry): Promise<void>;
+  /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
+  abstract invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number>;
+  abstract inspect(key: string): Promise<ListedEntry | undefined>;
+  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page. */
+  abstract list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage>;
+
+  abstract onChange(listener: (change: StoreChange) => void): void;
+  abstract close(): Promise<void>;
+}
+
+/** A store that several processes share, of which each may keep copies as long as it hears of every change. */
+export abstract class SharedStore extends CacheStore {
+  /** Whether every change up to about now has been heard: copies may be used without asking. */
+  abstract readonly isCoherent: boolean;
+}

@@ -1,0 +1,30 @@
+import { AppError, type ErrorCode } from '../../kernel/app-error';
+import type { LoadFailure } from './cache-store';
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_ASKED_PAUSE_MS = 60_000;
+
+/**
+ * How long a key pauses after its `failures`-th failed load in a row: not after the first, so that the next caller tries
+ * anew; then 250 ms, doubling up to 5 s. An upstream that says when to come back is believed, up to a minute.
+ */
+export function pauseAfterFailures(failures: number, failure: LoadFailure): number {
+  const grown = failures < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - 2, 16));
+  const asked =
+    failure.code === 'upstream-rate-limited' ? Math.min(failure.retryAfterMs ?? 0, LONGEST_ASKED_PAUSE_MS) : 0;
+  return Math.max(grown, asked);
+}
+
+export function toFailure(error: unknown): LoadFailure {
+  if (!(error instanceof AppError))
+    return { code: 'internal', message: 'The load failed inside the service; see its log.' };
+  const { code, message, retryAfterMs } = error;
+  return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs };
+}
+
+/** The failure of another's load as this caller's error. */
+export function fromFailure(failure: LoadFailure, remainingMs: number): AppError {
+  const retryAfterMs = Math.max(failure.retryAfterMs ?? 0, remainingMs, 1_000);
+  return new AppError(failure.code as ErrorCode, failure.message, { retryAfterMs });
+}

@@ -1,0 +1,52 @@
+import type { CacheEntry, EntryMetadata } from './cache-entry';
+
+/*
+ * Pure questions over an entry and an instant. Their one invariant: no answer depends on anything but the arguments.
+ */
+
+// RFC 9111 §4.2: "A fresh response is one whose age has not yet exceeded its freshness lifetime."
+export function isFresh(entry: CacheEntry, now: number): boolean {
+  return entry.staledAt === undefined && now < entry.freshUntil;
+}
+
+// RFC 9111 §5.1: the time since the response was generated or validated; a clock behind the writer's makes no negative age.
+export function ageMs(entry: EntryMetadata, now: number): number {
+  return Math.max(0, now - entry.storedAt);
+}
+
+/** What is left of freshness, negative once stale; the `ttl` of RFC 9211 §2.4. */
+export function freshForMs(entry: CacheEntry, now: number): number {
+  const until = entry.staledAt === undefined ? entry.freshUntil : Math.min(entry.freshUntil, entry.staledAt);
+  return until - now;
+}
+
+// RFC 5861 §3. A soft-purged entry is known to be wrong: it waits for its refresh.
+export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boolean {
+  return !entry.mustRevalidate && entry.staledAt === undefined && now < entry.freshUntil + entry.swrMs;
+}
+
+// RFC 5861 §4; RFC 9111 §4.2.4 forbids it under must-revalidate.
+export function mayServeOnError(entry: CacheEntry, now: number): boolean {
+  return !entry.mustRevalidate && now < entry.freshUntil + entry.sieMs;
+}
+
+/** Nothing may be done with it any more, not even a validation. */
+export function isOver(entry: EntryMetadata, now: number): boolean {
+  return now >= entry.freshUntil + Math.max(entry.swrMs, entry.sieMs);
+}
+
+/**
+ * Whether this reader refreshes the fresh entry early (XFetch, Vattani et al., VLDB 2015): the nearer the end and the slower
+ * the load, the likelier, so that of many readers about one does it before the entry ends.
+ *
+ * @param beta 0 never; 1 the paper's optimum; more is earlier
+ * @param random uniform in (0, 1]
+ */
+export function shouldRefreshEarly(entry: EntryMetadata, now: number, beta: number, random: number): boolean {
+  return beta > 0 && now - entry.loadMs * beta * Math.log(random) >= entry.freshUntil;
+}
+
+/** A lifetime shortened by up to `jitter` of itself, so that entries filled together do not end together. */
+export function jittered(ttlMs: number, jitter: number, random: number): number {
+  return Math.round(ttlMs * (1 - jitter * random));
+}

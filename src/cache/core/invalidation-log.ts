@@ -1,0 +1,37 @@
+import type { InvalidationTarget } from './cache-store';
+
+/**
+ * The invalidations of this process that a load under way may have missed: a load that began before one of them and whose
+ * entry it covers may not be stored. Kept only as long as a load could be under way.
+ */
+export class InvalidationLog {
+  private readonly log: { readonly sequence: number; readonly at: number; readonly target: InvalidationTarget }[] = [];
+  private count = 0;
+
+  constructor(private readonly keepMs: number) {}
+
+  /** The number of invalidations so far; a load remembers it when it begins. */
+  get sequence(): number {
+    return this.count;
+  }
+
+  record(target: InvalidationTarget, now: number): void {
+    while (this.log[0] && this.log[0].at + this.keepMs < now) this.log.shift();
+    this.log.push({ sequence: ++this.count, at: now, target });
+  }
+
+  covers(key: string, tags: readonly string[], since: number): boolean {
+    return this.log.some(({ sequence, target }) => sequence > since && isCovered(target, key, tags));
+  }
+}
+
+function isCovered(target: InvalidationTarget, key: string, tags: readonly string[]): boolean {
+  switch (target.kind) {
+    case 'key':
+      return target.key === key;
+    case 'tag':
+      return tags.includes(target.tag);
+    case 'prefix':
+      return key.startsWith(target.prefix);
+  }
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { AppError } from '../../kernel/app-error';
+import type { Clock } from '../../kernel/clock';
+import type { CacheEntry, Validators } from './cache-entry';
+import type { CacheRequest } from './cache-request';
+import { StoreUnavailableError, type CacheStore, type Lease, type LoadFailure } from './cache-store';
+import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
+import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
+import { isFresh } from './freshness';
+import type { Landed, Load, Loaded, LoadedResponse } from './load';
+
+export interface LoaderOptions {
+  /** The life of a lease between two renewals, in milliseconds: after it a dead leader is replaced. */
+  readonly leaseMs: number;
+  /** The longest a load, or the wait for another's, may take, in milliseconds. */
+  readonly loadTimeoutMs: number;
+  /** How often a waiter looks again when no push tells it of a change, in milliseconds. */
+  readonly pollMs: number;
+  /** Larger bodies are answered and not stored, in bytes. */
+  readonly maxEntryBytes: number;
+  readonly random?: () => number;
+}
+
+/**
+ * One load per key across replicas: gets the lease and loads, or waits for the one who has it.
+ *
+ *   1. replica A is granted the lease; B and C are told who holds it and wait for a push of the entry or the lease
+ *   2. A stores under its lease and gives it back: one push; B and C find the entry
+ *   2'. A fails: the failure stays in the lease's place; B and C share it
+ *   2". A dies: its lease ends unrenewed; B is granted the next one
+ *   2‴. the key is invalidated meanwhile: A's lease is void, A answers its own waiters and stores nothing; B and C, who find
+ *       neither entry nor lease, load anew
+ */
+export class Loader {
+  private readonly random: () => number;
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+    private readonly options: LoaderOptions,
+  ) {
+    this.random = options.random ?? Math.random;
+  }
+
+  /** @throws AppError the failure of the load, this one's or the one waited for */
+  async land(request: CacheRequest, stale: CacheEntry | undefined, load: Load): Promise<Landed> {
+    const { key, tags } = request;
+    const until = this.clock.now() + this.options.loadTimeoutMs;
+    const token = randomBytes(12).toString('base64url');
+    let base = stale;
+    let waitedFor: string | undefined;
+    while (this.clock.now() < until) {
+      const answer = await this.store.acquire({
+        key,
+        token,
+        tags,
+        seenId: base?.id ?? '',
+        leaseMs: this.options.leaseMs,
+        ...(waitedFor === undefined ? {} : { waitedFor }),
+      });
+      if (answer.kind === 'granted') return this.loadUnder(answer.lease, request, base, load);
+      if (answer.kind === 'failed') throw fromFailure(answer.failure, answer.remainingMs);
+      if (answer.kind === 'held') {
+        waitedFor = answer.holder;
+        await this.store.change(key, Math.min(this.options.pollMs, Math.max(1, until - this.clock.now())));
+      }
+      const found = await this.store.find(key);
+      if (found && found.entry.id !== base?.id && isFresh(found.entry, this.clock.now())) {
+        return { entry: found.entry, via: 'other-replica', stored: true, isError: false };
+      }
+      base = found?.entry;
+    }
+    throw new AppError('deadline-exceeded', 'Another replica still loads this resource. Try again shortly.', {
+      retryAfterMs: 1_000,
+    });
+  }
+
+  private async loadUnder(
+    lease: Lease,
+    request: CacheRequest,
+    base: CacheEntry | undefined,
+    load: Load,
+  ): Promise<Landed> {
+    const startedAt = this.clock.now();
+    const renewal = setInterval(() => {
+      void this.attempt(() => this.store.renew(lease, this.options.leaseMs));
+    }, this.options.leaseMs / 3);
+    try {
+      const loaded = await this.inTime(load, base);
+      const filling: Filling = {
+        request,
+        now: this.clock.now(),
+        loadMs: this.clock.now() - startedAt,
+        random: this.random(),
+      };
+      if (loaded.kind === 'response') return await this.keep(lease, loaded, filling);
+      if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
+      const entry = freshenedEntry(base, loaded.headers, filling);
+      const stored = await this.attempt(() => this.store.freshen(lease, entry));
+      return { entry, via: 'validation', stored: stored === true, isError: false };
+    } catch (error) {
+      await this.giveBackFailed(lease, toFailure(error));
+      throw error;
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling): Promise<Landed> {
+    const entry = filledEntry(loaded, filling);
+    if (loaded.isError) {
+      await this.giveBackFailed(lease, { code: 'upstream-error', message: `The upstream answered ${loaded.status}.` });
+      return { entry, via: 'load', stored: false, isError: true };
+    }
+    if (loaded.ttlMs === 0 || loaded.body.length > this.options.maxEntryBytes) {
+      await this.attempt(() => this.store.release(lease));
+      return { entry, via: 'load', stored: false, isError: false };
+    }
+    const stored = await this.attempt(() => this.store.fill(lease, entry));
+    return { entry, via: 'load', stored: stored === true, isError: false };
+  }
+
+  private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {
+    await this.attempt(() => this.store.fail(lease, failure, pauseAfterFailures(lease.failures + 1, failure)));
+  }
+
+  /** A store that fails takes nothing from the answer: the response is there, it is only not kept. */
+  private async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The load, or its time-out: one that ignores its signal keeps nobody waiting. */
+  private inTime(load: Load, base: CacheEntry | undefined): Promise<Loaded> {
+    const abort = new AbortController();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        abort.abort();
+        const seconds = this.options.loadTimeoutMs / 1000;
+        reject(
+          new AppError('upstream-timeout', `The upstream did not answer within ${seconds} s.`, { retryAfterMs: 1_000 }),
+        );
+      }, this.options.loadTimeoutMs);
+      load({ validators: validatorsOf(base), signal: abort.signal })
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
+}
+
+function validatorsOf(entry: CacheEntry | undefined): Validators | undefined {
+  return entry && (entry.validators.etag ?? entry.validators.lastModified) !== undefined ? entry.validators : undefined;
+}

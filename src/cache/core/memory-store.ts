@@ -1,0 +1,152 @@
+import type { Clock } from '../../kernel/clock';
+import { endOfLife, type CacheEntry } from './cache-entry';
+import {
+  CacheStore,
+  type Found,
+  type InvalidationMode,
+  type InvalidationTarget,
+  type KeyPage,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListedEntry,
+  type LoadFailure,
+  type StoreChange,
+} from './cache-store';
+import { ChangeSignal } from './change-signal';
+import { matchesGlob } from './glob';
+import { InvalidationLog } from './invalidation-log';
+import { LeaseTable } from './lease-table';
+import { MemoryTier, type MemoryLimits } from './memory-tier';
+
+const LONGEST_LOAD_MS = 300_000;
+
+/** The embedded store: everything in this process, nothing survives it. For one replica, for development and for tests. */
+export class MemoryStore extends CacheStore {
+  private readonly tier: MemoryTier;
+  private readonly leases: LeaseTable;
+  private readonly log = new InvalidationLog(LONGEST_LOAD_MS);
+  private readonly changes = new ChangeSignal();
+
+  constructor(
+    limits: MemoryLimits,
+    private readonly clock: Clock,
+  ) {
+    super();
+    this.tier = new MemoryTier(limits);
+    this.leases = new LeaseTable(clock);
+  }
+
+  peek(key: string): Found | undefined {
+    const entry = this.tier.get(key, this.clock.now());
+    return entry && { entry, tier: 'l1' };
+  }
+
+  find(key: string): Promise<Found | undefined> {
+    return Promise.resolve(this.peek(key));
+  }
+
+  acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    const id = this.peek(request.key)?.entry.id ?? '';
+    if (id !== request.seenId) return Promise.resolve({ kind: 'changed' });
+    return Promise.resolve(this.leases.acquire(request, this.log.sequence, 'shared'));
+  }
+
+  renew(lease: Lease, leaseMs: number): Promise<void> {
+    this.leases.renew(lease, leaseMs);
+    return Promise.resolve();
+  }
+
+  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    const baseId = this.peek(lease.key)?.entry.id ?? '';
+    const isVoid =
+      !this.leases.isHeldBy(lease) || baseId !== lease.baseId || this.log.covers(lease.key, entry.tags, lease.sequence);
+    this.leases.release(lease);
+    if (!isVoid) this.tier.put(lease.key, entry, true);
+    this.changes.emit({ kind: 'key', key: lease.key });
+    return Promise.resolve(!isVoid);
+  }
+
+  freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.fill(lease, entry);
+  }
+
+  release(lease: Lease): Promise<void> {
+    this.leases.release(lease);
+    this.changes.wake(lease.key);
+    return Promise.resolve();
+  }
+
+  fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    this.leases.fail(lease, failure, pauseMs);
+    this.changes.wake(lease.key);
+    return Promise.resolve();
+  }
+
+  change(key: string, timeoutMs: number): Promise<void> {
+    return this.changes.next(key, timeoutMs);
+  }
+
+  put(key: string, entry: CacheEntry): Promise<void> {
+    this.leases.void(key);
+    this.tier.put(key, entry, true);
+    this.changes.emit({ kind: 'key', key });
+    return Promise.resolve();
+  }
+
+  invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+    const now = this.clock.now();
+    this.log.record(target, now);
+    if (target.kind === 'key') this.leases.void(target.key);
+    if (target.kind === 'prefix')
+      for (const key of [...this.leases.keys()]) if (key.startsWith(target.prefix)) this.leases.void(key);
+    const keys = this.tier.keysOf(target);
+    for (const key of keys) this.invalidateKey(key, mode, now);
+    this.changes.emit({ kind: 'invalidation' });
+    return Promise.resolve(keys.length);
+  }
+
+  inspect(key: string): Promise<ListedEntry | undefined> {
+    const now = this.clock.now();
+    const entry = this.tier.get(key, now);
+    return Promise.resolve(entry && listed(key, entry, now));
+  }
+
+  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+    const now = this.clock.now();
+    const keys = this.tier
+      .keys()
+      .filter((key) => matchesGlob(match, key))
+      .sort();
+    const start = cursor === undefined ? 0 : keys.findIndex((key) => key > cursor);
+    const page = start < 0 ? [] : keys.slice(start, start + limit);
+    const items = page.flatMap((key) => {
+      const entry = this.tier.get(key, now);
+      return entry ? [listed(key, entry, now)] : [];
+    });
+    const last = page.at(-1);
+    return Promise.resolve(start + limit < keys.length && last !== undefined ? { items, cursor: last } : { items });
+  }
+
+  onChange(listener: (change: StoreChange) => void): void {
+    this.changes.onChange(listener);
+  }
+
+  close(): Promise<void> {
+    this.tier.clear();
+    return Promise.resolve();
+  }
+
+  private invalidateKey(key: string, mode: InvalidationMode, now: number): void {
+    const entry = this.tier.get(key, now);
+    this.leases.void(key);
+    this.tier.delete(key);
+    if (mode === 'stale' && entry) this.tier.put(key, { ...entry, staledAt: entry.staledAt ?? now }, true);
+    this.changes.emit({ kind: 'key', key });
+  }
+}
+
+function listed(key: string, { body, staledAt, ...metadata }: CacheEntry, now: number): ListedEntry {
+  const expiresInMs = endOfLife(metadata) - now;
+  return { key, metadata, bodyBytes: body.length, expiresInMs, ...(staledAt === undefined ? {} : { staledAt }) };
+}

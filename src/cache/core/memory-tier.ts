@@ -1,0 +1,90 @@
+import { LRUCache } from 'lru-cache';
+import { endOfLife, sizeOf, type CacheEntry } from './cache-entry';
+import type { InvalidationTarget } from './cache-store';
+
+export interface MemoryLimits {
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+}
+
+interface Kept {
+  readonly entry: CacheEntry;
+  /** Whether the shared store has it as well and so tells of its changes. */
+  readonly shared: boolean;
+}
+
+/** Entries of this process, bounded by bytes and by number, least recently used out first, with an index by tag. */
+export class MemoryTier {
+  private readonly entries: LRUCache<string, Kept>;
+  private readonly keysOfTag = new Map<string, Set<string>>();
+  private readonly unshared = new Set<string>();
+
+  constructor(limits: MemoryLimits) {
+    this.entries = new LRUCache<string, Kept>({
+      max: limits.maxEntries,
+      maxSize: Math.max(1, limits.maxBytes),
+      maxEntrySize: Math.max(1, Math.floor(limits.maxBytes / 4)),
+      sizeCalculation: ({ entry }, key) => sizeOf(key, entry),
+      dispose: ({ entry }, key) => this.forget(key, entry),
+    });
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  get bytes(): number {
+    return this.entries.calculatedSize;
+  }
+
+  get(key: string, now: number): CacheEntry | undefined {
+    const kept = this.entries.get(key);
+    if (!kept) return undefined;
+    if (now < endOfLife(kept.entry)) return kept.entry;
+    this.entries.delete(key);
+    return undefined;
+  }
+
+  put(key: string, entry: CacheEntry, shared: boolean): void {
+    this.entries.delete(key);
+    this.entries.set(key, { entry, shared });
+    if (!this.entries.has(key)) return; // larger than the tier takes
+    if (!shared) this.unshared.add(key);
+    for (const tag of entry.tags) {
+      const keys = this.keysOfTag.get(tag);
+      if (keys) keys.add(key);
+      else this.keysOfTag.set(tag, new Set([key]));
+    }
+  }
+
+  delete(key: string): boolean {
+    return this.entries.delete(key);
+  }
+
+  deleteUnshared(): void {
+    for (const key of [...this.unshared]) this.entries.delete(key);
+  }
+
+  clear(): void {
+    this.entries.clear();
+  }
+
+  keysOf(target: InvalidationTarget): string[] {
+    if (target.kind === 'key') return this.entries.has(target.key) ? [target.key] : [];
+    if (target.kind === 'tag') return [...(this.keysOfTag.get(target.tag) ?? [])];
+    return [...this.entries.keys()].filter((key) => key.startsWith(target.prefix));
+  }
+
+  keys(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  private forget(key: string, entry: CacheEntry): void {
+    this.unshared.delete(key);
+    for (const tag of entry.tags) {
+      const keys = this.keysOfTag.get(tag);
+      keys?.delete(key);
+      if (keys?.size === 0) this.keysOfTag.delete(tag);
+    }
+  }
+}

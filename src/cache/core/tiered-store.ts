@@ -1,0 +1,225 @@
+import type { Clock } from '../../kernel/clock';
+import type { CacheEntry } from './cache-entry';
+import {
+  CacheStore,
+  StoreUnavailableError,
+  type Found,
+  type InvalidationMode,
+  type InvalidationTarget,
+  type KeyPage,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListedEntry,
+  type LoadFailure,
+  type SharedStore,
+  type StoreChange,
+} from './cache-store';
+import { ChangeSignal } from './change-signal';
+import { Epochs } from './epochs';
+import { InvalidationLog } from './invalidation-log';
+import { LeaseTable } from './lease-table';
+import { MemoryTier, type MemoryLimits } from './memory-tier';
+
+const LONGEST_LOAD_MS = 300_000;
+
+/**
+ * L1 in this process over a shared L2.
+ *
+ * Its one invariant: while the shared store is heard, L1 holds nothing that the shared store does not. An entry enters L1
+ * only by being read from L2 with no change of it heard since the read was sent:
+ *
+ *   1. `find` notes the epoch of the key, then sends the read
+ *   2. another replica deletes the key; the push bumps the epoch
+ *   3. the reply of 1 arrives with the old entry: it answers the reader of 1, and does not enter L1, for the epoch moved
+ *
+ * When the shared store fails, leases and fills stay in this process ("unshared") and go when it is back.
+ */
+export class TieredStore extends CacheStore {
+  private readonly l1: MemoryTier;
+  private readonly localLeases: LeaseTable;
+  private readonly localLog = new InvalidationLog(LONGEST_LOAD_MS);
+  private readonly epochs = new Epochs();
+  private readonly finds = new Map<string, Promise<Found | undefined>>();
+  private readonly changes = new ChangeSignal();
+  /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
+  private readonly leaseEpochs = new WeakMap<Lease, number>();
+
+  constructor(
+    limits: MemoryLimits,
+    private readonly l2: SharedStore,
+    private readonly clock: Clock,
+  ) {
+    super();
+    this.l1 = new MemoryTier(limits);
+    this.localLeases = new LeaseTable(clock);
+    l2.onChange((change) => this.hear(change));
+  }
+
+  get l1Bytes(): number {
+    return this.l1.bytes;
+  }
+
+  get l1Size(): number {
+    return this.l1.size;
+  }
+
+  peek(key: string): Found | undefined {
+    if (!this.l2.isCoherent) return undefined;
+    const entry = this.l1.get(key, this.clock.now());
+    return entry && { entry, tier: 'l1' };
+  }
+
+  find(key: string): Promise<Found | undefined> {
+    const local = this.peek(key);
+    if (local) return Promise.resolve(local);
+    const underWay = this.finds.get(key);
+    if (underWay) return underWay;
+    const find = this.readThrough(key).finally(() => {
+      if (this.finds.get(key) === find) this.finds.delete(key);
+    });
+    this.finds.set(key, find);
+    return find;
+  }
+
+  async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    const epoch = this.epochs.of(request.key);
+    try {
+      const answer = await this.l2.acquire(request);
+      if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      const id = this.l1.get(request.key, this.clock.now())?.id ?? '';
+      if (id !== request.seenId) return { kind: 'changed' };
+      return this.localLeases.acquire(request, this.localLog.sequence, 'local');
+    }
+  }
+
+  async renew(lease: Lease, leaseMs: number): Promise<void> {
+    if (lease.scope === 'local') this.localLeases.renew(lease, leaseMs);
+    else await this.l2.renew(lease, leaseMs);
+  }
+
+  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.store(lease, entry, () => this.l2.fill(lease, entry));
+  }
+
+  freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.store(lease, entry, () => this.l2.freshen(lease, entry));
+  }
+
+  async release(lease: Lease): Promise<void> {
+    if (lease.scope === 'shared') return this.l2.release(lease);
+    this.localLeases.release(lease);
+    this.changes.wake(lease.key);
+  }
+
+  async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    if (lease.scope === 'shared') return this.l2.fail(lease, failure, pauseMs);
+    this.localLeases.fail(lease, failure, pauseMs);
+    this.changes.wake(lease.key);
+  }
+
+  async change(key: string, timeoutMs: number): Promise<void> {
+    await Promise.race([this.l2.change(key, timeoutMs), this.changes.next(key, timeoutMs)]);
+  }
+
+  async put(key: string, entry: CacheEntry): Promise<void> {
+    this.dropKey(key);
+    await this.l2.put(key, entry);
+    this.dropKey(key);
+    this.changes.emit({ kind: 'key', key });
+  }
+
+  async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+    this.dropTarget(target);
+    const count = await this.l2.invalidate(target, mode);
+    this.dropTarget(target); // what a read that was under way may have promoted meanwhile
+    this.changes.emit({ kind: 'invalidation' });
+    return count;
+  }
+
+  inspect(key: string): Promise<ListedEntry | undefined> {
+    return this.l2.inspect(key);
+  }
+
+  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+    return this.l2.list(match, cursor, limit);
+  }
+
+  onChange(listener: (change: StoreChange) => void): void {
+    this.changes.onChange(listener);
+  }
+
+  async close(): Promise<void> {
+    this.l1.clear();
+    await this.l2.close();
+  }
+
+  private async readThrough(key: string): Promise<Found | undefined> {
+    const epoch = this.epochs.of(key);
+    try {
+      const found = await this.l2.find(key);
+      if (found && this.l2.isCoherent && this.epochs.of(key) === epoch) this.l1.put(key, found.entry, true);
+      return found;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      const entry = this.l1.get(key, this.clock.now());
+      return entry && { entry, tier: 'l1' };
+    }
+  }
+
+  private async store(lease: Lease, entry: CacheEntry, share: () => Promise<boolean>): Promise<boolean> {
+    if (lease.scope === 'local') return this.storeLocally(lease, entry);
+    const { key } = lease;
+    try {
+      return await share();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      await this.l2.release(lease).catch(ignoreUnavailable);
+      // The shared store has no room, or went away under the load: keep it here, if no invalidation was heard since.
+      if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
+      this.l1.put(key, entry, false);
+      return true;
+    }
+  }
+
+  private storeLocally(lease: Lease, entry: CacheEntry): boolean {
+    const isVoid = !this.localLeases.isHeldBy(lease) || this.localLog.covers(lease.key, entry.tags, lease.sequence);
+    this.localLeases.release(lease);
+    if (!isVoid) this.l1.put(lease.key, entry, false);
+    this.changes.wake(lease.key);
+    return !isVoid;
+  }
+
+  private hear(change: StoreChange): void {
+    if (change.kind === 'key') this.dropKey(change.key);
+    else this.epochs.bumpAll();
+    if (change.kind === 'invalidation') this.l1.deleteUnshared();
+    if (change.kind === 'everything') {
+      this.l1.clear();
+      this.finds.clear();
+      this.localLeases.clear();
+    }
+    this.changes.emit(change);
+  }
+
+  private dropKey(key: string): void {
+    this.epochs.bump(key);
+    this.finds.delete(key);
+    this.l1.delete(key);
+  }
+
+  private dropTarget(target: InvalidationTarget): void {
+    this.localLog.record(target, this.clock.now());
+    this.epochs.bumpAll();
+    this.finds.clear();
+    for (const key of this.l1.keysOf(target)) this.l1.delete(key);
+    this.l1.deleteUnshared();
+  }
+}
+
+function ignoreUnavailable(error: unknown): void {
+  if (!(error instanceof StoreUnavailableError)) throw error;
+}

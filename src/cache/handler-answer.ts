@@ -1,0 +1,14 @@
+import type { HeaderList, Validators } from './core/cache-entry';
+
+/** What a handler may return instead of a plain value: the value, and what the upstream said of it. */
+export class Sourced<T> {
+  constructor(
+    readonly value: T,
+    readonly origin: { readonly validators?: Validators; readonly tags?: readonly string[] } = {},
+  ) {}
+}
+
+/** What a handler returns when the upstream says that the stored answer still holds (304). */
+export class NotModified {
+  constructor(readonly headers: HeaderList = []) {}
+}

@@ -1,0 +1,100 @@
+import { Inject, Injectable, StreamableFile, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { AppError } from '../kernel/app-error';
+import type { HeaderList } from './core/cache-entry';
+import type { LoadedResponse } from './core/load';
+import { entityTag, weakened } from './core/representation';
+import { Sourced } from './handler-answer';
+import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
+
+/** Fields that belong to one delivery, not to the response. */
+const NOT_KEPT: ReadonlySet<string> = new Set([
+  'age',
+  'cache-status',
+  'connection',
+  'content-length',
+  'date',
+  'etag',
+  'keep-alive',
+  'set-cookie',
+  'transfer-encoding',
+  'x-cache',
+  'x-request-id',
+  'x-response-time',
+]);
+const CORS = /^(access-control-|vary$)/;
+
+/** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
+class NegativeAnswer {
+  constructor(readonly problem: KeptProblem) {}
+}
+
+/** Turns what a handler returned, and what it set on the reply, into a response to keep. */
+@Injectable()
+export class HandlerResponse {
+  constructor(@Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions) {}
+
+  /** The value of the call, or the "not found" it threw as a value. */
+  async negativeOf(call: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await call();
+    } catch (error) {
+      const problem = error instanceof AppError ? this.options.problemOf(error) : undefined;
+      if (problem) return new NegativeAnswer(problem);
+      throw error;
+    }
+  }
+
+  toLoaded(context: ExecutionContext, value: unknown, isMarked: boolean): LoadedResponse {
+    if (value instanceof NegativeAnswer) return this.negative(value.problem);
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const sourced = value instanceof Sourced ? value : new Sourced(value);
+    const { body, type } = serialise(sourced.value);
+    const headers = keptHeaders(reply, type);
+    const etag = entityTag(body);
+    return {
+      kind: 'response',
+      status: reply.statusCode,
+      headers,
+      body,
+      validators: sourced.origin.validators ?? {},
+      tags: sourced.origin.tags ?? [],
+      etag: isMarked ? weakened(etag) : etag,
+      ...(mayBeStored(reply) ? {} : { ttlMs: 0 }),
+    };
+  }
+
+  private negative({ status, body }: KeptProblem): LoadedResponse {
+    const headers: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
+    return { kind: 'response', status, headers, body, validators: {}, tags: [], etag: weakened(entityTag(body)) };
+  }
+}
+
+function serialise(value: unknown): { readonly body: Buffer; readonly type: string } {
+  if (value instanceof StreamableFile)
+    throw new TypeError('A StreamableFile cannot be cached: take @CacheRule off the route.');
+  if (Buffer.isBuffer(value)) return { body: value, type: 'application/octet-stream' };
+  if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
+  return {
+    body: Buffer.from(value === undefined ? '' : JSON.stringify(value)),
+    type: 'application/json; charset=utf-8',
+  };
+}
+
+function keptHeaders(reply: FastifyReply, type: string): HeaderList {
+  const kept: [string, string][] = [];
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    const field = name.toLowerCase();
+    if (value === undefined || NOT_KEPT.has(field) || CORS.test(field)) continue;
+    for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
+  }
+  if (!kept.some(([name]) => name === 'content-type')) kept.push(['content-type', type]);
+  return kept;
+}
+
+// RFC 9111 §3: not the responses that say so, nor those that set a cookie for one caller; of the others 2xx only.
+function mayBeStored(reply: FastifyReply): boolean {
+  const control = String(reply.getHeader('cache-control') ?? '');
+  if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
+  return reply.getHeader('set-cookie') === undefined && reply.statusCode >= 200 && reply.statusCode < 300;
+}

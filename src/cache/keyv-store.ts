@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { KeyvStoreAdapter, StoredData } from 'keyv';
+import type { Clock } from '../kernel/clock';
+import type { CacheEntry } from './core/cache-entry';
+import { toCacheKey } from './core/cache-key';
+import { StoreUnavailableError, type CacheStore } from './core/cache-store';
+import { isFresh } from './core/freshness';
+import { entityTag } from './core/representation';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const YEAR_MS = 31_536_000_000;
+
+/** What keyv, without a serialiser, hands to a store. */
+interface KeyvValue {
+  readonly value: unknown;
+  readonly expires?: number | undefined;
+}
+
+/**
+ * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A
+ * value that somebody sets becomes an entry with a JSON body; an entry that the interceptor stored reads as its parsed body.
+ *
+ * A store that cannot be reached is a miss to `get` and an error to `set`, `del` and `clear`.
+ */
+export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
+  readonly opts = { dialect: 'larder' };
+  namespace: string | undefined;
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    const cacheKey = toCacheKey(key);
+    try {
+      const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
+      if (!found || !isFresh(found.entry, this.clock.now())) return undefined;
+      const { entry } = found;
+      return { value: parsed(entry) as Value, expires: Math.round(entry.freshUntil) };
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    }
+  }
+
+  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    const data = value as KeyvValue;
+    const lifeMs = ttl ?? (data.expires === undefined ? YEAR_MS : data.expires - Date.now());
+    if (lifeMs > 0) await this.store.put(toCacheKey(key), this.entryOf(data.value, lifeMs));
+    return true;
+  }
+
+  async delete(key: string): Promise<boolean> {
+    return (await this.store.invalidate({ kind: 'key', key: toCacheKey(key) }, 'purge')) > 0;
+  }
+
+  /** Removes what is under our prefix, in small steps; never more. */
+  async clear(): Promise<void> {
+    await this.store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
+  }
+
+  async has(key: string): Promise<boolean> {
+    return (await this.get(key)) !== undefined;
+  }
+
+  private entryOf(value: unknown, lifeMs: number): CacheEntry {
+    const body = Buffer.from(JSON.stringify(value) ?? 'null');
+    const now = this.clock.now();
+    return {
+      id: randomBytes(9).toString('base64url'),
+      status: 200,
+      headers: [['content-type', JSON_TYPE]],
+      validators: {},
+      upstream: 'app',
+      tags: [],
+      storedAt: now,
+      freshUntil: now + Math.min(lifeMs, YEAR_MS),
+      swrMs: 0,
+      sieMs: 0,
+      mustRevalidate: false,
+      loadMs: 0,
+      etag: entityTag(body),
+      body,
+    };
+  }
+}
+
+function parsed({ headers, body, marker }: CacheEntry): unknown {
+  const isJson = headers.some(([name, value]) => name === 'content-type' && /[/+]json\b/.test(value));
+  if (!isJson) return body;
+  const value: unknown = JSON.parse(body.toString('utf8'));
+  return marker === undefined || typeof value !== 'object' ? value : { ...value, [marker]: true };
+}

@@ -1,0 +1,76 @@
+import { FORMAT_VERSION } from '../core/entry-codec';
+
+/**
+ * Every Redis key shape, and nothing else knows one. `{...}` is the Redis Cluster hash tag: keys that are touched together
+ * share a slot.
+ *
+ * | key | type | what |
+ * |---|---|---|
+ * | `larder:v1:e:{KEY}` | hash | an entry: `v` id, `m` metadata, `b` body, `s` staled at; its TTL is the entry's life |
+ * | `larder:v1:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
+ * | `larder:v1:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
+ * | `larder:v1:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
+ * | `larder:v1:q` | string | the sequence: a count of all invalidations |
+ */
+export class RedisKeys {
+  private readonly root: string;
+  private readonly entryPrefix: string;
+  private readonly leasePrefix: string;
+  readonly sequence: string;
+
+  constructor(prefix: string) {
+    this.root = `${prefix}:${FORMAT_VERSION}`;
+    this.entryPrefix = `${this.root}:e:{`;
+    this.leasePrefix = `${this.root}:l:{`;
+    this.sequence = `${this.root}:q`;
+  }
+
+  entry(key: string): string {
+    return `${this.entryPrefix}${key}}`;
+  }
+
+  lease(key: string): string {
+    return `${this.leasePrefix}${key}}`;
+  }
+
+  tagIndex(tag: string): string {
+    return `${this.root}:t:{${tag}}`;
+  }
+
+  tagMark(tag: string): string {
+    return `${this.root}:i:{${tag}}`;
+  }
+
+  /** What client tracking listens to: entries, leases, the sequence. */
+  get trackedPrefixes(): readonly string[] {
+    return [this.entryPrefix, this.leasePrefix, this.sequence];
+  }
+
+  /** The cache key that a Redis key stands for, or undefined for one of another shape. */
+  parse(redisKey: string): { readonly kind: 'entry' | 'lease'; readonly key: string } | undefined {
+    if (!redisKey.endsWith('}')) return undefined;
+    if (redisKey.startsWith(this.entryPrefix))
+      return { kind: 'entry', key: redisKey.slice(this.entryPrefix.length, -1) };
+    if (redisKey.startsWith(this.leasePrefix))
+      return { kind: 'lease', key: redisKey.slice(this.leasePrefix.length, -1) };
+    return undefined;
+  }
+
+  /** SCAN patterns of the entries and leases whose cache key begins so; the prefix itself is taken literally. */
+  scanByPrefix(prefix: string): { readonly entries: string; readonly leases: string } {
+    const literal = escapeGlob(prefix);
+    return {
+      entries: `${escapeGlob(this.entryPrefix)}${literal}*`,
+      leases: `${escapeGlob(this.leasePrefix)}${literal}*`,
+    };
+  }
+
+  /** A SCAN pattern of the entries whose cache key matches a glob of `*` and `?`. */
+  scanByGlob(glob: string): string {
+    return `${escapeGlob(this.entryPrefix)}${glob.replace(/[[\]\\^]/g, '\\$&')}}`;
+  }
+}
+
+function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&');
+}

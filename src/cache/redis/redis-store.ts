@@ -1,0 +1,312 @@
+import type { Clock } from '../../kernel/clock';
+import type { KeyTracking } from '../../redis/key-tracking';
+import type { RedisLink, RedisReply } from '../../redis/redis-link';
+import { endOfLife, type CacheEntry } from '../core/cache-entry';
+import {
+  SharedStore,
+  StoreUnavailableError,
+  type Found,
+  type InvalidationMode,
+  type InvalidationTarget,
+  type KeyPage,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListedEntry,
+  type LoadFailure,
+  type StoreChange,
+} from '../core/cache-store';
+import { ChangeSignal } from '../core/change-signal';
+import { decodeEntry, decodeMetadata, encodeMetadata } from '../core/entry-codec';
+import { FAILURE_MEMORY_MS } from '../core/lease-table';
+import { RedisCommands } from './redis-commands';
+import { RedisInvalidation } from './redis-invalidation';
+import type { RedisKeys } from './redis-keys';
+import { ACQUIRE, FAIL, FILL, FRESHEN, INDEX, PUT, RELEASE, RENEW } from './scripts';
+
+const SCANS_PER_PAGE = 50;
+
+export interface RedisStoreListener {
+  /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
+  readonly onGarbage: (redisKey: string) => void;
+  /** Redis has less than it once had (a restart with old data): all entries are removed. */
+  readonly onRewound: (entries: number) => void;
+}
+
+/**
+ * Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a void lease stores nothing.
+ *
+ * Tags may be of other slots than the entry, so that a fill meets an invalidation by tag in this order:
+ *
+ *   fill                                        invalidation
+ *   a. index the key under each tag             1. sequence + 1
+ *   b. read the tags' marks; one newer than     2. mark the tag with it
+ *      the lease's sequence: do not store       3. for each indexed key: unlink lease, unlink entry
+ *   c. store, if the lease still stands
+ *
+ * If b does not see the mark of 2, then a was before 3, and 3 finds the key: lease void before c, or entry gone after it.
+ */
+export class RedisStore extends SharedStore {
+  private readonly changes = new ChangeSignal();
+  private readonly commands: RedisCommands;
+  private readonly invalidation: RedisInvalidation;
+  private readonly garbageTold = new Set<string>();
+  private tracking: KeyTracking | undefined;
+  private isRecovered = false;
+  private recovering: Promise<void> | undefined;
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: RedisKeys,
+    private readonly clock: Clock,
+    private readonly listener: RedisStoreListener,
+  ) {
+    super();
+    this.commands = new RedisCommands(link);
+    this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
+    link.onTransition((isUp) => {
+      this.isRecovered = false;
+      if (isUp) void this.recover();
+    });
+  }
+
+  /** Gives the store its ears: `KeyTracking` needs the store's listener, and the store needs to know whether it hears. */
+  listen(track: (listener: { onKey: (key: string) => void; onGap: () => void }) => KeyTracking): void {
+    this.tracking = track({
+      onKey: (redisKey) => this.hear(redisKey),
+      onGap: () => this.changes.emit({ kind: 'everything' }),
+    });
+  }
+
+  get isCoherent(): boolean {
+    return this.isRecovered && this.tracking !== undefined && this.tracking.isCoherent;
+  }
+
+  peek(): undefined {
+    return undefined;
+  }
+
+  async find(key: string): Promise<Found | undefined> {
+    await this.ready();
+    const redisKey = this.keys.entry(key);
+    const fields = await this.commands.sendOrReply(redisKey, ['HMGET', redisKey, 'v', 'm', 'b', 's']);
+    if (Array.isArray(fields)) {
+      const [id, metadata, body, staledAt] = fields as RedisReply[];
+      if (id === null && metadata === null && body === null) return undefined;
+      if (Buffer.isBuffer(id) && Buffer.isBuffer(metadata) && Buffer.isBuffer(body)) {
+        const entry = decodeEntry(
+          id.toString(),
+          metadata,
+          body,
+          Buffer.isBuffer(staledAt) ? staledAt.toString() : undefined,
+        );
+        if (entry) return { entry, tier: 'l2' };
+      }
+    }
+    await this.discard(redisKey);
+    return undefined;
+  }
+
+  async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    await this.ready();
+    const { key, token, seenId, leaseMs, tags } = request;
+    const lease = this.keys.lease(key);
+    const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, request.waitedFor ?? ''];
+    const [sequence, reply] = await Promise.all([
+      this.invalidation.readSequence(),
+      this.commands.run(ACQUIRE, [lease, this.keys.entry(key)], args),
+    ]);
+    const [kind, detail = '', failure = '{}'] = (reply as RedisReply[]).map(String);
+    if (kind === 'granted') {
+      const granted = {
+        key,
+        token,
+        baseId: seenId,
+        sequence,
+        failures: Number(detail),
+        tags,
+        scope: 'shared' as const,
+      };
+      return { kind: 'granted', lease: granted };
+    }
+    if (kind === 'held') return { kind: 'held', holder: detail };
+    if (kind === 'failed') return { kind: 'failed', failure: parseFailure(failure), remainingMs: Number(detail) };
+    return { kind: 'changed' };
+  }
+
+  async renew(lease: Lease, leaseMs: number): Promise<void> {
+    await this.commands.run(RENEW, [this.keys.lease(lease.key)], [lease.token, leaseMs]);
+  }
+
+  async fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    if (!(await this.indexTags(lease, entry))) return false;
+    const args = [...this.storing(lease, entry), entry.body];
+    return (await this.commands.run(FILL, this.pair(lease.key), args)) === 1;
+  }
+
+  async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    if (!(await this.indexTags(lease, entry))) return false;
+    return (await this.commands.run(FRESHEN, this.pair(lease.key), this.storing(lease, entry))) === 1;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    await this.commands.run(RELEASE, [this.keys.lease(lease.key)], [lease.token]);
+  }
+
+  async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    const keepMs = Math.round(pauseMs + FAILURE_MEMORY_MS);
+    const args = [lease.token, lease.failures + 1, JSON.stringify(failure), keepMs];
+    await this.commands.run(FAIL, [this.keys.lease(lease.key)], args);
+  }
+
+  change(key: string, timeoutMs: number): Promise<void> {
+    return this.changes.next(key, timeoutMs);
+  }
+
+  async put(key: string, entry: CacheEntry): Promise<void> {
+    await this.ready();
+    await Promise.all(entry.tags.map((tag) => this.index(tag, key, entry)));
+    const args = [this.lifeMs(entry), entry.id, encodeMetadata(entry), entry.body];
+    await this.commands.run(PUT, this.pair(key), args);
+  }
+
+  async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+    await this.ready();
+    return this.invalidation.invalidate(target, mode);
+  }
+
+  async inspect(key: string): Promise<ListedEntry | undefined> {
+    const redisKey = this.keys.entry(key);
+    const [fields, bodyBytes, ttlMs] = await Promise.all([
+      this.commands.sendOrReply(redisKey, ['HMGET', redisKey, 'v', 'm', 's']),
+      this.commands.sendOrReply(redisKey, ['HSTRLEN', redisKey, 'b']),
+      this.commands.sendOrReply(redisKey, ['PTTL', redisKey]),
+    ]);
+    if (!Array.isArray(fields)) return undefined;
+    const [id, metadata, staledAt] = fields as RedisReply[];
+    if (!Buffer.isBuffer(id) || !Buffer.isBuffer(metadata)) return undefined;
+    const decoded = decodeMetadata(id.toString(), metadata);
+    if (!decoded) return undefined;
+    const soft = Buffer.isBuffer(staledAt) ? { staledAt: Number(staledAt.toString()) } : {};
+    return { key, metadata: decoded.metadata, bodyBytes: Number(bodyBytes), expiresInMs: Number(ttlMs), ...soft };
+  }
+
+  async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+    await this.ready();
+    const nodes = this.link.primaries();
+    let [at, scan] = parseCursor(cursor);
+    const items: ListedEntry[] = [];
+    for (let scans = 0; scans < SCANS_PER_PAGE && items.length < limit; scans++) {
+      const node = nodes[at];
+      if (!node) return { items };
+      const args = ['SCAN', scan, 'MATCH', this.keys.scanByGlob(match), 'COUNT', String(Math.max(limit, 100))];
+      const [next, found] = (await this.commands.sendTo(node, args)) as [RedisReply, RedisReply[]];
+      const keys = found.flatMap((redisKey) => this.keys.parse(String(redisKey))?.key ?? []);
+      const listed = await Promise.all(keys.map((key) => this.inspect(key)));
+      items.push(...listed.filter((item) => item !== undefined));
+      scan = String(next);
+      if (scan === '0') at += 1;
+    }
+    return at < nodes.length ? { items, cursor: `${at}-${scan}` } : { items };
+  }
+
+  onChange(listener: (change: StoreChange) => void): void {
+    this.changes.onChange(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.tracking?.close();
+    await this.link.close();
+  }
+
+  private pair(key: string): [string, string] {
+    return [this.keys.lease(key), this.keys.entry(key)];
+  }
+
+  private storing(lease: Lease, entry: CacheEntry): (string | number)[] {
+    return [lease.token, lease.baseId, this.lifeMs(entry), entry.id, encodeMetadata(entry)];
+  }
+
+  private lifeMs(entry: CacheEntry): number {
+    return Math.max(1, Math.ceil(endOfLife(entry) - this.clock.now()));
+  }
+
+  /** Steps a and b of the class comment; index and mark of a tag share a slot and so are done in the order sent. False: a tag was invalidated since the lease was given. */
+  private async indexTags(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    const marks = await Promise.all(
+      entry.tags.map(async (tag) => {
+        const [, mark] = await Promise.all([this.index(tag, lease.key, entry), this.invalidation.readMark(tag)]);
+        return mark;
+      }),
+    );
+    if (marks.every((mark) => mark <= lease.sequence)) return true;
+    await this.release(lease);
+    return false;
+  }
+
+  private async index(tag: string, key: string, entry: CacheEntry): Promise<void> {
+    const now = Math.round(this.clock.now());
+    await this.commands.run(INDEX, [this.keys.tagIndex(tag)], [now, now + this.lifeMs(entry), key]);
+  }
+
+  private async discard(redisKey: string): Promise<void> {
+    if (!this.garbageTold.has(redisKey)) {
+      if (this.garbageTold.size >= 1000) this.garbageTold.clear();
+      this.garbageTold.add(redisKey);
+      this.listener.onGarbage(redisKey);
+    }
+    await this.commands.send(redisKey, ['UNLINK', redisKey]);
+  }
+
+  private hear(redisKey: string): void {
+    if (redisKey === this.keys.sequence) {
+      this.changes.emit({ kind: 'invalidation' });
+      void this.invalidation.noteSequence();
+      return;
+    }
+    const parsed = this.keys.parse(redisKey);
+    if (parsed?.kind === 'entry') this.changes.emit({ kind: 'key', key: parsed.key });
+    else if (parsed) this.changes.wake(parsed.key);
+  }
+
+  /** After a gap in the link: Redis may have come back with older data than it had, and nothing of that may be served. */
+  private recover(): Promise<void> {
+    this.recovering ??= this.invalidation
+      .purgeIfRewound()
+      .then((purged) => {
+        if (purged !== undefined) this.listener.onRewound(purged);
+        this.isRecovered = true;
+        this.changes.emit({ kind: 'everything' });
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof StoreUnavailableError)) throw error; // the next transition tries again
+      })
+      .finally(() => {
+        this.recovering = undefined;
+      });
+    return this.recovering;
+  }
+
+  private async ready(): Promise<void> {
+    if (this.isRecovered) return;
+    if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
+    await this.recover();
+    if (!this.isRecovered) throw new StoreUnavailableError(this.link.problem ?? 'not recovered yet');
+  }
+}
+
+function parseFailure(text: string): LoadFailure {
+  try {
+    const { code, message, retryAfterMs } = JSON.parse(text) as Record<string, unknown>;
+    const wait = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
+    if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait };
+  } catch {
+    // not ours: the failure below says as much
+  }
+  return { code: 'internal', message: 'A load failed on another replica, which left no reason.' };
+}
+
+function parseCursor(cursor: string | undefined): [number, string] {
+  const match = /^(\d{1,4})-(\d{1,20})$/.exec(cursor ?? '0-0');
+  return [Number(match?.[1] ?? 0), match?.[2] ?? '0'];
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+
+/** A Lua script and the SHA-1 that EVALSHA knows it by. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function script(source: string): Script {
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+/*
+ * A lease's value is `L|token|failures|` while a load is under way and `F|token|failures|failure` after a failed one, whose
+ * TTL is its pause and a memory of it. `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
+ *
+ * The race that they close, as a timeline; K is the entry's key, all of one slot, so each script is atomic:
+ *
+ *   1. A acquires: no entry (or one with id `base`), no lease -> lease = A's token
+ *   2. A asks the upstream, which answers the old state
+ *   3. the data changes; somebody invalidates K: lease and entry are unlinked, the sequence grows
+ *   4. A fills: the lease is not A's -> nothing is stored. A's answer goes to A's own waiters only
+ *   5. B acquires and loads the new state
+ *
+ * With a bare `redis-cli DEL` of the entry in 3 the lease stays A's, but the entry's id is no more `base`: 4 refuses as well.
+ * A leader whose lease ended (stopped for too long) finds another's lease or another id, and refuses likewise.
+ */
+
+/** KEYS lease, entry; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. */
+export const ACQUIRE = script(`#!lua flags=allow-oom
+local id = redis.pcall('HGET', KEYS[2], 'v')
+if type(id) ~= 'string' then id = '' end
+if id ~= ARGV[3] then return {'changed'} end
+local lease = redis.pcall('GET', KEYS[1])
+local failures = 0
+if type(lease) == 'string' then
+  local kind, token, count, failure = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
+  if kind == 'L' then return {'held', token} end
+  if kind == 'F' then
+    local remaining = redis.call('PTTL', KEYS[1]) - tonumber(ARGV[4])
+    if remaining > 0 or token == ARGV[5] then return {'failed', tostring(math.max(0, remaining)), failure} end
+    failures = tonumber(count)
+  end
+end
+redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|', 'PX', ARGV[2])
+return {'granted', tostring(failures)}`);
+
+const IS_MINE = `
+local lease = redis.pcall('GET', KEYS[1])
+local mine = 'L|' .. ARGV[1] .. '|'
+if type(lease) ~= 'string' or string.sub(lease, 1, #mine) ~= mine then return 0 end`;
+
+/** KEYS lease; ARGV token, leaseMs. */
+export const RENEW = script(`#!lua flags=allow-oom${IS_MINE}
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
+
+/** KEYS lease; ARGV token. */
+export const RELEASE = script(`#!lua flags=allow-oom${IS_MINE}
+return redis.call('UNLINK', KEYS[1])`);
+
+/** KEYS lease; ARGV token, failures, failure, keepMs. */
+export const FAIL = script(`#!lua flags=allow-oom${IS_MINE}
+redis.call('SET', KEYS[1], 'F|' .. ARGV[1] .. '|' .. ARGV[2] .. '|' .. ARGV[3], 'PX', ARGV[4])
+return 1`);
+
+const HAS_BASE = `
+local id = redis.pcall('HGET', KEYS[2], 'v')
+if type(id) ~= 'string' then id = '' end
+if id ~= ARGV[2] then
+  redis.call('UNLINK', KEYS[1])
+  return 0
+end`;
+
+/** KEYS lease, entry; ARGV token, baseId, lifeMs, id, metadata, body. */
+export const FILL = script(`#!lua${IS_MINE}${HAS_BASE}
+redis.call('UNLINK', KEYS[2])
+redis.call('HSET', KEYS[2], 'v', ARGV[4], 'm', ARGV[5], 'b', ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('UNLINK', KEYS[1])
+return 1`);
+
+/** KEYS lease, entry; ARGV token, baseId, lifeMs, id, metadata. The body stays where it is. */
+export const FRESHEN = script(`#!lua${IS_MINE}${HAS_BASE}
+redis.call('HSET', KEYS[2], 'v', ARGV[4], 'm', ARGV[5])
+redis.call('HDEL', KEYS[2], 's')
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('UNLINK', KEYS[1])
+return 1`);
+
+/** KEYS lease, entry; ARGV lifeMs, id, metadata, body. No lease needed, and none survives it. */
+export const PUT = script(`#!lua
+redis.call('UNLINK', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[2], 'v', ARGV[2], 'm', ARGV[3], 'b', ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1`);
+
+/** KEYS lease, entry; ARGV nowMs. Voids the lease; the entry, if there is one, counts as stale from now on. */
+export const STALE = script(`#!lua flags=allow-oom
+redis.call('UNLINK', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+redis.call('HSETNX', KEYS[2], 's', ARGV[1])
+return 1`);
+
+/** KEYS sequence; one more invalidation. */
+export const NEXT = script(`#!lua flags=allow-oom
+return redis.call('INCR', KEYS[1])`);
+
+/** KEYS tagMark; ARGV sequence, keepMs. */
+export const MARK = script(`#!lua flags=allow-oom
+return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`);
+
+/**
+ * KEYS tagIndex; ARGV nowMs, endsAt (a score), key. Adds the key, with a score that it never had before, forgets up to 100
+ * keys whose life is over, and lets the index live as long as its last key.
+ */
+export const INDEX = script(`#!lua flags=allow-oom
+local score = tonumber(ARGV[2])
+local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[3]) or 0)
+if before >= score then score = before + 0.001 end
+redis.call('ZADD', KEYS[1], string.format('%.3f', score), ARGV[3])
+local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 100)
+if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end
+local life = math.ceil(score - tonumber(ARGV[1]))
+if redis.call('PTTL', KEYS[1]) < life then redis.call('PEXPIRE', KEYS[1], life) end
+return 1`);
+
+/** KEYS tagIndex; ARGV pairs of score, key. Forgets the keys whose score is still the one that was seen. */
+export const UNINDEX = script(`#!lua flags=allow-oom
+local gone = 0
+for i = 1, #ARGV, 2 do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[i + 1])
+  if score and tonumber(score) == tonumber(ARGV[i]) then gone = gone + redis.call('ZREM', KEYS[1], ARGV[i + 1]) end
+end
+return gone`);

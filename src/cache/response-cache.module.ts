@@ -1,0 +1,123 @@
+import { CacheModule, type CacheOptions } from '@nestjs/cache-manager';
+import { ConfigurableModuleBuilder, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Keyv } from 'keyv';
+import { Clock, SystemClock } from '../kernel/clock';
+import type { RedisSettings } from '../redis/redis-client-options';
+import { AnswerSender } from './answer-sender';
+import { acceptAnswered } from './answered';
+import { CacheEvents } from './cache-events';
+import { CacheStore } from './core/cache-store';
+import { Loader } from './core/loader';
+import { ResponseCache } from './core/response-cache';
+import { HandlerResponse } from './handler-response';
+import { KeyvStore } from './keyv-store';
+import { ResponseCacheInterceptor } from './response-cache.interceptor';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RouteRuleReader } from './route-rule.reader';
+import { openStore, type OpenedStore } from './store.factory';
+import { StoreHealth } from './store-health';
+
+export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
+  /** Absent: everything stays in this process. */
+  readonly redis?: RedisSettings | undefined;
+}
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheRegistration>({
+  moduleName: 'ResponseCache',
+}).build();
+
+const OPENED_STORE = Symbol('larder.opened-store');
+
+/** The tiers, opened once for the interceptor and for `CACHE_MANAGER`. */
+@Module({
+  providers: [
+    { provide: Clock, useClass: SystemClock },
+    { provide: RESPONSE_CACHE_OPTIONS, useExisting: MODULE_OPTIONS_TOKEN },
+    {
+      provide: OPENED_STORE,
+      inject: [MODULE_OPTIONS_TOKEN, Clock],
+      useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
+        openStore(options.redis, options.l1, clock),
+    },
+    { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
+    {
+      provide: StoreHealth,
+      inject: [OPENED_STORE],
+      useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
+    },
+  ],
+  exports: [Clock, RESPONSE_CACHE_OPTIONS, CacheStore, StoreHealth],
+})
+class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  constructor(private readonly store: CacheStore) {
+    super();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.store.close();
+  }
+}
+
+/** The read-through response cache for Nest: import it once, put `@CacheRule` on routes. */
+@Module({})
+export class ResponseCacheModule implements OnModuleInit {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  static registerAsync(options: Parameters<typeof TiersModule.registerAsync>[0]) {
+    const tiers = TiersModule.registerAsync(options);
+    return {
+      module: ResponseCacheModule,
+      global: true,
+      imports: [
+        tiers,
+        CacheModule.registerAsync({
+          isGlobal: true,
+          imports: [tiers],
+          inject: [CacheStore, Clock],
+          useFactory: (store: CacheStore, clock: Clock): CacheOptions => ({
+            // keyv's types for import and for require are two; its class at run time is told by its shape
+            stores: [keyvOver(store, clock)] as unknown as CacheOptions['stores'],
+          }),
+        }),
+      ],
+      providers: [
+        CacheEvents,
+        RouteRuleReader,
+        HandlerResponse,
+        AnswerSender,
+        {
+          provide: ResponseCache,
+          inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
+          useFactory: (store: CacheStore, clock: Clock, settings: ResponseCacheModuleOptions) =>
+            new ResponseCache(store, new Loader(store, clock, { ...settings, pollMs: POLL_MS }), clock, settings),
+        },
+        ResponseCacheInterceptor,
+      ],
+      exports: [
+        tiers,
+        CacheEvents,
+        RouteRuleReader,
+        HandlerResponse,
+        AnswerSender,
+        ResponseCache,
+        ResponseCacheInterceptor,
+      ],
+    };
+  }
+
+  onModuleInit(): void {
+    acceptAnswered(this.adapterHost.httpAdapter);
+  }
+}
+
+/** Waiters hear of a change by push; this is how often they look all the same. */
+const POLL_MS = 100;
+
+// Without a serialiser, a key prefix or statistics of keyv's own: one cache, one set of keys.
+function keyvOver(store: CacheStore, clock: Clock): Keyv {
+  const keyv = new Keyv({ store: new KeyvStore(store, clock), useKeyPrefix: false, throwOnErrors: true });
+  keyv.serialize = undefined;
+  keyv.deserialize = undefined;
+  return keyv;
+}

@@ -1,0 +1,172 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { parseRedisEndpoint } from '../redis/redis-endpoint';
+
+/*
+ * The only reader of process.env: one schema, from which `.env.sample`, the messages of a failed start and the typed slices
+ * come. An empty value counts as unset, as env files write it.
+ */
+
+const whole = (min: number, max: number) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`);
+const text = z.string().trim().min(1);
+const flag = z
+  .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
+  .transform((value) => value === 'true' || value === '1');
+const file = text.refine(existsSync, 'names a file that does not exist');
+const secret = text
+  .min(8, 'must have at least 8 characters')
+  .refine((value) => !/\s/.test(value), 'must not contain blanks');
+
+const httpUrl = text
+  .refine(isHttpUrl, 'must be an http:// or https:// URL without query, fragment or credentials')
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const redisUri = text.superRefine((value, context) => {
+  try {
+    parseRedisEndpoint(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+const YEAR_SECONDS = 31_536_000;
+const LONGEST_LOAD_MS = 300_000;
+
+/** Every variable: how it is read, its default, and an example for the message of a failed start. */
+export const environmentShape = {
+  NODE_ENV: z
+    .enum(['development', 'production', 'test'], { error: 'must be development, production or test' })
+    .default('development'),
+  HOST: text.default('0.0.0.0'),
+  PORT: whole(0, 65535).default(8081),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent',
+    })
+    .default('info'),
+  SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
+  ADMIN_TOKEN: secret.optional(),
+  GITHUB_API_URL: httpUrl.default('https://api.github.com'),
+  GITHUB_TOKEN: text
+    .refine((value) => /^[\x21-\x7e]+$/.test(value), 'must be printable ASCII without blanks')
+    .optional(),
+  GITHUB_API_VERSION: text.regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28').default('2022-11-28'),
+  UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
+  UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
+  UPSTREAM_MAX_RESPONSE_BYTES: whole(1_024, 1_073_741_824).default(10_485_760),
+  UPSTREAM_BREAKER_FAILURES: whole(1, 1_000).default(5),
+  UPSTREAM_BREAKER_PAUSE_MS: whole(100, LONGEST_LOAD_MS).default(5_000),
+  REQUEST_DEADLINE_MS: whole(50, LONGEST_LOAD_MS).default(10_000),
+  CACHE_TTL_SECONDS: whole(1, YEAR_SECONDS).default(3_600),
+  CACHE_NEGATIVE_TTL_SECONDS: whole(1, YEAR_SECONDS).default(60),
+  CACHE_STALE_WHILE_REVALIDATE_SECONDS: whole(0, YEAR_SECONDS).default(0),
+  CACHE_STALE_IF_ERROR_SECONDS: whole(0, YEAR_SECONDS).default(86_400),
+  CACHE_STALE_AFTER_MS: whole(10, LONGEST_LOAD_MS).default(1_000),
+  CACHE_TTL_JITTER: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, 'must be at least 0')
+    .max(0.9, 'must be at most 0.9')
+    .default(0),
+  CACHE_EARLY_REFRESH_BETA: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, 'must be at least 0')
+    .max(10, 'must be at most 10')
+    .default(0),
+  CACHE_LEASE_MS: whole(100, 60_000).default(2_000),
+  CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
+  L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),
+  L1_MAX_ENTRIES: whole(1, 100_000_000).default(100_000),
+  REDIS_ENDPOINT_URI: redisUri.optional(),
+  REDIS_USERNAME: text.optional(),
+  REDIS_PASSWORD: text.optional(),
+  REDIS_SENTINEL_USERNAME: text.optional(),
+  REDIS_SENTINEL_PASSWORD: text.optional(),
+  REDIS_KEY_PREFIX: text
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores')
+    .default('larder'),
+  REDIS_COMMAND_TIMEOUT_MS: whole(5, 60_000).default(100),
+  REDIS_TLS_CA_FILE: file.optional(),
+  REDIS_TLS_CERT_FILE: file.optional(),
+  REDIS_TLS_KEY_FILE: file.optional(),
+  SWAGGER_ENABLED: flag.default(true),
+} as const;
+
+const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>> = {
+  NODE_ENV: 'production',
+  LOG_LEVEL: 'info',
+  ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
+  GITHUB_API_URL: 'https://ghe.example/api/v3',
+  GITHUB_TOKEN: 'ghp_…',
+  REDIS_ENDPOINT_URI: 'redis://localhost:6379',
+  REDIS_KEY_PREFIX: 'larder',
+  REDIS_TLS_CA_FILE: '/etc/ssl/redis-ca.pem',
+  REDIS_TLS_CERT_FILE: '/etc/ssl/redis-client.pem',
+  REDIS_TLS_KEY_FILE: '/etc/ssl/redis-client.key',
+  SWAGGER_ENABLED: 'false',
+};
+
+const schema = z.object(environmentShape).superRefine((env, context) => {
+  if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined)) {
+    const message = 'a client certificate needs both REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE';
+    context.addIssue({ code: 'custom', path: ['REDIS_TLS_CERT_FILE'], message });
+  }
+});
+
+export type Environment = z.infer<typeof schema>;
+
+/** A start with a wrong setting; the message has one line for each, and no value of a secret. */
+export class EnvironmentError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EnvironmentError';
+  }
+}
+
+/**
+ * @param source process.env, or what a test gives instead
+ * @throws EnvironmentError naming each wrong variable, what is wrong and an example
+ */
+export function readEnvironment(source: Readonly<Record<string, unknown>> = process.env): Environment {
+  const given = Object.fromEntries(
+    Object.keys(environmentShape).flatMap((name) => (isGiven(source[name]) ? [[name, source[name]]] : [])),
+  );
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map(({ path, message }) => {
+    const name = String(path[0]) as keyof typeof environmentShape;
+    return `  ${name} ${message}. Example: ${name}=${examples[name] ?? String(defaultOf(name))}`;
+  });
+  throw new EnvironmentError(`The configuration is wrong:\n${[...new Set(lines)].join('\n')}`);
+}
+
+/** The default of a variable as an env file writes it, empty for none. */
+export function defaultOf(name: keyof typeof environmentShape): string {
+  const parsed = environmentShape[name].safeParse(undefined);
+  return parsed.success && parsed.data !== undefined ? String(parsed.data) : '';
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== '';
+}
+
+function isHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, search, hash, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && search === '' && hash === '' && username === '' && password === '';
+}
+
+/** The env files to read: none in tests, which say all they need themselves. */
+export function envFiles(): string[] {
+  return process.env['NODE_ENV'] === 'test' ? [] : ['.env'];
+}
+
+/** For ConfigModule: fails the start, and leaves the variables as they are. */
+export function requireEnvironment(given: Record<string, unknown>): Record<string, unknown> {
+  readEnvironment(given);
+  return given;
+}

@@ -1,0 +1,74 @@
+import { registerAs } from '@nestjs/config';
+import { parseRedisEndpoint, type RedisEndpoint } from '../redis/redis-endpoint';
+import { readEnvironment, type Environment } from './env.schema';
+
+/*
+ * The typed slices of the configuration: each module injects its own by `slice.KEY` and sees nothing of the others.
+ */
+
+const slice = <T extends object>(name: string, pick: (env: Environment) => T) =>
+  registerAs(name, () => pick(readEnvironment()));
+
+export const serviceConfig = slice('service', (env) => ({
+  isProduction: env.NODE_ENV === 'production',
+  host: env.HOST,
+  port: env.PORT,
+  logLevel: env.LOG_LEVEL,
+  shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
+  swaggerEnabled: env.SWAGGER_ENABLED,
+}));
+
+export const adminConfig = slice('admin', (env) => ({
+  isProduction: env.NODE_ENV === 'production',
+  token: env.ADMIN_TOKEN,
+}));
+
+export const upstreamConfig = slice('upstream', (env) => ({
+  connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,
+  timeoutMs: env.UPSTREAM_TIMEOUT_MS,
+  maxResponseBytes: env.UPSTREAM_MAX_RESPONSE_BYTES,
+  breakerFailures: env.UPSTREAM_BREAKER_FAILURES,
+  breakerPauseMs: env.UPSTREAM_BREAKER_PAUSE_MS,
+}));
+
+export const githubConfig = slice('github', (env) => ({
+  apiUrl: env.GITHUB_API_URL,
+  token: env.GITHUB_TOKEN,
+  apiVersion: env.GITHUB_API_VERSION,
+}));
+
+export const cacheConfig = slice('cache', (env) => ({
+  ttlMs: env.CACHE_TTL_SECONDS * 1_000,
+  negativeTtlMs: env.CACHE_NEGATIVE_TTL_SECONDS * 1_000,
+  swrMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
+  sieMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
+  staleAfterMs: env.CACHE_STALE_AFTER_MS,
+  jitter: env.CACHE_TTL_JITTER,
+  earlyRefreshBeta: env.CACHE_EARLY_REFRESH_BETA,
+  leaseMs: env.CACHE_LEASE_MS,
+  deadlineMs: env.REQUEST_DEADLINE_MS,
+  loadTimeoutMs: env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
+  maxEntryBytes: env.CACHE_MAX_ENTRY_BYTES,
+  l1: { maxBytes: env.L1_MAX_BYTES, maxEntries: env.L1_MAX_ENTRIES },
+}));
+
+export const redisConfig = slice('redis', (env) => ({
+  endpoint: endpointOf(env),
+  ...(env.REDIS_USERNAME === undefined ? {} : { username: env.REDIS_USERNAME }),
+  ...(env.REDIS_PASSWORD === undefined ? {} : { password: env.REDIS_PASSWORD }),
+  ...(env.REDIS_SENTINEL_USERNAME === undefined ? {} : { sentinelUsername: env.REDIS_SENTINEL_USERNAME }),
+  ...(env.REDIS_SENTINEL_PASSWORD === undefined ? {} : { sentinelPassword: env.REDIS_SENTINEL_PASSWORD }),
+  keyPrefix: env.REDIS_KEY_PREFIX,
+  commandTimeoutMs: env.REDIS_COMMAND_TIMEOUT_MS,
+  tls: {
+    ...(env.REDIS_TLS_CA_FILE === undefined ? {} : { caFile: env.REDIS_TLS_CA_FILE }),
+    ...(env.REDIS_TLS_CERT_FILE === undefined ? {} : { certFile: env.REDIS_TLS_CERT_FILE }),
+    ...(env.REDIS_TLS_KEY_FILE === undefined ? {} : { keyFile: env.REDIS_TLS_KEY_FILE }),
+  },
+}));
+
+function endpointOf(env: Environment): RedisEndpoint | undefined {
+  return env.REDIS_ENDPOINT_URI === undefined ? undefined : parseRedisEndpoint(env.REDIS_ENDPOINT_URI);
+}
+
+export const slices = [serviceConfig, adminConfig, upstreamConfig, githubConfig, cacheConfig, redisConfig];

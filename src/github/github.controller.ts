@@ -1,0 +1,54 @@
+import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { CacheRule, NotModified, ResponseCacheInterceptor, Sourced, StoredValidators, type Validators } from '../cache';
+import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
+import { parseAccountName } from './account-name';
+import { AccountNamePipe } from './account-name.pipe';
+import { RepositoryCountDocument } from './github.documents';
+import { GithubService, type RepositoryCount } from './github.service';
+
+const accountOf = (request: FastifyRequest): string =>
+  parseAccountName((request.params as { account?: unknown }).account);
+
+@ApiTags('repositories')
+@Controller('repos')
+@UseInterceptors(ResponseCacheInterceptor)
+export class GithubController {
+  constructor(private readonly github: GithubService) {}
+
+  @Get(':account')
+  @CacheRule({
+    upstream: 'github',
+    key: (request) => `accounts:${accountOf(request)}`,
+    tags: (request) => [`account:${accountOf(request)}`],
+    marker: 'cached',
+  })
+  @ApiOperation({
+    summary: "An account's number of public repositories",
+    description:
+      'Asks GitHub once, then answers from the cache until the TTL ends; `cached` says which of the two it was.',
+  })
+  @ApiParam({ name: 'account', example: 'redis', description: 'A GitHub user or organization; case does not matter.' })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: 'The `ETag` of an earlier answer: 304 if it still holds.',
+  })
+  @ApiOkResponse({ type: RepositoryCountDocument, headers: ApiCacheHeaders })
+  @ApiProblems(
+    'account-invalid',
+    'account-not-found',
+    'upstream-rate-limited',
+    'upstream-error',
+    'upstream-invalid',
+    'upstream-unreachable',
+    'upstream-timeout',
+  )
+  countRepositories(
+    @Param('account', AccountNamePipe) account: string,
+    @StoredValidators() validators: Validators | undefined,
+  ): Promise<Sourced<RepositoryCount> | NotModified> {
+    return this.github.countRepositories(account, validators);
+  }
+}

@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { NotModified, Sourced, type Validators } from '../cache';
+import { AppError } from '../kernel/app-error';
+import { UpstreamClient, type UpstreamResponse } from '../upstream';
+import { rateLimitWaitMs } from './rate-limit';
+
+/** How many public repositories an account has. */
+export interface RepositoryCount {
+  /** In the case that GitHub writes it. */
+  readonly username: string;
+  readonly repos: number;
+}
+
+const githubUser = z.object({ login: z.string(), public_repos: z.number().int().nonnegative() });
+
+/** Asks GitHub's REST API. */
+@Injectable()
+export class GithubService {
+  constructor(private readonly client: UpstreamClient) {}
+
+  /**
+   * `public_repos` of `GET /users/{account}` (https://docs.github.com/en/rest/users/users#get-a-user).
+   *
+   * @param validators what is stored of an earlier answer, to ask whether it still holds
+   * @throws AppError `account-not-found`, `upstream-*`
+   */
+  async countRepositories(
+    account: string,
+    validators: Validators | undefined,
+  ): Promise<Sourced<RepositoryCount> | NotModified> {
+    const response = await this.client.get({ path: `/users/${account}`, headers: conditions(validators) });
+    if (response.status === 304 && validators) return new NotModified();
+    if (response.status !== 200) throw refusal(response, account);
+    const { login, public_repos: repos } = parseUser(response.body);
+    const { etag, 'last-modified': lastModified } = response.headers;
+    const found = { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+    return new Sourced({ username: login, repos }, { validators: found });
+  }
+}
+
+// RFC 9110 §13.1.3: with If-None-Match, If-Modified-Since is not looked at; servers without entity tags need it.
+function conditions(validators: Validators | undefined): Record<string, string> {
+  return {
+    ...(validators?.etag === undefined ? {} : { 'if-none-match': validators.etag }),
+    ...(validators?.lastModified === undefined ? {} : { 'if-modified-since': validators.lastModified }),
+  };
+}
+
+function parseUser(body: Buffer): z.infer<typeof githubUser> {
+  try {
+    return githubUser.parse(JSON.parse(body.toString('utf8')));
+  } catch (error) {
+    const message =
+      'GitHub answered 200 with something that is not a user. Check that GITHUB_API_URL is the base of the REST API.';
+    throw new AppError('upstream-invalid', message, { retryAfterMs: 1_000, cause: error });
+  }
+}
+
+function refusal({ status, headers }: UpstreamResponse, account: string): AppError {
+  const waitMs = rateLimitWaitMs(status, headers, Date.now());
+  if (waitMs !== undefined) {
+    const seconds = Math.ceil(waitMs / 1_000);
+    const hint = headers['x-ratelimit-limit'] === '60' ? ' Set GITHUB_TOKEN for a higher limit.' : '';
+    return new AppError(
+      'upstream-rate-limited',
+      `GitHub's rate limit is spent; it may be asked again in ${seconds} s.${hint}`,
+      {
+        retryAfterMs: waitMs,
+      },
+    );
+  }
+  if (status === 404) {
+    return new AppError(
+      'account-not-found',
+      `GitHub knows no account "${account}". Check the spelling; a new account is seen within a minute.`,
+    );
+  }
+  if (status === 401)
+    return new AppError(
+      'upstream-unauthorized',
+      'GitHub does not accept GITHUB_TOKEN. Set a valid one, or none, and start again.',
+    );
+  return new AppError('upstream-error', `GitHub answered ${status} for the account "${account}".`, {
+    retryAfterMs: 1_000,
+  });
+}

@@ -1,0 +1,33 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { StoreIndicator } from './store.indicator';
+
+/** Redis down is degraded, not dead: the service answers from memory and the API, and must not be restarted for it. */
+@ApiTags('operations')
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly store: StoreIndicator,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'How the service and its store are; 200 also while Redis is down' })
+  @ApiOkResponse({ description: '`details.store.state` is `up` or `degraded`, with the reason.' })
+  check(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.store.check()]);
+  }
+
+  @Get('live')
+  @ApiOperation({ summary: 'Whether the process answers at all' })
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ summary: 'Whether it can take requests' })
+  ready(): Promise<HealthCheckResult> {
+    return this.check();
+  }
+}

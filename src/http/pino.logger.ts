@@ -1,0 +1,61 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type Logger } from 'pino';
+
+/** What Nest tells of its own start, one line for each module and route. */
+const CHATTER: ReadonlySet<string> = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
+
+/** Nest's logger over pino: one JSON line each, level and time by name, secrets never given to it in the first place. */
+export class PinoLogger implements LoggerService {
+  private readonly pino: Logger;
+
+  constructor(level: string) {
+    this.pino = pino({
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    });
+  }
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write(CHATTER.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+
+  /** Nest gives the context last; what stands between is a stack or more to say. */
+  private write(
+    level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal',
+    message: unknown,
+    rest: readonly unknown[],
+  ): void {
+    if (!this.pino.isLevelEnabled(level)) return;
+    const context = rest.at(-1);
+    const more = rest.slice(0, -1).filter((part) => part !== undefined);
+    const fields = {
+      ...(typeof context === 'string' ? { context } : {}),
+      ...(more.length > 0 ? { more: more.map(String) } : {}),
+    };
+    if (typeof message === 'object' && message !== null && !(message instanceof Error))
+      this.pino[level]({ ...fields, ...message });
+    else this.pino[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));
+  }
+}

@@ -1,0 +1,59 @@
+import type { AppError, ErrorCode } from '../kernel/app-error';
+
+/** One kind of problem as it is answered (RFC 9457). */
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** Whether the same request may succeed later. */
+  readonly mayRetry: boolean;
+  /** It is an answer of the upstream, worth keeping for the negative TTL. */
+  readonly isAnswer?: true;
+}
+
+/** Every error code; `docs/reference/errors.md` is compared with it by a test. */
+export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
+  'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
+  'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
+  'request-invalid': { status: 400, title: 'Request not understood', mayRetry: false },
+  'route-not-found': { status: 404, title: 'No such route', mayRetry: false },
+  'method-not-allowed': { status: 405, title: 'Method not allowed', mayRetry: false },
+  'admin-unauthorized': { status: 401, title: 'Admin token required', mayRetry: false },
+  'too-many-attempts': { status: 429, title: 'Too many attempts', mayRetry: true },
+  'entry-not-found': { status: 404, title: 'No such entry', mayRetry: false },
+  'payload-too-large': { status: 413, title: 'Request too large', mayRetry: false },
+  'upstream-timeout': { status: 504, title: 'Upstream too slow', mayRetry: true },
+  'upstream-unreachable': { status: 502, title: 'Upstream unreachable', mayRetry: true },
+  'upstream-invalid': { status: 502, title: 'Upstream answered nonsense', mayRetry: true },
+  'upstream-unauthorized': { status: 502, title: 'Upstream refused the credentials', mayRetry: false },
+  'upstream-rate-limited': { status: 429, title: 'Upstream rate limit spent', mayRetry: true },
+  'upstream-too-large': { status: 502, title: 'Upstream answer too large', mayRetry: false },
+  'upstream-error': { status: 502, title: 'Upstream failed', mayRetry: true },
+  'upstream-paused': { status: 502, title: 'Upstream paused after failures', mayRetry: true },
+  'deadline-exceeded': { status: 504, title: 'No answer in time', mayRetry: true },
+  'cache-unavailable': { status: 503, title: 'Cache store unavailable', mayRetry: true },
+  'shutting-down': { status: 503, title: 'Shutting down', mayRetry: true },
+  internal: { status: 500, title: 'Internal error', mayRetry: true },
+};
+
+/** The members of a problem but for `instance`, which is the request's. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+export function problemOf(code: ErrorCode, detail: string): ProblemBody {
+  const { status, title } = PROBLEMS[code];
+  return { type: `urn:larder:problem:${code}`, title, status, code, detail };
+}
+
+/** An error that is an answer, as the cache keeps it; undefined for all others. */
+export function keptProblem(error: AppError): { readonly status: number; readonly body: Buffer } | undefined {
+  if (!PROBLEMS[error.code].isAnswer) return undefined;
+  const body = problemOf(error.code, error.message);
+  return { status: body.status, body: Buffer.from(JSON.stringify(body)) };
+}

@@ -1,0 +1,48 @@
+/** The stable codes of everything that can go wrong; status and title are decided at the edge (`http/problem-table.ts`). */
+export type ErrorCode =
+  | 'account-invalid'
+  | 'account-not-found'
+  | 'request-invalid'
+  | 'route-not-found'
+  | 'method-not-allowed'
+  | 'admin-unauthorized'
+  | 'too-many-attempts'
+  | 'entry-not-found'
+  | 'payload-too-large'
+  | 'upstream-timeout'
+  | 'upstream-unreachable'
+  | 'upstream-invalid'
+  | 'upstream-unauthorized'
+  | 'upstream-rate-limited'
+  | 'upstream-too-large'
+  | 'upstream-error'
+  | 'upstream-paused'
+  | 'deadline-exceeded'
+  | 'cache-unavailable'
+  | 'shutting-down'
+  | 'internal';
+
+export interface AppErrorOptions {
+  /** What the caller may wait before a further try, in milliseconds; answered as `Retry-After`. */
+  readonly retryAfterMs?: number;
+  /** Header fields of the answer, such as `WWW-Authenticate`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** A failure with a stable code. `message` says what happened, to what, and what to do next; it never holds a token or a body. */
+export class AppError extends Error {
+  readonly retryAfterMs: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: AppErrorOptions = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.name = 'AppError';
+    this.retryAfterMs = options.retryAfterMs;
+    this.headers = options.headers ?? {};
+  }
+}

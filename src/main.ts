@@ -1,0 +1,27 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module';
+import { createAdapter, setUp, settingsOf } from './app.setup';
+import { EnvironmentError } from './config/env.schema';
+import { PinoLogger } from './http/pino.logger';
+
+async function boot(): Promise<void> {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule, createAdapter(), {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  const { port, host, logLevel } = settingsOf(app);
+  app.useLogger(new PinoLogger(logLevel));
+  await setUp(app).listen(port, host);
+  new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
+}
+
+boot().catch((error: unknown) => {
+  const isSetting = error instanceof EnvironmentError;
+  process.stderr.write(
+    `${isSetting ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exitCode = 1;
+});

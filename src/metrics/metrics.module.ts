@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { CacheMetrics } from './cache.metrics';
+import { MetricsController } from './metrics.controller';
+import { OutcomeLog } from './outcome.log';
+
+/** Listens to the outcomes of the cache, which knows nothing of it. */
+@Module({ controllers: [MetricsController], providers: [CacheMetrics, OutcomeLog] })
+export class MetricsModule {
+  // asked for, so that both listen from the start
+  constructor(
+    readonly metrics: CacheMetrics,
+    readonly log: OutcomeLog,
+  ) {}
+}

@@ -1,0 +1,19 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
+
+/** One line for each request that needed the upstream, or got no answer; hits are told at `debug`. */
+@Injectable()
+export class OutcomeLog {
+  private readonly logger = new Logger('Cache');
+
+  constructor(events: CacheEvents) {
+    events.subscribe((event) => this.write(event));
+  }
+
+  private write({ outcome, tier, key, status, durationMs, failure }: CacheEvent): void {
+    const line = { msg: 'request', outcome, tier, key, status, durationMs: Math.round(durationMs * 10) / 10, failure };
+    if (outcome === 'ERROR' || outcome === 'STALE_ON_ERROR') this.logger.warn(line);
+    else if (isFromStore(outcome)) this.logger.debug(line);
+    else this.logger.log(line);
+  }
+}

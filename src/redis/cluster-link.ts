@@ -1,0 +1,152 @@
+import { createCluster, RESP_TYPES } from 'redis';
+import { withDeadline } from './deadline';
+import { nodeClientOptions, retryDelayMs, type RedisSettings } from './redis-client-options';
+import type { NodeAddress } from './redis-endpoint';
+import { RedisLink, type CommandArguments, type RedisReply } from './redis-link';
+import { asUnavailable } from './reply-errors';
+import { RedisUnavailableError } from './redis-unavailable.error';
+import { describe } from './watched-client';
+
+const HEARTBEAT_MS = 200;
+const CONNECT_MS = 2_000;
+/** A cluster client that does not come to terms with a changed cluster is replaced after so long. */
+const REBUILD_AFTER_MS = 1_000;
+
+const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+
+type Cluster = ReturnType<typeof createCluster>;
+
+/**
+ * The link to a Redis Cluster. Up means that every primary answered its last heartbeat: an invalidation by tag or prefix
+ * concerns all of them, and is not promised by some.
+ */
+export class ClusterLink extends RedisLink {
+  private cluster: Cluster | undefined;
+  private up = false;
+  private down = 'not connected yet';
+  private closed = false;
+  private beating = false;
+  private connectedAt = 0;
+  private known: readonly NodeAddress[];
+  private readonly heartbeat: NodeJS.Timeout;
+  private readonly listeners: ((isUp: boolean) => void)[] = [];
+
+  constructor(private readonly settings: RedisSettings) {
+    super();
+    this.known = settings.endpoint.nodes;
+    this.heartbeat = setInterval(() => void this.beat(), HEARTBEAT_MS);
+    void this.beat();
+  }
+
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  get problem(): string | undefined {
+    return this.up ? undefined : this.down;
+  }
+
+  primaries(): readonly NodeAddress[] {
+    return this.cluster?.masters.map(({ host, port }) => ({ host, port })) ?? [];
+  }
+
+  send(key: string, args: CommandArguments): Promise<RedisReply> {
+    return this.sendBy((cluster) => cluster.sendCommand<RedisReply>(key, false, [...args], BINARY));
+  }
+
+  sendTo(node: NodeAddress, args: CommandArguments): Promise<RedisReply> {
+    return this.sendBy(async (cluster) => {
+      const master = cluster.masters.find(({ host, port }) => host === node.host && port === node.port);
+      if (!master) throw new RedisUnavailableError(`${node.host}:${node.port} is no primary any more`);
+      const client = await cluster.nodeClient(master);
+      return client.sendCommand<RedisReply>([...args], BINARY);
+    });
+  }
+
+  onTransition(listener: (isUp: boolean) => void): void {
+    this.listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.heartbeat);
+    await this.discard();
+  }
+
+  private async sendBy(call: (cluster: Cluster) => Promise<RedisReply>): Promise<RedisReply> {
+    const { cluster } = this;
+    if (!cluster || !this.up) throw new RedisUnavailableError(this.down);
+    const { commandTimeoutMs } = this.settings;
+    try {
+      return await withDeadline(call(cluster), commandTimeoutMs, () =>
+        this.fall(`no answer within ${commandTimeoutMs} ms`),
+      );
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  private async beat(): Promise<void> {
+    if (this.beating || this.closed) return;
+    this.beating = true;
+    try {
+      const cluster = this.cluster ?? (await this.connect());
+      const pings = cluster.masters.map(async (master) => (await cluster.nodeClient(master)).sendCommand(['PING']));
+      if (pings.length === 0) throw new RedisUnavailableError('the cluster has no primaries');
+      await withDeadline(Promise.all(pings), this.settings.commandTimeoutMs, () => undefined);
+      this.known = this.primaries();
+      this.rise();
+    } catch (error) {
+      this.fall(describe(error));
+      if (performance.now() - this.connectedAt > REBUILD_AFTER_MS) await this.discard();
+    } finally {
+      this.beating = false;
+    }
+  }
+
+  private async connect(): Promise<Cluster> {
+    const seeds = [...this.known, ...this.settings.endpoint.nodes];
+    const options = seeds.map((node) => nodeClientOptions(this.settings, node));
+    const { socket, ...defaults } = nodeClientOptions(this.settings, { host: '', port: 0 });
+    const { host: _host, port: _port, ...connection } = socket as Record<string, unknown>;
+    const cluster = createCluster({
+      rootNodes: options,
+      defaults: { ...defaults, socket: { ...connection, reconnectStrategy: retryDelayMs } },
+      topologyRefreshOnReconnectionAttemptStrategy: 200,
+    } as Parameters<typeof createCluster>[0]) as Cluster;
+    cluster.on('error', (error: Error) => this.fall(describe(error)));
+    cluster.on('node-error', (error: Error) => this.fall(describe(error)));
+    try {
+      await withDeadline(cluster.connect(), CONNECT_MS, () => undefined);
+    } catch (error) {
+      cluster.destroy();
+      throw error;
+    }
+    this.connectedAt = performance.now();
+    this.cluster = cluster;
+    return cluster;
+  }
+
+  private async discard(): Promise<void> {
+    const { cluster } = this;
+    this.cluster = undefined;
+    this.fall('the cluster client is made anew');
+    if (!cluster?.isOpen) return;
+    if (this.closed) await withDeadline(cluster.close(), CONNECT_MS, () => undefined).catch(() => cluster.destroy());
+    else cluster.destroy();
+  }
+
+  private rise(): void {
+    if (this.up || this.closed) return;
+    this.up = true;
+    for (const listener of this.listeners) listener(true);
+  }
+
+  private fall(problem: string): void {
+    const wasUp = this.up;
+    this.up = false;
+    const isNews = wasUp || problem !== this.down;
+    this.down = problem;
+    if (isNews) for (const listener of this.listeners) listener(false);
+  }
+}

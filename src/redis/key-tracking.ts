@@ -1,0 +1,85 @@
+import type { PrimarySource } from './primary-source';
+import { requirePrimary } from './primary-link';
+import { nodeClientOptions, type RedisSettings } from './redis-client-options';
+import type { NodeAddress } from './redis-endpoint';
+import type { RedisLink } from './redis-link';
+import { RedisUnavailableError } from './redis-unavailable.error';
+import { WatchedClient } from './watched-client';
+
+const FOLLOW_MS = 200;
+/** How old the last answered heartbeat may be for what was heard to count as all there is. */
+const TRUST_MS = 600;
+
+export interface KeyTrackingListener {
+  /** A key under the prefixes changed. */
+  readonly onKey: (key: string) => void;
+  /** Changes may have been missed: everything may have changed. */
+  readonly onGap: () => void; // told when the gap is over, so that what is kept can serve while nothing else can
+}
+
+/**
+ * Hears of every change under some key prefixes, one connection per primary
+ * (CLIENT TRACKING ON BCAST, https://redis.io/docs/latest/develop/reference/client-side-caching/).
+ *
+ * Its one invariant: while `isCoherent`, every change older than 600 ms has been told, and on a connection that works any
+ * change within its way through the network. A half-open connection is found by its unanswered heartbeat.
+ */
+export class KeyTracking {
+  private readonly trackers = new Map<string, WatchedClient>();
+  private readonly follow: NodeJS.Timeout;
+
+  constructor(
+    private readonly settings: RedisSettings,
+    private readonly link: RedisLink,
+    private readonly prefixes: readonly string[],
+    private readonly listener: KeyTrackingListener,
+    source: PrimarySource | undefined,
+  ) {
+    source?.onMoved(() => this.followTopology());
+    this.follow = setInterval(() => this.followTopology(), FOLLOW_MS);
+    link.onTransition(() => this.followTopology());
+  }
+
+  get isCoherent(): boolean {
+    if (!this.link.isUp || this.trackers.size === 0) return false;
+    const since = performance.now() - TRUST_MS;
+    for (const tracker of this.trackers.values()) if (!tracker.isUp || tracker.heardUntil < since) return false;
+    return true;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.follow);
+    await Promise.all([...this.trackers.values()].map((tracker) => tracker.close()));
+  }
+
+  private followTopology(): void {
+    const wanted = new Map(this.link.primaries().map((node) => [`${node.host}:${node.port}`, node]));
+    for (const [name, tracker] of this.trackers) {
+      if (wanted.has(name)) continue;
+      this.trackers.delete(name);
+      void tracker.close(); // its keys are another primary's now, whose new tracker tells of the gap
+    }
+    for (const [name, node] of wanted) if (!this.trackers.has(name)) this.trackers.set(name, this.track(node));
+  }
+
+  private track(node: NodeAddress): WatchedClient {
+    return new WatchedClient(
+      () => Promise.resolve(nodeClientOptions(this.settings, node)),
+      this.settings.commandTimeoutMs,
+      {
+        prepare: (client) => this.startTracking(client),
+        onUp: () => this.listener.onGap(),
+        onInvalidate: (key) => (key === null ? this.listener.onGap() : this.listener.onKey(key)),
+      },
+    );
+  }
+
+  private async startTracking(client: WatchedClient): Promise<void> {
+    if (this.settings.endpoint.mode !== 'single') await requirePrimary(client);
+    // The client library turned plain tracking on; the mode can only be changed by way of OFF.
+    await client.sendEarly(['CLIENT', 'TRACKING', 'OFF']);
+    const prefixes = this.prefixes.flatMap((prefix) => ['PREFIX', prefix]);
+    const reply = await client.sendEarly(['CLIENT', 'TRACKING', 'ON', 'BCAST', ...prefixes]);
+    if (String(reply) !== 'OK') throw new RedisUnavailableError(`CLIENT TRACKING answered ${String(reply)}`);
+  }
+}

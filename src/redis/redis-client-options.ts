@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import type { RedisClientOptions } from 'redis';
+import type { NodeAddress, RedisEndpoint } from './redis-endpoint';
+
+/** The `redis` slice of the configuration. */
+export interface RedisSettings {
+  readonly endpoint: RedisEndpoint;
+  readonly username?: string;
+  readonly password?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
+  readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+}
+
+const CONNECT_TIMEOUT_MS = 1_000;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1_000;
+
+/** Grows from 50 ms to 1 s, with up to a fifth of jitter; never gives up. */
+export function retryDelayMs(attempt: number): number {
+  const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
+  return Math.round(delay * (0.8 + 0.2 * Math.random()));
+}
+
+/** The options of a client to one node: RESP3, no offline queue, its errors are ours to handle. */
+export function nodeClientOptions(settings: RedisSettings, node: NodeAddress): RedisClientOptions {
+  const username = settings.username ?? settings.endpoint.username;
+  const password = settings.password ?? settings.endpoint.password;
+  return {
+    RESP: 3,
+    disableOfflineQueue: true,
+    clientInfoTag: 'larder',
+    database: settings.endpoint.database,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    socket: {
+      host: node.host,
+      port: node.port,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      // A client that lost its socket is replaced by the one who watches it (`watched-client.ts`).
+      reconnectStrategy: false,
+      ...tlsOptions(settings),
+    },
+  };
+}
+
+/** The options of a client to a sentinel, which has credentials of its own. */
+export function sentinelClientOptions(settings: RedisSettings, node: NodeAddress): RedisClientOptions {
+  const { username: _user, password: _password, ...options } = nodeClientOptions(settings, node);
+  return {
+    ...options,
+    database: 0,
+    ...(settings.sentinelUsername === undefined ? {} : { username: settings.sentinelUsername }),
+    ...(settings.sentinelPassword === undefined ? {} : { password: settings.sentinelPassword }),
+  };
+}
+
+function tlsOptions(settings: RedisSettings): object {
+  if (!settings.endpoint.isTls) return {};
+  const { caFile, certFile, keyFile } = settings.tls;
+  return {
+    tls: true,
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
+    ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
+    ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
+  };
+}

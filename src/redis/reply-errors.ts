@@ -1,0 +1,14 @@
+import { ErrorReply } from 'redis';
+import { RedisUnavailableError } from './redis-unavailable.error';
+
+/** Error replies that say "not now" and not "wrong command" (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
+const NOT_NOW =
+  /^(OOM|READONLY|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOAUTH|NOPERM|WRONGPASS|NOREPLICAS|MOVED|ASK|UNKILLABLE|ERR max number of clients)\b/;
+
+/** Whatever keeps Redis from doing what was asked becomes a `RedisUnavailableError`; a wrong command stays what it is. */
+export function asUnavailable(error: unknown): Error {
+  if (error instanceof RedisUnavailableError) return error;
+  if (error instanceof ErrorReply && !NOT_NOW.test(error.message)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new RedisUnavailableError(reason, { cause: error });
+}

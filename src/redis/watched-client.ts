@@ -1,0 +1,187 @@
+import { createClient, RESP_TYPES, type RedisClientOptions } from 'redis';
+import { withDeadline } from './deadline';
+import { retryDelayMs } from './redis-client-options';
+import type { CommandArguments, RedisReply } from './redis-link';
+import { RedisUnavailableError } from './redis-unavailable.error';
+
+const HANDSHAKE_MS = 2_000;
+const HEARTBEAT_MS = 200;
+/** A connection on which nothing was heard for so long is given up, though it has not ended: it may be half open. */
+const SILENCE_MS = 1_000;
+
+type Client = ReturnType<typeof createClient>;
+
+const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+
+export interface WatchedClientHooks {
+  /** Runs on each new connection before it counts as up. */
+  readonly prepare?: (client: WatchedClient) => Promise<void>;
+  readonly onUp?: () => void;
+  readonly onDown?: (problem: string) => void;
+  /** A key that the server's tracking names, or null for all of them. */
+  readonly onInvalidate?: (key: string | null) => void;
+}
+
+/**
+ * One connection to one node, kept alive: made anew when it ends, when it falls silent and when its owner says so. Up means
+ * that the last heartbeat was answered and no command since has missed its deadline.
+ */
+export class WatchedClient {
+  private client: Client | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private attempts = 0;
+  private closed = false;
+  private isConnected = false;
+  private up = false;
+  private down = 'not connected yet';
+  private heardAt = 0;
+
+  constructor(
+    private readonly optionsOf: () => Promise<RedisClientOptions>,
+    private readonly commandTimeoutMs: number,
+    private readonly hooks: WatchedClientHooks,
+  ) {
+    void this.connect();
+  }
+
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  get problem(): string | undefined {
+    return this.up ? undefined : this.down;
+  }
+
+  /** When the last answered heartbeat was sent (`performance.now()`): all that the server said before has been heard. */
+  get heardUntil(): number {
+    return this.heardAt;
+  }
+
+  async send(args: CommandArguments): Promise<RedisReply> {
+    const { client } = this;
+    if (!client || !this.up) throw new RedisUnavailableError(this.down);
+    return this.sendOn(client, args);
+  }
+
+  /** For `prepare` only: sends though the client is not up yet. */
+  async sendEarly(args: CommandArguments): Promise<RedisReply> {
+    if (!this.client) throw new RedisUnavailableError(this.down);
+    return this.sendOn(this.client, args);
+  }
+
+  /** Drops the connection and makes a new one at once. */
+  reconnect(reason: string): void {
+    this.drop(reason);
+    this.attempts = 0;
+    this.connectLater(0);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.retry);
+    const { client } = this;
+    const wasUp = this.up;
+    if (wasUp && client)
+      await withDeadline(client.close(), this.commandTimeoutMs, () => undefined).catch(() => client.destroy());
+    this.drop('closed');
+  }
+
+  private async connect(): Promise<void> {
+    if (this.closed) return;
+    let client: Client | undefined;
+    try {
+      const options = await this.optionsOf();
+      const made = createClient({ ...options, ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}) }) as Client;
+      client = made;
+      this.client = made;
+      made.on('error', (error: Error) => this.lost(made, describe(error)));
+      made.on('end', () => this.lost(made, 'the connection ended'));
+      const { onInvalidate } = this.hooks;
+      if (onInvalidate)
+        made.on('invalidate', (key: Buffer | string | null) => onInvalidate(key === null ? null : key.toString()));
+      await withDeadline(made.connect(), HANDSHAKE_MS, () => undefined);
+      await this.hooks.prepare?.(this);
+      if (this.client !== made) return; // lost, or closed, while it got ready
+      this.isConnected = true;
+      this.attempts = 0;
+      this.heardAt = performance.now();
+      this.heartbeat = setInterval(() => this.beat(made), HEARTBEAT_MS);
+      this.rise();
+    } catch (error) {
+      if (client) this.lost(client, describe(error));
+      else {
+        this.fall(describe(error));
+        this.connectLater(retryDelayMs(this.attempts++));
+      }
+    }
+  }
+
+  private beat(client: Client): void {
+    if (performance.now() - this.heardAt > SILENCE_MS + HEARTBEAT_MS) {
+      this.lost(client, `nothing heard for ${SILENCE_MS} ms`);
+      return;
+    }
+    const sentAt = performance.now();
+    client.sendCommand(['PING']).then(
+      () => {
+        if (client !== this.client) return;
+        this.heardAt = sentAt;
+        if (!this.up && performance.now() - sentAt < this.commandTimeoutMs) this.rise();
+      },
+      (error: unknown) => this.fall(describe(error)),
+    );
+  }
+
+  private sendOn(client: Client, args: CommandArguments): Promise<RedisReply> {
+    return withDeadline(
+      client.sendCommand<RedisReply>(args as (string | Buffer)[], BINARY),
+      this.commandTimeoutMs,
+      () => {
+        if (client === this.client) this.fall(`no answer within ${this.commandTimeoutMs} ms`);
+      },
+    );
+  }
+
+  private lost(client: Client, reason: string): void {
+    if (client !== this.client) return;
+    this.drop(reason);
+    this.connectLater(retryDelayMs(this.attempts++));
+  }
+
+  private connectLater(delayMs: number): void {
+    if (this.closed) return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.connect(), delayMs);
+  }
+
+  private drop(reason: string): void {
+    const { client } = this;
+    clearInterval(this.heartbeat);
+    this.client = undefined;
+    this.isConnected = false;
+    this.fall(reason);
+    if (client?.isOpen) client.destroy();
+  }
+
+  private rise(): void {
+    if (!this.isConnected || this.up) return;
+    this.up = true;
+    this.hooks.onUp?.();
+  }
+
+  private fall(problem: string): void {
+    const wasUp = this.up;
+    this.up = false;
+    const isNews = wasUp || problem !== this.down;
+    this.down = problem;
+    if (isNews) this.hooks.onDown?.(problem);
+  }
+}
+
+/** The reason in one line; node errors keep it in `code` or in an AggregateError's parts. */
+export function describe(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
+  if (!(error instanceof Error)) return String(error);
+  return error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
+}

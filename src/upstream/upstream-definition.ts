@@ -1,0 +1,22 @@
+/** One third-party API. */
+export interface UpstreamDefinition {
+  /** A short word: of keys, tags, labels and messages. */
+  readonly name: string;
+  /** Where it is, without a trailing slash; may have a path, as GitHub Enterprise Server's does. */
+  readonly baseUrl: string;
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly limits: UpstreamLimits;
+}
+
+export interface UpstreamLimits {
+  readonly connectTimeoutMs: number;
+  /** From the request to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** After decompression. */
+  readonly maxResponseBytes: number;
+  /** So many failures in a row open the breaker. */
+  readonly breakerFailures: number;
+  /** How long an open breaker waits before it lets one request through to see. */
+  readonly breakerPauseMs: number;
+}
