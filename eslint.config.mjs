@@ -11,6 +11,9 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/unified-signatures': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off', // a type argument at the call says what is there
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off', // Nest types its options as classes
       'no-empty': ['error', { allowEmptyCatch: false }],
     },
   },

@@ -1,11 +1,12 @@
-import { Logger, type INestApplicationContext } from '@nestjs/common';
+import { StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { serviceConfig } from './config/slices';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
-import { ProblemFilter, sendProblem } from './http/problem.filter';
+import { ProblemFilter } from './http/problem.filter';
+import { RouteMethods } from './http/route-methods';
 
 /*
  * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
@@ -16,32 +17,41 @@ const MAX_PARAM_LENGTH = 2_048;
 
 const EXPOSED_HEADERS = ['X-Response-Time', 'X-Request-Id', 'X-Cache', 'Cache-Status', 'Age', 'ETag', 'Retry-After'];
 
+/** The filter of each adapter: it knows the adapter's routes. */
+const filters = new WeakMap<object, ProblemFilter>();
+
 export function createAdapter(): FastifyAdapter {
-  const logger = new Logger('Http');
-  return new FastifyAdapter({
+  const routes = new RouteMethods();
+  const problems = new ProblemFilter(routes);
+  const adapter = new FastifyAdapter({
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(error, request, reply, logger),
+      problems.send(error, request, reply),
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   });
+  const fastify: FastifyInstance = adapter.getInstance();
+  routes.collect(fastify);
+  addEdgeHooks(fastify);
+  filters.set(adapter, problems);
+  return adapter;
 }
 
 /** Sets up an application made with `createAdapter()`. */
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
-  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  addEdgeHooks(fastify);
   app.enableCors({
     origin: '*',
     exposedHeaders: EXPOSED_HEADERS,
     methods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
   });
-  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  const problems = filters.get(app.getHttpAdapter());
+  if (problems) app.useGlobalFilters(problems);
   app.enableShutdownHooks();
   const { swaggerEnabled } = settingsOf(app);
   if (swaggerEnabled) documentApi(app);

@@ -2,12 +2,13 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppModule } from './app.module';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from './config/env.schema';
 import { PinoLogger } from './http/pino.logger';
 
 async function boot(): Promise<void> {
+  // Loaded here, so that a wrong setting, which it finds, is told in a line and not as a stack.
+  const { AppModule } = await import('./app.module');
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, createAdapter(), {
     bufferLogs: true,
     abortOnError: false,

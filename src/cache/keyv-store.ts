@@ -68,7 +68,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   private entryOf(value: unknown, lifeMs: number): CacheEntry {
-    const body = Buffer.from(JSON.stringify(value) ?? 'null');
+    const body = Buffer.from(value === undefined ? 'null' : JSON.stringify(value));
     const now = this.clock.now();
     return {
       id: randomBytes(9).toString('base64url'),

@@ -37,7 +37,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return next.handle();
     const applied = await this.rules.read(context);
     if (!applied)
-      return next.handle().pipe(map((value) => (value instanceof Sourced ? (value.value as unknown) : value)));
+      return next.handle().pipe(map((value: unknown) => (value instanceof Sourced ? (value.value as unknown) : value)));
     return from(this.answer(context, applied, next));
   }
 
@@ -83,7 +83,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     return async ({ validators }) => {
       leaveValidators(request, validators);
       const value: unknown = await this.responses.negativeOf(() =>
-        lastValueFrom(next.handle(), { defaultValue: undefined }),
+        lastValueFrom<unknown>(next.handle(), { defaultValue: undefined }),
       );
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
       return this.responses.toLoaded(context, value, marker !== undefined);

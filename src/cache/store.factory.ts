@@ -30,7 +30,9 @@ export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, cl
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
       logger.warn(`What is at ${JSON.stringify(key)} was not written by this version: removed, counts as a miss.`),
-    onRewound: (count) => logger.warn(`Redis came back with older data than it had: ${count} entries removed.`),
+    onRewound: (count) => {
+      if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
+    },
   });
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
   return { store: new TieredStore(l1, l2, clock), link };

@@ -139,7 +139,7 @@ export function readEnvironment(source: Readonly<Record<string, unknown>> = proc
   if (result.success) return result.data;
   const lines = result.error.issues.map(({ path, message }) => {
     const name = String(path[0]) as keyof typeof environmentShape;
-    return `  ${name} ${message}. Example: ${name}=${examples[name] ?? String(defaultOf(name))}`;
+    return `  ${name} ${message}. Example: ${name}=${examples[name] ?? defaultOf(name)}`;
   });
   throw new EnvironmentError(`The configuration is wrong:\n${[...new Set(lines)].join('\n')}`);
 }

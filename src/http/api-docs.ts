@@ -54,7 +54,7 @@ export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
           ),
         },
       },
-    } as ApiResponseOptions),
+    }),
   );
-  return applyDecorators(...responses) as MethodDecorator;
+  return applyDecorators(...responses);
 }

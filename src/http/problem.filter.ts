@@ -1,32 +1,33 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, PROBLEMS, problemOf } from './problem-table';
+import type { RouteMethods } from './route-methods';
 import { toAppError } from './to-app-error';
 
-/** Answers every error as `application/problem+json` (RFC 9457). */
+/** Answers every error as `application/problem+json` (RFC 9457), also those that Fastify meets before Nest does. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
 
-  catch(error: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
-    sendProblem(error, request, reply, this.logger);
-  }
-}
+  constructor(private readonly routes: RouteMethods) {}
 
-/** Also for the errors that Fastify meets before Nest does. Logs what is our own fault, once. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
-  const problem = toAppError(error, request);
-  if (problem.code === 'internal')
-    logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
-  if (reply.sent) return;
-  for (const [name, value] of Object.entries(problem.headers)) reply.header(name, value);
-  const { status, mayRetry } = PROBLEMS[problem.code];
-  if (mayRetry && status !== 500)
-    reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
-  reply.header('cache-control', 'no-store').header('content-type', PROBLEM_TYPE);
-  void reply.code(status).send(JSON.stringify({ ...problemOf(problem.code, problem.message), instance: request.id }));
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Logs what is our own fault, once. */
+  send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = toAppError(error, request, (path) => this.routes.allowed(path));
+    if (problem.code === 'internal')
+      this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
+    if (reply.sent) return;
+    const { status, mayRetry } = PROBLEMS[problem.code];
+    if (mayRetry && status !== 500)
+      reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
+    reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_TYPE });
+    void reply.code(status).send(JSON.stringify({ ...problemOf(problem.code, problem.message), instance: request.id }));
+  }
 }
 
 function stackOf(cause: unknown): string {

@@ -3,7 +3,6 @@ import { AppError, type ErrorCode } from '../kernel/app-error';
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'request-invalid',
-  404: 'route-not-found',
   405: 'method-not-allowed',
   413: 'payload-too-large',
   415: 'request-invalid',
@@ -11,28 +10,58 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'shutting-down',
 };
 
-/** Whatever was thrown, as one of ours. Of an unknown error nothing is told but that it happened; the log has the rest. */
-export function toAppError(error: unknown, request: { readonly method: string; readonly url: string }): AppError {
+interface Asked {
+  readonly method: string;
+  readonly url: string;
+}
+
+/**
+ * Whatever was thrown, as one of ours. Of an unknown error nothing is told but that it happened; the log has the rest.
+ *
+ * @param allowed the methods that the path knows
+ */
+export function toAppError(error: unknown, request: Asked, allowed: (path: string) => readonly string[]): AppError {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
+  if (status === 404) return notFound(request, allowed(pathOf(request)), error);
   const code =
     (status === undefined ? undefined : CODE_OF_STATUS[status]) ??
     (isClientFault(status) ? 'request-invalid' : 'internal');
-  return new AppError(code, detailOf(code, error, request), { cause: error });
+  return new AppError(code, detailOf(code, error), { cause: error });
 }
 
-function detailOf(
-  code: ErrorCode,
-  error: unknown,
-  { method, url }: { readonly method: string; readonly url: string },
-): string {
-  if (code === 'route-not-found') {
-    const path = url.split('?', 1)[0]?.slice(0, 200) ?? '';
-    return `There is no ${method} ${path}. The routes are listed at /docs; try GET /repos/redis.`;
+function notFound(request: Asked, allowed: readonly string[], cause: unknown): AppError {
+  const { method } = request;
+  const path = pathOf(request).slice(0, 200);
+  if (allowed.length === 0 || allowed.includes(method)) {
+    return new AppError(
+      'route-not-found',
+      `There is no ${method} ${path}. The routes are listed at /docs; try GET /repos/redis.`,
+      { cause },
+    );
   }
+  const allow = allowed.join(', ');
+  return new AppError('method-not-allowed', `${path} does not take ${method}; it takes ${allow}.`, {
+    headers: { allow },
+    cause,
+  });
+}
+
+function pathOf({ url }: Asked): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+function detailOf(code: ErrorCode, error: unknown): string {
   if (code === 'internal') return 'The service failed. The log has the reason under this request id.';
   if (code === 'payload-too-large') return 'The request body is larger than this route takes.';
-  return error instanceof Error ? oneLine(error.message) : 'The request was not understood.';
+  return error instanceof Error ? oneLine(messageOf(error)) : 'The request was not understood.';
+}
+
+/** Nest keeps the reasons of a failed validation in the response of the exception. */
+function messageOf(error: Error): string {
+  const response = error instanceof HttpException ? error.getResponse() : undefined;
+  const message = typeof response === 'object' ? (response as { message?: unknown }).message : undefined;
+  return Array.isArray(message) ? message.map(String).join('; ') : error.message;
 }
 
 function oneLine(text: string): string {

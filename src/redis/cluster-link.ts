@@ -108,12 +108,12 @@ export class ClusterLink extends RedisLink {
     const seeds = [...this.known, ...this.settings.endpoint.nodes];
     const options = seeds.map((node) => nodeClientOptions(this.settings, node));
     const { socket, ...defaults } = nodeClientOptions(this.settings, { host: '', port: 0 });
-    const { host: _host, port: _port, ...connection } = socket as Record<string, unknown>;
+    const { host, port, ...connection } = socket as Record<string, unknown>;
     const cluster = createCluster({
       rootNodes: options,
       defaults: { ...defaults, socket: { ...connection, reconnectStrategy: retryDelayMs } },
       topologyRefreshOnReconnectionAttemptStrategy: 200,
-    } as Parameters<typeof createCluster>[0]) as Cluster;
+    }) as unknown as Cluster;
     cluster.on('error', (error: Error) => this.fall(describe(error)));
     cluster.on('node-error', (error: Error) => this.fall(describe(error)));
     try {

@@ -48,7 +48,7 @@ export function nodeClientOptions(settings: RedisSettings, node: NodeAddress): R
 
 /** The options of a client to a sentinel, which has credentials of its own. */
 export function sentinelClientOptions(settings: RedisSettings, node: NodeAddress): RedisClientOptions {
-  const { username: _user, password: _password, ...options } = nodeClientOptions(settings, node);
+  const { username, password, ...options } = nodeClientOptions(settings, node);
   return {
     ...options,
     database: 0,

@@ -3,7 +3,7 @@ import type { NodeAddress } from './redis-endpoint';
 export type CommandArguments = readonly (string | Buffer)[];
 
 /** A reply with bulk strings as Buffers. */
-export type RedisReply = Buffer | string | number | bigint | boolean | null | readonly RedisReply[] | object;
+export type RedisReply = Buffer | string | number | boolean | null | readonly RedisReply[];
 
 /**
  * The commands' way to Redis, whatever its deployment. Its one invariant: a command settles within its deadline, and while

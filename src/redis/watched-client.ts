@@ -129,7 +129,9 @@ export class WatchedClient {
         this.heardAt = sentAt;
         if (!this.up && performance.now() - sentAt < this.commandTimeoutMs) this.rise();
       },
-      (error: unknown) => this.fall(describe(error)),
+      (error: unknown) => {
+        if (client === this.client) this.fall(describe(error));
+      },
     );
   }
 

@@ -2,6 +2,7 @@ import type { HttpService } from '@nestjs/axios';
 import { isAxiosError, type AxiosResponse } from 'axios';
 import {
   BrokenCircuitError,
+  CircuitState,
   circuitBreaker,
   ConsecutiveBreaker,
   handleWhen,
@@ -58,7 +59,7 @@ export class UpstreamClient {
 
   /** Whether the breaker keeps requests from the upstream now. */
   get isPaused(): boolean {
-    return this.breaker.state !== 0;
+    return this.breaker.state !== CircuitState.Closed;
   }
 
   async get(request: UpstreamRequest): Promise<UpstreamResponse> {

@@ -135,7 +135,6 @@ function isHeaderList(value: unknown): value is HeaderList {
 
 // RFC 9110 §5.5: no control characters in a field, whoever wrote it into Redis.
 function isFieldText(value: unknown): value is string {
-  // eslint-disable-next-line no-control-regex
   return typeof value === 'string' && !/[\x00-\x08\x0a-\x1f\x7f]/.test(value);
 }
 

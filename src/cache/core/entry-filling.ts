@@ -52,7 +52,7 @@ export function freshenedEntry(
   const { policy } = request;
   const isNegative = NEGATIVE_STATUSES.has(base.status);
   const updated = new Set(headers.map(([name]) => name));
-  const { staledAt: _, ...kept } = base;
+  const { staledAt, ...kept } = base;
   return {
     ...kept,
     id: newId(),

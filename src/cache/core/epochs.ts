@@ -13,7 +13,8 @@ export class Epochs {
   }
 
   bump(key: string): void {
-    this.counters[slotOf(key)]! += 1;
+    const slot = slotOf(key);
+    this.counters[slot] = (this.counters[slot] ?? 0) + 1;
   }
 
   bumpAll(): void {

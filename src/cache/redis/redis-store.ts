@@ -53,7 +53,7 @@ export class RedisStore extends SharedStore {
   private readonly garbageTold = new Set<string>();
   private tracking: KeyTracking | undefined;
   private isRecovered = false;
-  private recovering: Promise<void> | undefined;
+  private recovering: Promise<boolean> | undefined;
 
   constructor(
     private readonly link: RedisLink,
@@ -270,16 +270,18 @@ export class RedisStore extends SharedStore {
   }
 
   /** After a gap in the link: Redis may have come back with older data than it had, and nothing of that may be served. */
-  private recover(): Promise<void> {
+  private recover(): Promise<boolean> {
     this.recovering ??= this.invalidation
       .purgeIfRewound()
       .then((purged) => {
         if (purged !== undefined) this.listener.onRewound(purged);
         this.isRecovered = true;
         this.changes.emit({ kind: 'everything' });
+        return true;
       })
       .catch((error: unknown) => {
-        if (!(error instanceof StoreUnavailableError)) throw error; // the next transition tries again
+        if (error instanceof StoreUnavailableError) return false; // the next transition tries again
+        throw error;
       })
       .finally(() => {
         this.recovering = undefined;
@@ -290,8 +292,7 @@ export class RedisStore extends SharedStore {
   private async ready(): Promise<void> {
     if (this.isRecovered) return;
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
-    await this.recover();
-    if (!this.isRecovered) throw new StoreUnavailableError(this.link.problem ?? 'not recovered yet');
+    if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? 'not recovered yet');
   }
 }
 
