@@ -56,7 +56,7 @@ module.exports = {
       comment: 'the HTTP client is imported by upstream/ only',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/upstream/', '[.]module[.]ts$', '[.]spec[.]ts$'] },
-      to: { path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'], dependencyTypesNot: ['type-only'] },
+      to: { path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'], dependencyTypesNot: ['type-only', 'type-import'] },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
     {

@@ -52,14 +52,24 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   const problems = filters.get(app.getHttpAdapter());
   if (problems) app.useGlobalFilters(problems);
-  app.enableShutdownHooks();
-  const { swaggerEnabled } = settingsOf(app);
+  const { swaggerEnabled, shutdownTimeoutMs } = settingsOf(app);
+  app.enableShutdownHooks(undefined, { useProcessExit: true });
+  drainWithin(app, shutdownTimeoutMs);
   if (swaggerEnabled) documentApi(app);
   return app;
 }
 
 export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {
   return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
+}
+
+/** A stop waits for the requests under way, but not for ever. */
+function drainWithin(app: NestFastifyApplication, timeoutMs: number): void {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  fastify.addHook('preClose', (done) => {
+    setTimeout(() => fastify.server.closeAllConnections(), timeoutMs).unref();
+    done();
+  });
 }
 
 function documentApi(app: NestFastifyApplication): void {

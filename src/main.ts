@@ -4,13 +4,13 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from './config/env.schema';
-import { PinoLogger } from './http/pino.logger';
+import { BootLogger, PinoLogger } from './http/pino.logger';
 
 async function boot(): Promise<void> {
   // Loaded here, so that a wrong setting, which it finds, is told in a line and not as a stack.
-  const { AppModule } = await import('./app.module');
+  const { AppModule } = await import('./app.module.js');
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, createAdapter(), {
-    bufferLogs: true,
+    logger: new BootLogger(),
     abortOnError: false,
   });
   const { port, host, logLevel } = settingsOf(app);

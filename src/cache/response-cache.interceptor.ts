@@ -83,7 +83,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     return async ({ validators }) => {
       leaveValidators(request, validators);
       const value: unknown = await this.responses.negativeOf(() =>
-        lastValueFrom<unknown>(next.handle(), { defaultValue: undefined }),
+        lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined }),
       );
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
       return this.responses.toLoaded(context, value, marker !== undefined);

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /** The caller's `X-Request-Id` if it is a harmless word, else a new one: it goes into answers and logs. */
-export function requestId(request: IncomingMessage): string {
+export function requestId(request: RawRequestDefaultExpression): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }

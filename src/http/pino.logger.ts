@@ -8,7 +8,7 @@ const CHATTER: ReadonlySet<string> = new Set(['NestFactory', 'InstanceLoader', '
 export class PinoLogger implements LoggerService {
   private readonly pino: Logger;
 
-  constructor(level: string) {
+  constructor(level = 'info') {
     this.pino = pino({
       level,
       base: null,
@@ -57,5 +57,12 @@ export class PinoLogger implements LoggerService {
     if (typeof message === 'object' && message !== null && !(message instanceof Error))
       this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));
+  }
+}
+
+/** Until the configuration is read: what makes a start fail is told once, by who started it. */
+export class BootLogger extends PinoLogger {
+  override error(): void {
+    // told by main.ts
   }
 }

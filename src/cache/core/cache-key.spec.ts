@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { requestKey, toCacheKey } from './cache-key';
+
+describe('toCacheKey', () => {
+  it('keeps readable names as they are', () => {
+    expect(toCacheKey('github:accounts:redis')).toBe('github:accounts:redis');
+  });
+
+  it('is safe in a Redis hash tag, a header field and a shell line', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (name) => /^[\x21-\x7e]*$/.test(toCacheKey(name)) && !/[{}"\\]/.test(toCacheKey(name))),
+    );
+  });
+
+  it('never gives two names one key', () => {
+    const name = fc.string({ unit: fc.constantFrom('a', '%', '2', '5', 'B', '7', '{', '}', ' ', '\n', '\u00e9', '\u{1f600}') });
+    fc.assert(fc.property(name, name, (a, b) => (a === b) === (toCacheKey(a) === toCacheKey(b))), { numRuns: 2_000 });
+  });
+
+  it('keeps long names apart by their digest', () => {
+    const long = 'x'.repeat(5_000);
+    expect(toCacheKey(`${long}1`)).not.toBe(toCacheKey(`${long}2`));
+    expect(toCacheKey(long).length).toBeLessThan(300);
+  });
+});
+
+describe('requestKey', () => {
+  it('sorts parameters by name and keeps the order of repeated ones', () => {
+    expect(requestKey('GET', '/a?b=2&a=1&b=1')).toBe('GET:/a?a=1&b=2&b=1');
+    expect(requestKey('GET', '/a?b=1&a=1&b=2')).not.toBe(requestKey('GET', '/a?b=2&a=1&b=1'));
+  });
+
+  it('tells an empty query from none', () => {
+    expect(requestKey('GET', '/a?')).not.toBe(requestKey('GET', '/a'));
+  });
+});

@@ -1,0 +1,277 @@
+import { randomBytes } from 'node:crypto';
+import type { CacheEntry } from '../../src/cache/core/cache-entry';
+import type { CacheStore, InvalidationTarget, Lease, LeaseRequest } from '../../src/cache/core/cache-store';
+
+/** A store to put to the test; a fresh one, empty, for each fact. */
+export interface StoreUnderTest {
+  readonly store: CacheStore;
+  readonly close: () => Promise<void>;
+}
+
+/** An entry as a load would make it. */
+export function anEntry(fields: Partial<CacheEntry> = {}): CacheEntry {
+  const now = Date.now();
+  return {
+    id: randomBytes(9).toString('base64url'),
+    status: 200,
+    headers: [['content-type', 'application/json']],
+    validators: { etag: '"u1"' },
+    upstream: 'github',
+    tags: ['upstream:github'],
+    storedAt: now,
+    freshUntil: now + 60_000,
+    swrMs: 0,
+    sieMs: 60_000,
+    mustRevalidate: false,
+    loadMs: 5,
+    etag: '"c1"',
+    body: Buffer.from('{"a":1}'),
+    ...fields,
+  };
+}
+
+export function asking(key: string, more: Partial<LeaseRequest> = {}): LeaseRequest {
+  return { key, token: randomBytes(8).toString('hex'), tags: [], seenId: '', leaseMs: 5_000, ...more };
+}
+
+/** @throws Error if the lease is not granted */
+export async function leaseOf(store: CacheStore, key: string, more: Partial<LeaseRequest> = {}): Promise<Lease> {
+  const answer = await store.acquire(asking(key, more));
+  if (answer.kind !== 'granted') throw new Error(`The lease of ${key} was not granted: ${answer.kind}`);
+  return answer.lease;
+}
+
+export async function fillUnder(store: CacheStore, key: string, entry: CacheEntry): Promise<void> {
+  if (!(await store.fill(await leaseOf(store, key), entry))) throw new Error(`${key} was not stored`);
+}
+
+/**
+ * What every `CacheStore` keeps to; for the stores of this project, and for those that another team writes. Run it inside
+ * a Jest spec.
+ */
+export function describeStore(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${name} keeps the contract of a store:`, () => {
+    let under: StoreUnderTest;
+    let store: CacheStore;
+
+    beforeEach(async () => {
+      under = await open();
+      ({ store } = under);
+    });
+
+    afterEach(() => under.close());
+
+    describe('entries', () => {
+      it('finds nothing where nothing is', async () => {
+        expect(await store.find('k')).toBeUndefined();
+      });
+
+      it('gives back what was filled, bytes and all', async () => {
+        const entry = anEntry({ body: randomBytes(100_000), tags: ['a', 'b'], marker: 'cached' });
+        await fillUnder(store, 'k', entry);
+        const found = await store.find('k');
+        expect(found?.entry).toEqual({ ...entry, storedAt: entry.storedAt, freshUntil: entry.freshUntil });
+      });
+
+      it('keeps an empty body', async () => {
+        await fillUnder(store, 'k', anEntry({ body: Buffer.alloc(0) }));
+        expect((await store.find('k'))?.entry.body).toHaveLength(0);
+      });
+
+      it('keeps two keys apart', async () => {
+        await fillUnder(store, 'k1', anEntry({ body: Buffer.from('1') }));
+        await fillUnder(store, 'k2', anEntry({ body: Buffer.from('2') }));
+        expect((await store.find('k1'))?.entry.body.toString()).toBe('1');
+      });
+
+      it('forgets an entry at the end of its life, stale windows included', async () => {
+        const now = Date.now();
+        await fillUnder(store, 'k', anEntry({ freshUntil: now + 20, sieMs: 20 }));
+        await store.change('nothing', 80);
+        expect(await store.find('k')).toBeUndefined();
+      });
+
+      it('puts a value over whatever is there', async () => {
+        await fillUnder(store, 'k', anEntry());
+        await store.put('k', anEntry({ body: Buffer.from('new') }));
+        expect((await store.find('k'))?.entry.body.toString()).toBe('new');
+      });
+
+      it('freshens metadata and keeps the body', async () => {
+        const entry = anEntry();
+        await fillUnder(store, 'k', entry);
+        const lease = await leaseOf(store, 'k', { seenId: entry.id });
+        const freshened = { ...entry, id: 'next', freshUntil: entry.freshUntil + 1_000 };
+        expect(await store.freshen(lease, freshened)).toBe(true);
+        expect((await store.find('k'))?.entry).toEqual(freshened);
+      });
+    });
+
+    describe('leases', () => {
+      it('are granted to one at a time', async () => {
+        const answers = await Promise.all(Array.from({ length: 20 }, () => store.acquire(asking('k'))));
+        expect(answers.filter(({ kind }) => kind === 'granted')).toHaveLength(1);
+        expect(answers.filter(({ kind }) => kind === 'held')).toHaveLength(19);
+      });
+
+      it('are free again once given back', async () => {
+        await store.release(await leaseOf(store, 'k'));
+        await expect(leaseOf(store, 'k')).resolves.toBeDefined();
+      });
+
+      it('end by themselves, and the late holder stores nothing', async () => {
+        const late = await leaseOf(store, 'k', { leaseMs: 30 });
+        await store.change('nothing', 100);
+        const next = await leaseOf(store, 'k');
+        expect(await store.fill(late, anEntry({ body: Buffer.from('late') }))).toBe(false);
+        expect(await store.fill(next, anEntry({ body: Buffer.from('next') }))).toBe(true);
+        expect((await store.find('k'))?.entry.body.toString()).toBe('next');
+      });
+
+      it('last longer when renewed', async () => {
+        const lease = await leaseOf(store, 'k', { leaseMs: 150 });
+        await store.renew(lease, 5_000);
+        await store.change('nothing', 250);
+        expect((await store.acquire(asking('k'))).kind).toBe('held');
+      });
+
+      it('are not released by another than the holder', async () => {
+        const lease = await leaseOf(store, 'k');
+        await store.release({ ...lease, token: 'another' });
+        expect((await store.acquire(asking('k'))).kind).toBe('held');
+      });
+
+      it('are not granted to who has seen another entry than there is', async () => {
+        await fillUnder(store, 'k', anEntry());
+        expect((await store.acquire(asking('k'))).kind).toBe('changed');
+      });
+
+      it('wake those who wait when the load ends', async () => {
+        const lease = await leaseOf(store, 'k');
+        const waited = store.change('k', 10_000);
+        await store.fill(lease, anEntry());
+        await waited;
+      });
+    });
+
+    describe('failures', () => {
+      const failure = { code: 'upstream-timeout', message: 'too slow', retryAfterMs: 1_000 };
+
+      it('are shared with those who waited for the load, and with nobody else', async () => {
+        const lease = await leaseOf(store, 'k');
+        await store.fail(lease, failure, 0);
+        expect(await store.acquire(asking('k', { waitedFor: lease.token }))).toMatchObject({ kind: 'failed', failure });
+        expect((await store.acquire(asking('k'))).kind).toBe('granted');
+      });
+
+      it('keep everybody away during a pause', async () => {
+        await store.fail(await leaseOf(store, 'k'), failure, 5_000);
+        const answer = await store.acquire(asking('k'));
+        expect(answer).toMatchObject({ kind: 'failed', failure });
+      });
+
+      it('are counted until a load succeeds', async () => {
+        await store.fail(await leaseOf(store, 'k'), failure, 0);
+        const second = await leaseOf(store, 'k');
+        expect(second.failures).toBe(1);
+        await store.fail(second, failure, 0);
+        const third = await leaseOf(store, 'k');
+        expect(third.failures).toBe(2);
+        const entry = anEntry();
+        await store.fill(third, entry);
+        expect((await leaseOf(store, 'k', { seenId: entry.id })).failures).toBe(0);
+      });
+    });
+
+    describe('invalidation', () => {
+      const targets: [string, InvalidationTarget][] = [
+        ['key', { kind: 'key', key: 'github:k' }],
+        ['tag', { kind: 'tag', tag: 'account:k' }],
+        ['prefix', { kind: 'prefix', prefix: 'github:' }],
+        ['empty prefix', { kind: 'prefix', prefix: '' }],
+      ];
+
+      it.each(targets)('by %s removes the entry and counts it', async (_name, target) => {
+        await fillUnder(store, 'github:k', anEntry({ tags: ['account:k'] }));
+        await fillUnder(store, 'other', anEntry({ tags: ['account:other'] }));
+        const count = await store.invalidate(target, 'purge');
+        expect(await store.find('github:k')).toBeUndefined();
+        const all = target.kind === 'prefix' && target.prefix === '';
+        expect(count).toBe(all ? 2 : 1);
+        expect(await store.find('other')).toEqual(all ? undefined : expect.anything());
+      });
+
+      it.each(targets)('by %s keeps a load that began before from storing', async (_name, target) => {
+        const lease = await leaseOf(store, 'github:k');
+        await store.invalidate(target, 'purge');
+        expect(await store.fill(lease, anEntry({ tags: ['account:k'] }))).toBe(false);
+        expect(await store.find('github:k')).toBeUndefined();
+      });
+
+      it.each(targets)('by %s keeps a validation that began before from freshening', async (_name, target) => {
+        const entry = anEntry({ tags: ['account:k'] });
+        await fillUnder(store, 'github:k', entry);
+        const lease = await leaseOf(store, 'github:k', { seenId: entry.id });
+        await store.invalidate(target, 'purge');
+        expect(await store.freshen(lease, { ...entry, id: 'next' })).toBe(false);
+        expect(await store.find('github:k')).toBeUndefined();
+      });
+
+      it.each(targets)('by %s lets a load that begins after it store', async (_name, target) => {
+        await store.invalidate(target, 'purge');
+        await fillUnder(store, 'github:k', anEntry({ tags: ['account:k'] }));
+        expect(await store.find('github:k')).toBeDefined();
+      });
+
+      it.each(targets)('by %s, soft, keeps the entry as stale', async (_name, target) => {
+        await fillUnder(store, 'github:k', anEntry({ tags: ['account:k'] }));
+        expect(await store.invalidate(target, 'stale')).toBe(1);
+        const found = await store.find('github:k');
+        expect(found?.entry.staledAt).toEqual(expect.any(Number));
+      });
+
+      it('takes a prefix literally', async () => {
+        await fillUnder(store, 'a*b', anEntry());
+        await fillUnder(store, 'axb', anEntry());
+        expect(await store.invalidate({ kind: 'prefix', prefix: 'a*' }, 'purge')).toBe(1);
+        expect(await store.find('axb')).toBeDefined();
+      });
+
+      it('of a tag removes every entry that carries it, in any number', async () => {
+        const keys = Array.from({ length: 1_200 }, (_, at) => `many:${at}`);
+        await Promise.all(keys.map((key) => fillUnder(store, key, anEntry({ tags: ['account:many'] }))));
+        expect(await store.invalidate({ kind: 'tag', tag: 'account:many' }, 'purge')).toBe(1_200);
+        expect(await store.find('many:7')).toBeUndefined();
+      });
+    });
+
+    describe('looking', () => {
+      it('shows an entry without its body', async () => {
+        await fillUnder(store, 'k', anEntry({ body: Buffer.alloc(1_234) }));
+        const listed = await store.inspect('k');
+        expect(listed).toMatchObject({ key: 'k', bodyBytes: 1_234 });
+        expect(listed?.expiresInMs).toBeGreaterThan(100_000);
+        expect(await store.inspect('none')).toBeUndefined();
+      });
+
+      it('lists what matches a glob, each once, page by page', async () => {
+        const keys = Array.from({ length: 250 }, (_, at) => `list:${String(at).padStart(3, '0')}`);
+        await Promise.all([...keys, 'else:1'].map((key) => fillUnder(store, key, anEntry())));
+        const seen: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await store.list('list:*', cursor, 40);
+          seen.push(...page.items.map(({ key }) => key));
+          cursor = page.cursor;
+        } while (cursor !== undefined);
+        expect([...new Set(seen)].sort()).toEqual(keys);
+      });
+
+      it('takes nothing but * and ? for a wildcard', async () => {
+        await fillUnder(store, 'list:a', anEntry());
+        expect((await store.list('list:[a-z]', undefined, 10)).items).toHaveLength(0);
+        expect((await store.list('list:?', undefined, 10)).items).toHaveLength(1);
+      });
+    });
+  });
+}

@@ -1,0 +1,74 @@
+import { request as httpRequest, type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+
+export interface RawRequestOptions {
+  /** When to stop listening, counted from the last byte. */
+  timeoutMs?: number;
+  /** Whether to half-close after writing, as `nc -N` does. */
+  endAfterWrite?: boolean;
+}
+
+export interface HttpRequestOptions {
+  method?: string;
+  /** A flat list of names and values sends them as they are, duplicates included. */
+  headers?: OutgoingHttpHeaders | readonly string[];
+  body?: string | Buffer;
+  /** By default every request has a connection of its own. */
+  agent?: Agent;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  rawHeaders: string[];
+  body: Buffer;
+}
+
+/**
+ * Writes the bytes as they are to a port of 127.0.0.1 and resolves with all that came back until the server closed or fell
+ * silent. A reset ends the answer; a refused connection rejects.
+ */
+export function rawRequest(
+  port: number,
+  bytes: string | Buffer,
+  { timeoutMs = 1000, endAfterWrite = false }: RawRequestOptions = {},
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const received: Buffer[] = [];
+    let isConnected = false;
+    const socket = connect(port, '127.0.0.1', () => {
+      isConnected = true;
+      socket.write(bytes);
+      if (endAfterWrite) socket.end();
+    });
+    socket.setTimeout(timeoutMs, () => socket.destroy());
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.on('error', (error) => {
+      if (!isConnected) reject(error);
+    });
+    socket.on('close', () => resolve(Buffer.concat(received)));
+  });
+}
+
+/** One request by node:http: no redirect is followed, nothing is decompressed, a truncated body rejects. */
+export function request(url: string | URL, options: HttpRequestOptions = {}): Promise<HttpAnswer> {
+  const { method = 'GET', headers, body, agent = false, timeoutMs = 10_000, signal } = options;
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(url, { method, headers, agent, signal }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('error', reject);
+      incoming.on('end', () => {
+        const { statusCode = 0, headers: received, rawHeaders } = incoming;
+        resolve({ status: statusCode, headers: received, rawHeaders, body: Buffer.concat(chunks) });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.setTimeout(timeoutMs, () => {
+      outgoing.destroy(new Error(`${method} ${String(url)}: silence for ${timeoutMs} ms`));
+    });
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,32 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface WaitOptions {
+  /** Named in the error: "Waited 5000 ms in vain for <what>". */
+  what: string;
+  timeoutMs?: number;
+  pollMs?: number;
+}
+
+/**
+ * Polls a fact of the outside world (a process, a socket) until it holds. A fact that throws does not hold yet; its last
+ * error is the cause of the final one. Runs on real time even under Jest's fake timers.
+ */
+export async function waitUntil(
+  fact: () => boolean | Promise<boolean>,
+  { what, timeoutMs = 5000, pollMs = 5 }: WaitOptions,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let cause: unknown;
+  do {
+    try {
+      if (await fact()) return;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    await pause(pollMs);
+  } while (performance.now() < deadline);
+  const because = cause instanceof Error ? ` (last error: ${cause.message})` : '';
+  throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
+}
