@@ -11,6 +11,7 @@ export class FaultProxy {
   private readonly open = new Set<ProxiedConnection>();
   private mode: FaultMode = { kind: 'pass' };
   private listener: Server | undefined;
+  private isCut = false;
   private acceptedCount = 0;
 
   private constructor(
@@ -47,11 +48,11 @@ export class FaultProxy {
   async cut(): Promise<void> {
     const closing = this.listener;
     this.listener = undefined;
+    this.isCut = true;
     this.dropConnections();
     await new Promise<void>((resolve) => {
       if (closing === undefined) resolve();
       else closing.close(() => resolve());
-      this.dropConnections();
     });
   }
 
@@ -91,6 +92,7 @@ export class FaultProxy {
 
   private async setMode(mode: FaultMode): Promise<void> {
     this.mode = mode;
+    this.isCut = false;
     for (const connection of this.open) connection.setMode(mode);
     this.listener ??= await this.listen();
   }
@@ -104,6 +106,10 @@ export class FaultProxy {
   }
 
   private accept(client: Socket): void {
+    if (this.isCut) {
+      client.resetAndDestroy();
+      return;
+    }
     this.acceptedCount += 1;
     this.open.add(new ProxiedConnection(client, this.targetPort, this.mode, (gone) => this.open.delete(gone)));
   }

@@ -8,13 +8,21 @@ describe('toCacheKey', () => {
 
   it('is safe in a Redis hash tag, a header field and a shell line', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (name) => /^[\x21-\x7e]*$/.test(toCacheKey(name)) && !/[{}"\\]/.test(toCacheKey(name))),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        (name) => /^[\x21-\x7e]*$/.test(toCacheKey(name)) && !/[{}"\\]/.test(toCacheKey(name)),
+      ),
     );
   });
 
   it('never gives two names one key', () => {
-    const name = fc.string({ unit: fc.constantFrom('a', '%', '2', '5', 'B', '7', '{', '}', ' ', '\n', '\u00e9', '\u{1f600}') });
-    fc.assert(fc.property(name, name, (a, b) => (a === b) === (toCacheKey(a) === toCacheKey(b))), { numRuns: 2_000 });
+    const name = fc.string({
+      unit: fc.constantFrom('a', '%', '2', '5', 'B', '7', '{', '}', ' ', '\n', '\u00e9', '\u{1f600}'),
+    });
+    fc.assert(
+      fc.property(name, name, (a, b) => (a === b) === (toCacheKey(a) === toCacheKey(b))),
+      { numRuns: 2_000 },
+    );
   });
 
   it('keeps long names apart by their digest', () => {

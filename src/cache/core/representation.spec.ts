@@ -4,10 +4,16 @@ import { entityTag, matchesIfNoneMatch, weakened, withLastMember } from './repre
 describe('withLastMember', () => {
   it('adds a member to any serialised object', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string().filter((name) => name !== 'cached' && name !== '__proto__'), fc.jsonValue()), (object) => {
-        const spliced = withLastMember(Buffer.from(JSON.stringify(object)), 'cached', 'true').toString();
-        expect(JSON.parse(spliced)).toEqual(JSON.parse(JSON.stringify({ ...object, cached: true })));
-      }),
+      fc.property(
+        fc.dictionary(
+          fc.string().filter((name) => name !== 'cached' && name !== '__proto__'),
+          fc.jsonValue(),
+        ),
+        (object) => {
+          const spliced = withLastMember(Buffer.from(JSON.stringify(object)), 'cached', 'true').toString();
+          expect(JSON.parse(spliced)).toEqual(JSON.parse(JSON.stringify({ ...object, cached: true })));
+        },
+      ),
     );
   });
 });

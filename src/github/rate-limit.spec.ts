@@ -1,0 +1,29 @@
+import { rateLimitWaitMs } from './rate-limit';
+
+const NOW = 1_800_000_000_000;
+const at = (seconds: number) => String(NOW / 1_000 + seconds);
+
+describe('rateLimitWaitMs', () => {
+  it.each([
+    ['a primary limit waits for the reset', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(90) }, 90_000],
+    ['a secondary limit waits as long as it says', 403, { 'retry-after': '60' }, 60_000],
+    ['a reset in the past waits a second', 429, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(-9) }, 1_000],
+    [
+      'a reset far ahead (a clock that is wrong) waits at most an hour',
+      403,
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(1e6) },
+      3_600_000,
+    ],
+    ['a 429 without more waits a minute', 429, {}, 60_000],
+    [
+      'a reset that is no number waits a minute',
+      403,
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': 'x' },
+      60_000,
+    ],
+    ['a plain 403 is a refusal', 403, { 'x-ratelimit-remaining': '12' }, undefined],
+    ['a 404 is no limit', 404, { 'retry-after': '60' }, undefined],
+  ])('%s', (_name, status, headers, ms) => {
+    expect(rateLimitWaitMs(status, headers as Record<string, string>, NOW)).toBe(ms);
+  });
+});
