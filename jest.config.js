@@ -25,17 +25,18 @@ const project = (name, testMatch, more = {}) => ({
   transform,
   // ESM-only packages that a CommonJS test must load: Nest 12 itself.
   transformIgnorePatterns: ['/node_modules/(?!(@nestjs)/)'],
+  setupFiles: ['<rootDir>/test/quiet-logger.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   ...more,
 });
 
-const withProcesses = { globalSetup: '<rootDir>/test/support/install-servers.ts' };
+const withProcesses = { globalSetup: '<rootDir>/test/support/processes.setup.ts' };
 
 module.exports = {
   testTimeout: 30_000,
   projects: [
     project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/simulator/**/*.spec.ts', '<rootDir>/test/contract/**/*.spec.ts']),
-    project('integration', ['<rootDir>/test/integration/**/*.spec.ts'], withProcesses),
+    project('integration', ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/support-specs/**/*.spec.ts'], withProcesses),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
   ],
 };

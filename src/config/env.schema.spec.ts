@@ -36,7 +36,7 @@ describe('the environment', () => {
 
   it('never repeats a secret', () => {
     expect(() => readEnvironment({ ADMIN_TOKEN: 'hunter2' })).toThrow(
-      expect.not.stringContaining('hunter2') as unknown as Error,
+      expect.not.stringContaining('hunter2'),
     );
     const wrong = 'redis://user:hunter2@bad host';
     try {

@@ -122,6 +122,10 @@ export class ClusterLink extends RedisLink {
       cluster.destroy();
       throw error;
     }
+    if (this.closed) {
+      cluster.destroy();
+      throw new RedisUnavailableError('closed');
+    }
     this.connectedAt = performance.now();
     this.cluster = cluster;
     return cluster;

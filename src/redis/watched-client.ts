@@ -70,6 +70,10 @@ export class WatchedClient {
     return this.sendOn(this.client, args);
   }
 
+  private get isClosed(): boolean {
+    return this.closed; // read again after an await, where the compiler believes what it saw before
+  }
+
   /** Drops the connection and makes a new one at once. */
   reconnect(reason: string): void {
     this.drop(reason);
@@ -92,6 +96,7 @@ export class WatchedClient {
     let client: Client | undefined;
     try {
       const options = await this.optionsOf();
+      if (this.isClosed) return;
       const made = createClient({ ...options, ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}) }) as Client;
       client = made;
       this.client = made;
@@ -177,7 +182,7 @@ export class WatchedClient {
     this.up = false;
     const isNews = wasUp || problem !== this.down;
     this.down = problem;
-    if (isNews) this.hooks.onDown?.(problem);
+    if (isNews && !this.closed) this.hooks.onDown?.(problem);
   }
 }
 

@@ -44,7 +44,7 @@ describe('TlsAuthority', () => {
   });
 
   it('proves a client to a server that asks for a certificate', async () => {
-    const redis = await RedisProcess.start({ tls: { ...authority, authClients: true } });
+    const redis = await RedisProcess.start({ tls: Object.assign(authority, { authClients: true }) });
     const ca = readFileSync(authority.caFile);
     const own = { cert: readFileSync(authority.clientCertFile), key: readFileSync(authority.clientKeyFile) };
     const foreign = { cert: readFileSync(stranger.clientCertFile), key: readFileSync(stranger.clientKeyFile) };

@@ -25,10 +25,10 @@ export async function introduce(nodes: readonly RedisProcess[]): Promise<void> {
 
 /**
  * Resolves when all nodes find the cluster in order and agree on who is who: every slot is served by one of them, and every
- * replica among them is in sync.
+ * replica among them is in sync and known as such to all.
  */
 export async function untilHealthy(nodes: readonly RedisProcess[], timeoutMs = 20_000): Promise<void> {
-  await waitUntil(async () => (await Promise.all(nodes.map((node) => isHealthy(node, nodes)))).every(Boolean), {
+  await waitUntil(() => areHealthy(nodes), {
     what: `the cluster of ports ${nodes.map(({ port }) => port).join(', ')} to be in order`,
     timeoutMs,
     pollMs: 25,
@@ -47,15 +47,23 @@ async function knowsAll(node: RedisProcess, nodes: readonly RedisProcess[]): Pro
   return nodes.every(({ port }) => view.some((member) => member.port === port));
 }
 
-async function isHealthy(node: RedisProcess, nodes: readonly RedisProcess[]): Promise<boolean> {
-  const state = await node.command('CLUSTER', 'INFO');
-  if (!state.includes('cluster_state:ok')) return false;
+async function areHealthy(nodes: readonly RedisProcess[]): Promise<boolean> {
+  const roles = new Map<number, string>();
+  for (const node of nodes) roles.set(node.port, await node.command('INFO', 'replication'));
+  const areInSync = [...roles.values()].every((role) => isPrimary(role) || role.includes('master_link_status:up'));
+  return areInSync && (await Promise.all(nodes.map((node) => seesOrder(node, roles)))).every(Boolean);
+}
+
+/** Whether the node finds every slot served by a living node, and the nodes in the roles that they have. */
+async function seesOrder(node: RedisProcess, roles: ReadonlyMap<number, string>): Promise<boolean> {
+  if (!(await node.command('CLUSTER', 'INFO')).includes('cluster_state:ok')) return false;
   const view = parseClusterNodes(await node.command('CLUSTER', 'NODES'));
-  const ports = new Set(nodes.map(({ port }) => port));
-  const known = view.filter(({ port }) => ports.has(port));
-  const served = known.filter(({ isFailing }) => !isFailing).flatMap(({ slots }) => slots);
-  const count = served.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  if (known.length !== nodes.length || count !== SLOT_COUNT) return false;
-  const role = await node.command('INFO', 'replication');
-  return role.includes('role:master') || role.includes('master_link_status:up');
+  const known = view.filter(({ port, isFailing }) => roles.has(port) && !isFailing);
+  const areRolesKnown = known.every((member) => member.isPrimary === isPrimary(roles.get(member.port)!));
+  const slots = known.flatMap((member) => member.slots).reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  return known.length === roles.size && areRolesKnown && slots === SLOT_COUNT;
+}
+
+function isPrimary(replicationInfo: string): boolean {
+  return replicationInfo.includes('role:master');
 }
