@@ -37,7 +37,11 @@ describe('RedisCluster', () => {
   });
 
   it('puts a replica in the place of a killed primary, and takes the old one back', async () => {
-    await cluster.commandFor('key', 'SET', 'key', 'kept');
+    const primary = await cluster.primaryFor('key');
+    const connection = await primary.connect();
+    await connection.send('SET', 'key', 'kept');
+    await expect(connection.send('WAIT', 1, 1000)).resolves.toBe(1);
+    connection.close();
     const killed = await cluster.killPrimaryFor('key');
     await cluster.waitForFailover();
     const successor = await cluster.primaryFor('key');

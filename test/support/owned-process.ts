@@ -21,7 +21,11 @@ export class OwnedProcess {
   private hasExited = false;
   private frozen = false;
 
-  private constructor(private readonly child: ChildProcess) {
+  /** Truly private, so that a failing assertion does not print and copy the whole graph of handles. */
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.out += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.err += text));
     if (child.pid !== undefined) watchProcess(child.pid);
@@ -48,7 +52,7 @@ export class OwnedProcess {
   }
 
   get pid(): number | undefined {
-    return this.child.pid;
+    return this.#child.pid;
   }
 
   get isRunning(): boolean {
@@ -87,7 +91,7 @@ export class OwnedProcess {
 
   /** Sends the signal, if the process still runs. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.hasExited) this.child.kill(signal);
+    if (!this.hasExited) this.#child.kill(signal);
   }
 
   /** SIGKILL, which a frozen process obeys as well. */

@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+import type { Fault } from './faults';
+import type { GithubSimulator } from './github-simulator';
+
+/**
+ * What a person at a demo changes from outside: `GET /_simulator/requests`, `PUT /_simulator/faults` (a fault as JSON),
+ * `DELETE /_simulator/faults`, `PUT /_simulator/latency` (`{"minMs":0,"maxMs":0}`), `PATCH /_simulator/accounts/{login}`
+ * (`{"publicRepos":156}`). Not counted and not delayed.
+ */
+export function control(
+  simulator: GithubSimulator,
+  method: string,
+  path: string,
+  body: Buffer,
+  response: ServerResponse,
+): void {
+  const [what, name] = path.replace('/_simulator/', '').split('/');
+  const answer = (status: number, payload: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(payload)}\n`);
+  };
+  try {
+    const given = (body.length > 0 ? JSON.parse(body.toString('utf8')) : {}) as Record<string, unknown>;
+    if (method === 'GET' && what === 'requests') answer(200, simulator.requests.byRoute());
+    else if (method === 'PUT' && what === 'faults')
+      answer(200, (simulator.faults.always(given as unknown as Fault), { fault: given }));
+    else if (method === 'DELETE' && what === 'faults') answer(200, (simulator.faults.clear(), {}));
+    else if (method === 'PUT' && what === 'latency')
+      answer(200, { latencyMs: (simulator.latencyMs = [Number(given['minMs'] ?? 0), Number(given['maxMs'] ?? 0)]) });
+    else if (method === 'PATCH' && what === 'accounts' && name !== undefined)
+      answer(200, (simulator.setAccount(name, given), simulator.catalogue.account(name)));
+    else answer(404, { message: 'The simulator knows requests, faults, latency and accounts.' });
+  } catch (error) {
+    answer(400, { message: error instanceof Error ? error.message : String(error) });
+  }
+}
