@@ -36,16 +36,25 @@ export class ProxiedConnection {
 
   /** Resets both sides. */
   destroy(): void {
-    this.client.resetAndDestroy();
-    this.server.resetAndDestroy();
+    reset(this.client);
+    reset(this.server);
   }
 
   private linkEnds(socket: Socket, other: Socket): void {
     // 'close' follows, and does what there is to do.
     socket.on('error', () => undefined);
     socket.on('close', (hadError) => {
-      if (hadError && !this.requests.hidesEnds) other.resetAndDestroy();
+      if (hadError && !this.requests.hidesEnds) reset(other);
       if (this.client.destroyed && this.server.destroyed) this.onClosed(this);
     });
   }
+}
+
+/**
+ * Sends RST, except while the socket's own FIN is on its way: Node 20 loses a socket that is reset then, and spins for ever
+ * when the process ends (libuv's uv_tcp_close_reset refuses, TCPWrap::Reset does not look).
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }

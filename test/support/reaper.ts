@@ -49,8 +49,7 @@ export function forgetFolder(path: string): void {
 
 function letGoIfIdle(): void {
   if (processes.size + folders.size > 0) return;
-  // Not end(): Node 20 spins for ever at its exit over a shutdown that an unreferenced pipe has not finished.
-  shell?.stdin?.destroy();
+  shell?.stdin?.end();
   shell = undefined;
 }
 

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '../kernel/app-error';
+import { keptProblem, PROBLEMS } from './problem-table';
+
+describe('the problems', () => {
+  it('are those of docs/reference/errors.md', () => {
+    const page = readFileSync(join(__dirname, '../../docs/reference/errors.md'), 'utf8');
+    const told = [...page.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| ([^|]+) \| (yes|no) \|/gm)].map(
+      ([, code, status, title, retry]) => [
+        code,
+        { status: Number(status), title: title?.trim(), mayRetry: retry === 'yes' },
+      ],
+    );
+    const table = Object.entries(PROBLEMS).map(([code, { status, title, mayRetry }]) => [
+      code,
+      { status, title, mayRetry },
+    ]);
+    expect(Object.fromEntries(told)).toEqual(Object.fromEntries(table));
+  });
+
+  it('keep an answer of the upstream, and no failure', () => {
+    expect(keptProblem(new AppError('account-not-found', 'none'))).toMatchObject({ status: 404 });
+    expect(keptProblem(new AppError('upstream-timeout', 'slow'))).toBeUndefined();
+  });
+});

@@ -1,0 +1,203 @@
+import { CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
+import { Controller, Get, Header, HttpCode, Inject, Post, Req, UseInterceptors } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyRequest } from 'fastify';
+import { createAdapter } from '../../src/app.setup';
+import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { keptProblem } from '../../src/http/problem-table';
+import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { request } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
+
+const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+
+/** What a team has that used @nestjs/cache-manager so far. */
+@Controller('shop')
+@UseInterceptors(ResponseCacheInterceptor)
+class ShopController {
+  static calls = 0;
+
+  constructor(@Inject(CACHE_MANAGER) readonly cache: Cache) {}
+
+  @Get('items')
+  @CacheKey('shop-items')
+  @CacheTTL(60_000)
+  items() {
+    return { call: ++ShopController.calls };
+  }
+
+  @Get('brief')
+  @CacheTTL(20)
+  brief() {
+    return { call: ++ShopController.calls };
+  }
+
+  @Get('dynamic')
+  @CacheKey((context) => `dynamic:${context.switchToHttp().getRequest<FastifyRequest>().headers['x-tenant'] as string}`)
+  dynamic(@Req() request: FastifyRequest) {
+    return { tenant: request.headers['x-tenant'], call: ++ShopController.calls };
+  }
+
+  @Get('created')
+  @CacheRule({ upstream: 'shop' })
+  @HttpCode(203)
+  @Header('x-kept', 'yes')
+  created() {
+    return { call: ++ShopController.calls };
+  }
+
+  @Get('private')
+  @CacheRule({ upstream: 'shop' })
+  @Header('cache-control', 'private')
+  forOne() {
+    return { call: ++ShopController.calls };
+  }
+
+  @Post('items')
+  @CacheKey('shop-items')
+  add() {
+    return { call: ++ShopController.calls };
+  }
+}
+
+async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
+  const module = await Test.createTestingModule({
+    imports: [
+      ResponseCacheModule.registerAsync({
+        useFactory: () => ({
+          policy,
+          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
+          leaseMs: 2_000,
+          deadlineMs: 2_000,
+          staleAfterMs: 1_000,
+          loadTimeoutMs: 2_000,
+          maxEntryBytes: 1_000_000,
+          problemOf: keptProblem,
+          redis: redis && {
+            endpoint: parseRedisEndpoint(redis.uri),
+            keyPrefix: 'shop',
+            commandTimeoutMs: 1_000,
+            tls: {},
+          },
+        }),
+      }),
+    ],
+    controllers: [ShopController],
+  }).compile();
+  const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
+  await app.listen(0, '127.0.0.1');
+  return app;
+}
+
+describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store in %s", (kind) => {
+  let redis: RedisProcess | undefined;
+  let app: NestFastifyApplication;
+  let cache: Cache;
+
+  beforeAll(async () => {
+    redis = kind === 'redis' ? await RedisProcess.start() : undefined;
+    app = await open(redis);
+    cache = app.get<Cache>(CACHE_MANAGER);
+    await waitUntil(
+      async () =>
+        await cache.set('up', 1).then(
+          () => true,
+          () => false,
+        ),
+      { what: 'the store' },
+    );
+  });
+  afterAll(async () => {
+    await app.close();
+    await redis?.stop();
+  });
+
+  const send = async (path: string, options: Parameters<typeof request>[1] = {}) =>
+    request(`${await app.getUrl()}${path}`, options);
+  const get = async (path: string, headers: Record<string, string> = {}) => {
+    const { status, headers: fields, body } = await send(path, { headers });
+    return { status, headers: fields, json: JSON.parse(body.toString()) as Record<string, unknown> };
+  };
+
+  it('keeps the meaning of @CacheKey and @CacheTTL', async () => {
+    const first = await get('/shop/items');
+    const second = await get('/shop/items?ignored=as-in-nest');
+    expect([first.headers['x-cache'], second.headers['x-cache'], second.json]).toEqual(['MISS', 'HIT', first.json]);
+    const { json } = await get('/shop/brief');
+    await waitUntil(async () => (await get('/shop/brief')).json['call'] !== json['call'], { what: 'the end of 20 ms' });
+  });
+
+  it('asks a key that is a function', async () => {
+    const a = await get('/shop/dynamic', { 'x-tenant': 'a' });
+    const b = await get('/shop/dynamic', { 'x-tenant': 'b' });
+    expect([a.json['tenant'], b.json['tenant']]).toEqual(['a', 'b']);
+    expect((await get('/shop/dynamic', { 'x-tenant': 'a' })).json).toEqual(a.json);
+  });
+
+  it('keeps status and header fields of a hit', async () => {
+    await get('/shop/created');
+    const hit = await get('/shop/created');
+    expect([hit.status, hit.headers['x-kept'], hit.headers['x-cache']]).toEqual([203, 'yes', 'HIT']);
+  });
+
+  it('caches neither what is private nor what is asked with credentials under a key that names no caller', async () => {
+    const calls = ShopController.calls;
+    await get('/shop/private');
+    await get('/shop/private');
+    await get('/shop/created', { authorization: 'Bearer a' });
+    expect(ShopController.calls).toBe(calls + 3);
+  });
+
+  it('never caches a POST', async () => {
+    const calls = ShopController.calls;
+    await send('/shop/items', { method: 'POST' });
+    await send('/shop/items', { method: 'POST' });
+    expect(ShopController.calls).toBe(calls + 2);
+  });
+
+  it('is one cache with the interceptor: what is read, deleted and set there counts here', async () => {
+    const { json } = await get('/shop/items');
+    expect(await cache.get('shop-items')).toEqual(json);
+    await cache.del('shop-items');
+    expect((await get('/shop/items')).json['call']).not.toBe(json['call']);
+    await cache.set('shop-items', { call: 'set by hand' }, 60_000);
+    expect(await get('/shop/items')).toMatchObject({ json: { call: 'set by hand' }, headers: { 'x-cache': 'HIT' } });
+    await cache.del('shop-items');
+  });
+
+  it('wraps: calls once, then gives what is stored', async () => {
+    let calls = 0;
+    const wrapped = () => cache.wrap('wrapped', () => ({ calls: ++calls }), 60_000);
+    expect([await wrapped(), await wrapped(), calls]).toEqual([{ calls: 1 }, { calls: 1 }, 1]);
+  });
+
+  it('keeps any JSON value, and ends it with its ttl', async () => {
+    for (const value of [1, 'text', false, null, [1, { a: null }], { deep: { er: [] } }]) {
+      await cache.set('value', value, 60_000);
+      expect(await cache.get('value')).toEqual(value);
+    }
+    await cache.set('value', 1, 15);
+    await waitUntil(async () => (await cache.get('value')) === undefined, { what: 'the end of 15 ms' });
+  });
+
+  it('gives undefined for what is not there, and reads and deletes many', async () => {
+    expect(await cache.get('nothing')).toBeUndefined();
+    await cache.mset([
+      { key: 'm1', value: 1 },
+      { key: 'm2', value: 2 },
+    ]);
+    expect(await cache.mget(['m1', 'm2', 'm3'])).toEqual([1, 2, undefined]);
+    await cache.mdel(['m1', 'm2']);
+    expect(await cache.mget(['m1', 'm2'])).toEqual([undefined, undefined]);
+  });
+
+  it('clears what is ours and nothing else', async () => {
+    await redis?.command('SET', 'other-application', '1');
+    await cache.set('mine', 1, 60_000);
+    await cache.clear();
+    expect(await cache.get('mine')).toBeUndefined();
+    if (redis) expect(await redis.command('GET', 'other-application')).toBe('1');
+  });
+});
