@@ -46,8 +46,7 @@ export class OwnedProcess {
 
   static spawn(command: string, args: readonly string[], options: SpawnOptions = {}): OwnedProcess {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    child.unref();
-    for (const pipe of [child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
+    for (const handle of handlesOf(child)) handle.unref();
     return new OwnedProcess(child);
   }
 
@@ -96,6 +95,8 @@ export class OwnedProcess {
 
   /** SIGKILL, which a frozen process obeys as well. */
   async kill(): Promise<number> {
+    // Whoever waits for the end must live to see it.
+    for (const handle of handlesOf(this.#child)) handle.ref();
     this.signal('SIGKILL');
     return this.exited;
   }
@@ -105,4 +106,14 @@ export class OwnedProcess {
     const stat = readFileSync(`/proc/${String(this.pid)}/stat`, 'utf8');
     return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
   }
+}
+
+interface Handle {
+  ref(): void;
+  unref(): void;
+}
+
+/** What keeps this process alive for the child's sake; the pipes are sockets, which their type does not tell. */
+function handlesOf(child: ChildProcess): Handle[] {
+  return [child, child.stdout, child.stderr].filter((handle) => handle !== null) as unknown as Handle[];
 }

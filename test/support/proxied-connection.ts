@@ -51,10 +51,10 @@ export class ProxiedConnection {
 }
 
 /**
- * Sends RST, except while the socket's own FIN is on its way: Node 20 loses a socket that is reset then, and spins for ever
- * when the process ends (libuv's uv_tcp_close_reset refuses, TCPWrap::Reset does not look).
+ * Sends RST, except on a socket that has sent its FIN: Node 20 loses a socket that is reset then, and spins for ever when
+ * the process ends (libuv's uv_tcp_close_reset refuses after a shutdown, and TCPWrap::Reset does not look).
  */
 function reset(socket: Socket): void {
-  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }

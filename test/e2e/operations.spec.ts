@@ -1,0 +1,127 @@
+import { GithubSimulator } from '../../simulator';
+import { request } from '../support/raw-http';
+import { ServiceProcess } from '../support/service-process';
+
+interface OpenApi {
+  readonly paths: Record<
+    string,
+    Record<
+      string,
+      {
+        responses: Record<string, { content?: Record<string, { schema?: object; examples?: object }> }>;
+        security?: object[];
+      }
+    >
+  >;
+  readonly components: { securitySchemes: Record<string, object> };
+}
+
+describe('what a person sees of the service', () => {
+  let github: GithubSimulator;
+  let service: ServiceProcess;
+
+  beforeAll(async () => {
+    github = await GithubSimulator.start({ latencyMs: 0 });
+    service = await ServiceProcess.start({ env: { GITHUB_API_URL: github.url, ADMIN_TOKEN: 'test-admin-token' } });
+  });
+  afterAll(async () => {
+    await service.stop();
+    await github.stop();
+  });
+
+  const get = async (path: string, headers: Record<string, string> = {}) => {
+    const { status, headers: fields, body } = await request(`${service.url}${path}`, { headers });
+    return { status, headers: fields, text: body.toString() };
+  };
+
+  it('is a page without inline script or style, which nothing may frame', async () => {
+    const page = await get('/');
+    expect(page.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': expect.stringMatching(/script-src 'self'.*frame-ancestors 'none'/),
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+    });
+    expect(page.text).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|style=/);
+    for (const [, asset] of page.text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g))
+      expect((await get(asset!)).status).toBe(200);
+    expect((await get('/assets/..%2fpackage.json')).status).toBe(404);
+  });
+
+  it('is Swagger UI at /docs', async () => {
+    expect(await get('/docs')).toMatchObject({ status: 200, text: expect.stringContaining('swagger-ui') });
+  });
+
+  it('is documented route by route, with the shape of its errors and the bearer of the admin', async () => {
+    const { paths, components } = JSON.parse((await get('/docs-json')).text) as OpenApi;
+    expect(Object.keys(paths).sort()).toEqual([
+      '/admin/cache',
+      '/admin/cache/accounts/{account}',
+      '/admin/cache/entries',
+      '/admin/cache/entries/{path}',
+      '/admin/cache/invalidations',
+      '/admin/cache/tags/{path}',
+      '/health',
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/repos/{account}',
+    ]);
+    expect(components.securitySchemes['admin']).toMatchObject({ type: 'http', scheme: 'bearer' });
+    for (const [path, operations] of Object.entries(paths)) {
+      if (/^\/(health|metrics)/.test(path)) continue;
+      for (const [method, { responses, security }] of Object.entries(operations)) {
+        const problems = Object.entries(responses).filter(([status]) => Number(status) >= 400);
+        expect([method, path, problems.length > 0]).toEqual([method, path, true]);
+        for (const [, { content }] of problems)
+          expect(content?.['application/problem+json']).toMatchObject({
+            schema: expect.anything(),
+            examples: expect.anything(),
+          });
+        if (path.startsWith('/admin')) expect(security).toEqual([{ admin: [] }]);
+      }
+    }
+  });
+
+  it('is counted by outcome in /metrics, without a key or a token', async () => {
+    await get('/repos/redis');
+    await get('/repos/redis');
+    const { text, headers } = await get('/metrics');
+    expect(headers['content-type']).toContain('text/plain');
+    expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="MISS",tier="upstream"\} 1/);
+    expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="HIT",tier="l1"\} 1/);
+    expect(text).not.toMatch(/accounts:redis|test-admin-token/);
+  });
+
+  it('takes a request id that is a harmless word, and no other', async () => {
+    expect((await get('/repos/-', { 'x-request-id': 'trace-1' })).headers['x-request-id']).toBe('trace-1');
+    expect((await get('/repos/-', { 'x-request-id': 'a b<script>' })).headers['x-request-id']).toMatch(
+      /^[0-9a-f-]{36}$/,
+    );
+  });
+
+  it('answers an unknown route, a wrong method and a broken path as problems', async () => {
+    expect(await get('/nothing')).toMatchObject({ status: 404, text: expect.stringContaining('"route-not-found"') });
+    expect(await get('/repos/%zz')).toMatchObject({ status: 400, text: expect.stringContaining('"request-invalid"') });
+    const posted = await request(`${service.url}/repos/redis`, { method: 'POST' });
+    expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it.each([
+    ['not JSON', 'nope', 400],
+    ['an unknown member', '{"keys":["a"],"x":1}', 400],
+    ['a prototype', '{"__proto__":{"a":1},"keys":["a"]}', 400],
+    ['nothing to invalidate', '{}', 400],
+    ['a megabyte and more', `{"keys":["${'x'.repeat(1_100_000)}"]}`, 413],
+  ])('refuses a batch that is %s', async (_name, body, status) => {
+    const answer = await request(`${service.url}/admin/cache/invalidations`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer test-admin-token', 'content-type': 'application/json' },
+      body,
+    });
+    expect([answer.status, String(answer.headers['content-type'])]).toEqual([
+      status,
+      expect.stringContaining('problem+json'),
+    ]);
+  });
+});
