@@ -1,6 +1,6 @@
 import { StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { serviceConfig } from './config/slices';
@@ -82,8 +82,19 @@ function documentApi(app: NestFastifyApplication): void {
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
     .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+  SwaggerModule.setup('docs', app, () => withoutWildcards(SwaggerModule.createDocument(app, config)), {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
   });
+}
+
+/** A wildcard of a route is listed twice: as Nest knows it, `*`, and under the name that OpenAPI knows it by. */
+function withoutWildcards(document: OpenAPIObject): OpenAPIObject {
+  for (const { get, post, delete: remove } of Object.values(document.paths)) {
+    for (const operation of [get, post, remove]) {
+      if (operation?.parameters)
+        operation.parameters = operation.parameters.filter((one) => !('name' in one && one.name === '*'));
+    }
+  }
+  return document;
 }

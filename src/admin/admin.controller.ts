@@ -43,7 +43,12 @@ export class AdminController {
 
   @Get('entries/*')
   @ApiOperation({ summary: 'Shows one entry' })
-  @ApiParam({ name: 'path', example: 'github:accounts:redis', description: 'The key, as in `Cache-Status`.' })
+  @ApiParam({
+    name: 'path',
+    type: String,
+    example: 'github:accounts:redis',
+    description: 'The key, as in `Cache-Status`.',
+  })
   @ApiOkResponse({ type: EntryDocument })
   @ApiProblems(...ADMIN_PROBLEMS, 'entry-not-found')
   async show(@Param('*') key: string): Promise<EntryView> {
@@ -58,7 +63,12 @@ export class AdminController {
 
   @Delete('entries/*')
   @ApiOperation({ summary: 'Invalidates one key' })
-  @ApiParam({ name: 'path', example: 'github:accounts:redis', description: 'The key, as in `Cache-Status`.' })
+  @ApiParam({
+    name: 'path',
+    type: String,
+    example: 'github:accounts:redis',
+    description: 'The key, as in `Cache-Status`.',
+  })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteEntry(@Param('*') key: string): Promise<Invalidated> {
@@ -67,7 +77,7 @@ export class AdminController {
 
   @Delete('accounts/:account')
   @ApiOperation({ summary: 'Invalidates all that is known of an account' })
-  @ApiParam({ name: 'account', example: 'redis' })
+  @ApiParam({ name: 'account', type: String, example: 'redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteAccount(@Param('account') account: string): Promise<Invalidated> {
@@ -76,7 +86,7 @@ export class AdminController {
 
   @Delete('tags/*')
   @ApiOperation({ summary: 'Invalidates all entries that carry a tag' })
-  @ApiParam({ name: 'path', description: 'The tag.', example: 'account:redis' })
+  @ApiParam({ name: 'path', type: String, description: 'The tag.', example: 'account:redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteTag(@Param('*') tag: string): Promise<Invalidated> {

@@ -35,9 +35,7 @@ describe('the environment', () => {
   });
 
   it('never repeats a secret', () => {
-    expect(() => readEnvironment({ ADMIN_TOKEN: 'hunter2' })).toThrow(
-      expect.not.stringContaining('hunter2'),
-    );
+    expect(() => readEnvironment({ ADMIN_TOKEN: 'hunter2' })).toThrow(expect.not.stringContaining('hunter2'));
     const wrong = 'redis://user:hunter2@bad host';
     try {
       readEnvironment({ REDIS_ENDPOINT_URI: wrong });

@@ -108,11 +108,7 @@ describe('ResponseCache', () => {
     const upstream = new HeldUpstream();
     const settled = Promise.allSettled([1, 2, 3].map(() => cache.answer(request(), upstream.load)));
     await upstream.answer(down());
-    expect((await settled).map(({ status }) => status)).toEqual([
-      'rejected',
-      'rejected',
-      'rejected',
-    ]);
+    expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(cache.loadsUnderWay).toBe(0);
     expect((await cache.answer(request(), always(response('1')))).outcome).toBe('MISS');
   });
