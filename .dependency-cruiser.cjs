@@ -9,7 +9,10 @@ module.exports = {
       comment: 'cache/core imports kernel, its own folder, node:* and the LRU only',
       severity: 'error',
       from: { path: '^src/cache/core/', pathNot: '[.]spec[.]ts$' },
-      to: { pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/cockatiel/'], dependencyTypesNot: ['core'] },
+      to: {
+        pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/cockatiel/'],
+        dependencyTypesNot: ['core'],
+      },
     },
     {
       name: 'kernel-imports-nothing',
@@ -27,7 +30,10 @@ module.exports = {
     {
       name: 'operations-know-no-feature',
       severity: 'error',
-      from: { path: '^src/(admin|health|metrics|http|web|cache|upstream|redis|config|kernel)/', pathNot: '[.]spec[.]ts$' },
+      from: {
+        path: '^src/(admin|health|metrics|http|web|cache|upstream|redis|config|kernel)/',
+        pathNot: '[.]spec[.]ts$',
+      },
       to: { path: '^src/github/' },
     },
     {
@@ -56,7 +62,10 @@ module.exports = {
       comment: 'the HTTP client is imported by upstream/ only',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/upstream/', '[.]module[.]ts$', '[.]spec[.]ts$'] },
-      to: { path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'], dependencyTypesNot: ['type-only', 'type-import'] },
+      to: {
+        path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'],
+        dependencyTypesNot: ['type-only', 'type-import'],
+      },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
     {
@@ -71,6 +80,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     exclude: { path: '^dist/' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['require', 'import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -1,7 +1,19 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'node_modules/**', '*.js', '*.mjs', '.dependency-cruiser.cjs', 'scripts/**'] },
+  {
+    ignores: [
+      'dist/**',
+      'coverage/**',
+      'node_modules/**',
+      '*.js',
+      '*.mjs',
+      '.dependency-cruiser.cjs',
+      'web/**',
+      'benchmarks/node_modules/**',
+      'benchmarks/results/**',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -35,8 +35,16 @@ const withProcesses = { globalSetup: '<rootDir>/test/support/processes.setup.ts'
 module.exports = {
   testTimeout: 30_000,
   projects: [
-    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/simulator/**/*.spec.ts', '<rootDir>/test/contract/**/*.spec.ts']),
-    project('integration', ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/support-specs/**/*.spec.ts'], withProcesses),
+    project('unit', [
+      '<rootDir>/src/**/*.spec.ts',
+      '<rootDir>/simulator/**/*.spec.ts',
+      '<rootDir>/test/contract/**/*.spec.ts',
+    ]),
+    project(
+      'integration',
+      ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/support-specs/**/*.spec.ts'],
+      withProcesses,
+    ),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
   ],
 };

@@ -1,6 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import type { Fault } from './faults';
-import type { GithubSimulator } from './github-simulator';
+import type { Catalogue } from './catalogue';
+import type { Fault, FaultPlan } from './faults';
+import type { RequestLog } from './request-log';
+
+/** What of a simulator can be changed from outside. */
+export interface Controllable {
+  readonly requests: RequestLog;
+  readonly faults: FaultPlan;
+  readonly catalogue: Catalogue;
+  latencyMs: number | readonly [minMs: number, maxMs: number];
+}
 
 /**
  * What a person at a demo changes from outside: `GET /_simulator/requests`, `PUT /_simulator/faults` (a fault as JSON),
@@ -8,7 +17,7 @@ import type { GithubSimulator } from './github-simulator';
  * (`{"publicRepos":156}`). Not counted and not delayed.
  */
 export function control(
-  simulator: GithubSimulator,
+  simulator: Controllable,
   method: string,
   path: string,
   body: Buffer,
@@ -27,7 +36,7 @@ export function control(
     else if (method === 'PUT' && what === 'latency')
       answer(200, { latencyMs: (simulator.latencyMs = [Number(given['minMs'] ?? 0), Number(given['maxMs'] ?? 0)]) });
     else if (method === 'PATCH' && what === 'accounts' && name !== undefined)
-      answer(200, (simulator.setAccount(name, given), simulator.catalogue.account(name)));
+      answer(200, (simulator.catalogue.setAccount(name, given), simulator.catalogue.account(name)));
     else answer(404, { message: 'The simulator knows requests, faults, latency and accounts.' });
   } catch (error) {
     answer(400, { message: error instanceof Error ? error.message : String(error) });

@@ -34,11 +34,13 @@ function show(result) {
 function remember(result) {
   const row = document.createElement('tr');
   const { text, style } = source(result);
-  const cells = [result.account, result.ok ? String(result.body.repos) : '–', '', milliseconds(result.serverMs)].map((content) => {
-    const cell = document.createElement('td');
-    cell.textContent = content;
-    return cell;
-  });
+  const cells = [result.account, result.ok ? String(result.body.repos) : '–', '', milliseconds(result.serverMs)].map(
+    (content) => {
+      const cell = document.createElement('td');
+      cell.textContent = content;
+      return cell;
+    },
+  );
   const badge = document.createElement('span');
   badge.className = style;
   badge.textContent = text;

@@ -34,16 +34,11 @@ describe('the environment', () => {
     expect(() => readEnvironment({ PORT: 'x', L1_MAX_BYTES: 'y' })).toThrow(/PORT.*\n.*L1_MAX_BYTES/);
   });
 
-  it('never repeats a secret', () => {
-    expect(() => readEnvironment({ ADMIN_TOKEN: 'hunter2' })).toThrow(expect.not.stringContaining('hunter2'));
-    const wrong = 'redis://user:hunter2@bad host';
-    try {
-      readEnvironment({ REDIS_ENDPOINT_URI: wrong });
-      throw new Error('it was taken');
-    } catch (error) {
-      expect(String(error)).toContain('REDIS_ENDPOINT_URI');
-      expect(String(error)).not.toContain('hunter2');
-    }
+  it.each([
+    ['ADMIN_TOKEN', 'hunter2'],
+    ['REDIS_ENDPOINT_URI', 'redis://user:hunter2@bad host'],
+  ])('never repeats the secret of a wrong %s', (name, value) => {
+    expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^(?!.*hunter2).*${name}`, 's'));
   });
 
   it('is told whole, with its defaults, in .env.sample', () => {
