@@ -24,5 +24,5 @@ boot().catch((error: unknown) => {
   process.stderr.write(
     `${isSetting ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
-  process.exitCode = 1;
+  process.exit(1);
 });
