@@ -123,7 +123,7 @@ describe('three replicas on one Redis', () => {
   ];
 
   it.each(changes)('drop their copies in memory at %s', async (what, change) => {
-    const name = what.replace(/[^a-z]/gi, '');
+    const name = what.replace(/[^a-z]/gi, '').toLowerCase();
     for (const replica of replicas) await fromMemory(replica, name);
     const old = Number((await get(replicas[1]!, name)).json['repos']);
     github.setAccount(name, { publicRepos: old + 1 });

@@ -87,6 +87,8 @@ export class TieredStore extends CacheStore {
     try {
       const answer = await this.l2.acquire(request);
       if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
+      // What the caller saw is not what is there: a copy that its push has not reached yet, or that was never shared.
+      if (answer.kind === 'changed') this.dropKey(request.key);
       return answer;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;

@@ -81,10 +81,9 @@ export class RedisInvalidation {
     let count = 0;
     let cursor = '0';
     do {
-      const [next, found] = (await this.commands.send(index, ['ZSCAN', index, cursor, 'COUNT', BATCH])) as [
-        RedisReply,
-        RedisReply[],
-      ];
+      const reply = await this.commands.sendOrReply(index, ['ZSCAN', index, cursor, 'COUNT', BATCH]);
+      if (!Array.isArray(reply)) break; // not ours: the next fill under the tag replaces it
+      const [next, found] = reply as [RedisReply, RedisReply[]];
       const pairs = toPairs(found);
       const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, mode)));
       count += dropped.reduce((sum, gone) => sum + gone, 0);
@@ -150,7 +149,7 @@ export class RedisInvalidation {
   }
 
   private async next(): Promise<number> {
-    return this.note(await this.commands.run(NEXT, [this.keys.sequence], []));
+    return this.note(await this.commands.run(NEXT, [this.keys.sequence], [this.highest]));
   }
 
   private note(sequence: RedisReply | undefined): number {

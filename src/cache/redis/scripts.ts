@@ -101,9 +101,13 @@ if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
 redis.call('HSETNX', KEYS[2], 's', ARGV[1])
 return 1`);
 
-/** KEYS sequence; one more invalidation. */
+/** KEYS sequence; ARGV highest, the highest one ever seen. One more invalidation; never a number that was there before. */
 export const NEXT = script(`#!lua flags=allow-oom
-return redis.call('INCR', KEYS[1])`);
+local next = redis.pcall('INCR', KEYS[1])
+local highest = tonumber(ARGV[1])
+if type(next) == 'number' and next > highest then return next end
+redis.call('SET', KEYS[1], string.format('%.0f', highest + 1))
+return highest + 1`);
 
 /** KEYS tagMark; ARGV sequence, keepMs. */
 export const MARK = script(`#!lua flags=allow-oom
@@ -115,7 +119,9 @@ return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`);
  */
 export const INDEX = script(`#!lua flags=allow-oom
 local score = tonumber(ARGV[2])
-local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[3]) or 0)
+local before = redis.pcall('ZSCORE', KEYS[1], ARGV[3])
+if type(before) == 'table' then redis.call('UNLINK', KEYS[1]) end
+before = type(before) == 'string' and tonumber(before) or 0
 if before >= score then score = before + 0.001 end
 redis.call('ZADD', KEYS[1], string.format('%.3f', score), ARGV[3])
 local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 100)
