@@ -5,7 +5,8 @@ const element = (id) => document.getElementById(id);
 
 async function ask(account) {
   const startedAt = performance.now();
-  const response = await fetch(`/repos/${encodeURIComponent(account)}`);
+  // Past the browser's own cache: a 304 would show the body of an earlier answer, and with it where that one came from.
+  const response = await fetch(`/repos/${encodeURIComponent(account)}`, { cache: 'no-store' });
   const body = await response.json();
   const serverMs = Number(response.headers.get('x-response-time'));
   return { account, ok: response.ok, body, serverMs, totalMs: performance.now() - startedAt };
