@@ -30,6 +30,17 @@ export default tseslint.config(
     },
   },
   {
+    // one-environment-reader: config/env.schema.ts alone reads process.env
+    files: ['src/**/*.ts'],
+    ignores: ['src/config/env.schema.ts', '**/*.spec.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read it in config/env.schema.ts.' },
+      ],
+    },
+  },
+  {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'benchmarks/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

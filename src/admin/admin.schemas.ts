@@ -6,13 +6,19 @@ import { z } from 'zod';
 
 const MAX_KEY = 1_024;
 
+/** `cursor=&match=` is how forms leave out what is not filled in. */
+const orAbsent = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema);
+
 export const listQuery = z.strictObject({
-  cursor: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,1024}$/, 'must be the cursor of an earlier page')
-    .optional(),
-  match: z.string().min(1).max(256).default('*'),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  cursor: orAbsent(
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{1,1024}$/, 'must be the cursor of an earlier page')
+      .optional(),
+  ),
+  match: orAbsent(z.string().min(1).max(256).default('*')),
+  limit: orAbsent(z.coerce.number().int().min(1).max(1_000).default(100)),
 });
 
 export const purgeQuery = z

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { CacheMetrics } from './cache.metrics';
 
 @ApiTags('operations')
@@ -11,6 +11,7 @@ export class MetricsController {
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiOperation({ summary: 'Prometheus metrics' })
   @ApiProduces('text/plain')
+  @ApiOkResponse({ example: 'larder_requests_total{upstream="github",outcome="HIT",tier="l1"} 1' })
   read(): Promise<string> {
     return this.metrics.registry.metrics();
   }
