@@ -42,7 +42,11 @@ module.exports = {
     ]),
     project(
       'integration',
-      ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/support-specs/**/*.spec.ts'],
+      [
+        '<rootDir>/test/integration/**/*.spec.ts',
+        '<rootDir>/test/support-specs/**/*.spec.ts',
+        '<rootDir>/test/races/*.spec.ts',
+      ],
       withProcesses,
     ),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
