@@ -25,11 +25,12 @@ import { WebModule } from './web/web.module';
           staleAfterMs,
           loadTimeoutMs,
           maxEntryBytes,
+          laneEnabled,
           ...policy
         }: ConfigType<typeof cacheConfig>,
         redis: ConfigType<typeof redisConfig>,
       ): ResponseCacheRegistration => ({
-        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes },
+        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
         problemOf: keptProblem,
         redis:
           redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),

@@ -1,10 +1,10 @@
 import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { from, lastValueFrom, map, type Observable } from 'rxjs';
+import { from, lastValueFrom, map, of, type Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
 import { AnswerSender } from './answer-sender';
 import { ANSWERED } from './answered';
-import { CacheEvents } from './cache-events';
+import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheStatusWithout } from './cache-headers';
 import { leaveValidators } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
@@ -12,6 +12,7 @@ import { policyOf } from './core/cache-rule';
 import type { Load } from './core/load';
 import { ResponseCache } from './core/response-cache';
 import { NotModified, Sourced } from './handler-answer';
+import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
@@ -30,48 +31,72 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     private readonly responses: HandlerResponse,
     private readonly sender: AnswerSender,
     private readonly events: CacheEvents,
+    private readonly lane: ExpressLane,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {}
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
-    const applied = await this.rules.read(context);
-    if (!applied)
+    const applied = this.rules.read(context);
+    if (applied instanceof Promise) return applied.then((rule) => this.pass(context, rule, next));
+    return this.pass(context, applied, next);
+  }
+
+  private pass(context: ExecutionContext, applied: AppliedRule | undefined, next: CallHandler): Observable<unknown> {
+    if (!applied) {
       return next.handle().pipe(map((value: unknown) => (value instanceof Sourced ? (value.value as unknown) : value)));
-    return from(this.answer(context, applied, next));
+    }
+    const { rule, key } = applied;
+    if (applied.isOwnKey) this.lane.learn(context, rule);
+    const startedAt = performance.now();
+    const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta);
+    if (!hit) return from(this.answer(context, applied, next, startedAt));
+    this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
+    this.send(context, hit, key);
+    return of(ANSWERED);
   }
 
   private async answer(
     context: ExecutionContext,
-    { rule, key, tags }: AppliedRule,
+    applied: AppliedRule,
     next: CallHandler,
+    startedAt: number,
   ): Promise<unknown> {
-    const startedAt = performance.now();
+    const { rule, key } = applied;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
     const policy = policyOf(rule, this.options.policy);
-    const { upstream } = rule;
-    const asked = { key, upstream, tags, policy, ...(rule.marker === undefined ? {} : { marker: rule.marker }) };
-    const tell = (
-      outcome: Pick<CacheAnswer, 'outcome' | 'failure'>,
-      tier: CacheAnswer['tier'] | 'none',
-      status: number,
-    ): void => {
-      const durationMs = performance.now() - startedAt;
-      this.events.publish({ ...outcome, tier, upstream, key, status, durationMs });
-    };
+    const { upstream, marker } = rule;
+    const tags = rule.tags?.(request) ?? [];
+    const asked = { key, upstream, tags, policy, ...(marker === undefined ? {} : { marker }) };
     try {
-      const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule.marker));
-      const { outcome, failure } = answer;
-      tell(failure === undefined ? { outcome } : { outcome, failure }, answer.tier, answer.entry.status);
-      this.sender.send(request, reply, answer, key);
+      const answer = await this.cache.answer(asked, this.loadBy(context, request, next, marker));
+      this.tell(applied, answer, answer.tier, answer.entry.status, startedAt);
+      this.send(context, answer, key);
       return ANSWERED;
     } catch (error) {
       const failure = error instanceof AppError ? error.code : 'internal';
-      tell({ outcome: 'ERROR', failure }, 'none', 0);
+      this.tell(applied, { outcome: 'ERROR', failure }, 'none', 0, startedAt);
+      const reply = context.switchToHttp().getResponse<FastifyReply>();
       reply.header('cache-status', cacheStatusWithout('ERROR', key)).header('x-cache', 'MISS');
       throw error;
     }
+  }
+
+  private send(context: ExecutionContext, answer: CacheAnswer, key: string): void {
+    const http = context.switchToHttp();
+    this.sender.send(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), answer, key);
+  }
+
+  private tell(
+    { rule, key }: AppliedRule,
+    { outcome, failure }: Pick<CacheAnswer, 'outcome' | 'failure'>,
+    tier: CacheEvent['tier'],
+    status: number,
+    startedAt: number,
+  ): void {
+    const durationMs = performance.now() - startedAt;
+    const event = { outcome, tier, upstream: rule.upstream, key, status, durationMs };
+    this.events.publish(failure === undefined ? event : { ...event, failure });
   }
 
   private loadBy(

@@ -10,6 +10,7 @@ import { CacheEvents } from './cache-events';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
 import { ResponseCache } from './core/response-cache';
+import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
 import { KeyvStore } from './keyv-store';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
@@ -92,6 +93,7 @@ export class ResponseCacheModule implements OnModuleInit {
           useFactory: (store: CacheStore, clock: Clock, settings: ResponseCacheModuleOptions) =>
             new ResponseCache(store, new Loader(store, clock, { ...settings, pollMs: POLL_MS }), clock, settings),
         },
+        ExpressLane,
         ResponseCacheInterceptor,
       ],
       exports: [
@@ -101,6 +103,7 @@ export class ResponseCacheModule implements OnModuleInit {
         HandlerResponse,
         AnswerSender,
         ResponseCache,
+        ExpressLane,
         ResponseCacheInterceptor,
       ],
     };

@@ -20,6 +20,8 @@ export interface ResponseCacheModuleOptions {
   readonly staleAfterMs: number;
   readonly loadTimeoutMs: number;
   readonly maxEntryBytes: number;
+  /** Whether fresh hits in memory are answered in front of Nest's router. */
+  readonly laneEnabled: boolean;
   /** Undefined for the errors that are not worth keeping. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

@@ -10,11 +10,19 @@ const NEST_CACHE_TTL = 'cache_module:cache_ttl';
 
 type ValueOrFactory<T> = T | ((context: ExecutionContext) => T | Promise<T>);
 
+/** What is said of a route, read once. */
+interface RouteFacts {
+  readonly rule: RouteRule;
+  readonly nestKey: ValueOrFactory<string> | undefined;
+  readonly nestTtl: ValueOrFactory<number> | undefined;
+}
+
 /** A route's rule applied to one request. */
 export interface AppliedRule {
   readonly rule: RouteRule;
   readonly key: string;
-  readonly tags: readonly string[];
+  /** Whether the key follows from rule and request alone. */
+  readonly isOwnKey: boolean;
 }
 
 /**
@@ -23,26 +31,45 @@ export interface AppliedRule {
  */
 @Injectable()
 export class RouteRuleReader {
+  private readonly facts = new WeakMap<object, RouteFacts | null>();
+
   constructor(private readonly reflector: Reflector) {}
 
-  /** @returns undefined where the request is not for the cache */
-  async read(context: ExecutionContext): Promise<AppliedRule | undefined> {
-    const own = this.get<RouteRule>(CACHE_RULE_METADATA, context);
-    const key = this.get<ValueOrFactory<string>>(NEST_CACHE_KEY, context);
-    const ttl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
-    if (!own && key === undefined && ttl === undefined) return undefined;
+  /** @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for */
+  read(context: ExecutionContext): AppliedRule | undefined | Promise<AppliedRule | undefined> {
+    const facts = this.factsOf(context);
+    if (!facts) return undefined;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const rule: RouteRule = own ?? { upstream: 'app' };
-    const named = key === undefined ? undefined : await resolve(key, context);
-    const entryKey = named === undefined ? keyOf(rule, request) : toCacheKey(named);
-    if (entryKey === undefined) return undefined;
-    const ttlMs = ttl === undefined ? undefined : await resolve(ttl, context);
-    return {
-      rule: ttlMs === undefined ? rule : { ...rule, ttlMs },
-      key: entryKey,
-      tags: rule.tags?.(request) ?? [],
-    };
+    const { rule, nestKey, nestTtl } = facts;
+    if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
+    const key = keyOf(rule, request);
+    return key === undefined ? undefined : { rule, key, isOwnKey: true };
+  }
+
+  private async readWithNest(
+    context: ExecutionContext,
+    { rule, nestKey, nestTtl }: RouteFacts,
+    request: FastifyRequest,
+  ): Promise<AppliedRule | undefined> {
+    const named = nestKey === undefined ? undefined : await resolve(nestKey, context);
+    const key = named === undefined ? keyOf(rule, request) : toCacheKey(named);
+    if (key === undefined) return undefined;
+    const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
+    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, isOwnKey: nestKey === undefined };
+  }
+
+  private factsOf(context: ExecutionContext): RouteFacts | null {
+    const handler = context.getHandler();
+    const known = this.facts.get(handler);
+    if (known !== undefined) return known;
+    const own = this.get<RouteRule>(CACHE_RULE_METADATA, context);
+    const nestKey = this.get<ValueOrFactory<string>>(NEST_CACHE_KEY, context);
+    const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
+    const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
+    const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl } : null;
+    this.facts.set(handler, facts);
+    return facts;
   }
 
   private get<T>(name: string, context: ExecutionContext): T | undefined {

@@ -78,6 +78,7 @@ export const environmentShape = {
     .max(10, 'must be at most 10')
     .default(0),
   CACHE_LEASE_MS: whole(100, 60_000).default(2_000),
+  CACHE_EXPRESS_LANE: flag.default(true),
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
   L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),
   L1_MAX_ENTRIES: whole(1, 100_000_000).default(100_000),
@@ -108,6 +109,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   REDIS_TLS_CERT_FILE: '/etc/ssl/redis-client.pem',
   REDIS_TLS_KEY_FILE: '/etc/ssl/redis-client.key',
   SWAGGER_ENABLED: 'false',
+  CACHE_EXPRESS_LANE: 'false',
 };
 
 const schema = z.object(environmentShape).superRefine((env, context) => {

@@ -1,33 +1,30 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
+import { OutcomeTable, type Sample } from './outcome-table';
 import { CacheEvents, StoreHealth, type CacheEvent } from '../cache';
 
 /** Prometheus metrics, in a registry of their own: nothing global, so that two applications in one process do not meet. */
 @Injectable()
 export class CacheMetrics {
   readonly registry = new Registry();
-  private readonly requests = new Counter({
-    name: 'larder_requests_total',
-    help: 'Requests that came through the cache, by what became of them.',
-    labelNames: ['upstream', 'outcome', 'tier'] as const,
-    registers: [this.registry],
-  });
+  private readonly outcomes = new OutcomeTable();
   private readonly failures = new Counter({
     name: 'larder_failures_total',
     help: 'Requests with an error or a stale answer because of one, by error code.',
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
-  private readonly duration = new Histogram({
-    name: 'larder_request_duration_seconds',
-    help: 'Time from the interceptor to the answer.',
-    labelNames: ['upstream', 'outcome'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [this.registry],
-  });
-
   constructor(events: CacheEvents, store: StoreHealth) {
     collectDefaultMetrics({ register: this.registry });
+    this.register(
+      'larder_requests_total',
+      'counter',
+      'Requests that came through the cache, by what became of them.',
+      (name) => this.outcomes.counts(name),
+    );
+    this.register('larder_request_duration_seconds', 'histogram', 'Time in the service.', (name) =>
+      this.outcomes.histogram(name),
+    );
     events.subscribe((event) => this.count(event));
     this.gauge('larder_store_up', 'Whether the store can be used: 1, or 0 while Redis is down.', () =>
       store.get().isUp ? 1 : 0,
@@ -36,10 +33,22 @@ export class CacheMetrics {
     this.gauge('larder_l1_bytes', 'What they take, about.', () => store.get().l1Bytes ?? 0);
   }
 
-  private count({ upstream, outcome, tier, failure, durationMs }: CacheEvent): void {
-    this.requests.inc({ upstream, outcome, tier });
-    this.duration.observe({ upstream, outcome }, durationMs / 1_000);
-    if (failure !== undefined) this.failures.inc({ upstream, code: failure });
+  private count(event: CacheEvent): void {
+    this.outcomes.add(event);
+    if (event.failure !== undefined) this.failures.inc({ upstream: event.upstream, code: event.failure });
+  }
+
+  /** A metric of our own in the library's registry, which asks for its samples at a scrape. */
+  private register(name: string, type: 'counter' | 'histogram', help: string, read: (name: string) => Sample[]): void {
+    const metric = {
+      name,
+      help,
+      type,
+      aggregator: 'sum',
+      get: () => Promise.resolve({ name, help, type, aggregator: 'sum', values: read(name) }),
+      reset: () => undefined,
+    };
+    this.registry.registerMetric(metric as unknown as Metric);
   }
 
   private gauge(name: string, help: string, read: () => number): void {

@@ -27,6 +27,8 @@ export interface CacheRule<Request = unknown> {
   readonly jitter?: number;
   /** The beta of the probabilistic early refresh; 0 turns it off. */
   readonly earlyRefreshBeta?: number;
+  /** `false` keeps hits of the route from being answered in front of Nest's router. */
+  readonly lane?: boolean;
   /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
   readonly marker?: string;
 }

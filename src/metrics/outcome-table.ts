@@ -1,0 +1,57 @@
+import type { CacheEvent } from '../cache';
+
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+interface Row {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buckets: Float64Array;
+  count: number;
+  sumSeconds: number;
+}
+
+/** One value of a metric, as prom-client's registry formats it. */
+export interface Sample {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/**
+ * Counts and durations of requests by upstream, outcome and tier: plain numbers in a table, for a hit is told here and costs
+ * next to nothing; read only when somebody scrapes.
+ */
+export class OutcomeTable {
+  private readonly rows = new Map<string, Row>();
+
+  add({ upstream, outcome, tier, durationMs }: CacheEvent): void {
+    const name = `${upstream} ${outcome} ${tier}`;
+    let row = this.rows.get(name);
+    if (row === undefined) {
+      row = { labels: { upstream, outcome, tier }, buckets: new Float64Array(BUCKETS.length), count: 0, sumSeconds: 0 };
+      this.rows.set(name, row);
+    }
+    const seconds = durationMs / 1_000;
+    row.count += 1;
+    row.sumSeconds += seconds;
+    for (let at = BUCKETS.length - 1; at >= 0 && seconds <= (BUCKETS[at] ?? 0); at--)
+      row.buckets[at] = (row.buckets[at] ?? 0) + 1;
+  }
+
+  counts(metricName: string): Sample[] {
+    return [...this.rows.values()].map(({ labels, count }) => ({ metricName, labels, value: count }));
+  }
+
+  /** Cumulative buckets, sum and count, as a Prometheus histogram has them. */
+  histogram(metricName: string): Sample[] {
+    return [...this.rows.values()].flatMap(({ labels, buckets, count, sumSeconds }) => [
+      ...BUCKETS.map((le, at) => ({
+        metricName: `${metricName}_bucket`,
+        labels: { ...labels, le },
+        value: buckets[at] ?? 0,
+      })),
+      { metricName: `${metricName}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
+      { metricName: `${metricName}_sum`, labels, value: sumSeconds },
+      { metricName: `${metricName}_count`, labels, value: count },
+    ]);
+  }
+}
