@@ -101,7 +101,9 @@ export class ExpressLane implements OnModuleInit {
     reply.hijack();
     const status = isNotModified ? 304 : hit.status;
     reply.raw.writeHead(status, head);
-    reply.raw.end(isNotModified || request.raw.method === 'HEAD' ? undefined : hit.body);
+    if (isNotModified || request.raw.method === 'HEAD') reply.raw.end();
+    else if (hit.text === undefined) reply.raw.end(hit.body);
+    else reply.raw.end(hit.text, 'latin1');
     this.events.publish({ outcome: answer.outcome, tier: answer.tier, upstream, key, status: hit.status, durationMs });
   }
 
