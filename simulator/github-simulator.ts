@@ -157,25 +157,14 @@ export class GithubSimulator {
       ...answer.headers,
     };
     logged.status = isSame ? 304 : answer.status;
-    if (isSame) response.writeHead(304, sent).end();
-    else if (
-      fault &&
-      misbehave(
-        fault,
-        { status: answer.status, headers: { ...sent, ...described }, body: bytes },
-        response,
-        this.clock(),
-      )
-    )
+    const prepared = { status: answer.status, headers: { ...sent, ...described }, body: bytes };
+    if (fault && misbehave(fault, prepared, response, this.clock())) return;
+    if (isSame) {
+      response.writeHead(304, sent).end();
       return;
-    else
-      response
-        .writeHead(answer.status, {
-          ...sent,
-          ...described,
-          ...(answer.status === 204 ? {} : { 'content-length': String(bytes.length) }),
-        })
-        .end(method === 'HEAD' ? undefined : bytes);
+    }
+    const length = answer.status === 204 ? {} : { 'content-length': String(bytes.length) };
+    response.writeHead(answer.status, { ...prepared.headers, ...length }).end(method === 'HEAD' ? undefined : bytes);
   }
 
   private route(request: IncomingMessage, asked: ApiRequest): ApiAnswer {

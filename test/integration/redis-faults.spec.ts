@@ -1,0 +1,216 @@
+import { GithubSimulator } from '../../simulator';
+import { FaultProxy } from '../support/fault-proxy';
+import { freePort } from '../support/free-port';
+import { request } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { ask, health, keepAsking, statuses } from './clients';
+
+const ADMIN = { authorization: 'Bearer test-admin-token' };
+const NAMES = ['one', 'two', 'three', 'four'];
+const ENTRY = (name: string) => `larder:v1:e:{github:accounts:${name}}`;
+
+describe('Redis fails, and the service', () => {
+  let github: GithubSimulator;
+  const opened: { stop(): unknown }[] = [];
+
+  beforeAll(async () => {
+    github = await GithubSimulator.start({ latencyMs: 2, rateLimit: { anonymous: 1_000_000_000 } });
+  });
+  afterAll(() => github.stop());
+  afterEach(async () => {
+    for (const one of opened.splice(0).reverse()) await one.stop();
+  });
+
+  function ends<T extends { stop(): unknown }>(one: T): T {
+    opened.push(one);
+    return one;
+  }
+
+  const startService = async (uri: string, env: Record<string, string> = {}) =>
+    ends(
+      await ServiceProcess.start({
+        env: {
+          GITHUB_API_URL: github.url,
+          REDIS_ENDPOINT_URI: uri,
+          ADMIN_TOKEN: 'test-admin-token',
+          LOG_LEVEL: 'warn',
+          ...env,
+        },
+      }),
+    );
+  const untilState = (service: ServiceProcess, state: string, timeoutMs = 3_000) =>
+    waitUntil(async () => (await health(service)) === state, { what: `the state ${state}`, timeoutMs });
+  const invalidate = (service: ServiceProcess, name: string) =>
+    request(`${service.url}/admin/cache/accounts/${name}`, { method: 'DELETE', headers: ADMIN });
+
+  it('starts without it, answers, and heals when it comes', async () => {
+    const port = await freePort();
+    const service = await startService(`redis://127.0.0.1:${port}`);
+    expect(await health(service)).toBe('degraded');
+    expect([(await ask(service, 'one')).json['cached'], (await ask(service, 'one')).json['cached']]).toEqual([
+      false,
+      true,
+    ]);
+    expect((await invalidate(service, 'one')).status).toBe(503);
+    expect(service.stdout().match(/ECONNREFUSED/g)).toHaveLength(1);
+    ends(await RedisProcess.start({ port }));
+    await untilState(service, 'up');
+    expect((await invalidate(service, 'one')).status).toBe(200);
+  });
+
+  it('tells a wrong password in one line without it, and answers', async () => {
+    const redis = ends(await RedisProcess.start({ password: 'right-secret' }));
+    const service = await startService(redis.uri, { REDIS_PASSWORD: 'wrong-secret' });
+    await service.waitForLog(/WRONGPASS/);
+    expect((await ask(service, 'one')).status).toBe(200);
+    expect(service.stdout()).not.toMatch(/wrong-secret/);
+    expect(service.stdout().match(/WRONGPASS/g)).toHaveLength(1);
+  });
+
+  it('answers every request while it is frozen, and heals', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    const outage = (async () => {
+      await redis.freeze();
+      await untilState(service, 'degraded');
+      expect((await invalidate(service, 'one')).status).toBe(503);
+      await redis.thaw();
+      await untilState(service, 'up');
+    })();
+    const seen = await keepAsking(service, NAMES, outage);
+    expect(statuses(seen)).toEqual([200]);
+    expect(service.isRunning).toBe(true);
+    // only those that were under way when the link went down have paid for it
+    expect(seen.filter(({ ms }) => ms > 90).length).toBeLessThanOrEqual(3 * NAMES.length);
+  });
+
+  it('answers every request while it is killed and comes back empty', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    const outage = (async () => {
+      await redis.kill();
+      await untilState(service, 'degraded');
+      await redis.restart();
+      await untilState(service, 'up');
+    })();
+    expect(statuses(await keepAsking(service, NAMES, outage))).toEqual([200]);
+    expect(service.isRunning).toBe(true);
+  });
+
+  it('serves nothing older than an invalidation when it comes back with old data', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    const old = Number((await ask(service, 'rewound')).json['repos']);
+    await redis.save();
+    github.setAccount('rewound', { publicRepos: old + 1 });
+    expect((await invalidate(service, 'rewound')).status).toBe(200);
+    await redis.restart({ keepData: true });
+    expect(await redis.command('EXISTS', ENTRY('rewound'))).toBeDefined();
+    await untilState(service, 'up');
+    expect((await ask(service, 'rewound')).json['repos']).toBe(old + 1);
+    await service.waitForLog(/older data than it had: 1 entries removed/);
+  });
+
+  it.each([
+    ['is cut', (proxy: FaultProxy) => proxy.cut()],
+    ['is half open', (proxy: FaultProxy) => proxy.halfOpen()],
+    ['takes 200 ms', (proxy: FaultProxy) => proxy.delay(200)],
+    ['brings garbage', (proxy: FaultProxy) => proxy.garbage()],
+  ])('answers every request while the network to it %s, and heals', async (_what, fail) => {
+    const redis = ends(await RedisProcess.start());
+    const proxy = ends(await FaultProxy.start(redis.port));
+    const service = await startService(proxy.uri);
+    await untilState(service, 'up');
+    const outage = (async () => {
+      await fail(proxy);
+      await untilState(service, 'degraded', 5_000);
+      await proxy.pass();
+      await untilState(service, 'up', 5_000);
+    })();
+    expect(statuses(await keepAsking(service, NAMES, outage))).toEqual([200]);
+    expect(service.isRunning).toBe(true);
+  });
+
+  it('answers, caches and invalidates while it is full', async () => {
+    const redis = ends(await RedisProcess.start({ config: { 'maxmemory-policy': 'noeviction' } }));
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1');
+    expect((await ask(service, 'full')).status).toBe(200);
+    const calls = github.requests.count(/full/);
+    expect((await ask(service, 'full')).json['cached']).toBe(true);
+    expect(github.requests.count(/full/)).toBe(calls);
+    expect((await invalidate(service, 'full')).status).toBe(200);
+    expect((await ask(service, 'full')).json['cached']).toBe(false);
+    await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+    expect((await ask(service, 'roomy')).status).toBe(200);
+    expect(await redis.command('EXISTS', ENTRY('roomy'))).toBe('1');
+  });
+
+  it('answers while it is a read-only replica', async () => {
+    const [primary, redis] = [ends(await RedisProcess.start()), ends(await RedisProcess.start())];
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    await redis.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    expect((await ask(service, 'read-only')).status).toBe(200);
+    expect((await invalidate(service, 'read-only')).status).toBe(503);
+    await redis.command('REPLICAOF', 'NO', 'ONE');
+    expect((await invalidate(service, 'read-only')).status).toBe(200);
+  });
+
+  it('answers every request while its connections are killed', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    const outage = (async () => {
+      for (let times = 0; times < 5; times++) {
+        await redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        await untilState(service, 'up');
+      }
+    })();
+    expect(statuses(await keepAsking(service, NAMES, outage))).toEqual([200]);
+  });
+
+  it.each([
+    ['another type', ['SET', ENTRY('garbage'), 'text']],
+    ['a list', ['RPUSH', ENTRY('garbage'), 'a', 'b']],
+    ['a hash of another kind', ['HSET', ENTRY('garbage'), 'x', 'y', 'v', 'z']],
+    ['truncated metadata', ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '{"s":200', 'b', '{}']],
+    [
+      'hostile metadata',
+      ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '{"__proto__":{"s":200},"constructor":1}', 'b', '{}'],
+    ],
+    ['deep metadata', ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '['.repeat(100_000), 'b', '{}']],
+  ] as const)('replaces %s at the key of an entry, and tells of it once', async (_what, command) => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    for (let times = 0; times < 2; times++) {
+      await redis.command('DEL', ENTRY('garbage'));
+      await redis.command(...command);
+      await waitUntil(async () => (await ask(service, 'garbage')).json['cached'] === false, { what: 'the miss' });
+      expect(await redis.command('HGET', ENTRY('garbage'), 'b')).toMatch(/^\{"username":"garbage"/);
+    }
+    expect(service.stdout().match(/was not written by this version/g)).toHaveLength(1);
+    expect(service.isRunning).toBe(true);
+  });
+
+  it('stands foreign types at its bookkeeping keys', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    await redis.command('RPUSH', 'larder:v1:q', 'x');
+    await redis.command('SET', 'larder:v1:t:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v1:i:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v1:l:{github:accounts:odd}', 'x');
+    expect((await ask(service, 'odd')).status).toBe(200);
+    expect((await ask(service, 'odd')).json['cached']).toBe(true);
+    expect((await invalidate(service, 'odd')).status).toBe(200);
+    expect((await ask(service, 'odd')).json['cached']).toBe(false);
+  });
+});
