@@ -45,7 +45,7 @@ module.exports = {
       [
         '<rootDir>/test/integration/**/*.spec.ts',
         '<rootDir>/test/support-specs/**/*.spec.ts',
-        '<rootDir>/test/races/*.spec.ts',
+        '<rootDir>/test/race/*.spec.ts',
       ],
       withProcesses,
     ),

@@ -31,6 +31,7 @@ export function createAdapter(): FastifyAdapter {
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       problems.send(error, request, reply),
     forceCloseConnections: 'idle',
+    return503OnClosing: false, // who is connected already is answered, and told to close
     requestTimeout: 30_000,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

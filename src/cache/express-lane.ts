@@ -89,7 +89,7 @@ export class ExpressLane implements OnModuleInit {
     const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, hit.etag);
     const head: string[] = [];
     const earlier = reply.getHeaders();
-    for (const name in earlier) head.push(name, String(earlier[name]));
+    for (const name in earlier) for (const value of [earlier[name]].flat()) head.push(name, String(value));
     for (let at = 0; at < hit.kept.length; at += 2) {
       if (!isNotModified || hit.kept[at] !== 'content-type') head.push(hit.kept[at] ?? '', hit.kept[at + 1] ?? '');
     }

@@ -30,6 +30,7 @@ export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, cl
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
       logger.warn(`What is at ${JSON.stringify(key)} was not written by this version: removed, counts as a miss.`),
+    onRefused: (reply) => logger.warn(`Redis refuses (${reply}): answers go on, what it refuses is not shared.`),
     onRewound: (count) => {
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
     },

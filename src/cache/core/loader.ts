@@ -83,7 +83,8 @@ export class Loader {
   ): Promise<Landed> {
     const startedAt = this.clock.now();
     const renewal = setInterval(() => {
-      void this.attempt(() => this.store.renew(lease, this.options.leaseMs));
+      // A lease that cannot be renewed ends by itself, and another may load.
+      this.attempt(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
     }, this.options.leaseMs / 3);
     try {
       const loaded = await this.inTime(load, base);

@@ -5,25 +5,35 @@ import { RedisUnavailableError } from '../../redis/redis-unavailable.error';
 import { StoreUnavailableError } from '../core/cache-store';
 import type { Script } from './scripts';
 
-/** The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache. */
+/**
+ * The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache, whose `cause` tells an
+ * error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
+ */
 export class RedisCommands {
-  constructor(private readonly link: RedisLink) {}
+  private readonly told = new Set<string>();
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly onRefused: (reply: string) => void,
+  ) {
+    link.onTransition(() => this.told.clear());
+  }
 
   send(key: string, args: CommandArguments): Promise<RedisReply> {
-    return through(this.link.send(key, args));
+    return this.through(this.link.send(key, args));
   }
 
   sendTo(node: NodeAddress, args: CommandArguments): Promise<RedisReply> {
-    return through(this.link.sendTo(node, args));
+    return this.through(this.link.sendTo(node, args));
   }
 
   /** As `send`, but a reply such as WRONGTYPE is undefined: what is there is not ours. */
   async sendOrReply(key: string, args: CommandArguments): Promise<RedisReply | undefined> {
     try {
-      return await this.send(key, args);
+      return await this.link.send(key, args);
     } catch (error) {
       if (error instanceof ErrorReply) return undefined;
-      throw error;
+      throw this.unavailable(error);
     }
   }
 
@@ -35,19 +45,35 @@ export class RedisCommands {
   ): Promise<RedisReply> {
     const rest = [String(keys.length), ...keys, ...args.map((arg) => (typeof arg === 'number' ? String(arg) : arg))];
     try {
-      return await this.send(keys[0], ['EVALSHA', script.sha, ...rest]);
+      return await this.link.send(keys[0], ['EVALSHA', script.sha, ...rest]);
     } catch (error) {
-      if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw this.unavailable(error);
       return this.send(keys[0], ['EVAL', script.source, ...rest]);
     }
   }
-}
 
-async function through(reply: Promise<RedisReply>): Promise<RedisReply> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (error instanceof RedisUnavailableError) throw new StoreUnavailableError(error.message, { cause: error });
-    throw error;
+  private async through(reply: Promise<RedisReply>): Promise<RedisReply> {
+    try {
+      return await reply;
+    } catch (error) {
+      throw this.unavailable(error);
+    }
+  }
+
+  private unavailable(error: unknown): Error {
+    const reply =
+      error instanceof ErrorReply ? error : error instanceof RedisUnavailableError ? error.cause : undefined;
+    if (reply instanceof ErrorReply) this.tell(reply.message);
+    if (error instanceof ErrorReply || error instanceof RedisUnavailableError) {
+      return new StoreUnavailableError(error.message, { cause: error });
+    }
+    return error instanceof Error ? error : new Error(String(error));
+  }
+
+  private tell(message: string): void {
+    const [kind = ''] = message.split(' ', 1);
+    if (this.told.has(kind)) return;
+    this.told.add(kind);
+    this.onRefused(message.slice(0, 200));
   }
 }

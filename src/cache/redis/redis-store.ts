@@ -17,18 +17,19 @@ import {
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
-import { decodeEntry, decodeMetadata, encodeMetadata } from '../core/entry-codec';
+import { decodeEntry, encodeMetadata } from '../core/entry-codec';
 import { FAILURE_MEMORY_MS } from '../core/lease-table';
 import { RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
+import { RedisListing } from './redis-listing';
 import { ACQUIRE, FAIL, FILL, FRESHEN, INDEX, PUT, RELEASE, RENEW } from './scripts';
-
-const SCANS_PER_PAGE = 50;
 
 export interface RedisStoreListener {
   /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
   readonly onGarbage: (redisKey: string) => void;
+  /** Redis answers with an error, such as OOM or READONLY. Told once for each kind. */
+  readonly onRefused: (reply: string) => void;
   /** Redis has less than it once had (a restart with old data): all entries are removed. */
   readonly onRewound: (entries: number) => void;
 }
@@ -50,9 +51,11 @@ export class RedisStore extends SharedStore {
   private readonly changes = new ChangeSignal();
   private readonly commands: RedisCommands;
   private readonly invalidation: RedisInvalidation;
+  private readonly listing: RedisListing;
   private readonly garbageTold = new Set<string>();
   private tracking: KeyTracking | undefined;
   private isRecovered = false;
+  private unrecovered = 'not recovered yet';
   private recovering: Promise<boolean> | undefined;
 
   constructor(
@@ -62,8 +65,9 @@ export class RedisStore extends SharedStore {
     private readonly listener: RedisStoreListener,
   ) {
     super();
-    this.commands = new RedisCommands(link);
+    this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
+    this.listing = new RedisListing(link, this.commands, keys);
     link.onTransition((isUp) => {
       this.isRecovered = false;
       if (isUp) void this.recover();
@@ -175,39 +179,13 @@ export class RedisStore extends SharedStore {
     return this.invalidation.invalidate(target, mode);
   }
 
-  async inspect(key: string): Promise<ListedEntry | undefined> {
-    const redisKey = this.keys.entry(key);
-    const [fields, bodyBytes, ttlMs] = await Promise.all([
-      this.commands.sendOrReply(redisKey, ['HMGET', redisKey, 'v', 'm', 's']),
-      this.commands.sendOrReply(redisKey, ['HSTRLEN', redisKey, 'b']),
-      this.commands.sendOrReply(redisKey, ['PTTL', redisKey]),
-    ]);
-    if (!Array.isArray(fields)) return undefined;
-    const [id, metadata, staledAt] = fields as RedisReply[];
-    if (!Buffer.isBuffer(id) || !Buffer.isBuffer(metadata)) return undefined;
-    const decoded = decodeMetadata(id.toString(), metadata);
-    if (!decoded) return undefined;
-    const soft = Buffer.isBuffer(staledAt) ? { staledAt: Number(staledAt.toString()) } : {};
-    return { key, metadata: decoded.metadata, bodyBytes: Number(bodyBytes), expiresInMs: Number(ttlMs), ...soft };
+  inspect(key: string): Promise<ListedEntry | undefined> {
+    return this.listing.inspect(key);
   }
 
   async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
     await this.ready();
-    const nodes = this.link.primaries();
-    let [at, scan] = parseCursor(cursor);
-    const items: ListedEntry[] = [];
-    for (let scans = 0; scans < SCANS_PER_PAGE && items.length < limit; scans++) {
-      const node = nodes[at];
-      if (!node) return { items };
-      const args = ['SCAN', scan, 'MATCH', this.keys.scanByGlob(match), 'COUNT', String(Math.max(limit, 100))];
-      const [next, found] = (await this.commands.sendTo(node, args)) as [RedisReply, RedisReply[]];
-      const keys = found.flatMap((redisKey) => this.keys.parse(String(redisKey))?.key ?? []);
-      const listed = await Promise.all(keys.map((key) => this.inspect(key)));
-      items.push(...listed.filter((item) => item !== undefined));
-      scan = String(next);
-      if (scan === '0') at += 1;
-    }
-    return at < nodes.length ? { items, cursor: `${at}-${scan}` } : { items };
+    return this.listing.list(match, cursor, limit);
   }
 
   onChange(listener: (change: StoreChange) => void): void {
@@ -280,8 +258,8 @@ export class RedisStore extends SharedStore {
         return true;
       })
       .catch((error: unknown) => {
-        if (error instanceof StoreUnavailableError) return false; // the next transition tries again
-        throw error;
+        this.unrecovered = error instanceof Error ? error.message : String(error); // told by who asks; the next one tries again
+        return false;
       })
       .finally(() => {
         this.recovering = undefined;
@@ -292,7 +270,7 @@ export class RedisStore extends SharedStore {
   private async ready(): Promise<void> {
     if (this.isRecovered) return;
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
-    if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? 'not recovered yet');
+    if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? this.unrecovered);
   }
 }
 
@@ -305,9 +283,4 @@ function parseFailure(text: string): LoadFailure {
     // not ours: the failure below says as much
   }
   return { code: 'internal', message: 'A load failed on another replica, which left no reason.' };
-}
-
-function parseCursor(cursor: string | undefined): [number, string] {
-  const match = /^(\d{1,4})-(\d{1,20})$/.exec(cursor ?? '0-0');
-  return [Number(match?.[1] ?? 0), match?.[2] ?? '0'];
 }

@@ -1,0 +1,118 @@
+import { Agent } from 'node:http';
+import { GithubSimulator } from '../../simulator';
+import { request } from '../support/raw-http';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { ADMIN, ask, start } from './ask';
+
+describe('without the API', () => {
+  it('says so, and names the demo', async () => {
+    const service = await ServiceProcess.start({ env: { GITHUB_API_URL: 'http://127.0.0.1:1' } });
+    const answer = await ask(service, '/repos/redis');
+    expect(answer).toMatchObject({
+      status: 502,
+      json: { code: 'upstream-unreachable', detail: expect.stringContaining('npm run demo') },
+    });
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    await service.stop();
+  });
+});
+
+describe('the admin token', () => {
+  it('is made and told once when none is set', async () => {
+    const service = await ServiceProcess.start({ env: { ADMIN_TOKEN: undefined } });
+    const [, token] = await service.waitForLog(/ADMIN_TOKEN is not set; for this run it is ([0-9a-f]{48})/);
+    const answer = await ask(service, '/admin/cache/entries', { headers: { authorization: `Bearer ${token!}` } });
+    expect(answer.status).toBe(200);
+    await service.stop();
+  });
+
+  it('turns the admin API off when none is set in production', async () => {
+    const service = await ServiceProcess.start({ env: { NODE_ENV: 'production' } });
+    await service.waitForLog(/admin API is off/);
+    expect(await ask(service, '/admin/cache/entries', { headers: ADMIN })).toMatchObject({
+      status: 404,
+      json: { code: 'route-not-found' },
+    });
+    await service.stop();
+  });
+
+  it('is not to be guessed: an address with many wrong tokens is refused', async () => {
+    const service = await ServiceProcess.start({ env: { ADMIN_TOKEN: 'test-admin-token' } });
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 25; tries++) {
+      statuses.push(
+        (await ask(service, '/admin/cache/entries', { headers: { authorization: `Bearer guess-${tries}` } })).status,
+      );
+    }
+    expect(statuses.slice(0, 20)).toEqual(Array(20).fill(401));
+    expect(statuses.slice(20)).toEqual(Array(5).fill(429));
+    await service.stop();
+  });
+});
+
+describe('start and stop', () => {
+  it('refuses a wrong setting in one line for each, and exits with 1', async () => {
+    await expect(
+      ServiceProcess.start({ env: { CACHE_TTL_SECONDS: 'soon', REDIS_ENDPOINT_URI: 'http://x' } }),
+    ).rejects.toThrow(
+      /ended with code 1[^]*CACHE_TTL_SECONDS must be a number\. Example: CACHE_TTL_SECONDS=3600\n {2}REDIS_ENDPOINT_URI has the unknown scheme/,
+    );
+  });
+
+  it('loses no request of a client that is connected while it stops', async () => {
+    const github = await GithubSimulator.start({ latencyMs: 0 });
+    const service = await start(github);
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+    const seen: number[] = [];
+    let isStopping = false;
+    const clients = [1, 2, 3, 4].map(async () => {
+      for (;;) {
+        const answer = await request(`${service.url}/repos/redis`, { agent }).catch(() => undefined);
+        if (answer === undefined) return; // refused: nobody listens any more
+        seen.push(answer.status);
+        if (isStopping && answer.headers.connection === 'close') return;
+      }
+    });
+    await waitUntil(() => seen.length > 50, { what: 'the load' });
+    isStopping = true;
+    service.kill('SIGTERM');
+    await Promise.all(clients);
+    expect(new Set(seen)).toEqual(new Set([200]));
+    expect(await service.exited).toBe(0);
+    await github.stop();
+  });
+
+  it('finishes what is under way on SIGTERM, and exits with 0', async () => {
+    const github = await GithubSimulator.start({ latencyMs: 0 });
+    const service = await start(github);
+    const release = github.hold();
+    const answer = ask(service, '/repos/redis');
+    await waitUntil(() => github.inFlight === 1, { what: 'the call' });
+    service.kill('SIGTERM');
+    setImmediate(release);
+    expect((await answer).status).toBe(200);
+    expect(await service.exited).toBe(0);
+    await github.stop();
+  });
+});
+
+describe('GitHub Enterprise Server', () => {
+  it('works under its base path', async () => {
+    const github = await GithubSimulator.start({ latencyMs: 0, basePath: '/api/v3' });
+    const service = await start(github, { GITHUB_TOKEN: 'ghp_enterprise' });
+    expect((await ask(service, '/repos/redis')).json).toEqual({ username: 'redis', repos: 155, cached: false });
+    const [seen] = github.requests.all();
+    expect(seen).toMatchObject({
+      url: '/api/v3/users/redis',
+      headers: {
+        authorization: 'Bearer ghp_enterprise',
+        accept: 'application/vnd.github+json',
+        'user-agent': expect.stringMatching(/^larder/),
+        'x-github-api-version': '2022-11-28',
+      },
+    });
+    await service.stop();
+    await github.stop();
+  });
+});

@@ -1,0 +1,39 @@
+import type { InvalidationTarget } from '../../src/cache/core/cache-store';
+
+/** A key of the race and everything that an invalidation can name it by. */
+export interface RaceKey {
+  readonly key: string;
+  /** Told by the request, so known before the load. */
+  readonly requestTag: string;
+  /** Told by the response alone. */
+  readonly responseTag: string;
+  readonly prefix: string;
+}
+
+/** Twelve keys: three prefixes, four request tags across them, six response tags across both. */
+export const RACE_KEYS: readonly RaceKey[] = Array.from({ length: 12 }, (_, i) => {
+  const prefix = `race:${'abc'.charAt(i % 3)}:`;
+  return { key: `${prefix}${i}`, requestTag: `asked:${i % 4}`, responseTag: `told:${i % 6}`, prefix };
+});
+
+export function targetsOf({ key, requestTag, responseTag, prefix }: RaceKey): InvalidationTarget[] {
+  return [
+    { kind: 'key', key },
+    { kind: 'tag', tag: requestTag },
+    { kind: 'tag', tag: responseTag },
+    { kind: 'prefix', prefix },
+  ];
+}
+
+export function keysUnder(target: InvalidationTarget): RaceKey[] {
+  return RACE_KEYS.filter(({ key, requestTag, responseTag }) => {
+    if (target.kind === 'key') return key === target.key;
+    if (target.kind === 'tag') return requestTag === target.tag || responseTag === target.tag;
+    return key.startsWith(target.prefix);
+  });
+}
+
+export function nameOf(target: InvalidationTarget): string {
+  if (target.kind === 'key') return `key ${target.key}`;
+  return target.kind === 'tag' ? `tag ${target.tag}` : `prefix ${target.prefix}`;
+}

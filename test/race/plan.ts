@@ -1,0 +1,91 @@
+import type { InvalidationMode, InvalidationTarget } from '../../src/cache/core/cache-store';
+import { RACE_KEYS, targetsOf, type RaceKey } from './catalog';
+import { Random } from './random';
+
+export type FaultKind =
+  'restart-empty' | 'restart-with-old-data' | 'kill-connections' | 'kill-one-connection' | 'deafen-one' | 'freeze';
+
+export type Action =
+  | {
+      readonly kind: 'read';
+      readonly key: RaceKey;
+      readonly replica: number;
+      readonly count: number;
+      readonly ttlMs: number;
+      readonly swrMs: number;
+    }
+  | { readonly kind: 'bump'; readonly key: RaceKey }
+  | {
+      readonly kind: 'invalidate';
+      readonly target: InvalidationTarget;
+      readonly mode: InvalidationMode;
+      readonly replica: number;
+    }
+  | { readonly kind: 'delete-entry'; readonly key: RaceKey }
+  | { readonly kind: 'lose-lease'; readonly key: RaceKey }
+  | { readonly kind: 'save' }
+  | { readonly kind: 'fault'; readonly fault: FaultKind; readonly freezeMs: number; readonly draw: number };
+
+/** What is done, and how long the driver pauses after it. */
+export type Step = Action & { readonly pauseMs: number };
+
+const FAULTS: readonly FaultKind[] = [
+  'restart-empty',
+  'restart-with-old-data',
+  'kill-connections',
+  'kill-one-connection',
+  'deafen-one',
+  'freeze',
+];
+/** Room after a fault to heal and to be checked again. */
+const STEPS_BETWEEN_FAULTS = 200;
+/** Invalidations right behind a fault: what a replica misses while it is cut off must not come back later. */
+const STEPS_IN_THE_WAKE = 6;
+
+/** The steps of a seed: its only source of chance, so that the same seed is the same race as far as timing lets it. */
+export function planSteps(seed: number, steps: number, replicas: number): Step[] {
+  const random = new Random(seed);
+  const offset = random.between(100, STEPS_BETWEEN_FAULTS - 1);
+  const firstFault = random.between(0, FAULTS.length - 1);
+  return Array.from({ length: steps }, (_, i): Step => {
+    const sinceFault = (i - offset) % STEPS_BETWEEN_FAULTS;
+    if (sinceFault === 0) {
+      const fault = FAULTS[(firstFault + (i - offset) / STEPS_BETWEEN_FAULTS) % FAULTS.length] ?? 'freeze';
+      return { kind: 'fault', fault, freezeMs: random.pick([150, 400]), draw: random.next(), pauseMs: 5 };
+    }
+    if (sinceFault > 0 && sinceFault <= STEPS_IN_THE_WAKE) {
+      const target = { kind: 'prefix', prefix: random.pick(RACE_KEYS).prefix } as const;
+      return { kind: 'invalidate', target, mode: 'purge', replica: random.between(0, replicas - 1), pauseMs: 5 };
+    }
+    const pauseMs = random.chance(0.3) ? 0 : random.chance(0.05) ? 60 : random.between(1, 12);
+    return { ...planAction(random, replicas), pauseMs };
+  });
+}
+
+function planAction(random: Random, replicas: number): Action {
+  const key = random.pick(RACE_KEYS);
+  const replica = random.between(0, replicas - 1);
+  const roll = random.next();
+  if (roll < 0.76) {
+    return {
+      kind: 'read',
+      key,
+      replica,
+      count: random.between(1, 4),
+      // The long ones outlive a fault and the check's pause after it.
+      ttlMs: random.chance(0.2) ? random.between(2_000, 5_000) : random.between(20, 500),
+      swrMs: random.chance(0.3) ? random.between(50, 300) : 0,
+    };
+  }
+  if (roll < 0.8) return { kind: 'bump', key };
+  if (roll < 0.95) {
+    return {
+      kind: 'invalidate',
+      target: random.pick(targetsOf(key)),
+      mode: random.chance(0.35) ? 'stale' : 'purge',
+      replica,
+    };
+  }
+  if (roll < 0.98) return { kind: 'delete-entry', key };
+  return random.chance(0.7) ? { kind: 'lose-lease', key } : { kind: 'save' };
+}

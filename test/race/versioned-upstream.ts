@@ -1,0 +1,80 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { CacheEntry } from '../../src/cache/core/cache-entry';
+import type { LoadContext, Loaded } from '../../src/cache/core/load';
+import { AppError } from '../../src/kernel/app-error';
+import { RACE_KEYS, type RaceKey } from './catalog';
+import type { History } from './history';
+import type { Random } from './random';
+
+/**
+ * The source of truth: a version for each key. A load reads it when it begins and answers it when it ends, so that whatever
+ * happens between makes its answer old.
+ */
+export class VersionedUpstream {
+  private readonly versions = new Map(RACE_KEYS.map(({ key }) => [key, 1]));
+  private readonly loadsByKey = new Map<string, number>();
+  private isCalm = false;
+  private loads = 0;
+
+  constructor(
+    private readonly random: Random,
+    private readonly history: History,
+  ) {}
+
+  versionOf(key: string): number {
+    return this.versions.get(key) ?? 0;
+  }
+
+  loadsOf(key: string): number {
+    return this.loadsByKey.get(key) ?? 0;
+  }
+
+  get totalLoads(): number {
+    return this.loads;
+  }
+
+  /** From now on quick and without failures. */
+  calm(): void {
+    this.isCalm = true;
+  }
+
+  bump(key: string): number {
+    const version = this.versionOf(key) + 1;
+    this.versions.set(key, version);
+    return version;
+  }
+
+  async load({ key, responseTag }: RaceKey, replica: number, { validators }: LoadContext): Promise<Loaded> {
+    const version = this.versionOf(key);
+    const number = ++this.loads;
+    this.loadsByKey.set(key, this.loadsOf(key) + 1);
+    const waitMs = this.delayMs();
+    const isFailure = !this.isCalm && this.random.chance(0.02);
+    const validating = validators?.etag === undefined ? '' : `, validating ${validators.etag}`;
+    this.history.add(key, `load ${number} begins on ${replica}, reads v${version}${validating}`);
+    if (waitMs > 0) await pause(waitMs);
+    if (isFailure) {
+      this.history.add(key, `load ${number} fails on ${replica}`);
+      throw new AppError('upstream-unreachable', 'The upstream of the race refused.', { retryAfterMs: 20 });
+    }
+    const etag = `"v${version}"`;
+    if (validators?.etag === etag) {
+      this.history.add(key, `load ${number} ends on ${replica}: 304 for v${version}`);
+      return { kind: 'not-modified', headers: [] };
+    }
+    this.history.add(key, `load ${number} ends on ${replica}: v${version}`);
+    const body = Buffer.from(String(version));
+    return { kind: 'response', status: 200, headers: [], body, validators: { etag }, tags: [responseTag], etag };
+  }
+
+  /** Mostly short, sometimes none, sometimes longer than the lease. */
+  private delayMs(): number {
+    if (this.isCalm) return 5;
+    if (this.random.chance(0.03)) return this.random.between(320, 450);
+    return this.random.chance(0.1) ? 0 : this.random.between(1, 60);
+  }
+}
+
+export function versionIn(entry: CacheEntry): number {
+  return Number(entry.body.toString());
+}
