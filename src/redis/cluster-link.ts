@@ -114,8 +114,12 @@ export class ClusterLink extends RedisLink {
       defaults: { ...defaults, socket: { ...connection, reconnectStrategy: retryDelayMs } },
       topologyRefreshOnReconnectionAttemptStrategy: 200,
     }) as unknown as Cluster;
-    cluster.on('error', (error: Error) => this.fall(describe(error)));
-    cluster.on('node-error', (error: Error) => this.fall(describe(error)));
+    // Whether the cluster can be used is for the heartbeat to say; a node that is no primary any more may fail as it likes.
+    cluster.on('error', () => undefined);
+    cluster.on('node-error', (error: Error, node: NodeAddress) => {
+      const isPrimary = this.primaries().some(({ host, port }) => host === node.host && port === node.port);
+      if (isPrimary) this.fall(describe(error));
+    });
     try {
       await withDeadline(cluster.connect(), CONNECT_MS, () => undefined);
     } catch (error) {

@@ -139,7 +139,7 @@ describe('Redis fails, and the service', () => {
   it('answers, caches and invalidates while it is full', async () => {
     const redis = ends(await RedisProcess.start({ config: { 'maxmemory-policy': 'noeviction' } }));
     const service = await startService(redis.uri);
-    await untilState(service, 'up');
+    await waitUntil(async () => (await ask(service, 'warm')).cacheStatus.includes('HIT/l1'), { what: 'coherence' });
     await redis.command('CONFIG', 'SET', 'maxmemory', '1');
     expect((await ask(service, 'full')).status).toBe(200);
     const calls = github.requests.count(/full/);
