@@ -1,0 +1,96 @@
+import { request } from '../../test/support/raw-http';
+import { payloadOf } from '../peers/payload';
+import type { Side, Surroundings } from '../sides/side';
+import type { BenchOptions } from './options';
+import { tell } from './progress';
+import type { RunningServer } from './server-process';
+import { quantile, spreadOf, type Spread } from './statistics';
+import { generateLoad, type LoadResult } from './wrk';
+
+/** All that the rounds told of one side. */
+export interface Measured {
+  readonly name: string;
+  readonly requestsPerSecond: Spread;
+  readonly p50Ms: Spread;
+  readonly p99Ms: Spread;
+  readonly errors: number;
+  readonly generatorCpu: number;
+  readonly serverCpu: number;
+  /** The rate over that of another side in the same round, by its name. */
+  readonly ratios: Readonly<Record<string, Spread>>;
+}
+
+export interface Contest {
+  readonly title: string;
+  readonly sides: readonly Side[];
+  readonly path: string;
+  /** The sides that the others are compared with. */
+  readonly yardsticks: readonly string[];
+  readonly around: Surroundings;
+}
+
+/** Starts all the sides, warms them, and lets them take turns: what disturbs a round disturbs all of them. */
+export async function contest(what: Contest, options: BenchOptions): Promise<Measured[]> {
+  const { title, sides, path, yardsticks, around } = what;
+  const servers = new Map<Side, RunningServer>();
+  const results = new Map<string, LoadResult[]>(sides.map(({ name }) => [name, []]));
+  try {
+    for (const side of sides) servers.set(side, await side.start(around));
+    for (const [{ name }, { url }] of servers) await check(name, `${url}${path}`);
+    const load = (server: RunningServer, seconds: number): Promise<LoadResult> =>
+      generateLoad({ ...options, url: `${server.url}${path}`, serverPid: server.pid, seconds });
+    for (const [, server] of servers) await load(server, options.seconds);
+    for (let round = 1; round <= options.rounds; round += 1) {
+      // every other round in the opposite order, so that nobody always follows the same side
+      for (const [{ name }, server] of round % 2 === 1 ? servers : [...servers].reverse()) {
+        const result = await load(server, options.seconds);
+        results.get(name)?.push(result);
+        tell(`  ${title}, round ${round}: ${name} ${Math.round(result.requestsPerSecond)}/s, p50 ${result.p50Ms} ms`);
+      }
+    }
+  } finally {
+    await Promise.all([...servers.values()].map((server) => server.stop()));
+  }
+  return sides.map(({ name }) => measured(name, results, yardsticks));
+}
+
+/** Twice, so that the second one is a hit where there is a cache: all must answer the same bytes. */
+async function check(name: string, url: string): Promise<void> {
+  const expected = Buffer.from(JSON.stringify(payloadOf(Number(url.split('/').at(-1)))));
+  for (const time of ['first', 'second']) {
+    const { status, body } = await request(url);
+    if (status !== 200 || !body.equals(expected))
+      throw new Error(`${name} answered ${status} and ${body.length} bytes to the ${time} request, not the payload.`);
+  }
+}
+
+function measured(
+  name: string,
+  all: ReadonlyMap<string, readonly LoadResult[]>,
+  yardsticks: readonly string[],
+): Measured {
+  const own = all.get(name) ?? [];
+  const spread = (read: (result: LoadResult) => number): Spread => spreadOf(own.map(read));
+  const ratios = yardsticks.flatMap((yardstick) => {
+    const theirs = all.get(yardstick);
+    if (theirs === undefined) return [];
+    const each = own.map(({ requestsPerSecond }, at) => requestsPerSecond / (theirs[at]?.requestsPerSecond ?? NaN));
+    return [[yardstick, spreadOf(each)] as const];
+  });
+  return {
+    name,
+    requestsPerSecond: spread(({ requestsPerSecond }) => requestsPerSecond),
+    p50Ms: spread(({ p50Ms }) => p50Ms),
+    p99Ms: spread(({ p99Ms }) => p99Ms),
+    errors: own.reduce((sum, { errors }) => sum + errors, 0),
+    generatorCpu: quantile(
+      own.map(({ generatorCpu }) => generatorCpu),
+      0.5,
+    ),
+    serverCpu: quantile(
+      own.map(({ serverCpu }) => serverCpu),
+      0.5,
+    ),
+    ratios: Object.fromEntries(ratios),
+  };
+}

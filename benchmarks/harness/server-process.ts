@@ -1,0 +1,67 @@
+import { tmpdir } from 'node:os';
+import { freePort } from '../../test/support/free-port';
+import { OwnedProcess } from '../../test/support/owned-process';
+import { request } from '../../test/support/raw-http';
+import { waitUntil } from '../../test/support/wait-until';
+import { SERVER_CORE } from './options';
+
+/** A server that is measured. */
+export interface RunningServer {
+  readonly url: string;
+  readonly pid: number;
+  /** What it has printed. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+export interface ServerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A path that it answers, whatever the status, once it is up. */
+  readonly readyPath?: string;
+  /** As `taskset -c` takes it. */
+  readonly cores?: string;
+}
+
+/** Starts a server on its core and resolves when it answers. */
+export async function startServer(what: ServerCommand): Promise<RunningServer> {
+  const { command, args, port, env = {}, readyPath = '/', cores = String(SERVER_CORE) } = what;
+  const child = OwnedProcess.spawn('taskset', ['-c', cores, command, ...args], {
+    cwd: tmpdir(), // no .env is found there
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const isUp = async (): Promise<boolean> => (await request(`${url}${readyPath}`, { timeoutMs: 2_000 })).status > 0;
+  try {
+    await waitUntil(async () => !child.isRunning || (await isUp()), {
+      what: `${command} to answer`,
+      timeoutMs: 20_000,
+    });
+    if (!child.isRunning) throw new Error(`${command} ended with code ${await child.exited}`);
+  } catch (error) {
+    await child.kill();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${message}; it printed:\n${child.output()}`, { cause: error });
+  }
+  return { url, pid: child.pid ?? 0, output: () => child.output(), stop: () => stop(child) };
+}
+
+/** Starts a Node script on a free port, told by `PORT`. */
+export async function startNode(
+  script: string,
+  env: Readonly<Record<string, string>>,
+  { nodeArgs = [], cores, readyPath = '/payload/16' }: { nodeArgs?: string[]; cores?: string; readyPath?: string } = {},
+): Promise<RunningServer> {
+  const port = await freePort();
+  const all = { NODE_ENV: 'production', ...env, PORT: String(port) };
+  const args = [...nodeArgs, script];
+  return startServer({ command: process.execPath, args, port, env: all, readyPath, ...(cores ? { cores } : {}) });
+}
+
+async function stop(child: OwnedProcess): Promise<void> {
+  child.signal('SIGTERM');
+  const hasEnded = await Promise.race([child.exited.then(() => true), new Promise((end) => setTimeout(end, 3_000))]);
+  if (hasEnded !== true) await child.kill();
+}

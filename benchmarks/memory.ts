@@ -1,0 +1,135 @@
+import { request } from '../test/support/raw-http';
+import type { RedisProcess } from '../test/support/redis-process';
+import { figure } from './harness/bar-plot';
+import type { BenchOptions } from './harness/options';
+import { tell } from './harness/progress';
+import { keyUsage, usedMemory } from './harness/redis-usage';
+import type { Answer } from './harness/report';
+import { startSurroundings } from './harness/surroundings';
+import { larder, stock, tutorial } from './sides/node-sides';
+import { takingPart, type Side, type Surroundings } from './sides/side';
+
+const ENTRIES = 2_000;
+const WARM_UP = 1_000;
+const AT_ONCE = 20;
+const nodeArgs = ['--expose-gc'];
+
+const sides = [
+  larder('Larder, L1 over Redis', { nodeArgs }),
+  larder('Larder, in memory', { withRedis: false, nodeArgs }),
+  stock('fastify', 'memory', nodeArgs),
+  stock('fastify', 'redis', nodeArgs),
+  tutorial,
+];
+
+/** Bytes per entry; undefined where there is none in that place. */
+interface Usage {
+  readonly side: string;
+  readonly bodyBytes: number;
+  /** What MEMORY USAGE tells of the keys that hold entries. */
+  readonly redisEntry: number | undefined;
+  /** The growth of used_memory: tags, and Redis' own tables too. */
+  readonly redisAll: number | undefined;
+  /** The growth of the process after a collection. */
+  readonly heap: number | undefined;
+  /** What `larder_l1_bytes` tells. */
+  readonly l1: number | undefined;
+}
+
+/** What an entry takes in Redis and in the process, for GitHub's user as the simulator gives it. */
+export async function memory(options: BenchOptions): Promise<Answer> {
+  const chosen = takingPart(sides, options.only);
+  const around = await startSurroundings();
+  const usages: Usage[] = [];
+  try {
+    for (const side of chosen.sides) {
+      await around.redis.command('FLUSHALL');
+      usages.push(await measure(side, around, around.redis));
+      tell(`  ${side.name}: ${JSON.stringify(usages.at(-1))}`);
+    }
+  } finally {
+    await around.stop();
+  }
+  const cell = (bytes: number | undefined): string => (bytes === undefined ? '' : figure(bytes));
+  return {
+    question: 'memory',
+    asks: `How many bytes does an entry take? ${ENTRIES} GitHub users, each by itself.`,
+    sections: [
+      {
+        title: 'Bytes per entry',
+        columns: ['side', 'body', 'Redis, the entry', 'Redis, in all', 'process', 'L1 as told'],
+        rows: usages.map(({ side, bodyBytes, redisEntry, redisAll, heap, l1 }) => [
+          ...[side, figure(bodyBytes), cell(redisEntry), cell(redisAll), cell(heap), cell(l1)],
+        ]),
+        plot: {
+          unit: 'bytes per entry in Redis',
+          bars: usages.flatMap(({ side, redisEntry }) =>
+            redisEntry === undefined ? [] : [{ label: side, value: redisEntry, isOurs: side.startsWith('Larder') }],
+          ),
+        },
+      },
+    ],
+    notes: [
+      ...chosen.notes,
+      '"Redis, the entry" is MEMORY USAGE of the keys with bodies; "in all" the growth of used_memory, tags and tables included.',
+      '"process" is the growth of heap and buffers after a collection; "L1 as told" what /metrics tells.',
+    ],
+    commands: [],
+    data: usages,
+  };
+}
+
+async function measure(side: Side, around: Surroundings, redis: RedisProcess): Promise<Usage> {
+  const server = await side.start(around);
+  try {
+    await fill(server.url, 'warm', WARM_UP);
+    const heapBefore = await heldBytes(server.url);
+    const redisBefore = await usedMemory(redis);
+    const bodyBytes = await fill(server.url, 'entry', ENTRIES);
+    await fill(server.url, 'entry', ENTRIES); // a tier over Redis may take an entry only when it is asked for again
+    // a collection right away would still see what the last answers left behind
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const heapAfter = await heldBytes(server.url);
+    const redisAfter = await usedMemory(redis);
+    const keys = await keyUsage(redis, 'users[:/]entry%-%d+}?$');
+    const usesRedis = keys.count > 0;
+    const usesHeap = heapBefore !== undefined && heapAfter !== undefined && !/@keyv|tutorial/.test(side.name);
+    return {
+      ...{ side: side.name, bodyBytes, l1: await l1BytesPerEntry(server.url) },
+      redisEntry: usesRedis ? keys.bytes / keys.count : undefined,
+      redisAll: usesRedis ? (redisAfter - redisBefore) / ENTRIES : undefined,
+      heap: usesHeap ? (heapAfter - heapBefore) / ENTRIES : undefined,
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Asks for so many accounts; returns the mean size of their bodies. */
+async function fill(url: string, prefix: string, count: number): Promise<number> {
+  let bytes = 0;
+  for (let from = 1; from <= count; from += AT_ONCE) {
+    const numbers = Array.from({ length: AT_ONCE }, (_, at) => from + at);
+    const answers = await Promise.all(numbers.map((number) => request(`${url}/users/${prefix}-${number}`)));
+    for (const { status, body } of answers) {
+      if (status !== 200) throw new Error(`${url} answered ${status}`);
+      bytes += body.length;
+    }
+  }
+  return bytes / count;
+}
+
+async function heldBytes(url: string): Promise<number | undefined> {
+  const { status, body } = await request(`${url}/heap`);
+  if (status !== 200) return undefined;
+  return (JSON.parse(body.toString()) as { bytes: number }).bytes;
+}
+
+/** Undefined for those who tell of no entries. */
+async function l1BytesPerEntry(url: string): Promise<number | undefined> {
+  const { status, body } = await request(`${url}/metrics`);
+  if (status !== 200) return undefined;
+  const read = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body.toString())?.[1]);
+  const entries = read('larder_l1_entries');
+  return entries > 0 ? read('larder_l1_bytes') / entries : undefined;
+}

@@ -1,0 +1,80 @@
+import { environmentShape } from '../../src/config/env.schema';
+import { peerScript } from '../harness/folders';
+import { startNode } from '../harness/server-process';
+import type { Side, Surroundings } from './side';
+
+/** Whether this version of the service has the setting. */
+export function hasSetting(name: string): boolean {
+  return name in environmentShape;
+}
+
+type Variables = Readonly<Record<string, string>>;
+
+export interface NodeSideOptions {
+  readonly env?: Variables;
+  readonly withRedis?: boolean;
+  readonly nodeArgs?: string[];
+  readonly cores?: string;
+}
+
+/** Larder, its own logs, metrics and headers on, with a few settings. */
+export function larder(name: string, options: NodeSideOptions = {}): Side {
+  const { env = {}, withRedis = true, nodeArgs, cores } = options;
+  const unknown = Object.keys(env).filter((setting) => !hasSetting(setting));
+  return {
+    name,
+    missing: unknown.length > 0 ? `this version has no setting ${unknown.join(', ')}` : undefined,
+    accountPath: '/repos/',
+    start: ({ redisUri, upstreamUrl, ttlSeconds }: Surroundings) =>
+      startNode(
+        peerScript('larder-app'),
+        {
+          ADMIN_TOKEN: 'benchmarks-only',
+          HOST: '127.0.0.1',
+          GITHUB_API_URL: upstreamUrl,
+          CACHE_TTL_SECONDS: String(ttlSeconds),
+          ...(withRedis ? { REDIS_ENDPOINT_URI: redisUri } : {}),
+          ...env,
+        },
+        { nodeArgs, cores },
+      ),
+  };
+}
+
+/** Nest's `CacheInterceptor`. */
+export function stock(adapter: 'fastify' | 'express', store: 'memory' | 'redis', nodeArgs?: string[]): Side {
+  const platform = adapter === 'fastify' ? 'Fastify' : 'Express';
+  return {
+    name: `stock ${store === 'memory' ? 'in memory' : '@keyv/redis'}, ${platform}`,
+    accountPath: '/users/',
+    start: ({ redisUri, upstreamUrl, ttlSeconds }: Surroundings) =>
+      startNode(
+        peerScript('stock-nest'),
+        {
+          ADAPTER: adapter,
+          GITHUB_API_URL: upstreamUrl,
+          TTL_MS: String(ttlSeconds * 1_000),
+          ...(store === 'redis' ? { REDIS_URL: redisUri } : {}),
+        },
+        { nodeArgs },
+      ),
+  };
+}
+
+/** Express, `GET` and `SETEX`. */
+export const tutorial: Side = {
+  name: "tutorial's way, Express",
+  accountPath: '/users/',
+  start: ({ redisUri, upstreamUrl, ttlSeconds }) =>
+    startNode(peerScript('tutorial'), {
+      REDIS_URL: redisUri,
+      GITHUB_API_URL: upstreamUrl,
+      TTL_MS: String(ttlSeconds * 1_000),
+    }),
+};
+
+/** No cache at all: bytes at hand. */
+export const bareHttp: Side = {
+  name: 'bare node:http',
+  start: () => startNode(peerScript('bare-http'), {}),
+};

@@ -1,0 +1,34 @@
+import type { RunningServer } from '../harness/server-process';
+
+/** What sides may need to start. */
+export interface Surroundings {
+  readonly redisUri: string;
+  /** The GitHub simulator, or what stands for it. */
+  readonly upstreamUrl: string;
+  /** Bare node:http, behind nginx and Varnish. */
+  readonly originUrl: string;
+  /** Freshness in whole seconds. */
+  readonly ttlSeconds: number;
+}
+
+/** One of those that are compared. */
+export interface Side {
+  readonly name: string;
+  /** Why it cannot take part here. */
+  readonly missing?: string | undefined;
+  /** The path of an account's answer, where that is asked for. */
+  readonly accountPath?: string;
+  start(around: Surroundings): Promise<RunningServer>;
+}
+
+/** Those whose name contains the text, all without one; what is skipped comes with the reason. */
+export function takingPart(
+  sides: readonly Side[],
+  only: string | undefined,
+): { sides: readonly Side[]; notes: string[] } {
+  const chosen = sides.filter(({ name }) => only === undefined || name.includes(only));
+  return {
+    sides: chosen.filter(({ missing }) => missing === undefined),
+    notes: chosen.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name} was skipped: ${missing}`])),
+  };
+}
