@@ -6,6 +6,7 @@ import { envFiles, requireEnvironment } from './config/env.schema';
 import { cacheConfig, redisConfig, slices } from './config/slices';
 import { GithubModule } from './github/github.module';
 import { HealthModule } from './health/health.module';
+import { EDGE_FIELDS } from './http/edge-hooks';
 import { keptProblem } from './http/problem-table';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
@@ -31,6 +32,7 @@ import { WebModule } from './web/web.module';
         redis: ConfigType<typeof redisConfig>,
       ): ResponseCacheRegistration => ({
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
+        edgeFields: EDGE_FIELDS,
         problemOf: keptProblem,
         redis:
           redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),

@@ -15,8 +15,6 @@ import { RouteMethods } from './http/route-methods';
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_PARAM_LENGTH = 2_048;
 
-const EXPOSED_HEADERS = ['X-Response-Time', 'X-Request-Id', 'X-Cache', 'Cache-Status', 'Age', 'ETag', 'Retry-After'];
-
 /** The filter of each adapter: it knows the adapter's routes. */
 const filters = new WeakMap<object, ProblemFilter>();
 
@@ -45,11 +43,6 @@ export function createAdapter(): FastifyAdapter {
 
 /** Sets up an application made with `createAdapter()`. */
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
-  app.enableCors({
-    origin: '*',
-    exposedHeaders: EXPOSED_HEADERS,
-    methods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
-  });
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   const problems = filters.get(app.getHttpAdapter());
   if (problems) app.useGlobalFilters(problems);

@@ -33,6 +33,7 @@ export class ExpressLane implements OnModuleInit {
   private readonly routes = new Map<string, LaneRoute>();
   private readonly prepared = new PreparedHits();
   private readonly known = new WeakSet<object>();
+  private readonly edge: readonly string[];
 
   constructor(
     private readonly cache: ResponseCache,
@@ -41,7 +42,9 @@ export class ExpressLane implements OnModuleInit {
     private readonly config: ApplicationConfig,
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
-  ) {}
+  ) {
+    this.edge = Object.entries(options.edgeFields ?? {}).flat();
+  }
 
   onModuleInit(): void {
     if (!this.options.laneEnabled) return;
@@ -94,9 +97,9 @@ export class ExpressLane implements OnModuleInit {
       if (!isNotModified || hit.kept[at] !== 'content-type') head.push(hit.kept[at] ?? '', hit.kept[at + 1] ?? '');
     }
     for (const text of hit.cacheFields(answer, this.clock.now())) head.push(text);
-    head.push('etag', hit.etag, 'x-request-id', request.id);
+    head.push('etag', hit.etag, ...this.edge, 'x-request-id', request.id);
     const durationMs = reply.elapsedTime;
-    head.push('x-response-time', durationMs.toFixed(3), 'x-content-type-options', 'nosniff');
+    head.push('x-response-time', durationMs.toFixed(3));
     if (!isNotModified) head.push('content-length', hit.contentLength);
     reply.hijack();
     const status = isNotModified ? 304 : hit.status;

@@ -22,6 +22,8 @@ export interface ResponseCacheModuleOptions {
   readonly maxEntryBytes: number;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
   readonly laneEnabled: boolean;
+  /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
+  readonly edgeFields?: Readonly<Record<string, string>>;
   /** Undefined for the errors that are not worth keeping. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

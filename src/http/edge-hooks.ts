@@ -2,6 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
+const PREFLIGHT_SECONDS = '86400';
+
+/**
+ * Fields that every answer carries, whatever it is. CORS is the same for all: anybody's page may read, none may send cookies
+ * (https://fetch.spec.whatwg.org/#http-cors-protocol), so that it needs no thought per request.
+ */
+export const EDGE_FIELDS: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers':
+    'X-Response-Time, X-Request-Id, X-Cache, Cache-Status, Age, ETag, Retry-After, Allow, Location, Link',
+  'x-content-type-options': 'nosniff',
+};
 
 /** The caller's `X-Request-Id` if it is a harmless word, else a new one: it goes into answers and logs. */
 export function requestId(request: RawRequestDefaultExpression): string {
@@ -9,12 +21,28 @@ export function requestId(request: RawRequestDefaultExpression): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** Adds what every answer carries, errors too: `X-Request-Id`, `X-Response-Time` in milliseconds, and no guessing of types. */
+/** Adds what every answer carries, errors too: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */
 export function addEdgeHooks(fastify: FastifyInstance): void {
-  fastify.addHook('onSend', (request, reply: FastifyReply, payload, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
+      preflight(reply);
+    else done();
+  });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    reply.headers(EDGE_FIELDS);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
-    reply.header('x-content-type-options', 'nosniff');
     done(null, payload);
   });
+}
+
+function preflight(reply: FastifyReply): void {
+  void reply
+    .code(204)
+    .headers({
+      'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
+      'access-control-allow-headers': 'Authorization, Content-Type, If-None-Match, X-Request-Id',
+      'access-control-max-age': PREFLIGHT_SECONDS,
+    })
+    .send();
 }

@@ -1,4 +1,6 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { serviceConfig } from '../config/slices';
 import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
 
 /** One line for each request that needed the upstream, or got no answer; hits are told at `debug`. */
@@ -6,8 +8,11 @@ import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
 export class OutcomeLog {
   private readonly logger = new Logger('Cache');
 
-  constructor(events: CacheEvents) {
-    events.subscribe((event) => this.write(event));
+  constructor(events: CacheEvents, @Inject(serviceConfig.KEY) { logLevel }: ConfigType<typeof serviceConfig>) {
+    const tellsHits = logLevel === 'debug' || logLevel === 'trace';
+    events.subscribe((event) => {
+      if (tellsHits || event.outcome !== 'HIT') this.write(event);
+    });
   }
 
   private write({ outcome, tier, key, status, durationMs, failure }: CacheEvent): void {

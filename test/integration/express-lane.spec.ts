@@ -17,6 +17,7 @@ import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { EDGE_FIELDS } from '../../src/http/edge-hooks';
 import { keptProblem } from '../../src/http/problem-table';
 import { rawRequest, request } from '../support/raw-http';
 
@@ -102,6 +103,7 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
           loadTimeoutMs: 2_000,
           maxEntryBytes: 1_000_000,
           laneEnabled,
+          edgeFields: EDGE_FIELDS,
           problemOf: keptProblem,
         }),
       }),
@@ -120,7 +122,6 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
   }
   const module = await Test.createTestingModule({ imports: [ThingsModule] }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
-  app.enableCors({ origin: '*', exposedHeaders: ['ETag'] });
   await app.listen(0, '127.0.0.1');
   return app;
 }
