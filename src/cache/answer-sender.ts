@@ -2,36 +2,91 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
+import type { CacheEntry } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { isFromStore } from './core/cache-outcome';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
+import { Deliveries } from './deliveries';
+import { Delivery } from './delivery';
 
 /** Sends a stored response: the bytes as they are, the header fields kept, and what the cache has to say. */
 @Injectable()
 export class AnswerSender {
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly deliveries: Deliveries,
+  ) {}
 
-  send(request: FastifyRequest, reply: FastifyReply, answer: CacheAnswer, key: string): void {
+  /**
+   * @returns a promise only where the body must be unpacked on a thread
+   * @throws UnreadableEntryError before anything is sent
+   */
+  send(request: FastifyRequest, reply: FastifyReply, answer: CacheAnswer, key: string): void | Promise<void> {
     const { entry } = answer;
-    for (const [name, value] of entry.headers) reply.header(name, value);
-    reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
-    reply.header('etag', entry.etag);
+    const delivery = this.deliveryOf(entry, key, request.headers['accept-encoding']);
+    if (delivery instanceof Delivery) { this.write(request, reply, answer, key, delivery); return; }
+    return delivery.then(
+      (made) => this.write(request, reply, answer, key, made),
+      (error: unknown) => {
+        throw new UnreadableEntryError(key, { cause: error });
+      },
+    );
+  }
+
+  private deliveryOf(entry: CacheEntry, key: string, acceptEncoding: string | string[] | undefined) {
+    try {
+      return this.deliveries.of(entry, key, acceptEncoding?.toString());
+    } catch (error) {
+      throw new UnreadableEntryError(key, { cause: error });
+    }
+  }
+
+  private write(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: CacheAnswer,
+    key: string,
+    delivery: Delivery,
+  ): void {
+    const { entry } = answer;
     const condition = request.headers['if-none-match'];
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
-    if (condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, entry.etag)) {
-      reply.removeHeader('content-type');
-      void reply.code(304).send();
-      return;
-    }
-    void reply.code(entry.status).send(bodyOf(answer, request.id));
+    const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
+    const kept = isNotModified ? delivery.keptNotModified : delivery.kept;
+    for (let at = 0; at < kept.length; at += 2) setField(reply, kept[at] ?? '', kept[at + 1] ?? '');
+    reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
+    reply.header('etag', delivery.etag);
+    if (isNotModified) void reply.code(304).send();
+    else void reply.code(entry.status).send(bodyOf(answer, delivery, request.id));
   }
 }
 
-/** The stored bytes, with what differs from one delivery to the next spliced in at their end. */
-export function bodyOf({ entry, outcome }: CacheAnswer, requestId: string): Buffer {
+/** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
+function setField(reply: FastifyReply, name: string, value: string): void {
+  const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
+  if (earlier === undefined) {
+    reply.header(name, value);
+    return;
+  }
+  const names = (list: string): string[] => list.split(',').map((one) => one.trim());
+  const known = new Set(names(value.toLowerCase()));
+  const more = names(String(earlier)).filter((one) => one !== '' && !known.has(one.toLowerCase()));
+  reply.removeHeader(name).header(name, [value, ...more].join(', '));
+}
+
+/** The stored bytes cannot be unpacked: the entry is not what it says it is. */
+export class UnreadableEntryError extends Error {
+  constructor(key: string, options: ErrorOptions) {
+    super(`The stored body of ${key} cannot be unpacked.`, options);
+    this.name = 'UnreadableEntryError';
+  }
+}
+
+/** The bytes to send, with what differs from one delivery to the next spliced in at their end. */
+function bodyOf({ entry, outcome }: CacheAnswer, delivery: Delivery, requestId: string): Buffer {
   const { body, marker, status } = entry;
   if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
-  return marker === undefined ? body : withLastMember(body, marker, String(isFromStore(outcome)));
+  return marker === undefined || isFromStore(outcome) ? delivery.body : withLastMember(body, marker, 'false');
 }
 
 function isProblem(headers: CacheAnswer['entry']['headers']): boolean {

@@ -4,9 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../kernel/clock';
 import { CacheEvents } from './cache-events';
 import type { RouteRule } from './cache-rule.decorator';
+import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { matchesIfNoneMatch } from './core/representation';
-import { PreparedHits } from './prepared-hit';
+import { Deliveries } from './deliveries';
+import type { HeadContext } from './delivery';
+import { areSound, linesOf, statusLine } from './head-text';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf } from './route-rule.reader';
 
@@ -31,24 +34,25 @@ interface LaneRoute {
 @Injectable()
 export class ExpressLane implements OnModuleInit {
   private readonly routes = new Map<string, LaneRoute>();
-  private readonly prepared = new PreparedHits();
   private readonly known = new WeakSet<object>();
-  private readonly edge: readonly string[];
+  private context: HeadContext;
 
   constructor(
     private readonly cache: ResponseCache,
     private readonly clock: Clock,
+    private readonly deliveries: Deliveries,
     private readonly events: CacheEvents,
     private readonly config: ApplicationConfig,
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {
-    this.edge = Object.entries(options.edgeFields ?? {}).flat();
+    this.context = { edge: Object.entries(options.edgeFields ?? {}).flat(), keepAliveMs: 0 };
   }
 
   onModuleInit(): void {
     if (!this.options.laneEnabled) return;
     const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    this.context = { ...this.context, keepAliveMs: fastify.server.keepAliveTimeout };
     fastify.addHook('onRequest', (request, reply, done) => {
       if (!this.answers(request, reply)) done();
     });
@@ -76,38 +80,42 @@ export class ExpressLane implements OnModuleInit {
     if (key === undefined) return false;
     const answer = this.cache.peek(key, route.beta);
     if (answer === undefined || answer.entry.status >= 300) return false;
-    this.send(request, reply, key, answer, route.rule.upstream);
-    return true;
+    return this.send(request, reply, key, answer, route.rule.upstream);
   }
 
   private send(
     request: FastifyRequest,
     reply: FastifyReply,
     key: string,
-    answer: NonNullable<ReturnType<ResponseCache['peek']>>,
+    answer: CacheAnswer,
     upstream: string,
-  ): void {
-    const hit = this.prepared.of(answer, key);
+  ): boolean {
+    const delivery = this.deliveries.ready(answer.entry, key, request.headers['accept-encoding']?.toString());
+    if (!delivery?.isWritable || !mayWriteHead(request, reply)) return false;
+    const earlier = earlierLines(reply);
+    if (earlier === undefined) return false;
     const condition = request.headers['if-none-match'];
-    const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, hit.etag);
-    const head: string[] = [];
-    const earlier = reply.getHeaders();
-    for (const name in earlier) for (const value of [earlier[name]].flat()) head.push(name, String(value));
-    for (let at = 0; at < hit.kept.length; at += 2) {
-      if (!isNotModified || hit.kept[at] !== 'content-type') head.push(hit.kept[at] ?? '', hit.kept[at + 1] ?? '');
-    }
-    for (const text of hit.cacheFields(answer, this.clock.now())) head.push(text);
-    head.push('etag', hit.etag, ...this.edge, 'x-request-id', request.id);
+    const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
+    const { front, back } = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
     const durationMs = reply.elapsedTime;
-    head.push('x-response-time', durationMs.toFixed(3));
-    if (!isNotModified) head.push('content-length', hit.contentLength);
+    const first = isNotModified ? NOT_MODIFIED : delivery.statusLine;
+    const head = `${first}${earlier}${front}${request.id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
     reply.hijack();
-    const status = isNotModified ? 304 : hit.status;
-    reply.raw.writeHead(status, head);
-    if (isNotModified || request.raw.method === 'HEAD') reply.raw.end();
-    else if (hit.text === undefined) reply.raw.end(hit.body);
-    else reply.raw.end(hit.text, 'latin1');
-    this.events.publish({ outcome: answer.outcome, tier: answer.tier, upstream, key, status: hit.status, durationMs });
+    const raw: FastifyReply['raw'] & Partial<WithHead> = reply.raw;
+    raw.statusCode = isNotModified ? 304 : delivery.status;
+    raw._header = head;
+    if (isNotModified || request.raw.method === 'HEAD') raw.end();
+    else if (delivery.text === undefined) raw.end(delivery.body);
+    else raw.end(delivery.text, 'latin1');
+    this.events.publish({
+      outcome: answer.outcome,
+      tier: answer.tier,
+      upstream,
+      key,
+      status: delivery.status,
+      durationMs,
+    });
+    return true;
   }
 
   private hasNothingElse(context: ExecutionContext): boolean {
@@ -123,6 +131,37 @@ export class ExpressLane implements OnModuleInit {
     ];
     return guards.length === 0 && interceptors.length === 1;
   }
+}
+
+const NOT_MODIFIED = statusLine(304);
+
+/**
+ * A head that is ready goes where node puts the one it makes itself (`OutgoingMessage._header`, the same since node 0.x): so
+ * node still does what belongs to the connection, pipelining and keep-alive too.
+ */
+interface WithHead {
+  _header: string;
+}
+
+/** Only of a plain HTTP/1.1 exchange on a connection that stays is the end of the head known beforehand. */
+function mayWriteHead({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): boolean {
+  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as typeof response & {
+    maxRequestsOnConnectionReached?: boolean;
+  };
+  return shouldKeepAlive && maxRequestsOnConnectionReached !== true && request.httpVersion === '1.1';
+}
+
+/** What hooks before this one have set, or undefined where that changes more than the head's first lines. */
+function earlierLines(reply: FastifyReply): string | undefined {
+  const earlier = reply.getHeaders();
+  let fields: string[] | undefined;
+  for (const name in earlier) {
+    if (name === 'connection' || name === 'vary' || name === 'date') return undefined;
+    fields ??= [];
+    for (const value of [earlier[name]].flat()) fields.push(name, String(value));
+  }
+  if (fields === undefined) return '';
+  return areSound(fields) ? linesOf(fields) : undefined;
 }
 
 /** A key that throws is a wrong request, and the interceptor's to answer. */

@@ -22,7 +22,7 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'x-request-id',
   'x-response-time',
 ]);
-const CORS = /^(access-control-|vary$)/;
+const CORS = /^access-control-/;
 
 /** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
 class NegativeAnswer {
@@ -45,7 +45,15 @@ export class HandlerResponse {
     }
   }
 
-  toLoaded(context: ExecutionContext, value: unknown, isMarked: boolean): LoadedResponse {
+  /**
+   * @param isMarked whether a marker will be spliced in
+   * @param isKeyed whether the rule names a key, which then tells apart all that can change the answer
+   */
+  toLoaded(
+    context: ExecutionContext,
+    value: unknown,
+    { isMarked, isKeyed }: { readonly isMarked: boolean; readonly isKeyed: boolean },
+  ): LoadedResponse {
     if (value instanceof NegativeAnswer) return this.negative(value.problem);
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const sourced = value instanceof Sourced ? value : new Sourced(value);
@@ -60,7 +68,7 @@ export class HandlerResponse {
       validators: sourced.origin.validators ?? {},
       tags: sourced.origin.tags ?? [],
       etag: isMarked ? weakened(etag) : etag,
-      ...(mayBeStored(reply) ? {} : { ttlMs: 0 }),
+      ...(mayBeStored(reply, isKeyed) ? {} : { ttlMs: 0 }),
     };
   }
 
@@ -86,15 +94,27 @@ function keptHeaders(reply: FastifyReply, type: string): HeaderList {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     const field = name.toLowerCase();
     if (value === undefined || NOT_KEPT.has(field) || CORS.test(field)) continue;
-    for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
+    if (field === 'vary') {
+      const names = varyingNames(String(value));
+      if (names.length > 0) kept.push([field, names.join(', ')]);
+    } else for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
   }
   if (!kept.some(([name]) => name === 'content-type')) kept.push(['content-type', type]);
   return kept;
 }
 
-// RFC 9111 §3: not the responses that say so, nor those that set a cookie for one caller; of the others 2xx only.
-function mayBeStored(reply: FastifyReply): boolean {
+// RFC 9111 §3 and §4.1: not the responses that say so, nor those that set a cookie for one caller, nor those that depend on fields
+// which the key does not have; of the others 2xx only.
+function mayBeStored(reply: FastifyReply, isKeyed: boolean): boolean {
   const control = String(reply.getHeader('cache-control') ?? '');
   if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
+  const varying = varyingNames(String(reply.getHeader('vary') ?? ''));
+  if (varying.some((name) => !isKeyed || name === '*')) return false;
   return reply.getHeader('set-cookie') === undefined && reply.statusCode >= 200 && reply.statusCode < 300;
+}
+
+/** The names in `Vary` that concern the stored response: of CORS fields nothing is stored, and coding is the cache's own. */
+function varyingNames(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim().toLowerCase());
+  return names.filter((name) => name !== '' && name !== 'origin' && name !== 'accept-encoding');
 }

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { Clock } from '../kernel/clock';
-import type { CacheEntry } from './core/cache-entry';
+import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { toCacheKey } from './core/cache-key';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
+import { identityBody, storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
 import { entityTag } from './core/representation';
 
@@ -40,7 +41,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
       if (!found || !isFresh(found.entry, this.clock.now())) return undefined;
       const { entry } = found;
-      return { value: parsed(entry) as Value, expires: Math.round(entry.freshUntil) };
+      return { value: (await parsed(entry)) as Value, expires: Math.round(entry.freshUntil) };
     } catch (error) {
       if (error instanceof StoreUnavailableError) return undefined;
       throw error;
@@ -50,7 +51,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const data = value as KeyvValue;
     const lifeMs = ttl ?? (data.expires === undefined ? YEAR_MS : data.expires - Date.now());
-    if (lifeMs > 0) await this.store.put(toCacheKey(key), this.entryOf(data.value, lifeMs));
+    if (lifeMs > 0) await this.store.put(toCacheKey(key), await this.entryOf(data.value, lifeMs));
     return true;
   }
 
@@ -67,13 +68,14 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     return (await this.get(key)) !== undefined;
   }
 
-  private entryOf(value: unknown, lifeMs: number): CacheEntry {
+  private async entryOf(value: unknown, lifeMs: number): Promise<CacheEntry> {
     const body = Buffer.from(value === undefined ? 'null' : JSON.stringify(value));
+    const headers: HeaderList = [['content-type', JSON_TYPE]];
     const now = this.clock.now();
     return {
       id: randomBytes(9).toString('base64url'),
       status: 200,
-      headers: [['content-type', JSON_TYPE]],
+      headers,
       validators: {},
       upstream: 'app',
       tags: [],
@@ -84,12 +86,14 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       mustRevalidate: false,
       loadMs: 0,
       etag: entityTag(body),
-      body,
+      ...(await storedForm(body, headers)),
     };
   }
 }
 
-function parsed({ headers, body, marker }: CacheEntry): unknown {
+async function parsed(entry: CacheEntry): Promise<unknown> {
+  const { headers, marker } = entry;
+  const body = await identityBody(entry);
   const isJson = headers.some(([name, value]) => name === 'content-type' && /[/+]json\b/.test(value));
   if (!isJson) return body;
   const value: unknown = JSON.parse(body.toString('utf8'));

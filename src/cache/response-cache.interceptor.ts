@@ -1,12 +1,19 @@
-import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, map, of, type Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender } from './answer-sender';
+import { AnswerSender, UnreadableEntryError } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheStatusWithout } from './cache-headers';
-import { leaveValidators } from './cache-rule.decorator';
+import { leaveValidators, type RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { policyOf } from './core/cache-rule';
 import type { Load } from './core/load';
@@ -25,6 +32,8 @@ import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
  */
 @Injectable()
 export class ResponseCacheInterceptor implements NestInterceptor {
+  private readonly logger = new Logger('Cache');
+
   constructor(
     private readonly cache: ResponseCache,
     private readonly rules: RouteRuleReader,
@@ -51,9 +60,30 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta);
     if (!hit) return from(this.answer(context, applied, next, startedAt));
-    this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
-    this.send(context, hit, key);
-    return of(ANSWERED);
+    try {
+      const sending = this.send(context, hit, key);
+      this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
+      if (!sending) return of(ANSWERED);
+      return from(
+        sending.then(() => ANSWERED).catch((error: unknown) => this.again(context, applied, next, startedAt, error)),
+      );
+    } catch (error) {
+      return from(this.again(context, applied, next, startedAt, error));
+    }
+  }
+
+  /** A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
+  private async again(
+    context: ExecutionContext,
+    applied: AppliedRule,
+    next: CallHandler,
+    startedAt: number,
+    error: unknown,
+  ): Promise<unknown> {
+    if (!(error instanceof UnreadableEntryError)) throw error;
+    this.logger.warn(`${error.message} Removed, counts as a miss.`);
+    await this.cache.invalidate({ kind: 'key', key: applied.key });
+    return this.answer(context, applied, next, startedAt, false);
   }
 
   private async answer(
@@ -61,6 +91,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     applied: AppliedRule,
     next: CallHandler,
     startedAt: number,
+    mayRepeat = true,
   ): Promise<unknown> {
     const { rule, key } = applied;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -69,11 +100,13 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const tags = rule.tags?.(request) ?? [];
     const asked = { key, upstream, tags, policy, ...(marker === undefined ? {} : { marker }) };
     try {
-      const answer = await this.cache.answer(asked, this.loadBy(context, request, next, marker));
+      const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule));
+      await this.send(context, answer, key);
       this.tell(applied, answer, answer.tier, answer.entry.status, startedAt);
-      this.send(context, answer, key);
       return ANSWERED;
     } catch (error) {
+      if (error instanceof UnreadableEntryError && mayRepeat)
+        return this.again(context, applied, next, startedAt, error);
       const failure = error instanceof AppError ? error.code : 'internal';
       this.tell(applied, { outcome: 'ERROR', failure }, 'none', 0, startedAt);
       const reply = context.switchToHttp().getResponse<FastifyReply>();
@@ -82,9 +115,9 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     }
   }
 
-  private send(context: ExecutionContext, answer: CacheAnswer, key: string): void {
+  private send(context: ExecutionContext, answer: CacheAnswer, key: string): void | Promise<void> {
     const http = context.switchToHttp();
-    this.sender.send(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), answer, key);
+    return this.sender.send(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), answer, key);
   }
 
   private tell(
@@ -103,15 +136,16 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     context: ExecutionContext,
     request: FastifyRequest,
     next: CallHandler,
-    marker: string | undefined,
+    { marker, key }: RouteRule,
   ): Load {
+    const isKeyed = key !== undefined;
     return async ({ validators }) => {
       leaveValidators(request, validators);
       const value: unknown = await this.responses.negativeOf(() =>
         lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined }),
       );
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
-      return this.responses.toLoaded(context, value, marker !== undefined);
+      return this.responses.toLoaded(context, value, { isMarked: marker !== undefined, isKeyed });
     };
   }
 }

@@ -10,6 +10,7 @@ import { CacheEvents } from './cache-events';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
 import { ResponseCache } from './core/response-cache';
+import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
 import { KeyvStore } from './keyv-store';
@@ -86,6 +87,7 @@ export class ResponseCacheModule implements OnModuleInit {
         CacheEvents,
         RouteRuleReader,
         HandlerResponse,
+        Deliveries,
         AnswerSender,
         {
           provide: ResponseCache,

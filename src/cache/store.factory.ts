@@ -11,6 +11,7 @@ import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
 import type { MemoryLimits } from './core/memory-tier';
 import { TieredStore } from './core/tiered-store';
+import { forEntries } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
 
@@ -22,7 +23,8 @@ export interface OpenedStore {
 
 /** Without Redis settings everything stays in this process; with them Redis is shared and this process keeps copies. */
 export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, clock: Clock): OpenedStore {
-  if (!redis) return { store: new MemoryStore(l1, clock), link: undefined };
+  const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
+  if (!redis) return { store: new MemoryStore(limits, clock), link: undefined };
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
   logTransitions(link, logger);
@@ -36,7 +38,7 @@ export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, cl
     },
   });
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
-  return { store: new TieredStore(l1, l2, clock), link };
+  return { store: new TieredStore(limits, l2, clock), link };
 }
 
 function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly source: PrimarySource | undefined } {

@@ -25,6 +25,7 @@ export function anEntry(fields: Partial<CacheEntry> = {}): CacheEntry {
     mustRevalidate: false,
     loadMs: 5,
     etag: '"c1"',
+    coding: 'identity',
     body: Buffer.from('{"a":1}'),
     ...fields,
   };
@@ -106,7 +107,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const entry = anEntry();
         await fillUnder(store, 'k', entry);
         const lease = await leaseOf(store, 'k', { seenId: entry.id });
-        const freshened = { ...entry, id: 'next', freshUntil: entry.freshUntil + 1_000 };
+        const freshened = { ...entry, id: 'nextnextnext', freshUntil: entry.freshUntil + 1_000 };
         expect(await store.freshen(lease, freshened)).toBe(true);
         expect((await store.find('k'))?.entry).toEqual(freshened);
       });
@@ -218,7 +219,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await fillUnder(store, 'github:k', entry);
         const lease = await leaseOf(store, 'github:k', { seenId: entry.id });
         await store.invalidate(target, 'purge');
-        expect(await store.freshen(lease, { ...entry, id: 'next' })).toBe(false);
+        expect(await store.freshen(lease, { ...entry, id: 'nextnextnext' })).toBe(false);
         expect(await store.find('github:k')).toBeUndefined();
       });
 

@@ -74,7 +74,7 @@ describe('the API fails', () => {
       expect([429, 502, 504]).toContain(seen.status);
       if (code.source !== '^upstream-too-large$') expect(Number(seen.retryAfter)).toBeGreaterThan(0);
       expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
-      expect(await redis.command('EXISTS', `larder:v1:e:{github:accounts:${name}}`)).toBe('0');
+      expect(await redis.command('EXISTS', `larder:v2:e:{github:accounts:${name}}`)).toBe('0');
       github.faults.clear();
       if (fault.kind !== 'rate-limited') {
         await waitUntil(async () => (await ask(service, name)).status === 200, { what: 'a good answer' });
@@ -86,7 +86,7 @@ describe('the API fails', () => {
     const name = `stale-${++count}`;
     const { repos } = (await ask(service, name)).json;
     await waitUntil(
-      async () => Number(await redis.command('PTTL', `larder:v1:e:{github:accounts:${name}}`)) < 86_400_000,
+      async () => Number(await redis.command('PTTL', `larder:v2:e:{github:accounts:${name}}`)) < 86_400_000,
       { what: 'the end of freshness' },
     );
     github.faults.always(fault);

@@ -1,6 +1,7 @@
 import {
   Controller,
   Get,
+  Header,
   Injectable,
   Module,
   UseGuards,
@@ -14,14 +15,19 @@ import {
 } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Agent } from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { CacheStore } from '../../src/cache/core/cache-store';
 import { EDGE_FIELDS } from '../../src/http/edge-hooks';
 import { keptProblem } from '../../src/http/problem-table';
 import { rawRequest, request } from '../support/raw-http';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+
+const handled = new WeakMap<NestFastifyApplication, number>();
 
 /** What must run on every request, and did. */
 const seen = { guard: 0, interceptor: 0, middleware: 0 };
@@ -57,6 +63,21 @@ class ThingsController {
   @CacheRule({ upstream: 'things', key: (request) => `large:${idOf(request)}` })
   large() {
     return { text: 'x'.repeat(100_000) };
+  }
+
+  @Get('long-text/:id')
+  @Header('content-type', 'text/plain; charset=utf-8')
+  @CacheRule({ upstream: 'things', key: (request) => `long-text:${idOf(request)}` })
+  longText() {
+    return 'naïve – ü '.repeat(400);
+  }
+
+  @Get('odd-fields/:id')
+  @Header('vary', 'Accept-Language')
+  @Header('x-note', 'caf\u00e9')
+  @CacheRule({ upstream: 'things', key: (request) => `odd-fields:${idOf(request)}` })
+  oddFields() {
+    return { value: 1 };
   }
 
   @Get('marked/:id')
@@ -122,6 +143,11 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
   }
   const module = await Test.createTestingModule({ imports: [ThingsModule] }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  fastify.addHook('preHandler', (_request, _reply, done) => {
+    handled.set(app, (handled.get(app) ?? 0) + 1);
+    done();
+  });
   await app.listen(0, '127.0.0.1');
   return app;
 }
@@ -139,11 +165,21 @@ describe('a fresh hit in memory', () => {
 
   /** The third answer: the first loads, the second teaches the lane the route. */
   async function thirdAnswer(app: NestFastifyApplication, line: string, fields: string): Promise<string> {
-    const bytes = `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
-    const warm = `GET ${line.split(' ')[1]!} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+    const warm = `GET ${line.split(' ')[1]!} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
     for (let times = 0; times < 2; times++) await rawRequest(portOf(app), warm);
-    const answer = (await rawRequest(portOf(app), bytes)).toString('latin1');
+    // On a connection that stays, with a last request after it that ends the connection.
+    const asked = `${line} HTTP/1.1\r\nhost: x\r\n${fields}\r\n`;
+    const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const answers = (await rawRequest(portOf(app), `${asked}${last}`)).toString('latin1');
+    const answer = answers.slice(0, answers.lastIndexOf('HTTP/1.1 404'));
     return answer.replace(/(x-request-id|x-response-time|Date): .*/g, '$1: …');
+  }
+
+  /** How many requests got as far as the router's handlers while `call` ran. */
+  async function handledDuring(app: NestFastifyApplication, call: () => Promise<unknown>): Promise<number> {
+    const before = handled.get(app) ?? 0;
+    await call();
+    return (handled.get(app) ?? 0) - before;
   }
 
   it.each([
@@ -155,6 +191,14 @@ describe('a fresh hit in memory', () => {
     ['GET /things/plain/1', 'if-none-match: "other"\r\n'],
     ['GET /things/plain/1?query=is-not-in-the-key', ''],
     ['GET /things/plain/1', 'origin: https://elsewhere.example\r\n'],
+    ['GET /things/large/1', 'accept-encoding: gzip\r\n'],
+    ['HEAD /things/large/1', 'accept-encoding: gzip\r\n'],
+    ['GET /things/large/1', 'accept-encoding: br, *;q=0.1\r\n'],
+    ['GET /things/large/1', 'accept-encoding: gzip;q=0\r\n'],
+    ['GET /things/large/1', 'if-none-match: *\r\naccept-encoding: gzip\r\n'],
+    ['GET /things/long-text/1', ''],
+    ['GET /things/long-text/1', 'accept-encoding: gzip\r\n'],
+    ['GET /things/odd-fields/1', ''],
   ])('is the same to the byte by the lane and by the interceptor: %s %j', async (line, fields) => {
     const [lane, interceptor] = await Promise.all([
       thirdAnswer(withLane, line, fields),
@@ -162,6 +206,45 @@ describe('a fresh hit in memory', () => {
     ]);
     expect(lane).toContain('detail=HIT/l1');
     expect(lane).toBe(interceptor);
+  });
+
+  it('does not get as far as the router by the lane', async () => {
+    const ask = (app: NestFastifyApplication) => thirdAnswer(app, 'GET /things/plain/3', '');
+    // the two that warm, and the one that ends the connection; without the lane the hit as well
+    expect(await handledDuring(withLane, () => ask(withLane))).toBe(3);
+    expect(await handledDuring(without, () => ask(without))).toBe(4);
+  });
+
+  it('has two forms, told apart by Vary and ETag', async () => {
+    for (const app of [withLane, without]) {
+      const ask = (headers: Record<string, string>) =>
+        request(`http://127.0.0.1:${portOf(app)}/things/large/2`, { headers, agent: new Agent({ keepAlive: true }) });
+      for (let times = 0; times < 3; times++) {
+        const [plain, packed] = [await ask({}), await ask({ 'accept-encoding': 'gzip' })];
+        expect(plain.headers['content-encoding']).toBeUndefined();
+        expect(packed.headers['content-encoding']).toBe('gzip');
+        expect(packed.body.length).toBeLessThan(2_000);
+        expect(gunzipSync(packed.body).toString()).toBe(plain.body.toString());
+        expect([plain.headers.vary, packed.headers.vary]).toEqual(['Accept-Encoding', 'Accept-Encoding']);
+        expect(packed.headers.etag).toBe(plain.headers.etag?.replace(/"$/, '-gzip"'));
+        const same = { 'accept-encoding': 'gzip', 'if-none-match': packed.headers.etag ?? '' };
+        const other = { 'accept-encoding': 'gzip', 'if-none-match': plain.headers.etag ?? '' };
+        expect([(await ask(same)).status, (await ask(other)).status]).toEqual([304, 200]);
+      }
+    }
+  });
+
+  it('is loaded anew where the stored body cannot be unpacked', async () => {
+    const store = withLane.get(CacheStore, { strict: false });
+    const ask = () => request(`http://127.0.0.1:${portOf(withLane)}/things/large/3`);
+    expect((await ask()).status).toBe(200);
+    const found = store.peek('things:large:3');
+    expect(found?.entry.coding).toBe('gzip');
+    const broken = Buffer.from(found!.entry.body);
+    broken.fill(0xff, 10, broken.length - 8);
+    await store.put('things:large:3', { ...found!.entry, body: broken });
+    const answer = await ask();
+    expect([answer.status, answer.headers['x-cache'], answer.body.length]).toEqual([200, 'MISS', 100_011]);
   });
 
   it.each([

@@ -9,7 +9,9 @@ import { ask, health, keepAsking, statuses } from './clients';
 
 const ADMIN = { authorization: 'Bearer test-admin-token' };
 const NAMES = ['one', 'two', 'three', 'four'];
-const ENTRY = (name: string) => `larder:v1:e:{github:accounts:${name}}`;
+const ENTRY = (name: string) => `larder:v2:e:{github:accounts:${name}}`;
+/** Changes the stored bytes of the entry that is there. */
+const edited = (script: string) => ['EVAL', script, '1', ENTRY('garbage')] as const;
 
 describe('Redis fails, and the service', () => {
   let github: GithubSimulator;
@@ -177,24 +179,25 @@ describe('Redis fails, and the service', () => {
   });
 
   it.each([
-    ['another type', ['SET', ENTRY('garbage'), 'text']],
+    ['a text', ['SET', ENTRY('garbage'), 'text']],
     ['a list', ['RPUSH', ENTRY('garbage'), 'a', 'b']],
-    ['a hash of another kind', ['HSET', ENTRY('garbage'), 'x', 'y', 'v', 'z']],
-    ['truncated metadata', ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '{"s":200', 'b', '{}']],
-    [
-      'hostile metadata',
-      ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '{"__proto__":{"s":200},"constructor":1}', 'b', '{}'],
-    ],
-    ['deep metadata', ['HSET', ENTRY('garbage'), 'v', 'a', 'm', '['.repeat(100_000), 'b', '{}']],
+    ['a hash', ['HSET', ENTRY('garbage'), 'x', 'y', 'v', 'z']],
+    ['a long text', ['SET', ENTRY('garbage'), '['.repeat(1_000_000)]],
+    ['a truncated entry', edited("redis.call('SET', KEYS[1], string.sub(redis.call('GET', KEYS[1]), 1, -5))")],
+    ['a head that is longer than the entry', edited("redis.call('SETRANGE', KEYS[1], 18, '\\1\\255\\255')")],
+    ['a head that ends before it begins', edited("redis.call('SETRANGE', KEYS[1], 18, '\\0\\0\\1')")],
+    ['an id with markup', edited("redis.call('SETRANGE', KEYS[1], 0, '<script>alert')")],
+    ['metadata of ones', edited("redis.call('SETRANGE', KEYS[1], 21, string.rep('\\255', 40))")],
   ] as const)('replaces %s at the key of an entry, and tells of it once', async (_what, command) => {
     const redis = ends(await RedisProcess.start());
     const service = await startService(redis.uri);
     await untilState(service, 'up');
     for (let times = 0; times < 2; times++) {
-      await redis.command('DEL', ENTRY('garbage'));
+      if (command[0] !== 'EVAL') await redis.command('DEL', ENTRY('garbage'));
+      else await ask(service, 'garbage');
       await redis.command(...command);
       await waitUntil(async () => (await ask(service, 'garbage')).json['cached'] === false, { what: 'the miss' });
-      expect(await redis.command('HGET', ENTRY('garbage'), 'b')).toMatch(/^\{"username":"garbage"/);
+      expect(await redis.command('GET', ENTRY('garbage'))).toContain('{"username":"garbage"');
     }
     expect(service.stdout().match(/was not written by this version/g)).toHaveLength(1);
     expect(service.isRunning).toBe(true);
@@ -204,10 +207,10 @@ describe('Redis fails, and the service', () => {
     const redis = ends(await RedisProcess.start());
     const service = await startService(redis.uri);
     await untilState(service, 'up');
-    await redis.command('RPUSH', 'larder:v1:q', 'x');
-    await redis.command('SET', 'larder:v1:t:{account:odd}', 'x');
-    await redis.command('RPUSH', 'larder:v1:i:{account:odd}', 'x');
-    await redis.command('RPUSH', 'larder:v1:l:{github:accounts:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v2:q', 'x');
+    await redis.command('SET', 'larder:v2:t:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v2:i:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v2:l:{github:accounts:odd}', 'x');
     expect((await ask(service, 'odd')).status).toBe(200);
     expect((await ask(service, 'odd')).json['cached']).toBe(true);
     expect((await invalidate(service, 'odd')).status).toBe(200);

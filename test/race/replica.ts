@@ -56,7 +56,7 @@ export class Replica {
   private probe(): CacheEntry {
     const now = this.clock.now();
     return {
-      id: 'probe',
+      id: 'probeprobe00',
       status: 200,
       headers: [],
       validators: {},
@@ -69,6 +69,7 @@ export class Replica {
       mustRevalidate: false,
       loadMs: 0,
       etag: '"probe"',
+      coding: 'identity',
       body: Buffer.from('probe'),
     };
   }

@@ -1,3 +1,6 @@
+/** How the stored bytes of a body are coded (RFC 9110 §8.4.1). */
+export type ContentCoding = 'identity' | 'gzip';
+
 /** The response's header fields worth keeping, names in lower case, order and repetition as received. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
@@ -29,8 +32,10 @@ export interface EntryMetadata {
   readonly mustRevalidate: boolean;
   /** How long the load took: the delta of XFetch. */
   readonly loadMs: number;
-  /** The entity tag that clients of Larder see. */
+  /** The entity tag that clients of Larder see, of the body without coding. */
   readonly etag: string;
+  /** How the stored body is coded. */
+  readonly coding: ContentCoding;
   /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
   readonly marker?: string;
 }

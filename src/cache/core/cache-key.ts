@@ -31,3 +31,20 @@ export function requestKey(method: string, url: string): string {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.place - b.place));
   return toCacheKey(`${method}:${url.slice(0, at)}?${sorted.map(({ pair }) => pair).join('&')}`);
 }
+
+const UPSTREAM_TAG = 'upstream:';
+
+/** The tag of all that an upstream gave. */
+export function tagOfUpstream(upstream: string): string {
+  return `${UPSTREAM_TAG}${upstream}`;
+}
+
+/** The upstream that such a tag names. */
+export function upstreamOfTag(tag: string): string | undefined {
+  return tag.startsWith(UPSTREAM_TAG) ? tag.slice(UPSTREAM_TAG.length) : undefined;
+}
+
+/** What the keys of an upstream begin with, those aside that a route named otherwise. */
+export function prefixOfUpstream(upstream: string): string {
+  return `${upstream}:`;
+}

@@ -1,147 +1,190 @@
+import { ByteReader, ByteWriter, MalformedBytesError } from './bytes';
 import type { CacheEntry, EntryMetadata, HeaderList } from './cache-entry';
+import { tagOfUpstream } from './cache-key';
+import { looksLikeGzip } from './content-coding';
+import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
 
 /**
  * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version;
  * entries of other versions are never looked at and end by their own expiry.
+ *
+ * An entry is one string:
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 0–11 | the entry's id, base64url: what a fill compares |
+ * | 12–17 | since when it is soft-purged, ms since the epoch, big endian; 0 for not at all |
+ * | 18–20 | the head's length, big endian: where the body begins |
+ * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, in the order of `writeMetadata`; zeros up to the body |
+ * | rest | the body, as it is or gzip |
+ *
+ * What changes without the body (a freshening, a soft purge) lies in front of it, at known offsets, and is written in place.
  */
-export const FORMAT_VERSION = 'v1';
+export const FORMAT_VERSION = 'v2';
 
-const LONGEST_METADATA_BYTES = 262_144;
+const ID_BYTES = 12;
+const STALED_AT = { at: ID_BYTES, bytes: 6 };
+const HEAD_LENGTH = { at: 18, bytes: 3 };
+const METADATA_AT = 21;
+const LONGEST_HEAD_BYTES = 262_144;
+const ALIGNMENT = 8;
+/** How much of a value is surely enough to see the whole head of nearly any entry. */
+export const HEAD_GLANCE_BYTES = 4_096;
 
-/** The fields of a stored entry: one Redis hash. `staledAt` is absent but after a soft purge. */
-export interface StoredFields {
-  readonly id: string;
-  readonly metadata: string;
-  readonly body: Buffer;
+const MUST_REVALIDATE = 1;
+const GZIP = 2;
+const HAS_ETAG = 4;
+const HAS_LAST_MODIFIED = 8;
+const HAS_MARKER = 16;
+const HAS_UPSTREAM_TAG = 32;
+
+const ID = /^[\w-]{12}$/;
+const FIRST_NAME = 1 + STATIC_FIELDS.length;
+const codeOfField = new Map(STATIC_FIELDS.map(([name, value], at) => [`${name}\n${value}`, 1 + at]));
+const codeOfName = new Map(STATIC_NAMES.map((name, at) => [name, FIRST_NAME + at]));
+
+/** Everything in front of the body. */
+export function encodeHead(entry: CacheEntry): Buffer {
+  const writer = new ByteWriter().raw(Buffer.alloc(METADATA_AT));
+  writeMetadata(writer, entry);
+  const written = writer.finish();
+  const head = Buffer.alloc(Math.ceil(written.length / ALIGNMENT) * ALIGNMENT);
+  written.copy(head);
+  head.write(entry.id, 0, ID_BYTES, 'latin1');
+  head.writeUIntBE(Math.round(entry.staledAt ?? 0), STALED_AT.at, STALED_AT.bytes);
+  head.writeUIntBE(head.length, HEAD_LENGTH.at, HEAD_LENGTH.bytes);
+  return head;
 }
 
-/** The metadata as stored. One-letter names, for a million entries repeat them. Part of the public format: see its snapshot. */
-interface StoredMetadata {
-  s: number; // status
-  h: [string, string][]; // header fields
-  e?: string; // the upstream's ETag
-  l?: string; // the upstream's Last-Modified
-  u: string; // upstream
-  t: string[]; // tags
-  a: number; // stored at, epoch ms
-  f: number; // fresh until, epoch ms
-  w: number; // stale-while-revalidate, ms
-  i: number; // stale-if-error, ms
-  r?: 1; // must revalidate
-  d: number; // load duration, ms
-  g: string; // the entity tag for clients
-  k?: string; // marker
-  n: number; // body length, bytes
+/** The stored value. */
+export function encodeEntry(entry: CacheEntry): Buffer {
+  return Buffer.concat([encodeHead(entry), entry.body]);
 }
 
-export function encodeMetadata(entry: CacheEntry): string {
-  const stored: StoredMetadata = {
-    s: entry.status,
-    h: entry.headers.map(([name, value]) => [name, value]),
-    ...(entry.validators.etag === undefined ? {} : { e: entry.validators.etag }),
-    ...(entry.validators.lastModified === undefined ? {} : { l: entry.validators.lastModified }),
-    u: entry.upstream,
-    t: [...entry.tags],
-    a: Math.round(entry.storedAt),
-    f: Math.round(entry.freshUntil),
-    w: entry.swrMs,
-    i: entry.sieMs,
-    ...(entry.mustRevalidate ? { r: 1 as const } : {}),
-    d: Math.round(entry.loadMs),
-    g: entry.etag,
-    ...(entry.marker === undefined ? {} : { k: entry.marker }),
-    n: entry.body.length,
-  };
-  return JSON.stringify(stored);
+/** An instant as a soft purge writes it into a stored value. */
+export function encodeInstant(ms: number): Buffer {
+  const bytes = Buffer.alloc(STALED_AT.bytes);
+  bytes.writeUIntBE(Math.round(ms), 0, STALED_AT.bytes);
+  return bytes;
+}
+
+/** What the head of a stored value says. */
+export interface DecodedHead {
+  readonly metadata: EntryMetadata;
+  readonly staledAt?: number;
+  readonly headLength: number;
+  readonly bodyLength: number;
 }
 
 /** The entry, or undefined for anything that we did not write: nothing in Redis is trusted to be ours. */
-export function decodeEntry(
-  id: string,
-  metadata: Buffer,
-  body: Buffer,
-  staledAt: string | undefined,
-): CacheEntry | undefined {
-  const stored = decodeMetadata(id, metadata);
-  if (!stored || stored.bodyLength !== body.length) return undefined;
-  const entry = { ...stored.metadata, body };
-  if (staledAt === undefined) return entry;
-  const at = Number(staledAt);
-  return Number.isFinite(at) ? { ...entry, staledAt: at } : undefined;
+export function decodeEntry(value: Buffer): CacheEntry | undefined {
+  const head = decodeHead(value);
+  if (!head || head.headLength + head.bodyLength !== value.length) return undefined;
+  const body = value.subarray(head.headLength);
+  if (head.metadata.coding === 'gzip' && !looksLikeGzip(body)) return undefined;
+  const entry = { ...head.metadata, body };
+  return head.staledAt === undefined ? entry : { ...entry, staledAt: head.staledAt };
 }
 
-/** As `decodeEntry`, without the body: its length stands for it. */
-export function decodeMetadata(
-  id: string,
-  metadata: Buffer,
-): { readonly metadata: EntryMetadata; readonly bodyLength: number } | undefined {
-  if (id === '' || id.length > 64 || metadata.length > LONGEST_METADATA_BYTES) return undefined;
-  let value: unknown;
+/** How long the head of a stored value is, as its fixed part tells; undefined for what we did not write. */
+export function headLengthOf(value: Buffer): number | undefined {
+  if (value.length < METADATA_AT) return undefined;
+  const length = value.readUIntBE(HEAD_LENGTH.at, HEAD_LENGTH.bytes);
+  return length >= METADATA_AT && length <= LONGEST_HEAD_BYTES ? length : undefined;
+}
+
+/** As `decodeEntry`, of the beginning of a value. */
+export function decodeHead(value: Buffer): DecodedHead | undefined {
+  const headLength = headLengthOf(value);
+  if (headLength === undefined || headLength > value.length) return undefined;
+  const id = value.toString('latin1', 0, ID_BYTES);
+  if (!ID.test(id)) return undefined;
+  const staledAt = value.readUIntBE(STALED_AT.at, STALED_AT.bytes);
   try {
-    value = JSON.parse(metadata.toString('utf8'));
-  } catch {
-    return undefined; // truncated or foreign: a miss, as said above
+    const { metadata, bodyLength } = readMetadata(id, new ByteReader(value, METADATA_AT, headLength));
+    return { metadata, headLength, bodyLength, ...(staledAt === 0 ? {} : { staledAt }) };
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return undefined; // truncated or foreign: a miss, as said above
+    throw error;
   }
-  if (!isStoredMetadata(value)) return undefined;
-  return { metadata: toMetadata(id, value), bodyLength: value.n };
 }
 
-function toMetadata(id: string, stored: StoredMetadata): EntryMetadata {
-  return {
-    id,
-    status: stored.s,
-    headers: stored.h,
-    validators: {
-      ...(stored.e === undefined ? {} : { etag: stored.e }),
-      ...(stored.l === undefined ? {} : { lastModified: stored.l }),
-    },
-    upstream: stored.u,
-    tags: stored.t,
-    storedAt: stored.a,
-    freshUntil: stored.f,
-    swrMs: stored.w,
-    sieMs: stored.i,
-    mustRevalidate: stored.r === 1,
-    loadMs: stored.d,
-    etag: stored.g,
-    ...(stored.k === undefined ? {} : { marker: stored.k }),
+function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
+  const { validators, marker, upstream } = entry;
+  const upstreamTag = tagOfUpstream(upstream);
+  const tags = entry.tags.filter((tag) => tag !== upstreamTag);
+  const flags =
+    (entry.mustRevalidate ? MUST_REVALIDATE : 0) |
+    (entry.coding === 'gzip' ? GZIP : 0) |
+    (validators.etag === undefined ? 0 : HAS_ETAG) |
+    (validators.lastModified === undefined ? 0 : HAS_LAST_MODIFIED) |
+    (marker === undefined ? 0 : HAS_MARKER) |
+    (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG);
+  writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
+  writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
+  writer.text(upstream).text(entry.etag);
+  if (validators.etag !== undefined) writer.text(validators.etag);
+  if (validators.lastModified !== undefined) writer.text(validators.lastModified);
+  if (marker !== undefined) writer.text(marker);
+  writer.number(tags.length);
+  for (const tag of tags) writer.text(tag);
+  writer.number(entry.headers.length);
+  for (const [name, value] of entry.headers) writeField(writer, name, value);
+}
+
+function writeField(writer: ByteWriter, name: string, value: string): void {
+  const whole = codeOfField.get(`${name}\n${value}`);
+  if (whole !== undefined) {
+    writer.number(whole);
+    return;
+  }
+  const named = codeOfName.get(name);
+  if (named === undefined) writer.number(0).text(name);
+  else writer.number(named);
+  writer.text(value);
+}
+
+function readMetadata(
+  id: string,
+  reader: ByteReader,
+): { readonly metadata: EntryMetadata; readonly bodyLength: number } {
+  const flags = reader.number();
+  const status = reader.number();
+  if (status < 200 || status > 599) throw new MalformedBytesError();
+  const [storedAt, freshUntil] = [reader.number(), reader.number()];
+  const [swrMs, sieMs, loadMs, bodyLength] = [reader.number(), reader.number(), reader.number(), reader.number()];
+  const upstream = fieldText(reader);
+  const etag = fieldText(reader);
+  const validators = {
+    ...((flags & HAS_ETAG) === 0 ? {} : { etag: fieldText(reader) }),
+    ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: fieldText(reader) }),
   };
+  const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: fieldText(reader) };
+  const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? [] : [tagOfUpstream(upstream)];
+  for (let left = reader.number(); left > 0; left--) tags.push(fieldText(reader));
+  const headers: [string, string][] = [];
+  for (let left = reader.number(); left > 0; left--) headers.push(readField(reader));
+  const metadata: EntryMetadata = {
+    ...{ id, status, headers: headers satisfies HeaderList, validators, upstream, tags, storedAt, freshUntil },
+    ...{ swrMs, sieMs, mustRevalidate: (flags & MUST_REVALIDATE) !== 0, loadMs, etag },
+    coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
+    ...marker,
+  };
+  return { metadata, bodyLength };
 }
 
-function isStoredMetadata(value: unknown): value is StoredMetadata {
-  if (typeof value !== 'object' || value === null) return false;
-  const { s, h, e, l, u, t, a, f, w, i, d, g, k, n } = value as Record<string, unknown>;
-  return (
-    Number.isInteger(s) &&
-    (s as number) >= 200 &&
-    (s as number) <= 599 &&
-    isHeaderList(h) &&
-    isOptionalText(e) &&
-    isOptionalText(l) &&
-    isFieldText(u) &&
-    Array.isArray(t) &&
-    t.every(isFieldText) &&
-    [a, f, w, i, d, n].every(isDuration) &&
-    isFieldText(g) &&
-    isOptionalText(k)
-  );
-}
-
-function isHeaderList(value: unknown): value is HeaderList {
-  return (
-    Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isFieldText))
-  );
+function readField(reader: ByteReader): [string, string] {
+  const code = reader.number();
+  const whole = STATIC_FIELDS[code - 1];
+  if (whole) return [whole[0], whole[1]];
+  const name = code === 0 ? fieldText(reader) : STATIC_NAMES[code - FIRST_NAME];
+  if (name === undefined) throw new MalformedBytesError();
+  return [name, fieldText(reader)];
 }
 
 // RFC 9110 §5.5: no control characters in a field, whoever wrote it into Redis.
-function isFieldText(value: unknown): value is string {
-  return typeof value === 'string' && !/[\x00-\x08\x0a-\x1f\x7f]/.test(value);
-}
-
-function isOptionalText(value: unknown): value is string | undefined {
-  return value === undefined || isFieldText(value);
-}
-
-function isDuration(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+function fieldText(reader: ByteReader): string {
+  const text = reader.text();
+  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) throw new MalformedBytesError();
+  return text;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { CacheEntry, HeaderList } from './cache-entry';
+import { tagOfUpstream } from './cache-key';
 import type { CacheRequest } from './cache-request';
 import { jittered } from './freshness';
 import type { LoadedResponse } from './load';
@@ -27,7 +28,7 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
     headers: loaded.headers,
     validators: loaded.validators,
     upstream: request.upstream,
-    tags: [...new Set([`upstream:${request.upstream}`, ...request.tags, ...loaded.tags])],
+    tags: [...new Set([tagOfUpstream(request.upstream), ...request.tags, ...loaded.tags])],
     storedAt: now,
     freshUntil: now + jittered(ttlMs, policy.jitter, random),
     swrMs: isNegative ? 0 : policy.swrMs,
@@ -35,6 +36,7 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
     mustRevalidate: false,
     loadMs,
     etag: loaded.etag,
+    coding: 'identity',
     body: loaded.body,
     ...(request.marker === undefined ? {} : { marker: request.marker }),
   };

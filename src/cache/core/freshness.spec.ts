@@ -28,6 +28,7 @@ function entry(times: Partial<CacheEntry> = {}): CacheEntry {
     mustRevalidate: false,
     loadMs: 100,
     etag: '"x"',
+    coding: 'identity',
     body: Buffer.alloc(0),
     ...times,
   };

@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry, Validators } from './cache-entry';
 import type { CacheRequest } from './cache-request';
+import { storedForm } from './content-coding';
 import { StoreUnavailableError, type CacheStore, type Lease, type LoadFailure } from './cache-store';
 import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
 import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
@@ -117,8 +118,10 @@ export class Loader {
       await this.attempt(() => this.store.release(lease));
       return { entry, via: 'load', stored: false, isError: false };
     }
-    const stored = await this.attempt(() => this.store.fill(lease, entry));
-    return { entry, via: 'load', stored: stored === true, isError: false };
+    // A marker is spliced into the body as it is.
+    const kept = entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
+    const stored = await this.attempt(() => this.store.fill(lease, kept));
+    return { entry: kept, via: 'load', stored: stored === true, isError: false };
   }
 
   private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {

@@ -19,7 +19,11 @@ export class MemoryTier {
   private readonly keysOfTag = new Map<string, Set<string>>();
   private readonly unshared = new Set<string>();
 
+  /** Whether it has no room for anything. */
+  readonly isOff: boolean;
+
   constructor(limits: MemoryLimits) {
+    this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({
       max: limits.maxEntries,
       maxSize: Math.max(1, limits.maxBytes),

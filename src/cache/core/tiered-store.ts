@@ -163,8 +163,10 @@ export class TieredStore extends CacheStore {
     const epoch = this.epochs.of(key);
     try {
       const found = await this.l2.find(key);
-      if (found && this.l2.isCoherent && this.epochs.of(key) === epoch) this.l1.put(key, found.entry, true);
-      return found;
+      if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
+      const entry = { ...found.entry, body: ownBytes(found.entry.body) };
+      this.l1.put(key, entry, true);
+      return { ...found, entry };
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       const entry = this.l1.get(key, this.clock.now());
@@ -220,6 +222,14 @@ export class TieredStore extends CacheStore {
     for (const key of this.l1.keysOf(target)) this.l1.delete(key);
     this.l1.deleteUnshared();
   }
+}
+
+/** A slice of what a socket read would keep all of that alive as long as the entry. */
+function ownBytes(body: Buffer): Buffer {
+  if (body.buffer.byteLength === body.length) return body;
+  const own = Buffer.allocUnsafeSlow(body.length);
+  body.copy(own);
+  return own;
 }
 
 function ignoreUnavailable(error: unknown): void {

@@ -1,6 +1,8 @@
 import type { Clock } from '../../kernel/clock';
 import type { NodeAddress } from '../../redis/redis-endpoint';
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
+import { encodeInstant } from '../core/entry-codec';
+import { prefixOfUpstream, upstreamOfTag } from '../core/cache-key';
 import { StoreUnavailableError, type InvalidationMode, type InvalidationTarget } from '../core/cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
@@ -96,7 +98,8 @@ export class RedisInvalidation {
       }
       cursor = String(next);
     } while (cursor !== '0');
-    return count;
+    const upstream = upstreamOfTag(tag);
+    return upstream === undefined ? count : count + (await this.sweep(prefixOfUpstream(upstream), mode));
   }
 
   private async byPrefix(prefix: string, mode: InvalidationMode): Promise<number> {
@@ -139,7 +142,8 @@ export class RedisInvalidation {
   private async drop(key: string, mode: InvalidationMode): Promise<number> {
     const entry = this.keys.entry(key);
     const lease = this.keys.lease(key);
-    if (mode === 'stale') return Number(await this.commands.run(STALE, [lease, entry], [Math.round(this.clock.now())]));
+    if (mode === 'stale')
+      return Number(await this.commands.run(STALE, [lease, entry], [encodeInstant(this.clock.now())]));
     const [, count] = await Promise.all([this.unlink(lease), this.unlink(entry)]);
     return count;
   }

@@ -6,11 +6,11 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  *
  * | key | type | what |
  * |---|---|---|
- * | `larder:v1:e:{KEY}` | hash | an entry: `v` id, `m` metadata, `b` body, `s` staled at; its TTL is the entry's life |
- * | `larder:v1:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
- * | `larder:v1:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
- * | `larder:v1:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
- * | `larder:v1:q` | string | the sequence: a count of all invalidations |
+ * | `larder:v2:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
+ * | `larder:v2:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
+ * | `larder:v2:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
+ * | `larder:v2:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
+ * | `larder:v2:q` | string | the sequence: a count of all invalidations |
  */
 export class RedisKeys {
   private readonly root: string;

@@ -1,6 +1,6 @@
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
 import type { KeyPage, ListedEntry } from '../core/cache-store';
-import { decodeMetadata } from '../core/entry-codec';
+import { decodeHead, HEAD_GLANCE_BYTES, headLengthOf } from '../core/entry-codec';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 
@@ -16,18 +16,22 @@ export class RedisListing {
 
   async inspect(key: string): Promise<ListedEntry | undefined> {
     const redisKey = this.keys.entry(key);
-    const [fields, bodyBytes, ttlMs] = await Promise.all([
-      this.commands.sendOrReply(redisKey, ['HMGET', redisKey, 'v', 'm', 's']),
-      this.commands.sendOrReply(redisKey, ['HSTRLEN', redisKey, 'b']),
+    const [glance, ttlMs] = await Promise.all([
+      this.readHead(redisKey, HEAD_GLANCE_BYTES),
       this.commands.sendOrReply(redisKey, ['PTTL', redisKey]),
     ]);
-    if (!Array.isArray(fields)) return undefined;
-    const [id, metadata, staledAt] = fields as RedisReply[];
-    if (!Buffer.isBuffer(id) || !Buffer.isBuffer(metadata)) return undefined;
-    const decoded = decodeMetadata(id.toString(), metadata);
-    if (!decoded) return undefined;
-    const soft = Buffer.isBuffer(staledAt) ? { staledAt: Number(staledAt.toString()) } : {};
-    return { key, metadata: decoded.metadata, bodyBytes: Number(bodyBytes), expiresInMs: Number(ttlMs), ...soft };
+    if (!glance) return undefined;
+    const length = headLengthOf(glance) ?? 0;
+    const head = decodeHead(length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance);
+    if (!head) return undefined;
+    const { metadata, bodyLength, staledAt } = head;
+    const soft = staledAt === undefined ? {} : { staledAt };
+    return { key, metadata, bodyBytes: bodyLength, expiresInMs: Number(ttlMs), ...soft };
+  }
+
+  private async readHead(redisKey: string, bytes: number): Promise<Buffer | undefined> {
+    const value = await this.commands.sendOrReply(redisKey, ['GETRANGE', redisKey, '0', String(bytes - 1)]);
+    return Buffer.isBuffer(value) ? value : undefined;
   }
 
   async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {

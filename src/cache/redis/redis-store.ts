@@ -16,8 +16,9 @@ import {
   type LoadFailure,
   type StoreChange,
 } from '../core/cache-store';
+import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
 import { ChangeSignal } from '../core/change-signal';
-import { decodeEntry, encodeMetadata } from '../core/entry-codec';
+import { decodeEntry, encodeEntry, encodeHead } from '../core/entry-codec';
 import { FAILURE_MEMORY_MS } from '../core/lease-table';
 import { RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
@@ -93,20 +94,10 @@ export class RedisStore extends SharedStore {
   async find(key: string): Promise<Found | undefined> {
     await this.ready();
     const redisKey = this.keys.entry(key);
-    const fields = await this.commands.sendOrReply(redisKey, ['HMGET', redisKey, 'v', 'm', 'b', 's']);
-    if (Array.isArray(fields)) {
-      const [id, metadata, body, staledAt] = fields as RedisReply[];
-      if (id === null && metadata === null && body === null) return undefined;
-      if (Buffer.isBuffer(id) && Buffer.isBuffer(metadata) && Buffer.isBuffer(body)) {
-        const entry = decodeEntry(
-          id.toString(),
-          metadata,
-          body,
-          Buffer.isBuffer(staledAt) ? staledAt.toString() : undefined,
-        );
-        if (entry) return { entry, tier: 'l2' };
-      }
-    }
+    const value = await this.commands.sendOrReply(redisKey, ['GET', redisKey]);
+    if (value === null) return undefined;
+    const entry = Buffer.isBuffer(value) ? decodeEntry(value) : undefined;
+    if (entry) return { entry, tier: 'l2' };
     await this.discard(redisKey);
     return undefined;
   }
@@ -144,13 +135,14 @@ export class RedisStore extends SharedStore {
 
   async fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
     if (!(await this.indexTags(lease, entry))) return false;
-    const args = [...this.storing(lease, entry), entry.body];
+    const args = [...this.storing(lease, entry), encodeEntry(entry)];
     return (await this.commands.run(FILL, this.pair(lease.key), args)) === 1;
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
     if (!(await this.indexTags(lease, entry))) return false;
-    return (await this.commands.run(FRESHEN, this.pair(lease.key), this.storing(lease, entry))) === 1;
+    const args = [...this.storing(lease, entry), encodeHead(entry)];
+    return (await this.commands.run(FRESHEN, this.pair(lease.key), args)) === 1;
   }
 
   async release(lease: Lease): Promise<void> {
@@ -169,9 +161,8 @@ export class RedisStore extends SharedStore {
 
   async put(key: string, entry: CacheEntry): Promise<void> {
     await this.ready();
-    await Promise.all(entry.tags.map((tag) => this.index(tag, key, entry)));
-    const args = [this.lifeMs(entry), entry.id, encodeMetadata(entry), entry.body];
-    await this.commands.run(PUT, this.pair(key), args);
+    await Promise.all(this.indexedTags(key, entry).map((tag) => this.index(tag, key, entry)));
+    await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), encodeEntry(entry)]);
   }
 
   async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
@@ -202,7 +193,7 @@ export class RedisStore extends SharedStore {
   }
 
   private storing(lease: Lease, entry: CacheEntry): (string | number)[] {
-    return [lease.token, lease.baseId, this.lifeMs(entry), entry.id, encodeMetadata(entry)];
+    return [lease.token, lease.baseId, this.lifeMs(entry)];
   }
 
   private lifeMs(entry: CacheEntry): number {
@@ -212,7 +203,7 @@ export class RedisStore extends SharedStore {
   /** Steps a and b of the class comment; index and mark of a tag share a slot and so are done in the order sent. False: a tag was invalidated since the lease was given. */
   private async indexTags(lease: Lease, entry: CacheEntry): Promise<boolean> {
     const marks = await Promise.all(
-      entry.tags.map(async (tag) => {
+      this.indexedTags(lease.key, entry).map(async (tag) => {
         const [, mark] = await Promise.all([this.index(tag, lease.key, entry), this.invalidation.readMark(tag)]);
         return mark;
       }),
@@ -220,6 +211,13 @@ export class RedisStore extends SharedStore {
     if (marks.every((mark) => mark <= lease.sequence)) return true;
     await this.release(lease);
     return false;
+  }
+
+  /** The tag that the key itself begins with needs no index: an invalidation finds it by the prefix. */
+  private indexedTags(key: string, { tags, upstream }: CacheEntry): readonly string[] {
+    if (!key.startsWith(prefixOfUpstream(upstream))) return tags;
+    const own = tagOfUpstream(upstream);
+    return tags.filter((tag) => tag !== own);
   }
 
   private async index(tag: string, key: string, entry: CacheEntry): Promise<void> {

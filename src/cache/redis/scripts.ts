@@ -11,6 +11,9 @@ function script(source: string): Script {
 }
 
 /*
+ * An entry is one string; `entry-codec.ts` tells its layout. The scripts know of it that bytes 0–11 are its id, 12–17 the instant
+ * of a soft purge, 18–20 the length of the head, after which the body begins.
+ *
  * A lease's value is `L|token|failures|` while a load is under way and `F|token|failures|failure` after a failed one, whose
  * TTL is its pause and a memory of it. `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
  *
@@ -28,7 +31,7 @@ function script(source: string): Script {
 
 /** KEYS lease, entry; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. */
 export const ACQUIRE = script(`#!lua flags=allow-oom
-local id = redis.pcall('HGET', KEYS[2], 'v')
+local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
 if id ~= ARGV[3] then return {'changed'} end
 local lease = redis.pcall('GET', KEYS[1])
@@ -64,41 +67,53 @@ redis.call('SET', KEYS[1], 'F|' .. ARGV[1] .. '|' .. ARGV[2] .. '|' .. ARGV[3], 
 return 1`);
 
 const HAS_BASE = `
-local id = redis.pcall('HGET', KEYS[2], 'v')
+local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
 if id ~= ARGV[2] then
   redis.call('UNLINK', KEYS[1])
   return 0
 end`;
 
-/** KEYS lease, entry; ARGV token, baseId, lifeMs, id, metadata, body. */
+/** KEYS lease, entry; ARGV token, baseId, lifeMs, value. */
 export const FILL = script(`#!lua${IS_MINE}${HAS_BASE}
-redis.call('UNLINK', KEYS[2])
-redis.call('HSET', KEYS[2], 'v', ARGV[4], 'm', ARGV[5], 'b', ARGV[6])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV token, baseId, lifeMs, id, metadata. The body stays where it is. */
+/**
+ * KEYS lease, entry; ARGV token, baseId, lifeMs, head. The body stays where it is: a head that has room is written in place,
+ * a longer one is put in front of the body by the server itself.
+ */
 export const FRESHEN = script(`#!lua${IS_MINE}${HAS_BASE}
-redis.call('HSET', KEYS[2], 'v', ARGV[4], 'm', ARGV[5])
-redis.call('HDEL', KEYS[2], 's')
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+local length = redis.call('GETRANGE', KEYS[2], 18, 20)
+local a, b, c = string.byte(length, 1, 3)
+if not c then
+  redis.call('UNLINK', KEYS[1])
+  return 0
+end
+local room = a * 65536 + b * 256 + c
+local head = ARGV[4]
+if #head <= room then
+  redis.call('SETRANGE', KEYS[2], 0, string.sub(head, 1, 18) .. length .. string.sub(head, 22) .. string.rep('\\0', room - #head))
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+else
+  redis.call('SET', KEYS[2], head .. string.sub(redis.call('GET', KEYS[2]), room + 1), 'PX', ARGV[3])
+end
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV lifeMs, id, metadata, body. No lease needed, and none survives it. */
+/** KEYS lease, entry; ARGV lifeMs, value. No lease needed, and none survives it. */
 export const PUT = script(`#!lua
-redis.call('UNLINK', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[2], 'v', ARGV[2], 'm', ARGV[3], 'b', ARGV[4])
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV nowMs. Voids the lease; the entry, if there is one, counts as stale from now on. */
+/** KEYS lease, entry; ARGV now, as six bytes. Voids the lease; the entry, if there is one, counts as stale from now on. */
 export const STALE = script(`#!lua flags=allow-oom
 redis.call('UNLINK', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-redis.call('HSETNX', KEYS[2], 's', ARGV[1])
+local staledAt = redis.pcall('GETRANGE', KEYS[2], 12, 17)
+if type(staledAt) ~= 'string' or #staledAt < 6 then return 0 end
+if staledAt == '\\0\\0\\0\\0\\0\\0' then redis.call('SETRANGE', KEYS[2], 12, ARGV[1]) end
 return 1`);
 
 /** KEYS sequence; ARGV highest, the highest one ever seen. One more invalidation; never a number that was there before. */

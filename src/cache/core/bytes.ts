@@ -1,0 +1,90 @@
+/*
+ * The primitives of the stored format: unsigned LEB128 numbers and length-prefixed UTF-8 texts.
+ */
+
+const LONGEST_NUMBER_BYTES = 8;
+
+/** Appends to a buffer that grows. */
+export class ByteWriter {
+  private bytes = Buffer.allocUnsafe(256);
+  private at = 0;
+
+  number(value: number): this {
+    this.room(LONGEST_NUMBER_BYTES);
+    let rest = Math.max(0, Math.round(value));
+    while (rest >= 128) {
+      this.bytes[this.at++] = (rest % 128) + 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.bytes[this.at++] = rest;
+    return this;
+  }
+
+  text(value: string): this {
+    const length = Buffer.byteLength(value);
+    this.number(length).room(length);
+    this.at += this.bytes.write(value, this.at);
+    return this;
+  }
+
+  raw(bytes: Buffer): this {
+    this.room(bytes.length);
+    this.at += bytes.copy(this.bytes, this.at);
+    return this;
+  }
+
+  /** The bytes written, ready to be kept. */
+  finish(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.at));
+  }
+
+  private room(more: number): void {
+    if (this.at + more <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.at + more));
+    this.bytes.copy(grown, 0, 0, this.at);
+    this.bytes = grown;
+  }
+}
+
+/** What is read is not what a `ByteWriter` wrote. */
+export class MalformedBytesError extends Error {
+  constructor() {
+    super('The bytes are not of the stored format.');
+    this.name = 'MalformedBytesError';
+  }
+}
+
+/** Reads what a `ByteWriter` wrote, and trusts none of it. */
+export class ByteReader {
+  constructor(
+    private readonly bytes: Buffer,
+    private at: number,
+    private readonly end: number,
+  ) {}
+
+  /** @throws MalformedBytesError */
+  number(): number {
+    let value = 0;
+    let factor = 1;
+    for (let read = 0; read < LONGEST_NUMBER_BYTES; read++) {
+      if (this.at >= this.end) throw new MalformedBytesError();
+      const byte = this.bytes[this.at++] ?? 0;
+      value += (byte & 127) * factor;
+      if (byte < 128) {
+        if (value > Number.MAX_SAFE_INTEGER) throw new MalformedBytesError();
+        return value;
+      }
+      factor *= 128;
+    }
+    throw new MalformedBytesError();
+  }
+
+  /** @throws MalformedBytesError */
+  text(): string {
+    const length = this.number();
+    if (length > this.end - this.at) throw new MalformedBytesError();
+    const text = this.bytes.toString('utf8', this.at, this.at + length);
+    this.at += length;
+    return text;
+  }
+}

@@ -1,0 +1,105 @@
+import { promisify } from 'node:util';
+import { gunzip, gunzipSync, gzip, gzipSync, constants, type ZlibOptions } from 'node:zlib';
+import type { ContentCoding, HeaderList } from './cache-entry';
+
+export interface CodedBody {
+  readonly body: Buffer;
+  readonly coding: ContentCoding;
+}
+
+/** Smaller bodies gain less than the header fields of a coding cost. */
+const SMALLEST_BYTES = 1_024;
+/** Up to here the work takes less time than the way to a thread and back. */
+const SYNC_BYTES = 16_384;
+const WORTH_IT = 0.9;
+const COMPRESSIBLE = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|x-ndjson)\b|image\/svg)/i;
+const TRAILER_BYTES = 4;
+const HEADER_AND_TRAILER_BYTES = 18;
+const MAGIC = [0x1f, 0x8b, 0x08] as const;
+
+const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip);
+const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
+
+/** The form in which a response's body is kept: gzip where it is text, over 1 kB, not coded yet, and gets clearly smaller. */
+export async function storedForm(body: Buffer, headers: HeaderList): Promise<CodedBody> {
+  const identity: CodedBody = { body, coding: 'identity' };
+  if (body.length <= SMALLEST_BYTES || !isCompressible(headers)) return identity;
+  const options = { level: constants.Z_BEST_COMPRESSION };
+  const packed = body.length <= SYNC_BYTES ? gzipSync(body, options) : await gzipAsync(body, options);
+  return packed.length <= body.length * WORTH_IT ? { body: own(packed), coding: 'gzip' } : identity;
+}
+
+/** The size of the body as a client without any coding gets it; of gzip its trailer tells (RFC 1952 §2.3.1). */
+export function identityLength({ body, coding }: CodedBody): number {
+  return coding === 'gzip' ? body.readUInt32LE(body.length - TRAILER_BYTES) : body.length;
+}
+
+/** Whether the bytes can be gzip at all: told without unpacking them. */
+export function looksLikeGzip(body: Buffer): boolean {
+  return body.length >= HEADER_AND_TRAILER_BYTES && MAGIC.every((byte, at) => body[at] === byte);
+}
+
+/**
+ * The body without coding; a promise where unpacking takes longer than the way to a thread.
+ *
+ * @throws Error for bytes that are no gzip, or that unpack to more than they say
+ */
+export function identityBody(coded: CodedBody): Buffer | Promise<Buffer> {
+  if (coded.coding === 'identity') return coded.body;
+  const bytes = identityLength(coded);
+  const options = { maxOutputLength: Math.max(1, bytes), chunkSize: Math.min(Math.max(bytes + 1, 64), 1_048_576) };
+  return bytes <= SYNC_BYTES * 4 ? gunzipSync(coded.body, options) : gunzipAsync(coded.body, options);
+}
+
+const accepting = new Map<string, boolean>();
+const LARGEST_MEMORY = 500;
+
+/**
+ * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with a weight that is not zero. Without the field, or
+ * with one that names no gzip, the answer goes out as it is: a client that has not asked may not know how to unpack.
+ */
+export function acceptsGzip(field: string | undefined): boolean {
+  if (field === undefined) return false;
+  const known = accepting.get(field);
+  if (known !== undefined) return known;
+  if (accepting.size >= LARGEST_MEMORY) accepting.clear();
+  const accepts = readAcceptEncoding(field);
+  accepting.set(field, accepts);
+  return accepts;
+}
+
+function readAcceptEncoding(field: string): boolean {
+  let wildcard = false;
+  for (const item of field.split(',')) {
+    const [coding = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
+    const weight = parameters.map((parameter) => /^q=([01](?:\.\d{0,3})?)$/.exec(parameter)?.[1]).find(Boolean);
+    const isWanted = weight === undefined || Number(weight) > 0;
+    if (coding === 'gzip' || coding === 'x-gzip') return isWanted;
+    if (coding === '*') wildcard = isWanted;
+  }
+  return wildcard;
+}
+
+/** The strong or weak entity tag of the gzip form: two forms of one entry are two representations (RFC 9110 §8.8.3.3). */
+export function gzipTag(etag: string): string {
+  return etag.endsWith('"') ? `${etag.slice(0, -1)}-gzip"` : etag;
+}
+
+function isCompressible(headers: HeaderList): boolean {
+  let type = '';
+  for (const [name, value] of headers) {
+    if (name === 'content-encoding') return false;
+    // RFC 9111 §5.2.2.6
+    if (name === 'cache-control' && /\bno-transform\b/i.test(value)) return false;
+    if (name === 'content-type') type = value;
+  }
+  return COMPRESSIBLE.test(type);
+}
+
+/** Bytes of their own: a slice of a large buffer would keep all of it alive as long as the entry. */
+function own(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= bytes.length + HEADER_AND_TRAILER_BYTES) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}

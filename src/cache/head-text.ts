@@ -1,0 +1,37 @@
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+
+/*
+ * The head of a response as text (RFC 9112 §2.1), as node writes it.
+ */
+
+/** Header fields, name and value in turn. */
+export type FlatFields = readonly string[];
+
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+}
+
+export function linesOf(fields: FlatFields): string {
+  let lines = '';
+  for (let at = 0; at < fields.length; at += 2) lines += `${fields[at] ?? ''}: ${fields[at + 1] ?? ''}\r\n`;
+  return lines;
+}
+
+/** What node ends a head with on a connection that stays. */
+export function tailOf(second: number, keepAliveMs: number): string {
+  const keepAlive = keepAliveMs > 0 ? `\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : '';
+  return `\r\nDate: ${new Date(second * 1000).toUTCString()}\r\nConnection: keep-alive${keepAlive}\r\n\r\n`;
+}
+
+/** Whether node would write them: a name that is a token, a value without control characters (RFC 9110 §5). */
+export function areSound(fields: FlatFields): boolean {
+  try {
+    for (let at = 0; at < fields.length; at += 2) {
+      validateHeaderName(fields[at] ?? '');
+      validateHeaderValue(fields[at] ?? '', fields[at + 1] ?? '');
+    }
+    return true;
+  } catch {
+    return false; // node says the same, and why, to the one who has it written
+  }
+}
