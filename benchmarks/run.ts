@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readOptions, GENERATOR_CORE, type BenchOptions } from './harness/options';
 import { tell } from './harness/progress';
-import { writeAnswer, type Answer } from './harness/report';
+import { tellAnswer, writeAnswer, type Answer } from './harness/report';
 import { cores } from './cores';
 import { hit } from './hit';
 import { latency } from './latency';
@@ -35,7 +35,9 @@ async function run(): Promise<void> {
     const ask = questions[name];
     if (ask === undefined) throw new Error(`No question "${name}"; there are ${Object.keys(questions).join(', ')}.`);
     tell(`\n# ${name}`);
-    writeAnswer(await ask(options), options);
+    const answer = await ask(options);
+    if (options.only === undefined) writeAnswer(answer, options);
+    else tellAnswer(answer);
   }
 }
 

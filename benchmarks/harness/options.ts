@@ -5,7 +5,7 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
-  /** Only the sides whose name contains this. */
+  /** Only the sides whose name contains this, or one of these with semicolons between them; nothing is written then. */
   readonly only: string | undefined;
   /** Further header fields that the load generator sends, such as `Accept-Encoding: gzip`. */
   readonly headers: readonly string[];

@@ -28,6 +28,12 @@ export interface Answer {
   readonly data: unknown;
 }
 
+/** The tables and notes, to the terminal. */
+export function tellAnswer({ sections, notes }: Answer): void {
+  for (const section of sections) tell(`\n${section.title}\n${table(section)}`);
+  for (const note of notes) tell(`note: ${note}`);
+}
+
 /** Writes `<question>.json`, `.md` and an `.svg` for each plot, and prints the tables. */
 export function writeAnswer(answer: Answer, options: BenchOptions): void {
   mkdirSync(resultsFolder, { recursive: true });
@@ -53,8 +59,7 @@ export function writeAnswer(answer: Answer, options: BenchOptions): void {
     `## How\n\n${[...facts, `- ${asked}`].join('\n')}\n\n\`\`\`sh\n${commands.join('\n')}\n\`\`\`\n`,
   ];
   write('.md', parts.join('\n'));
-  for (const section of answer.sections) tell(`\n${section.title}\n${table(section)}`);
-  for (const note of notes) tell(`note: ${note}`);
+  tellAnswer(answer);
   tell(`written: ${join(resultsFolder, question)}.{json,md,svg}`);
 }
 

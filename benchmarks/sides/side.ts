@@ -26,7 +26,7 @@ export function takingPart(
   sides: readonly Side[],
   only: string | undefined,
 ): { sides: readonly Side[]; notes: string[] } {
-  const chosen = sides.filter(({ name }) => only === undefined || name.includes(only));
+  const chosen = sides.filter(({ name }) => only === undefined || only.split(';').some((part) => name.includes(part)));
   return {
     sides: chosen.filter(({ missing }) => missing === undefined),
     notes: chosen.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name} was skipped: ${missing}`])),
