@@ -24,7 +24,10 @@ export class AnswerSender {
   send(request: FastifyRequest, reply: FastifyReply, answer: CacheAnswer, key: string): void | Promise<void> {
     const { entry } = answer;
     const delivery = this.deliveryOf(entry, key, request.headers['accept-encoding']);
-    if (delivery instanceof Delivery) { this.write(request, reply, answer, key, delivery); return; }
+    if (delivery instanceof Delivery) {
+      this.write(request, reply, answer, key, delivery);
+      return;
+    }
     return delivery.then(
       (made) => this.write(request, reply, answer, key, made),
       (error: unknown) => {

@@ -11,8 +11,10 @@ export abstract class Clock {
  * an hour while the process runs makes no entry older or younger.
  */
 export class SystemClock extends Clock {
+  private readonly origin = performance.timeOrigin;
+
   now(): number {
-    return performance.timeOrigin + performance.now();
+    return this.origin + performance.now();
   }
 }
 

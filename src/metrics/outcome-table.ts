@@ -3,7 +3,8 @@ import type { CacheEvent } from '../cache';
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 interface Row {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Pick<CacheEvent, 'upstream' | 'outcome' | 'tier'>>;
+  /** How many fell into each bucket and no lower one; one more for those above all. */
   readonly buckets: Float64Array;
   count: number;
   sumSeconds: number;
@@ -22,19 +23,17 @@ export interface Sample {
  */
 export class OutcomeTable {
   private readonly rows = new Map<string, Row>();
+  /** The row of the event before: the next one is most often of the same kind. */
+  private last: Row | undefined;
 
-  add({ upstream, outcome, tier, durationMs }: CacheEvent): void {
-    const name = `${upstream} ${outcome} ${tier}`;
-    let row = this.rows.get(name);
-    if (row === undefined) {
-      row = { labels: { upstream, outcome, tier }, buckets: new Float64Array(BUCKETS.length), count: 0, sumSeconds: 0 };
-      this.rows.set(name, row);
-    }
-    const seconds = durationMs / 1_000;
+  add(event: CacheEvent): void {
+    const row = this.rowOf(event);
+    const seconds = event.durationMs / 1_000;
     row.count += 1;
     row.sumSeconds += seconds;
-    for (let at = BUCKETS.length - 1; at >= 0 && seconds <= (BUCKETS[at] ?? 0); at--)
-      row.buckets[at] = (row.buckets[at] ?? 0) + 1;
+    let at = 0;
+    while (at < BUCKETS.length && seconds > (BUCKETS[at] ?? 0)) at++;
+    row.buckets[at] = (row.buckets[at] ?? 0) + 1;
   }
 
   counts(metricName: string): Sample[] {
@@ -47,11 +46,25 @@ export class OutcomeTable {
       ...BUCKETS.map((le, at) => ({
         metricName: `${metricName}_bucket`,
         labels: { ...labels, le },
-        value: buckets[at] ?? 0,
+        value: buckets.subarray(0, at + 1).reduce((sum, count) => sum + count, 0),
       })),
       { metricName: `${metricName}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
       { metricName: `${metricName}_sum`, labels, value: sumSeconds },
       { metricName: `${metricName}_count`, labels, value: count },
     ]);
+  }
+
+  private rowOf({ upstream, outcome, tier }: CacheEvent): Row {
+    const last = this.last?.labels;
+    if (this.last && last?.outcome === outcome && last.tier === tier && last.upstream === upstream) return this.last;
+    const name = `${upstream} ${outcome} ${tier}`;
+    let row = this.rows.get(name);
+    if (row === undefined) {
+      const buckets = new Float64Array(BUCKETS.length + 1);
+      row = { labels: { upstream, outcome, tier }, buckets, count: 0, sumSeconds: 0 };
+      this.rows.set(name, row);
+    }
+    this.last = row;
+    return row;
   }
 }

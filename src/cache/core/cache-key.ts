@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 const LONGEST_READABLE = 480;
 // Printable ASCII is kept, but for what would end a Redis hash tag, quote a header value or start an escape.
+const IS_SAFE = /^[!#$&-[\]-z|~]*$/;
 const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
 
 /**
@@ -10,6 +11,7 @@ const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
  * over 480 characters keeps its beginning and ends in the SHA-256 of the whole.
  */
 export function toCacheKey(name: string): string {
+  if (name.length <= LONGEST_READABLE && IS_SAFE.test(name)) return name;
   const safe = name.replace(UNSAFE, (character) =>
     [...Buffer.from(character, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
   );
