@@ -11,6 +11,7 @@ import { keptProblem } from './http/problem-table';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
 import { WebModule } from './web/web.module';
+import { portToPrimary } from './workers/worker-channel';
 
 /** The list of modules. Another upstream is one line here. */
 @Module({
@@ -34,6 +35,7 @@ import { WebModule } from './web/web.module';
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
         edgeFields: EDGE_FIELDS,
         problemOf: keptProblem,
+        port: redis.endpoint === undefined ? portToPrimary() : undefined,
         redis:
           redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),
       }),

@@ -5,10 +5,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from './config/env.schema';
 import { BootLogger, PinoLogger } from './http/pino.logger';
+import { startsWorkers } from './workers/start-workers';
+import { isWorker } from './workers/worker-channel';
 
 async function boot(): Promise<void> {
   // Loaded here, so that a wrong setting, which it finds, is told in a line and not as a stack.
   const { AppModule } = await import('./app.module.js');
+  if (startsWorkers((level) => new PinoLogger(level))) return;
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, createAdapter(), {
     logger: new BootLogger(),
     abortOnError: false,
@@ -16,7 +19,8 @@ async function boot(): Promise<void> {
   const { port, host, logLevel } = settingsOf(app);
   app.useLogger(new PinoLogger(logLevel));
   await setUp(app).listen(port, host);
-  new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
+  if (!isWorker())
+    new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
 }
 
 boot().catch((error: unknown) => {

@@ -13,6 +13,7 @@ import { ResponseCache } from './core/response-cache';
 import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
+import type { StorePort } from './ipc/store-messages';
 import { KeyvStore } from './keyv-store';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
@@ -23,6 +24,8 @@ import { StoreHealth } from './store-health';
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
   /** Absent: everything stays in this process. */
   readonly redis?: RedisSettings | undefined;
+  /** The line to another process that keeps the entries of several, where there is no Redis. */
+  readonly port?: StorePort | undefined;
 }
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheRegistration>({
@@ -40,7 +43,7 @@ const OPENED_STORE = Symbol('larder.opened-store');
       provide: OPENED_STORE,
       inject: [MODULE_OPTIONS_TOKEN, Clock],
       useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
-        openStore(options.redis, options.l1, clock),
+        openStore({ redis: options.redis, port: options.port }, options.l1, clock),
     },
     { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
     {

@@ -1,5 +1,6 @@
 import type { RedisLink } from '../redis/redis-link';
 import type { CacheStore } from './core/cache-store';
+import { MemoryStore } from './core/memory-store';
 import { TieredStore } from './core/tiered-store';
 
 /** How the store is, for health and metrics. */
@@ -19,7 +20,8 @@ export class StoreHealth {
   ) {}
 
   get(): StoreState {
-    const l1 = this.store instanceof TieredStore ? { l1Entries: this.store.l1Size, l1Bytes: this.store.l1Bytes } : {};
+    const hasMemory = this.store instanceof TieredStore || this.store instanceof MemoryStore;
+    const l1 = hasMemory ? { l1Entries: this.store.l1Size, l1Bytes: this.store.l1Bytes } : {};
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };

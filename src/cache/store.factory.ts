@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Clock } from '../kernel/clock';
+import { SystemClock, type Clock } from '../kernel/clock';
 import { ClusterLink } from '../redis/cluster-link';
 import { KeyTracking } from '../redis/key-tracking';
 import { PrimaryLink } from '../redis/primary-link';
@@ -11,6 +11,9 @@ import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
 import type { MemoryLimits } from './core/memory-tier';
 import { TieredStore } from './core/tiered-store';
+import { IpcStore } from './ipc/ipc-store';
+import { StoreHost } from './ipc/store-host';
+import type { StorePort } from './ipc/store-messages';
 import { forEntries } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
@@ -21,10 +24,23 @@ export interface OpenedStore {
   readonly link: RedisLink | undefined;
 }
 
-/** Without Redis settings everything stays in this process; with them Redis is shared and this process keeps copies. */
-export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, clock: Clock): OpenedStore {
+/** How long a worker waits for the process that keeps the entries of all, in milliseconds. */
+const IPC_TIMEOUT_MS = 1_000;
+
+/**
+ * With Redis settings Redis is shared and this process keeps copies; without them another process of this service may be
+ * shared likewise; else everything stays in this process.
+ */
+export function openStore(
+  { redis, port }: { readonly redis: RedisSettings | undefined; readonly port: StorePort | undefined },
+  l1: MemoryLimits,
+  clock: Clock,
+): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
-  if (!redis) return { store: new MemoryStore(limits, clock), link: undefined };
+  if (!redis) {
+    if (!port) return { store: new MemoryStore(limits, clock), link: undefined };
+    return { store: new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock), link: undefined };
+  }
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
   logTransitions(link, logger);
@@ -39,6 +55,11 @@ export function openStore(redis: RedisSettings | undefined, l1: MemoryLimits, cl
   });
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
   return { store: new TieredStore(limits, l2, clock), link };
+}
+
+/** The store of a service of several workers without Redis: its primary process keeps it for them. */
+export function hostStore(limits: MemoryLimits): StoreHost {
+  return new StoreHost(new MemoryStore(limits, new SystemClock()));
 }
 
 function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly source: PrimarySource | undefined } {

@@ -14,6 +14,7 @@ export const serviceConfig = slice('service', (env) => ({
   host: env.HOST,
   port: env.PORT,
   logLevel: env.LOG_LEVEL,
+  workers: env.WORKERS,
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
   swaggerEnabled: env.SWAGGER_ENABLED,
 }));

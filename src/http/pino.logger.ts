@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import cluster from 'node:cluster';
 import { pino, type Logger } from 'pino';
 
 /** What Nest tells of its own start, one line for each module and route. */
@@ -11,7 +12,7 @@ export class PinoLogger implements LoggerService {
   constructor(level = 'info') {
     this.pino = pino({
       level,
-      base: null,
+      base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     });

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
+import { AppError } from '../kernel/app-error';
+import { askForMetrics, isWorker } from '../workers/worker-channel';
 import { CacheEvents, StoreHealth, type CacheEvent } from '../cache';
 
 /** Prometheus metrics, in a registry of their own: nothing global, so that two applications in one process do not meet. */
@@ -16,6 +18,10 @@ export class CacheMetrics {
   });
   constructor(events: CacheEvents, store: StoreHealth) {
     collectDefaultMetrics({ register: this.registry });
+    if (isWorker()) {
+      AggregatorRegistry.setRegistries([this.registry]);
+      new AggregatorRegistry(); // hears the primary ask
+    }
     this.register(
       'larder_requests_total',
       'counter',
@@ -31,6 +37,17 @@ export class CacheMetrics {
     );
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
     this.gauge('larder_l1_bytes', 'What they take, about.', () => store.get().l1Bytes ?? 0);
+  }
+
+  /** All metrics as a text; of all workers where there are several. */
+  async read(): Promise<string> {
+    if (!isWorker()) return this.registry.metrics();
+    try {
+      return await askForMetrics();
+    } catch (error) {
+      const message = 'A worker did not tell its metrics in time. Try again shortly.';
+      throw new AppError('deadline-exceeded', message, { retryAfterMs: 1_000, cause: error });
+    }
   }
 
   private count(event: CacheEvent): void {

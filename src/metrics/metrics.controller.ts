@@ -9,10 +9,10 @@ export class MetricsController {
 
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-  @ApiOperation({ summary: 'Prometheus metrics' })
+  @ApiOperation({ summary: 'Prometheus metrics, of all workers together' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ example: 'larder_requests_total{upstream="github",outcome="HIT",tier="l1"} 1' })
   read(): Promise<string> {
-    return this.metrics.registry.metrics();
+    return this.metrics.read();
   }
 }

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 function open(uri: string, more: Partial<RedisSettings> = {}) {
   const settings = { endpoint: parseRedisEndpoint(uri), keyPrefix: 'larder', commandTimeoutMs: 500, tls: {}, ...more };
-  const { store, link } = openStore(settings, limits, new SystemClock());
+  const { store, link } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
   ends({ stop: () => store.close() });
   const isUp = () => link?.isUp === true;
   const cachedLocally = async (key: string) => {

@@ -18,7 +18,7 @@ export async function openRedisStore(uri: string, more: Partial<RedisSettings> =
     tls: {},
     ...more,
   };
-  const { store, link } = openStore(settings, limits, new SystemClock());
+  const { store, link } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
   return { store, close: () => store.close() };
 }

@@ -30,7 +30,7 @@ export class Replica {
       commandTimeoutMs: 1_000,
       tls: {},
     };
-    const { store } = openStore(redis, LIMITS, this.clock);
+    const { store } = openStore({ redis, port: undefined }, LIMITS, this.clock);
     this.store = brokenLease ? withBrokenLease(store) : store;
     const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS, maxEntryBytes: 1_000_000 };
     const loader = new Loader(this.store, this.clock, times);

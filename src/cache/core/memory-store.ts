@@ -37,6 +37,14 @@ export class MemoryStore extends CacheStore {
     this.leases = new LeaseTable(clock);
   }
 
+  get l1Bytes(): number {
+    return this.tier.bytes;
+  }
+
+  get l1Size(): number {
+    return this.tier.size;
+  }
+
   peek(key: string): Found | undefined {
     const entry = this.tier.get(key, this.clock.now());
     return entry && { entry, tier: 'l1' };

@@ -1,0 +1,147 @@
+import type { CacheEntry } from '../core/cache-entry';
+import {
+  SharedStore,
+  StoreUnavailableError,
+  type Found,
+  type InvalidationMode,
+  type InvalidationTarget,
+  type KeyPage,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListedEntry,
+  type LoadFailure,
+  type StoreChange,
+} from '../core/cache-store';
+import { ChangeSignal } from '../core/change-signal';
+import type { RemoteOperation, StoreMessage, StorePort } from './store-messages';
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * The store that another process of this machine keeps for all workers of the service. It is heard as long as the line to
+ * that process stands; without it a worker ends.
+ */
+export class IpcStore extends SharedStore {
+  private readonly changes = new ChangeSignal();
+  private readonly waiting = new Map<number, Waiting>();
+  private calls = 0;
+  private isOpen = true;
+
+  constructor(
+    private readonly port: StorePort,
+    private readonly timeoutMs: number,
+  ) {
+    super();
+    port.onMessage((message) => this.hear(message));
+    port.onClose(() => this.end());
+  }
+
+  get isCoherent(): boolean {
+    return this.isOpen;
+  }
+
+  peek(): undefined {
+    return undefined;
+  }
+
+  async find(key: string): Promise<Found | undefined> {
+    const found = (await this.call('find', [key])) as Found | undefined;
+    return found && { entry: found.entry, tier: 'l2' };
+  }
+
+  acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    return this.call('acquire', [request]) as Promise<LeaseAnswer>;
+  }
+
+  async renew(lease: Lease, leaseMs: number): Promise<void> {
+    await this.call('renew', [lease, leaseMs]);
+  }
+
+  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.call('fill', [lease, entry]) as Promise<boolean>;
+  }
+
+  freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.call('freshen', [lease, entry]) as Promise<boolean>;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    await this.call('release', [lease]);
+  }
+
+  async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    await this.call('fail', [lease, failure, pauseMs]);
+  }
+
+  /** Asked there, where leases end; a wake that comes before the question is made up for by the time-out. */
+  async change(key: string, timeoutMs: number): Promise<void> {
+    await Promise.race([this.changes.next(key, timeoutMs), this.call('change', [key, timeoutMs]).catch(ignoreFailure)]);
+  }
+
+  async put(key: string, entry: CacheEntry): Promise<void> {
+    await this.call('put', [key, entry]);
+  }
+
+  invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+    return this.call('invalidate', [target, mode]) as Promise<number>;
+  }
+
+  inspect(key: string): Promise<ListedEntry | undefined> {
+    return this.call('inspect', [key]) as Promise<ListedEntry | undefined>;
+  }
+
+  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+    return this.call('list', [match, cursor, limit]) as Promise<KeyPage>;
+  }
+
+  onChange(listener: (change: StoreChange) => void): void {
+    this.changes.onChange(listener);
+  }
+
+  close(): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+
+  private call(operation: RemoteOperation, args: Extract<StoreMessage, { store: 'call' }>['args']): Promise<unknown> {
+    if (!this.isOpen) return Promise.reject(new StoreUnavailableError('the line to the primary process is closed'));
+    const id = ++this.calls;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.waiting.delete(id);
+        reject(new StoreUnavailableError(`the primary process did not answer within ${this.timeoutMs} ms`));
+      }, this.timeoutMs);
+      this.waiting.set(id, { resolve, reject, timer });
+      this.port.post({ store: 'call', id, operation, args });
+    });
+  }
+
+  private hear(message: StoreMessage): void {
+    if (message.store === 'change') this.changes.emit(message.change);
+    if (message.store !== 'result') return;
+    const waiting = this.waiting.get(message.id);
+    if (!waiting) return; // it waited for too long
+    this.waiting.delete(message.id);
+    clearTimeout(waiting.timer);
+    if (message.failure === undefined) waiting.resolve(message.value);
+    else waiting.reject(new StoreUnavailableError(message.failure));
+  }
+
+  private end(): void {
+    this.isOpen = false;
+    for (const { reject, timer } of this.waiting.values()) {
+      clearTimeout(timer);
+      reject(new StoreUnavailableError('the line to the primary process is closed'));
+    }
+    this.waiting.clear();
+  }
+}
+
+function ignoreFailure(error: unknown): void {
+  if (!(error instanceof StoreUnavailableError)) throw error; // the time-out beside it wakes the caller
+}

@@ -1,0 +1,64 @@
+import type { CacheStore, Lease, LeaseAnswer } from '../core/cache-store';
+import { REMOTE_OPERATIONS, type StoreMessage, type StorePort } from './store-messages';
+
+/**
+ * Keeps one store for several processes: answers their calls and tells all of them of every change.
+ *
+ * Its one invariant: a change is told before the call that made it is answered, so that who was answered and asks elsewhere
+ * finds it heard there too. The leases of a process that dies are given back at once.
+ */
+export class StoreHost {
+  private readonly ports = new Set<StorePort>();
+
+  constructor(private readonly store: CacheStore) {
+    store.onChange((change) => {
+      for (const port of this.ports) port.post({ store: 'change', change });
+    });
+  }
+
+  serve(port: StorePort): void {
+    const leases = new Map<string, Lease>();
+    this.ports.add(port);
+    port.onMessage((message) => {
+      if (message.store === 'call') void this.answer(port, message, leases);
+    });
+    port.onClose(() => {
+      this.ports.delete(port);
+      for (const lease of leases.values()) void this.store.release(lease);
+    });
+  }
+
+  close(): Promise<void> {
+    this.ports.clear();
+    return this.store.close();
+  }
+
+  private async answer(
+    port: StorePort,
+    { id, operation, args }: Extract<StoreMessage, { store: 'call' }>,
+    leases: Map<string, Lease>,
+  ): Promise<void> {
+    try {
+      if (!REMOTE_OPERATIONS.includes(operation)) throw new Error(`There is no operation ${operation as string}.`);
+      const call = this.store[operation].bind(this.store) as (...values: readonly unknown[]) => Promise<unknown>;
+      const value = await call(...args);
+      noteLeases(operation, args, value, leases);
+      if (this.ports.has(port)) port.post({ store: 'result', id, value });
+      else if (operation === 'acquire') await this.giveBack(value as LeaseAnswer);
+    } catch (error) {
+      port.post({ store: 'result', id, failure: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** The process died while its lease was on the way. */
+  private async giveBack(answer: LeaseAnswer): Promise<void> {
+    if (answer.kind === 'granted') await this.store.release(answer.lease);
+  }
+}
+
+function noteLeases(operation: string, args: readonly unknown[], value: unknown, leases: Map<string, Lease>): void {
+  if (operation === 'acquire') {
+    const answer = value as LeaseAnswer;
+    if (answer.kind === 'granted') leases.set(answer.lease.token, answer.lease);
+  } else if (['fill', 'freshen', 'release', 'fail'].includes(operation)) leases.delete((args[0] as Lease).token);
+}

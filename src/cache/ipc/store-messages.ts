@@ -1,0 +1,35 @@
+import type { CacheStore, StoreChange } from '../core/cache-store';
+
+/*
+ * What the workers of one service and the process that keeps their entries say to each other: calls, their results, and
+ * changes that nobody asked for. Between two processes messages keep their order.
+ */
+
+/** The operations that may be called from another process; no other is answered. */
+export const REMOTE_OPERATIONS = [
+  ...(['find', 'acquire', 'renew', 'fill', 'freshen', 'release', 'fail', 'change', 'put', 'invalidate'] as const),
+  ...(['inspect', 'list'] as const),
+] as const;
+
+export type RemoteOperation = (typeof REMOTE_OPERATIONS)[number];
+
+export type StoreMessage =
+  | {
+      readonly store: 'call';
+      readonly id: number;
+      readonly operation: RemoteOperation;
+      readonly args: Parameters<CacheStore[RemoteOperation]>;
+    }
+  | { readonly store: 'result'; readonly id: number; readonly value?: unknown; readonly failure?: string }
+  | { readonly store: 'change'; readonly change: StoreChange };
+
+/** One end of the line between two processes. */
+export interface StorePort {
+  post(message: StoreMessage): void;
+  onMessage(listener: (message: StoreMessage) => void): void;
+  onClose(listener: () => void): void;
+}
+
+export function isStoreMessage(message: unknown): message is StoreMessage {
+  return typeof message === 'object' && message !== null && 'store' in message;
+}

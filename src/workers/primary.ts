@@ -1,0 +1,101 @@
+import cluster, { type Worker } from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import type { LoggerService } from '@nestjs/common';
+import { AggregatorRegistry } from 'prom-client';
+import type { StoreHost } from '../cache';
+import { answerForMetrics, portToWorker } from './worker-channel';
+
+/** A worker that lived so long ended for a reason of its own, not because it cannot start. */
+const LIVED_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+/** What a worker needs beyond its own time limit to be gone. */
+const GRACE_MS = 2_000;
+
+export interface PrimaryOptions {
+  readonly workers: number;
+  readonly shutdownTimeoutMs: number;
+  /** Keeps the entries for all workers; undefined where Redis does. */
+  readonly store: StoreHost | undefined;
+  /** Variables of the workers, over those of this process. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly logger: LoggerService;
+}
+
+/** How many workers `WORKERS` asks for. */
+export function numberOfWorkers(setting: number | 'auto'): number {
+  return setting === 'auto' ? availableParallelism() : setting;
+}
+
+/**
+ * The process that starts the workers, hands them the connections of the one port (node:cluster), starts another for one
+ * that died, and ends with the last of them. It serves no request itself.
+ *
+ * A worker that cannot start at all ends the service with its exit code: a wrong setting is not tried for ever.
+ */
+export class Primary {
+  private readonly metrics = new AggregatorRegistry();
+  private readonly startedAt = new Map<number, number>();
+  private isStopping = false;
+  private hasListened = false;
+  private failuresInARow = 0;
+
+  constructor(private readonly options: PrimaryOptions) {}
+
+  start(): void {
+    cluster.setupPrimary({ serialization: 'advanced' });
+    cluster.on('listening', (_worker, { address, port }) => this.tellListening(address, port));
+    cluster.on('exit', (worker, code, signal) => this.replace(worker, code, signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
+    for (let started = 0; started < this.options.workers; started++) this.fork();
+  }
+
+  private fork(): void {
+    const { env, store } = this.options;
+    const worker = cluster.fork(env);
+    this.startedAt.set(worker.id, performance.now());
+    store?.serve(portToWorker(worker));
+    answerForMetrics(worker, () => this.metrics.clusterMetrics());
+  }
+
+  private replace(worker: Worker, code: number, signal: string | null): void {
+    const livedMs = performance.now() - (this.startedAt.get(worker.id) ?? 0);
+    this.startedAt.delete(worker.id);
+    if (this.isStopping) {
+      if (this.startedAt.size === 0) process.exit(0);
+      return;
+    }
+    if (!this.hasListened) {
+      // What is wrong the worker has said itself.
+      for (const other of Object.values(cluster.workers ?? {})) other?.process.kill('SIGKILL');
+      process.exit(code === 0 ? 1 : code);
+    }
+    this.failuresInARow = livedMs < LIVED_MS ? this.failuresInARow + 1 : 0;
+    const pauseMs =
+      this.failuresInARow === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.failuresInARow - 1), LONGEST_PAUSE_MS);
+    const { logger } = this.options;
+    logger.warn(`Worker ${worker.id} ended (${signal ?? `exit code ${code}`}); another starts.`, 'Workers');
+    setTimeout(() => {
+      if (!this.isStopping) this.fork();
+    }, pauseMs);
+  }
+
+  private stop(): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    if (workers.length === 0) process.exit(0);
+    for (const worker of workers) worker.process.kill('SIGTERM');
+    setTimeout(() => {
+      for (const worker of workers) worker.process.kill('SIGKILL');
+    }, this.options.shutdownTimeoutMs + GRACE_MS).unref();
+  }
+
+  private tellListening(address: string, port: number): void {
+    if (this.hasListened) return;
+    this.hasListened = true;
+    const { logger, workers } = this.options;
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    logger.log(`${workers} workers listen on ${url}; try /repos/redis, /docs and the page at /`, 'Larder');
+  }
+}

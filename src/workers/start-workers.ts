@@ -1,0 +1,31 @@
+import cluster from 'node:cluster';
+import type { LoggerService } from '@nestjs/common';
+import { AdminToken } from '../admin/admin-token';
+import { hostStore } from '../cache';
+import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
+import { numberOfWorkers, Primary } from './primary';
+
+/**
+ * Starts the workers, if more than one is asked for.
+ *
+ * @returns whether this process is the primary of several, and serves nothing itself
+ */
+export function startsWorkers(loggerOf: (level: string) => LoggerService): boolean {
+  const { workers: setting, shutdownTimeoutMs, logLevel } = serviceConfig();
+  const workers = numberOfWorkers(setting);
+  if (cluster.isWorker || workers < 2) return false;
+  const logger = loggerOf(logLevel);
+  const { token, isProduction } = adminConfig();
+  const { made } = AdminToken.of(token, isProduction);
+  if (made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${made}`, 'Admin');
+  const primary = new Primary({
+    workers,
+    shutdownTimeoutMs,
+    store: redisConfig().endpoint === undefined ? hostStore(cacheConfig().l1) : undefined,
+    // one token for all
+    env: made === undefined ? {} : { ADMIN_TOKEN: made },
+    logger,
+  });
+  primary.start();
+  return true;
+}

@@ -1,0 +1,91 @@
+import { deserialize, serialize } from 'node:v8';
+import { IpcStore } from '../../src/cache/ipc/ipc-store';
+import { StoreHost } from '../../src/cache/ipc/store-host';
+import type { StoreMessage, StorePort } from '../../src/cache/ipc/store-messages';
+import { MemoryStore } from '../../src/cache/core/memory-store';
+import { TieredStore } from '../../src/cache/core/tiered-store';
+import { SystemClock } from '../../src/kernel/clock';
+import { anEntry, asking, describeStore, leaseOf } from './store-contract';
+
+const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
+
+interface Line {
+  readonly host: StorePort;
+  readonly worker: StorePort;
+  readonly cut: () => void;
+}
+
+/** Two ends of a line, coded as node:cluster codes it, in order, a turn of the loop later. */
+function line(): Line {
+  const ends = [0, 1].map(() => ({ hear: [] as ((message: StoreMessage) => void)[], closed: [] as (() => void)[] }));
+  let isCut = false;
+  const port = (own: number): StorePort => ({
+    post: (message) => {
+      const bytes = serialize(message);
+      setImmediate(() => {
+        if (!isCut) for (const listener of ends[1 - own]!.hear) listener(deserialize(bytes) as StoreMessage);
+      });
+    },
+    onMessage: (listener) => void ends[own]!.hear.push(listener),
+    onClose: (listener) => void ends[own]!.closed.push(listener),
+  });
+  const cut = (): void => {
+    isCut = true;
+    for (const { closed } of ends) for (const listener of closed) listener();
+  };
+  return { host: port(0), worker: port(1), cut };
+}
+
+describeStore('TieredStore over a store in another process', () => {
+  const clock = new SystemClock();
+  const host = new StoreHost(new MemoryStore(limits, clock));
+  const { host: hostPort, worker, cut } = line();
+  host.serve(hostPort);
+  const store = new TieredStore(limits, new IpcStore(worker, 1_000), clock);
+  return Promise.resolve({
+    store,
+    close: async () => {
+      cut();
+      await store.close();
+    },
+  });
+});
+
+describe('workers with one store in their primary process', () => {
+  const open = () => {
+    const clock = new SystemClock();
+    const host = new StoreHost(new MemoryStore(limits, clock));
+    const join = () => {
+      const { host: hostPort, worker, cut } = line();
+      host.serve(hostPort);
+      return { store: new TieredStore(limits, new IpcStore(worker, 200), clock), cut };
+    };
+    return { one: join(), two: join() };
+  };
+
+  it('drop their copies before the one who invalidates is answered', async () => {
+    const { one, two } = open();
+    await one.store.put('k', anEntry());
+    await two.store.find('k');
+    expect(two.store.peek('k')).toBeDefined();
+    await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
+    expect(two.store.peek('k')).toBeUndefined();
+    expect(await two.store.find('k')).toBeUndefined();
+  });
+
+  it('give one lease for a key, and a dead worker gives its own back', async () => {
+    const { one, two } = open();
+    await leaseOf(one.store, 'k');
+    expect((await two.store.acquire(asking('k'))).kind).toBe('held');
+    one.cut();
+    expect((await two.store.acquire(asking('k'))).kind).toBe('granted');
+  });
+
+  it('go on alone when the line is cut', async () => {
+    const { one } = open();
+    one.cut();
+    expect(await one.store.find('k')).toBeUndefined();
+    expect((await one.store.acquire(asking('k'))).kind).toBe('granted');
+    await expect(one.store.invalidate({ kind: 'key', key: 'k' }, 'purge')).rejects.toThrow('closed');
+  });
+});

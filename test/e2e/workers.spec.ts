@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { GithubSimulator } from '../../simulator';
+import { request } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { ADMIN, ask, start } from './ask';
+
+const CLIENTS = 200;
+
+/** Each on a connection of its own, so that both workers have their share. */
+const crowd = (service: ServiceProcess, path: string) =>
+  Promise.all(Array.from({ length: CLIENTS }, () => request(`${service.url}${path}`)));
+
+/** The requests that all workers have counted, whatever became of them. */
+const counted = async (service: ServiceProcess): Promise<number> => {
+  const { text } = await ask(service, '/metrics');
+  const counts = [...text.matchAll(/^larder_requests_total\{[^}]*\} (\d+)$/gm)].map(([, count]) => Number(count));
+  return counts.reduce((sum, count) => sum + count, 0);
+};
+
+/** The workers that have written to the log. */
+const workersHeard = (service: ServiceProcess): number[] =>
+  [...service.stdout().matchAll(/"worker":(\d+)/g)].map(([, id]) => Number(id));
+
+describe.each([
+  ['without Redis', async () => ({ uri: undefined, stop: () => Promise.resolve() })],
+  ['over Redis', () => RedisProcess.start()],
+] as const)('two workers %s', (_where, openRedis) => {
+  let github: GithubSimulator;
+  let redis: Awaited<ReturnType<typeof openRedis>>;
+  let service: ServiceProcess;
+
+  beforeAll(async () => {
+    [github, redis] = await Promise.all([GithubSimulator.start({ latencyMs: 50 }), openRedis()]);
+    const env: Record<string, string> = redis.uri === undefined ? {} : { REDIS_ENDPOINT_URI: redis.uri };
+    service = await start(github, { WORKERS: '2', LOG_LEVEL: 'debug', ...env });
+    await waitUntil(() => new Set(workersHeard(service)).size >= 2, { what: 'both workers' });
+  });
+  beforeEach(() => github.requests.reset());
+  afterAll(async () => {
+    await service.stop();
+    await Promise.all([github.stop(), redis.stop()]);
+  });
+
+  it('load a key once', async () => {
+    const answers = await crowd(service, '/repos/redis');
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(github.requests.count()).toBe(1);
+    expect(new Set(workersHeard(service)).size).toBe(2);
+  });
+
+  it('invalidate for each other', async () => {
+    for (let times = 0; times < 10; times++) {
+      await crowd(service, '/repos/nestjs');
+      const gone = await ask(service, '/admin/cache/accounts/nestjs', { method: 'DELETE', headers: ADMIN });
+      expect(gone.status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 50)); // the promise of the other replicas
+      github.requests.reset();
+      expect(await crowd(service, '/repos/nestjs')).toHaveLength(CLIENTS);
+      expect(github.requests.count()).toBe(1);
+    }
+  });
+
+  it('tell their metrics together', async () => {
+    const before = await counted(service);
+    await crowd(service, '/repos/octocat');
+    expect(await counted(service)).toBe(before + CLIENTS);
+  });
+
+  it('are replaced when they die, and the others answer meanwhile', async () => {
+    await crowd(service, '/repos/redis');
+    const started = new Set(workersHeard(service)).size;
+    const { text } = await ask(service, '/admin/cache/entries', { headers: ADMIN });
+    expect(text).toContain('github:accounts:redis');
+    const [child] = await childrenOf(service.pid!);
+    process.kill(child!, 'SIGKILL');
+    await service.waitForLog(/Worker \d+ ended \(SIGKILL\); another starts/);
+    const statuses: number[] = [];
+    await waitUntil(
+      async () => {
+        statuses.push((await ask(service, '/repos/redis')).status);
+        return new Set(workersHeard(service)).size > started && (await childrenOf(service.pid!)).length === 2;
+      },
+      { what: 'another worker' },
+    );
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  });
+
+  it('end together on SIGTERM, when what is under way is done', async () => {
+    const release = github.hold();
+    const answers = [1, 2, 3, 4].map((number) => ask(service, `/repos/late-${number}`));
+    await waitUntil(() => github.inFlight === 4, { what: 'the calls' });
+    service.kill('SIGTERM');
+    setImmediate(release);
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await service.exited).toBe(0);
+  });
+});
+
+it('ends with the message of a worker that cannot start', async () => {
+  const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const env = { WORKERS: '2', PORT: String((other.address() as AddressInfo).port), HOST: '127.0.0.1' };
+  await expect(ServiceProcess.start({ env })).rejects.toThrow(/ended with code 1[^]*EADDRINUSE/);
+  other.close();
+});
+
+/** The processes that a process has started, oldest first. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.trim().split(' ').filter(Boolean).map(Number);
+}
