@@ -6,11 +6,17 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
     {
       name: 'core-is-framework-free',
-      comment: 'cache/core imports kernel, its own folder, node:* and the LRU only',
+      comment: 'cache/core imports kernel, its own folder, node:* , the LRU and the parser of structured fields only',
       severity: 'error',
       from: { path: '^src/cache/core/', pathNot: '[.]spec[.]ts$' },
       to: {
-        pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/cockatiel/'],
+        pathNot: [
+          '^src/kernel/',
+          '^src/cache/core/',
+          '^node_modules/lru-cache/',
+          '^node_modules/cockatiel/',
+          '^node_modules/structured-headers/',
+        ],
         dependencyTypesNot: ['core'],
       },
     },

@@ -28,6 +28,8 @@ export interface EntryMetadata {
   readonly swrMs: number;
   /** How long after `freshUntil` it may be served when the upstream fails (RFC 5861 §4). */
   readonly sieMs: number;
+  /** How long after `freshUntil` it is kept to be validated, whether it may be served stale or not. */
+  readonly keepMs?: number;
   /** No stale use of any kind without validation (RFC 9111 §5.2.2.2). */
   readonly mustRevalidate: boolean;
   /** How long the load took: the delta of XFetch. */
@@ -49,7 +51,7 @@ export interface CacheEntry extends EntryMetadata {
 
 /** The instant after which no use of the entry is allowed and every store may forget it. */
 export function endOfLife(entry: EntryMetadata): number {
-  return entry.freshUntil + Math.max(entry.swrMs, entry.sieMs);
+  return entry.freshUntil + Math.max(entry.swrMs, entry.sieMs, entry.keepMs ?? 0);
 }
 
 const ENTRY_OVERHEAD_BYTES = 512;

@@ -37,6 +37,7 @@ const HAS_ETAG = 4;
 const HAS_LAST_MODIFIED = 8;
 const HAS_MARKER = 16;
 const HAS_UPSTREAM_TAG = 32;
+const HAS_KEEP = 64;
 
 const ID = /^[\w-]{12}$/;
 const FIRST_NAME = 1 + STATIC_FIELDS.length;
@@ -119,13 +120,15 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
     (validators.etag === undefined ? 0 : HAS_ETAG) |
     (validators.lastModified === undefined ? 0 : HAS_LAST_MODIFIED) |
     (marker === undefined ? 0 : HAS_MARKER) |
-    (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG);
+    (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG) |
+    (entry.keepMs === undefined ? 0 : HAS_KEEP);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
   writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
   writer.text(upstream).text(entry.etag);
   if (validators.etag !== undefined) writer.text(validators.etag);
   if (validators.lastModified !== undefined) writer.text(validators.lastModified);
   if (marker !== undefined) writer.text(marker);
+  if (entry.keepMs !== undefined) writer.number(entry.keepMs);
   writer.number(tags.length);
   for (const tag of tags) writer.text(tag);
   writer.number(entry.headers.length);
@@ -160,6 +163,7 @@ function readMetadata(
     ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: fieldText(reader) }),
   };
   const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: fieldText(reader) };
+  const keep = (flags & HAS_KEEP) === 0 ? {} : { keepMs: reader.number() };
   const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? [] : [tagOfUpstream(upstream)];
   for (let left = reader.number(); left > 0; left--) tags.push(fieldText(reader));
   const headers: [string, string][] = [];
@@ -169,6 +173,7 @@ function readMetadata(
     ...{ swrMs, sieMs, mustRevalidate: (flags & MUST_REVALIDATE) !== 0, loadMs, etag },
     coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
     ...marker,
+    ...keep,
   };
   return { metadata, bodyLength };
 }

@@ -1,4 +1,4 @@
-import type { CacheEntry, EntryMetadata } from './cache-entry';
+import { endOfLife, type CacheEntry, type EntryMetadata } from './cache-entry';
 
 /*
  * Pure questions over an entry and an instant. Their one invariant: no answer depends on anything but the arguments.
@@ -32,7 +32,7 @@ export function mayServeOnError(entry: CacheEntry, now: number): boolean {
 
 /** Nothing may be done with it any more, not even a validation. */
 export function isOver(entry: EntryMetadata, now: number): boolean {
-  return now >= entry.freshUntil + Math.max(entry.swrMs, entry.sieMs);
+  return now >= endOfLife(entry);
 }
 
 /**

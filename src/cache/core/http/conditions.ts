@@ -1,0 +1,51 @@
+import type { HeaderList } from '../cache-entry';
+import { matchesIfNoneMatch } from '../representation';
+import { valueOf } from './fields';
+import { parseHttpDate } from './http-date';
+
+/** Fields that make a request conditional (RFC 9110 §13.1). */
+export const CONDITIONS = [
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+] as const;
+
+/**
+ * Whether a stored response is what the client has already, so that 304 says it all (RFC 9111 §4.3.2): by `If-None-Match`
+ * if it is there, else by `If-Modified-Since`.
+ *
+ * @param stored the stored response's fields
+ */
+export function isNotModified(request: HeaderList, stored: HeaderList, receivedAt: number): boolean {
+  const tags = valueOf(request, 'if-none-match');
+  if (tags !== undefined) {
+    const etag = valueOf(stored, 'etag');
+    return etag === undefined ? tags.trim() === '*' : matchesIfNoneMatch(tags, etag);
+  }
+  const since = valueOf(request, 'if-modified-since');
+  if (since === undefined) return false;
+  const sinceMs = parseHttpDate(since.trim(), receivedAt);
+  if (sinceMs === undefined) return false; // RFC 9110 §13.1.3: ignored
+  const modified = valueOf(stored, 'last-modified') ?? valueOf(stored, 'date');
+  const modifiedMs = modified === undefined ? receivedAt : parseHttpDate(modified.trim(), receivedAt);
+  return modifiedMs !== undefined && modifiedMs <= sinceMs;
+}
+
+/** Whether `If-Range` lets a range be answered (RFC 9110 §13.1.5): a strong tag that is the same, or the same date. */
+export function rangeMayApply(request: HeaderList, stored: HeaderList): boolean {
+  const condition = valueOf(request, 'if-range')?.trim();
+  if (condition === undefined) return true;
+  if (condition.startsWith('"')) return condition === valueOf(stored, 'etag')?.trim();
+  if (condition.startsWith('W/')) return false;
+  const modified = valueOf(stored, 'last-modified')?.trim();
+  return modified !== undefined && condition === modified && isStrongDate(modified, valueOf(stored, 'date'));
+}
+
+// RFC 9110 §8.8.2.2: strong if it is at least a second before the response's own date
+function isStrongDate(modified: string, date: string | undefined): boolean {
+  const modifiedMs = parseHttpDate(modified, 0);
+  const dateMs = date === undefined ? undefined : parseHttpDate(date.trim(), 0);
+  return modifiedMs !== undefined && dateMs !== undefined && modifiedMs <= dateMs - 1_000;
+}

@@ -1,0 +1,69 @@
+/*
+ * `Cache-Control` and its kin as directives: name (lower case) to argument, `true` where there is none.
+ */
+
+export type Directives = ReadonlyMap<string, string | true>;
+
+export const NO_DIRECTIVES: Directives = new Map();
+
+/** RFC 9111 §1.2.2: a greater number may be taken as this one. */
+const LONGEST_DELTA_SECONDS = 2_147_483_648;
+
+/**
+ * Reads a directive list as RFC 9111 §5.2 has it: `token [ "=" ( token / quoted-string ) ]`, both forms of an argument for any
+ * directive. What is no directive is skipped up to the next comma. Of a directive that comes twice the first counts (§4.2.1).
+ *
+ * @param fields the values of all field lines, in order
+ */
+export function parseDirectives(fields: readonly string[]): Directives {
+  if (fields.length === 0) return NO_DIRECTIVES;
+  const directives = new Map<string, string | true>();
+  for (const part of splitList(fields.join(','))) {
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?$/.exec(part);
+    const name = match?.[1]?.toLowerCase();
+    if (match === null || name === undefined || directives.has(name)) continue;
+    directives.set(name, match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? true);
+  }
+  return directives;
+}
+
+/** The members of a comma-separated list (RFC 9110 §5.6.1); commas within quoted strings do not separate. */
+export function splitList(list: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at <= list.length; at++) {
+    const character = list[at];
+    if (isQuoted && character === '\\') at++;
+    else if (character === '"') isQuoted = !isQuoted;
+    else if (character === undefined || (character === ',' && !isQuoted)) {
+      const part = list.slice(start, at).trim();
+      if (part !== '') parts.push(part);
+      start = at + 1;
+    }
+  }
+  return parts;
+}
+
+/**
+ * The argument as delta-seconds (RFC 9111 §1.2.2): undefined where the directive is absent, 0 where its argument is no number:
+ * what cannot be read is stale (§4.2.1).
+ */
+export function deltaSeconds(directives: Directives, name: string): number | undefined {
+  const argument = directives.get(name);
+  if (argument === undefined) return undefined;
+  if (argument === true || !/^\d+$/.test(argument)) return 0;
+  return Math.min(Number(argument), LONGEST_DELTA_SECONDS);
+}
+
+/** The field names of a qualified directive, such as `private="set-cookie"`; undefined where it is absent or unqualified. */
+export function qualifiedFields(directives: Directives, name: string): readonly string[] | undefined {
+  const argument = directives.get(name);
+  if (argument === undefined || argument === true || argument === '') return undefined;
+  return splitList(argument).map((field) => field.toLowerCase());
+}
+
+/** Whether the directive is there and holds for the whole response. */
+export function isUnqualified(directives: Directives, name: string): boolean {
+  return directives.has(name) && qualifiedFields(directives, name) === undefined;
+}

@@ -1,0 +1,26 @@
+/** What a `Range` field asks of a body of known length (RFC 9110 §14). */
+export type RangeAnswer =
+  /** Not understood, or of several parts: the field is ignored, as §14.2 allows. */
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'part'; readonly first: number; readonly last: number }
+  | { readonly kind: 'unsatisfiable' };
+
+const LONGEST_POSITION_DIGITS = 15;
+
+/** @param field the value of `Range`, such as `bytes=0-99`, `bytes=100-` or `bytes=-50` */
+export function rangeOf(field: string, length: number): RangeAnswer {
+  const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(field.trim());
+  if (!match) return { kind: 'whole' };
+  const [, from = '', to = ''] = match;
+  if (from.length > LONGEST_POSITION_DIGITS || to.length > LONGEST_POSITION_DIGITS) return { kind: 'unsatisfiable' };
+  if (from === '') {
+    if (to === '') return { kind: 'whole' };
+    const suffix = Number(to);
+    if (suffix === 0 || length === 0) return { kind: 'unsatisfiable' };
+    return { kind: 'part', first: Math.max(0, length - suffix), last: length - 1 };
+  }
+  const first = Number(from);
+  if (to !== '' && Number(to) < first) return { kind: 'whole' };
+  if (first >= length) return { kind: 'unsatisfiable' };
+  return { kind: 'part', first, last: to === '' ? length - 1 : Math.min(Number(to), length - 1) };
+}

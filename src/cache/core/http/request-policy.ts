@@ -1,0 +1,39 @@
+import type { HeaderList } from '../cache-entry';
+import { deltaSeconds, parseDirectives, type Directives } from './directives';
+import { valuesOf } from './fields';
+
+/** What a request asks of the cache (RFC 9111 §5.2.1). Durations in milliseconds. */
+export interface RequestPolicy {
+  /** Nothing of the exchange is stored. */
+  readonly isNoStore: boolean;
+  /** Not without validation. */
+  readonly isNoCache: boolean;
+  /** From the store or 504. */
+  readonly isOnlyIfCached: boolean;
+  readonly maxAgeMs: number | undefined;
+  readonly minFreshMs: number | undefined;
+  /** Infinity for any staleness. */
+  readonly maxStaleMs: number | undefined;
+  readonly sieMs: number | undefined;
+}
+
+export function requestPolicy(headers: HeaderList): RequestPolicy {
+  const lines = valuesOf(headers, 'cache-control');
+  const directives = parseDirectives(lines);
+  // §5.4: Pragma counts only where Cache-Control is absent.
+  const isPragma = lines.length === 0 && parseDirectives(valuesOf(headers, 'pragma')).has('no-cache');
+  return {
+    isNoStore: directives.has('no-store'),
+    isNoCache: directives.has('no-cache') || isPragma,
+    isOnlyIfCached: directives.has('only-if-cached'),
+    maxAgeMs: inMs(directives, 'max-age'),
+    minFreshMs: inMs(directives, 'min-fresh'),
+    maxStaleMs: directives.get('max-stale') === true ? Infinity : inMs(directives, 'max-stale'),
+    sieMs: inMs(directives, 'stale-if-error'),
+  };
+}
+
+function inMs(directives: Directives, name: string): number | undefined {
+  const seconds = deltaSeconds(directives, name);
+  return seconds === undefined ? undefined : seconds * 1_000;
+}

@@ -1,0 +1,182 @@
+import { parseDictionary } from 'structured-headers';
+import type { HeaderList } from '../cache-entry';
+import { deltaSeconds, isUnqualified, parseDirectives, qualifiedFields, type Directives } from './directives';
+import { valueOf, valuesOf } from './fields';
+import { parseHttpDate } from './http-date';
+
+/*
+ * What a response allows a cache to do with it: RFC 9111 §3 and §4.2 as questions over it.
+ */
+
+/** A response as the questions see it. Instants in milliseconds since the epoch. */
+export interface ResponseFacts {
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** When the request for it was sent, and when its head came. */
+  readonly requestedAt: number;
+  readonly receivedAt: number;
+}
+
+/** For whom the cache keeps: all callers, or those of one partition, who are one caller. */
+export type CacheKind = 'shared' | 'private';
+
+export interface ResponsePolicy {
+  /** Whether it may be stored at all. */
+  readonly isStorable: boolean;
+  /** Fields that must not be stored (`private="…"`) or reused without validation (`no-cache="…"`): left out. */
+  readonly leftOut: readonly string[];
+  /** Freshness lifetime, in milliseconds; 0 where each use needs validation. */
+  readonly lifetimeMs: number;
+  /** The instant at which its age was zero. */
+  readonly bornAt: number;
+  readonly swrMs: number;
+  /** Undefined where the response says nothing of it. */
+  readonly sieMs: number | undefined;
+  /** No stale use of any kind without validation. */
+  readonly mustRevalidate: boolean;
+  /** Whether the lifetime is of the cache's own making (§4.2.2). */
+  readonly isHeuristic: boolean;
+}
+
+// RFC 9110 §15.1
+const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
+/** RFC 9111 §3: final statuses whose caching this cache understands: all but a part (206) and a validation (304). */
+const NOT_UNDERSTOOD: ReadonlySet<number> = new Set([206, 304]);
+const HEURISTIC_SHARE = 0.1;
+const LONGEST_HEURISTIC_MS = 604_800_000;
+
+export function responsePolicy(
+  response: ResponseFacts,
+  kind: CacheKind,
+  request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
+): ResponsePolicy {
+  const { headers } = response;
+  const { directives, isTargeted } = applicableDirectives(headers, kind);
+  const lifetime = freshnessLifetime(response, directives, kind, isTargeted);
+  const mustValidate = isUnqualified(directives, 'no-cache');
+  return {
+    isStorable: isStorable(response, directives, kind, request, isTargeted),
+    leftOut: [
+      ...(qualifiedFields(directives, 'no-cache') ?? []),
+      ...(kind === 'shared' ? (qualifiedFields(directives, 'private') ?? []) : []),
+    ],
+    lifetimeMs: mustValidate ? 0 : lifetime.ms,
+    bornAt: bornAt(response),
+    swrMs: (deltaSeconds(directives, 'stale-while-revalidate') ?? 0) * 1_000,
+    sieMs: inMs(deltaSeconds(directives, 'stale-if-error')),
+    mustRevalidate: mustValidate || forbidsStale(directives, kind),
+    isHeuristic: lifetime.isHeuristic,
+  };
+}
+
+/**
+ * The directives that count: of a targeted field for shared caches where it is there and can be read, else of `Cache-Control`
+ * (RFC 9213 §2.2).
+ */
+function applicableDirectives(
+  headers: HeaderList,
+  kind: CacheKind,
+): { readonly directives: Directives; readonly isTargeted: boolean } {
+  if (kind === 'shared') {
+    const targeted = targetedDirectives(valuesOf(headers, 'cdn-cache-control'));
+    if (targeted) return { directives: targeted, isTargeted: true };
+  }
+  return { directives: parseDirectives(valuesOf(headers, 'cache-control')), isTargeted: false };
+}
+
+/** A targeted field is a structured dictionary (RFC 9213 §2.1); one that is not, or is empty, is ignored. */
+function targetedDirectives(values: readonly string[]): Directives | undefined {
+  if (values.length === 0) return undefined;
+  try {
+    const directives = new Map<string, string | true>();
+    for (const [name, [value]] of parseDictionary(values.join(', '))) {
+      if (value === false) continue;
+      directives.set(name, value === true || Array.isArray(value) ? true : plain(value));
+    }
+    return directives.size === 0 ? undefined : directives;
+  } catch {
+    return undefined; // RFC 9213 §2.2: as if it were not there
+  }
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+}
+
+// RFC 9111 §3
+function isStorable(
+  { status, headers }: ResponseFacts,
+  directives: Directives,
+  kind: CacheKind,
+  request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
+  isTargeted: boolean,
+): boolean {
+  if (status < 200 || NOT_UNDERSTOOD.has(status) || request.isNoStore) return false;
+  // §5.2.2.3: must-understand overrides no-store where the status is understood, as all that come here are.
+  if (directives.has('no-store') && !directives.has('must-understand')) return false;
+  if (kind === 'shared' && isUnqualified(directives, 'private')) return false;
+  if (valueOf(headers, 'vary')?.includes('*') === true) return false;
+  // §3.5
+  const mayShare = ['public', 's-maxage', 'must-revalidate'].some((name) => directives.has(name));
+  if (kind === 'shared' && request.hasAuthorization && !mayShare) return false;
+  const isExplicit =
+    directives.has('public') ||
+    directives.has('max-age') ||
+    (kind === 'shared' && directives.has('s-maxage')) ||
+    (kind === 'private' && directives.has('private')) ||
+    (!isTargeted && valueOf(headers, 'expires') !== undefined);
+  return isExplicit || directives.has('no-cache') || HEURISTICALLY_CACHEABLE.has(status);
+}
+
+// RFC 9111 §4.2.1
+function freshnessLifetime(
+  { status, headers, receivedAt }: ResponseFacts,
+  directives: Directives,
+  kind: CacheKind,
+  isTargeted: boolean,
+): { readonly ms: number; readonly isHeuristic: boolean } {
+  const shared = kind === 'shared' ? deltaSeconds(directives, 's-maxage') : undefined;
+  const explicit = shared ?? deltaSeconds(directives, 'max-age');
+  if (explicit !== undefined) return { ms: explicit * 1_000, isHeuristic: false };
+  const date = dateOf(headers, receivedAt) ?? receivedAt;
+  const expires = isTargeted ? [] : valuesOf(headers, 'expires');
+  if (expires.length > 0) {
+    // §5.3: an invalid date, "0" above all, is of the past
+    const until = parseHttpDate((expires[0] ?? '').trim(), receivedAt) ?? 0;
+    return { ms: Math.max(0, until - date), isHeuristic: false };
+  }
+  // §4.2.2: only where nothing explicit is said, and the status or `public` allows it
+  if (!HEURISTICALLY_CACHEABLE.has(status) && !directives.has('public')) return { ms: 0, isHeuristic: false };
+  const lastModified = parseHttpDate((valueOf(headers, 'last-modified') ?? '').trim(), receivedAt);
+  if (lastModified === undefined || lastModified > date) return { ms: 0, isHeuristic: true };
+  return { ms: Math.min((date - lastModified) * HEURISTIC_SHARE, LONGEST_HEURISTIC_MS), isHeuristic: true };
+}
+
+// RFC 9111 §4.2.4: what forbids stale use; s-maxage speaks of it in §5.2.2.10.
+function forbidsStale(directives: Directives, kind: CacheKind): boolean {
+  if (directives.has('must-revalidate')) return true;
+  return kind === 'shared' && (directives.has('proxy-revalidate') || directives.has('s-maxage'));
+}
+
+/** RFC 9111 §4.2.3: the age is counted from the instant that this gives. */
+function bornAt({ headers, requestedAt, receivedAt }: ResponseFacts): number {
+  const date = dateOf(headers, receivedAt);
+  // Date has whole seconds: what is lost of one is no age.
+  const apparentAgeMs = date === undefined ? 0 : Math.max(0, Math.floor(receivedAt / 1_000) * 1_000 - date);
+  const correctedAgeMs = ageField(headers) * 1_000 + (receivedAt - requestedAt);
+  return receivedAt - Math.max(apparentAgeMs, correctedAgeMs);
+}
+
+/** RFC 9111 §5.1: the first value counts, one that is no number counts not at all. */
+function ageField(headers: HeaderList): number {
+  const first = (valuesOf(headers, 'age')[0] ?? '').split(',', 1)[0]?.trim() ?? '';
+  return /^\d+$/.test(first) ? Math.min(Number(first), 2_147_483_648) : 0;
+}
+
+function dateOf(headers: HeaderList, now: number): number | undefined {
+  return parseHttpDate((valuesOf(headers, 'date')[0] ?? '').trim(), now);
+}
+
+function inMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1_000;
+}
