@@ -30,6 +30,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'upstream-error': { status: 502, title: 'Upstream failed', mayRetry: true },
   'upstream-paused': { status: 502, title: 'Upstream paused after failures', mayRetry: true },
   'deadline-exceeded': { status: 504, title: 'No answer in time', mayRetry: true },
+  'not-cached': { status: 504, title: 'Nothing stored to serve', mayRetry: false },
   'cache-unavailable': { status: 503, title: 'Cache store unavailable', mayRetry: true },
   'shutting-down': { status: 503, title: 'Shutting down', mayRetry: true },
   internal: { status: 500, title: 'Internal error', mayRetry: true },

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'upstream-error'
   | 'upstream-paused'
   | 'deadline-exceeded'
+  | 'not-cached'
   | 'cache-unavailable'
   | 'shutting-down'
   | 'internal';

@@ -1,5 +1,5 @@
 import type { HttpService } from '@nestjs/axios';
-import { isAxiosError, type AxiosResponse } from 'axios';
+import type { AxiosResponse } from 'axios';
 import {
   BrokenCircuitError,
   CircuitState,
@@ -13,6 +13,7 @@ import { AppError } from '../kernel/app-error';
 import { closeAgents, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { retryAfterMs } from './retry-after';
+import { countsAsDown, upstreamFailure } from './upstream-failure';
 
 /** An answer of the upstream, whatever its status; `body` is decompressed. */
 export interface UpstreamResponse {
@@ -47,10 +48,10 @@ export class UpstreamClient {
   ) {
     const { connectTimeoutMs, breakerFailures, breakerPauseMs } = definition.limits;
     this.agents = openAgents(connectTimeoutMs);
-    this.breaker = circuitBreaker(
-      handleWhen((error) => error instanceof AppError && COUNTS_AS_DOWN.has(error.code)),
-      { halfOpenAfter: breakerPauseMs, breaker: new ConsecutiveBreaker(breakerFailures) },
-    );
+    this.breaker = circuitBreaker(handleWhen(countsAsDown), {
+      halfOpenAfter: breakerPauseMs,
+      breaker: new ConsecutiveBreaker(breakerFailures),
+    });
   }
 
   get name(): string {
@@ -103,7 +104,7 @@ export class UpstreamClient {
       );
       return this.accepted(answer);
     } catch (error) {
-      throw error instanceof AppError ? error : this.failure(error, timeout.aborted);
+      throw error instanceof AppError ? error : upstreamFailure(error, this.definition, timeout.aborted);
     }
   }
 
@@ -121,62 +122,7 @@ export class UpstreamClient {
     );
     return { status, headers: Object.fromEntries(fields) as Record<string, string>, body: data };
   }
-
-  private failure(error: unknown, isTimedOut: boolean): AppError {
-    const { baseUrl, limits } = this.definition;
-    const host = new URL(baseUrl).host;
-    const { code = 'unknown', message } =
-      isAxiosError(error) || error instanceof Error ? (error as NodeJS.ErrnoException) : { message: '' };
-    const options = { retryAfterMs: 1_000, cause: error };
-    if (isTimedOut || TIMED_OUT.has(code)) {
-      return new AppError(
-        'upstream-timeout',
-        `${this.name} (${host}) did not answer within ${limits.timeoutMs / 1000} s.`,
-        options,
-      );
-    }
-    if (message.includes('maxContentLength')) {
-      return new AppError('upstream-too-large', `${this.name} answered more than ${limits.maxResponseBytes} bytes.`, {
-        cause: error,
-      });
-    }
-    if (UNREACHABLE.has(code)) {
-      return new AppError(
-        'upstream-unreachable',
-        `${this.name} (${host}) cannot be reached (${code}). Check the network and the address; to try the service without the API: npm run demo`,
-        options,
-      );
-    }
-    return new AppError(
-      'upstream-invalid',
-      `The answer of ${this.name} (${host}) broke off or is not HTTP (${code}).`,
-      options,
-    );
-  }
 }
-
-const COUNTS_AS_DOWN: ReadonlySet<string> = new Set([
-  'upstream-timeout',
-  'upstream-unreachable',
-  'upstream-invalid',
-  'upstream-error',
-]);
-const TIMED_OUT: ReadonlySet<string> = new Set(['ETIMEDOUT', 'ECONNABORTED', 'ERR_CANCELED']);
-const UNREACHABLE: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ECONNRESET',
-  'EPIPE',
-  'EPROTO',
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
 
 function requireSameOrigin(href: string | undefined, baseUrl: string): void {
   if (href !== undefined && new URL(href).origin === new URL(baseUrl).origin) return;

@@ -45,7 +45,22 @@ export class Loader {
 
   /** @throws AppError the failure of the load, this one's or the one waited for */
   async land(request: CacheRequest, stale: CacheEntry | undefined, load: Load): Promise<Landed> {
-    const { key, tags } = request;
+    const held = await this.underLease(request, stale, (lease, base) => this.loadUnder(lease, request, base, load));
+    if (held.by === 'self') return held.result;
+    return { entry: held.entry, via: 'other-replica', stored: true, isError: false };
+  }
+
+  /**
+   * Runs `use` with the key's lease, which it gives back by storing or releasing; or, where another replica has the lease,
+   * waits for what that one stores.
+   *
+   * @throws whatever `use` throws, after the failure is left for those who wait; AppError their failure, or a time-out
+   */
+  async underLease<T>(
+    { key, tags }: Pick<CacheRequest, 'key' | 'tags'>,
+    stale: CacheEntry | undefined,
+    use: (lease: Lease, base: CacheEntry | undefined) => Promise<T>,
+  ): Promise<{ readonly by: 'self'; readonly result: T } | { readonly by: 'other'; readonly entry: CacheEntry }> {
     const until = this.clock.now() + this.options.loadTimeoutMs;
     const token = randomBytes(12).toString('base64url');
     let base = stale;
@@ -59,7 +74,7 @@ export class Loader {
         leaseMs: this.options.leaseMs,
         ...(waitedFor === undefined ? {} : { waitedFor }),
       });
-      if (answer.kind === 'granted') return this.loadUnder(answer.lease, request, base, load);
+      if (answer.kind === 'granted') return { by: 'self', result: await this.holding(answer.lease, base, use) };
       if (answer.kind === 'failed') throw fromFailure(answer.failure, answer.remainingMs);
       if (answer.kind === 'held') {
         waitedFor = answer.holder;
@@ -67,13 +82,32 @@ export class Loader {
       }
       const found = await this.store.find(key);
       if (found && found.entry.id !== base?.id && isFresh(found.entry, this.clock.now())) {
-        return { entry: found.entry, via: 'other-replica', stored: true, isError: false };
+        return { by: 'other', entry: found.entry };
       }
       base = found?.entry;
     }
     throw new AppError('deadline-exceeded', 'Another replica still loads this resource. Try again shortly.', {
       retryAfterMs: 1_000,
     });
+  }
+
+  private async holding<T>(
+    lease: Lease,
+    base: CacheEntry | undefined,
+    use: (lease: Lease, base: CacheEntry | undefined) => Promise<T>,
+  ): Promise<T> {
+    const renewal = setInterval(() => {
+      // A lease that cannot be renewed ends by itself, and another may load.
+      this.attempt(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
+    }, this.options.leaseMs / 3);
+    try {
+      return await use(lease, base);
+    } catch (error) {
+      await this.giveBackFailed(lease, toFailure(error));
+      throw error;
+    } finally {
+      clearInterval(renewal);
+    }
   }
 
   private async loadUnder(
@@ -83,29 +117,14 @@ export class Loader {
     load: Load,
   ): Promise<Landed> {
     const startedAt = this.clock.now();
-    const renewal = setInterval(() => {
-      // A lease that cannot be renewed ends by itself, and another may load.
-      this.attempt(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
-    }, this.options.leaseMs / 3);
-    try {
-      const loaded = await this.inTime(load, base);
-      const filling: Filling = {
-        request,
-        now: this.clock.now(),
-        loadMs: this.clock.now() - startedAt,
-        random: this.random(),
-      };
-      if (loaded.kind === 'response') return await this.keep(lease, loaded, filling);
-      if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
-      const entry = freshenedEntry(base, loaded.headers, filling);
-      const stored = await this.attempt(() => this.store.freshen(lease, entry));
-      return { entry, via: 'validation', stored: stored === true, isError: false };
-    } catch (error) {
-      await this.giveBackFailed(lease, toFailure(error));
-      throw error;
-    } finally {
-      clearInterval(renewal);
-    }
+    const loaded = await this.inTime(load, base);
+    const now = this.clock.now();
+    const filling: Filling = { request, now, loadMs: now - startedAt, random: this.random() };
+    if (loaded.kind === 'response') return this.keep(lease, loaded, filling);
+    if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
+    const entry = freshenedEntry(base, loaded.headers, filling);
+    const stored = await this.attempt(() => this.store.freshen(lease, entry));
+    return { entry, via: 'validation', stored: stored === true, isError: false };
   }
 
   private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling): Promise<Landed> {

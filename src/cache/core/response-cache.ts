@@ -15,6 +15,7 @@ import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly
 import type { Landed, Load } from './load';
 import { Loader } from './loader';
 import { SingleFlight } from './single-flight';
+import { within } from './within';
 
 export interface ResponseCacheOptions {
   /** How long a request may wait for a load in all, in milliseconds. */
@@ -157,15 +158,4 @@ export class ResponseCache {
 
 function staleOnError(entry: CacheEntry, tier: CacheTier, failure: string): CacheAnswer {
   return { entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };
-}
-
-/** The flight's result, or a deadline's error; the flight itself goes on for others and for the store. */
-function within(result: Promise<Landed>, deadlineMs: number): Promise<Landed> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      const message = `No answer within ${deadlineMs} ms. The load goes on: try again shortly.`;
-      reject(new AppError('deadline-exceeded', message, { retryAfterMs: 1_000 }));
-    }, deadlineMs);
-    result.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,0 +1,67 @@
+import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheOutcome, CacheTier } from '../cache-outcome';
+import type { CacheKind } from './response-policy';
+import type { BodySource } from './shared-body';
+
+/** A GET or HEAD as it would go upstream, and for whom. */
+export interface HttpCacheRequest {
+  /** Of the URL and the partition of the caller: who shares it shares answers. */
+  readonly key: string;
+  readonly upstream: string;
+  readonly method: 'GET' | 'HEAD';
+  /** End-to-end fields, conditions and ranges among them. */
+  readonly headers: HeaderList;
+  readonly kind: CacheKind;
+  readonly hasAuthorization: boolean;
+  readonly tags: readonly string[];
+  /** Ends when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface OriginRequest {
+  readonly method: string;
+  readonly headers: HeaderList;
+  readonly signal: AbortSignal;
+}
+
+/** A response of the upstream as its head came; the body is still to be read. Instants in milliseconds since the epoch. */
+export interface OriginResponse {
+  readonly status: number;
+  /** End-to-end fields, names in lower case. */
+  readonly headers: HeaderList;
+  readonly requestedAt: number;
+  readonly receivedAt: number;
+  readonly body: BodySource;
+}
+
+/** Asks the upstream for the URL of one request. Rejects with an `AppError` where there is no response. */
+export type Origin = (request: OriginRequest) => Promise<OriginResponse>;
+
+/** What became of the request, for `Cache-Status`. */
+export interface ExchangeFacts {
+  readonly outcome: CacheOutcome;
+  readonly tier: CacheTier;
+  /** Why the upstream was asked (RFC 9211 §2.2). */
+  readonly forwarded?: 'miss' | 'stale' | 'request' | 'uri-miss' | 'vary-miss' | 'bypass' | 'method';
+  /** The status of its answer, where it is another than the client's. */
+  readonly forwardedStatus?: number;
+  readonly collapsed?: boolean;
+  readonly stored?: boolean;
+  /** The error code behind a `STALE_ON_ERROR`. */
+  readonly failure?: string;
+}
+
+export interface StoredAnswer extends ExchangeFacts {
+  readonly kind: 'stored';
+  readonly entry: CacheEntry;
+}
+
+export interface StreamedAnswer extends ExchangeFacts {
+  readonly kind: 'streamed';
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** All of it, or as it comes. */
+  readonly body: Buffer | AsyncIterable<Buffer>;
+}
+
+export type HttpAnswer = StoredAnswer | StreamedAnswer;

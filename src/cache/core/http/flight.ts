@@ -1,0 +1,46 @@
+/** A load under way whose head several requests wait for; it is given up when all of them have gone. */
+export class Flight<Head> {
+  readonly head: Promise<Head>;
+  private readonly abortion = new AbortController();
+  private settle: { resolve: (head: Head) => void; reject: (error: unknown) => void } | undefined;
+  private interested = 0;
+  private isKept = false;
+
+  constructor(
+    /** The key of the URL that it loads, by which it is detached. */
+    readonly url: string,
+  ) {
+    this.head = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    this.head.catch(() => undefined); // told to those who wait; nobody may
+  }
+
+  get signal(): AbortSignal {
+    return this.abortion.signal;
+  }
+
+  /** Goes on though nobody waits: a refresh behind an answer. */
+  keep(): void {
+    this.isKept = true;
+  }
+
+  /** Counts the request as one who waits, until its client has gone. */
+  join(client: AbortSignal): void {
+    this.interested += 1;
+    const leave = (): void => {
+      this.interested -= 1;
+      if (this.interested === 0 && !this.isKept) this.abortion.abort();
+    };
+    if (client.aborted) leave();
+    else client.addEventListener('abort', leave, { once: true });
+  }
+
+  arrive(head: Head): void {
+    this.settle?.resolve(head);
+  }
+
+  fail(error: unknown): void {
+    this.settle?.reject(error);
+  }
+}

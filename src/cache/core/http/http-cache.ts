@@ -1,0 +1,361 @@
+import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { AppError } from '../../../kernel/app-error';
+import type { Clock } from '../../../kernel/clock';
+import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
+import { StoreUnavailableError, type CacheStore, type Lease } from '../cache-store';
+import type { Loader } from '../loader';
+import { within } from '../within';
+import { CONDITIONS } from './conditions';
+import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
+import { valueOf } from './fields';
+import { Flight } from './flight';
+import { httpEntry, validatedEntry, type StaleAllowance } from './http-entries';
+import { requestPolicy, type RequestPolicy } from './request-policy';
+import { responsePolicy, type ResponsePolicy } from './response-policy';
+import { mayStandIn, reuseOf } from './reuse';
+import { selectionKey, varyNames } from './selection';
+import { SharedBody } from './shared-body';
+import { covers, findVariant, indexFor, variantKey, type Seen } from './variants';
+
+export interface HttpCacheOptions {
+  /** How long a request may wait for the head of a response, in milliseconds. */
+  readonly deadlineMs: number;
+  /** The same where a stale entry could answer. */
+  readonly staleAfterMs: number;
+  /** Larger bodies are streamed and not stored, in bytes. */
+  readonly maxEntryBytes: number;
+  readonly allowance: StaleAllowance;
+}
+
+/** A head that has come, for all who wait for it. */
+type Head =
+  | {
+      readonly kind: 'response';
+      readonly response: OriginResponse;
+      readonly policy: ResponsePolicy;
+      readonly body: SharedBody;
+      /** The fields that the response varies by, and what the request that loaded it has selected by them. */
+      readonly names: readonly string[] | undefined;
+      readonly selection: string;
+      /** Settles when it is stored, or is not. */
+      readonly stored: Promise<boolean>;
+    }
+  | { readonly kind: 'entry'; readonly entry: CacheEntry; readonly isValidated: boolean; readonly stored: boolean }
+  /** Another replica stored an index: look again. */
+  | { readonly kind: 'again' };
+
+/** Up to here a body is waited for, so that it goes out in one piece; beyond it is streamed. */
+const IN_ONE_PIECE_BYTES = 65_536;
+const LOOKS = 3;
+/** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
+const APART_MS = 60_000;
+const MOST_APART = 10_000;
+/** RFC 5861 §4 */
+const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/**
+ * An HTTP cache (RFC 9111): GET and HEAD answered from the store where the law lets it, else from the origin, one load for
+ * those who would get the same.
+ *
+ * Its one invariant: a response is given to another request than its own only if it may be stored for it and that request
+ * selects it. The law is in the questions beside this file; the races are the store's.
+ */
+export class HttpCache {
+  private readonly flights = new Map<string, Flight<Head>>();
+  private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly loader: Loader,
+    private readonly clock: Clock,
+    private readonly options: HttpCacheOptions,
+  ) {
+    store.onChange((change) => {
+      if (change.kind !== 'key') this.flights.clear();
+      else for (const [key, { url }] of this.flights) if (url === change.key) this.flights.delete(key);
+    });
+  }
+
+  /** @throws AppError where there is neither an entry that may be served nor a response */
+  async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
+    const policy = requestPolicy(request.headers);
+    for (let look = 0; look < LOOKS; look++) {
+      const seen = await findVariant(this.store, request.key, request.headers, this.clock.now());
+      const stored = this.fromStore(request, policy, seen, origin);
+      if (stored) return stored;
+      if (policy.isOnlyIfCached)
+        throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
+      const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
+      if (!isPlain || this.apart.has(request.key)) return this.forward(request, seen, origin);
+      const loaded = await this.load(request, policy, seen, origin);
+      if (loaded) return loaded;
+    }
+    return this.forward(request, undefined, origin);
+  }
+
+  private fromStore(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    { entry, index, tier, variantKey: key }: Seen,
+    origin: Origin,
+  ): StoredAnswer | undefined {
+    if (!entry || key === undefined) return undefined;
+    switch (reuseOf(entry, policy, this.clock.now(), index?.entry.staledAt)) {
+      case 'fresh':
+        return { kind: 'stored', entry, outcome: 'HIT', tier };
+      case 'stale-allowed':
+        return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
+      case 'stale-while-revalidate':
+        if (!this.flights.has(key)) this.start(key, request, { entry, index, tier, variantKey: key }, origin).keep();
+        return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
+      case 'validate':
+        return undefined;
+    }
+  }
+
+  /** The answer of one load, or undefined: look again. */
+  private async load(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): Promise<HttpAnswer | undefined> {
+    const key = seen.variantKey ?? request.key;
+    const underWay = this.flights.get(key);
+    const flight = underWay ?? this.start(key, request, seen, origin);
+    flight.join(request.signal);
+    const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
+    try {
+      const head = await within(flight.head, spare ? this.options.staleAfterMs : this.options.deadlineMs);
+      if (head.kind === 'again') return undefined;
+      if (head.kind === 'entry') {
+        const { entry, stored } = head;
+        if (!underWay && head.isValidated) {
+          const facts = { outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 } as const;
+          return { kind: 'stored', entry, stored, ...facts };
+        }
+        return { kind: 'stored', entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
+      }
+      if (spare && FAILED_STATUSES.has(head.response.status)) return standIn(spare, seen, 'upstream-error');
+      if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
+      return await this.deliver(head, forwarded, underWay !== undefined);
+    } catch (error) {
+      if (spare) return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
+      throw error;
+    }
+  }
+
+  private async deliver(
+    { response, body, stored }: Extract<Head, { kind: 'response' }>,
+    forwarded: 'stale' | 'vary-miss' | 'uri-miss',
+    collapsed: boolean,
+  ): Promise<StreamedAnswer> {
+    const { status, headers } = response;
+    const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
+    const reader = body.read();
+    await body.until(IN_ONE_PIECE_BYTES);
+    const whole = body.hasEnded ? await body.whole() : undefined;
+    if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
+    await reader.return?.();
+    return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };
+  }
+
+  private start(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
+    const flight = new Flight<Head>(request.key);
+    this.flights.set(key, flight);
+    const { tags } = request;
+    this.loader
+      .underLease({ key, tags }, seen.entry, (lease, base) =>
+        this.loadUnder(lease, base, request, seen, flight, origin),
+      )
+      .then((held) => {
+        if (held.by === 'self') return;
+        if (seen.index) flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true });
+        else flight.arrive({ kind: 'again' });
+      })
+      .catch((error: unknown) => flight.fail(error))
+      .finally(() => {
+        if (this.flights.get(key) === flight) this.flights.delete(key);
+      });
+    return flight;
+  }
+
+  private async loadUnder(
+    lease: Lease,
+    base: CacheEntry | undefined,
+    request: HttpCacheRequest,
+    seen: Seen,
+    flight: Flight<Head>,
+    origin: Origin,
+  ): Promise<void> {
+    const headers = [...withoutConditions(request.headers), ...conditionsOf(base)];
+    const response = await origin({ method: 'GET', headers, signal: flight.signal });
+    const { hasAuthorization, kind } = request;
+    const policy = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
+    const { allowance, maxEntryBytes } = this.options;
+    if (response.status === 304 && base) {
+      response.body.destroy();
+      const entry = validatedEntry(base, response, policy, allowance);
+      const stored = (await this.attempt(() => this.store.freshen(lease, entry))) === true;
+      flight.arrive({ kind: 'entry', entry, isValidated: true, stored });
+      return;
+    }
+    const body = new SharedBody(response.body, maxEntryBytes);
+    flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
+    const names = varyNames(response.headers);
+    const selection = names === undefined ? '' : selectionKey(names, request.headers);
+    const storing = policy.isStorable ? this.keep(lease, request, seen, { response, policy, body, names }) : undefined;
+    if (!storing) this.apart.set(request.key, true);
+    const stored = storing ?? this.attempt(() => this.store.release(lease)).then(() => false);
+    stored.catch(() => undefined); // told by the body's readers and by the lease
+    flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
+    await stored;
+  }
+
+  /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
+  private async keep(
+    lease: Lease,
+    request: HttpCacheRequest,
+    seen: Seen,
+    {
+      response,
+      policy,
+      body,
+      names,
+    }: {
+      readonly response: OriginResponse;
+      readonly policy: ResponsePolicy;
+      readonly body: SharedBody;
+      readonly names: readonly string[] | undefined;
+    },
+  ): Promise<boolean> {
+    const bytes = await body.whole();
+    const now = this.clock.now();
+    if (bytes === undefined || names === undefined) return this.giveBack(lease);
+    const { upstream, key, tags, headers } = request;
+    const entry = await httpEntry(response, bytes, policy, { upstream, allowance: this.options.allowance });
+    const endsAt = endOfLife(entry);
+    if (endsAt <= now) return this.giveBack(lease);
+    if (seen.index && covers(seen.index, names, endsAt))
+      return (await this.attempt(() => this.store.fill(lease, entry))) === true;
+    const index = indexFor(seen.index, names, { upstream, tags, variant: { endsAt, now } });
+    const place = variantKey(key, index.generation, names, headers);
+    if (!seen.index) {
+      // A variant without an index is found by nobody, an index without a variant finds nothing: any order will do.
+      const [filled] = await Promise.all([
+        this.attempt(() => this.store.fill(lease, index.entry)),
+        this.attempt(() => this.store.put(place, entry)),
+      ]);
+      return filled === true;
+    }
+    if (place === lease.key) await this.attempt(() => this.store.fill(lease, entry));
+    else await Promise.all([this.attempt(() => this.store.put(place, entry)), this.giveBack(lease)]);
+    return this.replaceIndex(key, tags, seen.index.entry.id, index.entry);
+  }
+
+  /** Replaces the index that was seen before the load, if it is still there: else an invalidation came between. */
+  private async replaceIndex(
+    key: string,
+    tags: readonly string[],
+    seenId: string,
+    index: CacheEntry,
+  ): Promise<boolean> {
+    const token = newToken();
+    const stored = await this.attempt(async () => {
+      const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
+      return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
+    });
+    return stored === true;
+  }
+
+  private async giveBack(lease: Lease): Promise<false> {
+    await this.attempt(() => this.store.release(lease));
+    return false;
+  }
+
+  /** The upstream's own answer to this request alone. */
+  private async forward(request: HttpCacheRequest, seen: Seen | undefined, origin: Origin): Promise<StreamedAnswer> {
+    const { method, headers, signal } = request;
+    const response = await origin({ method, headers, signal });
+    if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
+      await this.heed(request, seen.entry, seen.variantKey, response);
+    return {
+      kind: 'streamed',
+      ...{ status: response.status, headers: response.headers, body: response.body },
+      ...{ outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' },
+    };
+  }
+
+  /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
+  private async heed(
+    request: HttpCacheRequest,
+    entry: CacheEntry,
+    key: string,
+    response: OriginResponse,
+  ): Promise<void> {
+    if (response.status !== 200) return;
+    const differs = (['etag', 'last-modified', 'content-length'] as const).some((name) => {
+      const told = valueOf(response.headers, name);
+      return told !== undefined && told !== valueOf(entry.headers, name);
+    });
+    await this.attempt(async () => {
+      if (differs) {
+        await this.store.invalidate({ kind: 'key', key }, 'purge');
+        return;
+      }
+      const { hasAuthorization, kind, tags } = request;
+      const policy = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
+      if (!policy.isStorable) return;
+      const answer = await this.store.acquire({
+        key,
+        token: newToken(),
+        tags,
+        seenId: entry.id,
+        leaseMs: INDEX_LEASE_MS,
+      });
+      if (answer.kind === 'granted')
+        await this.store.freshen(answer.lease, validatedEntry(entry, response, policy, this.options.allowance));
+    });
+  }
+
+  /** A store that fails takes nothing from the answer. */
+  private async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    }
+  }
+}
+
+const INDEX_LEASE_MS = 1_000;
+
+function newToken(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+function standIn(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
+  return { kind: 'stored', entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };
+}
+
+/** Whether the response of another request's load may answer this one. */
+function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
+  if (!head.policy.isStorable || !head.body.isWhole || head.names === undefined) return false;
+  return selectionKey(head.names, request.headers) === head.selection;
+}
+
+/** A load asks for the whole response, whatever its client has already. */
+function withoutConditions(headers: HeaderList): HeaderList {
+  return headers.filter(([name]) => name !== 'range' && !CONDITIONS.some((condition) => condition === name));
+}
+
+function conditionsOf(base: CacheEntry | undefined): HeaderList {
+  const { etag, lastModified } = base?.validators ?? {};
+  return [
+    ...(etag === undefined ? [] : [['if-none-match', etag] as const]),
+    ...(lastModified === undefined ? [] : [['if-modified-since', lastModified] as const]),
+  ];
+}

@@ -1,0 +1,12 @@
+import { AppError } from '../../kernel/app-error';
+
+/** The flight's result, or a deadline's error; the flight itself goes on for others and for the store. */
+export function within<T>(result: Promise<T>, deadlineMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const message = `No answer within ${deadlineMs} ms. The load goes on: try again shortly.`;
+      reject(new AppError('deadline-exceeded', message, { retryAfterMs: 1_000 }));
+    }, deadlineMs);
+    result.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

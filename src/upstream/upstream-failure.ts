@@ -1,0 +1,61 @@
+import { AppError } from '../kernel/app-error';
+import type { UpstreamDefinition } from './upstream-definition';
+
+/** Whether an error says that the upstream is down, and not merely that it has answered no. */
+export function countsAsDown(error: unknown): boolean {
+  return error instanceof AppError && COUNTS_AS_DOWN.has(error.code);
+}
+
+/** What went wrong between us and the upstream, as an `AppError`. */
+export function upstreamFailure(
+  error: unknown,
+  { name, baseUrl, limits }: UpstreamDefinition,
+  isTimedOut: boolean,
+): AppError {
+  const host = new URL(baseUrl).host;
+  const { code = 'unknown', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: '' };
+  const options = { retryAfterMs: 1_000, cause: error };
+  if (isTimedOut || TIMED_OUT.has(code)) {
+    const seconds = limits.timeoutMs / 1_000;
+    return new AppError('upstream-timeout', `${name} (${host}) did not answer within ${seconds} s.`, options);
+  }
+  if (message.includes('maxContentLength')) {
+    const text = `${name} answered more than ${limits.maxResponseBytes} bytes.`;
+    return new AppError('upstream-too-large', text, { cause: error });
+  }
+  if (UNREACHABLE.has(code)) {
+    return new AppError(
+      'upstream-unreachable',
+      `${name} (${host}) cannot be reached (${code}). Check the network and the address; to try the service without the API: npm run demo`,
+      options,
+    );
+  }
+  return new AppError(
+    'upstream-invalid',
+    `The answer of ${name} (${host}) broke off or is not HTTP (${code}).`,
+    options,
+  );
+}
+
+const COUNTS_AS_DOWN: ReadonlySet<string> = new Set([
+  'upstream-timeout',
+  'upstream-unreachable',
+  'upstream-invalid',
+  'upstream-error',
+]);
+const TIMED_OUT: ReadonlySet<string> = new Set(['ETIMEDOUT', 'ECONNABORTED', 'ERR_CANCELED']);
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ECONNRESET',
+  'EPIPE',
+  'EPROTO',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);

@@ -1,0 +1,121 @@
+import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  handleWhen,
+  type CircuitBreakerPolicy,
+} from 'cockatiel';
+import { AppError } from '../kernel/app-error';
+import { closeAgents, openAgents, type Agents } from './sockets';
+import type { UpstreamDefinition } from './upstream-definition';
+import { countsAsDown, upstreamFailure } from './upstream-failure';
+
+export interface RelayedRequest {
+  readonly method: string;
+  /** Path and query as they go on the wire; added to the base URL's path. Begins with a slash. */
+  readonly path: string;
+  /** Name and value in turn, sent as they are. */
+  readonly headers: readonly string[];
+  readonly body?: Readable | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The head of an answer, whatever its status, and the body as it comes, in the coding it came in. */
+export interface RelayedResponse {
+  readonly status: number;
+  /** Name and value in turn, as received. */
+  readonly rawHeaders: readonly string[];
+  /** When the request was sent and when the head came, ms since the epoch. */
+  readonly requestedAt: number;
+  readonly receivedAt: number;
+  readonly body: IncomingMessage;
+}
+
+/**
+ * Hands one request to the upstream and its answer back as it is: nothing is followed, decoded or tried again.
+ *
+ * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamClient` does,
+ * where no head came; a body that breaks off fails while it is read.
+ */
+export class UpstreamRelay {
+  private readonly agents: Agents;
+  private readonly breaker: CircuitBreakerPolicy;
+  private readonly base: URL;
+
+  constructor(
+    private readonly definition: UpstreamDefinition,
+    private readonly now: () => number,
+  ) {
+    const { connectTimeoutMs, breakerFailures, breakerPauseMs } = definition.limits;
+    this.base = new URL(definition.baseUrl);
+    this.agents = openAgents(connectTimeoutMs);
+    this.breaker = circuitBreaker(handleWhen(countsAsDown), {
+      halfOpenAfter: breakerPauseMs,
+      breaker: new ConsecutiveBreaker(breakerFailures),
+    });
+  }
+
+  async send(request: RelayedRequest): Promise<RelayedResponse> {
+    try {
+      return await this.breaker.execute(() => this.ask(request));
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) throw error;
+      const { name, limits } = this.definition;
+      const seconds = limits.breakerPauseMs / 1_000;
+      throw new AppError(
+        'upstream-paused',
+        `${name} failed several times in a row and is not asked for ${seconds} s.`,
+        {
+          retryAfterMs: limits.breakerPauseMs,
+          cause: error,
+        },
+      );
+    }
+  }
+
+  close(): void {
+    closeAgents(this.agents);
+  }
+
+  private ask({ method, path, headers, body, signal }: RelayedRequest): Promise<RelayedResponse> {
+    const { limits } = this.definition;
+    const isHttps = this.base.protocol === 'https:';
+    const options: RequestOptions = {
+      method,
+      protocol: this.base.protocol,
+      hostname: this.base.hostname.replace(/^\[|\]$/g, ''),
+      port: this.base.port,
+      path: `${this.base.pathname.replace(/\/$/, '')}${path}`,
+      headers: ['host', this.base.host, ...headers],
+      setHost: false,
+      agent: isHttps ? this.agents.https : this.agents.http,
+      timeout: limits.timeoutMs,
+      signal,
+    };
+    return new Promise((resolve, reject) => {
+      const requestedAt = this.now();
+      let isTimedOut = false;
+      const outgoing: ClientRequest = isHttps ? httpsRequest(options) : httpRequest(options);
+      const giveUp = (): void => {
+        isTimedOut = true;
+        outgoing.destroy(new Error('timed out'));
+      };
+      const late = setTimeout(giveUp, limits.timeoutMs);
+      outgoing.on('timeout', giveUp); // no byte for so long, in the body too
+      outgoing.on('response', (response) => {
+        clearTimeout(late);
+        const { statusCode: status = 0, rawHeaders } = response;
+        resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
+      });
+      outgoing.on('error', (error) => {
+        clearTimeout(late);
+        reject(upstreamFailure(error, this.definition, isTimedOut));
+      });
+      if (body === undefined) outgoing.end();
+      else body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+    });
+  }
+}
