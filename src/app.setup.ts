@@ -15,9 +15,6 @@ import { RouteMethods } from './http/route-methods';
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_PARAM_LENGTH = 2_048;
 
-/** The filter of each adapter: it knows the adapter's routes. */
-const filters = new WeakMap<object, ProblemFilter>();
-
 export function createAdapter(): FastifyAdapter {
   const routes = new RouteMethods();
   const problems = new ProblemFilter(routes);
@@ -37,15 +34,14 @@ export function createAdapter(): FastifyAdapter {
   const fastify: FastifyInstance = adapter.getInstance();
   routes.collect(fastify);
   addEdgeHooks(fastify);
-  filters.set(adapter, problems);
+  problems.serve(adapter);
   return adapter;
 }
 
 /** Sets up an application made with `createAdapter()`. */
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
-  const problems = filters.get(app.getHttpAdapter());
-  if (problems) app.useGlobalFilters(problems);
+  app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
   const { swaggerEnabled, shutdownTimeoutMs } = settingsOf(app);
   app.enableShutdownHooks(undefined, { useProcessExit: true });
   drainWithin(app, shutdownTimeoutMs);

@@ -1,4 +1,5 @@
 import type { CacheAnswer } from './core/cache-request';
+import type { HttpAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
 import { ageMs, freshForMs } from './core/freshness';
 
@@ -22,6 +23,21 @@ export function cacheFields(answer: CacheAnswer, key: string, now: number): Cach
     age: String(Math.floor(ageMs(entry, now) / 1000)),
     'x-cache': isFromStore(outcome) ? 'HIT' : 'MISS',
   };
+}
+
+/** `Cache-Status` of an exchange with the gateway. */
+export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): string {
+  const parts = ['larder'];
+  if (isFromStore(answer.outcome)) parts.push('hit');
+  else {
+    parts.push(`fwd=${answer.forwarded ?? 'miss'}`);
+    if (answer.forwardedStatus !== undefined) parts.push(`fwd-status=${answer.forwardedStatus}`);
+    if (answer.collapsed) parts.push('collapsed');
+    if (answer.stored) parts.push('stored');
+  }
+  if (answer.kind === 'stored') parts.push(`ttl=${Math.floor(freshForMs(answer.entry, now) / 1000)}`);
+  const reason = answer.failure === undefined ? '' : `:${answer.failure}`;
+  return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');
 }
 
 /** `Cache-Status` of a request that the cache was not asked for, or could not answer. */

@@ -93,10 +93,16 @@ export class ResponseCacheModule implements OnModuleInit {
         Deliveries,
         AnswerSender,
         {
-          provide: ResponseCache,
+          provide: Loader,
           inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
           useFactory: (store: CacheStore, clock: Clock, settings: ResponseCacheModuleOptions) =>
-            new ResponseCache(store, new Loader(store, clock, { ...settings, pollMs: POLL_MS }), clock, settings),
+            new Loader(store, clock, { ...settings, pollMs: POLL_MS }),
+        },
+        {
+          provide: ResponseCache,
+          inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS],
+          useFactory: (store: CacheStore, loader: Loader, clock: Clock, settings: ResponseCacheModuleOptions) =>
+            new ResponseCache(store, loader, clock, settings),
         },
         ExpressLane,
         ResponseCacheInterceptor,
@@ -107,6 +113,7 @@ export class ResponseCacheModule implements OnModuleInit {
         RouteRuleReader,
         HandlerResponse,
         AnswerSender,
+        Loader,
         ResponseCache,
         ExpressLane,
         ResponseCacheInterceptor,

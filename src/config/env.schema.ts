@@ -59,6 +59,15 @@ export const environmentShape = {
     .refine((value) => /^[\x21-\x7e]+$/.test(value), 'must be printable ASCII without blanks')
     .optional(),
   GITHUB_API_VERSION: text.regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28').default('2022-11-28'),
+  GITHUB_ROUTE_PREFIX: text
+    .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path such as /github, without a slash at its end')
+    .default('/github'),
+  GITHUB_SHARE_TOKEN: flag.default(false),
+  GITHUB_FORWARD_HEADERS: text
+    .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
+    .transform((value) => value.split(',').map((name) => name.trim()))
+    .optional(),
+  CREDENTIAL_SECRET: secret.optional(),
   UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
   UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
   UPSTREAM_MAX_RESPONSE_BYTES: whole(1_024, 1_073_741_824).default(10_485_760),
@@ -113,6 +122,10 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   REDIS_TLS_CERT_FILE: '/etc/ssl/redis-client.pem',
   REDIS_TLS_KEY_FILE: '/etc/ssl/redis-client.key',
   SWAGGER_ENABLED: 'false',
+  GITHUB_ROUTE_PREFIX: '/github',
+  GITHUB_SHARE_TOKEN: 'true',
+  GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
+  CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_EXPRESS_LANE: 'false',
 };
 

@@ -36,6 +36,10 @@ export const githubConfig = slice('github', (env) => ({
   apiUrl: env.GITHUB_API_URL,
   token: env.GITHUB_TOKEN,
   apiVersion: env.GITHUB_API_VERSION,
+  routePrefix: env.GITHUB_ROUTE_PREFIX,
+  sharesToken: env.GITHUB_SHARE_TOKEN,
+  forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
+  credentialSecret: env.CREDENTIAL_SECRET,
 }));
 
 export const cacheConfig = slice('cache', (env) => ({

@@ -4,6 +4,7 @@ import type { ConfigType } from '@nestjs/config';
 import { githubConfig, upstreamConfig } from '../config/slices';
 import { UpstreamClient } from '../upstream';
 import { GithubController } from './github.controller';
+import { GithubGateway } from './github.gateway';
 import { GithubService } from './github.service';
 import { githubUpstream } from './github.upstream';
 
@@ -13,6 +14,7 @@ import { githubUpstream } from './github.upstream';
   controllers: [GithubController],
   providers: [
     GithubService,
+    GithubGateway,
     {
       provide: UpstreamClient,
       inject: [HttpService, githubConfig.KEY, upstreamConfig.KEY],

@@ -7,9 +7,22 @@ import { toAppError } from './to-app-error';
 /** Answers every error as `application/problem+json` (RFC 9457), also those that Fastify meets before Nest does. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
+  /** The filter of each adapter: it knows the adapter's routes. */
+  private static readonly filters = new WeakMap<object, ProblemFilter>();
   private readonly logger = new Logger('Http');
 
   constructor(private readonly routes: RouteMethods) {}
+
+  /** @throws Error for an adapter that was not made by `createAdapter()` */
+  static of(adapter: object): ProblemFilter {
+    const filter = ProblemFilter.filters.get(adapter);
+    if (!filter) throw new Error('The HTTP adapter has no problem filter: make it by createAdapter().');
+    return filter;
+  }
+
+  serve(adapter: object): void {
+    ProblemFilter.filters.set(adapter, this);
+  }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();

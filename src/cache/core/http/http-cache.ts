@@ -26,6 +26,8 @@ export interface HttpCacheOptions {
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
   readonly allowance: StaleAllowance;
+  /** Request fields that every response is selected by, whatever its `Vary` says, in lower case. */
+  readonly selecting: readonly string[];
 }
 
 /** A head that has come, for all who wait for it. */
@@ -204,7 +206,7 @@ export class HttpCache {
     }
     const body = new SharedBody(response.body, maxEntryBytes);
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
-    const names = varyNames(response.headers);
+    const names = this.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
     const storing = policy.isStorable ? this.keep(lease, request, seen, { response, policy, body, names }) : undefined;
     if (!storing) this.apart.set(request.key, true);
@@ -212,6 +214,12 @@ export class HttpCache {
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
+  }
+
+  /** The fields that select the response among others: those it names, and those that may have changed it unnamed. */
+  private selectingNames(headers: HeaderList): readonly string[] | undefined {
+    const names = varyNames(headers);
+    return names && [...new Set([...names, ...this.options.selecting])].sort();
   }
 
   /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { CacheEvents, CacheStore, HttpCache, Loader, ResponseCache } from '../cache';
+import { cacheConfig, githubConfig, upstreamConfig } from '../config/slices';
+import { EDGE_FIELDS } from '../http/edge-hooks';
+import { ProblemFilter } from '../http/problem.filter';
+import { Clock } from '../kernel/clock';
+import { Gateway, headerRules, Partitions, UpstreamRelay } from '../upstream';
+import { githubTags } from './github-tags';
+import { githubUpstream } from './github.upstream';
+
+/** GitHub's whole REST API behind the cache, at `GITHUB_ROUTE_PREFIX`. */
+@Injectable()
+export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
+  private readonly relay: UpstreamRelay;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly store: CacheStore,
+    private readonly loader: Loader,
+    private readonly cache: ResponseCache,
+    private readonly events: CacheEvents,
+    private readonly clock: Clock,
+    @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
+    @Inject(upstreamConfig.KEY) private readonly limits: ConfigType<typeof upstreamConfig>,
+    @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
+  ) {
+    this.relay = new UpstreamRelay(githubUpstream(github, limits), () => clock.now());
+  }
+
+  onModuleInit(): void {
+    const { httpAdapter } = this.adapterHost;
+    const { github, settings } = this;
+    const rules = headerRules(github.forwardHeaders);
+    const { deadlineMs, staleAfterMs, maxEntryBytes, sieMs } = settings;
+    const allowance = { sieMs, keepMs: KEEP_MS };
+    const limits = { deadlineMs, staleAfterMs, maxEntryBytes, allowance, selecting: rules.selecting };
+    const problems = ProblemFilter.of(httpAdapter);
+    new Gateway(
+      {
+        prefix: github.routePrefix,
+        definition: githubUpstream(github, this.limits),
+        headerRules: rules,
+        partitions: new Partitions(github.credentialSecret ?? randomBytes(32).toString('hex')),
+        sharedAuthorization: this.sharedAuthorization(),
+        tagsOf: githubTags,
+        edge: EDGE_FIELDS,
+      },
+      {
+        httpCache: new HttpCache(this.store, this.loader, this.clock, limits),
+        ...{ cache: this.cache, relay: this.relay, events: this.events, clock: this.clock },
+        onError: (error, request, reply) => problems.send(error, request, reply),
+      },
+    ).mount(httpAdapter.getInstance<FastifyInstance>());
+  }
+
+  onApplicationShutdown(): void {
+    this.relay.close();
+  }
+
+  private sharedAuthorization(): string | undefined {
+    const { token, sharesToken, routePrefix } = this.github;
+    if (!sharesToken || token === undefined) return undefined;
+    new Logger('Github').warn(
+      `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see.`,
+    );
+    return `Bearer ${token}`;
+  }
+}
+
+/** How long what can be validated is kept after it is stale: a 304 costs nothing of the rate limit. */
+const KEEP_MS = 86_400_000;

@@ -1,0 +1,129 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  ageMs,
+  cacheStatusOf,
+  identityBody,
+  identityLength,
+  isFromStore,
+  isNotModified,
+  rangeMayApply,
+  rangeOf,
+  valueOf,
+  type CacheEntry,
+  type HeaderList,
+  type HttpAnswer,
+} from '../../cache';
+
+/** What is said of every answer of the gateway beside what the upstream said. */
+export interface AnswerContext {
+  readonly key: string;
+  readonly now: number;
+  /** Fields that the edge adds to every answer, where the upstream has not set them. */
+  readonly edge: Readonly<Record<string, string>>;
+  readonly rewrite: (headers: HeaderList) => HeaderList;
+}
+
+const VIA = '1.1 larder';
+/** RFC 9110 §15.4.5: what a 304 repeats of the stored response. */
+const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
+  ...['cache-control', 'cdn-cache-control', 'content-location', 'date', 'etag', 'expires', 'last-modified', 'vary'],
+]);
+
+interface Outgoing {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Buffer | AsyncIterable<Buffer> | undefined;
+  readonly contentLength: number | undefined;
+}
+
+/** Writes an answer as it is: status, fields and body are the upstream's own, with what the cache has to say. */
+export async function writeAnswer(
+  request: FastifyRequest,
+  asked: HeaderList,
+  reply: FastifyReply,
+  answer: HttpAnswer,
+  context: AnswerContext,
+): Promise<void> {
+  const outgoing = answer.kind === 'stored' ? await fromEntry(request, asked, answer.entry) : asItComes(answer);
+  const { status, body, contentLength } = outgoing;
+  const fields: string[] = [];
+  for (const [name, value] of context.rewrite(outgoing.headers)) fields.push(name, value);
+  if (answer.kind === 'stored') fields.push('age', String(Math.floor(ageMs(answer.entry, context.now) / 1_000)));
+  fields.push('via', VIA, 'cache-status', cacheStatusOf(answer, context.key, context.now));
+  fields.push('x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS');
+  for (const [name, value] of Object.entries(context.edge))
+    if (valueOf(outgoing.headers, name) === undefined) fields.push(name, value);
+  fields.push('x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3));
+  if (contentLength !== undefined) fields.push('content-length', String(contentLength));
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(status, fields);
+  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
+  if (isBodiless || body === undefined) {
+    raw.end();
+    if (body !== undefined && !Buffer.isBuffer(body)) await stop(body);
+  } else if (Buffer.isBuffer(body)) raw.end(body);
+  else await pump(body, raw);
+}
+
+async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: CacheEntry): Promise<Outgoing> {
+  const headers = entry.headers.filter(([name]) => name !== 'content-length');
+  if (entry.status === 200 && isNotModified(asked, entry.headers, entry.storedAt)) {
+    const kept = headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
+    return { status: 304, headers: kept, body: undefined, contentLength: undefined };
+  }
+  const length = identityLength(entry);
+  const range = request.method === 'GET' ? valueOf(asked, 'range') : undefined;
+  if (range !== undefined && entry.status === 200 && rangeMayApply(asked, entry.headers)) {
+    const part = rangeOf(range, length);
+    if (part.kind === 'unsatisfiable') {
+      const unsatisfiable: HeaderList = [['content-range', `bytes */${length}`]];
+      return { status: 416, headers: unsatisfiable, body: Buffer.alloc(0), contentLength: 0 };
+    }
+    if (part.kind === 'part') {
+      const body = (await identityBody(entry)).subarray(part.first, part.last + 1);
+      const field = ['content-range', `bytes ${part.first}-${part.last}/${length}`] as const;
+      return { status: 206, headers: [...headers, field], body, contentLength: body.length };
+    }
+  }
+  if (request.method === 'HEAD') return { status: entry.status, headers, body: undefined, contentLength: length };
+  const hasBody = entry.status !== 204;
+  return {
+    status: entry.status,
+    headers,
+    body: hasBody ? await identityBody(entry) : undefined,
+    contentLength: hasBody ? length : undefined,
+  };
+}
+
+function asItComes({ status, headers, body }: Extract<HttpAnswer, { kind: 'streamed' }>): Outgoing {
+  const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
+  const kept = isWhole ? headers.filter(([name]) => name !== 'content-length') : headers;
+  return { status, headers: kept, body, contentLength: isWhole ? body.length : undefined };
+}
+
+/** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
+async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw']): Promise<void> {
+  const iterator = body[Symbol.asyncIterator]();
+  const closed = new Promise<'closed'>((resolve) => raw.once('close', () => resolve('closed')));
+  try {
+    for (;;) {
+      const step = await Promise.race([iterator.next(), closed]);
+      if (step === 'closed') return;
+      if (step.done === true) break;
+      if (!raw.write(step.value)) {
+        const drained = new Promise<'drained'>((resolve) => raw.once('drain', () => resolve('drained')));
+        if ((await Promise.race([drained, closed])) === 'closed') return;
+      }
+    }
+    raw.end();
+  } catch {
+    raw.destroy(); // the head is out: all that can be said is that this was not all
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function stop(body: AsyncIterable<Buffer>): Promise<void> {
+  await body[Symbol.asyncIterator]().return?.();
+}

@@ -1,0 +1,208 @@
+import { METHODS } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  endToEnd,
+  toCacheKey,
+  toHeaderList,
+  valuesOf,
+  type CacheEvents,
+  type HeaderList,
+  type HttpAnswer,
+  type HttpCache,
+  type InvalidationTarget,
+  type Origin,
+  type ResponseCache,
+} from '../../cache';
+import { AppError } from '../../kernel/app-error';
+import type { Clock } from '../../kernel/clock';
+import type { UpstreamDefinition } from '../upstream-definition';
+import type { UpstreamRelay } from '../upstream-relay';
+import { writeAnswer } from './gateway-answer';
+import { forwardedHeaders, type HeaderRules } from './header-rules';
+import { ANONYMOUS, type Partition, type Partitions } from './partition';
+import { parseTarget, type RequestTarget } from './request-target';
+import { rewriteUrls } from './url-rewriting';
+
+export interface GatewayOptions {
+  /** Where it is mounted, such as `/github`. */
+  readonly prefix: string;
+  readonly definition: UpstreamDefinition;
+  readonly headerRules: HeaderRules;
+  readonly partitions: Partitions;
+  /** Sent for callers without a credential of their own; undefined for none. */
+  readonly sharedAuthorization: string | undefined;
+  /** Tags of what is stored under a path. */
+  readonly tagsOf: (path: string) => readonly string[];
+  readonly edge: Readonly<Record<string, string>>;
+}
+
+export interface GatewayParts {
+  readonly httpCache: HttpCache;
+  readonly cache: ResponseCache;
+  readonly relay: UpstreamRelay;
+  readonly events: CacheEvents;
+  readonly clock: Clock;
+  readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+}
+
+const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+/** Fastify answers these only where it is told of them. */
+const USUAL: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']);
+
+/**
+ * The upstream's whole API behind the cache: any path, query, method and field, as the upstream has it.
+ *
+ * Its one invariant: a stored answer goes to callers of its own partition only. It leaves the caching to `HttpCache`, the
+ * sockets to `UpstreamRelay`.
+ */
+export class Gateway {
+  constructor(
+    private readonly options: GatewayOptions,
+    private readonly parts: GatewayParts,
+  ) {}
+
+  /** Routes of its own, in front of Nest's pipeline: bodies are streams here, which nobody else may read. */
+  mount(fastify: FastifyInstance): void {
+    const { prefix } = this.options;
+    void fastify.register((scope, _options, done) => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
+      scope.setErrorHandler((error, request, reply) => this.parts.onError(error, request, reply));
+      const methods = METHODS.filter((method) => method !== 'CONNECT');
+      for (const method of methods) if (!USUAL.has(method)) scope.addHttpMethod(method, { hasBody: true });
+      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
+      scope.route({ method: methods, url: prefix === '' ? '/' : prefix, handler, exposeHeadRoute: false });
+      scope.route({ method: methods, url: `${prefix}/*`, handler, exposeHeadRoute: false });
+      done();
+    });
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { method = 'GET', rawHeaders, url = '/' } = request.raw;
+    const target = parseTarget(url.slice(this.options.prefix.length));
+    const partition = this.options.partitions.of(rawHeaders);
+    const isCacheable = CACHEABLE.has(method);
+    const received = endToEnd(toHeaderList(rawHeaders));
+    const headers = forwardedHeaders(received, this.options.headerRules, isCacheable);
+    const client = new AbortController();
+    reply.raw.once('close', () => client.abort());
+    const key = this.keyOf(target, partition);
+    const origin = this.originOf(request, target, partition, isCacheable);
+    const startedAt = performance.now();
+    try {
+      const answer = isCacheable
+        ? await this.parts.httpCache.exchange(
+            {
+              ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
+              kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
+              hasAuthorization: partition.authorization !== undefined,
+              tags: this.tagsOf(target.path),
+              signal: client.signal,
+            },
+            origin,
+          )
+        : await this.passOn(method, target, headers, client.signal, origin);
+      const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
+      this.tell(key, status, startedAt, answer);
+      await writeAnswer(request, received, reply, answer, {
+        key,
+        now: this.parts.clock.now(),
+        edge: this.options.edge,
+        rewrite: (fields) =>
+          rewriteUrls(fields, this.options.definition.baseUrl, gatewayBase(request, this.options.prefix)),
+      });
+    } catch (error) {
+      if (client.signal.aborted) return;
+      const failure = error instanceof AppError ? error.code : 'internal';
+      this.tell(key, 0, startedAt, { outcome: 'ERROR', tier: 'upstream', failure });
+      throw error;
+    }
+  }
+
+  /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
+  private async passOn(
+    method: string,
+    target: RequestTarget,
+    headers: HeaderList,
+    signal: AbortSignal,
+    origin: Origin,
+  ): Promise<HttpAnswer> {
+    const { status, headers: answered, body } = await origin({ method, headers, signal });
+    if (this.isUnsafe(method) && status >= 200 && status < 400) await this.invalidateAfter(target, answered);
+    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: 'method' } as const;
+    return { kind: 'streamed', status, headers: answered, body, ...facts };
+  }
+
+  private async invalidateAfter(target: RequestTarget, answered: HeaderList): Promise<void> {
+    const { baseUrl } = this.options.definition;
+    const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
+      const base = `${baseUrl}${target.path}`;
+      const url = URL.canParse(value, base) ? new URL(value, base).href : '';
+      return url.startsWith(`${baseUrl}/`) ? [url.slice(baseUrl.length).split(/[?#]/, 1)[0] ?? '/'] : [];
+    });
+    const targets = [target.path, ...others].map((path): InvalidationTarget => ({
+      kind: 'tag',
+      tag: pathTag(this.options.definition.name, path),
+    }));
+    await Promise.all(targets.map((one) => this.parts.cache.invalidate(one)));
+  }
+
+  private isUnsafe(method: string): boolean {
+    return !['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'].includes(method);
+  }
+
+  private originOf(request: FastifyRequest, target: RequestTarget, partition: Partition, isCacheable: boolean): Origin {
+    const { definition, sharedAuthorization } = this.options;
+    const authorization = partition.authorization ?? sharedAuthorization;
+    return async ({ method, headers, signal }) => {
+      const fields = headers.flatMap(([name, value]) => [name, value]);
+      const add = (name: string, value: string | undefined): void => {
+        if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
+      };
+      for (const [name, value] of Object.entries(definition.headers)) if (name !== 'authorization') add(name, value);
+      add('authorization', authorization);
+      fields.push('via', '1.1 larder');
+      const body = isCacheable ? undefined : bodyOf(request);
+      if (body !== undefined && request.headers['content-length'] === undefined)
+        fields.push('transfer-encoding', 'chunked');
+      const answer = await this.parts.relay.send({
+        ...{ method, path: `${target.path}${target.query}`, headers: fields, body, signal },
+      });
+      return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
+    };
+  }
+
+  private keyOf({ path, query }: RequestTarget, { id }: Partition): string {
+    return toCacheKey(`${this.options.definition.name}:${id}:${path}${query}`);
+  }
+
+  private tagsOf(path: string): readonly string[] {
+    const { definition, tagsOf } = this.options;
+    return [pathTag(definition.name, path), ...tagsOf(path)];
+  }
+
+  private tell(
+    key: string,
+    status: number,
+    startedAt: number,
+    { outcome, tier, failure }: Pick<HttpAnswer, 'outcome' | 'tier' | 'failure'>,
+  ): void {
+    const { name: upstream } = this.options.definition;
+    const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt };
+    this.parts.events.publish(failure === undefined ? event : { ...event, failure });
+  }
+}
+
+/** All that is stored of a path, whatever its query and for whomever. */
+function pathTag(upstream: string, path: string): string {
+  return `path:${upstream}:${path}`;
+}
+
+function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] | undefined {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
+}
+
+function gatewayBase(request: FastifyRequest, prefix: string): string {
+  return `${request.protocol}://${request.host}${prefix}`;
+}

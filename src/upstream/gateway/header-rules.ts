@@ -1,0 +1,48 @@
+import type { HeaderList } from '../../cache';
+
+/** Fields that may change an answer and so go upstream and into the selection of a stored one, where they are sent. */
+const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
+/** Fields that go upstream and change no stored answer: the cache itself heeds them. */
+const HEEDED = [
+  'cache-control',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'pragma',
+  'range',
+] as const;
+/** Fields of a request's body, for methods that have one. */
+const OF_CONTENT = ['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'];
+
+export interface HeaderRules {
+  /** Whether a field of the client goes upstream. */
+  readonly forwards: (name: string, isCacheable: boolean) => boolean;
+  /** Fields that every stored answer is selected by, beside those that `Vary` names. */
+  readonly selecting: readonly string[];
+  /** Whether `Accept-Encoding` is reduced to gzip or nothing, so that clients share what they can. */
+  readonly reducesCodings: boolean;
+}
+
+/** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
+export function headerRules(more: readonly string[]): HeaderRules {
+  if (more.includes('*')) return { forwards: () => true, selecting: [], reducesCodings: false };
+  const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
+  const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
+  const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
+  return {
+    forwards: (name, isCacheable) => always.has(name) || (!isCacheable && withContent.has(name)),
+    selecting,
+    reducesCodings: true,
+  };
+}
+
+/** The client's fields as they go upstream. */
+export function forwardedHeaders(headers: HeaderList, rules: HeaderRules, isCacheable: boolean): HeaderList {
+  return headers.flatMap(([name, value]): HeaderList => {
+    if (name === 'host' || name === 'authorization' || !rules.forwards(name, isCacheable)) return [];
+    if (name !== 'accept-encoding' || !rules.reducesCodings || !isCacheable) return [[name, value]];
+    return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*$|\s*,))/i.test(value) ? [[name, 'gzip']] : [];
+  });
+}

@@ -1,0 +1,31 @@
+import { createHmac } from 'node:crypto';
+import { AppError } from '../../kernel/app-error';
+
+/** Who shares stored answers with whom. */
+export interface Partition {
+  /** In keys, logs and metrics: `-` for all anonymous callers, else a word that only the secret leads to. */
+  readonly id: string;
+  /** The caller's own `Authorization`, to be sent on. */
+  readonly authorization: string | undefined;
+}
+
+export const ANONYMOUS = '-';
+const ID_LENGTH = 16;
+
+/** Tells callers apart by their credential, which itself gets no further than the upstream. */
+export class Partitions {
+  constructor(private readonly secret: string) {}
+
+  /** @throws AppError `request-invalid` for more than one credential */
+  of(rawHeaders: readonly string[]): Partition {
+    const credentials: string[] = [];
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+      if (rawHeaders[at]?.toLowerCase() === 'authorization') credentials.push((rawHeaders[at + 1] ?? '').trim());
+    if (credentials.length > 1)
+      throw new AppError('request-invalid', 'The request has more than one Authorization field. Send one.');
+    const [authorization] = credentials;
+    if (authorization === undefined) return { id: ANONYMOUS, authorization: undefined };
+    const id = createHmac('sha256', this.secret).update(authorization).digest('base64url').slice(0, ID_LENGTH);
+    return { id, authorization };
+  }
+}
