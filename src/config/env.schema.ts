@@ -62,6 +62,7 @@ export const environmentShape = {
   GITHUB_ROUTE_PREFIX: text
     .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path such as /github, without a slash at its end')
     .default('/github'),
+  GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
   GITHUB_SHARE_TOKEN: flag.default(false),
   GITHUB_FORWARD_HEADERS: text
     .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
@@ -124,6 +125,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   SWAGGER_ENABLED: 'false',
   GITHUB_ROUTE_PREFIX: '/github',
   GITHUB_SHARE_TOKEN: 'true',
+  GATEWAY_PROFILE: 'rfc',
   GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_EXPRESS_LANE: 'false',

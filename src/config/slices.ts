@@ -37,6 +37,7 @@ export const githubConfig = slice('github', (env) => ({
   token: env.GITHUB_TOKEN,
   apiVersion: env.GITHUB_API_VERSION,
   routePrefix: env.GITHUB_ROUTE_PREFIX,
+  isStrict: env.GATEWAY_PROFILE === 'rfc',
   sharesToken: env.GITHUB_SHARE_TOKEN,
   forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
   credentialSecret: env.CREDENTIAL_SECRET,

@@ -8,7 +8,7 @@ import { cacheConfig, githubConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS } from '../http/edge-hooks';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
-import { Gateway, headerRules, Partitions, UpstreamRelay } from '../upstream';
+import { ALL_FIELDS, Gateway, headerRules, Partitions, UpstreamRelay } from '../upstream';
 import { githubTags } from './github-tags';
 import { githubUpstream } from './github.upstream';
 
@@ -28,15 +28,17 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     @Inject(upstreamConfig.KEY) private readonly limits: ConfigType<typeof upstreamConfig>,
     @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
   ) {
-    this.relay = new UpstreamRelay(githubUpstream(github, limits), () => clock.now());
+    this.relay = new UpstreamRelay(githubUpstream(github, limits), () => clock.now(), !github.isStrict);
   }
 
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost;
     const { github, settings } = this;
-    const rules = headerRules(github.forwardHeaders);
-    const { deadlineMs, staleAfterMs, maxEntryBytes, sieMs } = settings;
-    const allowance = { sieMs, keepMs: KEEP_MS };
+    const rules = github.isStrict ? ALL_FIELDS : headerRules(github.forwardHeaders);
+    const { staleAfterMs, maxEntryBytes } = settings;
+    const deadlineMs = github.isStrict ? settings.loadTimeoutMs : settings.deadlineMs;
+    const allowance = { sieMs: github.isStrict ? 0 : settings.sieMs, keepMs: KEEP_MS };
+    const loader = github.isStrict ? this.strictLoader() : this.loader;
     const limits = { deadlineMs, staleAfterMs, maxEntryBytes, allowance, selecting: rules.selecting };
     const problems = ProblemFilter.of(httpAdapter);
     new Gateway(
@@ -44,13 +46,15 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         prefix: github.routePrefix,
         definition: githubUpstream(github, this.limits),
         headerRules: rules,
-        partitions: new Partitions(github.credentialSecret ?? randomBytes(32).toString('hex')),
+        partitions: github.isStrict
+          ? undefined
+          : new Partitions(github.credentialSecret ?? randomBytes(32).toString('hex')),
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
         edge: EDGE_FIELDS,
       },
       {
-        httpCache: new HttpCache(this.store, this.loader, this.clock, limits),
+        httpCache: new HttpCache(this.store, loader, this.clock, limits),
         ...{ cache: this.cache, relay: this.relay, events: this.events, clock: this.clock },
         onError: (error, request, reply) => problems.send(error, request, reply),
       },
@@ -59,6 +63,10 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.relay.close();
+  }
+
+  private strictLoader(): Loader {
+    return new Loader(this.store, this.clock, { ...this.settings, pollMs: POLL_MS, pausesAfterFailures: false });
   }
 
   private sharedAuthorization(): string | undefined {
@@ -73,3 +81,4 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 
 /** How long what can be validated is kept after it is stale: a 304 costs nothing of the rate limit. */
 const KEEP_MS = 86_400_000;
+const POLL_MS = 100;

@@ -3,6 +3,6 @@ export { UpstreamClient, type UpstreamRequest, type UpstreamResponse } from './u
 export type { UpstreamDefinition, UpstreamLimits } from './upstream-definition';
 export { UpstreamRelay } from './upstream-relay';
 export { Gateway, type GatewayOptions } from './gateway/gateway';
-export { headerRules } from './gateway/header-rules';
+export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { Partitions } from './gateway/partition';
 export { retryAfterMs } from './retry-after';

@@ -21,6 +21,8 @@ export interface RelayedRequest {
   readonly headers: readonly string[];
   readonly body?: Readable | undefined;
   readonly signal: AbortSignal;
+  /** Is told of interim responses (1xx), but for `100 Continue`. */
+  readonly onInterim?: (status: number, rawHeaders: readonly string[]) => void;
 }
 
 /** The head of an answer, whatever its status, and the body as it comes, in the coding it came in. */
@@ -48,6 +50,8 @@ export class UpstreamRelay {
   constructor(
     private readonly definition: UpstreamDefinition,
     private readonly now: () => number,
+    /** Without it every request is sent, however often others failed. */
+    private readonly hasBreaker = true,
   ) {
     const { connectTimeoutMs, breakerFailures, breakerPauseMs } = definition.limits;
     this.base = new URL(definition.baseUrl);
@@ -59,6 +63,7 @@ export class UpstreamRelay {
   }
 
   async send(request: RelayedRequest): Promise<RelayedResponse> {
+    if (!this.hasBreaker) return this.ask(request);
     try {
       return await this.breaker.execute(() => this.ask(request));
     } catch (error) {
@@ -80,7 +85,7 @@ export class UpstreamRelay {
     closeAgents(this.agents);
   }
 
-  private ask({ method, path, headers, body, signal }: RelayedRequest): Promise<RelayedResponse> {
+  private ask({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
     const { limits } = this.definition;
     const isHttps = this.base.protocol === 'https:';
     const options: RequestOptions = {
@@ -105,6 +110,10 @@ export class UpstreamRelay {
       };
       const late = setTimeout(giveUp, limits.timeoutMs);
       outgoing.on('timeout', giveUp); // no byte for so long, in the body too
+      if (onInterim)
+        outgoing.on('information', ({ statusCode, rawHeaders }) => {
+          if (statusCode !== 100) onInterim(statusCode, rawHeaders);
+        });
       outgoing.on('response', (response) => {
         clearTimeout(late);
         const { statusCode: status = 0, rawHeaders } = response;

@@ -19,6 +19,8 @@ export interface LoaderOptions {
   readonly pollMs: number;
   /** Larger bodies are answered and not stored, in bytes. */
   readonly maxEntryBytes: number;
+  /** Whether a key pauses after repeated failures; without it every request tries anew. */
+  readonly pausesAfterFailures?: boolean;
   readonly random?: () => number;
 }
 
@@ -144,7 +146,8 @@ export class Loader {
   }
 
   private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {
-    await this.attempt(() => this.store.fail(lease, failure, pauseAfterFailures(lease.failures + 1, failure)));
+    const pauseMs = this.options.pausesAfterFailures === false ? 0 : pauseAfterFailures(lease.failures + 1, failure);
+    await this.attempt(() => this.store.fail(lease, failure, pauseMs));
   }
 
   /** A store that fails takes nothing from the answer: the response is there, it is only not kept. */

@@ -28,7 +28,8 @@ export interface GatewayOptions {
   readonly prefix: string;
   readonly definition: UpstreamDefinition;
   readonly headerRules: HeaderRules;
-  readonly partitions: Partitions;
+  /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
+  readonly partitions: Partitions | undefined;
   /** Sent for callers without a credential of their own; undefined for none. */
   readonly sharedAuthorization: string | undefined;
   /** Tags of what is stored under a path. */
@@ -45,6 +46,7 @@ export interface GatewayParts {
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
+const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Fastify answers these only where it is told of them. */
 const USUAL: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']);
@@ -80,14 +82,14 @@ export class Gateway {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const target = parseTarget(url.slice(this.options.prefix.length));
-    const partition = this.options.partitions.of(rawHeaders);
+    const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const isCacheable = CACHEABLE.has(method);
     const received = endToEnd(toHeaderList(rawHeaders));
     const headers = forwardedHeaders(received, this.options.headerRules, isCacheable);
     const client = new AbortController();
     reply.raw.once('close', () => client.abort());
     const key = this.keyOf(target, partition);
-    const origin = this.originOf(request, target, partition, isCacheable);
+    const origin = this.originOf(request, reply, target, partition, isCacheable);
     const startedAt = performance.now();
     try {
       const answer = isCacheable
@@ -95,7 +97,7 @@ export class Gateway {
             {
               ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
               kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
-              hasAuthorization: partition.authorization !== undefined,
+              hasAuthorization: request.headers.authorization !== undefined,
               tags: this.tagsOf(target.path),
               signal: client.signal,
             },
@@ -151,7 +153,13 @@ export class Gateway {
     return !['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'].includes(method);
   }
 
-  private originOf(request: FastifyRequest, target: RequestTarget, partition: Partition, isCacheable: boolean): Origin {
+  private originOf(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    target: RequestTarget,
+    partition: Partition,
+    isCacheable: boolean,
+  ): Origin {
     const { definition, sharedAuthorization } = this.options;
     const authorization = partition.authorization ?? sharedAuthorization;
     return async ({ method, headers, signal }) => {
@@ -159,7 +167,8 @@ export class Gateway {
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };
-      for (const [name, value] of Object.entries(definition.headers)) if (name !== 'authorization') add(name, value);
+      if (this.options.partitions)
+        for (const [name, value] of Object.entries(definition.headers)) if (name !== 'authorization') add(name, value);
       add('authorization', authorization);
       fields.push('via', '1.1 larder');
       const body = isCacheable ? undefined : bodyOf(request);
@@ -167,6 +176,7 @@ export class Gateway {
         fields.push('transfer-encoding', 'chunked');
       const answer = await this.parts.relay.send({
         ...{ method, path: `${target.path}${target.query}`, headers: fields, body, signal },
+        onInterim: (status, rawHeaders) => sendInterim(reply, status, rawHeaders),
       });
       return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
     };
@@ -191,6 +201,16 @@ export class Gateway {
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
+
+/** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
+function sendInterim({ raw }: FastifyReply, status: number, rawHeaders: readonly string[]): void {
+  if (raw.headersSent || raw.destroyed) return;
+  if (status === 102) raw.writeProcessing();
+  if (status !== 103) return;
+  const hints: Record<string, string | string[]> = {};
+  for (const [name] of toHeaderList(rawHeaders)) hints[name] = valuesOf(toHeaderList(rawHeaders), name);
+  if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
 }
 
 /** All that is stored of a path, whatever its query and for whomever. */

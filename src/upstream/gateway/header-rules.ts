@@ -25,9 +25,13 @@ export interface HeaderRules {
   readonly reducesCodings: boolean;
 }
 
+/** Every end-to-end field, and stored answers selected by what their `Vary` says alone. */
+export const ALL_FIELDS: HeaderRules = { forwards: () => true, selecting: [], reducesCodings: false };
+
 /** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
 export function headerRules(more: readonly string[]): HeaderRules {
-  if (more.includes('*')) return { forwards: () => true, selecting: [], reducesCodings: false };
+  // Credentials are the partition's, which adds them itself.
+  if (more.includes('*')) return { ...ALL_FIELDS, forwards: (name) => name !== 'authorization' };
   const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
   const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
@@ -41,7 +45,7 @@ export function headerRules(more: readonly string[]): HeaderRules {
 /** The client's fields as they go upstream. */
 export function forwardedHeaders(headers: HeaderList, rules: HeaderRules, isCacheable: boolean): HeaderList {
   return headers.flatMap(([name, value]): HeaderList => {
-    if (name === 'host' || name === 'authorization' || !rules.forwards(name, isCacheable)) return [];
+    if (name === 'host' || !rules.forwards(name, isCacheable)) return [];
     if (name !== 'accept-encoding' || !rules.reducesCodings || !isCacheable) return [[name, value]];
     return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*$|\s*,))/i.test(value) ? [[name, 'gzip']] : [];
   });

@@ -1,6 +1,13 @@
 import { parseDictionary } from 'structured-headers';
 import type { HeaderList } from '../cache-entry';
-import { deltaSeconds, isUnqualified, parseDirectives, qualifiedFields, type Directives } from './directives';
+import {
+  deltaSeconds,
+  isUnqualified,
+  parseDirectives,
+  qualifiedFields,
+  splitList,
+  type Directives,
+} from './directives';
 import { valueOf, valuesOf } from './fields';
 import { parseHttpDate } from './http-date';
 
@@ -40,8 +47,14 @@ export interface ResponsePolicy {
 
 // RFC 9110 §15.1
 const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
-/** RFC 9111 §3: final statuses whose caching this cache understands: all but a part (206) and a validation (304). */
-const NOT_UNDERSTOOD: ReadonlySet<number> = new Set([206, 304]);
+/** A part and a validation are no responses to store by themselves (RFC 9111 §3.3, §4.3.4). */
+const NOT_WHOLE: ReadonlySet<number> = new Set([206, 304]);
+/** Statuses whose meaning for caching is known: those of RFC 9110 §15 and of the IANA registry. */
+const UNDERSTOOD: ReadonlySet<number> = new Set([
+  ...[200, 201, 202, 203, 204, 205, 207, 208, 226, 300, 301, 302, 303, 305, 307, 308],
+  ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424],
+  ...[425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
+]);
 const HEURISTIC_SHARE = 0.1;
 const LONGEST_HEURISTIC_MS = 604_800_000;
 
@@ -78,7 +91,9 @@ function applicableDirectives(
   kind: CacheKind,
 ): { readonly directives: Directives; readonly isTargeted: boolean } {
   if (kind === 'shared') {
-    const targeted = targetedDirectives(valuesOf(headers, 'cdn-cache-control'));
+    const targeted =
+      surrogateDirectives(valuesOf(headers, 'surrogate-control')) ??
+      targetedDirectives(valuesOf(headers, 'cdn-cache-control'));
     if (targeted) return { directives: targeted, isTargeted: true };
   }
   return { directives: parseDirectives(valuesOf(headers, 'cache-control')), isTargeted: false };
@@ -91,7 +106,7 @@ function targetedDirectives(values: readonly string[]): Directives | undefined {
     const directives = new Map<string, string | true>();
     for (const [name, [value]] of parseDictionary(values.join(', '))) {
       if (value === false) continue;
-      directives.set(name, value === true || Array.isArray(value) ? true : plain(value));
+      if (typeof value === 'number' ? Number.isInteger(value) : value === true) directives.set(name, textOf(value));
     }
     return directives.size === 0 ? undefined : directives;
   } catch {
@@ -99,8 +114,15 @@ function targetedDirectives(values: readonly string[]): Directives | undefined {
   }
 }
 
-function plain(value: unknown): string {
-  return typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+function textOf(value: unknown): string | true {
+  return typeof value === 'number' ? String(value) : true;
+}
+
+/** `Surrogate-Control` (https://www.w3.org/TR/edge-arch): directives, of which one may be meant for another surrogate. */
+function surrogateDirectives(values: readonly string[]): Directives | undefined {
+  const meantForUs = splitList(values.join(',')).filter((part) => !part.includes(';'));
+  const directives = parseDirectives(meantForUs);
+  return ['max-age', 'no-store'].some((name) => directives.has(name)) ? directives : undefined;
 }
 
 // RFC 9111 §3
@@ -111,9 +133,11 @@ function isStorable(
   request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
   isTargeted: boolean,
 ): boolean {
-  if (status < 200 || NOT_UNDERSTOOD.has(status) || request.isNoStore) return false;
-  // §5.2.2.3: must-understand overrides no-store where the status is understood, as all that come here are.
-  if (directives.has('no-store') && !directives.has('must-understand')) return false;
+  if (status < 200 || NOT_WHOLE.has(status) || request.isNoStore) return false;
+  // §5.2.2.3: stored only where the status is understood, and then whatever no-store says
+  if (directives.has('must-understand')) {
+    if (!UNDERSTOOD.has(status)) return false;
+  } else if (directives.has('no-store')) return false;
   if (kind === 'shared' && isUnqualified(directives, 'private')) return false;
   if (valueOf(headers, 'vary')?.includes('*') === true) return false;
   // §3.5

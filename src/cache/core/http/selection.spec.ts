@@ -140,9 +140,9 @@ describe('a validation (RFC 9111 §3.2)', () => {
       ['x-b', '4'],
     ];
     expect(updatedHeaders(stored, newer)).toEqual([
-      ['content-type', 'a/b'],
       ['etag', '"a"'],
       ['x-a', '3'],
+      ['content-type', 'c/d'],
       ['x-b', '4'],
     ]);
   });

@@ -21,10 +21,21 @@ export function selectionKey(names: readonly string[], request: HeaderList): str
   const hash = createHash('sha256');
   for (const name of names) {
     const values = valuesOf(request, name);
-    const text = values.length === 0 ? undefined : normalised(values);
+    const text = values.length === 0 ? undefined : name === 'accept-language' ? languages(values) : normalised(values);
     hash.update(`${name.length}:${name}`).update(text === undefined ? 'absent' : `${text.length}:${text}`);
   }
   return hash.digest('base64url').slice(0, 22);
+}
+
+/** Languages know no case, and of two that are wanted alike the order says nothing (RFC 9110 §12.5.4). */
+function languages(values: readonly string[]): string {
+  const parts = normalised(values).toLowerCase().split(', ');
+  return parts.sort((one, other) => weightOf(other) - weightOf(one) || (one < other ? -1 : 1)).join(', ');
+}
+
+function weightOf(range: string): number {
+  const weight = /;\s*q=([01](?:\.\d*)?)/.exec(range)?.[1];
+  return weight === undefined ? 1 : Number(weight);
 }
 
 /** Lines joined as RFC 9110 §5.3 allows, without what blanks around commas differ in. */

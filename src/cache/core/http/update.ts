@@ -6,7 +6,6 @@ const KEPT_AS_STORED: ReadonlySet<string> = new Set([
   'content-length',
   'content-md5',
   'content-range',
-  'content-type',
   'etag',
 ]);
 

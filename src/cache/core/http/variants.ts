@@ -89,7 +89,7 @@ export function readIndex(entry: CacheEntry): VariantIndex | undefined {
     const { generation, lists } = value as Record<string, unknown>;
     if (typeof generation !== 'string' || !/^[\w-]{1,16}$/.test(generation) || !Array.isArray(lists)) return undefined;
     if (!lists.every((list) => Array.isArray(list) && list.every((name) => typeof name === 'string'))) return undefined;
-    return { entry, generation, lists: (lists).slice(0, MOST_LISTS) };
+    return { entry, generation, lists: lists.slice(0, MOST_LISTS) };
   } catch {
     return undefined; // not ours: as if there were none, and replaced
   }
