@@ -167,8 +167,8 @@ export class Gateway {
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };
-      if (this.options.partitions)
-        for (const [name, value] of Object.entries(definition.headers)) if (name !== 'authorization') add(name, value);
+      // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
+      if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       add('authorization', authorization);
       fields.push('via', '1.1 larder');
       const body = isCacheable ? undefined : bodyOf(request);

@@ -89,7 +89,8 @@ export class HttpCache {
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
       const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
-      if (!isPlain || this.apart.has(request.key)) return this.forward(request, seen, origin);
+      if (!isPlain) return this.forward(request, seen, origin);
+      if (this.apart.has(request.key)) return this.orStale(policy, seen, () => this.forward(request, seen, origin));
       const loaded = await this.load(request, policy, seen, origin);
       if (loaded) return loaded;
     }
@@ -113,6 +114,18 @@ export class HttpCache {
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'validate':
         return undefined;
+    }
+  }
+
+  /** The answer, or what is stored where the upstream fails and that is allowed. */
+  private async orStale(policy: RequestPolicy, seen: Seen, call: () => Promise<StreamedAnswer>): Promise<HttpAnswer> {
+    const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    if (!spare) return call();
+    try {
+      const answer = await call();
+      return FAILED_STATUSES.has(answer.status) ? standIn(spare, seen, 'upstream-error') : answer;
+    } catch (error) {
+      return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
     }
   }
 
@@ -158,6 +171,8 @@ export class HttpCache {
     const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
     const reader = body.read();
     await body.until(IN_ONE_PIECE_BYTES);
+    if (body.hasFailed)
+      throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
     const whole = body.hasEnded ? await body.whole() : undefined;
     if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
     await reader.return?.();
@@ -209,7 +224,7 @@ export class HttpCache {
     const names = this.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
     const storing = policy.isStorable ? this.keep(lease, request, seen, { response, policy, body, names }) : undefined;
-    if (!storing) this.apart.set(request.key, true);
+    if (!storing && response.status < 500) this.apart.set(request.key, true);
     const stored = storing ?? this.attempt(() => this.store.release(lease)).then(() => false);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });

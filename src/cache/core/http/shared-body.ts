@@ -36,6 +36,11 @@ export class SharedBody {
     return this.state === 'ended';
   }
 
+  /** Whether its source broke off. */
+  get hasFailed(): boolean {
+    return this.state === 'failed';
+  }
+
   /** So many bytes have come. */
   get received(): number {
     return this.total;

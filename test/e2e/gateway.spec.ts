@@ -1,0 +1,331 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { get } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { GithubSimulator } from '../../simulator';
+import { rawRequest, request, type HttpAnswer } from '../support/raw-http';
+import { ScriptedOrigin } from '../support/scripted-origin';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { ADMIN, ask, start } from './ask';
+
+const OWNER = { authorization: 'Bearer ghp_owner_secret' };
+const OTHER = { authorization: 'Bearer ghp_other_secret' };
+const BASE = '/github';
+
+const outcomeOf = ({ headers }: Pick<HttpAnswer, 'headers'>): string | undefined =>
+  /detail=([A-Z_]+)/.exec(String(headers['cache-status']))?.[1];
+
+describe('in front of GitHub', () => {
+  let github: GithubSimulator;
+  let service: ServiceProcess;
+  const through = (path: string, options: Parameters<typeof request>[1] = {}) =>
+    request(`${service.url}${BASE}${path}`, options);
+  const directly = (path: string, headers: Record<string, string> = {}) =>
+    request(`${github.url}${path}`, { headers: { 'user-agent': 'test', ...headers } });
+
+  beforeAll(async () => {
+    github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 100_000 } });
+    service = await start(github, { CREDENTIAL_SECRET: 'a-secret-of-the-tests' });
+  });
+  beforeEach(() => github.requests.reset());
+  afterAll(async () => {
+    await service.stop();
+    await github.stop();
+  });
+
+  it.each(['/users/redis', '/users/nobody-there', '/users/redis/repos?per_page=5&page=2', '/repos/redis/redis/readme'])(
+    'answers %s as GitHub does, and then without it',
+    async (path) => {
+      const direct = await directly(path);
+      const [first, second] = [await through(path), await through(path)];
+      for (const answer of [first, second]) {
+        expect([answer.status, answer.body]).toEqual([direct.status, direct.body]);
+        for (const name of ['etag', 'content-type', 'cache-control', 'vary', 'last-modified', 'x-github-media-type'])
+          expect([name, answer.headers[name]]).toEqual([name, direct.headers[name]]);
+      }
+      expect([outcomeOf(first), outcomeOf(second)]).toEqual(['MISS', 'HIT']);
+      expect(github.requests.count()).toBe(2);
+    },
+  );
+
+  it('loads once for a crowd', async () => {
+    const answers = await Promise.all(Array.from({ length: 200 }, () => through('/users/nestjs')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(github.requests.count()).toBe(1);
+  });
+
+  it('keeps pagination and redirects inside', async () => {
+    const page = await through('/users/redis/repos?per_page=5');
+    const [, next] = /<([^>]+)>; rel="next"/.exec(String(page.headers.link)) ?? [];
+    expect(next).toMatch(`${service.url}${BASE}/`);
+    expect((await request(next!)).status).toBe(200);
+    const moved = await through('/repos/redis/redis-old');
+    expect([moved.status, String(moved.headers.location)]).toEqual([
+      301,
+      expect.stringContaining(`${service.url}${BASE}/`),
+    ]);
+  });
+
+  it('keeps callers apart, and tells of no token', async () => {
+    const path = '/repos/redis/secret';
+    for (let times = 0; times < 2; times++) {
+      const statuses = await Promise.all([
+        through(path, { headers: OWNER }),
+        through(path, { headers: OTHER }),
+        through(path),
+      ]);
+      expect(statuses.map(({ status }) => status)).toEqual([200, 404, 404]);
+    }
+    expect(github.requests.count()).toBe(3);
+    const { text } = await ask(service, '/admin/cache/entries?limit=1000', { headers: ADMIN });
+    const metrics = await ask(service, '/metrics');
+    for (const where of [text, metrics.text, service.stdout(), service.stderr()])
+      expect(where).not.toContain('_secret');
+  });
+
+  it('passes writes on and forgets what they have changed', async () => {
+    const path = '/repos/nestjs/nest/issues';
+    for (const expected of ['MISS', 'HIT']) expect(outcomeOf(await through(path, { headers: OWNER }))).toBe(expected);
+    const body = JSON.stringify({ title: 'new' });
+    const headers = { ...OWNER, 'content-type': 'application/json' };
+    const written = await through(path, { method: 'POST', headers, body });
+    expect([written.status, outcomeOf(written)]).toEqual([201, 'BYPASS']);
+    const after = await through(path, { headers: OWNER });
+    expect(outcomeOf(after)).toBe('MISS');
+  });
+
+  it('never stores GraphQL', async () => {
+    const query = {
+      method: 'POST',
+      headers: { ...OWNER, 'content-type': 'application/json' },
+      body: '{"query":"{viewer{login}}"}',
+    };
+    for (let times = 0; times < 2; times++) expect(outcomeOf(await through('/graphql', query))).toBe('BYPASS');
+    expect(github.requests.count()).toBe(2);
+  });
+
+  it('says 304 to who has it already', async () => {
+    const { headers } = await through('/users/octocat');
+    const again = await through('/users/octocat', { headers: { 'if-none-match': String(headers.etag) } });
+    expect([again.status, again.body.length, again.headers.etag]).toEqual([304, 0, headers.etag]);
+    expect(github.requests.count()).toBe(1);
+  });
+
+  it('is invalidated by key, account and redis-cli names alike', async () => {
+    const account = (method: string, path: string) => ask(service, path, { method, headers: ADMIN });
+    await through('/users/torvalds');
+    await account('DELETE', '/admin/cache/entries/github%3A-%3A%2Fusers%2Ftorvalds');
+    expect(outcomeOf(await through('/users/torvalds'))).toBe('MISS');
+    await account('DELETE', '/admin/cache/accounts/torvalds');
+    expect(outcomeOf(await through('/users/torvalds'))).toBe('MISS');
+    expect(outcomeOf(await through('/users/torvalds'))).toBe('HIT');
+  });
+});
+
+describe('in front of any API', () => {
+  let origin: ScriptedOrigin;
+  let service: ServiceProcess;
+  let path: string;
+  const through = (options: Parameters<typeof request>[1] = {}) => request(`${service.url}${BASE}${path}`, options);
+
+  beforeAll(async () => {
+    origin = await ScriptedOrigin.start();
+    const env = { UPSTREAM_TIMEOUT_MS: '2000', UPSTREAM_BREAKER_FAILURES: '1000', CACHE_MAX_ENTRY_BYTES: '1000000' };
+    service = await ServiceProcess.start({
+      env: { ...env, GITHUB_API_URL: origin.url, ADMIN_TOKEN: 'test-admin-token' },
+    });
+  });
+  beforeEach(() => {
+    path = `/${randomBytes(6).toString('hex')}`;
+  });
+  afterAll(async () => {
+    await service.stop();
+    await origin.stop();
+  });
+
+  it('validates what is stale by its ETag', async () => {
+    origin.answerBy((response, { headers }) => {
+      const known = { etag: '"v1"', 'cache-control': 'max-age=1', 'x-seen': String(origin.hits.length) };
+      if (headers['if-none-match'] === '"v1"') response.writeHead(304, known).end();
+      else response.writeHead(200, { ...known, 'content-type': 'text/plain' }).end('body');
+    });
+    await through();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const answer = await through();
+    expect([answer.status, answer.body.toString(), answer.headers['x-seen'], outcomeOf(answer)]).toEqual([
+      ...[200, 'body', '2', 'REVALIDATED'],
+    ]);
+    expect(outcomeOf(await through())).toBe('HIT');
+  });
+
+  it('serves what is stale when the API fails', async () => {
+    origin.answerBy((response, _hit, count) => {
+      if (count === 1) response.writeHead(200, { 'cache-control': 'max-age=1' }).end('kept');
+      else if (count === 2) response.writeHead(503).end('down');
+      else response.destroy();
+    });
+    await through();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    for (let times = 0; times < 2; times++) {
+      const answer = await through();
+      expect([answer.status, answer.body.toString(), outcomeOf(answer)]).toEqual([200, 'kept', 'STALE_ON_ERROR']);
+    }
+  });
+
+  it('keeps variants apart, and one for each', async () => {
+    origin.answerBy((response, { headers }) => {
+      response.writeHead(200, { vary: 'Accept', 'cache-control': 'max-age=60' }).end(String(headers.accept));
+    });
+    for (let times = 0; times < 2; times++)
+      for (const accept of ['text/a', 'text/b'])
+        expect((await through({ headers: { accept } })).body.toString()).toBe(accept);
+    expect(origin.hits).toHaveLength(2);
+  });
+
+  it('sends the client what it stored as gzip as the API sent it', async () => {
+    const plain = Buffer.from('{"text":"abc"}'.repeat(1_000));
+    origin.answerBy((response, { headers }) => {
+      const packs = headers['accept-encoding'] === 'gzip';
+      const described = { 'content-type': 'application/json', 'cache-control': 'max-age=60', vary: 'Accept-Encoding' };
+      response
+        .writeHead(200, packs ? { ...described, 'content-encoding': 'gzip' } : described)
+        .end(packs ? gzipSync(plain) : plain);
+    });
+    for (let times = 0; times < 2; times++) {
+      expect((await through()).body).toEqual(plain);
+      expect((await through({ headers: { 'accept-encoding': 'br, gzip' } })).body).toEqual(gzipSync(plain));
+    }
+    expect(origin.hits).toHaveLength(2);
+  });
+
+  it('answers ranges out of a whole response', async () => {
+    origin.answerBy((response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=60', etag: '"r"' }).end('0123456789'),
+    );
+    await through();
+    const part = await through({ headers: { range: 'bytes=2-4' } });
+    expect([part.status, part.headers['content-range'], part.body.toString()]).toEqual([206, 'bytes 2-4/10', '234']);
+    expect((await through({ headers: { range: 'bytes=20-' } })).status).toBe(416);
+    expect((await through({ headers: { range: 'bytes=2-4', 'if-range': '"other"' } })).body.toString()).toBe(
+      '0123456789',
+    );
+    expect(origin.hits).toHaveLength(1);
+  });
+
+  it('streams what is too large to keep', async () => {
+    const chunk = randomBytes(65_536);
+    const sum = createHash('sha256');
+    for (let times = 0; times < 320; times++) sum.update(chunk);
+    origin.answerBy((response) => {
+      response.writeHead(200, { 'cache-control': 'max-age=60' });
+      let left = 320;
+      const more = (): void => {
+        while (left > 0) {
+          left -= 1;
+          if (!response.write(chunk)) return void response.once('drain', more);
+        }
+        response.end();
+      };
+      more();
+    });
+    const answers = await Promise.all([through(), through(), through()]);
+    for (const { body } of answers)
+      expect(createHash('sha256').update(body).digest('hex')).toBe(sum.copy().digest('hex'));
+    expect(outcomeOf(await through())).not.toBe('HIT');
+  });
+
+  it('shows no truncated body as whole, and stores none', async () => {
+    origin.answerBy((response, _hit, count) => {
+      if (count > 1) return void response.writeHead(200, { 'cache-control': 'max-age=60' }).end('whole');
+      response.writeHead(200, { 'content-length': '100', 'cache-control': 'max-age=60' }).write('half');
+      setTimeout(() => response.destroy(), 20);
+    });
+    const broken = await through().catch((error: unknown) => error as Error);
+    expect(broken instanceof Error || broken.status === 502).toBe(true);
+    expect((await through()).body.toString()).toBe('whole');
+  });
+
+  it('stops asking when the last client has gone', async () => {
+    origin.answerBy(() => undefined);
+    const clients = [1, 2].map(() => {
+      const client = get(`${service.url}${BASE}${path}`);
+      client.on('error', () => undefined);
+      return client;
+    });
+    await waitUntil(() => origin.hits.length === 1, { what: 'the call' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    clients[0]!.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(origin.aborted).toBe(0);
+    clients[1]!.destroy();
+    await waitUntil(() => origin.aborted === 1, { what: 'the end of the call' });
+  });
+
+  it('lets no field pass that could change an answer unseen', async () => {
+    origin.answerBy((response, { rawHeaders }) => {
+      response.writeHead(200, { 'cache-control': 'max-age=60' }).end(JSON.stringify(rawHeaders));
+    });
+    const hostile = {
+      'x-forwarded-host': 'evil.example',
+      'x-original-url': '/admin',
+      'x-http-method-override': 'DELETE',
+      cookie: 'session=1',
+      'proxy-authorization': 'Basic eA==',
+      te: 'trailers',
+      connection: 'x-hop, close',
+      'x-hop': '1',
+    };
+    const { body } = await through({ headers: hostile });
+    expect(body.toString()).not.toMatch(/evil|x-original|override|session|proxy-auth|trailers|x-hop/i);
+  });
+
+  it.each([
+    ['/../admin', 400],
+    ['/a/../../b', 400],
+    ['/%2e%2e/b', 400],
+    ['/a%00b', 400],
+    ['/a%0d%0ab', 400],
+    ['/a%5cb', 400],
+    ['/a%zz', 400],
+    [`/${'a'.repeat(9_000)}`, 400],
+    ['/a?access_token=ghp_x', 400],
+    ['/a/./b', 200],
+    ['/a%2fb', 200],
+    ['/a//b', 200],
+    ['/a;x=y', 200],
+  ])('takes the target %s with %d', async (target, status) => {
+    origin.answerBy((response) => response.end('ok'));
+    const { port } = service;
+    const answer = await rawRequest(port, `GET ${BASE}${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+    expect(Number(/^HTTP\/1.1 (\d+)/.exec(answer.toString())?.[1])).toBe(status);
+    expect(origin.hits).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  it.each([
+    ['GET http://evil.example/github/a HTTP/1.1\r\nhost: evil.example', /^HTTP\/1\.1 (400|404)/],
+    ['GET /github/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked', /^HTTP\/1\.1 400/],
+    ['GET /github/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4', /^HTTP\/1\.1 400/],
+    ['GET /github/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a\r\nauthorization: Bearer b', /^HTTP\/1\.1 400/],
+    ['GET /github/a HTTP/1.1\r\nhost: x\r\nx-a : b', /^HTTP\/1\.1 400/],
+  ])('refuses %j', async (head, expected) => {
+    origin.answerBy((response) => response.end('ok'));
+    const answer = await rawRequest(service.port, `${head}\r\nconnection: close\r\n\r\n`);
+    expect(answer.toString()).toMatch(expected);
+    expect(origin.hits).toHaveLength(0);
+  });
+
+  it('hands on methods, bodies and statuses it does not know', async () => {
+    origin.answerBy((response, { method, body }) => response.writeHead(299, { 'x-method': method }).end(body));
+    const sent = randomBytes(3_000_000);
+    const answer = await through({ method: 'REPORT', headers: { 'content-type': 'application/x-odd' }, body: sent });
+    expect([answer.status, answer.headers['x-method'], answer.body.equals(sent)]).toEqual([299, 'REPORT', true]);
+  });
+
+  it('answers with a problem where there is nothing else to say', async () => {
+    const only = await through({ headers: { 'cache-control': 'only-if-cached' } });
+    expect([only.status, (JSON.parse(only.body.toString()) as { code: string }).code]).toEqual([504, 'not-cached']);
+    origin.answerBy((response) => response.destroy());
+    const broken = await through();
+    expect([broken.status, broken.headers['content-type']]).toEqual([502, expect.stringContaining('problem+json')]);
+  });
+});
