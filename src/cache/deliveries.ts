@@ -11,19 +11,29 @@ interface Prepared {
   identity?: Delivery;
 }
 
+/** Where an entry carries what is prepared of it: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
+const PREPARED = Symbol('larder.prepared');
+
+type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
+
 /** What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so. */
 @Injectable()
 export class Deliveries {
   private readonly prepared: LRUCache<CacheEntry, Prepared>;
 
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: ResponseCacheModuleOptions) {
-    this.prepared = new LRUCache<CacheEntry, Prepared>({ maxSize: Math.max(1, forDeliveries(l1.maxBytes)) });
+    this.prepared = new LRUCache<CacheEntry, Prepared>({
+      maxSize: Math.max(1, forDeliveries(l1.maxBytes)),
+      dispose: (prepared, entry: WithPrepared) => {
+        if (entry[PREPARED] === prepared) entry[PREPARED] = undefined;
+      },
+    });
   }
 
   /** The delivery that is at hand or takes next to no time to make; undefined where a body must be unpacked first. */
   ready(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | undefined {
     const isGzip = entry.coding === 'gzip' && acceptsGzip(acceptEncoding);
-    const known = this.prepared.get(entry);
+    const known = (entry as WithPrepared)[PREPARED];
     const delivery = isGzip ? known?.gzip : known?.identity;
     if (delivery) return delivery;
     if (!isGzip && entry.coding === 'gzip') return undefined;
@@ -44,9 +54,12 @@ export class Deliveries {
   }
 
   private keep(entry: CacheEntry, delivery: Delivery): Delivery {
-    const prepared = { ...this.prepared.peek(entry), [delivery.coding]: delivery };
+    const carrier: WithPrepared = entry;
+    const prepared = { ...carrier[PREPARED], [delivery.coding]: delivery };
     const size = [prepared.gzip, prepared.identity].reduce((sum, one) => sum + (one?.extraBytes(entry) ?? 0), 0);
     this.prepared.set(entry, prepared, { size });
+    if (this.prepared.has(entry))
+      Object.defineProperty(carrier, PREPARED, { value: prepared, writable: true, configurable: true });
     return delivery;
   }
 }

@@ -153,6 +153,7 @@ function mayWriteHead({ raw: request }: FastifyRequest, { raw: response }: Fasti
 
 /** What hooks before this one have set, or undefined where that changes more than the head's first lines. */
 function earlierLines(reply: FastifyReply): string | undefined {
+  if (hasNoFields(reply)) return '';
   const earlier = reply.getHeaders();
   let fields: string[] | undefined;
   for (const name in earlier) {
@@ -162,6 +163,19 @@ function earlierLines(reply: FastifyReply): string | undefined {
   }
   if (fields === undefined) return '';
   return areSound(fields) ? linesOf(fields) : undefined;
+}
+
+let fieldsOfReply: symbol | undefined;
+
+/** Whether no hook has set a field yet; told without the copy that `getHeaders()` makes. */
+function hasNoFields(reply: FastifyReply): boolean {
+  fieldsOfReply ??= Object.getOwnPropertySymbols(reply).find(
+    ({ description }) => description === 'fastify.reply.headers',
+  );
+  const fields = fieldsOfReply && (reply as unknown as Record<symbol, object | undefined>)[fieldsOfReply];
+  if (fields === undefined) return false; // another Fastify: ask it
+  for (const _name in fields) return false;
+  return reply.raw.getHeaderNames().length === 0;
 }
 
 /** A key that throws is a wrong request, and the interceptor's to answer. */
