@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { request } from '../test/support/raw-http';
 import { figure } from './harness/bar-plot';
@@ -11,12 +12,19 @@ import { larder, stock, tutorial } from './sides/node-sides';
 import { takingPart, type Side } from './sides/side';
 
 const PER_ROUND = 200;
-const WARM_UP = 300;
+const WARM_UP = 1_500;
 const headers = { 'user-agent': 'larder-benchmarks' };
 
+const GATEWAY = { accountPath: '/github/users/' };
+const LARGE_BYTES = 10_000_000;
+const LARGE_AT_ONCE = 10;
+const LARGE_PATH = `/repos/redis/redis/git/blobs/large?bytes=${LARGE_BYTES}`;
+
 const sides = [
-  larder('Larder, with Redis'),
-  larder('Larder, in memory', { withRedis: false }),
+  larder('Larder gateway, with Redis', GATEWAY),
+  larder('Larder gateway, in memory', { ...GATEWAY, withRedis: false }),
+  larder('Larder route, with Redis'),
+  larder('Larder route, in memory', { withRedis: false }),
   stock('fastify', 'memory'),
   stock('fastify', 'redis'),
   tutorial,
@@ -30,6 +38,7 @@ export async function miss(options: BenchOptions): Promise<Answer> {
   const agent = new Agent({ keepAlive: true });
   const added = new Map<string, number[]>(chosen.sides.map(({ name }) => [name, []]));
   const direct: number[] = [];
+  const large: Large[] = [];
   let asked = 0;
   const timed = async (base: string): Promise<number> => {
     const startedAt = performance.now();
@@ -55,6 +64,9 @@ export async function miss(options: BenchOptions): Promise<Answer> {
       direct.push(alone);
       for (const { name } of chosen.sides) added.get(name)?.push((medians.get(name) ?? NaN) - alone);
     }
+    large.push(await largeBodies('direct', around.upstreamUrl, undefined, agent));
+    for (const [{ name, accountPath }, { url, pid }] of servers)
+      if (accountPath === GATEWAY.accountPath) large.push(await largeBodies(name, `${url}/github`, pid, agent));
   } finally {
     agent.destroy();
     await Promise.all([...servers.values()].map((server) => server.stop()));
@@ -77,13 +89,59 @@ export async function miss(options: BenchOptions): Promise<Answer> {
           })),
         },
       },
+      {
+        title: `${LARGE_AT_ONCE} clients, each another body of 10 MB`,
+        columns: ['side', 'MB/s', 'p50 ms', 'memory grew by MB'],
+        rows: large.map(({ name, mbPerSecond, p50Ms, grewMb }) => [
+          ...[name, figure(mbPerSecond), figure(p50Ms), grewMb === undefined ? '' : figure(grewMb)],
+        ]),
+      },
     ],
     notes: [
       ...chosen.notes,
       `Asking the simulator (it answers at once) directly took ${figure(spreadOf(direct).median)} ms at p50; ${PER_ROUND} accounts a round, one request at a time, sides in turn.`,
-      'Bodies of 10 MB are not measured: this version has no route that streams one.',
+      `Bodies of 10 MB are over CACHE_MAX_ENTRY_BYTES and pass through; all at once they are ${(LARGE_AT_ONCE * LARGE_BYTES) / 1e6} MB, of which memory holds what it grew by at its peak (VmHWM).`,
     ],
     commands: [],
-    data: { direct: spreadOf(direct), rows },
+    data: { direct: spreadOf(direct), rows, large },
   };
+}
+
+interface Large {
+  readonly name: string;
+  readonly mbPerSecond: number;
+  readonly p50Ms: number;
+  /** Of the server's peak of resident memory; undefined for the simulator, which runs in this process. */
+  readonly grewMb: number | undefined;
+}
+
+async function largeBodies(name: string, base: string, pid: number | undefined, agent: Agent): Promise<Large> {
+  const before = pid === undefined ? undefined : peakMb(pid);
+  const took: number[] = [];
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: LARGE_AT_ONCE }, async (_, at) => {
+      const askedAt = performance.now();
+      const { status, body } = await request(`${base}${LARGE_PATH}&number=${at}`, {
+        agent,
+        headers,
+        timeoutMs: 60_000,
+      });
+      if (status !== 200 || body.length < LARGE_BYTES)
+        throw new Error(`${base} answered ${status}, ${body.length} bytes`);
+      took.push(performance.now() - askedAt);
+    }),
+  );
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return {
+    name,
+    mbPerSecond: (LARGE_AT_ONCE * LARGE_BYTES) / 1e6 / seconds,
+    p50Ms: quantile(took, 0.5),
+    grewMb: pid === undefined || before === undefined ? undefined : peakMb(pid) - before,
+  };
+}
+
+/** The most resident memory that the process ever had, in MB. */
+function peakMb(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_000;
 }

@@ -15,16 +15,18 @@ export interface NodeSideOptions {
   readonly withRedis?: boolean;
   readonly nodeArgs?: string[];
   readonly cores?: string;
+  /** Under which an account's name makes it ask the upstream. */
+  readonly accountPath?: string;
 }
 
 /** Larder, its own logs, metrics and headers on, with a few settings. */
 export function larder(name: string, options: NodeSideOptions = {}): Side {
-  const { env = {}, withRedis = true, nodeArgs, cores } = options;
+  const { env = {}, withRedis = true, nodeArgs, cores, accountPath = '/repos/' } = options;
   const unknown = Object.keys(env).filter((setting) => !hasSetting(setting));
   return {
     name,
     missing: unknown.length > 0 ? `this version has no setting ${unknown.join(', ')}` : undefined,
-    accountPath: '/repos/',
+    accountPath,
     start: ({ redisUri, upstreamUrl, ttlSeconds }: Surroundings) =>
       startNode(
         peerScript('larder-app'),

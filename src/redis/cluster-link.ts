@@ -21,6 +21,7 @@ type Cluster = ReturnType<typeof createCluster>;
  * concerns all of them, and is not promised by some.
  */
 export class ClusterLink extends RedisLink {
+  readonly isCluster = true;
   private cluster: Cluster | undefined;
   private up = false;
   private down = 'not connected yet';

@@ -8,6 +8,7 @@ import { WatchedClient } from './watched-client';
 
 /** The link to one primary: a single Redis, or the one that Sentinel names. */
 export class PrimaryLink extends RedisLink {
+  readonly isCluster = false;
   private readonly client: WatchedClient;
   private readonly listeners: ((isUp: boolean) => void)[] = [];
   private address: NodeAddress | undefined;

@@ -12,6 +12,8 @@ export type RedisReply = Buffer | string | number | boolean | null | readonly Re
 export abstract class RedisLink {
   /** Whether commands are sent at all. */
   abstract readonly isUp: boolean;
+  /** Whether keys of different slots are on different nodes. */
+  abstract readonly isCluster: boolean;
   /** Why it is down, or undefined. */
   abstract readonly problem: string | undefined;
   /** The nodes that hold the keys now: one, or a Cluster's primaries. */

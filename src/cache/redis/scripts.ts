@@ -74,6 +74,38 @@ if id ~= ARGV[2] then
   return 0
 end`;
 
+/** Adds `key` to the index `name`, with a score that it never had before; forgets up to 100 keys whose life is over. */
+const INDEX_FUNCTION = `
+local function index(name, now, score, key)
+  local before = redis.pcall('ZSCORE', name, key)
+  if type(before) == 'table' then redis.call('UNLINK', name) end
+  before = type(before) == 'string' and tonumber(before) or 0
+  if before >= score then score = before + 0.001 end
+  redis.call('ZADD', name, string.format('%.3f', score), key)
+  local over = redis.call('ZRANGEBYSCORE', name, '-inf', now, 'LIMIT', 0, 100)
+  if #over > 0 then redis.call('ZREM', name, unpack(over)) end
+  local life = math.ceil(score - tonumber(now))
+  if redis.call('PTTL', name) < life then redis.call('PEXPIRE', name, life) end
+end`;
+
+/**
+ * KEYS lease, entry, then an index and a mark for each tag; ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key.
+ * All of a fill at once, where all keys are of one node: the marks of tags are looked at, and the key is indexed, in the same
+ * instant in which it is stored.
+ */
+export const FILL_TAGGED = script(`#!lua${INDEX_FUNCTION}${IS_MINE}${HAS_BASE}
+for at = 4, #KEYS, 2 do
+  local mark = redis.pcall('GET', KEYS[at])
+  if type(mark) == 'string' and (tonumber(mark) or 0) > tonumber(ARGV[5]) then
+    redis.call('UNLINK', KEYS[1])
+    return 0
+  end
+end
+redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
+for at = 3, #KEYS, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
+redis.call('UNLINK', KEYS[1])
+return 1`);
+
 /** KEYS lease, entry; ARGV token, baseId, lifeMs, value. */
 export const FILL = script(`#!lua${IS_MINE}${HAS_BASE}
 redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
@@ -132,17 +164,8 @@ return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`);
  * KEYS tagIndex; ARGV nowMs, endsAt (a score), key. Adds the key, with a score that it never had before, forgets up to 100
  * keys whose life is over, and lets the index live as long as its last key.
  */
-export const INDEX = script(`#!lua flags=allow-oom
-local score = tonumber(ARGV[2])
-local before = redis.pcall('ZSCORE', KEYS[1], ARGV[3])
-if type(before) == 'table' then redis.call('UNLINK', KEYS[1]) end
-before = type(before) == 'string' and tonumber(before) or 0
-if before >= score then score = before + 0.001 end
-redis.call('ZADD', KEYS[1], string.format('%.3f', score), ARGV[3])
-local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 100)
-if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end
-local life = math.ceil(score - tonumber(ARGV[1]))
-if redis.call('PTTL', KEYS[1]) < life then redis.call('PEXPIRE', KEYS[1], life) end
+export const INDEX = script(`#!lua flags=allow-oom${INDEX_FUNCTION}
+index(KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3])
 return 1`);
 
 /** KEYS tagIndex; ARGV pairs of score, key. Forgets the keys whose score is still the one that was seen. */
