@@ -68,6 +68,10 @@ export const environmentShape = {
     .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
     .transform((value) => value.split(',').map((name) => name.trim()))
     .optional(),
+  GITHUB_WEBHOOK_SECRET: text
+    .refine((value) => value.split(',').every((one) => one.trim().length >= 8), 'must have at least 8 characters each')
+    .transform((value) => value.split(',').map((one) => one.trim()))
+    .optional(),
   CREDENTIAL_SECRET: secret.optional(),
   UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
   UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
@@ -127,6 +131,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   GITHUB_SHARE_TOKEN: 'true',
   GATEWAY_PROFILE: 'rfc',
   GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
+  GITHUB_WEBHOOK_SECRET: 'the output of: openssl rand -hex 24',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_EXPRESS_LANE: 'false',
 };

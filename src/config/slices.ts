@@ -41,6 +41,7 @@ export const githubConfig = slice('github', (env) => ({
   sharesToken: env.GITHUB_SHARE_TOKEN,
   forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
   credentialSecret: env.CREDENTIAL_SECRET,
+  webhookSecrets: env.GITHUB_WEBHOOK_SECRET ?? [],
 }));
 
 export const cacheConfig = slice('cache', (env) => ({

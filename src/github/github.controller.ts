@@ -6,6 +6,7 @@ import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
+import { accountTag, profileTag } from './github-tags';
 import { GithubService, type RepositoryCount } from './github.service';
 
 const accountOf = (request: FastifyRequest): string =>
@@ -21,7 +22,7 @@ export class GithubController {
   @CacheRule({
     upstream: 'github',
     key: (request) => `accounts:${accountOf(request)}`,
-    tags: (request) => [`account:${accountOf(request)}`],
+    tags: (request) => [accountTag(accountOf(request)), profileTag(accountOf(request))],
     marker: 'cached',
   })
   @ApiOperation({

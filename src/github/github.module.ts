@@ -6,6 +6,7 @@ import { UpstreamClient } from '../upstream';
 import { GithubController } from './github.controller';
 import { GithubGateway } from './github.gateway';
 import { GithubService } from './github.service';
+import { GithubWebhook } from './github.webhook';
 import { githubUpstream } from './github.upstream';
 
 /** GitHub's REST API: the reference upstream. Another upstream is a copy of this folder. */
@@ -15,6 +16,7 @@ import { githubUpstream } from './github.upstream';
   providers: [
     GithubService,
     GithubGateway,
+    GithubWebhook,
     {
       provide: UpstreamClient,
       inject: [HttpService, githubConfig.KEY, upstreamConfig.KEY],

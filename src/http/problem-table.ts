@@ -18,6 +18,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'route-not-found': { status: 404, title: 'No such route', mayRetry: false },
   'method-not-allowed': { status: 405, title: 'Method not allowed', mayRetry: false },
   'admin-unauthorized': { status: 401, title: 'Admin token required', mayRetry: false },
+  'webhook-unsigned': { status: 401, title: 'Webhook signature missing or wrong', mayRetry: false },
   'too-many-attempts': { status: 429, title: 'Too many attempts', mayRetry: true },
   'entry-not-found': { status: 404, title: 'No such entry', mayRetry: false },
   'payload-too-large': { status: 413, title: 'Request too large', mayRetry: false },

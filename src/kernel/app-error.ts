@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'route-not-found'
   | 'method-not-allowed'
   | 'admin-unauthorized'
+  | 'webhook-unsigned'
   | 'too-many-attempts'
   | 'entry-not-found'
   | 'payload-too-large'

@@ -5,4 +5,5 @@ export { UpstreamRelay } from './upstream-relay';
 export { Gateway, type GatewayOptions } from './gateway/gateway';
 export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { Partitions } from './gateway/partition';
+export { isSignedBy } from './webhook-signature';
 export { retryAfterMs } from './retry-after';

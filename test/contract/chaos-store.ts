@@ -86,6 +86,16 @@ export class ChaosStore extends CacheStore {
     return this.below.invalidate(target, mode);
   }
 
+  async claim(name: string, ttlMs: number): Promise<boolean> {
+    await this.disturb('claim');
+    return this.below.claim(name, ttlMs);
+  }
+
+  async disclaim(name: string): Promise<void> {
+    await this.disturb('disclaim');
+    await this.below.disclaim(name);
+  }
+
   async inspect(key: string): Promise<ListedEntry | undefined> {
     await this.disturb('inspect');
     return this.below.inspect(key);

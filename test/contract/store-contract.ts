@@ -67,6 +67,16 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
     afterEach(() => under.close());
 
+    describe('names', () => {
+      it('are claimed by one at a time, until they are given back or their time is over', async () => {
+        expect(await store.claim('a', 60_000)).toBe(true);
+        expect(await Promise.all([store.claim('a', 60_000), store.claim('b', 20)])).toEqual([false, true]);
+        await store.disclaim('a');
+        await elapsed(80);
+        expect(await Promise.all([store.claim('a', 60_000), store.claim('b', 60_000)])).toEqual([true, true]);
+      });
+    });
+
     describe('entries', () => {
       it('finds nothing where nothing is', async () => {
         expect(await store.find('k')).toBeUndefined();

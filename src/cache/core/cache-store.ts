@@ -124,6 +124,10 @@ export abstract class CacheStore {
   abstract put(key: string, entry: CacheEntry): Promise<void>;
   /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
   abstract invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number>;
+  /** Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. */
+  abstract claim(name: string, ttlMs: number): Promise<boolean>;
+  /** Gives a claimed name back. */
+  abstract disclaim(name: string): Promise<void>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
   /** Entries whose key matches a glob (`*` and `?`), about `limit` a page. */
   abstract list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage>;

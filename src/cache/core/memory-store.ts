@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import {
@@ -20,6 +21,7 @@ import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
 
 const LONGEST_LOAD_MS = 300_000;
+const MOST_CLAIMS = 100_000;
 
 /** The embedded store: everything in this process, nothing survives it. For one replica, for development and for tests. */
 export class MemoryStore extends CacheStore {
@@ -27,6 +29,7 @@ export class MemoryStore extends CacheStore {
   private readonly leases: LeaseTable;
   private readonly log = new InvalidationLog(LONGEST_LOAD_MS);
   private readonly changes = new ChangeSignal();
+  private readonly claims = new LRUCache<string, true>({ max: MOST_CLAIMS });
 
   constructor(
     limits: MemoryLimits,
@@ -112,6 +115,17 @@ export class MemoryStore extends CacheStore {
     for (const key of keys) this.invalidateKey(key, mode, now);
     this.changes.emit({ kind: 'invalidation' });
     return Promise.resolve(keys.length);
+  }
+
+  claim(name: string, ttlMs: number): Promise<boolean> {
+    const isFree = !this.claims.has(name);
+    if (isFree) this.claims.set(name, true, { ttl: ttlMs });
+    return Promise.resolve(isFree);
+  }
+
+  disclaim(name: string): Promise<void> {
+    this.claims.delete(name);
+    return Promise.resolve();
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {

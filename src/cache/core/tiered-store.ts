@@ -142,6 +142,14 @@ export class TieredStore extends CacheStore {
     return count;
   }
 
+  claim(name: string, ttlMs: number): Promise<boolean> {
+    return this.l2.claim(name, ttlMs);
+  }
+
+  disclaim(name: string): Promise<void> {
+    return this.l2.disclaim(name);
+  }
+
   inspect(key: string): Promise<ListedEntry | undefined> {
     return this.l2.inspect(key);
   }

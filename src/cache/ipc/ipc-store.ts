@@ -91,6 +91,14 @@ export class IpcStore extends SharedStore {
     return this.call('invalidate', [target, mode]) as Promise<number>;
   }
 
+  claim(name: string, ttlMs: number): Promise<boolean> {
+    return this.call('claim', [name, ttlMs]) as Promise<boolean>;
+  }
+
+  async disclaim(name: string): Promise<void> {
+    await this.call('disclaim', [name]);
+  }
+
   inspect(key: string): Promise<ListedEntry | undefined> {
     return this.call('inspect', [key]) as Promise<ListedEntry | undefined>;
   }

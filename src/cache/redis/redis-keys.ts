@@ -10,6 +10,7 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  * | `larder:v2:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
  * | `larder:v2:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
  * | `larder:v2:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
+ * | `larder:v2:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
  * | `larder:v2:q` | string | the sequence: a count of all invalidations |
  */
 export class RedisKeys {
@@ -39,6 +40,10 @@ export class RedisKeys {
 
   tagMark(tag: string): string {
     return `${this.root}:i:{${tag}}`;
+  }
+
+  claim(name: string): string {
+    return `${this.root}:c:{${name}}`;
   }
 
   /** What client tracking listens to: entries, leases, the sequence. */

@@ -180,6 +180,17 @@ export class RedisStore extends SharedStore {
     return this.invalidation.invalidate(target, mode);
   }
 
+  async claim(name: string, ttlMs: number): Promise<boolean> {
+    await this.ready();
+    const key = this.keys.claim(name);
+    return (await this.commands.send(key, ['SET', key, '1', 'NX', 'PX', String(ttlMs)])) !== null;
+  }
+
+  async disclaim(name: string): Promise<void> {
+    const key = this.keys.claim(name);
+    await this.commands.send(key, ['UNLINK', key]);
+  }
+
   inspect(key: string): Promise<ListedEntry | undefined> {
     return this.listing.inspect(key);
   }

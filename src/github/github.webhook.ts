@@ -1,0 +1,115 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CacheStore, ResponseCache } from '../cache';
+import { githubConfig } from '../config/slices';
+import { ProblemFilter } from '../http/problem.filter';
+import { AppError } from '../kernel/app-error';
+import { isSignedBy } from '../upstream';
+import { tagsOfEvent } from './webhook-events';
+
+const PATH = '/webhooks/github';
+/** GitHub sends no more (https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap). */
+const MAX_BODY_BYTES = 26_214_400;
+const DAY_MS = 86_400_000;
+const DELIVERY = /^[\w-]{1,64}$/;
+const EVENT = /^[a-z_]{1,64}$/;
+
+/** What became of a delivery. */
+interface Received {
+  readonly event: string;
+  readonly status: 'done' | 'duplicate' | 'unknown-event';
+  /** How many entries went. */
+  readonly invalidated: number;
+}
+
+/**
+ * GitHub's webhooks: an event removes what it has changed, on all replicas, before it is answered.
+ *
+ * Its one invariant: nothing happens on a delivery that is not signed with a secret of ours. A route of its own on Fastify, for the
+ * signature is over the bytes as they came.
+ */
+@Injectable()
+export class GithubWebhook implements OnModuleInit {
+  private readonly logger = new Logger('Webhook');
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly cache: ResponseCache,
+    private readonly store: CacheStore,
+    @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
+  ) {}
+
+  onModuleInit(): void {
+    if (this.github.webhookSecrets.length === 0) return; // 404: there is nothing to tell a delivery by
+    const { httpAdapter } = this.adapterHost;
+    const problems = ProblemFilter.of(httpAdapter);
+    const fastify: FastifyInstance = httpAdapter.getInstance<FastifyInstance>();
+    void fastify.register((scope, _options, done) => {
+      scope.removeAllContentTypeParsers();
+      const options = { parseAs: 'buffer' as const, bodyLimit: MAX_BODY_BYTES };
+      scope.addContentTypeParser('*', options, (_request, body, parsed) => parsed(null, body));
+      scope.setErrorHandler((error, request, reply) => problems.send(error, request, reply));
+      scope.post(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => this.answer(request, reply));
+      done();
+    });
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<Received> {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const { headers } = request;
+    if (!isSignedBy(this.github.webhookSecrets, body, textOf(headers['x-hub-signature-256'])))
+      throw new AppError(
+        'webhook-unsigned',
+        'The delivery is not signed with GITHUB_WEBHOOK_SECRET (X-Hub-Signature-256).',
+      );
+    const event = textOf(headers['x-github-event']) ?? '';
+    const delivery = textOf(headers['x-github-delivery']) ?? '';
+    if (!EVENT.test(event) || !DELIVERY.test(delivery))
+      throw new AppError(
+        'request-invalid',
+        'The delivery needs X-GitHub-Event and X-GitHub-Delivery, as GitHub sends them.',
+      );
+    const payload = parse(body, textOf(headers['content-type']) ?? '');
+    void reply.code(202);
+    const claim = `delivery:${delivery}`;
+    if (!(await this.claimed(claim))) return { event, status: 'duplicate', invalidated: 0 };
+    const tags = tagsOfEvent(event, payload);
+    if (tags === undefined) return { event, status: 'unknown-event', invalidated: 0 };
+    try {
+      const counts = await Promise.all(tags.map((tag) => this.cache.invalidate({ kind: 'tag', tag })));
+      const invalidated = counts.reduce((sum, count) => sum + count, 0);
+      this.logger.log(`${event}: ${invalidated} entries removed (${tags.join(', ') || 'nothing to remove'}).`);
+      return { event, status: 'done', invalidated };
+    } catch (error) {
+      // Not done: the same delivery must be taken when it comes again.
+      await this.store.disclaim(claim).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async claimed(name: string): Promise<boolean> {
+    try {
+      return await this.store.claim(name, DAY_MS);
+    } catch (error) {
+      const message = 'Redis cannot be reached, and so the delivery cannot be taken. Redeliver it.';
+      throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });
+    }
+  }
+}
+
+/** A delivery's payload, as JSON or as a form's `payload`. */
+function parse(body: Buffer, contentType: string): unknown {
+  const isForm = contentType.startsWith('application/x-www-form-urlencoded');
+  const text = isForm ? (new URLSearchParams(body.toString('utf8')).get('payload') ?? '') : body.toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AppError('request-invalid', 'The delivery is signed, but its body is no JSON.', { cause: error });
+  }
+}
+
+function textOf(field: string | string[] | undefined): string | undefined {
+  return typeof field === 'string' ? field : undefined;
+}

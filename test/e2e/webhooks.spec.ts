@@ -1,0 +1,136 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { GithubSimulator } from '../../simulator';
+import { RedisProcess } from '../support/redis-process';
+import type { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { ask, start } from './ask';
+
+const [NEW_SECRET, OLD_SECRET] = ['the-new-secret', 'the-old-secret'];
+const sign = (body: string | Buffer, secret = NEW_SECRET, algorithm = 'sha256') =>
+  `${algorithm}=${createHmac(algorithm, secret).update(body).digest('hex')}`;
+
+describe('webhooks of GitHub', () => {
+  let github: GithubSimulator;
+  let redis: RedisProcess;
+  let services: ServiceProcess[];
+
+  beforeAll(async () => {
+    [github, redis] = await Promise.all([
+      GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 100_000 } }),
+      RedisProcess.start(),
+    ]);
+    const env = { GITHUB_WEBHOOK_SECRET: `${NEW_SECRET}, ${OLD_SECRET}`, REDIS_ENDPOINT_URI: redis.uri };
+    services = await Promise.all([start(github, env), start(github, env)]);
+    for (const service of services)
+      await waitUntil(async () => (await ask(service, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+  });
+  afterAll(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    await Promise.all([github.stop(), redis.stop()]);
+  });
+
+  const deliver = (
+    event: string,
+    payload: unknown,
+    {
+      fields = {},
+      to = services[0]!,
+      raw,
+    }: { fields?: Record<string, string>; to?: ServiceProcess; raw?: string | Buffer } = {},
+  ) => {
+    const body = raw ?? JSON.stringify(payload);
+    const headers = {
+      'content-type': 'application/json',
+      'x-github-event': event,
+      'x-github-delivery': randomUUID(),
+      'x-hub-signature-256': sign(body),
+      ...fields,
+    };
+    return ask(to, '/webhooks/github', { method: 'POST', headers, body: body as string });
+  };
+  const redisCreated = { action: 'created', repository: { full_name: 'redis/new', owner: { login: 'redis' } } };
+  const cached = async (path: string) => (await ask(services[1]!, path)).headers['x-cache'];
+
+  it('remove what the event has changed, on every replica, and only that', async () => {
+    const [changed, kept] = [
+      ['/github/users/redis', '/repos/redis'],
+      ['/github/users/nestjs', '/github/repos/redis/redis'],
+    ];
+    for (const path of [...changed, ...kept]) for (let times = 0; times < 2; times++) await ask(services[1]!, path);
+    const answer = await deliver('repository', redisCreated);
+    expect(answer).toMatchObject({ status: 202, json: { event: 'repository', status: 'done', invalidated: 2 } });
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the promise of the other replicas
+    for (const path of kept) expect(await cached(path)).toBe('HIT');
+    for (const path of changed) expect(await cached(path)).toBe('MISS');
+  });
+
+  it('are taken once, whichever replica they come to', async () => {
+    const fields = { 'x-github-delivery': randomUUID() };
+    expect((await deliver('push', {}, { fields })).json['status']).toBe('done');
+    expect((await deliver('push', {}, { fields, to: services[1]! })).json['status']).toBe('duplicate');
+  });
+
+  it('are taken with the secret of before, as a form, and with an event of tomorrow', async () => {
+    const body = JSON.stringify({ zen: 'x' });
+    expect(
+      (await deliver('ping', null, { raw: body, fields: { 'x-hub-signature-256': sign(body, OLD_SECRET) } })).status,
+    ).toBe(202);
+    const form = `payload=${encodeURIComponent(JSON.stringify(redisCreated))}`;
+    const formed = await deliver('repository', null, {
+      raw: form,
+      fields: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect([formed.status, formed.json['status']]).toEqual([202, 'done']);
+    expect((await deliver('event_of_tomorrow', {})).json['status']).toBe('unknown-event');
+  });
+
+  const good = JSON.stringify(redisCreated);
+  it.each<[string, Record<string, string>]>([
+    ['no signature', { 'x-hub-signature-256': '' }],
+    ['another secret', { 'x-hub-signature-256': sign(good, 'another-secret') }],
+    ['another body', { 'x-hub-signature-256': sign(`${good} `) }],
+    ['SHA-1 only', { 'x-hub-signature-256': '', 'x-hub-signature': sign(good, NEW_SECRET, 'sha1') }],
+    ['SHA-1 under the name of SHA-256', { 'x-hub-signature-256': sign(good, NEW_SECRET, 'sha1') }],
+    ['a truncated signature', { 'x-hub-signature-256': sign(good).slice(0, -2) }],
+    ['an empty signature', { 'x-hub-signature-256': 'sha256=' }],
+  ])('do nothing without a signature: %s', async (_name, fields) => {
+    for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/redis');
+    expect(await deliver('repository', redisCreated, { fields })).toMatchObject({
+      status: 401,
+      json: { code: 'webhook-unsigned' },
+    });
+    expect(await cached('/repos/redis')).toBe('HIT');
+  });
+
+  it.each<[string, string | Buffer, Record<string, string>, number]>([
+    ['no JSON', 'nope', {}, 400],
+    ['a gzip body', gzipSync(good), { 'content-encoding': 'gzip' }, 400],
+    ['no event', good, { 'x-github-event': '' }, 400],
+    ['a delivery that is no word', good, { 'x-github-delivery': 'a b' }, 400],
+    ['26 MB', Buffer.alloc(27_000_000, ' '), {}, 413],
+    ['a hostile member', '{"__proto__":{"x":1},"repository":{"full_name":["a"]}}', {}, 202],
+  ])('answer %s with a problem', async (_name, raw, fields, status) => {
+    expect((await deliver('push', null, { raw, fields })).status).toBe(status);
+  });
+
+  it('are not taken while Redis cannot promise it, and are taken when they come again', async () => {
+    const fields = { 'x-github-delivery': randomUUID() };
+    await redis.freeze();
+    const refused = await deliver('push', {}, { fields });
+    expect([refused.status, refused.json['code']]).toEqual([503, 'cache-unavailable']);
+    await redis.thaw();
+    await waitUntil(async () => (await deliver('push', {}, { fields })).status === 202, {
+      what: 'Redis',
+      timeoutMs: 10_000,
+    });
+  });
+});
+
+it('has no webhooks without a secret', async () => {
+  const github = await GithubSimulator.start();
+  const service = await start(github);
+  expect((await ask(service, '/webhooks/github', { method: 'POST', body: '{}' })).status).toBe(404);
+  await service.stop();
+  await github.stop();
+});
