@@ -3,7 +3,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
-import { serviceConfig } from './config/slices';
+import { githubConfig, serviceConfig } from './config/slices';
+import { githubPaths } from './github/github.paths';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
@@ -72,10 +73,18 @@ function documentApi(app: NestFastifyApplication): void {
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
     .build();
-  SwaggerModule.setup('docs', app, () => withoutWildcards(SwaggerModule.createDocument(app, config)), {
+  const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
+  const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
+  const document = (): OpenAPIObject => withPaths(withoutWildcards(SwaggerModule.createDocument(app, config)), paths);
+  SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
   });
+}
+
+/** Adds the routes that Nest does not know, for they stand beside its router. */
+function withPaths(document: OpenAPIObject, paths: OpenAPIObject['paths']): OpenAPIObject {
+  return { ...document, paths: { ...document.paths, ...paths } };
 }
 
 /** A wildcard of a route is listed twice: as Nest knows it, `*`, and under the name that OpenAPI knows it by. */

@@ -35,26 +35,31 @@ const problemSchema = {
   },
 };
 
-/** Documents the problems that a route may answer, one response for each status. */
-export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
+/** The problems of some codes as OpenAPI has them, by status. */
+export function problemResponses(
+  ...codes: readonly ErrorCode[]
+): Record<
+  string,
+  { description: string; content: NonNullable<Extract<ApiResponseOptions, { content?: unknown }>['content']> }
+> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
-  const responses = [...byStatus].map(([status, those]) =>
-    ApiResponse({
-      status,
-      description: those.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. '),
-      content: {
-        'application/problem+json': {
-          schema: problemSchema,
-          examples: Object.fromEntries(
-            those.map((code) => [
-              code,
-              { value: { ...problemOf(code, 'What happened, and what to do.'), instance: 'a request id' } },
-            ]),
-          ),
-        },
-      },
-    }),
+  const responses = [...byStatus].map(([status, those]) => {
+    const examples = those.map((code) => {
+      const value = { ...problemOf(code, 'What happened, and what to do.'), instance: 'a request id' };
+      return [code, { value }] as const;
+    });
+    const content = { 'application/problem+json': { schema: problemSchema, examples: Object.fromEntries(examples) } };
+    const description = those.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. ');
+    return [String(status), { description, content }] as const;
+  });
+  return Object.fromEntries(responses);
+}
+
+/** Documents the problems that a route may answer, one response for each status. */
+export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
+  const responses = Object.entries(problemResponses(...codes));
+  return applyDecorators(
+    ...responses.map(([status, response]) => ApiResponse({ status: Number(status), ...response })),
   );
-  return applyDecorators(...responses);
 }

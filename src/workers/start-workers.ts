@@ -1,8 +1,9 @@
 import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { AdminToken } from '../admin/admin-token';
 import { hostStore } from '../cache';
-import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
+import { adminConfig, cacheConfig, githubConfig, redisConfig, serviceConfig } from '../config/slices';
 import { numberOfWorkers, Primary } from './primary';
 
 /**
@@ -22,8 +23,11 @@ export function startsWorkers(loggerOf: (level: string) => LoggerService): boole
     workers,
     shutdownTimeoutMs,
     store: redisConfig().endpoint === undefined ? hostStore(cacheConfig().l1) : undefined,
-    // one token for all
-    env: made === undefined ? {} : { ADMIN_TOKEN: made },
+    // one token and one secret for all
+    env: {
+      ...(made === undefined ? {} : { ADMIN_TOKEN: made }),
+      ...(githubConfig().credentialSecret === undefined ? { CREDENTIAL_SECRET: randomBytes(32).toString('hex') } : {}),
+    },
     logger,
   });
   primary.start();

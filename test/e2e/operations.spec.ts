@@ -61,6 +61,7 @@ describe('what a person sees of the service', () => {
       '/admin/cache/entries/{path}',
       '/admin/cache/invalidations',
       '/admin/cache/tags/{path}',
+      '/github/{path}',
       '/health',
       '/health/live',
       '/health/ready',

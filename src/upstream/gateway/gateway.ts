@@ -48,8 +48,6 @@ export interface GatewayParts {
 
 const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
-/** Fastify answers these only where it is told of them. */
-const USUAL: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /**
  * The upstream's whole API behind the cache: any path, query, method and field, as the upstream has it.
@@ -71,7 +69,8 @@ export class Gateway {
       scope.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
       scope.setErrorHandler((error, request, reply) => this.parts.onError(error, request, reply));
       const methods = METHODS.filter((method) => method !== 'CONNECT');
-      for (const method of methods) if (!USUAL.has(method)) scope.addHttpMethod(method, { hasBody: true });
+      for (const method of methods)
+        if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
       scope.route({ method: methods, url: prefix === '' ? '/' : prefix, handler, exposeHeadRoute: false });
       scope.route({ method: methods, url: `${prefix}/*`, handler, exposeHeadRoute: false });

@@ -30,8 +30,9 @@ export const ALL_FIELDS: HeaderRules = { forwards: () => true, selecting: [], re
 
 /** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
 export function headerRules(more: readonly string[]): HeaderRules {
-  // Credentials are the partition's, which adds them itself.
-  if (more.includes('*')) return { ...ALL_FIELDS, forwards: (name) => name !== 'authorization' };
+  // Credentials are the partition's, which adds them itself; a cookie is one as well, and nobody shares another's answers.
+  if (more.includes('*'))
+    return { ...ALL_FIELDS, forwards: (name) => name !== 'authorization', selecting: ['cookie', ...SELECTING].sort() };
   const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
   const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
