@@ -165,7 +165,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
           key: `github:accounts:${name()}`,
           upstream: 'github',
           status: 200,
-          tags: ['upstream:github', `account:${name()}`],
+          tags: ['upstream:github', `account:${name()}`, `profile:${name()}`],
           size: expect.any(Number),
           age: expect.any(Number),
           ttl: expect.any(Number),
