@@ -1,17 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { invalidationMessage, type InvalidationMessage } from '../cache';
 import { ApiProblems } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
 import { EntryDocument, EntryPageDocument, invalidationBodyDocument, InvalidatedDocument } from './admin.documents';
-import {
-  invalidationBody,
-  listQuery,
-  purgeQuery,
-  type InvalidationBody,
-  type ListQuery,
-  type PurgeQuery,
-} from './admin.schemas';
+import { listQuery, purgeQuery, type ListQuery, type PurgeQuery } from './admin.schemas';
 import { AdminService, type EntryPage, type Invalidated } from './admin.service';
 import type { EntryView } from './entry-view';
 
@@ -81,7 +75,7 @@ export class AdminController {
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteAccount(@Param('account') account: string): Promise<Invalidated> {
-    return this.admin.invalidateTag(`account:${account.toLowerCase()}`);
+    return this.admin.invalidateAccount(account);
   }
 
   @Delete('tags/*')
@@ -105,11 +99,11 @@ export class AdminController {
 
   @Post('invalidations')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Invalidates a batch of keys, tags and prefixes' })
+  @ApiOperation({ summary: 'Invalidates a batch of keys, tags, accounts and prefixes' })
   @ApiBody({ schema: invalidationBodyDocument })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  invalidate(@Body({ schema: invalidationBody }) body: InvalidationBody): Promise<Invalidated> {
-    return this.admin.invalidateBatch(body);
+  invalidate(@Body({ schema: invalidationMessage }) message: InvalidationMessage): Promise<Invalidated> {
+    return this.admin.invalidateBatch(message);
   }
 }

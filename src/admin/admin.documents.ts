@@ -52,7 +52,8 @@ export const invalidationBodyDocument = {
   type: 'object',
   properties: {
     keys: names(['github:accounts:redis']),
-    tags: names(['account:nodejs']),
+    tags: names(['repo:redis/redis']),
+    accounts: names(['nodejs']),
     prefixes: names(['github:accounts:micro']),
     mode: {
       type: 'string',

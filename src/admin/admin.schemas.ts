@@ -28,20 +28,5 @@ export const purgeQuery = z
   })
   .refine(({ prefix, all }) => (prefix === undefined) !== (all === undefined), 'give either prefix=... or all=true');
 
-const names = (max: number) => z.array(z.string().min(1).max(MAX_KEY)).max(max).default([]);
-
-export const invalidationBody = z
-  .strictObject({
-    keys: names(1_000),
-    tags: names(100),
-    prefixes: names(100),
-    mode: z.enum(['purge', 'stale']).default('purge'),
-  })
-  .refine(
-    ({ keys, tags, prefixes }) => keys.length + tags.length + prefixes.length > 0,
-    'name at least one key, tag or prefix',
-  );
-
 export type ListQuery = z.infer<typeof listQuery>;
 export type PurgeQuery = z.infer<typeof purgeQuery>;
-export type InvalidationBody = z.infer<typeof invalidationBody>;

@@ -1,8 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { ResponseCache, toCacheKey, type InvalidationMode, type InvalidationTarget } from '../cache';
+import {
+  entryKey,
+  ResponseCache,
+  tagOfAccount,
+  targetsOf,
+  type InvalidationMessage,
+  type InvalidationMode,
+  type InvalidationTarget,
+} from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
-import type { InvalidationBody, ListQuery } from './admin.schemas';
+import type { ListQuery } from './admin.schemas';
 import { entryView, type EntryView } from './entry-view';
 
 export interface EntryPage {
@@ -29,12 +37,12 @@ export class AdminService {
   }
 
   async find(key: string): Promise<EntryView | undefined> {
-    const item = await this.cache.inspect(toEntryKey(key));
+    const item = await this.cache.inspect(keyOf(key));
     return item && entryView(item, this.clock.now());
   }
 
   invalidateKey(key: string): Promise<Invalidated> {
-    return this.invalidate([{ kind: 'key', key: toEntryKey(key) }], 'purge');
+    return this.invalidate([{ kind: 'key', key: keyOf(key) }], 'purge');
   }
 
   invalidateTag(tag: string): Promise<Invalidated> {
@@ -46,15 +54,12 @@ export class AdminService {
     return this.invalidate([{ kind: 'prefix', prefix }], 'purge');
   }
 
-  invalidateBatch({ keys, tags, prefixes, mode }: InvalidationBody): Promise<Invalidated> {
-    return this.invalidate(
-      [
-        ...keys.map((key) => ({ kind: 'key' as const, key: toEntryKey(key) })),
-        ...tags.map((tag) => ({ kind: 'tag' as const, tag })),
-        ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix })),
-      ],
-      mode,
-    );
+  invalidateAccount(account: string): Promise<Invalidated> {
+    return this.invalidateTag(tagOfAccount(account));
+  }
+
+  invalidateBatch(message: InvalidationMessage): Promise<Invalidated> {
+    return this.invalidate(targetsOf(message), message.mode);
   }
 
   private async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<Invalidated> {
@@ -64,8 +69,7 @@ export class AdminService {
   }
 }
 
-/** A key as the operator has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */
-function toEntryKey(key: string): string {
+function keyOf(key: string): string {
   if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:accounts:redis.');
-  return /^[\x21-\x7e]+$/.test(key) && !/[{}"\\]/.test(key) ? key : toCacheKey(key);
+  return entryKey(key);
 }

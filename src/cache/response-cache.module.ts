@@ -14,11 +14,12 @@ import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
 import type { StorePort } from './ipc/store-messages';
+import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteRuleReader } from './route-rule.reader';
-import { openStore, type OpenedStore } from './store.factory';
+import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
 
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
@@ -31,8 +32,6 @@ export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheRegistration>({
   moduleName: 'ResponseCache',
 }).build();
-
-const OPENED_STORE = Symbol('larder.opened-store');
 
 /** The tiers, opened once for the interceptor and for `CACHE_MANAGER`. */
 @Module({
@@ -52,7 +51,7 @@ const OPENED_STORE = Symbol('larder.opened-store');
       useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
     },
   ],
-  exports: [Clock, RESPONSE_CACHE_OPTIONS, CacheStore, StoreHealth],
+  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth],
 })
 class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(private readonly store: CacheStore) {
@@ -105,6 +104,7 @@ export class ResponseCacheModule implements OnModuleInit {
             new ResponseCache(store, loader, clock, settings),
         },
         ExpressLane,
+        InvalidationChannel,
         ResponseCacheInterceptor,
       ],
       exports: [
@@ -116,6 +116,7 @@ export class ResponseCacheModule implements OnModuleInit {
         Loader,
         ResponseCache,
         ExpressLane,
+        InvalidationChannel,
         ResponseCacheInterceptor,
       ],
     };

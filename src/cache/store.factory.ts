@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { SystemClock, type Clock } from '../kernel/clock';
+import { ChannelSubscription } from '../redis/channel-subscription';
 import { ClusterLink } from '../redis/cluster-link';
 import { KeyTracking } from '../redis/key-tracking';
 import { PrimaryLink } from '../redis/primary-link';
@@ -22,7 +23,15 @@ import { RedisStore } from './redis/redis-store';
 export interface OpenedStore {
   readonly store: CacheStore;
   readonly link: RedisLink | undefined;
+  /** Listens to the channel of invalidations, where there is a Redis to publish on. */
+  readonly subscribe?: (onMessage: (message: Buffer) => void) => Subscription;
 }
+
+export interface Subscription {
+  close(): Promise<void>;
+}
+
+export const OPENED_STORE = Symbol('larder.opened-store');
 
 /** How long a worker waits for the process that keeps the entries of all, in milliseconds. */
 const IPC_TIMEOUT_MS = 1_000;
@@ -54,7 +63,9 @@ export function openStore(
     },
   });
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
-  return { store: new TieredStore(limits, l2, clock), link };
+  const subscribe = (onMessage: (message: Buffer) => void): Subscription =>
+    new ChannelSubscription(redis, link, keys.channel, onMessage);
+  return { store: new TieredStore(limits, l2, clock), link, subscribe };
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */

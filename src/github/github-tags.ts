@@ -1,3 +1,5 @@
+import { tagOfAccount } from '../cache';
+
 /*
  * What GitHub's paths speak of, as tags: an event of GitHub names the same things (`webhook-events.ts`). Names know no case.
  */
@@ -29,11 +31,6 @@ const AREAS: Readonly<Record<string, RepositoryArea>> = {
   ...byArea('runs', 'actions', 'check-runs', 'check-suites', 'deployments', 'environments', 'pages', 'statuses'),
 };
 
-/** Everything that is stored of an account: itself, its lists, its repositories. */
-export function accountTag(account: string): string {
-  return `account:${account.toLowerCase()}`;
-}
-
 /** The account itself, with the number of its repositories. */
 export function profileTag(account: string): string {
   return `profile:${account.toLowerCase()}`;
@@ -58,11 +55,11 @@ export function githubTags(path: string): readonly string[] {
   const [kind, first = '', second = '', third = ''] = path.toLowerCase().split('/').slice(1);
   if (first === '') return [];
   if (kind === 'users' || kind === 'orgs')
-    return [accountTag(first), second === '' ? profileTag(first) : listTag(first, second)];
+    return [tagOfAccount(first), second === '' ? profileTag(first) : listTag(first, second)];
   if (kind !== 'repos' || second === '') return [];
   const fullName = `${first}/${second}`;
   const area = third === '' ? 'self' : (AREAS[third] ?? 'other');
-  return [accountTag(first), repositoryTag(fullName), areaTag(fullName, area)];
+  return [tagOfAccount(first), repositoryTag(fullName), areaTag(fullName, area)];
 }
 
 function byArea(area: RepositoryArea, ...segments: readonly string[]): Record<string, RepositoryArea> {

@@ -1,12 +1,20 @@
 import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { CacheRule, NotModified, ResponseCacheInterceptor, Sourced, StoredValidators, type Validators } from '../cache';
+import {
+  CacheRule,
+  NotModified,
+  ResponseCacheInterceptor,
+  Sourced,
+  StoredValidators,
+  tagOfAccount,
+  type Validators,
+} from '../cache';
 import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
-import { accountTag, profileTag } from './github-tags';
+import { profileTag } from './github-tags';
 import { GithubService, type RepositoryCount } from './github.service';
 
 const accountOf = (request: FastifyRequest): string =>
@@ -22,7 +30,7 @@ export class GithubController {
   @CacheRule({
     upstream: 'github',
     key: (request) => `accounts:${accountOf(request)}`,
-    tags: (request) => [accountTag(accountOf(request)), profileTag(accountOf(request))],
+    tags: (request) => [tagOfAccount(accountOf(request)), profileTag(accountOf(request))],
     marker: 'cached',
   })
   @ApiOperation({

@@ -3,7 +3,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry, ty
 import { OutcomeTable, type Sample } from './outcome-table';
 import { AppError } from '../kernel/app-error';
 import { askForMetrics, isWorker } from '../workers/worker-channel';
-import { CacheEvents, StoreHealth, type CacheEvent } from '../cache';
+import { CacheEvents, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
 
 /** Prometheus metrics, in a registry of their own: nothing global, so that two applications in one process do not meet. */
 @Injectable()
@@ -16,7 +16,8 @@ export class CacheMetrics {
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
-  constructor(events: CacheEvents, store: StoreHealth) {
+
+  constructor(events: CacheEvents, store: StoreHealth, channel: InvalidationChannel) {
     collectDefaultMetrics({ register: this.registry });
     if (isWorker()) {
       AggregatorRegistry.setRegistries([this.registry]);
@@ -30,6 +31,10 @@ export class CacheMetrics {
     );
     this.register('larder_request_duration_seconds', 'histogram', 'Time in the service.', (name) =>
       this.outcomes.histogram(name),
+    );
+    const messages = 'larder_invalidation_messages_total';
+    this.register(messages, 'counter', 'Messages on the Redis channel of invalidations, by what became of them.', () =>
+      (Object.entries(channel.counts) as [string, number][]).map(([result, value]) => ({ metricName: messages, labels: { result }, value })),
     );
     events.subscribe((event) => this.count(event));
     this.gauge('larder_store_up', 'Whether the store can be used: 1, or 0 while Redis is down.', () =>

@@ -20,6 +20,8 @@ export interface WatchedClientHooks {
   readonly onDown?: (problem: string) => void;
   /** A key that the server's tracking names, or null for all of them. */
   readonly onInvalidate?: (key: string | null) => void;
+  /** A pub/sub channel that each new connection listens to. */
+  readonly channel?: { readonly name: string; readonly onMessage: (message: Buffer) => void };
 }
 
 /**
@@ -107,6 +109,9 @@ export class WatchedClient {
         made.on('invalidate', (key: Buffer | string | null) => onInvalidate(key === null ? null : key.toString()));
       await withDeadline(made.connect(), HANDSHAKE_MS, () => undefined);
       await this.hooks.prepare?.(this);
+      const { channel } = this.hooks;
+      if (channel)
+        await withDeadline(made.subscribe(channel.name, channel.onMessage, true), HANDSHAKE_MS, () => undefined);
       if (this.client !== made) return; // lost, or closed, while it got ready
       this.isConnected = true;
       this.attempts = 0;

@@ -50,3 +50,8 @@ export function upstreamOfTag(tag: string): string | undefined {
 export function prefixOfUpstream(upstream: string): string {
   return `${upstream}:`;
 }
+
+/** The tag of all that is stored of an account, whose name knows no case. */
+export function tagOfAccount(account: string): string {
+  return `account:${account.toLowerCase()}`;
+}

@@ -18,8 +18,11 @@ export class RedisKeys {
   private readonly entryPrefix: string;
   private readonly leasePrefix: string;
   readonly sequence: string;
+  /** The pub/sub channel of invalidations; without the format's version, for others publish on it. */
+  readonly channel: string;
 
   constructor(prefix: string) {
+    this.channel = `${prefix}:invalidate`;
     this.root = `${prefix}:${FORMAT_VERSION}`;
     this.entryPrefix = `${this.root}:e:{`;
     this.leasePrefix = `${this.root}:l:{`;

@@ -1,0 +1,66 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ResponseCache } from './core/response-cache';
+import { invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
+import { OPENED_STORE, type Subscription, type OpenedStore } from './store.factory';
+
+const LARGEST_MESSAGE_BYTES = 1_048_576;
+
+/** What became of the messages so far. */
+export interface MessageCounts {
+  done: number;
+  malformed: number;
+  failed: number;
+}
+
+/**
+ * Invalidations that a trusted data source publishes on the Redis channel `{prefix}:invalidate`.
+ *
+ * Every replica hears every message and does all of it: each of them alone is enough, and none has to know of the others. What is
+ * no invalidation is counted and ignored.
+ */
+@Injectable()
+export class InvalidationChannel implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly counts: MessageCounts = { done: 0, malformed: 0, failed: 0 };
+  private readonly logger = new Logger('Invalidation');
+  private subscription: Subscription | undefined;
+
+  constructor(
+    @Inject(OPENED_STORE) private readonly opened: OpenedStore,
+    private readonly cache: ResponseCache,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.subscription = this.opened.subscribe?.((message) => void this.heed(message));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.subscription?.close();
+  }
+
+  private async heed(bytes: Buffer): Promise<void> {
+    const message = parse(bytes);
+    if (!message) {
+      this.counts.malformed += 1;
+      this.logger.debug(`A message of ${bytes.length} bytes is no invalidation: ignored.`);
+      return;
+    }
+    try {
+      let removed = 0;
+      for (const target of targetsOf(message)) removed += await this.cache.invalidate(target, message.mode);
+      this.counts.done += 1;
+      this.logger.debug(`A message: ${removed} entries removed.`);
+    } catch (error) {
+      this.counts.failed += 1;
+      this.logger.warn(`A message could not be heeded: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+function parse(bytes: Buffer): InvalidationMessage | undefined {
+  if (bytes.length > LARGEST_MESSAGE_BYTES) return undefined;
+  try {
+    return invalidationMessage.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+  } catch {
+    return undefined; // no JSON: counted by the caller
+  }
+}

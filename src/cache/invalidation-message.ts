@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { tagOfAccount, toCacheKey } from './core/cache-key';
+import type { InvalidationTarget } from './core/cache-store';
+
+const LONGEST_NAME = 1_024;
+const names = (max: number) => z.array(z.string().min(1).max(LONGEST_NAME)).max(max).default([]);
+
+/** What is to be invalidated, as an operator or a trusted data source says it: at least one of something. */
+export const invalidationMessage = z
+  .strictObject({
+    keys: names(1_000),
+    tags: names(100),
+    accounts: names(100),
+    prefixes: names(100),
+    mode: z.enum(['purge', 'stale']).default('purge'),
+  })
+  .refine(
+    ({ keys, tags, accounts, prefixes }) => keys.length + tags.length + accounts.length + prefixes.length > 0,
+    'name at least one key, tag, account or prefix',
+  );
+
+export type InvalidationMessage = z.infer<typeof invalidationMessage>;
+
+export function targetsOf({ keys, tags, accounts, prefixes }: InvalidationMessage): readonly InvalidationTarget[] {
+  return [
+    ...keys.map((key) => ({ kind: 'key' as const, key: entryKey(key) })),
+    ...[...tags, ...accounts.map(tagOfAccount)].map((tag) => ({ kind: 'tag' as const, tag })),
+    ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix })),
+  ];
+}
+
+/** A key as a person has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */
+export function entryKey(key: string): string {
+  return /^[\x21-\x7e]+$/.test(key) && !/[{}"\\]/.test(key) ? key : toCacheKey(key);
+}

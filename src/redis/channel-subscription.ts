@@ -1,0 +1,32 @@
+import { nodeClientOptions, type RedisSettings } from './redis-client-options';
+import type { RedisLink } from './redis-link';
+import { RedisUnavailableError } from './redis-unavailable.error';
+import { WatchedClient } from './watched-client';
+
+/**
+ * Hears the messages of one pub/sub channel (https://redis.io/docs/latest/develop/pubsub/), on a connection of its own to one
+ * primary: in a Cluster a message reaches every node. At most once: what is published while the connection is made anew is lost.
+ */
+export class ChannelSubscription {
+  private readonly client: WatchedClient;
+
+  constructor(settings: RedisSettings, link: RedisLink, name: string, onMessage: (message: Buffer) => void) {
+    this.client = new WatchedClient(
+      () => {
+        const [node] = link.primaries();
+        if (!node) return Promise.reject(new RedisUnavailableError('no primary is known yet'));
+        return Promise.resolve(nodeClientOptions(settings, node));
+      },
+      settings.commandTimeoutMs,
+      { channel: { name, onMessage } },
+    );
+  }
+
+  get isUp(): boolean {
+    return this.client.isUp;
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}
