@@ -10,6 +10,7 @@ import { EDGE_FIELDS } from './http/edge-hooks';
 import { keptProblem } from './http/problem-table';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
+import { UpstreamModule } from './upstream';
 import { WebModule } from './web/web.module';
 import { portToPrimary } from './workers/worker-channel';
 
@@ -40,6 +41,7 @@ import { portToPrimary } from './workers/worker-channel';
           redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),
       }),
     }),
+    UpstreamModule,
     GithubModule,
     AdminModule,
     HealthModule,

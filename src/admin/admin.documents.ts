@@ -63,3 +63,37 @@ export const invalidationBodyDocument = {
     },
   },
 };
+
+export class BudgetDocument {
+  @ApiProperty({ example: 'github' })
+  upstream!: string;
+
+  @ApiProperty({
+    description: "By credential: a partition's id, `-` for callers without one. As any replica last heard it.",
+    example: [
+      {
+        credential: '-',
+        resources: { core: { limit: 60, remaining: 12, used: 48, resetAt: '2026-11-23T14:00:00.000Z', resetIn: 540 } },
+        pausedFor: 0,
+      },
+    ],
+  })
+  credentials!: object[];
+
+  @ApiProperty({
+    description:
+      'Of this process since its start. 304 answers to authenticated requests do not count against the limit.',
+    example: {
+      ...{
+        sent: 48,
+        notModified: 30,
+        heldBack: 0,
+        savedByStore: 90_210,
+        savedByCollapsing: 412,
+        underWay: 1,
+        waiting: 0,
+      },
+    },
+  })
+  requests!: object;
+}

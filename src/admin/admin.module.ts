@@ -4,12 +4,13 @@ import { adminConfig } from '../config/slices';
 import { AdminController } from './admin.controller';
 import { AdminGuard } from './admin.guard';
 import { AdminService } from './admin.service';
+import { BudgetController } from './budget.controller';
 import { AdminToken } from './admin-token';
 import { FailedAttempts } from './failed-attempts';
 
 /** Operations on the cache; knows no feature, only keys, tags and prefixes. */
 @Module({
-  controllers: [AdminController],
+  controllers: [AdminController, BudgetController],
   providers: [
     AdminService,
     AdminGuard,

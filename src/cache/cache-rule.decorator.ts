@@ -2,6 +2,7 @@ import { createParamDecorator, SetMetadata, type CustomDecorator, type Execution
 import type { FastifyRequest } from 'fastify';
 import type { Validators } from './core/cache-entry';
 import type { CacheRule as Rule } from './core/cache-rule';
+import type { LoadContext } from './core/load';
 
 export const CACHE_RULE_METADATA = 'larder:cache-rule';
 
@@ -19,18 +20,27 @@ export type RouteRule = Rule<FastifyRequest>;
  */
 export const CacheRule = (rule: RouteRule): CustomDecorator => SetMetadata(CACHE_RULE_METADATA, rule);
 
-const VALIDATORS = Symbol('larder.validators');
+const LOAD = Symbol('larder.load');
 
-interface WithValidators {
-  [VALIDATORS]?: Validators;
+/** What a handler may know of the load that it is called for. */
+export type HandlerLoad = Pick<LoadContext, 'validators' | 'isBackground'>;
+
+interface WithLoad {
+  [LOAD]?: HandlerLoad;
 }
 
 /** Gives the handler the stored validators: if it gets some, it may ask conditionally and answer `NotModified`. */
 export const StoredValidators = createParamDecorator(
   (_: unknown, context: ExecutionContext): Validators | undefined =>
-    context.switchToHttp().getRequest<WithValidators>()[VALIDATORS],
+    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.validators,
 );
 
-export function leaveValidators(request: FastifyRequest, validators: Validators | undefined): void {
-  (request as WithValidators)[VALIDATORS] = validators;
+/** Tells the handler whether it is called for a refresh behind an answer, which nobody waits for. */
+export const IsBackground = createParamDecorator(
+  (_: unknown, context: ExecutionContext): boolean =>
+    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isBackground === true,
+);
+
+export function leaveLoad(request: FastifyRequest, load: HandlerLoad): void {
+  (request as WithLoad)[LOAD] = load;
 }

@@ -1,7 +1,7 @@
 /** The public door of the response cache. */
 export { ResponseCacheModule, type ResponseCacheRegistration } from './response-cache.module';
 export { ResponseCacheInterceptor } from './response-cache.interceptor';
-export { CacheRule, StoredValidators, type RouteRule } from './cache-rule.decorator';
+export { CacheRule, IsBackground, StoredValidators, type RouteRule } from './cache-rule.decorator';
 export { NotModified, Sourced } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
 export { StoreHealth, type StoreState } from './store-health';
@@ -24,6 +24,7 @@ export { withLastMember } from './core/representation';
 export { cacheStatusOf } from './cache-headers';
 export { identityBody, identityLength } from './core/content-coding';
 export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';
+export type { OperatorPolicy } from './core/http/operator-policy';
 export type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse } from './core/http/exchange';
 export { isNotModified, rangeMayApply } from './core/http/conditions';
 export { rangeOf } from './core/http/range';

@@ -13,7 +13,7 @@ import { AnswerSender, UnreadableEntryError } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheStatusWithout } from './cache-headers';
-import { leaveValidators, type RouteRule } from './cache-rule.decorator';
+import { leaveLoad, type RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { policyOf } from './core/cache-rule';
 import type { Load } from './core/load';
@@ -139,8 +139,8 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     { marker, key }: RouteRule,
   ): Load {
     const isKeyed = key !== undefined;
-    return async ({ validators }) => {
-      leaveValidators(request, validators);
+    return async ({ validators, isBackground }) => {
+      leaveLoad(request, { validators, isBackground });
       const value: unknown = await this.responses.negativeOf(() =>
         lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined }),
       );

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
+import { parseGatewayRules, type GatewayRule } from '../upstream';
 
 /*
  * The only reader of process.env: one schema, from which `.env.sample`, the messages of a failed start and the typed slices
@@ -72,6 +73,13 @@ export const environmentShape = {
     .refine((value) => value.split(',').every((one) => one.trim().length >= 8), 'must have at least 8 characters each')
     .transform((value) => value.split(',').map((one) => one.trim()))
     .optional(),
+  GITHUB_RULES_FILE: file.transform(readRules).optional(),
+  GITHUB_RESERVE: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, 'must be at least 0')
+    .max(0.9, 'must be at most 0.9')
+    .default(0.1),
+  GITHUB_MAX_CONCURRENCY: whole(1, 10_000).default(64),
   CREDENTIAL_SECRET: secret.optional(),
   UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
   UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
@@ -131,6 +139,8 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   GITHUB_SHARE_TOKEN: 'true',
   GATEWAY_PROFILE: 'rfc',
   GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
+  GITHUB_RULES_FILE: '/etc/larder/github-rules.json',
+  GITHUB_RESERVE: '0.1',
   GITHUB_WEBHOOK_SECRET: 'the output of: openssl rand -hex 24',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_EXPRESS_LANE: 'false',
@@ -173,11 +183,21 @@ export function readEnvironment(source: Readonly<Record<string, unknown>> = proc
 /** The default of a variable as an env file writes it, empty for none. */
 export function defaultOf(name: keyof typeof environmentShape): string {
   const parsed = environmentShape[name].safeParse(undefined);
-  return parsed.success && parsed.data !== undefined ? String(parsed.data) : '';
+  const value: unknown = parsed.data;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== '';
+}
+
+function readRules(path: string, context: z.RefinementCtx): readonly GatewayRule[] {
+  try {
+    return parseGatewayRules(readFileSync(path, 'utf8'));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
 }
 
 function isHttpUrl(value: string): boolean {

@@ -40,6 +40,9 @@ export const githubConfig = slice('github', (env) => ({
   isStrict: env.GATEWAY_PROFILE === 'rfc',
   sharesToken: env.GITHUB_SHARE_TOKEN,
   forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
+  rules: env.GITHUB_RULES_FILE ?? [],
+  reserve: env.GITHUB_RESERVE,
+  maxConcurrency: env.GITHUB_MAX_CONCURRENCY,
   credentialSecret: env.CREDENTIAL_SECRET,
   webhookSecrets: env.GITHUB_WEBHOOK_SECRET ?? [],
 }));

@@ -3,6 +3,7 @@ import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nest
 import type { FastifyRequest } from 'fastify';
 import {
   CacheRule,
+  IsBackground,
   NotModified,
   ResponseCacheInterceptor,
   Sourced,
@@ -57,7 +58,8 @@ export class GithubController {
   countRepositories(
     @Param('account', AccountNamePipe) account: string,
     @StoredValidators() validators: Validators | undefined,
+    @IsBackground() isBackground: boolean,
   ): Promise<Sourced<RepositoryCount> | NotModified> {
-    return this.github.countRepositories(account, validators);
+    return this.github.countRepositories(account, { validators, isBackground });
   }
 }

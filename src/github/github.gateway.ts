@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { CacheEvents, CacheStore, HttpCache, Loader, ResponseCache } from '../cache';
+import { CacheEvents, CacheStore, HttpCache, Loader, ResponseCache, valueOf, type HttpCacheOptions } from '../cache';
 import { cacheConfig, githubConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS } from '../http/edge-hooks';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
-import { ALL_FIELDS, Gateway, headerRules, Partitions, UpstreamRelay } from '../upstream';
+import { ALL_FIELDS, ANONYMOUS, Gateway, GatewayRules, headerRules, RateBudget, UpstreamRelay } from '../upstream';
+import { GithubCredentials } from './github.credentials';
 import { githubTags } from './github-tags';
 import { githubUpstream } from './github.upstream';
 
@@ -24,6 +24,8 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly cache: ResponseCache,
     private readonly events: CacheEvents,
     private readonly clock: Clock,
+    private readonly credentials: GithubCredentials,
+    private readonly budget: RateBudget,
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
     @Inject(upstreamConfig.KEY) private readonly limits: ConfigType<typeof upstreamConfig>,
     @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
@@ -37,24 +39,29 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const rules = github.isStrict ? ALL_FIELDS : headerRules(github.forwardHeaders);
     const { staleAfterMs, maxEntryBytes } = settings;
     const deadlineMs = github.isStrict ? settings.loadTimeoutMs : settings.deadlineMs;
-    const allowance = { sieMs: github.isStrict ? 0 : settings.sieMs, keepMs: KEEP_MS };
     const loader = github.isStrict ? this.strictLoader() : this.loader;
-    const limits = { deadlineMs, staleAfterMs, maxEntryBytes, allowance, selecting: rules.selecting };
+    const limits = { deadlineMs, staleAfterMs, maxEntryBytes, keepMs: KEEP_MS, selecting: rules.selecting };
     const problems = ProblemFilter.of(httpAdapter);
     new Gateway(
       {
         prefix: github.routePrefix,
         definition: githubUpstream(github, this.limits),
         headerRules: rules,
-        partitions: github.isStrict
-          ? undefined
-          : new Partitions(github.credentialSecret ?? randomBytes(32).toString('hex')),
+        partitions: github.isStrict ? undefined : this.credentials.partitions,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
+        rules: github.isStrict ? undefined : this.rules(),
+        budget: github.isStrict ? undefined : this.budget,
+        anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
         edge: EDGE_FIELDS,
       },
       {
-        httpCache: new HttpCache(this.store, loader, this.clock, limits),
+        httpCache: new HttpCache(
+          this.store,
+          loader,
+          this.clock,
+          github.isStrict ? limits : { ...limits, ...this.knownOfGithub() },
+        ),
         ...{ cache: this.cache, relay: this.relay, events: this.events, clock: this.clock },
         onError: (error, request, reply) => problems.send(error, request, reply),
       },
@@ -63,6 +70,18 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.relay.close();
+  }
+
+  private rules(): GatewayRules {
+    const { negativeTtlMs, sieMs } = this.settings;
+    return new GatewayRules(this.github.rules, { negativeTtlMs, defaultSieMs: sieMs });
+  }
+
+  private knownOfGithub(): Pick<HttpCacheOptions, 'neverStored' | 'isRefusal'> {
+    return {
+      neverStored: NEVER_STORED,
+      isRefusal: ({ status, headers }) => this.budget.isRefusal('', status, (name) => valueOf(headers, name)),
+    };
   }
 
   private strictLoader(): Loader {
@@ -82,3 +101,5 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 /** How long what can be validated is kept after it is stale: a 304 costs nothing of the rate limit. */
 const KEEP_MS = 86_400_000;
 const POLL_MS = 100;
+/** 202: statistics are still being computed. 302, 307: an archive's address, which is short-lived. */
+const NEVER_STORED: ReadonlySet<number> = new Set([202, 302, 307]);

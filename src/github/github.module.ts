@@ -1,9 +1,13 @@
 import { HttpModule, HttpService } from '@nestjs/axios';
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
+import { CacheStore } from '../cache';
 import { githubConfig, upstreamConfig } from '../config/slices';
-import { UpstreamClient } from '../upstream';
+import { Clock } from '../kernel/clock';
+import { Budgets, RateBudget, UpstreamClient } from '../upstream';
+import { githubLimits } from './github-limits';
 import { GithubController } from './github.controller';
+import { GithubCredentials } from './github.credentials';
 import { GithubGateway } from './github.gateway';
 import { GithubService } from './github.service';
 import { GithubWebhook } from './github.webhook';
@@ -15,6 +19,23 @@ import { githubUpstream } from './github.upstream';
   controllers: [GithubController],
   providers: [
     GithubService,
+    GithubCredentials,
+    {
+      provide: RateBudget,
+      inject: [CacheStore, Clock, Budgets, githubConfig.KEY, upstreamConfig.KEY],
+      useFactory: (
+        store: CacheStore,
+        clock: Clock,
+        budgets: Budgets,
+        { reserve, maxConcurrency }: ConfigType<typeof githubConfig>,
+        { timeoutMs }: ConfigType<typeof upstreamConfig>,
+      ): RateBudget => {
+        const options = { upstream: 'github', dialect: githubLimits, reserve, maxConcurrency, deadlineMs: timeoutMs };
+        const budget = new RateBudget(options, store, clock);
+        budgets.add(budget);
+        return budget;
+      },
+    },
     GithubGateway,
     GithubWebhook,
     {

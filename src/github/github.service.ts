@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { NotModified, Sourced, type Validators } from '../cache';
 import { AppError } from '../kernel/app-error';
-import { UpstreamClient, type UpstreamResponse } from '../upstream';
-import { rateLimitWaitMs } from './rate-limit';
+import { RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
+import { rateLimitWaitMs } from './github-limits';
+import { GithubCredentials } from './github.credentials';
 
 /** How many public repositories an account has. */
 export interface RepositoryCount {
@@ -17,19 +18,28 @@ const githubUser = z.object({ login: z.string(), public_repos: z.number().int().
 /** Asks GitHub's REST API. */
 @Injectable()
 export class GithubService {
-  constructor(private readonly client: UpstreamClient) {}
+  constructor(
+    private readonly client: UpstreamClient,
+    private readonly budget: RateBudget,
+    private readonly credentials: GithubCredentials,
+  ) {}
 
   /**
    * `public_repos` of `GET /users/{account}` (https://docs.github.com/en/rest/users/users#get-a-user).
    *
-   * @param validators what is stored of an earlier answer, to ask whether it still holds
+   * @param load what is stored of an earlier answer, to ask whether it still holds, and whether somebody waits
    * @throws AppError `account-not-found`, `upstream-*`
    */
   async countRepositories(
     account: string,
-    validators: Validators | undefined,
+    { validators, isBackground }: { readonly validators?: Validators | undefined; readonly isBackground: boolean },
   ): Promise<Sourced<RepositoryCount> | NotModified> {
-    const response = await this.client.get({ path: `/users/${account}`, headers: conditions(validators) });
+    const path = `/users/${account}`;
+    const response = await this.budget.spend(
+      { credential: this.credentials.own, path, isBackground },
+      () => this.client.get({ path, headers: conditions(validators) }),
+      ({ headers }, name) => headers[name],
+    );
     if (response.status === 304 && validators) return new NotModified();
     if (response.status !== 200) throw refusal(response, account);
     const { login, public_repos: repos } = parseUser(response.body);
@@ -58,7 +68,7 @@ function parseUser(body: Buffer): z.infer<typeof githubUser> {
 }
 
 function refusal({ status, headers }: UpstreamResponse, account: string): AppError {
-  const waitMs = rateLimitWaitMs(status, headers, Date.now());
+  const waitMs = rateLimitWaitMs(status, (name) => headers[name], Date.now());
   if (waitMs !== undefined) {
     const seconds = Math.ceil(waitMs / 1_000);
     const hint = headers['x-ratelimit-limit'] === '60' ? ' Set GITHUB_TOKEN for a higher limit.' : '';

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
+import { Budgets, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { askForMetrics, isWorker } from '../workers/worker-channel';
 import { CacheEvents, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
+
+const MOST_CREDENTIALS = 100;
 
 /** Prometheus metrics, in a registry of their own: nothing global, so that two applications in one process do not meet. */
 @Injectable()
@@ -17,7 +20,12 @@ export class CacheMetrics {
     registers: [this.registry],
   });
 
-  constructor(events: CacheEvents, store: StoreHealth, channel: InvalidationChannel) {
+  constructor(
+    events: CacheEvents,
+    store: StoreHealth,
+    channel: InvalidationChannel,
+    private readonly budgets: Budgets,
+  ) {
     collectDefaultMetrics({ register: this.registry });
     if (isWorker()) {
       AggregatorRegistry.setRegistries([this.registry]);
@@ -34,8 +42,13 @@ export class CacheMetrics {
     );
     const messages = 'larder_invalidation_messages_total';
     this.register(messages, 'counter', 'Messages on the Redis channel of invalidations, by what became of them.', () =>
-      (Object.entries(channel.counts) as [string, number][]).map(([result, value]) => ({ metricName: messages, labels: { result }, value })),
+      (Object.entries(channel.counts) as [string, number][]).map(([result, value]) => ({
+        metricName: messages,
+        labels: { result },
+        value,
+      })),
     );
+    this.registerBudgets();
     events.subscribe((event) => this.count(event));
     this.gauge('larder_store_up', 'Whether the store can be used: 1, or 0 while Redis is down.', () =>
       store.get().isUp ? 1 : 0,
@@ -61,16 +74,66 @@ export class CacheMetrics {
   }
 
   /** A metric of our own in the library's registry, which asks for its samples at a scrape. */
-  private register(name: string, type: 'counter' | 'histogram', help: string, read: (name: string) => Sample[]): void {
+  private register(
+    name: string,
+    type: 'counter' | 'gauge' | 'histogram',
+    help: string,
+    read: (name: string) => Sample[],
+  ): void {
+    // Workers know a limit each by their own answers: the least that is left is nearest the truth.
+    const aggregator = type === 'gauge' ? 'min' : 'sum';
     const metric = {
       name,
       help,
       type,
-      aggregator: 'sum',
-      get: () => Promise.resolve({ name, help, type, aggregator: 'sum', values: read(name) }),
+      aggregator,
+      get: () => Promise.resolve({ name, help, type, aggregator, values: read(name) }),
       reset: () => undefined,
     };
     this.registry.registerMetric(metric as unknown as Metric);
+  }
+
+  /** What upstreams were asked, what they were not, and what is left of their limits. */
+  private registerBudgets(): void {
+    const sent = 'larder_upstream_requests_total';
+    this.register(sent, 'counter', 'Requests to the upstream, and those held back for its rate limit.', () =>
+      this.budgets.all().flatMap(({ options: { upstream }, counts: { sent: all, notModified, heldBack } }) => [
+        { metricName: sent, labels: { upstream, result: 'answered' }, value: all - notModified },
+        { metricName: sent, labels: { upstream, result: 'not_modified' }, value: notModified },
+        { metricName: sent, labels: { upstream, result: 'held_back' }, value: heldBack },
+      ]),
+    );
+    const saved = 'larder_upstream_requests_saved_total';
+    this.register(saved, 'counter', 'Requests answered without one to the upstream.', () =>
+      this.budgets.all().flatMap(({ options: { upstream } }) =>
+        (Object.entries(this.budgets.savingsOf(upstream)) as [string, number][]).map(([by, value]) => ({
+          ...{ metricName: saved, labels: { upstream, by }, value },
+        })),
+      ),
+    );
+    this.limitGauge('larder_rate_limit', 'The rate limit, as the upstream last told it.', ({ limit }) => limit);
+    this.limitGauge('larder_rate_limit_remaining', 'What is left of it.', ({ remaining }) => remaining);
+    this.limitGauge('larder_rate_limit_reset_timestamp_seconds', 'When it begins anew.', ({ resetAt }) =>
+      Math.ceil(resetAt / 1_000),
+    );
+  }
+
+  /** By credential (a partition's id, never a token) and resource; of the credentials seen last, for labels are not free. */
+  private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
+    this.register(name, 'gauge', help, () =>
+      this.budgets.all().flatMap((budget) =>
+        budget
+          .peek()
+          .slice(0, MOST_CREDENTIALS)
+          .flatMap(([credential, { resources }]) =>
+            Object.entries(resources).map(([resource, limit]) => ({
+              metricName: name,
+              labels: { upstream: budget.options.upstream, credential, resource },
+              value: read(limit),
+            })),
+          ),
+      ),
+    );
   }
 
   private gauge(name: string, help: string, read: () => number): void {

@@ -9,6 +9,7 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  type Note,
   type StoreChange,
 } from '../../src/cache/core/cache-store';
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
@@ -89,6 +90,21 @@ export class ChaosStore extends CacheStore {
   async claim(name: string, ttlMs: number): Promise<boolean> {
     await this.disturb('claim');
     return this.below.claim(name, ttlMs);
+  }
+
+  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+    await this.disturb('note');
+    await this.below.note(group, name, text, ttlMs);
+  }
+
+  async readNote(group: string, name: string): Promise<string | undefined> {
+    await this.disturb('readNote');
+    return this.below.readNote(group, name);
+  }
+
+  async notes(group: string): Promise<readonly Note[]> {
+    await this.disturb('notes');
+    return this.below.notes(group);
   }
 
   async disclaim(name: string): Promise<void> {

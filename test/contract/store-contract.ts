@@ -77,6 +77,30 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
     });
 
+    describe('notes', () => {
+      it('are what was left last under a name, until their time is over', async () => {
+        expect(await store.readNote('g', 'a')).toBeUndefined();
+        await store.note('g', 'a', 'first', 60_000);
+        await store.note('g', 'a', 'second: {"é":1}', 60_000);
+        await Promise.all([store.note('g', 'b', '', 60_000), store.note('g', 'short', 'x', 1)]);
+        await store.note('another', 'a', 'x', 60_000);
+        await elapsed(20);
+        expect(await store.readNote('g', 'a')).toBe('second: {"é":1}');
+        expect(await store.readNote('g', 'short')).toBeUndefined();
+        expect([...(await store.notes('g'))].sort()).toEqual([
+          ['a', 'second: {"é":1}'],
+          ['b', ''],
+        ]);
+        expect(await store.notes('none')).toEqual([]);
+      });
+
+      it('stay when everything is invalidated', async () => {
+        await store.note('g', 'a', 'kept', 60_000);
+        await store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
+        expect(await store.readNote('g', 'a')).toBe('kept');
+      });
+    });
+
     describe('entries', () => {
       it('finds nothing where nothing is', async () => {
         expect(await store.find('k')).toBeUndefined();

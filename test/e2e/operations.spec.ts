@@ -67,6 +67,7 @@ describe('what a person sees of the service', () => {
       '/health/ready',
       '/metrics',
       '/repos/{account}',
+      '/{upstream}-budget',
     ]);
     expect(components.securitySchemes['admin']).toMatchObject({ type: 'http', scheme: 'bearer' });
     for (const [path, operations] of Object.entries(paths)) {

@@ -86,6 +86,10 @@ export interface ListedEntry {
   readonly expiresInMs: number;
 }
 
+export type Note = readonly [name: string, text: string];
+
+export const MOST_NOTE_MS = 7_200_000;
+
 /** The store did not answer or refused; `message` names the reason in the store's words. */
 export class StoreUnavailableError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -128,6 +132,11 @@ export abstract class CacheStore {
   abstract claim(name: string, ttlMs: number): Promise<boolean>;
   /** Gives a claimed name back. */
   abstract disclaim(name: string): Promise<void>;
+  /** Leaves a short text for all replicas, under a name within a group, over what was there; for `MOST_NOTE_MS` at most. */
+  abstract note(group: string, name: string, text: string, ttlMs: number): Promise<void>;
+  abstract readNote(group: string, name: string): Promise<string | undefined>;
+  /** All notes of a group, in no order. */
+  abstract notes(group: string): Promise<readonly Note[]>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
   /** Entries whose key matches a glob (`*` and `?`), about `limit` a page. */
   abstract list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage>;

@@ -4,6 +4,8 @@ import type { CacheEntry, HeaderList, Validators } from './cache-entry';
 export interface LoadContext {
   readonly validators: Validators | undefined;
   readonly signal: AbortSignal;
+  /** Whether nobody waits for it: a refresh behind an answer. */
+  readonly isBackground: boolean;
 }
 
 /** A response as the load brought it. */

@@ -46,8 +46,9 @@ export class Loader {
   }
 
   /** @throws AppError the failure of the load, this one's or the one waited for */
-  async land(request: CacheRequest, stale: CacheEntry | undefined, load: Load): Promise<Landed> {
-    const held = await this.underLease(request, stale, (lease, base) => this.loadUnder(lease, request, base, load));
+  async land(request: CacheRequest, stale: CacheEntry | undefined, load: Load, isBackground: boolean): Promise<Landed> {
+    const loading: Load = (context) => load({ ...context, isBackground });
+    const held = await this.underLease(request, stale, (lease, base) => this.loadUnder(lease, request, base, loading));
     if (held.by === 'self') return held.result;
     return { entry: held.entry, via: 'other-replica', stored: true, isError: false };
   }
@@ -171,7 +172,7 @@ export class Loader {
           new AppError('upstream-timeout', `The upstream did not answer within ${seconds} s.`, { retryAfterMs: 1_000 }),
         );
       }, this.options.loadTimeoutMs);
-      load({ validators: validatorsOf(base), signal: abort.signal })
+      load({ validators: validatorsOf(base), signal: abort.signal, isBackground: false })
         .then(resolve, reject)
         .finally(() => clearTimeout(timer));
     });

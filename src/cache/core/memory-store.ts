@@ -12,6 +12,8 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  MOST_NOTE_MS,
+  type Note,
   type StoreChange,
 } from './cache-store';
 import { ChangeSignal } from './change-signal';
@@ -22,6 +24,7 @@ import { MemoryTier, type MemoryLimits } from './memory-tier';
 
 const LONGEST_LOAD_MS = 300_000;
 const MOST_CLAIMS = 100_000;
+const MOST_NOTES = 10_000;
 
 /** The embedded store: everything in this process, nothing survives it. For one replica, for development and for tests. */
 export class MemoryStore extends CacheStore {
@@ -29,6 +32,7 @@ export class MemoryStore extends CacheStore {
   private readonly leases: LeaseTable;
   private readonly log = new InvalidationLog(LONGEST_LOAD_MS);
   private readonly changes = new ChangeSignal();
+  private readonly noted = new LRUCache<string, string>({ max: MOST_NOTES });
   private readonly claims = new LRUCache<string, true>({ max: MOST_CLAIMS });
 
   constructor(
@@ -126,6 +130,21 @@ export class MemoryStore extends CacheStore {
   disclaim(name: string): Promise<void> {
     this.claims.delete(name);
     return Promise.resolve();
+  }
+
+  note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+    this.noted.set(`${group}\n${name}`, text, { ttl: Math.max(1, Math.min(ttlMs, MOST_NOTE_MS)) });
+    return Promise.resolve();
+  }
+
+  readNote(group: string, name: string): Promise<string | undefined> {
+    return Promise.resolve(this.noted.get(`${group}\n${name}`));
+  }
+
+  notes(group: string): Promise<readonly Note[]> {
+    const front = `${group}\n`;
+    const all = [...this.noted.entries()].filter(([key]) => key.startsWith(front));
+    return Promise.resolve(all.map(([key, text]) => [key.slice(front.length), text] as const));
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {

@@ -129,7 +129,7 @@ export class ResponseCache {
     staleTier: CacheTier,
   ): Promise<CacheAnswer> {
     const forwarded = stale ? 'stale' : 'miss';
-    const flight = this.flights.run(request.key, () => this.loader.land(request, stale, load));
+    const flight = this.flights.run(request.key, () => this.loader.land(request, stale, load, false));
     const spare = stale && mayServeOnError(stale, this.clock.now()) ? stale : undefined;
     try {
       const landed = await within(flight.result, spare ? this.options.staleAfterMs : this.options.deadlineMs);
@@ -149,7 +149,7 @@ export class ResponseCache {
   private refreshBehind(request: CacheRequest, entry: CacheEntry, load: Load): void {
     if (this.flights.has(request.key)) return;
     this.flights
-      .run(request.key, () => this.loader.land(request, entry, load))
+      .run(request.key, () => this.loader.land(request, entry, load, true))
       .result.catch((error: unknown) => {
         for (const listener of this.refreshListeners) listener(request.key, error);
       });

@@ -12,6 +12,7 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  type Note,
   type SharedStore,
   type StoreChange,
 } from './cache-store';
@@ -148,6 +149,18 @@ export class TieredStore extends CacheStore {
 
   disclaim(name: string): Promise<void> {
     return this.l2.disclaim(name);
+  }
+
+  note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+    return this.l2.note(group, name, text, ttlMs);
+  }
+
+  readNote(group: string, name: string): Promise<string | undefined> {
+    return this.l2.readNote(group, name);
+  }
+
+  notes(group: string): Promise<readonly Note[]> {
+    return this.l2.notes(group);
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {

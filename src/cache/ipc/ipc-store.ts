@@ -11,6 +11,7 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  type Note,
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
@@ -97,6 +98,18 @@ export class IpcStore extends SharedStore {
 
   async disclaim(name: string): Promise<void> {
     await this.call('disclaim', [name]);
+  }
+
+  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+    await this.call('note', [group, name, text, ttlMs]);
+  }
+
+  readNote(group: string, name: string): Promise<string | undefined> {
+    return this.call('readNote', [group, name]) as Promise<string | undefined>;
+  }
+
+  notes(group: string): Promise<readonly Note[]> {
+    return this.call('notes', [group]) as Promise<readonly Note[]>;
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {

@@ -11,6 +11,7 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  * | `larder:v2:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
  * | `larder:v2:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
  * | `larder:v2:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
+ * | `larder:v2:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
  * | `larder:v2:q` | string | the sequence: a count of all invalidations |
  */
 export class RedisKeys {
@@ -47,6 +48,10 @@ export class RedisKeys {
 
   claim(name: string): string {
     return `${this.root}:c:{${name}}`;
+  }
+
+  notes(group: string): string {
+    return `${this.root}:n:{${group}}`;
   }
 
   /** What client tracking listens to: entries, leases, the sequence. */

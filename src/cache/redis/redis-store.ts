@@ -14,6 +14,7 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  type Note,
   type StoreChange,
 } from '../core/cache-store';
 import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
@@ -24,6 +25,7 @@ import { RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
 import { RedisListing } from './redis-listing';
+import { RedisNotes } from './redis-notes';
 import { ACQUIRE, FAIL, FILL, FILL_TAGGED, FRESHEN, INDEX, PUT, RELEASE, RENEW } from './scripts';
 
 export interface RedisStoreListener {
@@ -53,6 +55,7 @@ export class RedisStore extends SharedStore {
   private readonly commands: RedisCommands;
   private readonly invalidation: RedisInvalidation;
   private readonly listing: RedisListing;
+  private readonly noteBook: RedisNotes;
   private readonly garbageTold = new Set<string>();
   private tracking: KeyTracking | undefined;
   private isRecovered = false;
@@ -69,6 +72,7 @@ export class RedisStore extends SharedStore {
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
     this.listing = new RedisListing(link, this.commands, keys);
+    this.noteBook = new RedisNotes(this.commands, keys, clock);
     link.onTransition((isUp) => {
       this.isRecovered = false;
       if (isUp) void this.recover();
@@ -189,6 +193,21 @@ export class RedisStore extends SharedStore {
   async disclaim(name: string): Promise<void> {
     const key = this.keys.claim(name);
     await this.commands.send(key, ['UNLINK', key]);
+  }
+
+  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+    await this.ready();
+    await this.noteBook.write(group, name, text, ttlMs);
+  }
+
+  async readNote(group: string, name: string): Promise<string | undefined> {
+    await this.ready();
+    return this.noteBook.read(group, name);
+  }
+
+  async notes(group: string): Promise<readonly Note[]> {
+    await this.ready();
+    return this.noteBook.readAll(group);
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {

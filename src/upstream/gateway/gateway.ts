@@ -4,6 +4,7 @@ import {
   endToEnd,
   toCacheKey,
   toHeaderList,
+  valueOf,
   valuesOf,
   type CacheEvents,
   type HeaderList,
@@ -11,13 +12,16 @@ import {
   type HttpCache,
   type InvalidationTarget,
   type Origin,
+  type OriginResponse,
   type ResponseCache,
 } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
+import type { RateBudget } from '../budget/rate-budget';
 import { writeAnswer } from './gateway-answer';
+import type { GatewayRules } from './gateway-rules';
 import { forwardedHeaders, type HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partition, type Partitions } from './partition';
 import { parseTarget, type RequestTarget } from './request-target';
@@ -34,6 +38,12 @@ export interface GatewayOptions {
   readonly sharedAuthorization: string | undefined;
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
+  /** The operator's table; undefined where the upstream's own word is all. */
+  readonly rules: GatewayRules | undefined;
+  /** The rate limits that requests count against; undefined to send whatever comes. */
+  readonly budget: RateBudget | undefined;
+  /** Whose limits the requests of callers without a credential count against. */
+  readonly anonymousCredential: string;
   readonly edge: Readonly<Record<string, string>>;
 }
 
@@ -82,13 +92,14 @@ export class Gateway {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const target = parseTarget(url.slice(this.options.prefix.length));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
-    const isCacheable = CACHEABLE.has(method);
+    const rule = this.options.rules?.for(target.path);
+    const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
     const received = endToEnd(toHeaderList(rawHeaders));
-    const headers = forwardedHeaders(received, this.options.headerRules, isCacheable);
+    const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
     const client = new AbortController();
     reply.raw.once('close', () => client.abort());
     const key = this.keyOf(target, partition);
-    const origin = this.originOf(request, reply, target, partition, isCacheable);
+    const origin = this.originOf(request, reply, target, partition);
     const startedAt = performance.now();
     try {
       const answer = isCacheable
@@ -97,7 +108,8 @@ export class Gateway {
               ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
               kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
               hasAuthorization: request.headers.authorization !== undefined,
-              tags: this.tagsOf(target.path),
+              tags: [...this.tagsOf(target.path), ...(rule?.tags ?? [])],
+              operator: rule?.policy,
               signal: client.signal,
             },
             origin,
@@ -128,9 +140,10 @@ export class Gateway {
     signal: AbortSignal,
     origin: Origin,
   ): Promise<HttpAnswer> {
-    const { status, headers: answered, body } = await origin({ method, headers, signal });
-    if (this.isUnsafe(method) && status >= 200 && status < 400) await this.invalidateAfter(target, answered);
-    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: 'method' } as const;
+    const { status, headers: answered, body } = await origin({ method, headers, signal, isBackground: false });
+    if (isUnsafe(method) && status >= 200 && status < 400) await this.invalidateAfter(target, answered);
+    const forwarded = CACHEABLE.has(method) ? 'bypass' : 'method';
+    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded } as const;
     return { kind: 'streamed', status, headers: answered, body, ...facts };
   }
 
@@ -148,20 +161,11 @@ export class Gateway {
     await Promise.all(targets.map((one) => this.parts.cache.invalidate(one)));
   }
 
-  private isUnsafe(method: string): boolean {
-    return !['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'].includes(method);
-  }
-
-  private originOf(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    target: RequestTarget,
-    partition: Partition,
-    isCacheable: boolean,
-  ): Origin {
-    const { definition, sharedAuthorization } = this.options;
+  private originOf(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
+    const { definition, sharedAuthorization, budget, anonymousCredential } = this.options;
+    const credential = partition.authorization === undefined ? anonymousCredential : partition.id;
     const authorization = partition.authorization ?? sharedAuthorization;
-    return async ({ method, headers, signal }) => {
+    return async ({ method, headers, signal, isBackground }) => {
       const fields = headers.flatMap(([name, value]) => [name, value]);
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
@@ -170,14 +174,19 @@ export class Gateway {
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       add('authorization', authorization);
       fields.push('via', '1.1 larder');
-      const body = isCacheable ? undefined : bodyOf(request);
+      const body = CACHEABLE.has(method) ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
-      const answer = await this.parts.relay.send({
-        ...{ method, path: `${target.path}${target.query}`, headers: fields, body, signal },
-        onInterim: (status, rawHeaders) => sendInterim(reply, status, rawHeaders),
-      });
-      return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
+      const send = async (): Promise<OriginResponse> => {
+        const answer = await this.parts.relay.send({
+          ...{ method, path: `${target.path}${target.query}`, headers: fields, body, signal },
+          onInterim: (status, rawHeaders) => sendInterim(reply, status, rawHeaders),
+        });
+        return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
+      };
+      if (!budget) return send();
+      const spending = { credential, path: target.path, isBackground, signal };
+      return budget.spend(spending, send, (answer, name) => valueOf(answer.headers, name));
     };
   }
 
@@ -200,6 +209,15 @@ export class Gateway {
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
+
+const SAFE: ReadonlySet<string> = new Set([
+  ...['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'],
+]);
+
+/** What is not known to be safe may change something (RFC 9110 §9.2.1). */
+function isUnsafe(method: string): boolean {
+  return !SAFE.has(method);
 }
 
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */

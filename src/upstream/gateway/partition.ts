@@ -25,7 +25,11 @@ export class Partitions {
       throw new AppError('request-invalid', 'The request has more than one Authorization field. Send one.');
     const [authorization] = credentials;
     if (authorization === undefined) return { id: ANONYMOUS, authorization: undefined };
-    const id = createHmac('sha256', this.secret).update(authorization).digest('base64url').slice(0, ID_LENGTH);
-    return { id, authorization };
+    return { id: this.idOf(authorization), authorization };
+  }
+
+  /** The partition of a credential, as the `Authorization` field has it. */
+  idOf(authorization: string): string {
+    return createHmac('sha256', this.secret).update(authorization).digest('base64url').slice(0, ID_LENGTH);
   }
 }

@@ -1,5 +1,6 @@
 import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheOutcome, CacheTier } from '../cache-outcome';
+import type { OperatorPolicy } from './operator-policy';
 import type { CacheKind } from './response-policy';
 import type { BodySource } from './shared-body';
 
@@ -14,6 +15,8 @@ export interface HttpCacheRequest {
   readonly kind: CacheKind;
   readonly hasAuthorization: boolean;
   readonly tags: readonly string[];
+  /** What the operator says of such responses; absent where their own word is all. */
+  readonly operator?: OperatorPolicy | undefined;
   /** Ends when the client has gone. */
   readonly signal: AbortSignal;
 }
@@ -22,6 +25,8 @@ export interface OriginRequest {
   readonly method: string;
   readonly headers: HeaderList;
   readonly signal: AbortSignal;
+  /** Whether nobody waits for it: a refresh behind an answer. */
+  readonly isBackground: boolean;
 }
 
 /** A response of the upstream as its head came; the body is still to be read. Instants in milliseconds since the epoch. */

@@ -4,7 +4,7 @@ export class Flight<Head> {
   private readonly abortion = new AbortController();
   private settle: { resolve: (head: Head) => void; reject: (error: unknown) => void } | undefined;
   private interested = 0;
-  private isKept = false;
+  private kept = false;
 
   constructor(
     /** The key of the URL that it loads, by which it is detached. */
@@ -16,13 +16,18 @@ export class Flight<Head> {
     this.head.catch(() => undefined); // told to those who wait; nobody may
   }
 
+  /** Whether it began as a refresh that nobody waits for. */
+  get isKept(): boolean {
+    return this.kept;
+  }
+
   get signal(): AbortSignal {
     return this.abortion.signal;
   }
 
   /** Goes on though nobody waits: a refresh behind an answer. */
   keep(): void {
-    this.isKept = true;
+    this.kept = true;
   }
 
   /** Counts the request as one who waits, until its client has gone. */
@@ -30,7 +35,7 @@ export class Flight<Head> {
     this.interested += 1;
     const leave = (): void => {
       this.interested -= 1;
-      if (this.interested === 0 && !this.isKept) this.abortion.abort();
+      if (this.interested === 0 && !this.kept) this.abortion.abort();
     };
     if (client.aborted) leave();
     else client.addEventListener('abort', leave, { once: true });

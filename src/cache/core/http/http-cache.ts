@@ -10,7 +10,8 @@ import { CONDITIONS } from './conditions';
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
 import { valueOf } from './fields';
 import { Flight } from './flight';
-import { httpEntry, validatedEntry, type StaleAllowance } from './http-entries';
+import { httpEntry, validatedEntry } from './http-entries';
+import { underOperator } from './operator-policy';
 import { requestPolicy, type RequestPolicy } from './request-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { mayStandIn, reuseOf } from './reuse';
@@ -25,7 +26,12 @@ export interface HttpCacheOptions {
   readonly staleAfterMs: number;
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
-  readonly allowance: StaleAllowance;
+  /** How long after it is stale a response with a validator is kept to be validated, in milliseconds. */
+  readonly keepMs: number;
+  /** Statuses that are never stored, whatever the response says. */
+  readonly neverStored?: ReadonlySet<number>;
+  /** Whether a response says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
+  readonly isRefusal?: (response: Pick<OriginResponse, 'status' | 'headers'>) => boolean;
   /** Request fields that every response is selected by, whatever its `Vary` says, in lower case. */
   readonly selecting: readonly string[];
 }
@@ -123,7 +129,7 @@ export class HttpCache {
     if (!spare) return call();
     try {
       const answer = await call();
-      return FAILED_STATUSES.has(answer.status) ? standIn(spare, seen, 'upstream-error') : answer;
+      return this.hasFailed(answer) ? standIn(spare, seen, 'upstream-error') : answer;
     } catch (error) {
       return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
     }
@@ -153,7 +159,7 @@ export class HttpCache {
         }
         return { kind: 'stored', entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
       }
-      if (spare && FAILED_STATUSES.has(head.response.status)) return standIn(spare, seen, 'upstream-error');
+      if (spare && this.hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
       if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
       return await this.deliver(head, forwarded, underWay !== undefined);
     } catch (error) {
@@ -208,13 +214,12 @@ export class HttpCache {
     origin: Origin,
   ): Promise<void> {
     const headers = [...withoutConditions(request.headers), ...conditionsOf(base)];
-    const response = await origin({ method: 'GET', headers, signal: flight.signal });
-    const { hasAuthorization, kind } = request;
-    const policy = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
-    const { allowance, maxEntryBytes } = this.options;
+    const response = await origin({ method: 'GET', headers, signal: flight.signal, isBackground: flight.isKept });
+    const policy = this.policyOf(request, response, base);
+    const { keepMs, maxEntryBytes } = this.options;
     if (response.status === 304 && base) {
       response.body.destroy();
-      const entry = validatedEntry(base, response, policy, allowance);
+      const entry = validatedEntry(base, response, policy, keepMs);
       const stored = (await this.attempt(() => this.store.freshen(lease, entry))) === true;
       flight.arrive({ kind: 'entry', entry, isValidated: true, stored });
       return;
@@ -224,7 +229,7 @@ export class HttpCache {
     const names = this.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
     const storing = policy.isStorable ? this.keep(lease, request, seen, { response, policy, body, names }) : undefined;
-    if (!storing && response.status < 500) this.apart.set(request.key, true);
+    if (!storing && !this.hasFailed(response)) this.apart.set(request.key, true);
     const stored = storing ?? this.attempt(() => this.store.release(lease)).then(() => false);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
@@ -258,7 +263,7 @@ export class HttpCache {
     const now = this.clock.now();
     if (bytes === undefined || names === undefined) return this.giveBack(lease);
     const { upstream, key, tags, headers } = request;
-    const entry = await httpEntry(response, bytes, policy, { upstream, allowance: this.options.allowance });
+    const entry = await httpEntry(response, bytes, policy, { upstream, keepMs: this.options.keepMs });
     const endsAt = endOfLife(entry);
     if (endsAt <= now) return this.giveBack(lease);
     if (seen.index && covers(seen.index, names, endsAt))
@@ -301,7 +306,7 @@ export class HttpCache {
   /** The upstream's own answer to this request alone. */
   private async forward(request: HttpCacheRequest, seen: Seen | undefined, origin: Origin): Promise<StreamedAnswer> {
     const { method, headers, signal } = request;
-    const response = await origin({ method, headers, signal });
+    const response = await origin({ method, headers, signal, isBackground: false });
     if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
       await this.heed(request, seen.entry, seen.variantKey, response);
     return {
@@ -328,19 +333,35 @@ export class HttpCache {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
       }
-      const { hasAuthorization, kind, tags } = request;
-      const policy = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
+      const policy = this.policyOf(request, response, entry);
       if (!policy.isStorable) return;
       const answer = await this.store.acquire({
         key,
         token: newToken(),
-        tags,
+        tags: request.tags,
         seenId: entry.id,
         leaseMs: INDEX_LEASE_MS,
       });
       if (answer.kind === 'granted')
-        await this.store.freshen(answer.lease, validatedEntry(entry, response, policy, this.options.allowance));
+        await this.store.freshen(answer.lease, validatedEntry(entry, response, policy, this.options.keepMs));
     });
+  }
+
+  /** What the response allows and the operator says; of a 304 by the status of what it validates. */
+  private policyOf(
+    { hasAuthorization, kind, operator }: HttpCacheRequest,
+    response: OriginResponse,
+    base: CacheEntry | undefined,
+  ): ResponsePolicy {
+    const own = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
+    const policy = underOperator(own, response.status === 304 ? (base?.status ?? 304) : response.status, operator);
+    const isStorable = policy.isStorable && !this.options.neverStored?.has(response.status);
+    return { ...policy, isStorable: isStorable && this.options.isRefusal?.(response) !== true };
+  }
+
+  /** Whether a stale response may stand in for this one, if it may for any. */
+  private hasFailed(response: Pick<OriginResponse, 'status' | 'headers'>): boolean {
+    return FAILED_STATUSES.has(response.status) || this.options.isRefusal?.(response) === true;
   }
 
   /** A store that fails takes nothing from the answer. */

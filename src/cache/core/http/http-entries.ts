@@ -6,26 +6,18 @@ import type { OriginResponse } from './exchange';
 import type { ResponsePolicy } from './response-policy';
 import { updatedHeaders } from './update';
 
-/** What the operator adds to what responses say. Durations in milliseconds. */
-export interface StaleAllowance {
-  /** Stale-if-error where the response says nothing of it. */
-  readonly sieMs: number;
-  /** How long a response with a validator is kept to be validated. */
-  readonly keepMs: number;
-}
-
 /** The entry of a whole response. Fields of one delivery (`Age`) and those that must not be reused stay out. */
 export async function httpEntry(
   { status, headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   body: Buffer,
   policy: ResponsePolicy,
-  { upstream, allowance }: { readonly upstream: string; readonly allowance: StaleAllowance },
+  { upstream, keepMs }: { readonly upstream: string; readonly keepMs: number },
 ): Promise<CacheEntry> {
   const kept = storedHeaders(headers, policy);
   const validators = validatorsOf(kept);
   return {
     ...{ id: newId(), status, headers: kept, validators, upstream, tags: [] },
-    ...timesOf(policy, validators, allowance),
+    ...timesOf(policy, validators, keepMs),
     loadMs: receivedAt - requestedAt,
     etag: valueOf(kept, 'etag') ?? '',
     ...(await storedForm(body, kept)),
@@ -37,14 +29,14 @@ export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   policy: ResponsePolicy,
-  allowance: StaleAllowance,
+  keepMs: number,
 ): CacheEntry {
-  const { staledAt, keepMs, ...kept } = base;
+  const { staledAt, keepMs: keptMs, ...kept } = base;
   return {
     ...kept,
     id: newId(),
     headers: updatedHeaders(base.headers, storedHeaders(headers, policy)),
-    ...timesOf(policy, base.validators, allowance),
+    ...timesOf(policy, base.validators, keepMs),
     loadMs: receivedAt - requestedAt,
   };
 }
@@ -55,15 +47,16 @@ export function validatorsOf(headers: HeaderList): Validators {
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
-function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, allowance: StaleAllowance) {
+/** @param keepMs how long a response with a validator is kept to be validated */
+function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, keepMs: number) {
   const hasValidator = etag !== undefined || lastModified !== undefined;
   return {
     storedAt: policy.bornAt,
     freshUntil: policy.bornAt + policy.lifetimeMs,
     swrMs: policy.mustRevalidate ? 0 : policy.swrMs,
-    sieMs: policy.mustRevalidate ? 0 : (policy.sieMs ?? allowance.sieMs),
+    sieMs: policy.mustRevalidate ? 0 : (policy.sieMs ?? 0),
     mustRevalidate: policy.mustRevalidate,
-    ...(hasValidator ? { keepMs: allowance.keepMs } : {}),
+    ...(hasValidator ? { keepMs } : {}),
   };
 }
 

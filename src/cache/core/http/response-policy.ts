@@ -41,7 +41,11 @@ export interface ResponsePolicy {
   readonly sieMs: number | undefined;
   /** No stale use of any kind without validation. */
   readonly mustRevalidate: boolean;
-  /** Whether the lifetime is of the cache's own making (§4.2.2). */
+  /** The same, but for what `s-maxage` says of it without a word (RFC 9111 §5.2.2.10). */
+  readonly saysMustRevalidate: boolean;
+  /** Whether each use needs validation (`no-cache`). */
+  readonly mustValidate: boolean;
+  /** Whether the lifetime is of the cache's own making (§4.2.2), for the response says nothing of it. */
   readonly isHeuristic: boolean;
 }
 
@@ -77,7 +81,9 @@ export function responsePolicy(
     bornAt: bornAt(response),
     swrMs: (deltaSeconds(directives, 'stale-while-revalidate') ?? 0) * 1_000,
     sieMs: inMs(deltaSeconds(directives, 'stale-if-error')),
-    mustRevalidate: mustValidate || forbidsStale(directives, kind),
+    mustRevalidate: mustValidate || forbidsStale(directives, kind) || impliesRevalidation(directives, kind),
+    saysMustRevalidate: mustValidate || forbidsStale(directives, kind),
+    mustValidate,
     isHeuristic: lifetime.isHeuristic,
   };
 }
@@ -170,16 +176,21 @@ function freshnessLifetime(
     return { ms: Math.max(0, until - date), isHeuristic: false };
   }
   // §4.2.2: only where nothing explicit is said, and the status or `public` allows it
-  if (!HEURISTICALLY_CACHEABLE.has(status) && !directives.has('public')) return { ms: 0, isHeuristic: false };
+  if (!HEURISTICALLY_CACHEABLE.has(status) && !directives.has('public')) return { ms: 0, isHeuristic: true };
   const lastModified = parseHttpDate((valueOf(headers, 'last-modified') ?? '').trim(), receivedAt);
   if (lastModified === undefined || lastModified > date) return { ms: 0, isHeuristic: true };
   return { ms: Math.min((date - lastModified) * HEURISTIC_SHARE, LONGEST_HEURISTIC_MS), isHeuristic: true };
 }
 
-// RFC 9111 §4.2.4: what forbids stale use; s-maxage speaks of it in §5.2.2.10.
+// RFC 9111 §4.2.4
 function forbidsStale(directives: Directives, kind: CacheKind): boolean {
   if (directives.has('must-revalidate')) return true;
-  return kind === 'shared' && (directives.has('proxy-revalidate') || directives.has('s-maxage'));
+  return kind === 'shared' && directives.has('proxy-revalidate');
+}
+
+// RFC 9111 §5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate response directive".
+function impliesRevalidation(directives: Directives, kind: CacheKind): boolean {
+  return kind === 'shared' && directives.has('s-maxage');
 }
 
 /** RFC 9111 §4.2.3: the age is counted from the instant that this gives. */

@@ -1,4 +1,4 @@
-import { rateLimitWaitMs } from './rate-limit';
+import { rateLimitWaitMs } from './github-limits';
 
 const NOW = 1_800_000_000_000;
 const at = (seconds: number) => String(NOW / 1_000 + seconds);
@@ -24,6 +24,7 @@ describe('rateLimitWaitMs', () => {
     ['a plain 403 is a refusal', 403, { 'x-ratelimit-remaining': '12' }, undefined],
     ['a 404 is no limit', 404, { 'retry-after': '60' }, undefined],
   ])('%s', (_name, status, headers, ms) => {
-    expect(rateLimitWaitMs(status, headers as Record<string, string>, NOW)).toBe(ms);
+    const fields = new Map(Object.entries(headers));
+    expect(rateLimitWaitMs(status, (name) => fields.get(name), NOW)).toBe(ms);
   });
 });

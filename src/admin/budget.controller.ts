@@ -1,0 +1,36 @@
+import { Controller, Get, Param, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiProblems } from '../http/api-docs';
+import { AppError } from '../kernel/app-error';
+import { Clock } from '../kernel/clock';
+import { Budgets } from '../upstream';
+import { AdminGuard } from './admin.guard';
+import { BudgetDocument } from './admin.documents';
+import { budgetView, type UpstreamBudgetView } from './budget-view';
+
+/** What is left of an upstream's rate limits, and what the cache has saved of them. */
+@ApiTags('admin')
+@ApiBearerAuth('admin')
+@Controller()
+@UseGuards(AdminGuard)
+export class BudgetController {
+  constructor(
+    private readonly budgets: Budgets,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get(':upstream-budget')
+  @ApiOperation({ summary: "What is left of the upstream's rate limits, by credential" })
+  @ApiParam({ name: 'upstream', type: String, example: 'github' })
+  @ApiOkResponse({ type: BudgetDocument })
+  @ApiProblems('admin-unauthorized', 'too-many-attempts', 'route-not-found')
+  async show(@Param('upstream') upstream: string): Promise<UpstreamBudgetView> {
+    const budget = this.budgets.find(upstream);
+    if (!budget) {
+      const known = this.budgets.all().map(({ options }) => `/${options.upstream}-budget`);
+      throw new AppError('route-not-found', `There is no such budget. There is ${known.join(', ')}.`);
+    }
+    const { stored, collapsed } = this.budgets.savingsOf(upstream);
+    return budgetView(budget, await budget.list(), { stored, collapsed }, this.clock.now());
+  }
+}

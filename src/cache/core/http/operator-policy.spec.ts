@@ -1,0 +1,63 @@
+import type { HeaderList } from '../cache-entry';
+import { underOperator, type OperatorPolicy } from './operator-policy';
+import { responsePolicy, type CacheKind } from './response-policy';
+
+const NOW = Date.UTC(2026, 0, 5, 12);
+const ALL: OperatorPolicy = { ttlMs: 300_000, negativeTtlMs: 7_000, swrMs: 30_000, sieMs: 86_400_000 };
+
+function policyOf(control: string | undefined, operator: OperatorPolicy, status = 200, kind: CacheKind = 'shared') {
+  const headers: HeaderList = control === undefined ? [] : [['cache-control', control]];
+  const response = { status, headers, requestedAt: NOW, receivedAt: NOW };
+  const own = responsePolicy(response, kind, { hasAuthorization: false, isNoStore: false });
+  return underOperator(own, status, operator);
+}
+
+describe("the operator's word", () => {
+  it('lengthens and shortens', () => {
+    expect(policyOf('public, max-age=60', ALL)).toMatchObject({
+      lifetimeMs: 300_000,
+      swrMs: 30_000,
+      sieMs: 86_400_000,
+    });
+    expect(policyOf('public, max-age=6000', { ttlMs: 0 }).lifetimeMs).toBe(0);
+    expect(policyOf(undefined, ALL).lifetimeMs).toBe(300_000);
+  });
+
+  it.each([
+    ['no-store', 'shared'],
+    ['private, max-age=60', 'shared'],
+    ['no-store, max-age=60', 'private'],
+  ] as const)('never makes "%s" storable in a %s cache', (control, kind) => {
+    expect(policyOf(control, ALL, 200, kind).isStorable).toBe(false);
+  });
+
+  it.each(['no-cache', 'no-cache, max-age=60', 'must-revalidate, max-age=60', 'proxy-revalidate, max-age=60'])(
+    'never serves "%s" stale',
+    (control) => {
+      expect(policyOf(control, ALL).mustRevalidate).toBe(true);
+    },
+  );
+
+  it('never serves "no-cache" without validation', () => {
+    expect(policyOf('no-cache, max-age=60', ALL).lifetimeMs).toBe(0);
+  });
+
+  it('serves stale what only s-maxage would forbid, if there is an operator at all', () => {
+    const headers: HeaderList = [['cache-control', 'public, max-age=60, s-maxage=60']];
+    const response = { status: 200, headers, requestedAt: NOW, receivedAt: NOW };
+    const own = responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false });
+    expect(underOperator(own, 200, undefined).mustRevalidate).toBe(true);
+    expect(underOperator(own, 200, { defaultSieMs: 5_000 })).toMatchObject({ mustRevalidate: false, sieMs: 5_000 });
+  });
+
+  it('lets the response speak first of stale-if-error, where the operator has only a default', () => {
+    expect(policyOf('max-age=60, stale-if-error=9', { defaultSieMs: 5_000 }).sieMs).toBe(9_000);
+    expect(policyOf('max-age=60, stale-if-error=9', { defaultSieMs: 5_000, sieMs: 1_000 }).sieMs).toBe(1_000);
+  });
+
+  it('remembers "not found" for a time of its own, where the response says nothing', () => {
+    expect(policyOf(undefined, ALL, 404).lifetimeMs).toBe(7_000);
+    expect(policyOf('public, max-age=60', ALL, 404).lifetimeMs).toBe(60_000);
+    expect(policyOf(undefined, ALL, 500).lifetimeMs).toBe(0);
+  });
+});

@@ -1,0 +1,82 @@
+import { retryAfterMs, type LimitDialect, type LimitReading } from '../upstream';
+
+/*
+ * How GitHub speaks of its rate limits (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+ */
+
+const LEAST_MS = 1_000;
+const LONGEST_MS = 3_600_000;
+/** "Otherwise, wait for at least one minute before retrying." */
+const UNTOLD_MS = 60_000;
+
+type Field = (name: string) => string | undefined;
+
+export const githubLimits: LimitDialect = {
+  resourceOf: (path) => {
+    const lower = path.toLowerCase();
+    if (lower === '/rate_limit') return undefined;
+    if (lower === '/search/code') return 'code_search';
+    if (lower.startsWith('/search/')) return 'search';
+    return lower === '/graphql' || lower.endsWith('/graphql') ? 'graphql' : 'core';
+  },
+  read: (path, status, field, now) => {
+    const resource = field('x-ratelimit-resource') ?? githubLimits.resourceOf(path) ?? 'core';
+    return { resource, limit: limitOf(field, now), refusal: refusalOf(resource, status, field, now) };
+  },
+  fieldsOf: (resource, limit, resetAt) => ({
+    ...(limit === undefined ? {} : { 'x-ratelimit-limit': String(limit) }),
+    'x-ratelimit-remaining': '0',
+    'x-ratelimit-reset': String(Math.ceil(resetAt / 1_000)),
+    'x-ratelimit-resource': resource,
+  }),
+};
+
+/**
+ * How long to keep from asking after an answer that says so, in milliseconds: `retry-after`, else until the reset, else a minute.
+ *
+ * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
+ */
+export function rateLimitWaitMs(status: number, field: Field, now: number): number | undefined {
+  return refusalOf('core', status, field, now)?.waitMs;
+}
+
+function refusalOf(resource: string, status: number, field: Field, now: number): LimitReading['refusal'] {
+  if (status !== 403 && status !== 429) return undefined;
+  const isSpent = field('x-ratelimit-remaining') === '0';
+  const asked = retryAfterMs(field('retry-after'), now);
+  const scope = isSpent ? resource : undefined;
+  if (asked !== undefined) return { waitMs: clamp(asked), resource: scope, isTold: true };
+  if (isSpent) {
+    const resetAt = resetOf(field, now);
+    return {
+      waitMs: clamp(resetAt === undefined ? UNTOLD_MS : resetAt - now),
+      resource,
+      isTold: resetAt !== undefined,
+    };
+  }
+  return status === 429 ? { waitMs: UNTOLD_MS, resource: undefined, isTold: false } : undefined;
+}
+
+function limitOf(field: Field, now: number): LimitReading['limit'] {
+  const limit = wholeOf(field('x-ratelimit-limit'));
+  const remaining = wholeOf(field('x-ratelimit-remaining'));
+  const resetAt = resetOf(field, now);
+  if (limit === undefined || remaining === undefined || resetAt === undefined) return undefined;
+  return { limit, remaining, resetAt: Math.min(resetAt, now + LONGEST_MS + LEAST_MS) };
+}
+
+/** The reset by this machine's clock: GitHub's own, `Date`, may be another. */
+function resetOf(field: Field, now: number): number | undefined {
+  const seconds = wholeOf(field('x-ratelimit-reset'));
+  if (seconds === undefined || seconds === 0) return undefined;
+  const date = Date.parse(field('date') ?? '');
+  return seconds * 1_000 + (Number.isNaN(date) ? 0 : now - date);
+}
+
+function wholeOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function clamp(ms: number): number {
+  return Math.min(LONGEST_MS, Math.max(LEAST_MS, ms));
+}

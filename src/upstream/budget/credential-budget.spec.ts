@@ -1,0 +1,76 @@
+import {
+  after,
+  isReserved,
+  leftOf,
+  merged,
+  NOTHING_KNOWN,
+  waitOf,
+  type CredentialBudget,
+  type LimitReading,
+} from './credential-budget';
+
+const NOW = 1_800_000_000_000;
+const RESET = NOW + 600_000;
+
+const reading = (more: Partial<LimitReading>): LimitReading => ({
+  ...{ resource: 'core', limit: undefined, refusal: undefined },
+  ...more,
+});
+const told = (remaining: number, resetAt = RESET) => reading({ limit: { limit: 60, remaining, resetAt } });
+const refused = (more: Partial<NonNullable<LimitReading['refusal']>> = {}) =>
+  reading({ refusal: { waitMs: 60_000, resource: undefined, isTold: true, ...more } });
+const having = (...readings: readonly LimitReading[]): CredentialBudget =>
+  readings.reduce((budget, one) => after(budget, one, NOW), NOTHING_KNOWN);
+
+describe('a credential', () => {
+  it('may ask while nothing is known', () => {
+    expect([waitOf(NOTHING_KNOWN, 'core', NOW), leftOf(NOTHING_KNOWN, 'core', NOW)]).toEqual([0, Infinity]);
+  });
+
+  it('waits for the reset of a spent resource, and of that alone', () => {
+    const budget = having(told(0));
+    expect([waitOf(budget, 'core', NOW), waitOf(budget, 'search', NOW)]).toEqual([600_000, 0]);
+    expect(waitOf(budget, 'core', RESET)).toBe(0);
+  });
+
+  it('waits with all resources after a secondary limit', () => {
+    const budget = having(told(50), refused());
+    expect([waitOf(budget, 'core', NOW), waitOf(budget, 'search', NOW)]).toEqual([60_000, 60_000]);
+  });
+
+  it('waits twice as long each time that it is refused without a word of how long, up to an hour', () => {
+    const untold = refused({ isTold: false });
+    const waits = Array.from({ length: 8 }, (_, at) =>
+      waitOf(having(...Array.from({ length: at + 1 }, () => untold)), 'core', NOW),
+    );
+    expect(waits.map((ms) => ms / 60_000)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    expect(having(untold, untold, told(5), untold).strikes).toBe(1);
+  });
+
+  it('goes by the lowest that is told of a window, in whatever order the answers come', () => {
+    expect(leftOf(having(told(40), told(42), told(41)), 'core', NOW)).toBe(40);
+    expect(leftOf(having(told(40), told(41, RESET + 1_000)), 'core', NOW)).toBe(40);
+  });
+
+  it('goes by the later of two windows', () => {
+    const next = told(59, RESET + 3_600_000);
+    expect(leftOf(having(told(0), next), 'core', NOW)).toBe(59);
+    expect(leftOf(having(next, told(0)), 'core', NOW)).toBe(59);
+  });
+
+  it('knows nothing any more of a window that is over', () => {
+    expect(leftOf(having(told(3)), 'core', RESET)).toBe(Infinity);
+  });
+
+  it('keeps the reserve for those who wait', () => {
+    expect([6, 7].map((left) => isReserved(having(told(left)), 'core', 0.1, NOW))).toEqual([true, false]);
+    expect(isReserved(having(told(6)), 'core', 0.1, RESET)).toBe(false);
+    expect(isReserved(NOTHING_KNOWN, 'core', 0.1, NOW)).toBe(false);
+  });
+
+  it('is the same whichever of two replicas tells the other', () => {
+    const [one, other] = [having(told(12)), having(told(9), refused({ waitMs: 5_000 }))];
+    expect(merged(one, other)).toEqual(merged(other, one));
+    expect([leftOf(merged(one, other), 'core', NOW), waitOf(merged(one, other), 'core', NOW)]).toEqual([9, 5_000]);
+  });
+});

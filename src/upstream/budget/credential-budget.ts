@@ -1,0 +1,92 @@
+/*
+ * What is left of one credential's rate limits, as pure functions over what its answers have said. Instants are milliseconds since
+ * the epoch, by this machine's clock.
+ */
+
+/** A limit as the upstream last told it. */
+export interface ResourceLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly resetAt: number;
+}
+
+/** The upstream has refused: nothing of this is to be sent until then. */
+export interface Refusal {
+  readonly waitMs: number;
+  /** The one resource, where its limit is spent; else the whole credential (a secondary limit). */
+  readonly resource: string | undefined;
+  /** Whether the upstream said how long. If not, the wait doubles with each refusal in a row. */
+  readonly isTold: boolean;
+}
+
+/** What one answer says of the limits. */
+export interface LimitReading {
+  readonly resource: string;
+  readonly limit: ResourceLimit | undefined;
+  readonly refusal: Refusal | undefined;
+}
+
+export interface CredentialBudget {
+  readonly resources: Readonly<Record<string, ResourceLimit>>;
+  readonly pausedUntil: number;
+  /** Refusals in a row without a word of how long. */
+  readonly strikes: number;
+}
+
+export const NOTHING_KNOWN: CredentialBudget = { resources: {}, pausedUntil: 0, strikes: 0 };
+
+const LONGEST_WAIT_MS = 3_600_000;
+/** Two instants of one window may differ by the rounding of seconds and by the clocks' drift between two answers. */
+const SAME_WINDOW_MS = 5_000;
+
+export function after(budget: CredentialBudget, { resource, limit, refusal }: LimitReading, now: number) {
+  const known = budget.resources[resource];
+  const told = limit && (known ? latest(known, limit) : limit);
+  const resources = told ? { ...budget.resources, [resource]: told } : budget.resources;
+  if (!refusal) return { ...budget, resources, strikes: 0 };
+  const strikes = refusal.isTold ? 0 : budget.strikes + 1;
+  const until = now + Math.min(LONGEST_WAIT_MS, refusal.waitMs * 2 ** Math.max(0, strikes - 1));
+  if (refusal.resource === undefined)
+    return { resources, pausedUntil: Math.max(budget.pausedUntil, until), strikes } satisfies CredentialBudget;
+  const spent = { limit: told?.limit ?? 0, remaining: 0, resetAt: until };
+  return { ...budget, resources: { ...resources, [refusal.resource]: spent }, strikes };
+}
+
+/** Both views of the same credential in one: of a window the less that is left, of two windows the later. */
+export function merged(one: CredentialBudget, other: CredentialBudget): CredentialBudget {
+  const resources: Record<string, ResourceLimit> = { ...one.resources };
+  for (const [name, limit] of Object.entries(other.resources)) {
+    const known = resources[name];
+    resources[name] = known ? latest(known, limit) : limit;
+  }
+  return {
+    resources,
+    pausedUntil: Math.max(one.pausedUntil, other.pausedUntil),
+    strikes: Math.max(one.strikes, other.strikes),
+  };
+}
+
+/** For how long nothing of the resource may be sent, in milliseconds; 0 for not at all. */
+export function waitOf(budget: CredentialBudget, resource: string, now: number): number {
+  const limit = budget.resources[resource];
+  const reset = limit && limit.remaining <= 0 ? limit.resetAt - now : 0;
+  return Math.max(0, reset, budget.pausedUntil - now);
+}
+
+/** How many requests may still be sent in this window, as far as is known. */
+export function leftOf(budget: CredentialBudget, resource: string, now: number): number {
+  const limit = budget.resources[resource];
+  return limit === undefined || limit.resetAt <= now ? Infinity : limit.remaining;
+}
+
+/** Whether what is left is kept for those who wait for an answer. */
+export function isReserved(budget: CredentialBudget, resource: string, reserve: number, now: number): boolean {
+  const limit = budget.resources[resource];
+  return limit !== undefined && limit.resetAt > now && limit.remaining <= limit.limit * reserve;
+}
+
+function latest(one: ResourceLimit, other: ResourceLimit): ResourceLimit {
+  if (other.resetAt - one.resetAt > SAME_WINDOW_MS) return other;
+  if (one.resetAt - other.resetAt > SAME_WINDOW_MS) return one;
+  return other.remaining <= one.remaining ? other : one;
+}

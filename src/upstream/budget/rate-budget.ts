@@ -1,0 +1,231 @@
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { CacheStore } from '../../cache';
+import { AppError } from '../../kernel/app-error';
+import type { Clock } from '../../kernel/clock';
+import {
+  after,
+  isReserved,
+  leftOf,
+  merged,
+  NOTHING_KNOWN,
+  waitOf,
+  type CredentialBudget,
+  type LimitReading,
+} from './credential-budget';
+import { FairQueue } from './fair-queue';
+
+/** How an upstream speaks of its limits. */
+export interface LimitDialect {
+  /** The resource that a path counts against; undefined for one that is free. */
+  readonly resourceOf: (path: string) => string | undefined;
+  /** What an answer says; `field` gives a header field by its name in lower case. */
+  readonly read: (
+    path: string,
+    status: number,
+    field: (name: string) => string | undefined,
+    now: number,
+  ) => LimitReading;
+  /** Header fields of an answer in the upstream's place, so that clients that know them act by them. */
+  readonly fieldsOf: (resource: string, limit: number | undefined, resetAt: number) => Readonly<Record<string, string>>;
+}
+
+export interface RateBudgetOptions {
+  readonly upstream: string;
+  readonly dialect: LimitDialect;
+  /** The share of a limit, 0 to 1, that refreshes behind stale answers leave to those who wait. */
+  readonly reserve: number;
+  /** How many requests may wait for the upstream's head at once, of this process. */
+  readonly maxConcurrency: number;
+  /** How long a request may wait for its turn, in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+/** A request that would be sent. */
+export interface Spending {
+  /** Whose limits it counts against; the id of a partition, never a token. */
+  readonly credential: string;
+  readonly path: string;
+  /** Whether nobody waits for it. */
+  readonly isBackground: boolean;
+  /** Ends when nobody wants the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BudgetCounts {
+  /** Requests sent. */
+  sent: number;
+  /** Of these, answered 304: not counted by the upstream where they were authenticated. */
+  notModified: number;
+  /** Requests not sent, for the limit was spent or reserved. */
+  heldBack: number;
+}
+
+/** A credential's budget as an operator looks at it. */
+export interface BudgetView extends CredentialBudget {
+  readonly credential: string;
+}
+
+const MOST_CREDENTIALS = 10_000;
+const MOST_WAITING = 10_000;
+/** So old may be what other replicas know. */
+const SHARED_WITHIN_MS = 1_000;
+const REMEMBERED_MS = 3_600_000;
+
+interface Known {
+  budget: CredentialBudget;
+  /** When the other replicas' view was last read, and this one's written. */
+  readAt: number;
+  writtenAt: number;
+}
+
+/**
+ * The rate limits of an upstream as a budget: learned from each answer, shared across replicas, asked before each request.
+ *
+ * Its one invariant: while a limit is known to be spent, nothing that counts against it is sent. Replicas tell each other through the
+ * store, within a second or at once where a limit is spent; without the store each goes by the answers it sees.
+ */
+export class RateBudget {
+  readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
+  private readonly known = new LRUCache<string, Known>({ max: MOST_CREDENTIALS });
+  private readonly queue: FairQueue;
+
+  constructor(
+    readonly options: RateBudgetOptions,
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+  ) {
+    const { maxConcurrency, deadlineMs } = options;
+    this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MOST_WAITING });
+  }
+
+  /**
+   * Sends the request if and when the budget allows, and learns from its answer.
+   *
+   * @throws AppError `upstream-rate-limited` where nothing may be sent now, `deadline-exceeded` where its turn did not come
+   */
+  async spend<T extends { readonly status: number }>(
+    spending: Spending,
+    send: () => Promise<T>,
+    fieldOf: (answer: T, name: string) => string | undefined,
+  ): Promise<T> {
+    const { credential, path, signal } = spending;
+    const resource = this.options.dialect.resourceOf(path);
+    if (resource === undefined) return send();
+    const known = this.of(credential);
+    await this.readShared(credential, known);
+    this.require(spending, resource, known);
+    const limitOf = (): number => leftOf(known.budget, resource, this.clock.now());
+    return this.queue.run(
+      { line: `${credential} ${resource}`, limitOf, ...(signal === undefined ? {} : { signal }) },
+      async () => {
+        this.require(spending, resource, known);
+        this.counts.sent += 1;
+        const answer = await send();
+        if (answer.status === 304) this.counts.notModified += 1;
+        this.learn(spending, known, answer.status, (name) => fieldOf(answer, name));
+        return answer;
+      },
+    );
+  }
+
+  /** Whether an answer only says that a limit is spent, and nothing of what was asked for. */
+  isRefusal(path: string, status: number, field: (name: string) => string | undefined): boolean {
+    return this.options.dialect.read(path, status, field, this.clock.now()).refusal !== undefined;
+  }
+
+  /** All credentials that any replica has seen lately. */
+  async list(): Promise<readonly BudgetView[]> {
+    const shared = await this.store.notes(this.group).catch(() => []);
+    const budgets = new Map([...this.known.entries()].map(([credential, { budget }]) => [credential, budget]));
+    for (const [credential, text] of shared) {
+      const told = parseBudget(text);
+      if (told) budgets.set(credential, merged(budgets.get(credential) ?? NOTHING_KNOWN, told));
+    }
+    return [...budgets].map(([credential, budget]) => ({ credential, ...budget }));
+  }
+
+  /** How many requests of this process wait for an answer, and how many for their turn. */
+  get load(): { readonly active: number; readonly waiting: number } {
+    return this.queue.size;
+  }
+
+  /** What this process knows, the credentials seen last first. */
+  peek(): readonly (readonly [credential: string, budget: CredentialBudget])[] {
+    return [...this.known.entries()].map(([credential, { budget }]) => [credential, budget] as const);
+  }
+
+  private get group(): string {
+    return `budget:${this.options.upstream}`;
+  }
+
+  private of(credential: string): Known {
+    let known = this.known.get(credential);
+    if (!known) {
+      known = { budget: NOTHING_KNOWN, readAt: 0, writtenAt: 0 };
+      this.known.set(credential, known);
+    }
+    return known;
+  }
+
+  private require({ isBackground }: Spending, resource: string, { budget }: Known): void {
+    const now = this.clock.now();
+    const waitMs = waitOf(budget, resource, now);
+    const { upstream, reserve, dialect } = this.options;
+    if (waitMs > 0) {
+      this.counts.heldBack += 1;
+      const seconds = Math.ceil(waitMs / 1_000);
+      const headers = dialect.fieldsOf(resource, budget.resources[resource]?.limit, now + waitMs);
+      const message = `The rate limit of ${upstream} (${resource}) is spent for this credential. It is asked again in ${seconds} s.`;
+      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs, headers });
+    }
+    if (isBackground && isReserved(budget, resource, reserve, now)) {
+      this.counts.heldBack += 1;
+      const message = `What is left of the rate limit of ${upstream} (${resource}) is kept for requests that somebody waits for.`;
+      throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
+    }
+  }
+
+  private learn(
+    { credential, path }: Spending,
+    known: Known,
+    status: number,
+    field: (name: string) => string | undefined,
+  ): void {
+    if (status === 401) return; // of a credential that is none
+    const now = this.clock.now();
+    const reading = this.options.dialect.read(path, status, field, now);
+    if (!reading.limit && !reading.refusal) return;
+    known.budget = after(known.budget, reading, now);
+    const isSpent = waitOf(known.budget, reading.resource, now) > 0;
+    if (!isSpent && now - known.writtenAt < SHARED_WITHIN_MS / 2) return;
+    known.writtenAt = now;
+    // Nobody waits for it: without the store each replica learns by its own answers.
+    this.store.note(this.group, credential, JSON.stringify(known.budget), REMEMBERED_MS).catch(() => undefined);
+  }
+
+  private async readShared(credential: string, known: Known): Promise<void> {
+    const now = this.clock.now();
+    if (now - known.readAt < SHARED_WITHIN_MS) return;
+    known.readAt = now;
+    const text = await this.store.readNote(this.group, credential).catch(() => undefined);
+    const told = text === undefined ? undefined : parseBudget(text);
+    if (told) known.budget = merged(known.budget, told);
+  }
+}
+
+const instant = z.number().nonnegative();
+const sharedBudget = z.object({
+  resources: z.record(z.string(), z.object({ limit: instant, remaining: instant, resetAt: instant })),
+  pausedUntil: instant,
+  strikes: instant,
+});
+
+/** What another replica has left, if it is that. */
+function parseBudget(text: string): CredentialBudget | undefined {
+  try {
+    return sharedBudget.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined; // not ours: as if nothing were known
+  }
+}

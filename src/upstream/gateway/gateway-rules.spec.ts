@@ -1,0 +1,49 @@
+import { GatewayRules, parseGatewayRules } from './gateway-rules';
+
+const rulesOf = (...rules: readonly object[]): GatewayRules =>
+  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), { defaultSieMs: 9_000 });
+
+describe("the operator's table", () => {
+  it.each([
+    ['/users/redis', '/users/:name', true],
+    ['/users/Redis', '/USERS/redis', true],
+    ['/users/redis/repos', '/users/:name', false],
+    ['/users', '/users/:name', false],
+    ['/users/', '/users/:name', false],
+    ['/search/code', '/search/*', true],
+    ['/search/a/b/c', '/search/*', true],
+    ['/search', '/search/*', false],
+    ['/anything/at/all', '/*', true],
+    ['/repos/a/b/releases/latest', '/repos/:owner/:repo/releases/*', true],
+    ['/repos/a/b/Releases', '/repos/:owner/:repo/releases', true],
+  ])('%s by %s: %s', (path, pattern, isMatch) => {
+    const { policy } = rulesOf({ path: pattern, ttl: 5 }).for(path);
+    expect(policy).toEqual(isMatch ? { defaultSieMs: 9_000, ttlMs: 5_000 } : { defaultSieMs: 9_000 });
+  });
+
+  it('goes by the first rule that matches', () => {
+    const rules = rulesOf({ path: '/users/redis', ttl: 1, bypass: true }, { path: '/users/:name', ttl: 2 });
+    expect(rules.for('/users/redis')).toMatchObject({ isBypass: true, policy: { ttlMs: 1_000 } });
+    expect(rules.for('/users/nodejs')).toMatchObject({ isBypass: false, policy: { ttlMs: 2_000 } });
+  });
+
+  it('fills the names of the path into tags, in lower case', () => {
+    const rules = rulesOf({ path: '/repos/:owner/:repo/*', tags: ['mine:{owner}/{repo}', 'all'] });
+    expect(rules.for('/repos/Redis/Docs/releases').tags).toEqual(['mine:redis/docs', 'all']);
+    expect(rules.for('/users/redis').tags).toEqual([]);
+  });
+
+  it.each([
+    ['nothing', '', 'is no JSON'],
+    ['no list', '{}', 'expected array'],
+    ['a path without a slash', '[{"path":"users"}]', 'in rule 1, path: must be like'],
+    ['a star in the middle', '[{"path":"/a"},{"path":"/*/b"}]', 'in rule 2, path: must be like'],
+    ['a negative ttl', '[{"path":"/a","ttl":-1}]', 'in rule 1, ttl: '],
+    ['an endless ttl', '[{"path":"/a","ttl":1e300}]', 'in rule 1, ttl: '],
+    ['a word too much', '[{"path":"/a","private":true}]', 'in rule 1: '],
+    ['a tag of a name that is not there', '[{"path":"/:a","tags":["{b}"]}]', 'in rule 1, tags: name {b}'],
+    ['a prototype', '[{"path":"/a","__proto__":{"ttl":1}}]', 'in rule 1: '],
+  ])('is refused with %s', (_what, text, problem) => {
+    expect(() => parseGatewayRules(text)).toThrow(problem);
+  });
+});

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import type { OperatorPolicy } from '../../cache';
+
+const YEAR_SECONDS = 31_536_000;
+const seconds = z.number().int().min(0).max(YEAR_SECONDS);
+const PATTERN = /^(?:\/(?:[A-Za-z0-9._~-]+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
+const TAG = /^[A-Za-z0-9._:/-]*(?:\{[A-Za-z][A-Za-z0-9_]*\}[A-Za-z0-9._:/-]*)*$/;
+
+const ruleSchema = z
+  .strictObject({
+    path: z.string().regex(PATTERN, 'must be like /repos/:owner/:repo/releases or /search/*'),
+    ttl: seconds.optional(),
+    negativeTtl: seconds.optional(),
+    swr: seconds.optional(),
+    sie: seconds.optional(),
+    tags: z.array(z.string().min(1).max(200).regex(TAG, 'must be like release:{owner}/{repo}')).max(20).default([]),
+    bypass: z.boolean().default(false),
+  })
+  .superRefine(({ path, tags }, context) => {
+    const names = path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []));
+    for (const tag of tags)
+      for (const [, name = ''] of tag.matchAll(/\{(\w+)\}/g))
+        if (!names.includes(name))
+          context.addIssue({ code: 'custom', path: ['tags'], message: `name {${name}}, which the path has not` });
+  });
+const rulesSchema = z.array(ruleSchema).max(1_000);
+
+/** One line of the operator's table; durations in seconds, as people write them. */
+export type GatewayRule = z.infer<typeof ruleSchema>;
+
+/** What the rule of a path says of its responses. */
+export interface AppliedGatewayRule {
+  readonly policy: OperatorPolicy;
+  readonly tags: readonly string[];
+  /** Neither looked up nor stored. */
+  readonly isBypass: boolean;
+}
+
+interface Matcher {
+  readonly rule: GatewayRule;
+  readonly policy: OperatorPolicy;
+  readonly segments: readonly string[];
+  readonly hasRest: boolean;
+}
+
+/**
+ * Reads the operator's table: a JSON array of rules, of which the first that matches a path counts.
+ *
+ * @throws Error in one line that names the rule and what is wrong with it
+ */
+export function parseGatewayRules(text: string): readonly GatewayRule[] {
+  const parsed = rulesSchema.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const [at, member] = issue?.path ?? [];
+  const where = typeof at === 'number' ? `in rule ${at + 1}${member === undefined ? '' : `, ${String(member)}`}: ` : '';
+  throw new Error(`${where}${issue?.message ?? 'is no list of rules'}`);
+}
+
+/** The operator's table, asked by path. Names in paths know no case, as GitHub's do not. */
+export class GatewayRules {
+  private readonly matchers: readonly Matcher[];
+
+  /** @param defaults what holds where a rule says nothing */
+  constructor(
+    rules: readonly GatewayRule[],
+    private readonly defaults: OperatorPolicy,
+  ) {
+    this.matchers = rules.map((rule) => {
+      const segments = rule.path.split('/').slice(1);
+      const hasRest = segments.at(-1) === '*';
+      return { rule, policy: policyOf(rule, defaults), segments: hasRest ? segments.slice(0, -1) : segments, hasRest };
+    });
+  }
+
+  for(path: string): AppliedGatewayRule {
+    const segments = path.split('/').slice(1);
+    for (const { rule, policy, ...pattern } of this.matchers) {
+      const values = match(pattern, segments);
+      if (values) return { policy, isBypass: rule.bypass, tags: rule.tags.map((tag) => filled(tag, values)) };
+    }
+    return { policy: this.defaults, isBypass: false, tags: [] };
+  }
+}
+
+function policyOf({ ttl, negativeTtl, swr, sie }: GatewayRule, defaults: OperatorPolicy): OperatorPolicy {
+  return {
+    ...defaults,
+    ...(ttl === undefined ? {} : { ttlMs: ttl * 1_000 }),
+    ...(negativeTtl === undefined ? {} : { negativeTtlMs: negativeTtl * 1_000 }),
+    ...(swr === undefined ? {} : { swrMs: swr * 1_000 }),
+    ...(sie === undefined ? {} : { sieMs: sie * 1_000 }),
+  };
+}
+
+function match(
+  { segments, hasRest }: Pick<Matcher, 'segments' | 'hasRest'>,
+  asked: readonly string[],
+): ReadonlyMap<string, string> | undefined {
+  if (hasRest ? asked.length <= segments.length : asked.length !== segments.length) return undefined;
+  const values = new Map<string, string>();
+  for (const [at, segment] of segments.entries()) {
+    const value = (asked[at] ?? '').toLowerCase();
+    if (segment.startsWith(':')) {
+      if (value === '') return undefined;
+      values.set(segment.slice(1), value);
+    } else if (segment.toLowerCase() !== value) return undefined;
+  }
+  return values;
+}
+
+function filled(tag: string, values: ReadonlyMap<string, string>): string {
+  return tag.replace(/\{(\w+)\}/g, (_whole, name: string) => values.get(name) ?? '');
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`is no JSON (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+  }
+}

@@ -1,0 +1,222 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GithubSimulator } from '../../simulator';
+import { Gate } from '../support/barrier';
+import { request, type HttpAnswer } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { ScriptedOrigin } from '../support/scripted-origin';
+import { ServiceProcess } from '../support/service-process';
+import { makeTempFolder, removeTempFolder } from '../support/temp-folder';
+import { waitUntil } from '../support/wait-until';
+import { ADMIN, ask, start } from './ask';
+
+const SECRET = { CREDENTIAL_SECRET: 'a-secret-of-the-tests' };
+const TOKEN = { authorization: 'Bearer ghp_owner_secret' };
+
+const through = (service: ServiceProcess, path: string, headers: Record<string, string> = {}) =>
+  request(`${service.url}/github${path}`, { headers });
+const problemOf = ({ status, headers, body }: HttpAnswer) => ({
+  status,
+  code: (JSON.parse(body.toString()) as { code?: string }).code,
+  retryAfter: Number(headers['retry-after']),
+  remaining: headers['x-ratelimit-remaining'],
+});
+const folder = makeTempFolder('rules');
+afterAll(() => removeTempFolder(folder));
+
+function rulesFile(rules: readonly object[]): string {
+  const path = join(folder, 'rules.json');
+  writeFileSync(path, JSON.stringify(rules));
+  return path;
+}
+
+const budgetOf = async (service: ServiceProcess) =>
+  (await ask(service, '/github-budget', { headers: ADMIN })).json as unknown as {
+    credentials: { credential: string; resources: Record<string, { remaining: number }>; pausedFor: number }[];
+    requests: Record<string, number>;
+  };
+
+describe('the rate limit as a budget', () => {
+  let github: GithubSimulator;
+  let service: ServiceProcess;
+
+  const begin = async (anonymous: number, env: Record<string, string> = {}): Promise<void> => {
+    github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous } });
+    service = await start(github, { ...SECRET, ...env });
+  };
+  afterEach(async () => {
+    await service.stop();
+    await github.stop();
+  });
+
+  it('sends nothing more once the limit is spent, and says until when', async () => {
+    await begin(2);
+    expect((await through(service, '/users/redis')).status).toBe(200);
+    expect((await through(service, '/users/nodejs')).status).toBe(200);
+    github.requests.reset();
+    const held = await Promise.all(Array.from({ length: 50 }, (_, at) => through(service, `/users/nobody-${at}`)));
+    for (const answer of held) {
+      const { retryAfter, ...problem } = problemOf(answer);
+      expect(problem).toEqual({ status: 429, code: 'upstream-rate-limited', remaining: '0' });
+      expect(retryAfter).toBeGreaterThan(3_000);
+    }
+    expect(github.requests.count()).toBe(0);
+    expect((await through(service, '/users/redis')).status).toBe(200); // what is stored still is
+  });
+
+  it('never sends more at once than are left', async () => {
+    await begin(5);
+    await through(service, '/users/redis');
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => through(service, `/users/nobody-${at}`)));
+    expect(answers.filter(({ status }) => status < 429)).toHaveLength(4);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(36);
+    expect(github.requests.count()).toBe(5);
+  });
+
+  it('keeps one budget for the gateway and for the account route', async () => {
+    await begin(1);
+    expect((await ask(service, '/repos/redis')).status).toBe(200);
+    github.requests.reset();
+    expect(problemOf(await through(service, '/users/nodejs'))).toMatchObject({ code: 'upstream-rate-limited' });
+    expect((await ask(service, '/repos/nodejs')).json).toMatchObject({ code: 'upstream-rate-limited', status: 429 });
+    expect(github.requests.count()).toBe(0);
+  });
+
+  it('keeps credentials apart, and resources of a credential', async () => {
+    await begin(1);
+    await through(service, '/users/redis');
+    expect((await through(service, '/users/nodejs')).status).toBe(429);
+    expect((await through(service, '/users/nodejs', TOKEN)).status).toBe(200);
+    expect((await through(service, '/search/repositories?q=redis')).status).toBe(200);
+    expect((await through(service, '/rate_limit')).status).toBe(200);
+    const { credentials } = await budgetOf(service);
+    expect(credentials.map(({ resources }) => Object.keys(resources).sort())).toEqual(
+      expect.arrayContaining([['core', 'search'], ['core']]),
+    );
+    expect(JSON.stringify(credentials)).not.toContain('ghp_');
+  });
+
+  it('passes the refusal of GitHub itself on as it is, once', async () => {
+    await begin(100);
+    github.faults.next(1, { kind: 'rate-limited', status: 403, retryAfter: '30' });
+    const first = await through(service, '/users/redis');
+    expect([first.status, first.headers['retry-after']]).toEqual([403, '30']);
+    expect(first.body.toString()).toContain('secondary rate limit');
+    github.requests.reset();
+    expect(problemOf(await through(service, '/users/redis'))).toMatchObject({ status: 429 });
+    expect(problemOf(await through(service, '/search/repositories?q=x'))).toMatchObject({ status: 429 });
+    expect(github.requests.count()).toBe(0);
+    expect((await budgetOf(service)).credentials[0]?.pausedFor).toBeGreaterThan(25);
+  });
+
+  it('serves what is stale while nothing may be sent', async () => {
+    await begin(100, { GITHUB_RULES_FILE: rulesFile([{ path: '/users/:name', ttl: 0 }]) });
+    const fresh = await through(service, '/users/redis');
+    github.faults.next(1, { kind: 'rate-limited', status: 429, retryAfter: '60' });
+    for (let times = 0; times < 3; times++) {
+      const stale = await through(service, '/users/redis');
+      expect([stale.status, stale.body]).toEqual([200, fresh.body]);
+      expect(stale.headers['cache-status']).toContain('STALE_ON_ERROR');
+    }
+    expect(github.requests.count()).toBe(2);
+  });
+
+  it('tells what was sent and what was saved', async () => {
+    await begin(100, { GITHUB_RULES_FILE: rulesFile([{ path: '/users/nodejs', ttl: 0 }]) });
+    for (let times = 0; times < 3; times++) await through(service, '/users/redis', TOKEN);
+    for (let times = 0; times < 3; times++) await through(service, '/users/nodejs', TOKEN);
+    const { requests, credentials } = await budgetOf(service);
+    expect(requests).toMatchObject({ sent: 4, notModified: 2, heldBack: 0, savedByStore: 2, underWay: 0, waiting: 0 });
+    const remaining = credentials[0]?.resources['core']?.remaining;
+    const { text } = await ask(service, '/metrics');
+    expect(text).toContain('larder_upstream_requests_total{upstream="github",result="not_modified"} 2');
+    expect(text).toContain('larder_upstream_requests_saved_total{upstream="github",by="stored"} 2');
+    expect(text).toMatch(
+      new RegExp(
+        `larder_rate_limit_remaining\\{upstream="github",credential="[\\w-]{16}",resource="core"\\} ${remaining}`,
+      ),
+    );
+  });
+
+  it('is shown to who has the admin token alone', async () => {
+    await begin(100);
+    expect((await ask(service, '/github-budget')).status).toBe(401);
+    expect((await ask(service, '/gitlab-budget', { headers: ADMIN })).json).toMatchObject({
+      ...{ status: 404, code: 'route-not-found' },
+    });
+  });
+});
+
+describe('the rate limit, across replicas', () => {
+  let redis: RedisProcess;
+  let github: GithubSimulator;
+  let replicas: readonly [ServiceProcess, ServiceProcess];
+
+  beforeAll(async () => {
+    [redis, github] = await Promise.all([
+      RedisProcess.start(),
+      GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 2 } }),
+    ]);
+    const env = { ...SECRET, REDIS_ENDPOINT_URI: redis.uri };
+    replicas = await Promise.all([start(github, env), start(github, env)]);
+  });
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await Promise.all([redis.stop(), github.stop()]);
+  });
+
+  it('is spent for all of them when it is for one', async () => {
+    await through(replicas[0], '/users/redis');
+    await through(replicas[0], '/users/nodejs');
+    expect((await through(replicas[0], '/users/nestjs')).status).toBe(429);
+    github.requests.reset();
+    expect((await through(replicas[1], '/users/nestjs')).status).toBe(429);
+    expect(github.requests.count()).toBe(0);
+    const shown = await Promise.all(replicas.map(budgetOf));
+    for (const { credentials } of shown)
+      expect(credentials).toMatchObject([
+        { credential: '-', resources: { core: { limit: 2, remaining: 0, used: 2 } } },
+      ]);
+  });
+});
+
+describe('the queue in front of the upstream', () => {
+  let origin: ScriptedOrigin;
+  let service: ServiceProcess;
+  afterEach(async () => {
+    await service.stop();
+    await origin.stop();
+  });
+
+  it('asks for no more at once than GITHUB_MAX_CONCURRENCY, and lets callers take turns', async () => {
+    const doors = new Map<string, Gate>();
+    const asked: string[] = [];
+    origin = await ScriptedOrigin.start((response, { url }) => {
+      asked.push(url);
+      const door = new Gate();
+      doors.set(url, door);
+      void door.wait().then(() => response.end('{}'));
+    });
+    service = await ServiceProcess.start({
+      env: { GITHUB_API_URL: origin.url, GITHUB_MAX_CONCURRENCY: '2', ADMIN_TOKEN: 'test-admin-token' },
+    });
+    const waiting = async (count: number): Promise<void> => {
+      await waitUntil(async () => (await budgetOf(service)).requests['waiting'] === count, { what: `${count} wait` });
+    };
+    const answers: Promise<HttpAnswer>[] = [];
+    for (const [at, name] of ['a1', 'a2', 'a3', 'a4'].entries()) {
+      answers.push(through(service, `/${name}`));
+      if (at >= 2) await waiting(at - 1);
+      else await waitUntil(() => asked.length === at + 1, { what: `${name} is asked for` });
+    }
+    answers.push(through(service, '/b1', TOKEN));
+    await waiting(3);
+    expect(asked).toEqual(['/a1', '/a2']);
+    for (let done = 0; done < 5; done++) {
+      await waitUntil(() => asked.length > done, { what: `request ${done + 1} comes` });
+      doors.get(asked[done] ?? '')?.open();
+    }
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(asked.indexOf('/b1')).toBeLessThan(asked.indexOf('/a4'));
+  });
+});
