@@ -40,7 +40,7 @@ export class AdminController {
   @ApiParam({
     name: 'path',
     type: String,
-    example: 'github:accounts:redis',
+    example: 'github:-:/users/redis',
     description: 'The key, as in `Cache-Status`.',
   })
   @ApiOkResponse({ type: EntryDocument })
@@ -60,7 +60,7 @@ export class AdminController {
   @ApiParam({
     name: 'path',
     type: String,
-    example: 'github:accounts:redis',
+    example: 'github:-:/users/redis',
     description: 'The key, as in `Cache-Status`.',
   })
   @ApiOkResponse({ type: InvalidatedDocument })

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** The shapes of the admin API, for OpenAPI only. */
 export class EntryDocument {
-  @ApiProperty({ example: 'github:accounts:redis' })
+  @ApiProperty({ example: 'github:-:/users/redis' })
   key!: string;
 
   @ApiProperty({ example: 'github' })
@@ -31,6 +31,13 @@ export class EntryDocument {
 
   @ApiProperty({ example: '2026-11-23T12:00:00.000Z' })
   storedAt!: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    example: ['github:-:/users/redis|4Gz0lNQx|repos'],
+    description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',
+  })
+  leadsTo?: string[];
 }
 
 export class EntryPageDocument {
@@ -51,10 +58,10 @@ const names = (example: string[]) => ({ type: 'array', items: { type: 'string' }
 export const invalidationBodyDocument = {
   type: 'object',
   properties: {
-    keys: names(['github:accounts:redis']),
+    keys: names(['github:-:/users/redis']),
     tags: names(['repo:redis/redis']),
     accounts: names(['nodejs']),
-    prefixes: names(['github:accounts:micro']),
+    prefixes: names(['github:-:/users/micro']),
     mode: {
       type: 'string',
       enum: ['purge', 'stale'],

@@ -70,6 +70,6 @@ export class AdminService {
 }
 
 function keyOf(key: string): string {
-  if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:accounts:redis.');
+  if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:-:/users/redis.');
   return entryKey(key);
 }

@@ -15,9 +15,14 @@ export interface EntryView {
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
+  /** Of a resource: the keys of what is stored of it. The rest is told of the first. */
+  readonly leadsTo?: readonly string[];
 }
 
-export function entryView({ key, metadata, bodyBytes, staledAt, expiresInMs }: ListedEntry, now: number): EntryView {
+export function entryView(
+  { key, metadata, bodyBytes, staledAt, expiresInMs, leadsTo }: ListedEntry,
+  now: number,
+): EntryView {
   const entry = { ...metadata, body: Buffer.alloc(0), ...(staledAt === undefined ? {} : { staledAt }) };
   return {
     key,
@@ -30,5 +35,6 @@ export function entryView({ key, metadata, bodyBytes, staledAt, expiresInMs }: L
     tags: metadata.tags,
     etag: metadata.etag,
     storedAt: new Date(metadata.storedAt).toISOString(),
+    ...(leadsTo === undefined ? {} : { leadsTo }),
   };
 }

@@ -11,7 +11,7 @@ import { Deliveries } from './deliveries';
 import type { HeadContext } from './delivery';
 import { areSound, linesOf, statusLine } from './head-text';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { keyOf } from './route-rule.reader';
+import { keyOf, partOf } from './route-rule.reader';
 
 // The names under which Nest keeps @UseGuards and @UseInterceptors (@nestjs/common, constants).
 const GUARDS = '__guards__';
@@ -78,7 +78,7 @@ export class ExpressLane implements OnModuleInit {
     if (route === undefined) return false;
     const key = keyOrNone(route.rule, request);
     if (key === undefined) return false;
-    const answer = this.cache.peek(key, route.beta);
+    const answer = this.cache.peek(key, route.beta, partOf(route.rule, request));
     if (answer === undefined || answer.entry.status >= 300) return false;
     return this.send(request, reply, key, answer, route.rule.upstream);
   }

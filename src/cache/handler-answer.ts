@@ -1,10 +1,16 @@
 import type { HeaderList, Validators } from './core/cache-entry';
+import type { Found } from './core/cache-store';
 
 /** What a handler may return instead of a plain value: the value, and what the upstream said of it. */
 export class Sourced<T> {
   constructor(
     readonly value: T,
-    readonly origin: { readonly validators?: Validators; readonly tags?: readonly string[] } = {},
+    readonly origin: {
+      readonly validators?: Validators;
+      readonly tags?: readonly string[];
+      /** What it was made of, where that was in the store: the upstream was not asked. */
+      readonly madeOf?: Found;
+    } = {},
   ) {}
 }
 

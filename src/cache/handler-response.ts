@@ -57,6 +57,7 @@ export class HandlerResponse {
     if (value instanceof NegativeAnswer) return this.negative(value.problem);
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const sourced = value instanceof Sourced ? value : new Sourced(value);
+    const { madeOf } = sourced.origin;
     const { body, type } = serialise(sourced.value);
     const headers = keptHeaders(reply, type);
     const etag = entityTag(body);
@@ -68,6 +69,7 @@ export class HandlerResponse {
       validators: sourced.origin.validators ?? {},
       tags: sourced.origin.tags ?? [],
       etag: isMarked ? weakened(etag) : etag,
+      ...(madeOf === undefined ? {} : { bornAt: madeOf.entry.storedAt, madeIn: madeOf.tier }),
       ...(mayBeStored(reply, isKeyed) ? {} : { ttlMs: 0 }),
     };
   }

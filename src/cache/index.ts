@@ -4,6 +4,7 @@ export { ResponseCacheInterceptor } from './response-cache.interceptor';
 export { CacheRule, IsBackground, StoredValidators, type RouteRule } from './cache-rule.decorator';
 export { NotModified, Sourced } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
+export { StoredResources } from './stored-resources';
 export { StoreHealth, type StoreState } from './store-health';
 export { KeyvStore } from './keyv-store';
 export { hostStore } from './store.factory';

@@ -55,10 +55,10 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     if (!applied) {
       return next.handle().pipe(map((value: unknown) => (value instanceof Sourced ? (value.value as unknown) : value)));
     }
-    const { rule, key } = applied;
+    const { rule, key, part } = applied;
     if (applied.isOwnKey) this.lane.learn(context, rule);
     const startedAt = performance.now();
-    const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta);
+    const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit) return from(this.answer(context, applied, next, startedAt));
     try {
       const sending = this.send(context, hit, key);
@@ -93,12 +93,19 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     startedAt: number,
     mayRepeat = true,
   ): Promise<unknown> {
-    const { rule, key } = applied;
+    const { rule, key, part } = applied;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const policy = policyOf(rule, this.options.policy);
     const { upstream, marker } = rule;
     const tags = rule.tags?.(request) ?? [];
-    const asked = { key, upstream, tags, policy, ...(marker === undefined ? {} : { marker }) };
+    const asked = {
+      key,
+      upstream,
+      tags,
+      policy,
+      ...(part === undefined ? {} : { part }),
+      ...(marker === undefined ? {} : { marker }),
+    };
     try {
       const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule));
       await this.send(context, answer, key);

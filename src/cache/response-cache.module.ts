@@ -21,6 +21,7 @@ import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './respo
 import { RouteRuleReader } from './route-rule.reader';
 import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
+import { StoredResources } from './stored-resources';
 
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
   /** Absent: everything stays in this process. */
@@ -105,6 +106,7 @@ export class ResponseCacheModule implements OnModuleInit {
         },
         ExpressLane,
         InvalidationChannel,
+        StoredResources,
         ResponseCacheInterceptor,
       ],
       exports: [
@@ -117,6 +119,7 @@ export class ResponseCacheModule implements OnModuleInit {
         ResponseCache,
         ExpressLane,
         InvalidationChannel,
+        StoredResources,
         ResponseCacheInterceptor,
       ],
     };

@@ -20,7 +20,9 @@ interface RouteFacts {
 /** A route's rule applied to one request. */
 export interface AppliedRule {
   readonly rule: RouteRule;
+  /** The entry's, or the resource's that it is a part of. */
   readonly key: string;
+  readonly part?: string | undefined;
   /** Whether the key follows from rule and request alone. */
   readonly isOwnKey: boolean;
 }
@@ -44,7 +46,7 @@ export class RouteRuleReader {
     const { rule, nestKey, nestTtl } = facts;
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
     const key = keyOf(rule, request);
-    return key === undefined ? undefined : { rule, key, isOwnKey: true };
+    return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true };
   }
 
   private async readWithNest(
@@ -56,7 +58,8 @@ export class RouteRuleReader {
     const key = named === undefined ? keyOf(rule, request) : toCacheKey(named);
     if (key === undefined) return undefined;
     const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, isOwnKey: nestKey === undefined };
+    const part = named === undefined ? partOf(rule, request) : undefined;
+    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey: nestKey === undefined };
   }
 
   private factsOf(context: ExecutionContext): RouteFacts | null {
@@ -79,9 +82,15 @@ export class RouteRuleReader {
 
 /** Without a key of its own a rule speaks for no caller: a request with credentials is not for a shared cache (RFC 9111 §3.5). */
 export function keyOf(rule: RouteRule, request: FastifyRequest): string | undefined {
+  if (rule.resource) return toCacheKey(`${rule.upstream}:${rule.resource(request)}`);
   if (rule.key) return toCacheKey(`${rule.upstream}:${rule.key(request)}`);
   if (request.headers.authorization !== undefined || request.headers.cookie !== undefined) return undefined;
   return requestKey(`${rule.upstream}:GET`, request.url);
+}
+
+/** The name of the part of a resource that the response is. */
+export function partOf(rule: RouteRule, request: FastifyRequest): string | undefined {
+  return rule.resource && (rule.key?.(request) ?? rule.upstream);
 }
 
 function resolve<T>(value: ValueOrFactory<T>, context: ExecutionContext): T | Promise<T> {

@@ -16,7 +16,7 @@ import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
 import { profileTag } from './github-tags';
-import { GithubService, type RepositoryCount } from './github.service';
+import { GithubService, userResource, type RepositoryCount } from './github.service';
 
 const accountOf = (request: FastifyRequest): string =>
   parseAccountName((request.params as { account?: unknown }).account);
@@ -30,7 +30,8 @@ export class GithubController {
   @Get(':account')
   @CacheRule({
     upstream: 'github',
-    key: (request) => `accounts:${accountOf(request)}`,
+    resource: (request) => userResource(accountOf(request)),
+    key: () => 'repos',
     tags: (request) => [tagOfAccount(accountOf(request)), profileTag(accountOf(request))],
     marker: 'cached',
   })

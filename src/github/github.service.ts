@@ -1,8 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { z } from 'zod';
-import { NotModified, Sourced, type Validators } from '../cache';
+import { identityBody, NotModified, Sourced, StoredResources, type CacheEntry, type Validators } from '../cache';
+import { cacheConfig } from '../config/slices';
 import { AppError } from '../kernel/app-error';
-import { RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
+import { ANONYMOUS, RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
 import { rateLimitWaitMs } from './github-limits';
 import { GithubCredentials } from './github.credentials';
 
@@ -15,14 +17,28 @@ export interface RepositoryCount {
 
 const githubUser = z.object({ login: z.string(), public_repos: z.number().int().nonnegative() });
 
+/**
+ * The resource that the count is made of, as callers of the gateway without a credential get it: nobody learns more here than a
+ * public number.
+ */
+export function userResource(account: string): string {
+  return `${ANONYMOUS}:/users/${account}`;
+}
+
 /** Asks GitHub's REST API. */
 @Injectable()
 export class GithubService {
+  private readonly ttlMs: number;
+
   constructor(
     private readonly client: UpstreamClient,
     private readonly budget: RateBudget,
     private readonly credentials: GithubCredentials,
-  ) {}
+    private readonly resources: StoredResources,
+    @Inject(cacheConfig.KEY) { ttlMs }: ConfigType<typeof cacheConfig>,
+  ) {
+    this.ttlMs = ttlMs;
+  }
 
   /**
    * `public_repos` of `GET /users/{account}` (https://docs.github.com/en/rest/users/users#get-a-user).
@@ -34,6 +50,9 @@ export class GithubService {
     account: string,
     { validators, isBackground }: { readonly validators?: Validators | undefined; readonly isBackground: boolean },
   ): Promise<Sourced<RepositoryCount> | NotModified> {
+    const stored = await this.resources.find('github', userResource(account), this.ttlMs);
+    const known = stored && (await countIn(stored.entry));
+    if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
     const path = `/users/${account}`;
     const response = await this.budget.spend(
       { credential: this.credentials.own, path, isBackground },
@@ -42,10 +61,10 @@ export class GithubService {
     );
     if (response.status === 304 && validators) return new NotModified();
     if (response.status !== 200) throw refusal(response, account);
-    const { login, public_repos: repos } = parseUser(response.body);
+    const count = parseUser(response.body);
     const { etag, 'last-modified': lastModified } = response.headers;
     const found = { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
-    return new Sourced({ username: login, repos }, { validators: found });
+    return new Sourced(count, { validators: found });
   }
 }
 
@@ -57,14 +76,28 @@ function conditions(validators: Validators | undefined): Record<string, string> 
   };
 }
 
-function parseUser(body: Buffer): z.infer<typeof githubUser> {
+function parseUser(body: Buffer): RepositoryCount {
   try {
-    return githubUser.parse(JSON.parse(body.toString('utf8')));
+    return countOf(body);
   } catch (error) {
     const message =
       'GitHub answered 200 with something that is not a user. Check that GITHUB_API_URL is the base of the REST API.';
     throw new AppError('upstream-invalid', message, { retryAfterMs: 1_000, cause: error });
   }
+}
+
+/** The count in what callers of the gateway got, whatever representation they asked for. */
+async function countIn(entry: CacheEntry): Promise<RepositoryCount | undefined> {
+  try {
+    return countOf(await identityBody(entry));
+  } catch {
+    return undefined; // another representation than JSON: GitHub is asked for that
+  }
+}
+
+function countOf(body: Buffer): RepositoryCount {
+  const { login, public_repos: repos } = githubUser.parse(JSON.parse(body.toString('utf8')));
+  return { username: login, repos };
 }
 
 function refusal({ status, headers }: UpstreamResponse, account: string): AppError {

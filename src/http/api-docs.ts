@@ -14,7 +14,7 @@ const header = (description: string, example: string): HeadersDocument[string] =
 export const ApiCacheHeaders: HeadersDocument = {
   'Cache-Status': header(
     'What the cache did (RFC 9211).',
-    'larder; hit; ttl=3599; key="github:accounts:redis"; detail=HIT/l1',
+    'larder; hit; ttl=3599; key="github:-:/users/redis"; detail=HIT/l1',
   ),
   Age: header('Seconds since the answer was loaded or validated.', '1'),
   ETag: header('For `If-None-Match`.', 'W/"2jmj7l5rSw0yVb_vlWAYkK_YBwk"'),

@@ -1,5 +1,6 @@
 import {
   CacheStore,
+  type Beside,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -53,9 +54,9 @@ export class ChaosStore extends CacheStore {
     await this.below.renew(lease, leaseMs);
   }
 
-  async fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+  async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
     await this.disturb('fill');
-    return this.below.fill(lease, entry);
+    return this.below.fill(lease, entry, beside);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {

@@ -106,6 +106,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.find('k')).toBeUndefined();
       });
 
+      it('fills an entry together with what it leads to', async () => {
+        const [index, part] = [anEntry({ body: Buffer.from('index') }), anEntry({ body: Buffer.from('part') })];
+        const lease = await leaseOf(store, 'k');
+        expect(await store.fill(lease, index, { key: 'k|part', entry: part })).toBe(true);
+        expect((await store.find('k'))?.entry.body.toString()).toBe('index');
+        expect((await store.find('k|part'))?.entry.body.toString()).toBe('part');
+      });
+
       it('gives back what was filled, bytes and all', async () => {
         const entry = anEntry({ body: randomBytes(100_000), tags: ['a', 'b'], marker: 'cached' });
         await fillUnder(store, 'k', entry);

@@ -48,7 +48,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
   it('says in every answer what the cache did', async () => {
     const miss = await ask(service, `/repos/${name()}`);
     expect(miss.headers['cache-status']).toMatch(
-      new RegExp(`^larder; fwd=miss; stored; ttl=(599|600); key="github:accounts:${name()}"; detail=MISS/upstream$`),
+      new RegExp(`^larder; fwd=miss; stored; ttl=(599|600); key="github:-:/users/${name()}"; detail=MISS/upstream$`),
     );
     expect([miss.headers['x-cache'], miss.headers['age']]).toEqual(['MISS', '0']);
     const hit = await ask(service, `/repos/${name()}`);
@@ -138,15 +138,17 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
     const isCached = async () => (await ask(service, `/repos/${name()}`)).json['cached'];
 
     it.each([
-      ['a key', () => admin(`/entries/github:accounts:${name()}`)],
+      ['a key', () => admin(`/entries/github:-:/users/${name()}`)],
       ['an account', () => admin(`/accounts/${name().toUpperCase()}`)],
       ['a tag', () => admin(`/tags/account:${name()}`)],
-      ['a prefix', () => admin(`?prefix=github:accounts:${name()}`)],
-      ['a batch', () => admin('/invalidations', 'POST', { keys: [`github:accounts:${name()}`] })],
+      ['a prefix', () => admin(`?prefix=github:-:/users/${name()}`)],
+      ['a batch', () => admin('/invalidations', 'POST', { keys: [`github:-:/users/${name()}`] })],
     ])('invalidates by %s', async (_what, invalidate) => {
       await isCached();
       expect(await isCached()).toBe(true);
-      expect(await invalidate()).toMatchObject({ status: 200, json: { invalidated: 1 } });
+      const answer = await invalidate();
+      expect(answer.status).toBe(200);
+      expect(answer.json['invalidated']).toBeGreaterThan(0);
       expect(await isCached()).toBe(false);
     });
 
@@ -158,11 +160,11 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
 
     it('shows and lists entries', async () => {
       await isCached();
-      const shown = await admin(`/entries/github:accounts:${name()}`, 'GET');
+      const shown = await admin(`/entries/github:-:/users/${name()}`, 'GET');
       expect(shown).toMatchObject({
         status: 200,
         json: {
-          key: `github:accounts:${name()}`,
+          key: `github:-:/users/${name()}`,
           upstream: 'github',
           status: 200,
           tags: ['upstream:github', `account:${name()}`, `profile:${name()}`],
@@ -172,7 +174,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
         },
       });
       const listed = await admin(`/entries?match=*${name()}&limit=10`, 'GET');
-      expect(listed.json['entries']).toEqual([expect.objectContaining({ key: `github:accounts:${name()}` })]);
+      expect(listed.json['entries']).toEqual([expect.objectContaining({ key: `github:-:/users/${name()}` })]);
       expect(await admin('/entries/nothing', 'GET')).toMatchObject({ status: 404, json: { code: 'entry-not-found' } });
     });
 
@@ -217,7 +219,7 @@ describe('an entry in Redis', () => {
   let github: GithubSimulator;
   let redis: RedisProcess;
   let services: ServiceProcess[];
-  const key = 'larder:v2:e:{github:accounts:redis}';
+  const key = 'larder:v2:e:{github:-:/users/redis}';
 
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 100_000 } });
@@ -242,7 +244,8 @@ describe('an entry in Redis', () => {
     const cached = async (service: ServiceProcess) => (await ask(service, '/repos/redis')).json['cached'];
     expect(await cached(one)).toBe(false);
     expect([await cached(one), await cached(two), await cached(two)]).toEqual([true, true, true]);
-    expect(await redis.cli('--scan', '--pattern', 'larder:v2:e:*')).toBe(key);
+    const keys = (await redis.cli('--scan', '--pattern', 'larder:v2:e:*')).split('\n').sort();
+    expect(keys).toEqual([expect.stringMatching(/\{github:-:\/users\/redis\|[\w-]+\|repos\}$/), key]);
     expect(Number(await redis.cli('TTL', key))).toBeGreaterThan(140);
     expect(await redis.cli('DEL', key)).toBe('1');
     await waitUntil(async () => (await cached(two)) === false, { what: 'the miss after DEL' });

@@ -92,7 +92,7 @@ describe('what a person sees of the service', () => {
     expect(headers['content-type']).toContain('text/plain');
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="MISS",tier="upstream"\} 1/);
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="HIT",tier="l1"\} 1/);
-    expect(text).not.toMatch(/accounts:redis|test-admin-token/);
+    expect(text).not.toMatch(/users.redis|test-admin-token/);
   });
 
   it('takes a request id that is a harmless word, and no other', async () => {

@@ -74,7 +74,7 @@ describe.each([
     await crowd(service, '/repos/redis');
     const started = new Set(workersHeard(service)).size;
     const { text } = await ask(service, '/admin/cache/entries', { headers: ADMIN });
-    expect(text).toContain('github:accounts:redis');
+    expect(text).toContain('github:-:/users/redis');
     const [child] = await childrenOf(service.pid!);
     process.kill(child!, 'SIGKILL');
     await service.waitForLog(/Worker \d+ ended \(SIGKILL\); another starts/);

@@ -26,6 +26,9 @@ const faults: [string, Fault, RegExp][] = [
   ['an endless body', { kind: 'endless-body' }, /^upstream-too-large$/],
   ['a gzip bomb', { kind: 'gzip-bomb', bytes: 50_000_000 }, /^upstream-too-large$/],
   ['64 kB of headers', { kind: 'huge-headers', count: 8, bytes: 8_192 }, /^upstream-(unreachable|invalid)$/],
+];
+
+const refusals: typeof faults = [
   ['a secondary limit', { kind: 'rate-limited', status: 403, retryAfter: '30' }, /^upstream-rate-limited$/],
   [
     'a spent limit whose reset is past',
@@ -40,10 +43,8 @@ describe('the API fails', () => {
   let service: ServiceProcess;
   let count = 0;
 
-  beforeAll(async () => {
-    github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 1_000_000_000 } });
-    redis = await RedisProcess.start();
-    service = await ServiceProcess.start({
+  const startService = (): Promise<ServiceProcess> =>
+    ServiceProcess.start({
       env: {
         GITHUB_API_URL: github.url,
         REDIS_ENDPOINT_URI: redis.uri,
@@ -56,6 +57,19 @@ describe('the API fails', () => {
         LOG_LEVEL: 'error',
       },
     });
+  const untilStale = (name: string): Promise<void> =>
+    waitUntil(
+      async () => {
+        const key = await redis.cli('--scan', '--pattern', `larder:v2:e:{github:-:/users/${name}|*}`);
+        return Number(await redis.command('PTTL', key)) < 86_400_000;
+      },
+      { what: 'the end of freshness' },
+    );
+
+  beforeAll(async () => {
+    github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 1_000_000_000 } });
+    redis = await RedisProcess.start();
+    service = await startService();
   });
   afterEach(() => github.faults.clear());
   afterAll(async () => {
@@ -74,27 +88,47 @@ describe('the API fails', () => {
       expect([429, 502, 504]).toContain(seen.status);
       if (code.source !== '^upstream-too-large$') expect(Number(seen.retryAfter)).toBeGreaterThan(0);
       expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
-      expect(await redis.command('EXISTS', `larder:v2:e:{github:accounts:${name}}`)).toBe('0');
+      expect(await redis.command('EXISTS', `larder:v2:e:{github:-:/users/${name}}`)).toBe('0');
       github.faults.clear();
-      if (fault.kind !== 'rate-limited') {
-        await waitUntil(async () => (await ask(service, name)).status === 200, { what: 'a good answer' });
-      }
+      await waitUntil(async () => (await ask(service, name)).status === 200, { what: 'a good answer' });
     },
   );
 
   it.each(faults)('with %s: the stale entry, which says so', async (_name, fault) => {
     const name = `stale-${++count}`;
     const { repos } = (await ask(service, name)).json;
-    await waitUntil(
-      async () => Number(await redis.command('PTTL', `larder:v2:e:{github:accounts:${name}}`)) < 86_400_000,
-      { what: 'the end of freshness' },
-    );
+    await untilStale(name);
     github.faults.always(fault);
     const seen = await ask(service, name);
     expect([seen.status, seen.json['repos'], seen.json['cached']]).toEqual([200, repos, true]);
     expect(seen.cacheStatus).toMatch(/^larder; hit; ttl=-\d+; .*detail=STALE_ON_ERROR\/l\d:/);
     expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
   });
+
+  it.each(refusals)(
+    'with %s: the stale entry, or a problem that says when to try again',
+    async (_name, fault, code) => {
+      // A limit is spent for all that a service asks: one of its own, with nothing known of limits.
+      await redis.command('DEL', 'larder:v2:n:{budget:github}');
+      const limited = await startService();
+      try {
+        const name = `refused-${++count}`;
+        const { repos } = (await ask(limited, name)).json;
+        await untilStale(name);
+        github.faults.always(fault);
+        const seen = await ask(limited, name);
+        expect([seen.status, seen.json['repos'], seen.json['cached']]).toEqual([200, repos, true]);
+        expect(seen.cacheStatus).toMatch(/^larder; hit; ttl=-\d+; .*detail=STALE_ON_ERROR\/l\d:/);
+        const cold = await ask(limited, `cold-${name}`);
+        expect([cold.status, cold.code]).toEqual([429, expect.stringMatching(code)]);
+        expect(Number(cold.retryAfter)).toBeGreaterThan(0);
+        expect(await redis.command('EXISTS', `larder:v2:e:{github:-:/users/cold-${name}}`)).toBe('0');
+      } finally {
+        await limited.stop();
+        await redis.command('DEL', 'larder:v2:n:{budget:github}');
+      }
+    },
+  );
 
   it('does not ask an API that is down again and again, and is back when it is', async () => {
     await github.stop();

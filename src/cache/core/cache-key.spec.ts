@@ -3,7 +3,7 @@ import { requestKey, toCacheKey } from './cache-key';
 
 describe('toCacheKey', () => {
   it('keeps readable names as they are', () => {
-    expect(toCacheKey('github:accounts:redis')).toBe('github:accounts:redis');
+    expect(toCacheKey('github:-:/users/redis')).toBe('github:-:/users/redis');
   });
 
   it('is safe in a Redis hash tag, a header field and a shell line', () => {

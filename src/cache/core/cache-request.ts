@@ -4,7 +4,10 @@ import type { FreshnessPolicy } from './cache-rule';
 
 /** What is asked of the cache: an entry by its key, under a policy. */
 export interface CacheRequest {
+  /** The entry's, or the resource's that it is a part of. */
   readonly key: string;
+  /** The name of a part, of an entry that is made of a resource. */
+  readonly part?: string;
   readonly upstream: string;
   /** Tags that the request tells; those of the response join them. */
   readonly tags: readonly string[];

@@ -13,6 +13,11 @@ export interface CacheRule<Request = unknown> {
    * May throw an `AppError` for a request that must not get further.
    */
   readonly key?: (request: Request) => string;
+  /**
+   * The resource that the response is made of, by its key after the upstream's name, such as `-:/users/redis`. The response is then
+   * stored as a part of it, under the name that `key` gives: whatever removes the resource removes the part with it.
+   */
+  readonly resource?: (request: Request) => string;
   /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
   readonly tags?: (request: Request) => readonly string[];
   /** Freshness lifetime in milliseconds. */

@@ -84,6 +84,14 @@ export interface ListedEntry {
   readonly staledAt?: number;
   /** What the store itself says of the remaining life, in milliseconds. */
   readonly expiresInMs: number;
+  /** Of a resource: the keys of what is stored of it; the rest is told of the first. */
+  readonly leadsTo?: readonly string[];
+}
+
+/** An entry that is found through another one only. */
+export interface Beside {
+  readonly key: string;
+  readonly entry: CacheEntry;
 }
 
 export type Note = readonly [name: string, text: string];
@@ -113,8 +121,11 @@ export abstract class CacheStore {
   abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Keeps the lease for another `leaseMs`. */
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
-  /** Stores and gives the lease back. False: the lease was void, nothing was stored. */
-  abstract fill(lease: Lease, entry: CacheEntry): Promise<boolean>;
+  /**
+   * Stores and gives the lease back. False: the lease was void, nothing was stored. What the entry leads to may be given along: it
+   * is there before the entry is, also where the entry is then refused.
+   */
+  abstract fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean>;
   /** Stores new metadata over the body that is there, and gives the lease back. False: nothing was stored. */
   abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
   /** Gives the lease back with nothing stored. */

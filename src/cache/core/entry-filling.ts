@@ -21,6 +21,7 @@ const NEGATIVE_STATUSES: ReadonlySet<number> = new Set([404, 410, 451]);
 export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, random }: Filling): CacheEntry {
   const { policy } = request;
   const isNegative = NEGATIVE_STATUSES.has(loaded.status);
+  const bornAt = loaded.bornAt ?? now;
   const ttlMs = loaded.ttlMs ?? (isNegative ? policy.negativeTtlMs : policy.ttlMs);
   return {
     id: newId(),
@@ -29,8 +30,8 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
     validators: loaded.validators,
     upstream: request.upstream,
     tags: [...new Set([tagOfUpstream(request.upstream), ...request.tags, ...loaded.tags])],
-    storedAt: now,
-    freshUntil: now + jittered(ttlMs, policy.jitter, random),
+    storedAt: bornAt,
+    freshUntil: bornAt + jittered(ttlMs, policy.jitter, random),
     swrMs: isNegative ? 0 : policy.swrMs,
     sieMs: isNegative ? 0 : policy.sieMs,
     mustRevalidate: false,

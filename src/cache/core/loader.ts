@@ -24,6 +24,21 @@ export interface LoaderOptions {
   readonly random?: () => number;
 }
 
+/** Stores under the lease, and gives it back. False: nothing was stored. */
+export type Fill = (lease: Lease, entry: CacheEntry) => Promise<boolean>;
+
+export interface Landing {
+  /** Whether nobody waits for it. */
+  readonly isBackground?: boolean;
+  /** Another way to store than as the lease's own entry. */
+  readonly fill?: Fill;
+}
+
+interface Loading {
+  readonly load: Load;
+  readonly fill: Fill;
+}
+
 /**
  * One load per key across replicas: gets the lease and loads, or waits for the one who has it.
  *
@@ -46,8 +61,13 @@ export class Loader {
   }
 
   /** @throws AppError the failure of the load, this one's or the one waited for */
-  async land(request: CacheRequest, stale: CacheEntry | undefined, load: Load, isBackground: boolean): Promise<Landed> {
-    const loading: Load = (context) => load({ ...context, isBackground });
+  async land(
+    request: CacheRequest,
+    stale: CacheEntry | undefined,
+    load: Load,
+    { isBackground = false, fill = (lease, entry) => this.store.fill(lease, entry) }: Landing = {},
+  ): Promise<Landed> {
+    const loading: Loading = { load: (context) => load({ ...context, isBackground }), fill };
     const held = await this.underLease(request, stale, (lease, base) => this.loadUnder(lease, request, base, loading));
     if (held.by === 'self') return held.result;
     return { entry: held.entry, via: 'other-replica', stored: true, isError: false };
@@ -117,20 +137,20 @@ export class Loader {
     lease: Lease,
     request: CacheRequest,
     base: CacheEntry | undefined,
-    load: Load,
+    { load, fill }: Loading,
   ): Promise<Landed> {
     const startedAt = this.clock.now();
     const loaded = await this.inTime(load, base);
     const now = this.clock.now();
     const filling: Filling = { request, now, loadMs: now - startedAt, random: this.random() };
-    if (loaded.kind === 'response') return this.keep(lease, loaded, filling);
+    if (loaded.kind === 'response') return this.keep(lease, loaded, filling, fill);
     if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
     const entry = freshenedEntry(base, loaded.headers, filling);
     const stored = await this.attempt(() => this.store.freshen(lease, entry));
     return { entry, via: 'validation', stored: stored === true, isError: false };
   }
 
-  private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling): Promise<Landed> {
+  private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling, fill: Fill): Promise<Landed> {
     const entry = filledEntry(loaded, filling);
     if (loaded.isError) {
       await this.giveBackFailed(lease, { code: 'upstream-error', message: `The upstream answered ${loaded.status}.` });
@@ -142,8 +162,11 @@ export class Loader {
     }
     // A marker is spliced into the body as it is.
     const kept = entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
-    const stored = await this.attempt(() => this.store.fill(lease, kept));
-    return { entry: kept, via: 'load', stored: stored === true, isError: false };
+    const stored = await this.attempt(() => fill(lease, kept));
+    const landed = { entry: kept, stored: stored === true, isError: false } as const;
+    return loaded.madeIn === undefined
+      ? { ...landed, via: 'load' }
+      : { ...landed, via: 'store', madeIn: loaded.madeIn };
   }
 
   private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {

@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import {
   CacheStore,
+  type Beside,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -72,7 +73,8 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
-  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
+  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    if (beside) this.tier.put(beside.key, beside.entry, true);
     const baseId = this.peek(lease.key)?.entry.id ?? '';
     const isVoid =
       !this.leases.isHeldBy(lease) || baseId !== lease.baseId || this.log.covers(lease.key, entry.tags, lease.sequence);

@@ -1,6 +1,7 @@
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import type { CacheEntry } from './cache-entry';
+import { endOfLife, type CacheEntry } from './cache-entry';
+import { tagOfUpstream } from './cache-key';
 import type { CacheTier } from './cache-outcome';
 import type { CacheAnswer, CacheRequest } from './cache-request';
 import {
@@ -13,8 +14,10 @@ import {
 } from './cache-store';
 import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly } from './freshness';
 import type { Landed, Load } from './load';
-import { Loader } from './loader';
-import { SingleFlight } from './single-flight';
+import { Loader, type Fill } from './loader';
+import { underIndex } from './resource-index';
+import { ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
+import { SingleFlight, type Flight } from './single-flight';
 import { within } from './within';
 
 export interface ResponseCacheOptions {
@@ -24,6 +27,9 @@ export interface ResponseCacheOptions {
   readonly staleAfterMs: number;
   readonly random?: () => number;
 }
+
+/** How often an answer is looked for that another replica loads. */
+const LOOKS = 3;
 
 /** Is told of refreshes that no request waits for. */
 export type RefreshListener = (key: string, error: unknown) => void;
@@ -36,6 +42,7 @@ export type RefreshListener = (key: string, error: unknown) => void;
  */
 export class ResponseCache {
   private readonly flights = new SingleFlight<Landed>();
+  private readonly parts: ResourceParts;
   private readonly refreshListeners: RefreshListener[] = [];
   private readonly random: () => number;
 
@@ -45,6 +52,7 @@ export class ResponseCache {
     private readonly clock: Clock,
     private readonly options: ResponseCacheOptions,
   ) {
+    this.parts = new ResourceParts(store, clock);
     // Uniform in (0, 1]: the logarithm of zero is no number.
     this.random = options.random ?? (() => 1 - Math.random());
     // A flight that began before an invalidation answers those on board and nobody who comes later.
@@ -63,13 +71,15 @@ export class ResponseCache {
   }
 
   /** The answer that needs nothing but this process's memory: a fresh hit that nobody has to refresh, or undefined. */
-  peek(key: string, earlyRefreshBeta: number): CacheAnswer | undefined {
-    const found = this.store.peek(key);
+  peek(key: string, earlyRefreshBeta: number, part?: string): CacheAnswer | undefined {
+    const place = part === undefined ? undefined : this.parts.peek(key, part);
+    if (part !== undefined && !place) return undefined;
+    const found = this.store.peek(place?.key ?? key);
     if (!found) return undefined;
-    const { entry, tier } = found;
+    const entry = underIndex(found.entry, place?.index);
     const now = this.clock.now();
     if (!isFresh(entry, now) || shouldRefreshEarly(entry, now, earlyRefreshBeta, this.random())) return undefined;
-    return { entry, outcome: 'HIT', tier };
+    return { entry, outcome: 'HIT', tier: found.tier };
   }
 
   /**
@@ -78,18 +88,17 @@ export class ResponseCache {
    * @throws AppError when there is neither an entry that may be served nor a response
    */
   async answer(request: CacheRequest, load: Load): Promise<CacheAnswer> {
-    const found = this.store.peek(request.key) ?? (await this.store.find(request.key));
-    const now = this.clock.now();
-    if (found && isFresh(found.entry, now)) {
-      if (shouldRefreshEarly(found.entry, now, request.policy.earlyRefreshBeta, this.random()))
-        this.refreshBehind(request, found.entry, load);
-      return { ...found, outcome: 'HIT' };
+    const { key, part } = request;
+    if (part === undefined) return this.answerAt(request, undefined, load);
+    for (let look = 0; look < LOOKS; look++) {
+      const place = await this.parts.find(key, part);
+      if (place) return this.answerAt(request, place, load);
+      const loaded = await this.answerFirst({ ...request, part }, load);
+      if (loaded) return loaded;
     }
-    if (found && mayServeWhileRevalidating(found.entry, now)) {
-      this.refreshBehind(request, found.entry, load);
-      return { ...found, outcome: 'HIT_STALE', forwarded: 'stale' };
-    }
-    return this.answerByLoad(request, found?.entry, load, found?.tier ?? 'upstream');
+    throw new AppError('deadline-exceeded', 'What is loaded is removed at once again. Try again shortly.', {
+      retryAfterMs: 1_000,
+    });
   }
 
   /**
@@ -104,7 +113,7 @@ export class ResponseCache {
 
   /** @throws AppError `cache-unavailable` */
   inspect(key: string): Promise<ListedEntry | undefined> {
-    return this.orUnavailable('show the entry', this.store.inspect(key));
+    return this.orUnavailable('show the entry', this.parts.inspect(key));
   }
 
   /** @throws AppError `cache-unavailable` */
@@ -122,38 +131,89 @@ export class ResponseCache {
     }
   }
 
+  private async answerAt(request: CacheRequest, place: PartPlace | undefined, load: Load): Promise<CacheAnswer> {
+    const key = place?.key ?? request.key;
+    const found = this.store.peek(key) ?? (await this.store.find(key));
+    const entry = found && underIndex(found.entry, place?.index);
+    const now = this.clock.now();
+    if (found && entry && isFresh(entry, now)) {
+      if (shouldRefreshEarly(entry, now, request.policy.earlyRefreshBeta, this.random()))
+        this.refreshBehind(request, place, entry, load);
+      return { entry, tier: found.tier, outcome: 'HIT' };
+    }
+    if (found && entry && mayServeWhileRevalidating(entry, now)) {
+      this.refreshBehind(request, place, entry, load);
+      return { entry, tier: found.tier, outcome: 'HIT_STALE', forwarded: 'stale' };
+    }
+    return this.answerByLoad(request, place, entry, load, found?.tier ?? 'upstream');
+  }
+
+  /** By the load that makes the resource known, or undefined: another replica did, look again. */
+  private async answerFirst(request: PartRequest, load: Load): Promise<CacheAnswer | undefined> {
+    const { tags } = request;
+    const all = [tagOfUpstream(request.upstream), ...tags];
+    const fill: Fill = (lease, entry) => this.parts.fillFirst(lease, { ...request, tags: all }, entry);
+    const flight = this.flights.run(request.key, () =>
+      this.loader.land({ ...request, tags: all }, undefined, load, { fill }),
+    );
+    const landed = await within(flight.result, this.options.deadlineMs);
+    if (landed.via === 'other-replica') return undefined;
+    return answerOf(landed, flight.isLeader, 'miss');
+  }
+
   private async answerByLoad(
     request: CacheRequest,
+    place: PartPlace | undefined,
     stale: CacheEntry | undefined,
     load: Load,
     staleTier: CacheTier,
   ): Promise<CacheAnswer> {
     const forwarded = stale ? 'stale' : 'miss';
-    const flight = this.flights.run(request.key, () => this.loader.land(request, stale, load, false));
+    const flight = this.fly(request, place, stale, load, false);
     const spare = stale && mayServeOnError(stale, this.clock.now()) ? stale : undefined;
     try {
       const landed = await within(flight.result, spare ? this.options.staleAfterMs : this.options.deadlineMs);
       if (spare && landed.isError) return staleOnError(spare, staleTier, 'upstream-error');
-      const { entry, via, stored } = landed;
-      if (!flight.isLeader || via === 'other-replica') {
-        return { entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true, stored };
-      }
-      const outcome = via === 'validation' ? 'REVALIDATED' : 'MISS';
-      return { entry, outcome, tier: 'upstream', forwarded, stored };
+      return answerOf(landed, flight.isLeader, forwarded);
     } catch (error) {
       if (spare) return staleOnError(spare, staleTier, error instanceof AppError ? error.code : 'internal');
       throw error;
     }
   }
 
-  private refreshBehind(request: CacheRequest, entry: CacheEntry, load: Load): void {
-    if (this.flights.has(request.key)) return;
-    this.flights
-      .run(request.key, () => this.loader.land(request, entry, load, true))
-      .result.catch((error: unknown) => {
-        for (const listener of this.refreshListeners) listener(request.key, error);
-      });
+  private refreshBehind(request: CacheRequest, place: PartPlace | undefined, entry: CacheEntry, load: Load): void {
+    if (this.flights.has(place?.key ?? request.key)) return;
+    this.fly(request, place, entry, load, true).result.catch((error: unknown) => {
+      for (const listener of this.refreshListeners) listener(request.key, error);
+    });
   }
+
+  /** One load for all who ask meanwhile. */
+  private fly(
+    request: CacheRequest,
+    place: PartPlace | undefined,
+    stale: CacheEntry | undefined,
+    load: Load,
+    isBackground: boolean,
+  ): Flight<Landed> {
+    const { part } = request;
+    if (place === undefined || part === undefined)
+      return this.flights.run(request.key, () => this.loader.land(request, stale, load, { isBackground }));
+    // The tags are the index's: what removes that removes the part.
+    const asked = { ...request, key: place.key, tags: [] };
+    return this.flights.run(place.key, async () => {
+      const landed = await this.loader.land(asked, stale, load, { isBackground });
+      if (landed.stored) await this.parts.extend({ ...request, part }, place, endOfLife(landed.entry));
+      return landed;
+    });
+  }
+}
+
+function answerOf({ entry, via, stored, madeIn }: Landed, isLeader: boolean, forwarded: 'miss' | 'stale'): CacheAnswer {
+  if (madeIn !== undefined) return { entry, outcome: 'HIT', tier: madeIn };
+  if (!isLeader || via === 'other-replica')
+    return { entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true, stored };
+  return { entry, outcome: via === 'validation' ? 'REVALIDATED' : 'MISS', tier: 'upstream', forwarded, stored };
 }
 
 function staleOnError(entry: CacheEntry, tier: CacheTier, failure: string): CacheAnswer {

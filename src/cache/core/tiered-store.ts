@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from './cache-entry';
 import {
   CacheStore,
+  type Beside,
   StoreUnavailableError,
   type Found,
   type InvalidationMode,
@@ -104,8 +105,8 @@ export class TieredStore extends CacheStore {
     else await this.l2.renew(lease, leaseMs);
   }
 
-  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    return this.store(lease, entry, () => this.l2.fill(lease, entry));
+  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    return this.store(lease, entry, () => this.l2.fill(lease, entry, beside), beside);
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -195,8 +196,13 @@ export class TieredStore extends CacheStore {
     }
   }
 
-  private async store(lease: Lease, entry: CacheEntry, share: () => Promise<boolean>): Promise<boolean> {
-    if (lease.scope === 'local') return this.storeLocally(lease, entry);
+  private async store(
+    lease: Lease,
+    entry: CacheEntry,
+    share: () => Promise<boolean>,
+    beside?: Beside,
+  ): Promise<boolean> {
+    if (lease.scope === 'local') return this.storeLocally(lease, entry, beside);
     const { key } = lease;
     try {
       return await share();
@@ -205,14 +211,16 @@ export class TieredStore extends CacheStore {
       await this.l2.release(lease).catch(ignoreUnavailable);
       // The shared store has no room, or went away under the load: keep it here, if no invalidation was heard since.
       if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
+      if (beside) this.l1.put(beside.key, beside.entry, false);
       this.l1.put(key, entry, false);
       return true;
     }
   }
 
-  private storeLocally(lease: Lease, entry: CacheEntry): boolean {
+  private storeLocally(lease: Lease, entry: CacheEntry, beside: Beside | undefined): boolean {
     const isVoid = !this.localLeases.isHeldBy(lease) || this.localLog.covers(lease.key, entry.tags, lease.sequence);
     this.localLeases.release(lease);
+    if (!isVoid && beside) this.l1.put(beside.key, beside.entry, false);
     if (!isVoid) this.l1.put(lease.key, entry, false);
     this.changes.wake(lease.key);
     return !isVoid;

@@ -1,6 +1,7 @@
 import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
+  type Beside,
   StoreUnavailableError,
   type Found,
   type InvalidationMode,
@@ -63,8 +64,8 @@ export class IpcStore extends SharedStore {
     await this.call('renew', [lease, leaseMs]);
   }
 
-  fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    return this.call('fill', [lease, entry]) as Promise<boolean>;
+  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    return this.call('fill', [lease, entry, beside]) as Promise<boolean>;
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { RedisLink, RedisReply } from '../../redis/redis-link';
 import { endOfLife, type CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
+  type Beside,
   StoreUnavailableError,
   type Found,
   type InvalidationMode,
@@ -137,8 +138,15 @@ export class RedisStore extends SharedStore {
     await this.commands.run(RENEW, [this.keys.lease(lease.key)], [lease.token, leaseMs]);
   }
 
-  async fill(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    if (!this.link.isCluster) return this.fillAtOnce(lease, entry);
+  async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    if (!this.link.isCluster) {
+      // One connection, one order: what is sent first is there first.
+      const put =
+        beside && this.commands.run(PUT, this.pair(beside.key), [this.lifeMs(beside.entry), encodeEntry(beside.entry)]);
+      const [filled] = await Promise.all([this.fillAtOnce(lease, entry), put]);
+      return filled;
+    }
+    if (beside) await this.put(beside.key, beside.entry);
     if (!(await this.indexTags(lease, entry))) return false;
     const args = [...this.storing(lease, entry), encodeEntry(entry)];
     return (await this.commands.run(FILL, this.pair(lease.key), args)) === 1;

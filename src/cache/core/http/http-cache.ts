@@ -17,7 +17,8 @@ import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { selectionKey, varyNames } from './selection';
 import { SharedBody } from './shared-body';
-import { covers, findVariant, indexFor, variantKey, type Seen } from './variants';
+import { covers, indexFor } from '../resource-index';
+import { findVariant, variantKey, type Seen } from './variants';
 
 export interface HttpCacheOptions {
   /** How long a request may wait for the head of a response, in milliseconds. */
@@ -110,7 +111,7 @@ export class HttpCache {
     origin: Origin,
   ): StoredAnswer | undefined {
     if (!entry || key === undefined) return undefined;
-    switch (reuseOf(entry, policy, this.clock.now(), index?.entry.staledAt)) {
+    switch (reuseOf(entry, policy, this.clock.now())) {
       case 'fresh':
         return { kind: 'stored', entry, outcome: 'HIT', tier };
       case 'stale-allowed':
@@ -266,17 +267,16 @@ export class HttpCache {
     const entry = await httpEntry(response, bytes, policy, { upstream, keepMs: this.options.keepMs });
     const endsAt = endOfLife(entry);
     if (endsAt <= now) return this.giveBack(lease);
-    if (seen.index && covers(seen.index, names, endsAt))
+    const joining = { names, endsAt };
+    if (seen.index && covers(seen.index, joining))
       return (await this.attempt(() => this.store.fill(lease, entry))) === true;
-    const index = indexFor(seen.index, names, { upstream, tags, variant: { endsAt, now } });
-    const place = variantKey(key, index.generation, names, headers);
+    const placeOf = (generation: string): string => variantKey(key, generation, names, headers);
+    const index = indexFor(seen.index, joining, { upstream, tags, now, place: placeOf });
+    const place = placeOf(index.generation);
     if (!seen.index) {
-      // A variant without an index is found by nobody, an index without a variant finds nothing: any order will do.
-      const [filled] = await Promise.all([
-        this.attempt(() => this.store.fill(lease, index.entry)),
-        this.attempt(() => this.store.put(place, entry)),
-      ]);
-      return filled === true;
+      // The variant first: who finds the index is to find the variant.
+      const beside = { key: place, entry };
+      return (await this.attempt(() => this.store.fill(lease, index.entry, beside))) === true;
     }
     if (place === lease.key) await this.attempt(() => this.store.fill(lease, entry));
     else await Promise.all([this.attempt(() => this.store.put(place, entry)), this.giveBack(lease)]);

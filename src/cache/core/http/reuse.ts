@@ -12,20 +12,19 @@ export type Reuse =
   /** Only after the upstream has said that it still holds. */
   | 'validate';
 
-export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number, staledAt: number | undefined): Reuse {
-  const effective = staledAt === undefined || staledAt <= entry.storedAt ? entry : { ...entry, staledAt };
+export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number): Reuse {
   if (request.isNoCache) return 'validate';
   // §5.2.1.1
-  if (request.maxAgeMs !== undefined && ageMs(effective, now) > request.maxAgeMs && request.maxStaleMs === undefined)
+  if (request.maxAgeMs !== undefined && ageMs(entry, now) > request.maxAgeMs && request.maxStaleMs === undefined)
     return 'validate';
-  const freshMs = freshForMs(effective, now);
+  const freshMs = freshForMs(entry, now);
   // §5.2.1.3
   if (freshMs > 0 && freshMs >= (request.minFreshMs ?? 0)) return 'fresh';
   if (request.minFreshMs !== undefined) return 'validate';
   // §5.2.1.2, and §4.2.4: not over must-revalidate and its kin
-  const isAllowed = !effective.mustRevalidate && effective.staledAt === undefined;
+  const isAllowed = !entry.mustRevalidate && entry.staledAt === undefined;
   if (isAllowed && request.maxStaleMs !== undefined && -freshMs <= request.maxStaleMs) return 'stale-allowed';
-  if (mayServeWhileRevalidating(effective, now)) return 'stale-while-revalidate';
+  if (mayServeWhileRevalidating(entry, now)) return 'stale-while-revalidate';
   return 'validate';
 }
 

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import type { CacheEntry, EntryMetadata } from './cache-entry';
+
+const MOST_LISTS = 8;
+const MOST_PARTS = 8;
+/** By this share longer than what it leads to an index lives, so that it is not written anew for each of them. */
+const SPARE_SHARE = 0.1;
+
+/**
+ * What is stored of one resource (a URL, for one partition): an index under the resource's own key, and beside it one entry for each
+ * selection of its responses, and for each part made of them.
+ *
+ * The index names the fields that responses varied by, and a generation, which is part of the others' keys. So whoever removes
+ * the index (an invalidation, `redis-cli DEL`) removes all of it: the next index has another generation, and what a load that
+ * began before still stores is found by nobody.
+ */
+export interface ResourceIndex {
+  readonly entry: CacheEntry;
+  readonly generation: string;
+  /** Lists of field names, those of the latest response first. */
+  readonly lists: readonly (readonly string[])[];
+  /** Where one whole response is. */
+  readonly latest: string | undefined;
+  /** Names of what was made of the resource. */
+  readonly parts: readonly string[];
+}
+
+/** What joins a resource. */
+export interface Joining {
+  /** The fields that a response varies by; absent for a part. */
+  readonly names?: readonly string[];
+  readonly part?: string;
+  /** When its life ends. */
+  readonly endsAt: number;
+}
+
+/** An index that leads to what joins, over the one there is. `place` tells where it is, once the generation is known. */
+export function indexFor(
+  known: ResourceIndex | undefined,
+  { names, part, endsAt }: Joining,
+  {
+    upstream,
+    tags,
+    now,
+    place,
+  }: {
+    readonly upstream: string;
+    readonly tags: readonly string[];
+    readonly now: number;
+    readonly place?: (generation: string) => string;
+  },
+): ResourceIndex {
+  const generation = known?.generation ?? randomBytes(6).toString('base64url');
+  const others = known?.lists.filter((list) => !isSame(list, names ?? [])) ?? [];
+  const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MOST_LISTS);
+  const parts = [...new Set([...(part === undefined ? [] : [part]), ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
+  const latest = place?.(generation) ?? known?.latest;
+  const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
+  const entry: CacheEntry = {
+    ...{ id: randomBytes(9).toString('base64url'), status: 200, headers: [], validators: {}, upstream },
+    tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
+    ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
+    coding: 'identity',
+    body: Buffer.from(JSON.stringify({ generation, lists, latest, parts })),
+    ...(known?.entry.staledAt === undefined ? {} : { staledAt: known.entry.staledAt }),
+  };
+  return { entry, generation, lists, latest, parts };
+}
+
+/** Whether the index as it is leads to what joins, and lives as long. */
+export function covers(index: ResourceIndex, { names, part, endsAt }: Joining): boolean {
+  if (index.entry.freshUntil < endsAt) return false;
+  if (part !== undefined) return index.parts.includes(part);
+  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== undefined;
+}
+
+/** Whether the entry may be an index, as far as can be told without its body: responses have fields. */
+export function looksLikeIndex({ headers, etag }: EntryMetadata): boolean {
+  return headers.length === 0 && etag === '';
+}
+
+const READ = new WeakMap<CacheEntry, ResourceIndex | null>();
+
+/** Undefined for an entry that is no index. An entry in memory is read once. */
+export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
+  let index = READ.get(entry);
+  if (index === undefined) {
+    index = parse(entry) ?? null;
+    READ.set(entry, index);
+  }
+  return index ?? undefined;
+}
+
+function parse(entry: CacheEntry): ResourceIndex | undefined {
+  try {
+    const value: unknown = JSON.parse(entry.body.toString('utf8'));
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { generation, lists, latest, parts = [] } = value as Record<string, unknown>;
+    if (typeof generation !== 'string' || !/^[\w-]{1,16}$/.test(generation) || !Array.isArray(lists)) return undefined;
+    if (!lists.every(isNames) || !isNames(parts)) return undefined;
+    const place = typeof latest === 'string' ? latest : undefined;
+    return { entry, generation, lists: lists.slice(0, MOST_LISTS), latest: place, parts: parts.slice(0, MOST_PARTS) };
+  } catch {
+    return undefined; // not ours: as if there were none, and replaced
+  }
+}
+
+/** The entry as the index has it: a soft purge of the index is one of all that it leads to. */
+export function underIndex(entry: CacheEntry, index: ResourceIndex | undefined): CacheEntry {
+  const staledAt = index?.entry.staledAt;
+  return staledAt === undefined || staledAt <= entry.storedAt ? entry : { ...entry, staledAt };
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, at) => name === other[at]);
+}

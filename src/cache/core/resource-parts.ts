@@ -1,0 +1,99 @@
+import type { Clock } from '../../kernel/clock';
+import { endOfLife, type CacheEntry } from './cache-entry';
+import type { CacheRequest } from './cache-request';
+import { StoreUnavailableError, type CacheStore, type Found, type Lease, type ListedEntry } from './cache-store';
+import { covers, indexFor, looksLikeIndex, readIndex, underIndex, type ResourceIndex } from './resource-index';
+
+const INDEX_LEASE_MS = 1_000;
+
+/** Where a part is. */
+export interface PartPlace {
+  readonly key: string;
+  readonly index: ResourceIndex;
+}
+
+export type PartRequest = CacheRequest & { readonly part: string };
+
+/**
+ * Entries that are made of a resource, kept beside its variants: they go with it.
+ *
+ * Its one invariant is that of the index: a part is found through the generation that was there before its load began, so that
+ * what an invalidation of the resource has covered is found by nobody.
+ */
+export class ResourceParts {
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** What can be told from this process's memory alone. */
+  peek(key: string, part: string): PartPlace | undefined {
+    return this.placeIn(this.store.peek(key), key, part);
+  }
+
+  async find(key: string, part: string): Promise<PartPlace | undefined> {
+    return this.peek(key, part) ?? this.placeIn(await this.store.find(key), key, part);
+  }
+
+  /** Stores the first of a resource: the index under its lease, the part beside it. Found by nobody if the lease is void. */
+  fillFirst(lease: Lease, { key, part, upstream, tags }: PartRequest, entry: CacheEntry): Promise<boolean> {
+    const now = this.clock.now();
+    const index = indexFor(undefined, { part, endsAt: endOfLife(entry) }, { upstream, tags, now });
+    return this.store.fill(lease, index.entry, { key: placeOf(index, key, part).key, entry });
+  }
+
+  /** Has the index live as long as the part that was just stored, if it does not. */
+  async extend({ key, upstream, tags, part }: PartRequest, { index }: PartPlace, endsAt: number): Promise<void> {
+    const joining = { part, endsAt };
+    if (covers(index, joining)) return;
+    const now = this.clock.now();
+    const longer = indexFor(index, joining, { upstream, tags, now });
+    const seenId = index.entry.id;
+    try {
+      const token = longer.entry.id;
+      const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
+      if (answer.kind === 'granted') await this.store.fill(answer.lease, longer.entry);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error; // the part goes with the index as it is
+    }
+  }
+
+  /** An entry; of a resource what is stored of it, told under its own key and tags. */
+  async inspect(key: string): Promise<ListedEntry | undefined> {
+    const listed = await this.store.inspect(key);
+    if (!listed || !looksLikeIndex(listed.metadata)) return listed;
+    const found = await this.store.find(key);
+    const index = found && readIndex(found.entry);
+    if (!index) return listed;
+    const parts = index.parts.map((part) => placeOf(index, key, part).key);
+    const keys = [...(index.latest === undefined ? [] : [index.latest]), ...parts];
+    const all = await Promise.all(keys.map((one) => this.store.inspect(one)));
+    const [first = listed] = all.filter((one) => one !== undefined);
+    const metadata = { ...first.metadata, tags: listed.metadata.tags };
+    return { ...listed, metadata, bodyBytes: first.bodyBytes, leadsTo: keys.filter((_key, at) => all[at]) };
+  }
+
+  private placeIn(found: Found | undefined, key: string, part: string): PartPlace | undefined {
+    const index = found && this.clock.now() < found.entry.freshUntil ? readIndex(found.entry) : undefined;
+    return index && placeOf(index, key, part);
+  }
+}
+
+function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
+  return { key: `${key}|${index.generation}|${part}`, index };
+}
+
+/** The whole response of a resource that was stored last, if it may still be used without a word of the upstream. */
+export async function freshResponse(
+  store: CacheStore,
+  key: string,
+  isUsable: (entry: CacheEntry) => boolean,
+): Promise<Found | undefined> {
+  const found = store.peek(key) ?? (await store.find(key));
+  const index = found && readIndex(found.entry);
+  if (index?.latest === undefined) return undefined;
+  const response = store.peek(index.latest) ?? (await store.find(index.latest));
+  if (!response) return undefined;
+  const entry = underIndex(response.entry, index);
+  return isUsable(entry) ? { ...response, entry } : undefined;
+}

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../kernel/clock';
+import { toCacheKey } from './core/cache-key';
+import { CacheStore, StoreUnavailableError, type Found } from './core/cache-store';
+import { ageMs, isFresh } from './core/freshness';
+import { freshResponse } from './core/resource-parts';
+
+/** Whole responses that a gateway has stored, for handlers that make something of them. */
+@Injectable()
+export class StoredResources {
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * A stored 200 of the resource that is fresh, and no older than a rule of one's own allows.
+   *
+   * @param resource the key after the upstream's name, as the rule's `resource` gives it
+   * @returns undefined also while the store cannot be reached: the upstream is to be asked
+   */
+  async find(upstream: string, resource: string, maxAgeMs: number): Promise<Found | undefined> {
+    const now = this.clock.now();
+    try {
+      return await freshResponse(
+        this.store,
+        toCacheKey(`${upstream}:${resource}`),
+        (entry) => entry.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs,
+      );
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    }
+  }
+}
