@@ -5,8 +5,8 @@ describe('matchesGlob', () => {
   it.each([
     ['*', '', true],
     ['*', 'anything', true],
-    ['github:*', 'github:-:/users/redis', true],
-    ['*:redis', 'github:-:/users/redis', true],
+    ['github:*', 'github:accounts:redis', true],
+    ['*:redis', 'github:accounts:redis', true],
     ['a?c', 'abc', true],
     ['a?c', 'ac', false],
     ['[a-z]', 'b', false],
