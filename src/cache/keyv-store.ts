@@ -7,6 +7,7 @@ import { toCacheKey } from './core/cache-key';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
 import { identityBody, storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
+import { shownEntry } from './core/resource-parts';
 import { entityTag } from './core/representation';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -20,7 +21,8 @@ interface KeyvValue {
 
 /**
  * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A
- * value that somebody sets becomes an entry with a JSON body; an entry that the interceptor stored reads as its parsed body.
+ * value that somebody sets becomes an entry with a JSON body; an entry that the interceptor stored reads as its parsed body,
+ * a resource as what is stored of it: its whole response, else what was made of it.
  *
  * A store that cannot be reached is a miss to `get` and an error to `set`, `del` and `clear`.
  */
@@ -39,8 +41,8 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const cacheKey = toCacheKey(key);
     try {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
-      if (!found || !isFresh(found.entry, this.clock.now())) return undefined;
-      const { entry } = found;
+      const entry = found && (await shownEntry(this.store, cacheKey, found.entry));
+      if (!entry || !isFresh(entry, this.clock.now())) return undefined;
       return { value: (await parsed(entry)) as Value, expires: Math.round(entry.freshUntil) };
     } catch (error) {
       if (error instanceof StoreUnavailableError) return undefined;

@@ -65,8 +65,7 @@ export class ResourceParts {
     const found = await this.store.find(key);
     const index = found && readIndex(found.entry);
     if (!index) return listed;
-    const parts = index.parts.map((part) => placeOf(index, key, part).key);
-    const keys = [...(index.latest === undefined ? [] : [index.latest]), ...parts];
+    const keys = placesIn(index, key);
     const all = await Promise.all(keys.map((one) => this.store.inspect(one)));
     const [first = listed] = all.filter((one) => one !== undefined);
     const metadata = { ...first.metadata, tags: listed.metadata.tags };
@@ -81,6 +80,22 @@ export class ResourceParts {
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
   return { key: `${key}|${index.generation}|${part}`, index };
+}
+
+/** What stands for the entry of a key: itself, or of a resource its whole response, else its first part. */
+export async function shownEntry(store: CacheStore, key: string, entry: CacheEntry): Promise<CacheEntry | undefined> {
+  const index = looksLikeIndex(entry) ? readIndex(entry) : undefined;
+  if (!index) return entry;
+  for (const one of placesIn(index, key)) {
+    const found = store.peek(one) ?? (await store.find(one));
+    if (found) return underIndex(found.entry, index);
+  }
+  return undefined;
+}
+
+function placesIn(index: ResourceIndex, key: string): readonly string[] {
+  const parts = index.parts.map((part) => placeOf(index, key, part).key);
+  return index.latest === undefined ? parts : [index.latest, ...parts];
 }
 
 /** The whole response of a resource that was stored last, if it may still be used without a word of the upstream. */
