@@ -53,6 +53,7 @@ export const environmentShape = {
   WORKERS: z
     .union([z.literal('auto'), whole(1, 256)], { error: 'must be auto or a whole number from 1 to 256' })
     .default(1),
+  PUBLIC_URL: httpUrl.optional(),
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
   GITHUB_API_URL: httpUrl.default('https://api.github.com'),
@@ -126,6 +127,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   NODE_ENV: 'production',
   LOG_LEVEL: 'info',
   WORKERS: 'auto',
+  PUBLIC_URL: 'https://larder.example',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   GITHUB_API_URL: 'https://ghe.example/api/v3',
   GITHUB_TOKEN: 'ghp_…',

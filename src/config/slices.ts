@@ -16,6 +16,7 @@ export const serviceConfig = slice('service', (env) => ({
   logLevel: env.LOG_LEVEL,
   workers: env.WORKERS,
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
+  publicUrl: env.PUBLIC_URL,
   swaggerEnabled: env.SWAGGER_ENABLED,
 }));
 

@@ -3,7 +3,7 @@ import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { CacheEvents, CacheStore, HttpCache, Loader, ResponseCache, valueOf, type HttpCacheOptions } from '../cache';
-import { cacheConfig, githubConfig, upstreamConfig } from '../config/slices';
+import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS } from '../http/edge-hooks';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
@@ -29,6 +29,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
     @Inject(upstreamConfig.KEY) private readonly limits: ConfigType<typeof upstreamConfig>,
     @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
+    @Inject(serviceConfig.KEY) private readonly service: ConfigType<typeof serviceConfig>,
   ) {
     this.relay = new UpstreamRelay(githubUpstream(github, limits), () => clock.now(), !github.isStrict);
   }
@@ -45,6 +46,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     new Gateway(
       {
         prefix: github.routePrefix,
+        publicUrl: this.service.publicUrl,
         definition: githubUpstream(github, this.limits),
         headerRules: rules,
         partitions: github.isStrict ? undefined : this.credentials.partitions,

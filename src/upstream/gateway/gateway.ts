@@ -30,6 +30,8 @@ import { rewriteUrls } from './url-rewriting';
 export interface GatewayOptions {
   /** Where it is mounted, such as `/github`. */
   readonly prefix: string;
+  /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
+  readonly publicUrl: string | undefined;
   readonly definition: UpstreamDefinition;
   readonly headerRules: HeaderRules;
   /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
@@ -90,7 +92,8 @@ export class Gateway {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
-    const target = parseTarget(url.slice(this.options.prefix.length));
+    const { prefix, publicUrl } = this.options;
+    const target = parseTarget(url.slice(prefix.length));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
@@ -122,7 +125,7 @@ export class Gateway {
         now: this.parts.clock.now(),
         edge: this.options.edge,
         rewrite: (fields) =>
-          rewriteUrls(fields, this.options.definition.baseUrl, gatewayBase(request, this.options.prefix)),
+          rewriteUrls(fields, this.options.definition.baseUrl, `${publicUrl ?? ownUrl(request)}${prefix}`),
       });
     } catch (error) {
       if (client.signal.aborted) return;
@@ -240,6 +243,6 @@ function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] |
   return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
 }
 
-function gatewayBase(request: FastifyRequest, prefix: string): string {
-  return `${request.protocol}://${request.host}${prefix}`;
+function ownUrl({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${host}`;
 }
