@@ -70,7 +70,9 @@ export function misbehave(fault: Fault, prepared: Prepared, response: ServerResp
         ...reset,
         ...(fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter }),
       });
-      response.end(JSON.stringify({ message: 'You have exceeded a secondary rate limit.' }));
+      const kind =
+        fault.resetInSeconds === undefined ? 'You have exceeded a secondary rate limit.' : 'API rate limit exceeded.';
+      response.end(JSON.stringify({ message: kind }));
       return true;
     }
   }
