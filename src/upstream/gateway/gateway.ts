@@ -165,11 +165,12 @@ export class Gateway {
   }
 
   private originOf(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
-    const { definition, sharedAuthorization, budget, anonymousCredential } = this.options;
+    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential } = this.options;
     const credential = partition.authorization === undefined ? anonymousCredential : partition.id;
     const authorization = partition.authorization ?? sharedAuthorization;
     return async ({ method, headers, signal, isBackground }) => {
-      const fields = headers.flatMap(([name, value]) => [name, value]);
+      const endsHere = (name: string): boolean => CACHEABLE.has(method) && headerRules.endingHere.has(name);
+      const fields = headers.flatMap(([name, value]) => (endsHere(name) ? [] : [name, value]));
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };

@@ -2,17 +2,18 @@ import type { HeaderList } from '../../cache';
 
 /** Fields that may change an answer and so go upstream and into the selection of a stored one, where they are sent. */
 const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
-/** Fields that go upstream and change no stored answer: the cache itself heeds them. */
+/** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */
+const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
+/** Fields that the cache heeds and leaves out where the answer may be stored. */
 const HEEDED = [
-  'cache-control',
+  ...ENDING_HERE,
   'if-match',
   'if-modified-since',
   'if-none-match',
   'if-range',
   'if-unmodified-since',
-  'pragma',
   'range',
-] as const;
+];
 /** Fields of a request's body, for methods that have one. */
 const OF_CONTENT = ['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'];
 
@@ -23,16 +24,28 @@ export interface HeaderRules {
   readonly selecting: readonly string[];
   /** Whether `Accept-Encoding` is reduced to gzip or nothing, so that clients share what they can. */
   readonly reducesCodings: boolean;
+  /** Fields that are for the cache alone: they do not go upstream with a GET or HEAD. */
+  readonly endingHere: ReadonlySet<string>;
 }
 
 /** Every end-to-end field, and stored answers selected by what their `Vary` says alone. */
-export const ALL_FIELDS: HeaderRules = { forwards: () => true, selecting: [], reducesCodings: false };
+export const ALL_FIELDS: HeaderRules = {
+  forwards: () => true,
+  selecting: [],
+  reducesCodings: false,
+  endingHere: new Set(),
+};
 
 /** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
 export function headerRules(more: readonly string[]): HeaderRules {
   // Credentials are the partition's, which adds them itself; a cookie is one as well, and nobody shares another's answers.
   if (more.includes('*'))
-    return { ...ALL_FIELDS, forwards: (name) => name !== 'authorization', selecting: ['cookie', ...SELECTING].sort() };
+    return {
+      ...ALL_FIELDS,
+      forwards: (name) => name !== 'authorization',
+      selecting: ['cookie', ...SELECTING].sort(),
+      endingHere: ENDING_HERE,
+    };
   const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
   const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
@@ -40,6 +53,7 @@ export function headerRules(more: readonly string[]): HeaderRules {
     forwards: (name, isCacheable) => always.has(name) || (!isCacheable && withContent.has(name)),
     selecting,
     reducesCodings: true,
+    endingHere: ENDING_HERE,
   };
 }
 
