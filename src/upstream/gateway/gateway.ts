@@ -24,7 +24,7 @@ import { writeAnswer } from './gateway-answer';
 import type { GatewayRules } from './gateway-rules';
 import { forwardedHeaders, type HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partition, type Partitions } from './partition';
-import { parseTarget, type RequestTarget } from './request-target';
+import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 import { rewriteUrls } from './url-rewriting';
 
 export interface GatewayOptions {
@@ -93,7 +93,7 @@ export class Gateway {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { prefix, publicUrl } = this.options;
-    const target = parseTarget(url.slice(prefix.length));
+    const target = parseTarget(behindPrefix(url, prefix));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;

@@ -14,6 +14,17 @@ export interface RequestTarget {
 }
 
 /**
+ * The part of a request target behind the gateway's prefix. A router also takes the prefix percent-encoded and behind an
+ * authority (`GET http://other/github/x`): cut off by its length, that would leave another path than the one asked for.
+ *
+ * @throws AppError `request-invalid` where the target does not begin with the prefix, letter by letter
+ */
+export function behindPrefix(target: string, prefix: string): string {
+  if (!target.startsWith(prefix)) throw invalid(`does not begin with ${prefix} as it is written`);
+  return target.slice(prefix.length);
+}
+
+/**
  * Normalises what a client asked for, once (RFC 3986 §6.2.2): percent-encodings in upper case, unreserved characters plain,
  * dot segments resolved, empty parameters gone; the order of parameters, repeated ones, `//` and `%2F` stay.
  *
