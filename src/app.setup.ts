@@ -33,6 +33,7 @@ export function createAdapter(): FastifyAdapter {
     onConstructorPoisoning: 'error',
   });
   const fastify: FastifyInstance = adapter.getInstance();
+  fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
   routes.collect(fastify);
   addEdgeHooks(fastify);
   problems.serve(adapter);

@@ -104,6 +104,7 @@ export class UpstreamRelay {
       const requestedAt = this.now();
       let isTimedOut = false;
       const outgoing: ClientRequest = isHttps ? httpsRequest(options) : httpRequest(options);
+      outgoing.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
       const giveUp = (): void => {
         isTimedOut = true;
         outgoing.destroy(new Error('timed out'));
