@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
+import { AppError } from '../kernel/app-error';
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const PREFLIGHT_SECONDS = '86400';
@@ -28,7 +29,10 @@ export function requestId(request: RawRequestDefaultExpression): string {
 /** Adds what every answer carries, errors too: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */
 export function addEdgeHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
+    // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
+    if (request.raw.httpVersionMajor !== 1)
+      done(new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.'));
+    else if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
       preflight(reply);
     else done();
   });
