@@ -58,11 +58,22 @@ export class ScriptedOrigin {
     response.on('close', () => {
       if (!response.writableFinished) this.aborted += 1;
     });
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const body = await wholeBody(request);
+    if (body === undefined) return;
     const { method = '', url = '', headers, rawHeaders } = request;
-    const hit = { method, url, headers, rawHeaders, body: Buffer.concat(chunks) };
+    const hit = { method, url, headers, rawHeaders, body };
     this.hits.push(hit);
     this.script(response, hit, this.hits.length);
   }
+}
+
+/** Undefined for a request that breaks off: it is as if it had not been sent. */
+async function wholeBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks);
 }
