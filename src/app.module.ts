@@ -6,7 +6,8 @@ import { envFiles, requireEnvironment } from './config/env.schema';
 import { cacheConfig, redisConfig, slices } from './config/slices';
 import { GithubModule } from './github/github.module';
 import { HealthModule } from './health/health.module';
-import { EDGE_FIELDS } from './http/edge-hooks';
+import { EDGE_FIELDS, requestId } from './http/edge-hooks';
+import { FrontDoor } from './http/front-door';
 import { keptProblem } from './http/problem-table';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
@@ -35,6 +36,7 @@ import { portToPrimary } from './workers/worker-channel';
       ): ResponseCacheRegistration => ({
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
         edgeFields: EDGE_FIELDS,
+        frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
         problemOf: keptProblem,
         port: redis.endpoint === undefined ? portToPrimary() : undefined,
         redis:

@@ -1,11 +1,12 @@
 import { StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { githubConfig, serviceConfig } from './config/slices';
 import { githubPaths } from './github/github.paths';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
+import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
 
@@ -16,10 +17,10 @@ import { RouteMethods } from './http/route-methods';
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_PARAM_LENGTH = 2_048;
 
-export function createAdapter(): FastifyAdapter {
+export function createAdapter(): LarderAdapter {
   const routes = new RouteMethods();
   const problems = new ProblemFilter(routes);
-  const adapter = new FastifyAdapter({
+  const adapter = new LarderAdapter({
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
@@ -36,6 +37,7 @@ export function createAdapter(): FastifyAdapter {
   fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
   routes.collect(fastify);
   addEdgeHooks(fastify);
+  adapter.openFrontDoor();
   problems.serve(adapter);
   return adapter;
 }

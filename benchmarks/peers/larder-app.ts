@@ -19,7 +19,11 @@ import { fetchUser } from './upstream';
 export class PeerController {
   @Get('payload/:bytes')
   @UseInterceptors(ResponseCacheInterceptor)
-  @CacheRule({ upstream: 'bench', key: (request) => `payload:${(request.params as { bytes: string }).bytes}` })
+  @CacheRule({
+    upstream: 'bench',
+    key: (request) => `payload:${(request.params as { bytes: string }).bytes}`,
+    byUrl: true,
+  })
   payload(@Param('bytes') bytes: string): Payload {
     return payloadOf(Number(bytes));
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type ExecutionContext, type OnModuleInit, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { Clock } from '../kernel/clock';
 import { CacheEvents } from './cache-events';
 import type { RouteRule } from './cache-rule.decorator';
@@ -10,12 +11,35 @@ import { matchesIfNoneMatch } from './core/representation';
 import { Deliveries } from './deliveries';
 import type { HeadContext } from './delivery';
 import { areSound, linesOf, statusLine } from './head-text';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
 
 // The names under which Nest keeps @UseGuards and @UseInterceptors (@nestjs/common, constants).
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
+
+/** What the URLs that a hit may be told by may take in all, in bytes; the least recently used are forgotten. */
+const URLS_BYTES = 4_194_304;
+const URL_OVERHEAD_BYTES = 200;
+
+/** A URL whose answers are told by it alone. */
+interface KnownUrl {
+  readonly key: string;
+  readonly part: string | undefined;
+  readonly beta: number;
+  readonly upstream: string;
+  /** Whether the rule names a key; if not, it speaks for no caller with credentials. */
+  readonly isKeyed: boolean;
+}
+
+interface Exchange {
+  readonly request: RawRequest;
+  readonly response: RawResponse;
+  readonly id: string;
+}
+
+type RawRequest = FastifyRequest['raw'];
+type RawResponse = FastifyReply['raw'];
 
 interface LaneRoute {
   readonly handler: unknown;
@@ -30,11 +54,19 @@ interface LaneRoute {
  * Its one invariant: the same answer to the byte as by the interceptor. It decides nothing: it asks the core for a hit that
  * needs no thought, and knows only routes that the interceptor has served and that have nothing else in front of the handler
  * (no guard, no other interceptor) that a hit by this way would skip.
+ *
+ * Where the server has a front door, a URL that has been answered so is answered there from then on, before Fastify looks at the
+ * request: as long as the door is open, and where the rule's key reads nothing but the URL.
  */
 @Injectable()
 export class ExpressLane implements OnModuleInit {
   private readonly routes = new Map<string, LaneRoute>();
   private readonly known = new WeakSet<object>();
+  private readonly urls = new LRUCache<string, KnownUrl>({
+    maxSize: URLS_BYTES,
+    sizeCalculation: (_known, url) => url.length + URL_OVERHEAD_BYTES,
+  });
+  private door: FrontDoorPort | undefined;
   private context: HeadContext;
 
   constructor(
@@ -51,11 +83,16 @@ export class ExpressLane implements OnModuleInit {
 
   onModuleInit(): void {
     if (!this.options.laneEnabled) return;
-    const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    const { httpAdapter } = this.adapterHost;
+    const fastify = httpAdapter.getInstance<FastifyInstance>();
     this.context = { ...this.context, keepAliveMs: fastify.server.keepAliveTimeout };
-    fastify.addHook('onRequest', (request, reply, done) => {
+    const hook: onRequestHookHandler = (request, reply, done) => {
       if (!this.answers(request, reply)) done();
-    });
+    };
+    this.door = this.options.frontDoor?.of(httpAdapter);
+    this.door?.excuse(hook);
+    fastify.addHook('onRequest', hook);
+    this.door?.guard((request, response) => this.answersAtDoor(request, response));
   }
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
@@ -72,49 +109,63 @@ export class ExpressLane implements OnModuleInit {
   }
 
   private answers(request: FastifyRequest, reply: FastifyReply): boolean {
-    const { method } = request.raw;
+    const { method, url = '' } = request.raw;
     if (method !== 'GET' && method !== 'HEAD') return false;
     const route = this.routes.get(request.routeOptions.url ?? '');
     if (route === undefined) return false;
     const key = keyOrNone(route.rule, request);
     if (key === undefined) return false;
-    const answer = this.cache.peek(key, route.beta, partOf(route.rule, request));
+    const { rule, beta } = route;
+    const known: KnownUrl = { key, part: partOf(rule, request), beta, upstream: rule.upstream, isKeyed: isKeyed(rule) };
+    const answer = this.cache.peek(key, beta, known.part);
     if (answer === undefined || answer.entry.status >= 300) return false;
-    return this.send(request, reply, key, answer, route.rule.upstream);
+    if (this.door?.isOpen === true && isByUrl(rule)) this.urls.set(url, known);
+    const earlier = earlierLines(reply);
+    if (earlier === undefined) return false;
+    const exchange = { request: request.raw, response: reply.raw, id: request.id };
+    if (!this.send(exchange, known, answer, earlier, () => reply.elapsedTime)) return false;
+    reply.hijack();
+    return true;
+  }
+
+  /** As `answers`, of a URL that it has answered before: nobody has looked at the request yet. */
+  private answersAtDoor(request: RawRequest, response: RawResponse): boolean {
+    const startedAt = performance.now();
+    const { method, url = '' } = request;
+    if (method !== 'GET' && method !== 'HEAD') return false;
+    const known = this.urls.get(url);
+    if (known === undefined) return false;
+    const { headers } = request;
+    if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
+    const answer = this.cache.peek(known.key, known.beta, known.part);
+    if (answer === undefined || answer.entry.status >= 300) return false;
+    const id = this.options.frontDoor?.requestId(request) ?? '';
+    return this.send({ request, response, id }, known, answer, '', () => performance.now() - startedAt);
   }
 
   private send(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    key: string,
+    { request, response, id }: Exchange,
+    { key, upstream }: KnownUrl,
     answer: CacheAnswer,
-    upstream: string,
+    earlier: string,
+    elapsedMs: () => number,
   ): boolean {
-    const delivery = this.deliveries.ready(answer.entry, key, request.headers['accept-encoding']?.toString());
-    if (!delivery?.isWritable || !mayWriteHead(request, reply)) return false;
-    const earlier = earlierLines(reply);
-    if (earlier === undefined) return false;
-    const condition = request.headers['if-none-match'];
+    const { headers, method } = request;
+    const delivery = this.deliveries.ready(answer.entry, key, headers['accept-encoding']?.toString());
+    if (!delivery?.isWritable || !mayWriteHead(request, response)) return false;
+    const condition = headers['if-none-match'];
     const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
     const { front, back } = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
-    const durationMs = reply.elapsedTime;
+    const durationMs = elapsedMs();
     const first = isNotModified ? NOT_MODIFIED : delivery.statusLine;
-    const head = `${first}${earlier}${front}${request.id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
-    reply.hijack();
-    const raw: FastifyReply['raw'] & Partial<WithHead> = reply.raw;
-    raw.statusCode = isNotModified ? 304 : delivery.status;
-    raw._header = head;
-    if (isNotModified || request.raw.method === 'HEAD') raw.end();
-    else if (delivery.text === undefined) raw.end(delivery.body);
-    else raw.end(delivery.text, 'latin1');
-    this.events.publish({
-      outcome: answer.outcome,
-      tier: answer.tier,
-      upstream,
-      key,
-      status: delivery.status,
-      durationMs,
-    });
+    response.statusCode = isNotModified ? 304 : delivery.status;
+    (response as RawResponse & Partial<WithHead>)._header =
+      `${first}${earlier}${front}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
+    if (isNotModified || method === 'HEAD') response.end();
+    else if (delivery.text === undefined) response.end(delivery.body);
+    else response.end(delivery.text, 'latin1');
+    const { outcome, tier } = answer;
+    this.events.publish({ outcome, tier, upstream, key, status: delivery.status, durationMs });
     return true;
   }
 
@@ -144,8 +195,8 @@ interface WithHead {
 }
 
 /** Only of a plain HTTP/1.1 exchange on a connection that stays is the end of the head known beforehand. */
-function mayWriteHead({ raw: request }: FastifyRequest, { raw: response }: FastifyReply): boolean {
-  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as typeof response & {
+function mayWriteHead(request: RawRequest, response: RawResponse): boolean {
+  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as RawResponse & {
     maxRequestsOnConnectionReached?: boolean;
   };
   return shouldKeepAlive && maxRequestsOnConnectionReached !== true && request.httpVersion === '1.1';
@@ -176,6 +227,14 @@ function hasNoFields(reply: FastifyReply): boolean {
   if (fields === undefined) return false; // another Fastify: ask it
   for (const _name in fields) return false;
   return reply.raw.getHeaderNames().length === 0;
+}
+
+function isKeyed({ key, resource }: RouteRule): boolean {
+  return key !== undefined || resource !== undefined;
+}
+
+function isByUrl(rule: RouteRule): boolean {
+  return rule.byUrl === true || !isKeyed(rule);
 }
 
 /** A key that throws is a wrong request, and the interceptor's to answer. */

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AppError } from '../kernel/app-error';
 import type { FreshnessPolicy } from './core/cache-rule';
 import type { MemoryLimits } from './core/memory-tier';
@@ -8,6 +9,19 @@ export const RESPONSE_CACHE_OPTIONS = Symbol('larder.response-cache.options');
 export interface KeptProblem {
   readonly status: number;
   readonly body: Buffer;
+}
+
+/** Where requests may be answered before the HTTP framework has looked at them. */
+export interface FrontDoorPort {
+  readonly isOpen: boolean;
+  /** Names a hook of the framework that the one who answers at the door stands for. */
+  excuse(hook: object): void;
+  guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean): void;
+}
+
+export interface FrontDoorOptions {
+  readonly of: (adapter: object) => FrontDoorPort | undefined;
+  readonly requestId: (request: FastifyRequest['raw']) => string;
 }
 
 /** Durations in milliseconds, sizes in bytes. */
@@ -24,6 +38,8 @@ export interface ResponseCacheModuleOptions {
   readonly laneEnabled: boolean;
   /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
+  /** The door in front of the HTTP server and the id of a request there; without it hits are answered in a hook behind it. */
+  readonly frontDoor?: FrontDoorOptions;
   /** Undefined for the errors that are not worth keeping. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

@@ -32,6 +32,7 @@ export class GithubController {
     upstream: 'github',
     resource: (request) => userResource(accountOf(request)),
     key: () => 'repos',
+    byUrl: true,
     tags: (request) => [tagOfAccount(accountOf(request)), profileTag(accountOf(request))],
     marker: 'cached',
   })

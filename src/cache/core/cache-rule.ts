@@ -34,6 +34,11 @@ export interface CacheRule<Request = unknown> {
   readonly earlyRefreshBeta?: number;
   /** `false` keeps hits of the route from being answered in front of Nest's router. */
   readonly lane?: boolean;
+  /**
+   * Whether `key` and `resource` read nothing of the request but its URL. Then a hit may be answered before the request has been
+   * looked at any further. Without a `key` it is so anyway.
+   */
+  readonly byUrl?: boolean;
   /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
   readonly marker?: string;
 }

@@ -1,0 +1,236 @@
+import { Controller, Get, Module, UseInterceptors, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Agent } from 'node:http';
+import { createAdapter } from '../../src/app.setup';
+import { CacheRule, ResponseCache, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
+import { FrontDoor } from '../../src/http/front-door';
+import { keptProblem } from '../../src/http/problem-table';
+import { rawRequest, request } from '../support/raw-http';
+
+const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+const idOf = (asked: FastifyRequest): string => (asked.params as { id: string }).id;
+
+/** How often a key was asked for: at the door nobody asks. */
+let keyed = 0;
+const counting = <T>(value: T): T => {
+  keyed += 1;
+  return value;
+};
+
+@Controller()
+@UseInterceptors(ResponseCacheInterceptor)
+class ThingsController {
+  @Get('by-url/:id')
+  @CacheRule({ upstream: 'things', key: (asked) => counting(`by-url:${idOf(asked)}`), byUrl: true, marker: 'cached' })
+  byUrl() {
+    return { value: 1 };
+  }
+
+  @Get('large/:id')
+  @CacheRule({ upstream: 'things', key: (asked) => counting(`large:${idOf(asked)}`), byUrl: true })
+  large() {
+    return { text: 'x'.repeat(100_000) };
+  }
+
+  @Get('by-tenant')
+  @CacheRule({ upstream: 'things', key: ({ headers }) => counting(`tenant:${String(headers['x-tenant'])}`) })
+  byTenant() {
+    return { value: 1 };
+  }
+
+  @Get('plain')
+  @CacheRule({ upstream: 'things' })
+  plain() {
+    return { value: Math.random() };
+  }
+}
+
+type Prepare = (app: NestFastifyApplication) => void;
+
+async function open(prepare: Prepare = () => undefined, configure?: (consumer: MiddlewareConsumer) => void) {
+  @Module({
+    imports: [
+      ResponseCacheModule.registerAsync({
+        useFactory: () => ({
+          policy,
+          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
+          ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
+          laneEnabled: true,
+          edgeFields: EDGE_FIELDS,
+          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          problemOf: keptProblem,
+        }),
+      }),
+    ],
+    controllers: [ThingsController],
+  })
+  class ThingsModule implements NestModule {
+    configure(consumer: MiddlewareConsumer): void {
+      configure?.(consumer);
+    }
+  }
+  const module = await Test.createTestingModule({ imports: [ThingsModule] }).compile();
+  const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
+  prepare(app);
+  await app.listen(0, '127.0.0.1');
+  return app;
+}
+
+const fastifyOf = (app: NestFastifyApplication): FastifyInstance => app.getHttpAdapter().getInstance();
+const portOf = (app: NestFastifyApplication) => (app.getHttpServer().address() as { port: number }).port;
+const keepAlive = new Agent({ keepAlive: true });
+
+/** On a connection that stays, with a last request after it that ends the connection; without what differs each time. */
+async function answerOf(app: NestFastifyApplication, method: string, path: string, fields: string): Promise<string> {
+  const asked = `${method} ${path} HTTP/1.1\r\nhost: x\r\n${fields}\r\n`;
+  const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+  const answers = (await rawRequest(portOf(app), `${asked}${last}`)).toString('latin1');
+  return answers
+    .slice(0, answers.lastIndexOf('HTTP/1.1 404'))
+    .replace(
+      fields.includes('mine') ? /(x-response-time|Date): .*/g : /(x-request-id|x-response-time|Date): .*/g,
+      '$1: …',
+    )
+    .replace(/ttl=\d+/, 'ttl=…')
+    .replace(/age: \d+/, 'age: …');
+}
+
+describe('at the front door', () => {
+  let app: NestFastifyApplication;
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    request(`http://127.0.0.1:${portOf(app)}${path}`, { headers, agent: keepAlive });
+  /** How often the key was asked for meanwhile. */
+  const keyedDuring = async (call: () => Promise<unknown>): Promise<number> => {
+    const before = keyed;
+    await call();
+    return keyed - before;
+  };
+  const warm = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
+    for (let times = 0; times < 3; times++) await get(path, headers);
+  };
+
+  beforeAll(async () => {
+    app = await open();
+  });
+  afterAll(() => app.close());
+
+  it('a hit is answered that is known by its URL, and looked at by nobody else', async () => {
+    await warm('/by-url/1');
+    expect(
+      await keyedDuring(async () => {
+        const { headers, body, status } = await get('/by-url/1');
+        expect([status, headers['x-cache'], body.toString()]).toEqual([200, 'HIT', '{"value":1,"cached":true}']);
+        expect(headers['x-request-id']).toMatch(/^[\w-]+\.\w+$/);
+        expect(Number(headers['x-response-time'])).toBeGreaterThanOrEqual(0);
+      }),
+    ).toBe(0);
+  });
+
+  it.each([
+    ['GET', '/by-url/2', ''],
+    ['HEAD', '/by-url/2', ''],
+    ['GET', '/by-url/2', 'if-none-match: *\r\n'],
+    ['GET', '/by-url/2', 'x-request-id: mine\r\n'],
+    ['GET', '/large/2', ''],
+    ['GET', '/large/2', 'accept-encoding: gzip\r\n'],
+  ])('the answer is the same to the byte as behind it: %s %s %j', async (method, path, fields) => {
+    await warm(path, { 'accept-encoding': 'gzip' });
+    await warm(path);
+    const atDoor = await answerOf(app, method, path, fields);
+    expect(atDoor).toContain('detail=HIT/l1');
+    const behind = await open(
+      (other) => void fastifyOf(other).addHook('onRequest', (_request, _reply, done) => done()),
+    );
+    try {
+      for (const accepted of ['gzip', 'identity'])
+        for (let times = 0; times < 3; times++)
+          await request(`http://127.0.0.1:${portOf(behind)}${path}`, { headers: { 'accept-encoding': accepted } });
+      expect(atDoor).toBe(await answerOf(behind, method, path, fields));
+    } finally {
+      await behind.close();
+    }
+  });
+
+  it('nothing is answered whose key is made of more than the URL', async () => {
+    await warm('/by-tenant', { 'x-tenant': 'a' });
+    expect(await keyedDuring(() => get('/by-tenant', { 'x-tenant': 'a' }))).toBe(1);
+    expect((await get('/by-tenant', { 'x-tenant': 'b' })).headers['x-cache']).toBe('MISS');
+  });
+
+  it.each([['authorization'], ['cookie']])('nobody with %s is given what is kept for all', async (name) => {
+    await warm('/plain');
+    const shared = await get('/plain');
+    const own = await get('/plain', { [name]: 'secret' });
+    expect(shared.headers['x-cache']).toBe('HIT');
+    expect([own.headers['cache-status'], own.body.equals(shared.body)]).toEqual([undefined, false]);
+  });
+
+  it('nothing is answered that was invalidated', async () => {
+    await warm('/by-url/3');
+    await app.get(ResponseCache, { strict: false }).invalidate({ kind: 'tag', tag: 'upstream:things' });
+    expect((await get('/by-url/3')).headers['x-cache']).toBe('MISS');
+  });
+
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is none of its concern', async (method) => {
+    await warm('/by-url/4');
+    const { status } = await request(`http://127.0.0.1:${portOf(app)}/by-url/4`, { method });
+    expect(status).toBe(404); // here nobody tells the methods of a path
+  });
+});
+
+describe('the front door is shut by', () => {
+  const count = { hook: 0 };
+  const next = (...args: unknown[]): void => {
+    count.hook += 1;
+    (args.at(-1) as () => void)();
+  };
+  const nothing = (): void => undefined;
+  const cases: [string, Prepare, (consumer: MiddlewareConsumer) => void][] = [
+    ['a hook before routing', (app) => void fastifyOf(app).addHook('onRequest', next), nothing],
+    ['a hook after the answer', (app) => void fastifyOf(app).addHook('onResponse', next), nothing],
+    [
+      'a hook of a plugin',
+      (app) =>
+        void fastifyOf(app).register(
+          Object.assign(
+            (instance: FastifyInstance, _options: unknown, done: () => void) => {
+              instance.addHook('onRequest', next);
+              done();
+            },
+            { [Symbol.for('skip-override')]: true },
+          ),
+        ),
+      nothing,
+    ],
+    ['a middleware of the application', (app) => void app.use(next), nothing],
+    ['a middleware of a module', nothing, (consumer) => void consumer.apply(next).forRoutes('*path')],
+  ];
+
+  it.each(cases)('%s, which runs on every request', async (_what, prepare, configure) => {
+    const app = await open(prepare, configure);
+    try {
+      expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(false);
+      const before = count.hook;
+      for (let times = 0; times < 5; times++)
+        await request(`http://127.0.0.1:${portOf(app)}/by-url/1`, { agent: keepAlive });
+      expect(count.hook).toBe(before + 5);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('CORS of Nest', async () => {
+    const app = await open((one) => one.enableCors({ origin: 'https://one.example' }));
+    expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(false);
+    await app.close();
+  });
+
+  it('nothing of a server that nobody has added to', async () => {
+    const app = await open();
+    expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(true);
+    await app.close();
+  });
+});
