@@ -225,13 +225,18 @@ function isUnsafe(method: string): boolean {
 }
 
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
-function sendInterim({ raw }: FastifyReply, status: number, rawHeaders: readonly string[]): void {
-  if (raw.headersSent || raw.destroyed) return;
+function sendInterim({ raw, request }: FastifyReply, status: number, rawHeaders: readonly string[]): void {
+  // RFC 9110 §15.2: never to a client of HTTP/1.0
+  if (raw.headersSent || raw.destroyed || request.raw.httpVersionMinor === 0) return;
   if (status === 102) raw.writeProcessing();
   if (status !== 103) return;
-  const hints: Record<string, string | string[]> = {};
-  for (const [name] of toHeaderList(rawHeaders)) hints[name] = valuesOf(toHeaderList(rawHeaders), name);
-  if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
+  const fields = endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length');
+  const hints = Object.fromEntries(fields.map(([name]) => [name, valuesOf(fields, name)]));
+  try {
+    if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
+  } catch {
+    return; // node takes no link of another form than its own; a hint may be left out, an answer may not
+  }
 }
 
 /** All that is stored of a path, whatever its query and for whomever. */
