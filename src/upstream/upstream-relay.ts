@@ -115,15 +115,21 @@ export class UpstreamRelay {
         outgoing.on('information', ({ statusCode, rawHeaders }) => {
           if (statusCode !== 100) onInterim(statusCode, rawHeaders);
         });
-      outgoing.on('response', (response) => {
-        clearTimeout(late);
-        const { statusCode: status = 0, rawHeaders } = response;
-        resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
-      });
-      outgoing.on('error', (error) => {
+      const fail = (error: Error): void => {
         clearTimeout(late);
         reject(upstreamFailure(error, this.definition, isTimedOut));
+      };
+      outgoing.on('upgrade', (_response, socket) => {
+        socket.destroy();
+        fail(new Error('switched to a protocol that nobody asked for'));
       });
+      outgoing.on('response', (response) => {
+        const { statusCode: status = 0, rawHeaders } = response;
+        if (status < 200) return void outgoing.destroy(new Error(`answered with status ${status}`));
+        clearTimeout(late);
+        resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
+      });
+      outgoing.on('error', fail);
       if (body === undefined) outgoing.end();
       else body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
     });
