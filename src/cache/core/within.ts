@@ -10,3 +10,15 @@ export function within<T>(result: Promise<T>, deadlineMs: number): Promise<T> {
     result.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** Whether it settles in time, well or not. */
+export function settlesWithin(event: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), deadlineMs);
+    const settled = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    event.then(settled, settled);
+  });
+}

@@ -5,7 +5,7 @@ import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import { StoreUnavailableError, type CacheStore, type Lease } from '../cache-store';
 import type { Loader } from '../loader';
-import { within } from '../within';
+import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
 import { valueOf } from './fields';
@@ -162,22 +162,29 @@ export class HttpCache {
       }
       if (spare && this.hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
       if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
-      return await this.deliver(head, forwarded, underWay !== undefined);
+      return await this.deliver(head, forwarded, underWay !== undefined, spare !== undefined);
     } catch (error) {
       if (spare) return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
       throw error;
     }
   }
 
+  /** @throws AppError where the body breaks off, or trickles while there is a spare; without one it goes out as it comes */
   private async deliver(
     { response, body, stored }: Extract<Head, { kind: 'response' }>,
     forwarded: 'stale' | 'vary-miss' | 'uri-miss',
     collapsed: boolean,
+    hasSpare: boolean,
   ): Promise<StreamedAnswer> {
     const { status, headers } = response;
     const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
+    const { staleAfterMs, deadlineMs } = this.options;
     const reader = body.read();
-    await body.until(IN_ONE_PIECE_BYTES);
+    const isInTime = await settlesWithin(body.until(IN_ONE_PIECE_BYTES), hasSpare ? staleAfterMs : deadlineMs);
+    if (hasSpare && !isInTime) {
+      await reader.return?.();
+      throw new AppError('deadline-exceeded', `Not all of the answer came within ${staleAfterMs} ms.`);
+    }
     if (body.hasFailed)
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
     const whole = body.hasEnded ? await body.whole() : undefined;
