@@ -44,7 +44,8 @@ export async function writeAnswer(
   answer: HttpAnswer,
   context: AnswerContext,
 ): Promise<void> {
-  const outgoing = answer.kind === 'stored' ? await fromEntry(request, asked, answer.entry) : asItComes(answer);
+  const outgoing =
+    answer.kind === 'stored' ? await fromEntry(request, asked, answer.entry) : asItComes(asked, answer, context.now);
   const { status, body, contentLength } = outgoing;
   const fields: string[] = [];
   for (const [name, value] of context.rewrite(outgoing.headers)) fields.push(name, value);
@@ -68,10 +69,7 @@ export async function writeAnswer(
 
 async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: CacheEntry): Promise<Outgoing> {
   const headers = entry.headers.filter(([name]) => name !== 'content-length');
-  if (entry.status === 200 && isNotModified(asked, entry.headers, entry.storedAt)) {
-    const kept = headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
-    return { status: 304, headers: kept, body: undefined, contentLength: undefined };
-  }
+  if (entry.status === 200 && isNotModified(asked, entry.headers, entry.storedAt)) return notModified(headers);
   const length = identityLength(entry);
   const range = request.method === 'GET' ? valueOf(asked, 'range') : undefined;
   if (range !== undefined && entry.status === 200 && rangeMayApply(asked, entry.headers)) {
@@ -96,10 +94,22 @@ async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: Cach
   };
 }
 
-function asItComes({ status, headers, body }: Extract<HttpAnswer, { kind: 'streamed' }>): Outgoing {
+/** A load asks without its client's conditions, which are heeded here; what was forwarded with them is left as it is. */
+function asItComes(
+  asked: HeaderList,
+  { status, headers, body, outcome }: Extract<HttpAnswer, { kind: 'streamed' }>,
+  now: number,
+): Outgoing {
+  if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now)) return notModified(headers, body);
   const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
   const kept = isWhole ? headers.filter(([name]) => name !== 'content-length') : headers;
   return { status, headers: kept, body, contentLength: isWhole ? body.length : undefined };
+}
+
+/** @param body what is not sent of it, to be stopped */
+function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
+  const kept = headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
+  return { status: 304, headers: kept, body, contentLength: undefined };
 }
 
 /** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
