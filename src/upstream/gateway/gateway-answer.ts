@@ -115,22 +115,54 @@ function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
 /** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
 async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw']): Promise<void> {
   const iterator = body[Symbol.asyncIterator]();
-  const closed = new Promise<'closed'>((resolve) => raw.once('close', () => resolve('closed')));
+  const client = new Presence(raw);
   try {
     for (;;) {
-      const step = await Promise.race([iterator.next(), closed]);
-      if (step === 'closed') return;
+      const step = await client.meanwhile(iterator.next());
+      if (step === undefined) return;
       if (step.done === true) break;
-      if (!raw.write(step.value)) {
-        const drained = new Promise<'drained'>((resolve) => raw.once('drain', () => resolve('drained')));
-        if ((await Promise.race([drained, closed])) === 'closed') return;
-      }
+      if (!raw.write(step.value)) await client.drained();
     }
     raw.end();
   } catch {
     raw.destroy(); // the head is out: all that can be said is that this was not all
   } finally {
     await iterator.return?.();
+  }
+}
+
+/** A client that may go at any time. Each wait has a promise of its own: one that all share would keep what each resolved with. */
+class Presence {
+  private hasGone: boolean;
+  private leave: () => void = () => undefined;
+
+  constructor(private readonly raw: FastifyReply['raw']) {
+    this.hasGone = raw.destroyed;
+    raw.once('close', () => {
+      this.hasGone = true;
+      this.leave();
+    });
+  }
+
+  /** The result, or undefined as soon as the client has gone. */
+  meanwhile<T>(result: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.leave = () => resolve(undefined);
+      result.then(resolve, reject);
+      if (this.hasGone) resolve(undefined);
+    });
+  }
+
+  /** Settles when more may be written, or the client has gone. */
+  async drained(): Promise<void> {
+    let drain: () => void = () => undefined;
+    await this.meanwhile(
+      new Promise<void>((resolve) => {
+        drain = resolve;
+        this.raw.once('drain', drain);
+      }),
+    );
+    this.raw.removeListener('drain', drain);
   }
 }
 
