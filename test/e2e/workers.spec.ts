@@ -38,6 +38,8 @@ describe.each([
     const env: Record<string, string> = redis.uri === undefined ? {} : { REDIS_ENDPOINT_URI: redis.uri };
     service = await start(github, { WORKERS: '2', LOG_LEVEL: 'debug', ...env });
     await waitUntil(() => new Set(workersHeard(service)).size >= 2, { what: 'both workers' });
+    if (redis.uri !== undefined)
+      await waitUntil(() => (service.stdout().match(/"Connected\./g) ?? []).length >= 2, { what: 'both reach Redis' });
   });
   beforeEach(() => github.requests.reset());
   afterAll(async () => {

@@ -1,6 +1,8 @@
 import { AppError } from '../../kernel/app-error';
 
 const LONGEST_TARGET = 8_192;
+/** Characters that a URI has encoded only (RFC 3986 §2); `|` also parts the words of a variant's key. */
+const NOT_IN_URIS = /["<>^`{|}]/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** Credentials that some put into the query: what is in a URL is in logs and keys. */
 const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'client_secret', 'oauth_token']);
@@ -25,8 +27,9 @@ export function behindPrefix(target: string, prefix: string): string {
 }
 
 /**
- * Normalises what a client asked for, once (RFC 3986 §6.2.2): percent-encodings in upper case, unreserved characters plain,
- * dot segments resolved, empty parameters gone; the order of parameters, repeated ones, `//` and `%2F` stay.
+ * Normalises what a client asked for, once (RFC 3986 §6.2.2): percent-encodings in upper case, unreserved characters plain, what a
+ * URI may not have plain encoded, dot segments resolved, empty parameters gone; the order of parameters, repeated ones, `//` and
+ * `%2F` stay.
  *
  * @param target the part of the request target behind the gateway's prefix
  * @throws AppError `request-invalid` for what could mean one thing to us and another to the upstream
@@ -41,8 +44,9 @@ export function parseTarget(target: string): RequestTarget {
 }
 
 function normalised(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%(?:([0-9a-fA-F]{2})|)/g, (_whole, hex: string | undefined) => {
+  const encoded = text.replace(NOT_IN_URIS, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  if (!encoded.includes('%')) return encoded;
+  return encoded.replace(/%(?:([0-9a-fA-F]{2})|)/g, (_whole, hex: string | undefined) => {
     if (hex === undefined) throw invalid('has a % that is no percent-encoding');
     const character = String.fromCharCode(parseInt(hex, 16));
     if (/[\x00-\x1f\x7f\\]/.test(character)) throw invalid('has an encoded control character or backslash');
