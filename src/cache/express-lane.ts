@@ -82,14 +82,14 @@ export class ExpressLane implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    if (!this.options.laneEnabled) return;
     const { httpAdapter } = this.adapterHost;
     const fastify = httpAdapter.getInstance<FastifyInstance>();
     this.context = { ...this.context, keepAliveMs: fastify.server.keepAliveTimeout };
+    this.door = this.options.frontDoor?.of(httpAdapter);
+    if (!this.options.laneEnabled) return;
     const hook: onRequestHookHandler = (request, reply, done) => {
       if (!this.answers(request, reply)) done();
     };
-    this.door = this.options.frontDoor?.of(httpAdapter);
     this.door?.excuse(hook);
     fastify.addHook('onRequest', hook);
     this.door?.guard((request, response) => this.answersAtDoor(request, response));
@@ -108,6 +108,15 @@ export class ExpressLane implements OnModuleInit {
     else this.routes.set(url, { handler, rule, beta: rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta });
   }
 
+  /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
+  writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: CacheAnswer, upstream: string): boolean {
+    if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
+    const exchange = { request: request.raw, response: reply.raw, id: request.id };
+    if (!this.send(exchange, key, upstream, answer, '', () => reply.elapsedTime)) return false;
+    reply.hijack();
+    return true;
+  }
+
   private answers(request: FastifyRequest, reply: FastifyReply): boolean {
     const { method, url = '' } = request.raw;
     if (method !== 'GET' && method !== 'HEAD') return false;
@@ -123,7 +132,7 @@ export class ExpressLane implements OnModuleInit {
     const earlier = earlierLines(reply);
     if (earlier === undefined) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
-    if (!this.send(exchange, known, answer, earlier, () => reply.elapsedTime)) return false;
+    if (!this.send(exchange, key, rule.upstream, answer, earlier, () => reply.elapsedTime)) return false;
     reply.hijack();
     return true;
   }
@@ -140,12 +149,14 @@ export class ExpressLane implements OnModuleInit {
     const answer = this.cache.peek(known.key, known.beta, known.part);
     if (answer === undefined || answer.entry.status >= 300) return false;
     const id = this.options.frontDoor?.requestId(request) ?? '';
-    return this.send({ request, response, id }, known, answer, '', () => performance.now() - startedAt);
+    const elapsedMs = (): number => performance.now() - startedAt;
+    return this.send({ request, response, id }, known.key, known.upstream, answer, '', elapsedMs);
   }
 
   private send(
     { request, response, id }: Exchange,
-    { key, upstream }: KnownUrl,
+    key: string,
+    upstream: string,
     answer: CacheAnswer,
     earlier: string,
     elapsedMs: () => number,
@@ -159,11 +170,13 @@ export class ExpressLane implements OnModuleInit {
     const durationMs = elapsedMs();
     const first = isNotModified ? NOT_MODIFIED : delivery.statusLine;
     response.statusCode = isNotModified ? 304 : delivery.status;
-    (response as RawResponse & Partial<WithHead>)._header =
-      `${first}${earlier}${front}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
-    if (isNotModified || method === 'HEAD') response.end();
-    else if (delivery.text === undefined) response.end(delivery.body);
-    else response.end(delivery.text, 'latin1');
+    const head = `${first}${earlier}${front}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
+    const isBodiless = isNotModified || method === 'HEAD';
+    // A small body goes out with the head as one text, in one write; of two node makes a list of three.
+    const { text = '' } = delivery;
+    (response as RawResponse & Partial<WithHead>)._header = isBodiless ? head : head + text;
+    if (isBodiless || delivery.text !== undefined) response.end();
+    else response.end(delivery.body);
     const { outcome, tier } = answer;
     this.events.publish({ outcome, tier, upstream, key, status: delivery.status, durationMs });
     return true;

@@ -60,6 +60,9 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit) return from(this.answer(context, applied, next, startedAt));
+    const http = context.switchToHttp();
+    const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
+    if (this.lane.writes(request, reply, key, hit, rule.upstream)) return of(ANSWERED);
     try {
       const sending = this.send(context, hit, key);
       this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
