@@ -60,9 +60,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit) return from(this.answer(context, applied, next, startedAt));
-    const http = context.switchToHttp();
-    const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
-    if (this.lane.writes(request, reply, key, hit, rule.upstream)) return of(ANSWERED);
+    if (this.writes(context, hit, key, rule.upstream)) return of(ANSWERED);
     try {
       const sending = this.send(context, hit, key);
       this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
@@ -111,6 +109,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     };
     try {
       const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule));
+      if (answer.outcome === 'HIT' && this.writes(context, answer, key, upstream)) return ANSWERED;
       await this.send(context, answer, key);
       this.tell(applied, answer, answer.tier, answer.entry.status, startedAt);
       return ANSWERED;
@@ -123,6 +122,12 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       reply.header('cache-status', cacheStatusWithout('ERROR', key)).header('x-cache', 'MISS');
       throw error;
     }
+  }
+
+  /** The short way, which tells of the hit itself. */
+  private writes(context: ExecutionContext, hit: CacheAnswer, key: string, upstream: string): boolean {
+    const http = context.switchToHttp();
+    return this.lane.writes(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), key, hit, upstream);
   }
 
   private send(context: ExecutionContext, answer: CacheAnswer, key: string): void | Promise<void> {
