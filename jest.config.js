@@ -25,7 +25,9 @@ const project = (name, testMatch, more = {}) => ({
   transform,
   // ESM-only packages that a CommonJS test must load: Nest 12 itself; Octokit, which two tests speak to the gateway with, and three of
   // what it is made of.
-  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|@octokit|universal-user-agent|before-after-hook|content-type)/)'],
+  transformIgnorePatterns: [
+    '/node_modules/(?!(@nestjs|@octokit|universal-user-agent|before-after-hook|content-type)/)',
+  ],
   setupFiles: ['<rootDir>/test/quiet-logger.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   ...more,
