@@ -39,6 +39,8 @@ export class Catalogue {
   private readonly accounts = new Map<string, Account>(
     WELL_KNOWN.map((account) => [account.login.toLowerCase(), account]),
   );
+  private readonly logins = new Map<number, string>(WELL_KNOWN.map(({ id, login }) => [id, login]));
+  private readonly repositoryNames = new Map<number, string>();
   private readonly removed = new Set<string>();
   private readonly renamed = new Map<string, string>([['redis/redis-old', 'redis/redis']]);
   private readonly issues = new Map<string, Issue[]>();
@@ -67,7 +69,14 @@ export class Catalogue {
       '2015-06-01',
     );
     this.accounts.set(login, made);
+    this.logins.set(made.id, name);
     return made;
+  }
+
+  /** An account that was asked for by its name before, by its id. */
+  accountById(id: number): Account | undefined {
+    const login = this.logins.get(id);
+    return login === undefined ? undefined : this.account(login);
   }
 
   /** Changes what is known of an account, as somebody on GitHub would. */
@@ -91,6 +100,18 @@ export class Catalogue {
     const account = this.account(owner);
     if (!account || !/^[\w.-]{1,100}$/.test(name) || /^(ghost-|missing-)/.test(name.toLowerCase())) return undefined;
     return { owner: account, name: name.toLowerCase(), isPrivate: name.toLowerCase() === 'secret' };
+  }
+
+  /** The id of a repository, by which it can be asked for from now on. */
+  idOf(fullName: string): number {
+    const id = repositoryId(fullName);
+    this.repositoryNames.set(id, fullName);
+    return id;
+  }
+
+  /** `owner/name` of a repository whose id was told before. */
+  repositoryById(id: number): string | undefined {
+    return this.repositoryNames.get(id);
   }
 
   renameRepository(from: string, to: string): void {
@@ -144,6 +165,10 @@ export class Catalogue {
 
 export function numberOf(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE(0);
+}
+
+export function repositoryId(fullName: string): number {
+  return numberOf(fullName.toLowerCase()) % 900_000_000;
 }
 
 function known(

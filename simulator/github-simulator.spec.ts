@@ -55,17 +55,22 @@ describe('the GitHub simulator', () => {
     await poor.stop();
   });
 
-  it('pages with absolute links', async () => {
+  it('pages with absolute links, by id', async () => {
     const response = await get('/users/redis/repos?per_page=50&page=2');
     expect(await response.json()).toHaveLength(50);
     expect(response.headers.get('link')).toBe(
       [
-        `<${github.url}/users/redis/repos?per_page=50&page=1>; rel="prev"`,
-        `<${github.url}/users/redis/repos?per_page=50&page=3>; rel="next"`,
-        `<${github.url}/users/redis/repos?per_page=50&page=4>; rel="last"`,
-        `<${github.url}/users/redis/repos?per_page=50&page=1>; rel="first"`,
+        `<${github.url}/user/1529926/repos?per_page=50&page=1>; rel="prev"`,
+        `<${github.url}/user/1529926/repos?per_page=50&page=3>; rel="next"`,
+        `<${github.url}/user/1529926/repos?per_page=50&page=4>; rel="last"`,
+        `<${github.url}/user/1529926/repos?per_page=50&page=1>; rel="first"`,
       ].join(', '),
     );
+    for (const path of ['/user/1529926/repos', '/organizations/1529926/repos'])
+      expect(await (await get(`${path}?per_page=50&page=4`)).json()).toHaveLength(5);
+    const issues = (await get('/repos/redis/redis/issues')).headers.get('link') ?? '';
+    const [, next = ''] = /<([^>]+\/repositories\/\d+\/issues\?page=2)>; rel="next"/.exec(issues) ?? [];
+    expect(await (await fetch(next, { headers: { 'user-agent': 'test' } })).json()).toHaveLength(15);
   });
 
   it('redirects a renamed repository, and hides a private one', async () => {
@@ -129,6 +134,9 @@ describe('the GitHub simulator', () => {
   it('stands under a base path, as Enterprise Server does', async () => {
     const enterprise = await GithubSimulator.start({ latencyMs: 0, basePath: '/api/v3' });
     expect((await fetch(`${enterprise.url}/users/redis`, { headers: { 'user-agent': 'test' } })).status).toBe(200);
+    const graphql = { method: 'POST', headers: { 'user-agent': 'test' }, body: '{}' };
+    expect((await fetch(`${enterprise.url}/graphql`, graphql)).status).toBe(404);
+    expect((await fetch(enterprise.url.replace(/v3$/, 'graphql'), graphql)).status).toBe(200);
     await enterprise.stop();
   });
 });

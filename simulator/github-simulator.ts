@@ -194,7 +194,7 @@ export class GithubSimulator {
 }
 
 function toApiRequest(request: IncomingMessage, url: URL, basePath: string, body: Buffer): ApiRequest {
-  const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : '/unknown';
+  const path = pathBehind(basePath, url.pathname);
   const [, token] = /^(?:bearer|token) (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   const segments = path
@@ -209,6 +209,14 @@ function toApiRequest(request: IncomingMessage, url: URL, basePath: string, body
     token,
     body: parseBody(body),
   };
+}
+
+/** Enterprise Server has GraphQL beside its REST API, not below it. */
+function pathBehind(basePath: string, path: string): string {
+  const isEnterprise = basePath.endsWith('/api/v3');
+  if (isEnterprise && path === basePath.replace(/v3$/, 'graphql')) return '/graphql';
+  if (!path.startsWith(basePath) || (isEnterprise && path === `${basePath}/graphql`)) return '/unknown';
+  return path.slice(basePath.length);
 }
 
 function parseBody(body: Buffer): Readonly<Record<string, unknown>> {

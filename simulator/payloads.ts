@@ -1,4 +1,4 @@
-import { numberOf, type Account, type Catalogue, type Issue } from './catalogue';
+import { numberOf, repositoryId, type Account, type Catalogue, type Issue } from './catalogue';
 
 /*
  * Payloads in the shape of GitHub's REST API (https://docs.github.com/en/rest), with URLs under the simulator's own base.
@@ -135,10 +135,6 @@ export function repository(
     visibility: isPrivate ? 'private' : 'public',
     default_branch: 'main',
   };
-}
-
-export function repositoryId(fullName: string): number {
-  return numberOf(fullName.toLowerCase()) % 900_000_000;
 }
 
 export function repositories(base: string, catalogue: Catalogue, owner: Account): Payload[] {

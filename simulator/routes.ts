@@ -1,5 +1,5 @@
 import { numberOf, type Catalogue } from './catalogue';
-import { issue, organization, partsOf, repositories, repository, repositoryId, user, type Payload } from './payloads';
+import { issue, organization, partsOf, repositories, repository, user, type Payload } from './payloads';
 import type { RateLimitResource } from './rate-limits';
 
 /** A request as the routes see it. */
@@ -51,12 +51,15 @@ export class Routes {
       case 'rate_limit':
         return { route: '/rate_limit', status: 200, payload: {}, isFree: true };
       case 'user':
+        if (/^\d+$/.test(rest[0] ?? '')) return this.accountById('users', request, rest);
         return this.viewer(request, rest);
+      case 'organizations':
+        return this.accountById('orgs', request, rest);
       case 'users':
       case 'orgs':
         return this.account(head, request, rest);
       case 'repositories':
-        return this.repositoryById(rest);
+        return this.repositoryById(request, rest);
       case 'repos':
         return this.repository(request, rest);
       case 'search':
@@ -91,18 +94,23 @@ export class Routes {
     return this.page(route, request, repositories(this.base, this.catalogue, account));
   }
 
-  private repositoryById([id]: readonly string[]): ApiAnswer {
-    const route = '/repositories/{id}';
-    const owner = this.catalogue.account('redis');
-    if (!owner || Number(id) !== repositoryId('redis/redis')) return notFound(route);
-    return { route, status: 200, payload: repository(this.base, this.catalogue, owner, 'redis', false) };
+  private accountById(kind: 'users' | 'orgs', request: ApiRequest, [id, ...rest]: readonly string[]): ApiAnswer {
+    const account = this.catalogue.accountById(Number(id));
+    return account ? this.account(kind, request, [account.login, ...rest]) : notFound(`/${kind}/{id}`);
+  }
+
+  private repositoryById(request: ApiRequest, [id, ...rest]: readonly string[]): ApiAnswer {
+    const fullName = this.catalogue.repositoryById(Number(id));
+    return fullName === undefined
+      ? notFound('/repositories/{id}')
+      : this.repository(request, [...fullName.split('/'), ...rest]);
   }
 
   private repository(request: ApiRequest, [ownerName = '', name = '', part, ...rest]: readonly string[]): ApiAnswer {
     const route = `/repos/{owner}/{repo}${part === undefined ? '' : `/${part}`}`;
     const newName = this.catalogue.newNameOf(ownerName, name);
     if (newName !== undefined) {
-      const url = `${this.base}/repositories/${repositoryId(newName)}`;
+      const url = `${this.base}/repositories/${this.catalogue.idOf(newName)}`;
       return {
         route,
         status: 301,
@@ -187,6 +195,16 @@ export class Routes {
     };
   }
 
+  /** GitHub's links name accounts and repositories by their ids. */
+  private byId(segments: readonly string[]): readonly string[] {
+    const [kind, name = '', ...rest] = segments;
+    const [repository = '', ...below] = rest;
+    if (kind === 'repos') return ['repositories', String(this.catalogue.idOf(`${name}/${repository}`)), ...below];
+    if (kind !== 'users' && kind !== 'orgs') return segments;
+    const id = this.catalogue.account(name)?.id;
+    return id === undefined ? segments : [kind === 'users' ? 'user' : 'organizations', String(id), ...rest];
+  }
+
   /** `Link` as GitHub writes it: absolute, prev and next before last and first. */
   private page(route: string, { segments, query }: ApiRequest, items: readonly unknown[]): ApiAnswer {
     const perPage = clamp(Number(query.get('per_page') ?? 30), 1, 100);
@@ -195,7 +213,7 @@ export class Routes {
     const link = (to: number, rel: string): string => {
       const others = new URLSearchParams(query);
       others.set('page', String(to));
-      return `<${this.base}/${segments.map(encodeURIComponent).join('/')}?${others.toString()}>; rel="${rel}"`;
+      return `<${this.base}/${this.byId(segments).map(encodeURIComponent).join('/')}?${others.toString()}>; rel="${rel}"`;
     };
     const links = [
       ...(page > 1 ? [link(page - 1, 'prev')] : []),

@@ -61,6 +61,8 @@ export function openStore(
     onRewound: (count) => {
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
     },
+    onOverdue: () => logger.warn('An invalidation is not confirmed: nothing is read from Redis until it is.'),
+    onSettled: (count) => logger.log(`${count} invalidations that were not confirmed are done.`),
   });
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
   const subscribe = (onMessage: (message: Buffer) => void): Subscription =>

@@ -9,8 +9,9 @@ import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
 import { ALL_FIELDS, ANONYMOUS, Gateway, GatewayRules, headerRules, RateBudget, UpstreamRelay } from '../upstream';
 import { GithubCredentials } from './github.credentials';
-import { githubTags } from './github-tags';
-import { githubUpstream } from './github.upstream';
+import { linkedByName } from './github-links';
+import { githubTags, githubTagsOfWrite } from './github-tags';
+import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.upstream';
 
 /** GitHub's whole REST API behind the cache, at `GITHUB_ROUTE_PREFIX`. */
 @Injectable()
@@ -46,12 +47,17 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     new Gateway(
       {
         prefix: github.routePrefix,
+        aliases: new Map(
+          github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
+        ),
         publicUrl: this.service.publicUrl,
         definition: githubUpstream(github, this.limits),
         headerRules: rules,
         partitions: github.isStrict ? undefined : this.credentials.partitions,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
+        tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
+        linkedAs: github.isStrict ? (path) => path : linkedByName,
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -6,7 +7,7 @@ import { CacheStore, ResponseCache } from '../cache';
 import { githubConfig } from '../config/slices';
 import { ProblemFilter } from '../http/problem.filter';
 import { AppError } from '../kernel/app-error';
-import { isSignedBy } from '../upstream';
+import { isSignedBy, WebhookCounts, type DeliveryResult } from '../upstream';
 import { tagsOfEvent } from './webhook-events';
 
 const PATH = '/webhooks/github';
@@ -38,6 +39,7 @@ export class GithubWebhook implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     private readonly cache: ResponseCache,
     private readonly store: CacheStore,
+    private readonly counts: WebhookCounts,
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
   ) {}
 
@@ -59,12 +61,27 @@ export class GithubWebhook implements OnModuleInit {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<Received> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const { headers } = request;
-    if (!isSignedBy(this.github.webhookSecrets, body, textOf(headers['x-hub-signature-256'])))
+    if (!isSignedBy(this.github.webhookSecrets, body, textOf(headers['x-hub-signature-256']))) {
+      this.count('', 'unsigned');
       throw new AppError(
         'webhook-unsigned',
         'The delivery is not signed with GITHUB_WEBHOOK_SECRET (X-Hub-Signature-256).',
       );
+    }
     const event = textOf(headers['x-github-event']) ?? '';
+    try {
+      const received = await this.receive(event, headers, body);
+      this.count(event, received.status);
+      void reply.code(202);
+      return received;
+    } catch (error) {
+      this.count(event, error instanceof AppError && error.code === 'request-invalid' ? 'malformed' : 'failed');
+      throw error;
+    }
+  }
+
+  /** A signed delivery. */
+  private async receive(event: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Received> {
     const delivery = textOf(headers['x-github-delivery']) ?? '';
     if (!EVENT.test(event) || !DELIVERY.test(delivery))
       throw new AppError(
@@ -72,14 +89,12 @@ export class GithubWebhook implements OnModuleInit {
         'The delivery needs X-GitHub-Event and X-GitHub-Delivery, as GitHub sends them.',
       );
     const payload = parse(body, textOf(headers['content-type']) ?? '');
-    void reply.code(202);
     const claim = `delivery:${delivery}`;
-    if (!(await this.claimed(claim))) return { event, status: 'duplicate', invalidated: 0 };
     const tags = tagsOfEvent(event, payload);
+    if (!(await this.claimed(claim, tags ?? []))) return { event, status: 'duplicate', invalidated: 0 };
     if (tags === undefined) return { event, status: 'unknown-event', invalidated: 0 };
     try {
-      const counts = await Promise.all(tags.map((tag) => this.cache.invalidate({ kind: 'tag', tag })));
-      const invalidated = counts.reduce((sum, count) => sum + count, 0);
+      const invalidated = await this.invalidate(tags);
       this.logger.log(`${event}: ${invalidated} entries removed (${tags.join(', ') || 'nothing to remove'}).`);
       return { event, status: 'done', invalidated };
     } catch (error) {
@@ -89,11 +104,22 @@ export class GithubWebhook implements OnModuleInit {
     }
   }
 
-  private async claimed(name: string): Promise<boolean> {
+  private count(event: string, result: DeliveryResult): void {
+    this.counts.add('github', tagsOfEvent(event, undefined) === undefined ? 'other' : event, result);
+  }
+
+  private async invalidate(tags: readonly string[]): Promise<number> {
+    const counts = await Promise.all(tags.map((tag) => this.cache.invalidate({ kind: 'tag', tag })));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  private async claimed(name: string, tags: readonly string[]): Promise<boolean> {
     try {
       return await this.store.claim(name, DAY_MS);
     } catch (error) {
-      const message = 'Redis cannot be reached, and so the delivery cannot be taken. Redeliver it.';
+      // GitHub does not deliver it again by itself: what it has changed goes from memory now, and from Redis when it is back.
+      await this.invalidate(tags).catch(() => undefined);
+      const message = 'Redis cannot be reached, and so nothing is promised of the delivery. Redeliver it.';
       throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });
     }
   }

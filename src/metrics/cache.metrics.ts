@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
-import { Budgets, type ResourceLimit } from '../upstream';
+import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { askForMetrics, isWorker } from '../workers/worker-channel';
 import { CacheEvents, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
@@ -24,6 +24,7 @@ export class CacheMetrics {
     events: CacheEvents,
     store: StoreHealth,
     channel: InvalidationChannel,
+    webhooks: WebhookCounts,
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -47,6 +48,9 @@ export class CacheMetrics {
         labels: { result },
         value,
       })),
+    );
+    this.register('larder_webhook_deliveries_total', 'counter', 'Webhooks, by what became of them.', (name) =>
+      webhooks.all().map(({ count, ...labels }) => ({ metricName: name, labels: { ...labels }, value: count })),
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));

@@ -10,5 +10,6 @@ export { Budgets, type Savings } from './budget/budgets';
 export { RateBudget, type BudgetView, type LimitDialect } from './budget/rate-budget';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
 export { UpstreamModule } from './upstream.module';
+export { WebhookCounts, type DeliveryResult } from './webhook-counts';
 export { isSignedBy } from './webhook-signature';
 export { retryAfterMs } from './retry-after';

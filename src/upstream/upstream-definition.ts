@@ -4,6 +4,8 @@ export interface UpstreamDefinition {
   readonly name: string;
   /** Where it is, without a trailing slash; may have a path, as GitHub Enterprise Server's does. */
   readonly baseUrl: string;
+  /** Paths that are not below it, and where on the same origin they are: GitHub Enterprise Server has `/graphql` at `/api/graphql`. */
+  readonly beside?: ReadonlyMap<string, string>;
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly limits: UpstreamLimits;

@@ -15,7 +15,7 @@ import { countsAsDown, upstreamFailure } from './upstream-failure';
 
 export interface RelayedRequest {
   readonly method: string;
-  /** Path and query as they go on the wire; added to the base URL's path. Begins with a slash. */
+  /** Path and query, to be added to the base URL's path. Begins with a slash. */
   readonly path: string;
   /** Name and value in turn, sent as they are. */
   readonly headers: readonly string[];
@@ -85,6 +85,13 @@ export class UpstreamRelay {
     closeAgents(this.agents);
   }
 
+  private pathOnWire(target: string): string {
+    const [path = ''] = target.split('?', 1);
+    const beside = this.definition.beside?.get(path);
+    if (beside !== undefined) return beside + target.slice(path.length);
+    return `${this.base.pathname.replace(/\/$/, '')}${target}`;
+  }
+
   private ask({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
     const { limits } = this.definition;
     const isHttps = this.base.protocol === 'https:';
@@ -93,7 +100,7 @@ export class UpstreamRelay {
       protocol: this.base.protocol,
       hostname: this.base.hostname.replace(/^\[|\]$/g, ''),
       port: this.base.port,
-      path: `${this.base.pathname.replace(/\/$/, '')}${path}`,
+      path: this.pathOnWire(path),
       headers: ['host', this.base.host, ...headers],
       setHost: false,
       agent: isHttps ? this.agents.https : this.agents.http,

@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { Budgets } from './budget/budgets';
+import { WebhookCounts } from './webhook-counts';
 
 /** What all upstreams share. */
 @Global()
-@Module({ providers: [Budgets], exports: [Budgets] })
+@Module({ providers: [Budgets, WebhookCounts], exports: [Budgets, WebhookCounts] })
 export class UpstreamModule {}

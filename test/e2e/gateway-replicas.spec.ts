@@ -1,3 +1,4 @@
+import { createHmac, randomUUID } from 'node:crypto';
 import { GithubSimulator } from '../../simulator';
 import { request, type HttpAnswer } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
@@ -5,6 +6,7 @@ import type { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
 import { ADMIN, ask, start } from './ask';
 
+const SECRET = 'a-webhook-secret';
 const outcomeOf = ({ headers }: Pick<HttpAnswer, 'headers'>): string | undefined =>
   /detail=([A-Z_]+)/.exec(String(headers['cache-status']))?.[1];
 
@@ -30,6 +32,7 @@ describe('the gateway of two replicas', () => {
       REDIS_ENDPOINT_URI: redis.uri,
       CREDENTIAL_SECRET: 'a-secret-of-the-tests',
       PUBLIC_URL: 'https://larder.example',
+      GITHUB_WEBHOOK_SECRET: SECRET,
     };
     replicas = await Promise.all([start(github, env), start(github, env)]);
     await untilState('up');
@@ -92,6 +95,61 @@ describe('the gateway of two replicas', () => {
     }
     await untilState('up');
     expect((await through(0, '/users/redis')).status).toBe(200);
+  });
+
+  it('answers a write while Redis is frozen, and forgets what it has changed before Redis is read again', async () => {
+    const path = '/repos/redis/frozen/issues?per_page=100';
+    await through(0, path);
+    await waitUntil(async () => outcomeOf(await through(1, path)) === 'HIT', { what: 'the hit' });
+    await redis.freeze();
+    try {
+      const headers = { authorization: 'Bearer ghp_owner_secret', 'content-type': 'application/json' };
+      const url = `${replicas[0].url}/github/repos/redis/frozen/issues`;
+      const written = await request(url, { method: 'POST', headers, body: JSON.stringify({ title: 'x' }) });
+      expect(written.status).toBe(201);
+      expect(String(written.headers['cache-status'])).toContain('BYPASS/upstream:cache-unavailable');
+    } finally {
+      await redis.thaw();
+    }
+    await untilState('up');
+    expect(outcomeOf(await through(0, path))).not.toBe('HIT');
+    const read = () => through(1, path);
+    const written = github.requests.count(/frozen/);
+    await waitUntil(async () => String((await read()).body).includes('"title":"x"'), {
+      what: 'the new',
+      timeoutMs: 2_000,
+    });
+    expect(written).toBeGreaterThan(2);
+  });
+
+  it('forgets all pages of what a webhook tells of, by whichever name', async () => {
+    const first = '/repos/redis/paged/issues?per_page=20';
+    const next = /<[^>]*\/github([^>]+)>; rel="next"/.exec(String((await through(0, first)).headers.link))?.[1] ?? '';
+    expect(next).toBe('/repos/redis/paged/issues?per_page=20&page=2');
+    const direct = await request(`${github.url}${first}`, { headers: { 'user-agent': 'test' } });
+    const [, byId = '', id = ''] =
+      /<[^>]*(\/repositories\/(\d+)\/issues[^>]+)>; rel="next"/.exec(String(direct.headers.link)) ?? [];
+    const kept = '/repos/redis/paged/commits';
+    for (const path of [next, byId, kept]) expect(outcomeOf(await through(0, path))).toBe('MISS');
+    const body = JSON.stringify({
+      action: 'opened',
+      repository: { id: Number(id), full_name: 'redis/paged', owner: { login: 'redis', id: 1529926 } },
+    });
+    const signature = createHmac('sha256', SECRET).update(body).digest('hex');
+    const headers = {
+      'content-type': 'application/json',
+      'x-github-event': 'issues',
+      'x-github-delivery': randomUUID(),
+      'x-hub-signature-256': `sha256=${signature}`,
+    };
+    expect((await request(`${replicas[1].url}/webhooks/github`, { method: 'POST', headers, body })).status).toBe(202);
+    await waitUntil(async () => outcomeOf(await through(0, first)) !== 'HIT', { what: 'the miss', timeoutMs: 1_000 });
+    const outcomes = [];
+    for (const path of [next, byId, kept]) outcomes.push(outcomeOf(await through(0, path)));
+    expect(outcomes).toEqual(['MISS', 'MISS', 'HIT']);
+    expect((await ask(replicas[1], '/metrics')).text).toContain(
+      'larder_webhook_deliveries_total{upstream="github",event="issues",result="done"} 1',
+    );
   });
 
   it('caches in memory while Redis has no room, and while it is gone', async () => {

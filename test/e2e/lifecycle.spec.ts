@@ -115,4 +115,18 @@ describe('GitHub Enterprise Server', () => {
     await service.stop();
     await github.stop();
   });
+
+  it.each([
+    ['/api/v3', '/api/graphql'],
+    ['/github', '/github/graphql'],
+  ])('is at %s for its clients, with GraphQL at %s', async (prefix, graphql) => {
+    const github = await GithubSimulator.start({ latencyMs: 0, basePath: '/api/v3' });
+    const service = await start(github, { GITHUB_ROUTE_PREFIX: prefix });
+    const body = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"query":"{ x }"}' };
+    expect((await ask(service, `${prefix}/users/redis`)).json['public_repos']).toBe(155);
+    expect((await ask(service, graphql, body)).json).toMatchObject({ data: { viewer: {} } });
+    expect(github.requests.all().map(({ url }) => url)).toEqual(['/api/v3/users/redis', '/api/graphql']);
+    await service.stop();
+    await github.stop();
+  });
 });

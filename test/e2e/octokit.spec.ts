@@ -9,6 +9,7 @@ const Client = Octokit.plugin(throttling, retry);
 const OWNER = 'ghp_owner_secret';
 const OTHER = 'ghp_other_secret';
 const REDIS = { owner: 'redis', repo: 'redis' };
+const [ID, NAME] = ['/user/1529926/', '/users/redis/'];
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 type Repositories = RestEndpointMethodTypes['repos']['listForUser']['response']['data'];
@@ -34,14 +35,14 @@ describe('Octokit', () => {
   const through = (auth?: string, limits?: string[]) => octokit(gateway(), auth, limits);
   const directly = (auth?: string) => octokit(github.url, auth);
 
-  /** What a program reads, page by page; links are told by where they lead, not by the host they name. */
+  /** What a program reads, page by page; links are told by where they lead, not by the host they name, nor by id or name. */
   async function reads(client: InstanceType<typeof Client>): Promise<unknown[]> {
     const pages: string[] = [];
     const repositories = await client.paginate(
       client.rest.repos.listForUser,
       { username: 'redis', per_page: 25 },
       ({ data, headers }): Repositories => {
-        pages.push((headers.link ?? '').replaceAll(gateway(), '').replaceAll(github.url, ''));
+        pages.push((headers.link ?? '').replaceAll(gateway(), '').replaceAll(github.url, '').replaceAll(ID, NAME));
         return data;
       },
     );
@@ -105,6 +106,23 @@ describe('Octokit', () => {
     expect(after).toHaveLength(before.length + 1);
     expect(after.find(({ number }) => number === made.number)?.title).toBe('The cache is too fast');
     expect(github.requests.count(/issues/)).toBe(before.length > 0 ? 3 : 2);
+  });
+
+  it('sees what it has written in whatever tells of it', async () => {
+    const client = through(OWNER);
+    const one = { ...REDIS, issue_number: 3 };
+    const about = async () => [
+      (await client.rest.issues.get(one)).data.comments,
+      (await client.rest.issues.listForRepo({ ...REDIS, per_page: 3 })).data.at(-1)?.comments,
+    ];
+    const readme = () => client.rest.repos.getReadme(REDIS);
+    const [before = 0] = await about();
+    await readme();
+    await client.rest.issues.createComment({ ...one, body: 'Me too' });
+    expect(await about()).toEqual([before + 1, before + 1]);
+    github.requests.reset();
+    await readme();
+    expect(github.requests.count()).toBe(0);
   });
 
   it('gets what is missing, moved and forbidden as it is', async () => {

@@ -114,12 +114,16 @@ describe('webhooks of GitHub', () => {
     expect((await deliver('push', null, { raw, fields })).status).toBe(status);
   });
 
-  it('are not taken while Redis cannot promise it, and are taken when they come again', async () => {
+  it('are not taken while Redis cannot promise it, are made up for, and are taken when they come again', async () => {
     const fields = { 'x-github-delivery': randomUUID() };
+    for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/nodejs');
     await redis.freeze();
+    const told = { action: 'created', repository: { full_name: 'nodejs/new', owner: { login: 'nodejs' } } };
+    expect((await deliver('repository', told)).status).toBe(503);
     const refused = await deliver('push', {}, { fields });
     expect([refused.status, refused.json['code']]).toEqual([503, 'cache-unavailable']);
     await redis.thaw();
+    await waitUntil(async () => (await cached('/repos/nodejs')) === 'MISS', { what: 'the miss', timeoutMs: 10_000 });
     await waitUntil(async () => (await deliver('push', {}, { fields })).status === 202, {
       what: 'Redis',
       timeoutMs: 10_000,

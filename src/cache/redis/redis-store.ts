@@ -22,6 +22,7 @@ import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
 import { ChangeSignal } from '../core/change-signal';
 import { decodeEntry, encodeEntry, encodeHead } from '../core/entry-codec';
 import { FAILURE_MEMORY_MS } from '../core/lease-table';
+import { OverdueInvalidations } from './overdue-invalidations';
 import { RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
@@ -36,7 +37,13 @@ export interface RedisStoreListener {
   readonly onRefused: (reply: string) => void;
   /** Redis has less than it once had (a restart with old data): all entries are removed. */
   readonly onRewound: (entries: number) => void;
+  /** Redis has not confirmed an invalidation: nothing is read of it until it has. Told once, until all are settled. */
+  readonly onOverdue: () => void;
+  /** So many invalidations that Redis had not confirmed are made up for. */
+  readonly onSettled: (invalidations: number) => void;
 }
+
+const RETRY_MS = 500;
 
 /**
  * Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a void lease stores nothing.
@@ -57,10 +64,13 @@ export class RedisStore extends SharedStore {
   private readonly invalidation: RedisInvalidation;
   private readonly listing: RedisListing;
   private readonly noteBook: RedisNotes;
+  private readonly overdue = new OverdueInvalidations();
   private readonly garbageTold = new Set<string>();
   private tracking: KeyTracking | undefined;
   private isRecovered = false;
   private unrecovered = 'not recovered yet';
+  /** Runs while an invalidation is overdue. */
+  private retry: NodeJS.Timeout | undefined;
   private recovering: Promise<boolean> | undefined;
 
   constructor(
@@ -188,8 +198,13 @@ export class RedisStore extends SharedStore {
   }
 
   async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
-    await this.ready();
-    return this.invalidation.invalidate(target, mode);
+    try {
+      await this.ready();
+      return await this.invalidation.invalidate(target, mode);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) this.owe(target, mode);
+      throw error;
+    }
   }
 
   async claim(name: string, ttlMs: number): Promise<boolean> {
@@ -232,6 +247,7 @@ export class RedisStore extends SharedStore {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.retry);
     await this.tracking?.close();
     await this.link.close();
   }
@@ -293,15 +309,16 @@ export class RedisStore extends SharedStore {
     else if (parsed) this.changes.wake(parsed.key);
   }
 
-  /** After a gap in the link: Redis may have come back with older data than it had, and nothing of that may be served. */
+  /**
+   * After a gap in the link, or an invalidation that was not confirmed: Redis may have come back with older data than it had,
+   * and what is overdue is there still. Nothing of that may be served.
+   */
   private recover(): Promise<boolean> {
-    this.recovering ??= this.invalidation
-      .purgeIfRewound()
-      .then((purged) => {
-        if (purged !== undefined) this.listener.onRewound(purged);
-        this.isRecovered = true;
-        this.changes.emit({ kind: 'everything' });
-        return true;
+    this.recovering ??= this.makeUp()
+      .then(() => {
+        this.isRecovered = this.overdue.isEmpty;
+        if (this.isRecovered) this.changes.emit({ kind: 'everything' });
+        return this.isRecovered;
       })
       .catch((error: unknown) => {
         this.unrecovered = error instanceof Error ? error.message : String(error); // told by who asks; the next one tries again
@@ -311,6 +328,25 @@ export class RedisStore extends SharedStore {
         this.recovering = undefined;
       });
     return this.recovering;
+  }
+
+  private owe(target: InvalidationTarget, mode: InvalidationMode): void {
+    if (this.overdue.isEmpty) this.listener.onOverdue();
+    this.overdue.add(target, mode);
+    this.isRecovered = false;
+    this.retry ??= setInterval(() => {
+      if (this.link.isUp) void this.recover();
+    }, RETRY_MS).unref();
+  }
+
+  private async makeUp(): Promise<void> {
+    const purged = await this.invalidation.purgeIfRewound();
+    if (purged !== undefined) this.listener.onRewound(purged);
+    const settled = await this.overdue.settle((target, mode) => this.invalidation.invalidate(target, mode));
+    if (!this.overdue.isEmpty) return;
+    clearInterval(this.retry);
+    this.retry = undefined;
+    if (settled > 0) this.listener.onSettled(settled);
   }
 
   private async ready(): Promise<void> {

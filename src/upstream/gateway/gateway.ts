@@ -10,7 +10,6 @@ import {
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
-  type InvalidationTarget,
   type Origin,
   type OriginResponse,
   type ResponseCache,
@@ -30,6 +29,8 @@ import { rewriteUrls } from './url-rewriting';
 export interface GatewayOptions {
   /** Where it is mounted, such as `/github`. */
   readonly prefix: string;
+  /** Paths outside of the prefix, and which paths behind it they stand for. */
+  readonly aliases: ReadonlyMap<string, string>;
   /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
   readonly publicUrl: string | undefined;
   readonly definition: UpstreamDefinition;
@@ -40,6 +41,10 @@ export interface GatewayOptions {
   readonly sharedAuthorization: string | undefined;
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
+  /** Tags of what a write under a path changes, beside the path itself. */
+  readonly tagsOfWrite: (path: string) => readonly string[];
+  /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
+  readonly linkedAs: (path: string, asked: string) => string;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
   /** The rate limits that requests count against; undefined to send whatever comes. */
@@ -75,7 +80,7 @@ export class Gateway {
 
   /** Routes of its own, in front of Nest's pipeline: bodies are streams here, which nobody else may read. */
   mount(fastify: FastifyInstance): void {
-    const { prefix } = this.options;
+    const { prefix, aliases } = this.options;
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
@@ -85,7 +90,8 @@ export class Gateway {
         if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
       scope.route({ method: methods, url: prefix === '' ? '/' : prefix, handler, exposeHeadRoute: false });
-      scope.route({ method: methods, url: `${prefix}/*`, handler, exposeHeadRoute: false });
+      for (const url of [`${prefix}/*`, ...aliases.keys()])
+        scope.route({ method: methods, url, handler, exposeHeadRoute: false });
       done();
     });
   }
@@ -93,7 +99,7 @@ export class Gateway {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { prefix, publicUrl } = this.options;
-    const target = parseTarget(behindPrefix(url, prefix));
+    const target = parseTarget(this.targetOf(url));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
@@ -125,7 +131,9 @@ export class Gateway {
         now: this.parts.clock.now(),
         edge: this.options.edge,
         rewrite: (fields) =>
-          rewriteUrls(fields, this.options.definition.baseUrl, `${publicUrl ?? ownUrl(request)}${prefix}`),
+          rewriteUrls(fields, this.options.definition.baseUrl, `${publicUrl ?? ownUrl(request)}${prefix}`, (path) =>
+            this.options.linkedAs(path, target.path),
+          ),
       });
     } catch (error) {
       if (client.signal.aborted) return;
@@ -144,24 +152,30 @@ export class Gateway {
     origin: Origin,
   ): Promise<HttpAnswer> {
     const { status, headers: answered, body } = await origin({ method, headers, signal, isBackground: false });
-    if (isUnsafe(method) && status >= 200 && status < 400) await this.invalidateAfter(target, answered);
+    const hasChanged = isUnsafe(method) && status >= 200 && status < 400;
+    const failure = hasChanged ? await this.invalidateAfter(target, answered) : undefined;
     const forwarded = CACHEABLE.has(method) ? 'bypass' : 'method';
-    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded } as const;
+    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded, ...(failure && { failure }) } as const;
     return { kind: 'streamed', status, headers: answered, body, ...facts };
   }
 
-  private async invalidateAfter(target: RequestTarget, answered: HeaderList): Promise<void> {
-    const { baseUrl } = this.options.definition;
+  /** Undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done. */
+  private async invalidateAfter(target: RequestTarget, answered: HeaderList): Promise<string | undefined> {
+    const { definition, tagsOfWrite } = this.options;
+    const { baseUrl, name } = definition;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
       const base = `${baseUrl}${target.path}`;
       const url = URL.canParse(value, base) ? new URL(value, base).href : '';
       return url.startsWith(`${baseUrl}/`) ? [url.slice(baseUrl.length).split(/[?#]/, 1)[0] ?? '/'] : [];
     });
-    const targets = [target.path, ...others].map((path): InvalidationTarget => ({
-      kind: 'tag',
-      tag: pathTag(this.options.definition.name, path),
-    }));
-    await Promise.all(targets.map((one) => this.parts.cache.invalidate(one)));
+    const tags = new Set([target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path)]));
+    try {
+      await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag })));
+      return undefined;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
+      throw error;
+    }
   }
 
   private originOf(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
@@ -192,6 +206,13 @@ export class Gateway {
       const spending = { credential, path: target.path, isBackground, signal };
       return budget.spend(spending, send, (answer, name) => valueOf(answer.headers, name));
     };
+  }
+
+  private targetOf(url: string): string {
+    const { prefix, aliases } = this.options;
+    const [path = ''] = url.split('?', 1);
+    const standsFor = aliases.get(path);
+    return standsFor === undefined ? behindPrefix(url, prefix) : standsFor + url.slice(path.length);
   }
 
   private keyOf({ path, query }: RequestTarget, { id }: Partition): string {

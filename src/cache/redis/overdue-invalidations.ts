@@ -1,0 +1,50 @@
+import type { InvalidationMode, InvalidationTarget } from '../core/cache-store';
+
+const MOST = 10_000;
+const EVERYTHING: InvalidationTarget = { kind: 'prefix', prefix: '' };
+
+/**
+ * Invalidations that Redis did not confirm. They are made up for before anything of it is read again: who sent them was told
+ * that nothing is promised, and may be gone.
+ *
+ * Bounded: of more than so many different ones, everything is overdue.
+ */
+export class OverdueInvalidations {
+  private readonly targets = new Map<string, readonly [InvalidationTarget, InvalidationMode]>();
+
+  get isEmpty(): boolean {
+    return this.targets.size === 0;
+  }
+
+  add(target: InvalidationTarget, mode: InvalidationMode): void {
+    if (this.targets.size >= MOST) {
+      this.targets.clear();
+      this.targets.set('', [EVERYTHING, 'purge']);
+    }
+    const name = `${target.kind} ${valueOf(target)}`;
+    // what is to be removed is not to be kept as stale
+    if (!this.targets.has('') && this.targets.get(name)?.[1] !== 'purge') this.targets.set(name, [target, mode]);
+  }
+
+  /** Makes up for all of them, those that come meanwhile too. Rejects with the first that fails, which stays overdue. */
+  async settle(invalidate: (target: InvalidationTarget, mode: InvalidationMode) => Promise<unknown>): Promise<number> {
+    let settled = 0;
+    for (const [name, overdue] of this.targets) {
+      await invalidate(...overdue);
+      if (this.targets.get(name) === overdue) this.targets.delete(name);
+      settled += 1;
+    }
+    return settled;
+  }
+}
+
+function valueOf(target: InvalidationTarget): string {
+  switch (target.kind) {
+    case 'key':
+      return target.key;
+    case 'tag':
+      return target.tag;
+    case 'prefix':
+      return target.prefix;
+  }
+}
