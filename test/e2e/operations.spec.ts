@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { request } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
@@ -93,6 +95,17 @@ describe('what a person sees of the service', () => {
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="MISS",tier="upstream"\} 1/);
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="HIT",tier="l1"\} 1/);
     expect(text).not.toMatch(/users.redis|test-admin-token/);
+  });
+
+  it('has each metric in docs/reference/metrics.md, and no other', async () => {
+    const { text } = await get('/metrics');
+    const metrics = new Set(Array.from(text.matchAll(/^# HELP (larder_\w+) /gm), ([, name]) => name));
+    const page = readFileSync(join(__dirname, '../../docs/reference/metrics.md'), 'utf8');
+    const documented = Array.from(page.matchAll(/^\| (`larder_.*?) \|/gm), ([, names = '']) => {
+      const [first = '', ...others] = Array.from(names.matchAll(/`(\w+)`/g), ([, name = '']) => name);
+      return [first, ...others.map((name) => (name.startsWith('_') ? first + name : name))];
+    }).flat();
+    expect(new Set(documented)).toEqual(metrics);
   });
 
   it('takes a request id that is a harmless word, and no other', async () => {
