@@ -4,7 +4,7 @@ import { request } from '../test/support/raw-http';
 import { figure } from './harness/bar-plot';
 import type { BenchOptions } from './harness/options';
 import type { Answer } from './harness/report';
-import { startSurroundings } from './harness/surroundings';
+import { startSurroundings, startUpstream } from './harness/surroundings';
 import { quantile, spreadOf } from './harness/statistics';
 import { fromTo } from './harness/tables';
 import type { RunningServer } from './harness/server-process';
@@ -12,7 +12,8 @@ import { larder, stock, tutorial } from './sides/node-sides';
 import { takingPart, type Side } from './sides/side';
 
 const PER_ROUND = 200;
-const WARM_UP = 1_500;
+/** So long the compiler still gets better at it. */
+const WARM_UP = 4_000;
 const headers = { 'user-agent': 'larder-benchmarks' };
 
 const GATEWAY = { accountPath: '/github/users/' };
@@ -34,6 +35,7 @@ const sides = [
 export async function miss(options: BenchOptions): Promise<Answer> {
   const chosen = takingPart(sides, options.only);
   const around = await startSurroundings();
+  const upstream = await startUpstream();
   const servers = new Map<Side, RunningServer>();
   const agent = new Agent({ keepAlive: true });
   const added = new Map<string, number[]>(chosen.sides.map(({ name }) => [name, []]));
@@ -53,13 +55,13 @@ export async function miss(options: BenchOptions): Promise<Answer> {
   };
   /** Side by side, each for its whole share: one that is asked now and then only is measured asleep. */
   const round = async (count: number): Promise<Map<string, number>> => {
-    const medians = new Map([['direct', await medianOf(`${around.upstreamUrl}/users/`, count)]]);
+    const medians = new Map([['direct', await medianOf(`${upstream.url}/users/`, count)]]);
     for (const [{ name, accountPath = '/' }, { url }] of servers)
       medians.set(name, await medianOf(`${url}${accountPath}`, count));
     return medians;
   };
   try {
-    for (const side of chosen.sides) servers.set(side, await side.start(around));
+    for (const side of chosen.sides) servers.set(side, await side.start({ ...around, upstreamUrl: upstream.url }));
     await round(WARM_UP);
     for (let number = 1; number <= options.rounds; number += 1) {
       const medians = await round(PER_ROUND);
@@ -67,12 +69,13 @@ export async function miss(options: BenchOptions): Promise<Answer> {
       direct.push(alone);
       for (const { name } of chosen.sides) added.get(name)?.push((medians.get(name) ?? NaN) - alone);
     }
-    large.push(await largeBodies('direct', around.upstreamUrl, undefined, agent));
+    large.push(await largeBodies('direct', upstream.url, undefined, agent));
     for (const [{ name, accountPath }, { url, pid }] of servers)
       if (accountPath === GATEWAY.accountPath) large.push(await largeBodies(name, `${url}/github`, pid, agent));
   } finally {
     agent.destroy();
     await Promise.all([...servers.values()].map((server) => server.stop()));
+    await upstream.stop();
     await around.stop();
   }
   const rows = [...added].map(([name, each]) => ({ name, addedMs: spreadOf(each) }));
@@ -102,7 +105,7 @@ export async function miss(options: BenchOptions): Promise<Answer> {
     ],
     notes: [
       ...chosen.notes,
-      `Asking the simulator (it answers at once) directly took ${figure(spreadOf(direct).median)} ms at p50; ${PER_ROUND} accounts a round for each side, one request at a time.`,
+      `Asking the simulator (a process of its own, which answers at once) directly took ${figure(spreadOf(direct).median)} ms at p50; ${PER_ROUND} accounts a round for each side, one request at a time.`,
       `Bodies of 10 MB are over CACHE_MAX_ENTRY_BYTES and pass through; all at once they are ${(LARGE_AT_ONCE * LARGE_BYTES) / 1e6} MB, of which memory holds what it grew by at its peak (VmHWM).`,
     ],
     commands: [],
@@ -114,7 +117,7 @@ interface Large {
   readonly name: string;
   readonly mbPerSecond: number;
   readonly p50Ms: number;
-  /** Of the server's peak of resident memory; undefined for the simulator, which runs in this process. */
+  /** Of the server's peak of resident memory; undefined for the simulator, which is not measured. */
   readonly grewMb: number | undefined;
 }
 

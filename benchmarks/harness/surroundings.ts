@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { RedisProcess } from '../../test/support/redis-process';
+import { freePort } from '../../test/support/free-port';
 import { bareHttp } from '../sides/node-sides';
 import type { Surroundings } from '../sides/side';
+import { GENERATOR_CORE } from './options';
+import { startServer, type RunningServer } from './server-process';
 
 export interface Started extends Surroundings {
   readonly redis: RedisProcess;
@@ -29,4 +33,12 @@ export async function startSurroundings(latencyMs = 0): Promise<Started> {
       await simulator.stop();
     },
   };
+}
+
+/** A simulator in a process of its own on the load generator's core: who asks it directly waits for another process, as a server does. */
+export async function startUpstream(): Promise<RunningServer> {
+  const port = await freePort();
+  const env = { SIMULATOR_PORT: String(port), SIMULATOR_LATENCY_MS: '0', SIMULATOR_RATE_LIMIT: '1000000000' };
+  const args = [join(__dirname, '../../simulator/main.js')];
+  return startServer({ command: process.execPath, args, port, env, cores: String(GENERATOR_CORE) });
 }

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
-import type { CacheEntry } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { isFromStore } from './core/cache-outcome';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
@@ -22,8 +21,7 @@ export class AnswerSender {
    * @throws UnreadableEntryError before anything is sent
    */
   send(request: FastifyRequest, reply: FastifyReply, answer: CacheAnswer, key: string): void | Promise<void> {
-    const { entry } = answer;
-    const delivery = this.deliveryOf(entry, key, request.headers['accept-encoding']);
+    const delivery = this.deliveryOf(answer, key, request.headers['accept-encoding']);
     if (delivery instanceof Delivery) {
       this.write(request, reply, answer, key, delivery);
       return;
@@ -36,9 +34,14 @@ export class AnswerSender {
     );
   }
 
-  private deliveryOf(entry: CacheEntry, key: string, acceptEncoding: string | string[] | undefined) {
+  private deliveryOf(
+    { entry, outcome }: CacheAnswer,
+    key: string,
+    acceptEncoding: string | string[] | undefined,
+  ): Delivery | Promise<Delivery> {
     try {
-      return this.deliveries.of(entry, key, acceptEncoding?.toString());
+      const accepted = acceptEncoding?.toString();
+      return outcome === 'MISS' ? this.deliveries.once(entry, key, accepted) : this.deliveries.of(entry, key, accepted);
     } catch (error) {
       throw new UnreadableEntryError(key, { cause: error });
     }

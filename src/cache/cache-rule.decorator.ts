@@ -23,7 +23,7 @@ export const CacheRule = (rule: RouteRule): CustomDecorator => SetMetadata(CACHE
 const LOAD = Symbol('larder.load');
 
 /** What a handler may know of the load that it is called for. */
-export type HandlerLoad = Pick<LoadContext, 'validators' | 'isBackground'>;
+export type HandlerLoad = Omit<LoadContext, 'signal'>;
 
 interface WithLoad {
   [LOAD]?: HandlerLoad;
@@ -39,6 +39,12 @@ export const StoredValidators = createParamDecorator(
 export const IsBackground = createParamDecorator(
   (_: unknown, context: ExecutionContext): boolean =>
     context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isBackground === true,
+);
+
+/** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
+export const IsFirst = createParamDecorator(
+  (_: unknown, context: ExecutionContext): boolean =>
+    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isFirst === true,
 );
 
 export function leaveLoad(request: FastifyRequest, load: HandlerLoad): void {

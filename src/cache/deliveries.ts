@@ -16,10 +16,18 @@ const PREPARED = Symbol('larder.prepared');
 
 type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
 
-/** What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so. */
+/** Where no entries are kept in memory, so much is of what is ready to be sent of those that were read again and again. */
+const WITHOUT_L1_BYTES = 4_194_304;
+
+/**
+ * What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so.
+ *
+ * Without L1 each read brings a new object of the same entry: then its id tells, which is drawn anew whenever one is stored.
+ */
 @Injectable()
 export class Deliveries {
   private readonly prepared: LRUCache<CacheEntry, Prepared>;
+  private readonly byId: LRUCache<string, Prepared> | undefined;
 
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: ResponseCacheModuleOptions) {
     this.prepared = new LRUCache<CacheEntry, Prepared>({
@@ -28,12 +36,18 @@ export class Deliveries {
         if (entry[PREPARED] === prepared) entry[PREPARED] = undefined;
       },
     });
+    if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize: WITHOUT_L1_BYTES });
+  }
+
+  /** What they take, in bytes. */
+  get bytes(): number {
+    return (this.byId ?? this.prepared).calculatedSize;
   }
 
   /** The delivery that is at hand or takes next to no time to make; undefined where a body must be unpacked first. */
   ready(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | undefined {
     const isGzip = entry.coding === 'gzip' && acceptsGzip(acceptEncoding);
-    const known = (entry as WithPrepared)[PREPARED];
+    const known = this.byId ? this.byId.get(entry.id) : (entry as WithPrepared)[PREPARED];
     const delivery = isGzip ? known?.gzip : known?.identity;
     if (delivery) return delivery;
     if (!isGzip && entry.coding === 'gzip') return undefined;
@@ -41,25 +55,37 @@ export class Deliveries {
   }
 
   /**
-   * The delivery in the coding that the client takes.
+   * The delivery in the coding that the client takes, kept for others who ask.
    *
    * @throws Error for a stored body that cannot be unpacked
    */
   of(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | Promise<Delivery> {
     const ready = this.ready(entry, key, acceptEncoding);
-    if (ready) return ready;
-    const unpacked = identityBody(entry);
-    const make = (body: Buffer): Delivery => this.keep(entry, new Delivery(entry, key, 'identity', body));
-    return Buffer.isBuffer(unpacked) ? make(unpacked) : unpacked.then(make);
+    return ready ?? unpacked(entry, (body) => this.keep(entry, new Delivery(entry, key, 'identity', body)));
+  }
+
+  /** As `of`, for who has loaded it: nobody may ever ask for it again, and what comes to memory may be another object of it. */
+  once(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | Promise<Delivery> {
+    if (entry.coding === 'gzip' && acceptsGzip(acceptEncoding)) return new Delivery(entry, key, 'gzip', entry.body);
+    return unpacked(entry, (body) => new Delivery(entry, key, 'identity', body));
   }
 
   private keep(entry: CacheEntry, delivery: Delivery): Delivery {
     const carrier: WithPrepared = entry;
-    const prepared = { ...carrier[PREPARED], [delivery.coding]: delivery };
+    const prepared = { ...(this.byId ? this.byId.get(entry.id) : carrier[PREPARED]), [delivery.coding]: delivery };
     const size = [prepared.gzip, prepared.identity].reduce((sum, one) => sum + (one?.extraBytes(entry) ?? 0), 0);
+    if (this.byId) {
+      this.byId.set(entry.id, prepared, { size });
+      return delivery;
+    }
     this.prepared.set(entry, prepared, { size });
     if (this.prepared.has(entry))
       Object.defineProperty(carrier, PREPARED, { value: prepared, writable: true, configurable: true });
     return delivery;
   }
+}
+
+function unpacked(entry: CacheEntry, make: (body: Buffer) => Delivery): Delivery | Promise<Delivery> {
+  const body = identityBody(entry);
+  return Buffer.isBuffer(body) ? make(body) : body.then(make);
 }

@@ -32,8 +32,7 @@ export interface HeadContext {
 export class Delivery {
   readonly status: number;
   readonly etag: string;
-  /** The bytes of a hit, marker and all. */
-  readonly body: Buffer;
+  readonly bodyBytes: number;
   /** The body's bytes as latin1 text: node sends head and text in one write, head and bytes in two. Of small bodies only. */
   readonly text: string | undefined;
   /** The stored header fields, and what the coding adds to them. */
@@ -41,10 +40,13 @@ export class Delivery {
   /** As `kept`, of a 304: without what describes a body. */
   readonly keptNotModified: FlatFields;
   readonly statusLine: string;
+  /** Of a body that is the stored one, or too large to be a text. */
+  private readonly bytes: Buffer | undefined;
   private isSound: boolean | undefined;
   private age = -1;
   private ttl = 0;
   private second = 0;
+  private tier: CacheAnswer['tier'] = 'l1';
   private head: HeadText = { front: '', back: '' };
   private headNotModified: HeadText = { front: '', back: '' };
 
@@ -56,16 +58,23 @@ export class Delivery {
   ) {
     this.status = entry.status;
     this.etag = coding === 'gzip' ? gzipTag(entry.etag) : entry.etag;
-    this.body = entry.marker === undefined ? coded : withLastMember(coded, entry.marker, 'true');
-    this.text = this.body.length <= LARGEST_TEXT_BYTES ? this.body.toString('latin1') : undefined;
+    const body = entry.marker === undefined ? coded : withLastMember(coded, entry.marker, 'true');
+    this.bodyBytes = body.length;
+    this.text = body.length <= LARGEST_TEXT_BYTES ? body.toString('latin1') : undefined;
+    this.bytes = this.text === undefined || body === entry.body ? body : undefined;
     this.kept = keptFields(entry, coding);
     this.keptNotModified = withoutContent(this.kept);
     this.statusLine = statusLine(this.status);
   }
 
+  /** The bytes of a hit, marker and all. */
+  get body(): Buffer {
+    return this.bytes ?? Buffer.from(this.text ?? '', 'latin1');
+  }
+
   /** What it holds beside the entry, in bytes. */
   extraBytes(entry: CacheEntry): number {
-    const body = this.body === entry.body ? 0 : this.body.length;
+    const body = this.bytes === undefined || this.bytes === entry.body ? 0 : this.bytes.length;
     return OVERHEAD_BYTES + body + (this.text?.length ?? 0);
   }
 
@@ -83,14 +92,14 @@ export class Delivery {
     const age = Math.floor(ageMs(answer.entry, now) / 1000);
     const ttl = Math.floor(freshForMs(answer.entry, now) / 1000);
     const second = Math.floor(Date.now() / 1000);
-    if (age !== this.age || ttl !== this.ttl || second !== this.second) {
-      [this.age, this.ttl, this.second] = [age, ttl, second];
+    if (age !== this.age || ttl !== this.ttl || second !== this.second || answer.tier !== this.tier) {
+      [this.age, this.ttl, this.second, this.tier] = [age, ttl, second, answer.tier];
       const cached = Object.entries(cacheFields(answer, this.key, now)).flat() as string[];
       const ours = linesOf([...cached, 'etag', this.etag, ...context.edge]);
       const tail = tailOf(second, context.keepAliveMs);
       this.head = {
         front: `${linesOf(this.kept)}${ours}x-request-id: `,
-        back: `\r\ncontent-length: ${this.body.length}${tail}`,
+        back: `\r\ncontent-length: ${this.bodyBytes}${tail}`,
       };
       this.headNotModified = { front: `${linesOf(this.keptNotModified)}${ours}x-request-id: `, back: tail };
     }

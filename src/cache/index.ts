@@ -1,7 +1,14 @@
 /** The public door of the response cache. */
 export { ResponseCacheModule, type ResponseCacheRegistration } from './response-cache.module';
 export { ResponseCacheInterceptor } from './response-cache.interceptor';
-export { CacheRule, IsBackground, StoredValidators, type RouteRule } from './cache-rule.decorator';
+export {
+  CacheRule,
+  IsBackground,
+  IsFirst,
+  StoredValidators,
+  type HandlerLoad,
+  type RouteRule,
+} from './cache-rule.decorator';
 export { NotModified, Sourced } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
 export { StoredResources } from './stored-resources';
@@ -11,6 +18,7 @@ export { hostStore } from './store.factory';
 export type { StoreHost } from './ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './ipc/store-messages';
 export type { KeptProblem } from './response-cache.options';
+export { Deliveries } from './deliveries';
 export { InvalidationChannel } from './invalidation-channel';
 export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
 export { ResponseCache } from './core/response-cache';

@@ -154,8 +154,8 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     { marker, key }: RouteRule,
   ): Load {
     const isKeyed = key !== undefined;
-    return async ({ validators, isBackground }) => {
-      leaveLoad(request, { validators, isBackground });
+    return async ({ validators, isBackground, isFirst }) => {
+      leaveLoad(request, { validators, isBackground, isFirst });
       const value: unknown = await this.responses.negativeOf(() =>
         lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined }),
       );

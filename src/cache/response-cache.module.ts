@@ -114,6 +114,7 @@ export class ResponseCacheModule implements OnModuleInit {
         CacheEvents,
         RouteRuleReader,
         HandlerResponse,
+        Deliveries,
         AnswerSender,
         Loader,
         ResponseCache,

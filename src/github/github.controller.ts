@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import {
   CacheRule,
   IsBackground,
+  IsFirst,
   NotModified,
   ResponseCacheInterceptor,
   Sourced,
@@ -61,7 +62,8 @@ export class GithubController {
     @Param('account', AccountNamePipe) account: string,
     @StoredValidators() validators: Validators | undefined,
     @IsBackground() isBackground: boolean,
+    @IsFirst() isFirst: boolean,
   ): Promise<Sourced<RepositoryCount> | NotModified> {
-    return this.github.countRepositories(account, { validators, isBackground });
+    return this.github.countRepositories(account, { validators, isBackground, isFirst });
   }
 }

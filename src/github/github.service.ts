@@ -1,7 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { z } from 'zod';
-import { identityBody, NotModified, Sourced, StoredResources, type CacheEntry, type Validators } from '../cache';
+import {
+  identityBody,
+  NotModified,
+  Sourced,
+  StoredResources,
+  type CacheEntry,
+  type HandlerLoad,
+  type Validators,
+} from '../cache';
 import { cacheConfig } from '../config/slices';
 import { AppError } from '../kernel/app-error';
 import { ANONYMOUS, RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
@@ -43,14 +51,14 @@ export class GithubService {
   /**
    * `public_repos` of `GET /users/{account}` (https://docs.github.com/en/rest/users/users#get-a-user).
    *
-   * @param load what is stored of an earlier answer, to ask whether it still holds, and whether somebody waits
+   * @param load what is stored of an earlier answer, to ask whether it still holds, and whether somebody waits or anything is stored
    * @throws AppError `account-not-found`, `upstream-*`
    */
   async countRepositories(
     account: string,
-    { validators, isBackground }: { readonly validators?: Validators | undefined; readonly isBackground: boolean },
+    { validators, isBackground, isFirst }: HandlerLoad,
   ): Promise<Sourced<RepositoryCount> | NotModified> {
-    const stored = await this.resources.find('github', userResource(account), this.ttlMs);
+    const stored = isFirst ? undefined : await this.resources.find('github', userResource(account), this.ttlMs);
     const known = stored && (await countIn(stored.entry));
     if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
     const path = `/users/${account}`;

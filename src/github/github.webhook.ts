@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -81,7 +80,7 @@ export class GithubWebhook implements OnModuleInit {
   }
 
   /** A signed delivery. */
-  private async receive(event: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Received> {
+  private async receive(event: string, headers: FastifyRequest['headers'], body: Buffer): Promise<Received> {
     const delivery = textOf(headers['x-github-delivery']) ?? '';
     if (!EVENT.test(event) || !DELIVERY.test(delivery))
       throw new AppError(

@@ -4,7 +4,7 @@ import { OutcomeTable, type Sample } from './outcome-table';
 import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { askForMetrics, isWorker } from '../workers/worker-channel';
-import { CacheEvents, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
+import { CacheEvents, Deliveries, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
 
 const MOST_CREDENTIALS = 100;
 
@@ -25,6 +25,7 @@ export class CacheMetrics {
     store: StoreHealth,
     channel: InvalidationChannel,
     webhooks: WebhookCounts,
+    deliveries: Deliveries,
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -59,6 +60,7 @@ export class CacheMetrics {
     );
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
     this.gauge('larder_l1_bytes', 'What they take, about.', () => store.get().l1Bytes ?? 0);
+    this.gauge('larder_deliveries_bytes', 'What is ready to be sent of entries, beside them.', () => deliveries.bytes);
   }
 
   /** All metrics as a text; of all workers where there are several. */

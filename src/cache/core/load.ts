@@ -7,6 +7,8 @@ export interface LoadContext {
   readonly signal: AbortSignal;
   /** Whether nobody waits for it: a refresh behind an answer. */
   readonly isBackground: boolean;
+  /** Whether nothing at all is stored under the key of its lease: there is nothing that it could be made of. */
+  readonly isFirst: boolean;
 }
 
 /** A response as the load brought it. */

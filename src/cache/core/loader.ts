@@ -195,7 +195,7 @@ export class Loader {
           new AppError('upstream-timeout', `The upstream did not answer within ${seconds} s.`, { retryAfterMs: 1_000 }),
         );
       }, this.options.loadTimeoutMs);
-      load({ validators: validatorsOf(base), signal: abort.signal, isBackground: false })
+      load({ validators: validatorsOf(base), signal: abort.signal, isBackground: false, isFirst: base === undefined })
         .then(resolve, reject)
         .finally(() => clearTimeout(timer));
     });

@@ -201,8 +201,9 @@ export class ResponseCache {
       return this.flights.run(request.key, () => this.loader.land(request, stale, load, { isBackground }));
     // The tags are the index's: what removes that removes the part.
     const asked = { ...request, key: place.key, tags: [] };
+    const loadPart: Load = (context) => load({ ...context, isFirst: false }); // others are beside it
     return this.flights.run(place.key, async () => {
-      const landed = await this.loader.land(asked, stale, load, { isBackground });
+      const landed = await this.loader.land(asked, stale, loadPart, { isBackground });
       if (landed.stored) await this.parts.extend({ ...request, part }, place, endOfLife(landed.entry));
       return landed;
     });

@@ -1,0 +1,39 @@
+import { Logger, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createAdapter, setUp, settingsOf } from './app.setup';
+import { EnvironmentError } from './config/env.schema';
+import { BootLogger, PinoLogger } from './http/pino.logger';
+import { startsWorkers } from './workers/start-workers';
+import { isWorker } from './workers/worker-channel';
+
+/**
+ * Starts the service: in this process, or in workers of it (`WORKERS`). What is wrong with the settings ends the process with
+ * a line that says so.
+ *
+ * @param load imports the root module; what it throws is told as what is wrong with a setting is
+ */
+export async function boot(load: () => Promise<Type>): Promise<void> {
+  try {
+    await start(await load());
+  } catch (error) {
+    const isSetting = error instanceof EnvironmentError;
+    process.stderr.write(
+      `${isSetting ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exit(1);
+  }
+}
+
+async function start(module: Type): Promise<void> {
+  if (startsWorkers((level) => new PinoLogger(level))) return;
+  const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(), {
+    logger: new BootLogger(),
+    abortOnError: false,
+  });
+  const { port, host, logLevel } = settingsOf(app);
+  app.useLogger(new PinoLogger(logLevel));
+  await setUp(app).listen(port, host);
+  if (!isWorker())
+    new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
+}
