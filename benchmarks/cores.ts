@@ -1,7 +1,8 @@
 import { cpus } from 'node:os';
 import type { BenchOptions } from './harness/options';
 import type { Answer } from './harness/report';
-import { contest } from './harness/rounds';
+import { figure } from './harness/bar-plot';
+import { contest, type Measured } from './harness/rounds';
 import { startSurroundings } from './harness/surroundings';
 import { generatorNote, throughputSection } from './harness/throughput-section';
 import { wrkArguments } from './harness/wrk';
@@ -34,11 +35,30 @@ export async function cores(options: BenchOptions): Promise<Answer> {
       question: 'cores',
       asks: 'What does a second worker bring?',
       sections: [throughputSection(title, measured, yardsticks)],
-      notes: [...notes, ...generatorNote(title, measured), `Larder may use the cores ${allCores}, the others core 1.`],
+      notes: [
+        ...notes,
+        ...generatorNote(title, measured),
+        `Larder may use the cores ${allCores}, the others core 1.`,
+        ...ceilingNote(measured),
+      ],
       commands: [['taskset -c 0 wrk', ...wrkArguments({ ...options, url: `http://127.0.0.1:PORT${PATH}` })].join(' ')],
       data: measured,
     };
   } finally {
     await around.stop();
   }
+}
+
+/** What all the cores could do at most, if nobody ever waited: the load generator needs its share of them. */
+function ceilingNote(measured: readonly Measured[]): string[] {
+  const [one, peer] = [ONE, nginx.name].map((name) => measured.find((side) => side.name === name));
+  if (one === undefined || peer === undefined) return [];
+  const rate = one.requestsPerSecond.median;
+  const [server, generator] = [one.serverCpu / rate, one.generatorCpu / rate];
+  const ceiling = cpus().length / (server + generator);
+  const micros = (seconds: number): string => `${figure(seconds * 1e6)} µs`;
+  return [
+    `With one worker a request took the server ${micros(server)} and wrk ${micros(generator)} of a core: ${cpus().length} cores together can do ` +
+      `${figure(ceiling)}/s at most, ${figure(ceiling / peer.requestsPerSecond.median)} × nginx.`,
+  ];
 }
