@@ -21,10 +21,11 @@ const LARGE_BYTES = 10_000_000;
 const LARGE_AT_ONCE = 10;
 const LARGE_PATH = `/repos/redis/redis/git/blobs/large?bytes=${LARGE_BYTES}`;
 
+/** Each its own keys: as replicas on one core each would have to hear what the other stores. */
 const sides = [
-  larder('Larder gateway, with Redis', GATEWAY),
+  larder('Larder gateway, with Redis', { ...GATEWAY, env: { REDIS_KEY_PREFIX: 'gateway' } }),
   larder('Larder gateway, in memory', { ...GATEWAY, withRedis: false }),
-  larder('Larder route, with Redis'),
+  larder('Larder route, with Redis', { env: { REDIS_KEY_PREFIX: 'route' } }),
   larder('Larder route, in memory', { withRedis: false }),
   stock('fastify', 'memory'),
   stock('fastify', 'redis'),

@@ -1,16 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePort } from '../../test/support/free-port';
 import { OwnedProcess } from '../../test/support/owned-process';
 import { request } from '../../test/support/raw-http';
+import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder';
 import { waitUntil } from '../../test/support/wait-until';
 import { SERVER_CORE } from './options';
+
+const TO_FILE = 'exec "$@" > "$0" 2>&1';
 
 /** A server that is measured. */
 export interface RunningServer {
   readonly url: string;
   readonly pid: number;
-  /** What it has printed. */
-  output(): string;
   stop(): Promise<void>;
 }
 
@@ -28,7 +31,10 @@ export interface ServerCommand {
 /** Starts a server on its core and resolves when it answers. */
 export async function startServer(what: ServerCommand): Promise<RunningServer> {
   const { command, args, port, env = {}, readyPath = '/', cores = String(SERVER_CORE) } = what;
-  const child = OwnedProcess.spawn('taskset', ['-c', cores, command, ...args], {
+  const folder = makeTempFolder('server');
+  const logFile = join(folder, 'output');
+  // Into a file: of each line in a pipe the load generator's core would have to take note.
+  const child = OwnedProcess.spawn('sh', ['-c', TO_FILE, logFile, 'taskset', '-c', cores, command, ...args], {
     cwd: tmpdir(), // no .env is found there
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });
@@ -41,11 +47,12 @@ export async function startServer(what: ServerCommand): Promise<RunningServer> {
     });
     if (!child.isRunning) throw new Error(`${command} ended with code ${await child.exited}`);
   } catch (error) {
-    await child.kill();
+    const printed = readFileSync(logFile, 'utf8');
+    await end(child, folder);
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${message}; it printed:\n${child.output()}`, { cause: error });
+    throw new Error(`${message}; it printed:\n${printed}`, { cause: error });
   }
-  return { url, pid: child.pid ?? 0, output: () => child.output(), stop: () => stop(child) };
+  return { url, pid: child.pid ?? 0, stop: () => end(child, folder) };
 }
 
 /** Starts a Node script on a free port, told by `PORT`. */
@@ -60,8 +67,9 @@ export async function startNode(
   return startServer({ command: process.execPath, args, port, env: all, readyPath, ...(cores ? { cores } : {}) });
 }
 
-async function stop(child: OwnedProcess): Promise<void> {
+async function end(child: OwnedProcess, folder: string): Promise<void> {
   child.signal('SIGTERM');
-  const hasEnded = await Promise.race([child.exited.then(() => true), new Promise((end) => setTimeout(end, 3_000))]);
+  const hasEnded = await Promise.race([child.exited.then(() => true), new Promise((late) => setTimeout(late, 3_000))]);
   if (hasEnded !== true) await child.kill();
+  removeTempFolder(folder);
 }

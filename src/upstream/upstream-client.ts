@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import {
@@ -8,12 +9,12 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import { firstValueFrom } from 'rxjs';
 import { AppError } from '../kernel/app-error';
 import { closeAgents, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { retryAfterMs } from './retry-after';
 import { countsAsDown, upstreamFailure } from './upstream-failure';
+import { ACCEPTED_CODINGS, wholeBody } from './whole-body';
 
 /** An answer of the upstream, whatever its status; `body` is decompressed. */
 export interface UpstreamResponse {
@@ -31,6 +32,7 @@ export interface UpstreamRequest {
 }
 
 const MAX_REDIRECTS = 3;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
  * Asks one upstream, with time and size limits and a circuit breaker.
@@ -86,45 +88,75 @@ export class UpstreamClient {
 
   private async ask({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
     const { baseUrl, limits } = this.definition;
-    const timeout = AbortSignal.timeout(limits.timeoutMs);
+    const abort = new AbortController();
+    const giveUp = (): void => abort.abort();
+    let isTimedOut = false;
+    const timer = setTimeout(() => {
+      isTimedOut = true;
+      giveUp();
+    }, limits.timeoutMs);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
+    const fields = { ...this.definition.headers, 'accept-encoding': ACCEPTED_CODINGS, ...headers };
     try {
-      const answer = await firstValueFrom(
-        this.http.get<Buffer>(`${baseUrl}${path}`, {
-          headers: { ...this.definition.headers, ...headers },
-          responseType: 'arraybuffer',
-          signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-          httpAgent: this.agents.http,
-          httpsAgent: this.agents.https,
-          proxy: false,
-          maxContentLength: limits.maxResponseBytes,
-          maxRedirects: MAX_REDIRECTS,
-          beforeRedirect: (options: { href?: string }) => requireSameOrigin(options.href, baseUrl),
-          validateStatus: () => true,
-        }),
-      );
-      return this.accepted(answer);
+      return await this.follow(`${baseUrl}${path}`, fields, abort.signal);
     } catch (error) {
-      throw error instanceof AppError ? error : upstreamFailure(error, this.definition, timeout.aborted);
+      throw error instanceof AppError ? error : upstreamFailure(error, this.definition, isTimedOut);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
     }
   }
 
-  private accepted({ status, headers, data }: AxiosResponse<Buffer>): UpstreamResponse {
+  /** The answer at the end of a few redirects, all of them on the upstream's own origin. */
+  private async follow(
+    from: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<UpstreamResponse> {
+    let url = from;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const answer = await this.send(url, headers, signal);
+      const location: unknown = answer.headers['location'];
+      if (!REDIRECTS.has(answer.status) || typeof location !== 'string') return this.accepted(answer);
+      answer.data.destroy();
+      url = onSameOrigin(location, url);
+    }
+    throw new AppError('upstream-invalid', `${this.name} redirects more than ${MAX_REDIRECTS} times.`);
+  }
+
+  private send(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<AxiosResponse<Readable>> {
+    // What axios would do beside sending is done here, for it takes longer there: redirects, unpacking, limits.
+    return this.http.axiosRef.request<Readable>({
+      ...{ url, headers, signal, httpAgent: this.agents.http, httpsAgent: this.agents.https, proxy: false },
+      ...{ responseType: 'stream', decompress: false, maxRedirects: 0, validateStatus: null },
+    });
+  }
+
+  private async accepted({ status, headers, data }: AxiosResponse<Readable>): Promise<UpstreamResponse> {
+    const coding: unknown = headers['content-encoding'];
+    const { maxResponseBytes } = this.definition.limits;
+    const body = await wholeBody(data, typeof coding === 'string' ? coding : undefined, maxResponseBytes);
     if (status >= 500) {
       const wait = retryAfterMs(headers['retry-after'], Date.now());
       throw new AppError('upstream-error', `${this.name} answered ${status}. Try again later.`, {
         retryAfterMs: wait ?? 1_000,
       });
     }
-    const fields = Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || value === null
-        ? []
-        : [[name.toLowerCase(), Array.isArray(value) ? value.join(', ') : String(value)]],
-    );
-    return { status, headers: Object.fromEntries(fields) as Record<string, string>, body: data };
+    const fields: Record<string, string> = {};
+    for (const [name, value] of Object.entries(headers))
+      if (value !== undefined && value !== null)
+        fields[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : String(value);
+    return { status, headers: fields, body };
   }
 }
 
-function requireSameOrigin(href: string | undefined, baseUrl: string): void {
-  if (href !== undefined && new URL(href).origin === new URL(baseUrl).origin) return;
+function onSameOrigin(location: string, url: string): string {
+  const to = URL.canParse(location, url) ? new URL(location, url) : undefined;
+  if (to?.origin === new URL(url).origin) return to.href;
   throw new AppError('upstream-invalid', 'The upstream redirects to another host, which is not followed.');
 }

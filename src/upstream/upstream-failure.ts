@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/app-error';
+import { BodyTooLargeError } from './whole-body';
 import type { UpstreamDefinition } from './upstream-definition';
 
 /** Whether an error says that the upstream is down, and not merely that it has answered no. */
@@ -13,13 +14,13 @@ export function upstreamFailure(
   isTimedOut: boolean,
 ): AppError {
   const host = new URL(baseUrl).host;
-  const { code = 'unknown', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: '' };
+  const { code = 'unknown' }: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};
   const options = { retryAfterMs: 1_000, cause: error };
   if (isTimedOut || TIMED_OUT.has(code)) {
     const seconds = limits.timeoutMs / 1_000;
     return new AppError('upstream-timeout', `${name} (${host}) did not answer within ${seconds} s.`, options);
   }
-  if (message.includes('maxContentLength')) {
+  if (error instanceof BodyTooLargeError) {
     const text = `${name} answered more than ${limits.maxResponseBytes} bytes.`;
     return new AppError('upstream-too-large', text, { cause: error });
   }
@@ -32,7 +33,7 @@ export function upstreamFailure(
   }
   return new AppError(
     'upstream-invalid',
-    `The answer of ${name} (${host}) broke off or is not HTTP (${code}).`,
+    `The answer of ${name} (${host}) broke off or is not HTTP (${code === 'unknown' && error instanceof Error ? error.message : code}).`,
     options,
   );
 }
