@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { Clock } from '../kernel/clock';
@@ -7,6 +6,7 @@ import { toCacheKey } from './core/cache-key';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
 import { identityBody, storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
+import { newEntryId } from './core/random-id';
 import { shownEntry } from './core/resource-parts';
 import { entityTag } from './core/representation';
 
@@ -75,7 +75,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const headers: HeaderList = [['content-type', JSON_TYPE]];
     const now = this.clock.now();
     return {
-      id: randomBytes(9).toString('base64url'),
+      id: newEntryId(),
       status: 200,
       headers,
       validators: {},

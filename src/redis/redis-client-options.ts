@@ -31,6 +31,8 @@ export function nodeClientOptions(settings: RedisSettings, node: NodeAddress): R
   return {
     RESP: 3,
     disableOfflineQueue: true,
+    // Each command has a deadline of ours, its answer included (`deadline.ts`); node-redis' own is an AbortSignal for each.
+    commandOptions: { timeout: 0 },
     clientInfoTag: 'larder',
     database: settings.endpoint.database,
     ...(username === undefined ? {} : { username }),

@@ -38,7 +38,7 @@ export async function wholeBody(stream: Readable, coding: string | undefined, ma
   try {
     return packed.length <= SYNC_BYTES ? gunzipSync(packed, options) : await gunzipAsync(packed, options);
   } catch (error) {
-    if (error instanceof RangeError) throw new BodyTooLargeError(maxBytes);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new BodyTooLargeError(maxBytes);
     throw error;
   }
 }

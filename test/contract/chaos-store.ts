@@ -39,9 +39,9 @@ export class ChaosStore extends CacheStore {
     return this.below.peek(key);
   }
 
-  async find(key: string): Promise<Found | undefined> {
+  async find(key: string, leaseMs?: number): Promise<Found | undefined> {
     await this.disturb('find');
-    return this.below.find(key);
+    return this.below.find(key, leaseMs);
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {

@@ -1,4 +1,9 @@
-import { StoreUnavailableError, type CacheStore } from '../../src/cache/core/cache-store';
+import {
+  StoreUnavailableError,
+  type CacheStore,
+  type FoundOrLease,
+  type LeaseRequest,
+} from '../../src/cache/core/cache-store';
 import { Loader } from '../../src/cache/core/loader';
 import { MemoryStore } from '../../src/cache/core/memory-store';
 import { ResponseCache } from '../../src/cache/core/response-cache';
@@ -17,6 +22,11 @@ describeStore('MemoryStore', () => {
 /** A shared store that is always heard: the memory store plays L2. */
 class HeardMemoryStore extends MemoryStore {
   readonly isCoherent = true;
+
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+    const found = await this.find(request.key);
+    return found ? { found } : { lease: await this.acquire(request) };
+  }
 }
 
 describeStore('TieredStore over a store in memory', () => {

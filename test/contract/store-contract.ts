@@ -194,6 +194,26 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect((await store.acquire(asking('k'))).kind).toBe('changed');
       });
 
+      it('may be taken by who finds nothing, and are free again if nobody asks for them', async () => {
+        expect(await store.find('k', 60_000)).toBeUndefined();
+        const lease = await leaseOf(store, 'k', { tags: ['t'] });
+        expect(lease).toMatchObject({ key: 'k', tags: ['t'], baseId: '' });
+        expect((await store.acquire(asking('k'))).kind).toBe('held');
+        expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(true);
+        expect(await store.find('k', 60_000)).toBeDefined();
+
+        expect(await store.find('other', 60_000)).toBeUndefined();
+        await elapsed(80);
+        expect((await store.acquire(asking('other'))).kind).toBe('granted');
+      });
+
+      it('that were taken by who found nothing are void after an invalidation', async () => {
+        expect(await store.find('k', 60_000)).toBeUndefined();
+        const lease = await leaseOf(store, 'k', { tags: ['t'] });
+        await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
+        expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(false);
+      });
+
       it('wake those who wait when the load ends', async () => {
         const lease = await leaseOf(store, 'k');
         const waited = store.change('k', 10_000);

@@ -115,7 +115,11 @@ export class StoreUnavailableError extends Error {
 export abstract class CacheStore {
   /** What can be answered at once, without a promise, from this process. */
   abstract peek(key: string): Found | undefined;
-  abstract find(key: string): Promise<Found | undefined>;
+  /**
+   * @param leaseMs given by who loads if there is nothing: the store may then take the lease in the same step, for the `acquire`
+   * that follows at once; a lease that nobody asks for is given back
+   */
+  abstract find(key: string, leaseMs?: number): Promise<Found | undefined>;
 
   /** Asks for the right to load and store. */
   abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
@@ -156,8 +160,14 @@ export abstract class CacheStore {
   abstract close(): Promise<void>;
 }
 
+/** What is there, or else whether it may be loaded; neither where the store can tell only when asked once more. */
+export type FoundOrLease =
+  { readonly found: Found } | { readonly found?: undefined; readonly lease?: LeaseAnswer | undefined };
+
 /** A store that several processes share, of which each may keep copies as long as it hears of every change. */
 export abstract class SharedStore extends CacheStore {
   /** Whether every change up to about now has been heard: copies may be used without asking. */
   abstract readonly isCoherent: boolean;
+  /** `find`, and where there is nothing `acquire`, in as few steps as the store can. `seenId` is empty. */
+  abstract findOrAcquire(request: LeaseRequest): Promise<FoundOrLease>;
 }

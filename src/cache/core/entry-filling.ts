@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { CacheEntry, HeaderList } from './cache-entry';
 import { tagOfUpstream } from './cache-key';
 import type { CacheRequest } from './cache-request';
 import { jittered } from './freshness';
 import type { LoadedResponse } from './load';
+import { newEntryId } from './random-id';
 
 /** What an entry is made of beside the response. */
 export interface Filling {
@@ -24,7 +24,7 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
   const bornAt = loaded.bornAt ?? now;
   const ttlMs = loaded.ttlMs ?? (isNegative ? policy.negativeTtlMs : policy.ttlMs);
   return {
-    id: newId(),
+    id: newEntryId(),
     status: loaded.status,
     headers: loaded.headers,
     validators: loaded.validators,
@@ -58,7 +58,7 @@ export function freshenedEntry(
   const { staledAt, ...kept } = base;
   return {
     ...kept,
-    id: newId(),
+    id: newEntryId(),
     headers: [...base.headers.filter(([name]) => !updated.has(name)), ...headers],
     storedAt: now,
     freshUntil: now + jittered(isNegative ? policy.negativeTtlMs : policy.ttlMs, policy.jitter, random),
@@ -66,8 +66,4 @@ export function freshenedEntry(
     sieMs: isNegative ? 0 : policy.sieMs,
     loadMs,
   };
-}
-
-function newId(): string {
-  return randomBytes(9).toString('base64url');
 }

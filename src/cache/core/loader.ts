@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry, Validators } from './cache-entry';
@@ -9,6 +8,7 @@ import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
 import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
 import { isFresh } from './freshness';
 import type { Landed, Load, Loaded, LoadedResponse } from './load';
+import { newToken } from './random-id';
 
 export interface LoaderOptions {
   /** The life of a lease between two renewals, in milliseconds: after it a dead leader is replaced. */
@@ -60,6 +60,11 @@ export class Loader {
     this.random = options.random ?? Math.random;
   }
 
+  /** For who looks for an entry that it would load. */
+  get leaseMs(): number {
+    return this.options.leaseMs;
+  }
+
   /** @throws AppError the failure of the load, this one's or the one waited for */
   async land(
     request: CacheRequest,
@@ -85,7 +90,7 @@ export class Loader {
     use: (lease: Lease, base: CacheEntry | undefined) => Promise<T>,
   ): Promise<{ readonly by: 'self'; readonly result: T } | { readonly by: 'other'; readonly entry: CacheEntry }> {
     const until = this.clock.now() + this.options.loadTimeoutMs;
-    const token = randomBytes(12).toString('base64url');
+    const token = newToken();
     let base = stale;
     let waitedFor: string | undefined;
     while (this.clock.now() < until) {

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { CacheEntry, EntryMetadata } from './cache-entry';
+import { newEntryId, newGeneration } from './random-id';
 
 const MOST_LISTS = 8;
 const MOST_PARTS = 8;
@@ -50,14 +50,14 @@ export function indexFor(
     readonly place?: (generation: string) => string;
   },
 ): ResourceIndex {
-  const generation = known?.generation ?? randomBytes(6).toString('base64url');
+  const generation = known?.generation ?? newGeneration();
   const others = known?.lists.filter((list) => !isSame(list, names ?? [])) ?? [];
   const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MOST_LISTS);
   const parts = [...new Set([...(part === undefined ? [] : [part]), ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
   const latest = place?.(generation) ?? known?.latest;
   const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
   const entry: CacheEntry = {
-    ...{ id: randomBytes(9).toString('base64url'), status: 200, headers: [], validators: {}, upstream },
+    ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream },
     tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
     ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
     coding: 'identity',

@@ -31,8 +31,9 @@ export class ResourceParts {
     return this.placeIn(this.store.peek(key), key, part);
   }
 
-  async find(key: string, part: string): Promise<PartPlace | undefined> {
-    return this.peek(key, part) ?? this.placeIn(await this.store.find(key), key, part);
+  /** @param leaseMs as of the store's `find`, of the resource's lease */
+  async find(key: string, part: string, leaseMs?: number): Promise<PartPlace | undefined> {
+    return this.peek(key, part) ?? this.placeIn(await this.store.find(key, leaseMs), key, part);
   }
 
   /** Stores the first of a resource: the index under its lease, the part beside it. Found by nobody if the lease is void. */

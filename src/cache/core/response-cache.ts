@@ -91,7 +91,7 @@ export class ResponseCache {
     const { key, part } = request;
     if (part === undefined) return this.answerAt(request, undefined, load);
     for (let look = 0; look < LOOKS; look++) {
-      const place = await this.parts.find(key, part);
+      const place = await this.parts.find(key, part, this.loader.leaseMs);
       if (place) return this.answerAt(request, place, load);
       const loaded = await this.answerFirst({ ...request, part }, load);
       if (loaded) return loaded;
@@ -133,7 +133,7 @@ export class ResponseCache {
 
   private async answerAt(request: CacheRequest, place: PartPlace | undefined, load: Load): Promise<CacheAnswer> {
     const key = place?.key ?? request.key;
-    const found = this.store.peek(key) ?? (await this.store.find(key));
+    const found = this.store.peek(key) ?? (await this.store.find(key, this.loader.leaseMs));
     const entry = found && underIndex(found.entry, place?.index);
     const now = this.clock.now();
     if (found && entry && isFresh(entry, now)) {

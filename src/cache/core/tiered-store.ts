@@ -5,6 +5,7 @@ import {
   type Beside,
   StoreUnavailableError,
   type Found,
+  type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
   type KeyPage,
@@ -22,6 +23,7 @@ import { Epochs } from './epochs';
 import { InvalidationLog } from './invalidation-log';
 import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
+import { newToken } from './random-id';
 
 const LONGEST_LOAD_MS = 300_000;
 
@@ -46,6 +48,8 @@ export class TieredStore extends CacheStore {
   private readonly changes = new ChangeSignal();
   /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
+  /** What the shared store said of a lease when it had nothing to find, until it is asked for in the same turn of the event loop. */
+  private readonly ahead = new Map<string, LeaseAnswer>();
 
   constructor(
     limits: MemoryLimits,
@@ -72,12 +76,12 @@ export class TieredStore extends CacheStore {
     return entry && { entry, tier: 'l1' };
   }
 
-  find(key: string): Promise<Found | undefined> {
+  find(key: string, leaseMs?: number): Promise<Found | undefined> {
     const local = this.peek(key);
     if (local) return Promise.resolve(local);
     const underWay = this.finds.get(key);
     if (underWay) return underWay;
-    const find = this.readThrough(key).finally(() => {
+    const find = this.readThrough(key, leaseMs).finally(() => {
       if (this.finds.get(key) === find) this.finds.delete(key);
     });
     this.finds.set(key, find);
@@ -85,6 +89,8 @@ export class TieredStore extends CacheStore {
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    const ahead = this.takeAhead(request);
+    if (ahead) return ahead;
     const epoch = this.epochs.of(request.key);
     try {
       const answer = await this.l2.acquire(request);
@@ -181,10 +187,12 @@ export class TieredStore extends CacheStore {
     await this.l2.close();
   }
 
-  private async readThrough(key: string): Promise<Found | undefined> {
+  private async readThrough(key: string, leaseMs: number | undefined): Promise<Found | undefined> {
     const epoch = this.epochs.of(key);
     try {
-      const found = await this.l2.find(key);
+      const looked = await this.look(key, leaseMs);
+      const { found } = looked;
+      if (!looked.found && looked.lease) this.keepAhead(key, looked.lease, epoch);
       if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
       const entry = { ...found.entry, body: ownBytes(found.entry.body) };
       this.l1.put(key, entry, true);
@@ -194,6 +202,36 @@ export class TieredStore extends CacheStore {
       const entry = this.l1.get(key, this.clock.now());
       return entry && { entry, tier: 'l1' };
     }
+  }
+
+  /** Without L1 each hit is a find: the simplest command serves it, and a miss pays for the lease. */
+  private async look(key: string, leaseMs: number | undefined): Promise<FoundOrLease> {
+    if (leaseMs === undefined || this.l1.isOff) {
+      const found = await this.l2.find(key);
+      return found ? { found } : {};
+    }
+    return this.l2.findOrAcquire({ key, token: newToken(), tags: [], seenId: '', leaseMs });
+  }
+
+  private keepAhead(key: string, answer: LeaseAnswer, epoch: number): void {
+    if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
+    this.ahead.set(key, answer);
+    // Who has waited for the find goes on in this turn; a lease that is left after it is wanted by nobody.
+    setImmediate(() => {
+      if (this.ahead.get(key) !== answer) return;
+      this.ahead.delete(key);
+      if (answer.kind === 'granted') this.l2.release(answer.lease).catch(ignoreUnavailable);
+    });
+  }
+
+  private takeAhead({ key, seenId, tags, waitedFor }: LeaseRequest): LeaseAnswer | undefined {
+    const answer = this.ahead.get(key);
+    if (!answer || seenId !== '' || waitedFor !== undefined) return undefined;
+    this.ahead.delete(key);
+    if (answer.kind !== 'granted') return answer;
+    const lease = { ...answer.lease, tags };
+    this.leaseEpochs.set(lease, this.leaseEpochs.get(answer.lease) ?? NaN);
+    return { kind: 'granted', lease };
   }
 
   private async store(

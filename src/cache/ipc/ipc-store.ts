@@ -4,6 +4,7 @@ import {
   type Beside,
   StoreUnavailableError,
   type Found,
+  type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
   type KeyPage,
@@ -54,6 +55,11 @@ export class IpcStore extends SharedStore {
   async find(key: string): Promise<Found | undefined> {
     const found = (await this.call('find', [key])) as Found | undefined;
     return found && { entry: found.entry, tier: 'l2' };
+  }
+
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+    const found = await this.find(request.key);
+    return found ? { found } : { lease: await this.acquire(request) };
   }
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer> {

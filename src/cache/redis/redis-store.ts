@@ -1,3 +1,4 @@
+import { ErrorReply } from 'redis';
 import type { Clock } from '../../kernel/clock';
 import type { KeyTracking } from '../../redis/key-tracking';
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
@@ -7,6 +8,7 @@ import {
   type Beside,
   StoreUnavailableError,
   type Found,
+  type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
   type KeyPage,
@@ -28,7 +30,19 @@ import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
 import { RedisListing } from './redis-listing';
 import { RedisNotes } from './redis-notes';
-import { ACQUIRE, FAIL, FILL, FILL_TAGGED, FRESHEN, INDEX, PUT, RELEASE, RENEW } from './scripts';
+import {
+  ACQUIRE,
+  FAIL,
+  FILL,
+  FILL_TAGGED,
+  FIND_OR_ACQUIRE,
+  FRESHEN,
+  INDEX,
+  PUT,
+  RELEASE,
+  RENEW,
+  type Script,
+} from './scripts';
 
 export interface RedisStoreListener {
   /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
@@ -111,37 +125,29 @@ export class RedisStore extends SharedStore {
     const redisKey = this.keys.entry(key);
     const value = await this.commands.sendOrReply(redisKey, ['GET', redisKey]);
     if (value === null) return undefined;
-    const entry = Buffer.isBuffer(value) ? decodeEntry(value) : undefined;
-    if (entry) return { entry, tier: 'l2' };
-    await this.discard(redisKey);
-    return undefined;
+    return this.foundIn(value, redisKey);
+  }
+
+  /** One round trip. A Redis that refuses the script (a replica) may still find. */
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+    await this.ready();
+    const { key } = request;
+    try {
+      const [sequence, reply] = await this.ask(FIND_OR_ACQUIRE, request);
+      if (Array.isArray(reply)) return { lease: leaseAnswer(request, sequence, reply as RedisReply[]) };
+      const found = await this.foundIn(reply, this.keys.entry(key));
+      return found ? { found } : {};
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || !(error.cause instanceof ErrorReply)) throw error;
+      const found = await this.find(key);
+      return found ? { found } : {};
+    }
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     await this.ready();
-    const { key, token, seenId, leaseMs, tags } = request;
-    const lease = this.keys.lease(key);
-    const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, request.waitedFor ?? ''];
-    const [sequence, reply] = await Promise.all([
-      this.invalidation.readSequence(),
-      this.commands.run(ACQUIRE, [lease, this.keys.entry(key)], args),
-    ]);
-    const [kind, detail = '', failure = '{}'] = (reply as RedisReply[]).map(String);
-    if (kind === 'granted') {
-      const granted = {
-        key,
-        token,
-        baseId: seenId,
-        sequence,
-        failures: Number(detail),
-        tags,
-        scope: 'shared' as const,
-      };
-      return { kind: 'granted', lease: granted };
-    }
-    if (kind === 'held') return { kind: 'held', holder: detail };
-    if (kind === 'failed') return { kind: 'failed', failure: parseFailure(failure), remainingMs: Number(detail) };
-    return { kind: 'changed' };
+    const [sequence, reply] = await this.ask(ACQUIRE, request);
+    return leaseAnswer(request, sequence, reply as RedisReply[]);
   }
 
   async renew(lease: Lease, leaseMs: number): Promise<void> {
@@ -252,6 +258,20 @@ export class RedisStore extends SharedStore {
     await this.link.close();
   }
 
+  /** The sequence before the lease, which is void if it has grown since. */
+  private ask(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
+    const { key, token, seenId, leaseMs, waitedFor = '' } = request;
+    const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor];
+    return Promise.all([this.invalidation.readSequence(), this.commands.run(script, this.pair(key), args)]);
+  }
+
+  private async foundIn(value: RedisReply | undefined, redisKey: string): Promise<Found | undefined> {
+    const entry = Buffer.isBuffer(value) ? decodeEntry(value) : undefined;
+    if (entry) return { entry, tier: 'l2' };
+    await this.discard(redisKey);
+    return undefined;
+  }
+
   private pair(key: string): [string, string] {
     return [this.keys.lease(key), this.keys.entry(key)];
   }
@@ -354,6 +374,15 @@ export class RedisStore extends SharedStore {
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
     if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? this.unrecovered);
   }
+}
+
+function leaseAnswer(request: LeaseRequest, sequence: number, reply: readonly RedisReply[]): LeaseAnswer {
+  const { key, token, seenId: baseId, tags } = request;
+  const [kind, detail = '', failure = '{}'] = reply.map(String);
+  if (kind === 'held') return { kind, holder: detail };
+  if (kind === 'failed') return { kind, failure: parseFailure(failure), remainingMs: Number(detail) };
+  if (kind !== 'granted') return { kind: 'changed' };
+  return { kind, lease: { key, token, baseId, sequence, failures: Number(detail), tags, scope: 'shared' } };
 }
 
 function parseFailure(text: string): LoadFailure {

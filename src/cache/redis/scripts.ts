@@ -29,11 +29,7 @@ function script(source: string): Script {
  * A leader whose lease ended (stopped for too long) finds another's lease or another id, and refuses likewise.
  */
 
-/** KEYS lease, entry; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. */
-export const ACQUIRE = script(`#!lua flags=allow-oom
-local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
-if type(id) ~= 'string' then id = '' end
-if id ~= ARGV[3] then return {'changed'} end
+const TAKE_LEASE = `
 local lease = redis.pcall('GET', KEYS[1])
 local failures = 0
 if type(lease) == 'string' then
@@ -46,7 +42,19 @@ if type(lease) == 'string' then
   end
 end
 redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|', 'PX', ARGV[2])
-return {'granted', tostring(failures)}`);
+return {'granted', tostring(failures)}`;
+
+/** KEYS lease, entry; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. */
+export const ACQUIRE = script(`#!lua flags=allow-oom
+local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
+if type(id) ~= 'string' then id = '' end
+if id ~= ARGV[3] then return {'changed'} end${TAKE_LEASE}`);
+
+/** As ACQUIRE for who has seen nothing; the value, if there is one: an empty text for what is no text at all. */
+export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom
+local value = redis.pcall('GET', KEYS[2])
+if type(value) == 'string' then return value end
+if type(value) == 'table' then return '' end${TAKE_LEASE}`);
 
 const IS_MINE = `
 local lease = redis.pcall('GET', KEYS[1])

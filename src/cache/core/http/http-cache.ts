@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import { StoreUnavailableError, type CacheStore, type Lease } from '../cache-store';
 import type { Loader } from '../loader';
+import { newToken } from '../random-id';
 import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
@@ -89,13 +89,15 @@ export class HttpCache {
   /** @throws AppError where there is neither an entry that may be served nor a response */
   async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
     const policy = requestPolicy(request.headers);
+    const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
     for (let look = 0; look < LOOKS; look++) {
-      const seen = await findVariant(this.store, request.key, request.headers, this.clock.now());
+      const mayLoad = isPlain && !policy.isOnlyIfCached && !this.apart.has(request.key);
+      const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
+      const seen = await findVariant(this.store, request, this.clock.now(), leaseMs);
       const stored = this.fromStore(request, policy, seen, origin);
       if (stored) return stored;
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
-      const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
       if (!isPlain) return this.forward(request, seen, origin);
       if (this.apart.has(request.key)) return this.orStale(policy, seen, () => this.forward(request, seen, origin));
       const loaded = await this.load(request, policy, seen, origin);
@@ -383,10 +385,6 @@ export class HttpCache {
 }
 
 const INDEX_LEASE_MS = 1_000;
-
-function newToken(): string {
-  return randomBytes(12).toString('base64url');
-}
 
 function standIn(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
   return { kind: 'stored', entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { CacheEntry, HeaderList, Validators } from '../cache-entry';
 import { storedForm } from '../content-coding';
+import { newEntryId } from '../random-id';
 import { valueOf } from './fields';
 import type { OriginResponse } from './exchange';
 import type { ResponsePolicy } from './response-policy';
@@ -16,7 +16,7 @@ export async function httpEntry(
   const kept = storedHeaders(headers, policy);
   const validators = validatorsOf(kept);
   return {
-    ...{ id: newId(), status, headers: kept, validators, upstream, tags: [] },
+    ...{ id: newEntryId(), status, headers: kept, validators, upstream, tags: [] },
     ...timesOf(policy, validators, keepMs),
     loadMs: receivedAt - requestedAt,
     etag: valueOf(kept, 'etag') ?? '',
@@ -34,7 +34,7 @@ export function validatedEntry(
   const { staledAt, keepMs: keptMs, ...kept } = base;
   return {
     ...kept,
-    id: newId(),
+    id: newEntryId(),
     headers: updatedHeaders(base.headers, storedHeaders(headers, policy)),
     ...timesOf(policy, base.validators, keepMs),
     loadMs: receivedAt - requestedAt,
@@ -62,8 +62,4 @@ function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, kee
 
 function storedHeaders(headers: HeaderList, { leftOut }: ResponsePolicy): HeaderList {
   return headers.filter(([name]) => name !== 'age' && !leftOut.includes(name));
-}
-
-function newId(): string {
-  return randomBytes(9).toString('base64url');
 }

@@ -12,14 +12,24 @@ export interface Seen {
   readonly variantKey: string | undefined;
 }
 
-/** Finds the index and, of the variants that the request selects, the latest (RFC 9111 §4.1). */
-export async function findVariant(store: CacheStore, key: string, request: HeaderList, now: number): Promise<Seen> {
-  const found = store.peek(key) ?? (await store.find(key));
+/**
+ * Finds the index and, of the variants that the request selects, the latest (RFC 9111 §4.1).
+ *
+ * @param leaseMs as of the store's `find`, given by who loads what is missing
+ */
+export async function findVariant(
+  store: CacheStore,
+  { key, headers: request }: { readonly key: string; readonly headers: HeaderList },
+  now: number,
+  leaseMs: number | undefined,
+): Promise<Seen> {
+  const found = store.peek(key) ?? (await store.find(key, leaseMs));
   const index = found && readIndex(found.entry);
   if (!found || !index || now >= found.entry.freshUntil)
     return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined };
   const keys = index.lists.map((names) => variantKey(key, index.generation, names, request));
-  const variants = await Promise.all(keys.map(async (one) => store.peek(one) ?? (await store.find(one))));
+  const onlyLeaseMs = keys.length === 1 ? leaseMs : undefined;
+  const variants = await Promise.all(keys.map(async (one) => store.peek(one) ?? (await store.find(one, onlyLeaseMs))));
   let at = -1;
   variants.forEach((variant, place) => {
     if (variant && (at < 0 || variant.entry.storedAt > (variants[at]?.entry.storedAt ?? 0))) at = place;
