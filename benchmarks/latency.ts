@@ -8,6 +8,7 @@ import type { RunningServer } from './harness/server-process';
 import { quantile, spreadOf } from './harness/statistics';
 import { startSurroundings } from './harness/surroundings';
 import { fromTo } from './harness/tables';
+import { generateLoad } from './harness/wrk';
 import { bareHttp, larder, stock, tutorial } from './sides/node-sides';
 import { takingPart, type Side } from './sides/side';
 
@@ -32,7 +33,9 @@ export async function latency(options: BenchOptions): Promise<Answer> {
   const p99s = new Map<string, number[]>();
   try {
     for (const side of chosen.sides) servers.set(side, await side.start(around));
-    for (const [, { url }] of servers) await atEvenRate(`${url}${PATH}`, 1);
+    // As fast as it goes, until the compiler is done: a first thousand of requests is slow on every side.
+    for (const [, { url, pid: serverPid }] of servers)
+      await generateLoad({ ...options, url: `${url}${PATH}`, serverPid });
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const [{ name }, { url }] of servers) {
         const took = await atEvenRate(`${url}${PATH}`, options.seconds);
