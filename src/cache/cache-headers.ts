@@ -40,10 +40,15 @@ export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): str
   return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');
 }
 
-/** `Cache-Status` of a request that the cache was not asked for, or could not answer. */
-export function cacheStatusWithout(outcome: 'BYPASS' | 'ERROR', key: string | undefined): string {
-  const named = key === undefined ? '' : `; key="${key}"`;
-  return `larder; fwd=${outcome === 'BYPASS' ? 'bypass' : 'miss'}${named}; detail=${outcome}`;
+/** `Cache-Status` of a request that got no answer: what was looked for, and the error's code. */
+export function cacheStatusOfError(
+  key: string,
+  code: string,
+  forwarded: 'miss' | 'bypass' | 'method' = 'miss',
+): string {
+  // Who asked for a stored response only was not forwarded (RFC 9211 §2.2).
+  const forward = code === 'not-cached' ? '' : ` fwd=${forwarded};`;
+  return `larder;${forward} key="${key}"; detail=ERROR:${code}`;
 }
 
 function hitOrForward({ outcome, forwarded, collapsed, stored }: CacheAnswer): string {

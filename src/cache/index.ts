@@ -30,7 +30,7 @@ export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from '
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './core/cache-entry';
 export type { InvalidationMode, InvalidationTarget, KeyPage, ListedEntry } from './core/cache-store';
 export { withLastMember } from './core/representation';
-export { cacheStatusOf } from './cache-headers';
+export { cacheStatusOf, cacheStatusOfError } from './cache-headers';
 export { identityBody, identityLength } from './core/content-coding';
 export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';
 export type { OperatorPolicy } from './core/http/operator-policy';

@@ -12,7 +12,7 @@ import { AppError } from '../kernel/app-error';
 import { AnswerSender, UnreadableEntryError } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
-import { cacheStatusWithout } from './cache-headers';
+import { cacheStatusOfError } from './cache-headers';
 import { leaveLoad, type RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { policyOf } from './core/cache-rule';
@@ -119,7 +119,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       const failure = error instanceof AppError ? error.code : 'internal';
       this.tell(applied, { outcome: 'ERROR', failure }, 'none', 0, startedAt);
       const reply = context.switchToHttp().getResponse<FastifyReply>();
-      reply.header('cache-status', cacheStatusWithout('ERROR', key)).header('x-cache', 'MISS');
+      reply.header('cache-status', cacheStatusOfError(key, failure)).header('x-cache', 'MISS');
       throw error;
     }
   }

@@ -324,8 +324,14 @@ describe('in front of any API', () => {
   it('answers with a problem where there is nothing else to say', async () => {
     const only = await through({ headers: { 'cache-control': 'only-if-cached' } });
     expect([only.status, (JSON.parse(only.body.toString()) as { code: string }).code]).toEqual([504, 'not-cached']);
+    expect(only.headers['cache-status']).toMatch(/^larder; key="[^"]+"; detail=ERROR:not-cached$/);
     origin.answerBy((response) => response.destroy());
     const broken = await through();
     expect([broken.status, broken.headers['content-type']]).toEqual([502, expect.stringContaining('problem+json')]);
+    expect(broken.headers['cache-status']).toMatch(
+      /^larder; fwd=miss; key="[^"]+"; detail=ERROR:upstream-unreachable$/,
+    );
+    const written = await through({ method: 'PUT', body: Buffer.from('{}') });
+    expect(written.headers['cache-status']).toMatch(/^larder; fwd=method; key="[^"]+"; detail=ERROR:upstream-\w+$/);
   });
 });

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
+  cacheStatusOfError,
   endToEnd,
   toCacheKey,
   toHeaderList,
@@ -139,6 +140,8 @@ export class Gateway {
       if (client.signal.aborted) return;
       const failure = error instanceof AppError ? error.code : 'internal';
       this.tell(key, 0, startedAt, { outcome: 'ERROR', tier: 'upstream', failure });
+      if (!reply.sent)
+        reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
     }
   }
@@ -154,8 +157,12 @@ export class Gateway {
     const { status, headers: answered, body } = await origin({ method, headers, signal, isBackground: false });
     const hasChanged = isUnsafe(method) && status >= 200 && status < 400;
     const failure = hasChanged ? await this.invalidateAfter(target, answered) : undefined;
-    const forwarded = CACHEABLE.has(method) ? 'bypass' : 'method';
-    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded, ...(failure && { failure }) } as const;
+    const facts = {
+      outcome: 'BYPASS',
+      tier: 'upstream',
+      forwarded: notCached(method),
+      ...(failure && { failure }),
+    } as const;
     return { kind: 'streamed', status, headers: answered, body, ...facts };
   }
 
@@ -258,6 +265,11 @@ function sendInterim({ raw, request }: FastifyReply, status: number, rawHeaders:
   } catch {
     return; // node takes no link of another form than its own; a hint may be left out, an answer may not
   }
+}
+
+/** Why the cache has no part in a request, where it has none (RFC 9211 §2.2). */
+function notCached(method: string): 'bypass' | 'method' {
+  return CACHEABLE.has(method) ? 'bypass' : 'method';
 }
 
 /** All that is stored of a path, whatever its query and for whomever. */
