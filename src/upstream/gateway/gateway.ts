@@ -90,7 +90,7 @@ export class Gateway {
       for (const method of methods)
         if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
-      scope.route({ method: methods, url: prefix === '' ? '/' : prefix, handler, exposeHeadRoute: false });
+      scope.route({ method: methods, url: prefix, handler, exposeHeadRoute: false });
       for (const url of [`${prefix}/*`, ...aliases.keys()])
         scope.route({ method: methods, url, handler, exposeHeadRoute: false });
       done();

@@ -16,7 +16,7 @@ import { requestPolicy, type RequestPolicy } from './request-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { selectionKey, varyNames } from './selection';
-import { SharedBody } from './shared-body';
+import { HeldBytes, SharedBody } from './shared-body';
 import { covers, indexFor } from '../resource-index';
 import { findVariant, variantKey, type Seen } from './variants';
 
@@ -60,6 +60,8 @@ const LOOKS = 3;
 /** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
 const APART_MS = 60_000;
 const MOST_APART = 10_000;
+/** What bodies under way may hold in all, and never less than two of the largest that are stored. */
+const HELD_BYTES = 134_217_728;
 /** RFC 5861 §4 */
 const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
@@ -73,6 +75,7 @@ const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 export class HttpCache {
   private readonly flights = new Map<string, Flight<Head>>();
   private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
+  private readonly held: HeldBytes;
 
   constructor(
     private readonly store: CacheStore,
@@ -80,6 +83,7 @@ export class HttpCache {
     private readonly clock: Clock,
     private readonly options: HttpCacheOptions,
   ) {
+    this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
     store.onChange((change) => {
       if (change.kind !== 'key') this.flights.clear();
       else for (const [key, { url }] of this.flights) if (url === change.key) this.flights.delete(key);
@@ -234,7 +238,11 @@ export class HttpCache {
       flight.arrive({ kind: 'entry', entry, isValidated: true, stored });
       return;
     }
-    const body = new SharedBody(response.body, maxEntryBytes);
+    const body = new SharedBody(response.body, {
+      maxBytes: maxEntryBytes,
+      declaredBytes: declaredLength(response.headers),
+      held: this.held,
+    });
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
     const names = this.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
@@ -386,13 +394,18 @@ export class HttpCache {
 
 const INDEX_LEASE_MS = 1_000;
 
+function declaredLength(headers: HeaderList): number | undefined {
+  const text = valueOf(headers, 'content-length');
+  return text === undefined ? undefined : Number(text);
+}
+
 function standIn(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
   return { kind: 'stored', entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };
 }
 
 /** Whether the response of another request's load may answer this one. */
 function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
-  if (!head.policy.isStorable || !head.body.isWhole || head.names === undefined) return false;
+  if (!head.policy.isStorable || !head.body.isJoinable || head.names === undefined) return false;
   return selectionKey(head.names, request.headers) === head.selection;
 }
 

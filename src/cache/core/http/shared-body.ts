@@ -3,14 +3,47 @@ export interface BodySource extends AsyncIterable<Buffer> {
   destroy(error?: Error): unknown;
 }
 
+/** How much of all bodies under way is held, in bytes. */
+export class HeldBytes {
+  private held = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  get isFull(): boolean {
+    return this.held > this.maxBytes;
+  }
+
+  add(bytes: number): void {
+    this.held += bytes;
+  }
+}
+
+/** Bodies up to here are kept whole however many there are. */
+const SMALL_BYTES = 262_144;
+/** How far the source of a body that is not kept may be ahead of its slowest reader. */
+const AHEAD_BYTES = 65_536;
+
+export interface BodyLimits {
+  /** Larger bodies are not kept whole. */
+  readonly maxBytes: number;
+  /** What its head says of its length, in bytes; undefined where it says nothing. */
+  readonly declaredBytes?: number | undefined;
+  /** What all bodies together may hold; those that grow while it is full are not kept whole. */
+  readonly held?: HeldBytes;
+}
+
 /**
- * One body for several readers, read from its source once and kept up to a window.
+ * One body for several readers, read from its source once.
  *
- * Its one invariant: memory stays within the window. As long as the whole body fits, readers may join at any time and be as
- * slow as they like; once it does not, nobody joins any more, and the source waits for the slowest reader.
+ * Its one invariant: memory stays within the limits. As long as the whole body fits, readers may join at any time and be as
+ * slow as they like; once it does not, nobody joins any more, and the source waits for the slowest reader. Of one that is known
+ * beforehand not to fit, readers may join at its beginning.
  */
 export class SharedBody {
   private readonly chunks: Buffer[] = [];
+  private fits: boolean;
+  /** What of it is in `limits.held`. */
+  private counted = 0;
   /** The number of chunks at the front that are let go. */
   private gone = 0;
   private kept = 0;
@@ -22,14 +55,19 @@ export class SharedBody {
 
   constructor(
     private readonly source: BodySource,
-    private readonly windowBytes: number,
+    private readonly limits: BodyLimits,
   ) {
+    this.fits = (limits.declaredBytes ?? 0) <= limits.maxBytes;
     void this.pump();
   }
 
+  private get smallBytes(): number {
+    return Math.min(SMALL_BYTES, this.limits.maxBytes);
+  }
+
   /** Whether a new reader can still have it from its first byte. */
-  get isWhole(): boolean {
-    return this.gone === 0 && this.total <= this.windowBytes;
+  get isJoinable(): boolean {
+    return this.gone === 0 && (this.fits || this.total <= this.smallBytes);
   }
 
   get hasEnded(): boolean {
@@ -47,14 +85,14 @@ export class SharedBody {
   }
 
   /**
-   * Resolves with all of it at its end, or with undefined as soon as it is larger than the window.
+   * Resolves with all of it at its end, or with undefined as soon as it does not fit.
    *
    * @throws the source's error, a truncated body's too
    */
   async whole(): Promise<Buffer | undefined> {
-    while (this.state === 'open' && this.isWhole) await this.next();
+    while (this.state === 'open' && this.fits) await this.next();
     if (this.state === 'failed') throw this.failure;
-    return this.isWhole ? Buffer.concat(this.chunks, this.total) : undefined;
+    return this.fits ? Buffer.concat(this.chunks, this.total) : undefined;
   }
 
   /** Settles at the end, at a failure, or when more than so many bytes have come. */
@@ -67,9 +105,11 @@ export class SharedBody {
     if (this.gone > 0) throw new Error('The beginning of this body is gone.');
     const cursor = { at: 0 };
     this.cursors.add(cursor);
+    this.count();
     const leave = (): IteratorReturnResult<undefined> => {
       this.cursors.delete(cursor);
       this.letGo();
+      this.count();
       return { done: true, value: undefined };
     };
     return {
@@ -102,33 +142,47 @@ export class SharedBody {
   }
 
   private async pump(): Promise<void> {
+    const { smallBytes } = this;
+    const { maxBytes, held } = this.limits;
+    const aheadBytes = Math.min(AHEAD_BYTES, maxBytes);
     try {
       for await (const chunk of this.source) {
         this.chunks.push(chunk);
         this.kept += chunk.length;
         this.total += chunk.length;
+        this.count();
+        if (this.total > maxBytes || (this.total > smallBytes && held?.isFull === true)) this.fits = false;
         this.wake();
         this.letGo();
-        while (this.kept > this.windowBytes && this.cursors.size > 0) await this.next();
-        if (this.total > this.windowBytes && this.cursors.size === 0) this.source.destroy();
+        while (!this.fits && this.kept > aheadBytes && this.cursors.size > 0) await this.next();
+        if (!this.fits && this.total > smallBytes && this.cursors.size === 0) this.source.destroy();
       }
       this.state = 'ended';
     } catch (error) {
       this.state = 'failed';
       this.failure = error;
     }
+    this.count();
     this.wake();
   }
 
   /** Of a body that does not fit, what all readers have had. */
   private letGo(): void {
-    if (this.total <= this.windowBytes) return;
+    if (this.fits || (this.cursors.size === 0 && this.total <= this.smallBytes)) return;
     const slowest = Math.min(...[...this.cursors].map(({ at }) => at));
     while (this.gone < slowest && this.chunks.length > 0) {
       this.kept -= this.chunks.shift()?.length ?? 0;
       this.gone += 1;
     }
+    this.count();
     this.wake();
+  }
+
+  /** What is over, and read by nobody, is not of those under way. */
+  private count(): void {
+    const bytes = this.state === 'open' || this.cursors.size > 0 ? this.kept : 0;
+    this.limits.held?.add(bytes - this.counted);
+    this.counted = bytes;
   }
 
   private next(): Promise<void> {
