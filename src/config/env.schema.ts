@@ -103,7 +103,7 @@ export const environmentShape = {
     .min(0, 'must be at least 0')
     .max(10, 'must be at most 10')
     .default(0),
-  CACHE_LEASE_MS: whole(100, 60_000).default(2_000),
+  CACHE_LEASE_MS: whole(100, 60_000).default(1_000),
   CACHE_EXPRESS_LANE: flag.default(true),
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
   L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),

@@ -10,6 +10,7 @@ import { ask, health, keepAsking, statuses } from './clients';
 const ADMIN = { authorization: 'Bearer test-admin-token' };
 const NAMES = ['one', 'two', 'three', 'four'];
 const ENTRY = (name: string) => `larder:v2:e:{github:-:/users/${name}}`;
+const LEASE = (name: string) => `larder:v2:l:{github:-:/users/${name}}`;
 /** Changes the stored bytes of the entry that is there. */
 const edited = (script: string) => ['EVAL', script, '1', ENTRY('garbage')] as const;
 
@@ -154,6 +155,19 @@ describe('Redis fails, and the service', () => {
     expect(await redis.command('EXISTS', ENTRY('roomy'))).toBe('1');
   });
 
+  it('reads from it while it is a replica', async () => {
+    const primary = ends(await RedisProcess.start());
+    const replica = ends(await RedisProcess.start());
+    const writer = await startService(primary.uri);
+    await untilState(writer, 'up');
+    await replica.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    expect((await ask(writer, 'copied')).status).toBe(200);
+    await waitUntil(async () => (await replica.command('EXISTS', ENTRY('copied'))) === '1', { what: 'the copy' });
+    const reader = await startService(replica.uri);
+    await untilState(reader, 'up');
+    expect((await ask(reader, 'copied')).json['cached']).toBe(true);
+  });
+
   it('answers while it is a read-only replica', async () => {
     const [primary, redis] = [ends(await RedisProcess.start()), ends(await RedisProcess.start())];
     const service = await startService(redis.uri);
@@ -176,6 +190,40 @@ describe('Redis fails, and the service', () => {
       }
     })();
     expect(statuses(await keepAsking(service, NAMES, outage))).toEqual([200]);
+  });
+
+  it('leaves no lease behind whose grant was on its way when the connection broke', async () => {
+    const redis = ends(await RedisProcess.start());
+    const proxy = ends(await FaultProxy.start(redis.port));
+    const service = await startService(proxy.uri, { CACHE_LEASE_MS: '60000' });
+    await untilState(service, 'up');
+    await proxy.delay(40);
+    const answer = ask(service, 'granted');
+    await waitUntil(async () => (await redis.command('EXISTS', LEASE('granted'))) === '1', { what: 'the lease' });
+    await proxy.cut();
+    expect((await answer).status).toBe(200);
+    await proxy.pass();
+    await untilState(service, 'up');
+    expect((await ask(service, 'granted')).status).toBe(200);
+    expect(await redis.command('EXISTS', LEASE('granted'))).toBe('0');
+  });
+
+  it('leaves no lease behind whose load ended while the connection was broken', async () => {
+    const redis = ends(await RedisProcess.start());
+    const proxy = ends(await FaultProxy.start(redis.port));
+    const service = await startService(proxy.uri, { CACHE_LEASE_MS: '60000' });
+    await untilState(service, 'up');
+    const release = github.hold();
+    const answer = ask(service, 'loading');
+    await waitUntil(() => github.inFlight === 1, { what: 'the load' });
+    await proxy.cut();
+    await untilState(service, 'degraded');
+    release();
+    expect((await answer).status).toBe(200);
+    await proxy.pass();
+    await untilState(service, 'up');
+    expect((await ask(service, 'loading')).status).toBe(200);
+    expect(await redis.command('EXISTS', LEASE('loading'))).toBe('0');
   });
 
   it.each([

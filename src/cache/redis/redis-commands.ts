@@ -6,8 +6,8 @@ import { StoreUnavailableError } from '../core/cache-store';
 import type { Script } from './scripts';
 
 /**
- * The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache, whose `cause` tells an
- * error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
+ * The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache, in which `refusalIn` tells
+ * an error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
  */
 export class RedisCommands {
   private readonly told = new Set<string>();
@@ -61,9 +61,8 @@ export class RedisCommands {
   }
 
   private unavailable(error: unknown): Error {
-    const reply =
-      error instanceof ErrorReply ? error : error instanceof RedisUnavailableError ? error.cause : undefined;
-    if (reply instanceof ErrorReply) this.tell(reply.message);
+    const refusal = refusalIn(error);
+    if (refusal) this.tell(refusal.message);
     if (error instanceof ErrorReply || error instanceof RedisUnavailableError) {
       return new StoreUnavailableError(error.message, { cause: error });
     }
@@ -76,4 +75,10 @@ export class RedisCommands {
     this.told.add(kind);
     this.onRefused(message.slice(0, 200));
   }
+}
+
+/** The error reply that Redis gave, or undefined where it gave none: nobody knows then whether it did what was asked. */
+export function refusalIn(error: unknown): ErrorReply | undefined {
+  if (error instanceof ErrorReply) return error;
+  return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;
 }

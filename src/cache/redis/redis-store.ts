@@ -1,4 +1,3 @@
-import { ErrorReply } from 'redis';
 import type { Clock } from '../../kernel/clock';
 import type { KeyTracking } from '../../redis/key-tracking';
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
@@ -23,26 +22,14 @@ import {
 import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
 import { ChangeSignal } from '../core/change-signal';
 import { decodeEntry, encodeEntry, encodeHead } from '../core/entry-codec';
-import { FAILURE_MEMORY_MS } from '../core/lease-table';
 import { OverdueInvalidations } from './overdue-invalidations';
-import { RedisCommands } from './redis-commands';
+import { refusalIn, RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
+import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisNotes } from './redis-notes';
-import {
-  ACQUIRE,
-  FAIL,
-  FILL,
-  FILL_TAGGED,
-  FIND_OR_ACQUIRE,
-  FRESHEN,
-  INDEX,
-  PUT,
-  RELEASE,
-  RENEW,
-  type Script,
-} from './scripts';
+import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT } from './scripts';
 
 export interface RedisStoreListener {
   /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
@@ -76,6 +63,7 @@ export class RedisStore extends SharedStore {
   private readonly changes = new ChangeSignal();
   private readonly commands: RedisCommands;
   private readonly invalidation: RedisInvalidation;
+  private readonly leases: RedisLeases;
   private readonly listing: RedisListing;
   private readonly noteBook: RedisNotes;
   private readonly overdue = new OverdueInvalidations();
@@ -96,6 +84,7 @@ export class RedisStore extends SharedStore {
     super();
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
+    this.leases = new RedisLeases(this.commands, this.invalidation, keys);
     this.listing = new RedisListing(link, this.commands, keys);
     this.noteBook = new RedisNotes(this.commands, keys, clock);
     link.onTransition((isUp) => {
@@ -131,27 +120,25 @@ export class RedisStore extends SharedStore {
   /** One round trip. A Redis that refuses the script (a replica) may still find. */
   async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     await this.ready();
-    const { key } = request;
     try {
-      const [sequence, reply] = await this.ask(FIND_OR_ACQUIRE, request);
-      if (Array.isArray(reply)) return { lease: leaseAnswer(request, sequence, reply as RedisReply[]) };
-      const found = await this.foundIn(reply, this.keys.entry(key));
+      const answer = await this.leases.findOrAcquire(request);
+      if ('lease' in answer) return answer;
+      const found = await this.foundIn(answer.value, this.keys.entry(request.key));
       return found ? { found } : {};
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError) || !(error.cause instanceof ErrorReply)) throw error;
-      const found = await this.find(key);
+      if (!refusalIn(error)) throw error;
+      const found = await this.find(request.key);
       return found ? { found } : {};
     }
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     await this.ready();
-    const [sequence, reply] = await this.ask(ACQUIRE, request);
-    return leaseAnswer(request, sequence, reply as RedisReply[]);
+    return this.leases.acquire(request);
   }
 
-  async renew(lease: Lease, leaseMs: number): Promise<void> {
-    await this.commands.run(RENEW, [this.keys.lease(lease.key)], [lease.token, leaseMs]);
+  renew(lease: Lease, leaseMs: number): Promise<void> {
+    return this.leases.renew(lease, leaseMs);
   }
 
   async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
@@ -183,14 +170,12 @@ export class RedisStore extends SharedStore {
     return (await this.commands.run(FRESHEN, this.pair(lease.key), args)) === 1;
   }
 
-  async release(lease: Lease): Promise<void> {
-    await this.commands.run(RELEASE, [this.keys.lease(lease.key)], [lease.token]);
+  release(lease: Lease): Promise<void> {
+    return this.leases.release(lease);
   }
 
-  async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
-    const keepMs = Math.round(pauseMs + FAILURE_MEMORY_MS);
-    const args = [lease.token, lease.failures + 1, JSON.stringify(failure), keepMs];
-    await this.commands.run(FAIL, [this.keys.lease(lease.key)], args);
+  fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    return this.leases.fail(lease, failure, pauseMs);
   }
 
   change(key: string, timeoutMs: number): Promise<void> {
@@ -256,13 +241,6 @@ export class RedisStore extends SharedStore {
     clearInterval(this.retry);
     await this.tracking?.close();
     await this.link.close();
-  }
-
-  /** The sequence before the lease, which is void if it has grown since. */
-  private ask(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
-    const { key, token, seenId, leaseMs, waitedFor = '' } = request;
-    const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor];
-    return Promise.all([this.invalidation.readSequence(), this.commands.run(script, this.pair(key), args)]);
   }
 
   private async foundIn(value: RedisReply | undefined, redisKey: string): Promise<Found | undefined> {
@@ -360,6 +338,7 @@ export class RedisStore extends SharedStore {
   }
 
   private async makeUp(): Promise<void> {
+    await this.leases.giveBackLost();
     const purged = await this.invalidation.purgeIfRewound();
     if (purged !== undefined) this.listener.onRewound(purged);
     const settled = await this.overdue.settle((target, mode) => this.invalidation.invalidate(target, mode));
@@ -374,24 +353,4 @@ export class RedisStore extends SharedStore {
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
     if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? this.unrecovered);
   }
-}
-
-function leaseAnswer(request: LeaseRequest, sequence: number, reply: readonly RedisReply[]): LeaseAnswer {
-  const { key, token, seenId: baseId, tags } = request;
-  const [kind, detail = '', failure = '{}'] = reply.map(String);
-  if (kind === 'held') return { kind, holder: detail };
-  if (kind === 'failed') return { kind, failure: parseFailure(failure), remainingMs: Number(detail) };
-  if (kind !== 'granted') return { kind: 'changed' };
-  return { kind, lease: { key, token, baseId, sequence, failures: Number(detail), tags, scope: 'shared' } };
-}
-
-function parseFailure(text: string): LoadFailure {
-  try {
-    const { code, message, retryAfterMs } = JSON.parse(text) as Record<string, unknown>;
-    const wait = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
-    if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait };
-  } catch {
-    // not ours: the failure below says as much
-  }
-  return { code: 'internal', message: 'A load failed on another replica, which left no reason.' };
 }
