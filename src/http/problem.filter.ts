@@ -35,6 +35,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.code === 'internal')
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;
+    // Who is still sending would lose the answer with the connection (RFC 9112 §9.6): the rest of the body is read away instead.
+    if (!request.raw.complete) reply.removeHeader('connection');
     const { status, mayRetry } = PROBLEMS[problem.code];
     if (mayRetry && status !== 500)
       reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));

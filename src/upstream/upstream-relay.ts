@@ -137,8 +137,10 @@ export class UpstreamRelay {
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
       });
       outgoing.on('error', fail);
-      if (body === undefined) outgoing.end();
-      else body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+      if (body === undefined) return void outgoing.end();
+      body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+      // What an upstream that has answered early, or is gone, does not take any more stands in the way of the client's next request.
+      outgoing.on('close', () => body.resume());
     });
   }
 }

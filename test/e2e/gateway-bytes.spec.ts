@@ -233,6 +233,15 @@ describe('the gateway hands on, byte for byte,', () => {
     expect(bodyOf(answer)).toBe(`${'a'.repeat(70_000)}b`);
   });
 
+  it('an answer that comes before the body has been sent, and then the next one', async () => {
+    attacked.origin.answerBy((response, { method }) => response.writeHead(method === 'POST' ? 401 : 200).end(), {
+      waitsForBody: false,
+    });
+    const post = [`POST ${BASE}${path} HTTP/1.1`, 'host: x', 'content-length: 30000000', '', '0'.repeat(30_000_000)];
+    const next = [`GET ${BASE}${path} HTTP/1.1`, 'host: x', 'connection: close', '', ''];
+    expect(statusesOf(await attacked.raw(inOrder(...post) + inOrder(...next)))).toEqual([401, 200]);
+  });
+
   it('pipelined requests, in order, whoever is answered first', async () => {
     const held: (() => void)[] = [];
     attacked.origin.answerBy((response, { url }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
-import { request } from '../support/raw-http';
+import { rawRequest, request } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
 
 interface OpenApi {
@@ -138,5 +138,15 @@ describe('what a person sees of the service', () => {
       status,
       expect.stringContaining('problem+json'),
     ]);
+  });
+
+  it('reads the rest of a refused body away, so that the refusal arrives and the connection stays', async () => {
+    const batch = [
+      ...['POST /admin/cache/invalidations HTTP/1.1', 'host: x', 'authorization: Bearer test-admin-token'],
+      ...['content-type: application/json', 'content-length: 30000000', '', ' '.repeat(30_000_000)],
+    ].join('\r\n');
+    const next = ['GET /health HTTP/1.1', 'host: x', 'connection: close', '', ''].join('\r\n');
+    const answers = (await rawRequest(service.port, batch + next)).toString();
+    expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
   });
 });

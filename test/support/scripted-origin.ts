@@ -18,6 +18,7 @@ export class ScriptedOrigin {
   /** How many answers were cut off by the one who asked. */
   aborted = 0;
   private readonly sockets = new Set<Socket>();
+  private waitsForBody = true;
 
   private constructor(
     private readonly server: Server,
@@ -42,8 +43,9 @@ export class ScriptedOrigin {
   }
 
   /** From now on answers so, and has not been asked yet. */
-  answerBy(script: OriginScript): void {
+  answerBy(script: OriginScript, { waitsForBody = true } = {}): void {
     this.script = script;
+    this.waitsForBody = waitsForBody;
     this.hits.length = 0;
     this.aborted = 0;
   }
@@ -58,7 +60,7 @@ export class ScriptedOrigin {
     response.on('close', () => {
       if (!response.writableFinished) this.aborted += 1;
     });
-    const body = await wholeBody(request);
+    const body = this.waitsForBody ? await wholeBody(request) : Buffer.alloc(0);
     if (body === undefined) return;
     const { method = '', url = '', headers, rawHeaders } = request;
     const hit = { method, url, headers, rawHeaders, body };
