@@ -5,6 +5,7 @@ import type { StoreMessage, StorePort } from '../../src/cache/ipc/store-messages
 import { MemoryStore } from '../../src/cache/core/memory-store';
 import { TieredStore } from '../../src/cache/core/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
+import { waitUntil } from '../support/wait-until';
 import { anEntry, asking, describeStore, leaseOf } from './store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
@@ -13,18 +14,23 @@ interface Line {
   readonly host: StorePort;
   readonly worker: StorePort;
   readonly cut: () => void;
+  /** Keeps what is posted until the function is called that it returns. */
+  readonly hold: () => () => void;
 }
 
 /** Two ends of a line, coded as node:cluster codes it, in order, a turn of the loop later. */
 function line(): Line {
   const ends = [0, 1].map(() => ({ hear: [] as ((message: StoreMessage) => void)[], closed: [] as (() => void)[] }));
   let isCut = false;
+  let held: (() => void)[] | undefined;
   const port = (own: number): StorePort => ({
     post: (message) => {
       const bytes = serialize(message);
-      setImmediate(() => {
+      const deliver = (): void => {
         if (!isCut) for (const listener of ends[1 - own]!.hear) listener(deserialize(bytes) as StoreMessage);
-      });
+      };
+      if (held) held.push(deliver);
+      else setImmediate(deliver);
     },
     onMessage: (listener) => void ends[own]!.hear.push(listener),
     onClose: (listener) => void ends[own]!.closed.push(listener),
@@ -33,7 +39,14 @@ function line(): Line {
     isCut = true;
     for (const { closed } of ends) for (const listener of closed) listener();
   };
-  return { host: port(0), worker: port(1), cut };
+  const hold = (): (() => void) => {
+    const later: (() => void)[] = (held = []);
+    return () => {
+      held = undefined;
+      for (const deliver of later) deliver();
+    };
+  };
+  return { host: port(0), worker: port(1), cut, hold };
 }
 
 describeStore('TieredStore over a store in another process', () => {
@@ -56,9 +69,9 @@ describe('workers with one store in their primary process', () => {
     const clock = new SystemClock();
     const host = new StoreHost(new MemoryStore(limits, clock));
     const join = () => {
-      const { host: hostPort, worker, cut } = line();
+      const { host: hostPort, worker, cut, hold } = line();
       host.serve(hostPort);
-      return { store: new TieredStore(limits, new IpcStore(worker, 200), clock), cut };
+      return { store: new TieredStore(limits, new IpcStore(worker, 200), clock), cut, hold };
     };
     return { one: join(), two: join() };
   };
@@ -79,6 +92,14 @@ describe('workers with one store in their primary process', () => {
     expect((await two.store.acquire(asking('k'))).kind).toBe('held');
     one.cut();
     expect((await two.store.acquire(asking('k'))).kind).toBe('granted');
+  });
+
+  it('give back a lease that comes too late', async () => {
+    const { one, two } = open();
+    const release = one.hold();
+    expect(await one.store.acquire(asking('k'))).toMatchObject({ kind: 'granted', lease: { scope: 'local' } });
+    release();
+    await waitUntil(async () => (await two.store.acquire(asking('k'))).kind === 'granted', { what: 'the lease' });
   });
 
   it('go on alone when the line is cut', async () => {

@@ -153,11 +153,20 @@ export class IpcStore extends SharedStore {
     if (message.store === 'change') this.changes.emit(message.change);
     if (message.store !== 'result') return;
     const waiting = this.waiting.get(message.id);
-    if (!waiting) return; // it waited for too long
+    if (!waiting) {
+      this.giveBackLate(message.value);
+      return;
+    }
     this.waiting.delete(message.id);
     clearTimeout(waiting.timer);
     if (message.failure === undefined) waiting.resolve(message.value);
     else waiting.reject(new StoreUnavailableError(message.failure));
+  }
+
+  /** A lease that came when nobody waited for it any more. */
+  private giveBackLate(value: unknown): void {
+    const answer = value as Partial<LeaseAnswer> | undefined;
+    if (answer?.kind === 'granted' && answer.lease) this.release(answer.lease).catch(ignoreFailure);
   }
 
   private end(): void {
