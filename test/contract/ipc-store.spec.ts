@@ -65,9 +65,9 @@ describeStore('TieredStore over a store in another process', () => {
 });
 
 describe('workers with one store in their primary process', () => {
-  const open = () => {
+  const open = (kept = limits) => {
     const clock = new SystemClock();
-    const host = new StoreHost(new MemoryStore(limits, clock));
+    const host = new StoreHost(new MemoryStore(kept, clock));
     const join = () => {
       const { host: hostPort, worker, cut, hold } = line();
       host.serve(hostPort);
@@ -84,6 +84,16 @@ describe('workers with one store in their primary process', () => {
     await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
     expect(two.store.peek('k')).toBeUndefined();
     expect(await two.store.find('k')).toBeUndefined();
+  });
+
+  it('drop their copies of what had to make room there, which no invalidation would find', async () => {
+    const { one, two } = open({ ...limits, maxEntries: 2 });
+    await one.store.put('k', anEntry({ tags: ['t'] }));
+    await two.store.find('k');
+    expect(two.store.peek('k')).toBeDefined();
+    for (const key of ['a', 'b']) await one.store.put(key, anEntry());
+    await one.store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
+    expect(two.store.peek('k')).toBeUndefined();
   });
 
   it('give one lease for a key, and a dead worker gives its own back', async () => {

@@ -222,6 +222,20 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
     });
 
+    it('leaves no lease behind of two who look at once, with an invalidation between them', async () => {
+      const { store } = under;
+      for (let times = 0; times < 5; times++) {
+        const key = `looked-for-${times}`;
+        const first = store.find(key, 60_000).then(() => store.acquire(asking(key)));
+        const dropping = store.invalidate({ kind: 'key', key: 'another' }, 'purge');
+        const second = store.find(key, 60_000);
+        const [answer] = await Promise.all([first, second, dropping]);
+        if (answer.kind === 'granted') await store.release(answer.lease);
+        await elapsed(10); // what nobody has asked for is given back
+        await store.release(await leaseOf(store, key));
+      }
+    });
+
     describe('failures', () => {
       const failure = { code: 'upstream-timeout', message: 'too slow', retryAfterMs: 1_000 };
 

@@ -168,6 +168,32 @@ describe('Redis fails, and the service', () => {
     expect((await ask(reader, 'copied')).json['cached']).toBe(true);
   });
 
+  it('keeps nothing that it loads beside a replica while the primary is told that it has changed', async () => {
+    const [primary, replica] = [ends(await RedisProcess.start()), ends(await RedisProcess.start())];
+    await replica.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    await waitUntil(async () => (await replica.command('INFO', 'replication')).includes('master_link_status:up'), {
+      what: 'the replication',
+      timeoutMs: 10_000,
+    });
+    const [writer, reader] = [await startService(primary.uri), await startService(replica.uri)];
+    for (const service of [writer, reader]) await untilState(service, 'up');
+    const old = Number((await ask(writer, 'changing')).json['repos']);
+    expect((await invalidate(writer, 'changing')).status).toBe(200);
+    const release = github.hold();
+    const answer = ask(reader, 'changing');
+    await waitUntil(() => github.inFlight === 1, { what: 'the load' });
+    const sequence = await replica.command('GET', 'larder:v2:q');
+    expect((await invalidate(writer, 'changing')).status).toBe(200);
+    await waitUntil(async () => (await replica.command('GET', 'larder:v2:q')) !== sequence, {
+      what: 'the replication',
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the promise of the other replicas
+    release();
+    expect((await answer).json['repos']).toBe(old);
+    github.setAccount('changing', { publicRepos: old + 1 });
+    expect((await ask(reader, 'changing')).json).toMatchObject({ repos: old + 1, cached: false });
+  });
+
   it('answers while it is a read-only replica', async () => {
     const [primary, redis] = [ends(await RedisProcess.start()), ends(await RedisProcess.start())];
     const service = await startService(redis.uri);

@@ -41,7 +41,8 @@ export class MemoryStore extends CacheStore {
     private readonly clock: Clock,
   ) {
     super();
-    this.tier = new MemoryTier(limits);
+    // Other processes may have copies, of which an invalidation would not know any more.
+    this.tier = new MemoryTier(limits, (key) => this.changes.emit({ kind: 'key', key }));
     this.leases = new LeaseTable(clock);
   }
 

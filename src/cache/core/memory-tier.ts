@@ -22,14 +22,18 @@ export class MemoryTier {
   /** Whether it has no room for anything. */
   readonly isOff: boolean;
 
-  constructor(limits: MemoryLimits) {
+  /** @param onEvicted is told of what had to make room */
+  constructor(limits: MemoryLimits, onEvicted?: (key: string) => void) {
     this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({
       max: limits.maxEntries,
       maxSize: Math.max(1, limits.maxBytes),
       maxEntrySize: Math.max(1, Math.floor(limits.maxBytes / 4)),
       sizeCalculation: ({ entry }, key) => sizeOf(key, entry),
-      dispose: ({ entry }, key) => this.forget(key, entry),
+      dispose: ({ entry }, key, reason) => {
+        this.forget(key, entry);
+        if (reason === 'evict') onEvicted?.(key);
+      },
     });
   }
 

@@ -215,6 +215,8 @@ export class TieredStore extends CacheStore {
 
   private keepAhead(key: string, answer: LeaseAnswer, epoch: number): void {
     if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
+    // Two finds of a key can be under way, for a change detaches the first: the grant of one is why the other is refused.
+    if (answer.kind !== 'granted' && this.ahead.get(key)?.kind === 'granted') return;
     this.ahead.set(key, answer);
     // Who has waited for the find goes on in this turn; a lease that is left after it is wanted by nobody.
     setImmediate(() => {
@@ -265,13 +267,17 @@ export class TieredStore extends CacheStore {
   }
 
   private hear(change: StoreChange): void {
-    if (change.kind === 'key') this.dropKey(change.key);
-    else this.epochs.bumpAll();
+    if (change.kind === 'key') {
+      this.dropKey(change.key);
+      this.localLeases.void(change.key);
+    } else {
+      this.epochs.bumpAll();
+      this.localLeases.clear();
+    }
     if (change.kind === 'invalidation') this.l1.deleteUnshared();
     if (change.kind === 'everything') {
       this.l1.clear();
       this.finds.clear();
-      this.localLeases.clear();
     }
     this.changes.emit(change);
   }

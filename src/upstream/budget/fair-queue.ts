@@ -45,7 +45,7 @@ export class FairQueue {
     const line = this.lineOf(ticket.line);
     this.limits.set(ticket.line, ticket.limitOf);
     if (this.mayStart(ticket.line, line)) this.take(line);
-    else await this.turn(line, ticket.signal);
+    else await this.turn(ticket, line);
     try {
       return await call();
     } finally {
@@ -75,23 +75,27 @@ export class FairQueue {
   }
 
   /** Resolves with the place taken. */
-  private turn(line: Line, signal: AbortSignal | undefined): Promise<void> {
+  private turn({ line: name, signal }: Ticket, line: Line): Promise<void> {
     const { maxConcurrency, maxWaiting, deadlineMs } = this.options;
     const tooMany = (what: string): AppError =>
       new AppError('deadline-exceeded', `${what}, with ${maxConcurrency} requests to the upstream under way.`, {
         retryAfterMs: 1_000,
       });
-    if (this.waiting >= maxWaiting) return Promise.reject(tooMany(`${maxWaiting} requests wait already`));
+    if (this.waiting >= maxWaiting) {
+      this.forget(name, line);
+      return Promise.reject(tooMany(`${maxWaiting} requests wait already`));
+    }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
         line.waiting.delete(start);
         this.waiting -= 1;
+        this.forget(name, line);
       };
       const start = (): void => {
-        leave();
         this.take(line);
+        leave();
         resolve();
       };
       const abort = (): void => {
