@@ -37,4 +37,6 @@ export type { OperatorPolicy } from './core/http/operator-policy';
 export type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse } from './core/http/exchange';
 export { isNotModified, rangeMayApply } from './core/http/conditions';
 export { rangeOf } from './core/http/range';
+export { SURROGATE } from './core/http/response-policy';
+export { isUnsafe } from './core/http/update';
 export { endToEnd, toHeaderList, valueOf, valuesOf } from './core/http/fields';

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
   endToEnd,
+  isUnsafe,
   toCacheKey,
   toHeaderList,
   valueOf,
@@ -198,7 +199,7 @@ export class Gateway {
       // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       add('authorization', authorization);
-      fields.push('via', '1.1 larder');
+      fields.push('via', '1.1 larder', ...headerRules.announces);
       const body = CACHEABLE.has(method) ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
@@ -241,15 +242,6 @@ export class Gateway {
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
-}
-
-const SAFE: ReadonlySet<string> = new Set([
-  ...['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'],
-]);
-
-/** What is not known to be safe may change something (RFC 9110 §9.2.1). */
-function isUnsafe(method: string): boolean {
-  return !SAFE.has(method);
 }
 
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */

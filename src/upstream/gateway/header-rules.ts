@@ -1,4 +1,4 @@
-import type { HeaderList } from '../../cache';
+import { SURROGATE, type HeaderList } from '../../cache';
 
 /** Fields that may change an answer and so go upstream and into the selection of a stored one, where they are sent. */
 const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
@@ -26,6 +26,8 @@ export interface HeaderRules {
   readonly reducesCodings: boolean;
   /** Fields that are for the cache alone: they do not go upstream with a GET or HEAD. */
   readonly endingHere: ReadonlySet<string>;
+  /** Fields that every request goes upstream with, name and value in turn. */
+  readonly announces: readonly string[];
 }
 
 /** Every end-to-end field, and stored answers selected by what their `Vary` says alone. */
@@ -34,6 +36,7 @@ export const ALL_FIELDS: HeaderRules = {
   selecting: [],
   reducesCodings: false,
   endingHere: new Set(),
+  announces: ['surrogate-capability', `${SURROGATE}="Surrogate/1.0"`],
 };
 
 /** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
@@ -45,6 +48,7 @@ export function headerRules(more: readonly string[]): HeaderRules {
       forwards: (name) => name !== 'authorization',
       selecting: ['cookie', ...SELECTING].sort(),
       endingHere: ENDING_HERE,
+      announces: [],
     };
   const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
   const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
@@ -54,6 +58,7 @@ export function headerRules(more: readonly string[]): HeaderRules {
     selecting,
     reducesCodings: true,
     endingHere: ENDING_HERE,
+    announces: [],
   };
 }
 

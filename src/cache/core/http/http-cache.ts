@@ -1,40 +1,35 @@
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
-import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
-import { StoreUnavailableError, type CacheStore, type Lease } from '../cache-store';
+import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheStore, Lease } from '../cache-store';
 import type { Loader } from '../loader';
-import { newToken } from '../random-id';
+import { matchesIfNoneMatch } from '../representation';
 import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
 import { valueOf } from './fields';
 import { Flight } from './flight';
-import { httpEntry, validatedEntry } from './http-entries';
 import { underOperator } from './operator-policy';
 import { requestPolicy, type RequestPolicy } from './request-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { mayStandIn, reuseOf } from './reuse';
-import { selectionKey, varyNames } from './selection';
+import { selectionKey } from './selection';
 import { HeldBytes, SharedBody } from './shared-body';
-import { covers, indexFor } from '../resource-index';
-import { findVariant, variantKey, type Seen } from './variants';
+import { VariantWriter, type VariantWriterOptions } from './variant-writer';
+import { findVariant, type Seen } from './variants';
 
-export interface HttpCacheOptions {
+export interface HttpCacheOptions extends VariantWriterOptions {
   /** How long a request may wait for the head of a response, in milliseconds. */
   readonly deadlineMs: number;
   /** The same where a stale entry could answer. */
   readonly staleAfterMs: number;
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
-  /** How long after it is stale a response with a validator is kept to be validated, in milliseconds. */
-  readonly keepMs: number;
   /** Statuses that are never stored, whatever the response says. */
   readonly neverStored?: ReadonlySet<number>;
   /** Whether a response says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
   readonly isRefusal?: (response: Pick<OriginResponse, 'status' | 'headers'>) => boolean;
-  /** Request fields that every response is selected by, whatever its `Vary` says, in lower case. */
-  readonly selecting: readonly string[];
 }
 
 /** A head that has come, for all who wait for it. */
@@ -76,6 +71,7 @@ export class HttpCache {
   private readonly flights = new Map<string, Flight<Head>>();
   private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
   private readonly held: HeldBytes;
+  private readonly writer: VariantWriter;
 
   constructor(
     private readonly store: CacheStore,
@@ -83,6 +79,7 @@ export class HttpCache {
     private readonly clock: Clock,
     private readonly options: HttpCacheOptions,
   ) {
+    this.writer = new VariantWriter(store, clock, options);
     this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
     store.onChange((change) => {
       if (change.kind !== 'key') this.flights.clear();
@@ -227,97 +224,55 @@ export class HttpCache {
     flight: Flight<Head>,
     origin: Origin,
   ): Promise<void> {
-    const headers = [...withoutConditions(request.headers), ...conditionsOf(base)];
-    const response = await origin({ method: 'GET', headers, signal: flight.signal, isBackground: flight.isKept });
+    const response = await this.askFor(request, base, flight, origin);
     const policy = this.policyOf(request, response, base);
-    const { keepMs, maxEntryBytes } = this.options;
     if (response.status === 304 && base) {
       response.body.destroy();
-      const entry = validatedEntry(base, response, policy, keepMs);
-      const stored = (await this.attempt(() => this.store.freshen(lease, entry))) === true;
-      flight.arrive({ kind: 'entry', entry, isValidated: true, stored });
+      const freshened = await this.writer.freshen(lease, base, response, policy);
+      flight.arrive({ kind: 'entry', ...freshened, isValidated: true });
       return;
     }
     const body = new SharedBody(response.body, {
-      maxBytes: maxEntryBytes,
+      maxBytes: this.options.maxEntryBytes,
       declaredBytes: declaredLength(response.headers),
       held: this.held,
     });
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
-    const names = this.selectingNames(response.headers);
+    const names = this.writer.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
-    const storing = policy.isStorable ? this.keep(lease, request, seen, { response, policy, body, names }) : undefined;
-    if (!storing && !this.hasFailed(response)) this.apart.set(request.key, true);
-    const stored = storing ?? this.attempt(() => this.store.release(lease)).then(() => false);
+    if (!policy.isStorable && !this.hasFailed(response)) this.apart.set(request.key, true);
+    const stored = policy.isStorable
+      ? this.writer.keep(lease, request, seen, { response, policy, body, names })
+      : this.writer.giveBack(lease);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
   }
 
-  /** The fields that select the response among others: those it names, and those that may have changed it unnamed. */
-  private selectingNames(headers: HeaderList): readonly string[] | undefined {
-    const names = varyNames(headers);
-    return names && [...new Set([...names, ...this.options.selecting])].sort();
-  }
-
-  /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
-  private async keep(
-    lease: Lease,
-    request: HttpCacheRequest,
-    seen: Seen,
-    {
-      response,
-      policy,
-      body,
-      names,
-    }: {
-      readonly response: OriginResponse;
-      readonly policy: ResponsePolicy;
-      readonly body: SharedBody;
-      readonly names: readonly string[] | undefined;
-    },
-  ): Promise<boolean> {
-    const bytes = await body.whole();
-    const now = this.clock.now();
-    if (bytes === undefined || names === undefined) return this.giveBack(lease);
-    const { upstream, key, tags, headers } = request;
-    const entry = await httpEntry(response, bytes, policy, { upstream, keepMs: this.options.keepMs });
-    const endsAt = endOfLife(entry);
-    if (endsAt <= now) return this.giveBack(lease);
-    const joining = { names, endsAt };
-    if (seen.index && covers(seen.index, joining))
-      return (await this.attempt(() => this.store.fill(lease, entry))) === true;
-    const placeOf = (generation: string): string => variantKey(key, generation, names, headers);
-    const index = indexFor(seen.index, joining, { upstream, tags, now, place: placeOf });
-    const place = placeOf(index.generation);
-    if (!seen.index) {
-      // The variant first: who finds the index is to find the variant.
-      const beside = { key: place, entry };
-      return (await this.attempt(() => this.store.fill(lease, index.entry, beside))) === true;
-    }
-    if (place === lease.key) await this.attempt(() => this.store.fill(lease, entry));
-    else await Promise.all([this.attempt(() => this.store.put(place, entry)), this.giveBack(lease)]);
-    return this.replaceIndex(key, tags, seen.index.entry.id, index.entry);
-  }
-
-  /** Replaces the index that was seen before the load, if it is still there: else an invalidation came between. */
-  private async replaceIndex(
-    key: string,
-    tags: readonly string[],
-    seenId: string,
-    index: CacheEntry,
-  ): Promise<boolean> {
-    const token = newToken();
-    const stored = await this.attempt(async () => {
-      const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
-      return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
-    });
-    return stored === true;
-  }
-
-  private async giveBack(lease: Lease): Promise<false> {
-    await this.attempt(() => this.store.release(lease));
-    return false;
+  /**
+   * The whole response, or 304 for the base. A 304 with another tag than the base's is of something that is not stored: it
+   * validates nothing (RFC 9111 §4.3.4), and the whole is asked for.
+   */
+  private async askFor(
+    { headers }: HttpCacheRequest,
+    base: CacheEntry | undefined,
+    flight: Flight<Head>,
+    origin: Origin,
+  ): Promise<OriginResponse> {
+    const plain = {
+      method: 'GET',
+      headers: withoutConditions(headers),
+      signal: flight.signal,
+      isBackground: flight.isKept,
+    };
+    const conditions = conditionsOf(base);
+    if (conditions.length === 0) return origin(plain);
+    const response = await origin({ ...plain, headers: [...plain.headers, ...conditions] });
+    const [told, known] = [valueOf(response.headers, 'etag'), base?.validators.etag];
+    const isOther = told !== undefined && known !== undefined && told !== known && !matchesIfNoneMatch(told, known);
+    if (response.status !== 304 || !isOther) return response;
+    response.body.destroy();
+    return origin(plain);
   }
 
   /** The upstream's own answer to this request alone. */
@@ -325,43 +280,17 @@ export class HttpCache {
     const { method, headers, signal } = request;
     const response = await origin({ method, headers, signal, isBackground: false });
     if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
-      await this.heed(request, seen.entry, seen.variantKey, response);
+      await this.writer.heedHead(
+        request.tags,
+        { entry: seen.entry, key: seen.variantKey },
+        response,
+        this.policyOf(request, response, seen.entry),
+      );
     return {
       kind: 'streamed',
       ...{ status: response.status, headers: response.headers, body: response.body },
       ...{ outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' },
     };
-  }
-
-  /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
-  private async heed(
-    request: HttpCacheRequest,
-    entry: CacheEntry,
-    key: string,
-    response: OriginResponse,
-  ): Promise<void> {
-    if (response.status !== 200) return;
-    const differs = (['etag', 'last-modified', 'content-length'] as const).some((name) => {
-      const told = valueOf(response.headers, name);
-      return told !== undefined && told !== valueOf(entry.headers, name);
-    });
-    await this.attempt(async () => {
-      if (differs) {
-        await this.store.invalidate({ kind: 'key', key }, 'purge');
-        return;
-      }
-      const policy = this.policyOf(request, response, entry);
-      if (!policy.isStorable) return;
-      const answer = await this.store.acquire({
-        key,
-        token: newToken(),
-        tags: request.tags,
-        seenId: entry.id,
-        leaseMs: INDEX_LEASE_MS,
-      });
-      if (answer.kind === 'granted')
-        await this.store.freshen(answer.lease, validatedEntry(entry, response, policy, this.options.keepMs));
-    });
   }
 
   /** What the response allows and the operator says; of a 304 by the status of what it validates. */
@@ -380,19 +309,7 @@ export class HttpCache {
   private hasFailed(response: Pick<OriginResponse, 'status' | 'headers'>): boolean {
     return FAILED_STATUSES.has(response.status) || this.options.isRefusal?.(response) === true;
   }
-
-  /** A store that fails takes nothing from the answer. */
-  private async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await call();
-    } catch (error) {
-      if (error instanceof StoreUnavailableError) return undefined;
-      throw error;
-    }
-  }
 }
-
-const INDEX_LEASE_MS = 1_000;
 
 function declaredLength(headers: HeaderList): number | undefined {
   const text = valueOf(headers, 'content-length');

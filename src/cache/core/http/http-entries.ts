@@ -47,16 +47,16 @@ export function validatorsOf(headers: HeaderList): Validators {
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
-/** @param keepMs how long a response with a validator is kept to be validated */
+/** @param keepMs how long it is kept once it is stale, where that is of any use: to be validated, or for who takes it stale */
 function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, keepMs: number) {
-  const hasValidator = etag !== undefined || lastModified !== undefined;
+  const isOfUse = etag !== undefined || lastModified !== undefined || (policy.lifetimeMs > 0 && !policy.mustRevalidate);
   return {
     storedAt: policy.bornAt,
     freshUntil: policy.bornAt + policy.lifetimeMs,
     swrMs: policy.mustRevalidate ? 0 : policy.swrMs,
     sieMs: policy.mustRevalidate ? 0 : (policy.sieMs ?? 0),
     mustRevalidate: policy.mustRevalidate,
-    ...(hasValidator ? { keepMs } : {}),
+    ...(isOfUse ? { keepMs } : {}),
   };
 }
 

@@ -59,6 +59,8 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424],
   ...[425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
 ]);
+/** The name by which `Surrogate-Control` may mean this cache. */
+export const SURROGATE = 'larder';
 const HEURISTIC_SHARE = 0.1;
 const LONGEST_HEURISTIC_MS = 604_800_000;
 
@@ -124,10 +126,18 @@ function textOf(value: unknown): string | true {
   return typeof value === 'number' ? String(value) : true;
 }
 
-/** `Surrogate-Control` (https://www.w3.org/TR/edge-arch): directives, of which one may be meant for another surrogate. */
+/**
+ * `Surrogate-Control` (https://www.w3.org/TR/edge-arch): directives for every surrogate, or for one of them by its name: those
+ * count before the others.
+ */
 function surrogateDirectives(values: readonly string[]): Directives | undefined {
-  const meantForUs = splitList(values.join(',')).filter((part) => !part.includes(';'));
-  const directives = parseDirectives(meantForUs);
+  const parts = splitList(values.join(',')).map((part) => {
+    const [directive = '', target] = part.split(';', 2).map((word) => word.trim());
+    return { directive, target };
+  });
+  const named = parts.filter(({ target }) => target === SURROGATE);
+  const unnamed = parts.filter(({ target }) => target === undefined);
+  const directives = parseDirectives([...named, ...unnamed].map(({ directive }) => directive));
   return ['max-age', 'no-store'].some((name) => directives.has(name)) ? directives : undefined;
 }
 
