@@ -28,6 +28,8 @@ const project = (name, testMatch, more = {}) => ({
   transformIgnorePatterns: [
     '/node_modules/(?!(@nestjs|@octokit|universal-user-agent|before-after-hook|content-type)/)',
   ],
+  // A dynamic import names the file that it will be.
+  moduleNameMapper: { '^((?:\\.\\./)+src/.*)\\.js$': '$1' },
   setupFiles: ['<rootDir>/test/quiet-logger.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   ...more,

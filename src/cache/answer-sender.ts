@@ -59,7 +59,7 @@ export class AnswerSender {
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
     const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
     const kept = isNotModified ? delivery.keptNotModified : delivery.kept;
-    for (let at = 0; at < kept.length; at += 2) setField(reply, kept[at] ?? '', kept[at + 1] ?? '');
+    for (const [name, value] of kept) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', delivery.etag);
     if (isNotModified) void reply.code(304).send();

@@ -3,12 +3,15 @@ import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './core/cache-entry';
 import { acceptsGzip, identityBody } from './core/content-coding';
 import { Delivery } from './delivery';
+import type { PreparedAnswer } from './prepared-answer';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { forDeliveries } from './memory-shares';
 
 interface Prepared {
   gzip?: Delivery;
   identity?: Delivery;
+  /** As an upstream's own answer, which the gateway passes on. */
+  relayed?: PreparedAnswer<never>;
 }
 
 /** Where an entry carries what is prepared of it: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
@@ -47,7 +50,7 @@ export class Deliveries {
   /** The delivery that is at hand or takes next to no time to make; undefined where a body must be unpacked first. */
   ready(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | undefined {
     const isGzip = entry.coding === 'gzip' && acceptsGzip(acceptEncoding);
-    const known = this.byId ? this.byId.get(entry.id) : (entry as WithPrepared)[PREPARED];
+    const known = this.known(entry);
     const delivery = isGzip ? known?.gzip : known?.identity;
     if (delivery) return delivery;
     if (!isGzip && entry.coding === 'gzip') return undefined;
@@ -70,18 +73,35 @@ export class Deliveries {
     return unpacked(entry, (body) => new Delivery(entry, key, 'identity', body));
   }
 
+  /** What the gateway has prepared of the entry. */
+  relayed(entry: CacheEntry): PreparedAnswer<never> | undefined {
+    return this.known(entry)?.relayed;
+  }
+
+  keepRelayed(entry: CacheEntry, relayed: PreparedAnswer<never>): void {
+    this.add(entry, { relayed });
+  }
+
+  private known(entry: WithPrepared): Prepared | undefined {
+    return this.byId ? this.byId.get(entry.id) : entry[PREPARED];
+  }
+
   private keep(entry: CacheEntry, delivery: Delivery): Delivery {
-    const carrier: WithPrepared = entry;
-    const prepared = { ...(this.byId ? this.byId.get(entry.id) : carrier[PREPARED]), [delivery.coding]: delivery };
-    const size = [prepared.gzip, prepared.identity].reduce((sum, one) => sum + (one?.extraBytes(entry) ?? 0), 0);
+    this.add(entry, { [delivery.coding]: delivery });
+    return delivery;
+  }
+
+  private add(entry: CacheEntry, more: Prepared): void {
+    const prepared = { ...this.known(entry), ...more };
+    const { gzip, identity, relayed } = prepared;
+    const size = [gzip, identity, relayed].reduce((sum, one) => sum + (one?.extraBytes(entry) ?? 0), 0);
     if (this.byId) {
       this.byId.set(entry.id, prepared, { size });
-      return delivery;
+      return;
     }
     this.prepared.set(entry, prepared, { size });
     if (this.prepared.has(entry))
-      Object.defineProperty(carrier, PREPARED, { value: prepared, writable: true, configurable: true });
-    return delivery;
+      Object.defineProperty(entry, PREPARED, { value: prepared, writable: true, configurable: true });
   }
 }
 

@@ -9,8 +9,9 @@ import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { matchesIfNoneMatch } from './core/representation';
 import { Deliveries } from './deliveries';
-import type { HeadContext } from './delivery';
-import { areSound, linesOf, statusLine } from './head-text';
+import { areSound, linesOf } from './head-text';
+import type { HeadContext } from './prepared-answer';
+import { mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
 
@@ -30,12 +31,6 @@ interface KnownUrl {
   readonly upstream: string;
   /** Whether the rule names a key; if not, it speaks for no caller with credentials. */
   readonly isKeyed: boolean;
-}
-
-interface Exchange {
-  readonly request: RawRequest;
-  readonly response: RawResponse;
-  readonly id: string;
 }
 
 type RawRequest = FastifyRequest['raw'];
@@ -154,29 +149,21 @@ export class ExpressLane implements OnModuleInit {
   }
 
   private send(
-    { request, response, id }: Exchange,
+    exchange: Exchange,
     key: string,
     upstream: string,
     answer: CacheAnswer,
     earlier: string,
     elapsedMs: () => number,
   ): boolean {
-    const { headers, method } = request;
+    const { headers } = exchange.request;
     const delivery = this.deliveries.ready(answer.entry, key, headers['accept-encoding']?.toString());
-    if (!delivery?.isWritable || !mayWriteHead(request, response)) return false;
+    if (!delivery?.isWritable || !mayWriteHead(exchange.request, exchange.response)) return false;
     const condition = headers['if-none-match'];
     const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
-    const { front, back } = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
+    const head = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
     const durationMs = elapsedMs();
-    const first = isNotModified ? NOT_MODIFIED : delivery.statusLine;
-    response.statusCode = isNotModified ? 304 : delivery.status;
-    const head = `${first}${earlier}${front}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
-    const isBodiless = isNotModified || method === 'HEAD';
-    // A small body goes out with the head as one text, in one write; of two node makes a list of three.
-    const { text = '' } = delivery;
-    (response as RawResponse & Partial<WithHead>)._header = isBodiless ? head : head + text;
-    if (isBodiless || delivery.text !== undefined) response.end();
-    else response.end(delivery.body);
+    writeReady(exchange, delivery, head, { isNotModified, durationMs, earlier });
     const { outcome, tier } = answer;
     this.events.publish({ outcome, tier, upstream, key, status: delivery.status, durationMs });
     return true;
@@ -195,24 +182,6 @@ export class ExpressLane implements OnModuleInit {
     ];
     return guards.length === 0 && interceptors.length === 1;
   }
-}
-
-const NOT_MODIFIED = statusLine(304);
-
-/**
- * A head that is ready goes where node puts the one it makes itself (`OutgoingMessage._header`, the same since node 0.x): so
- * node still does what belongs to the connection, pipelining and keep-alive too.
- */
-interface WithHead {
-  _header: string;
-}
-
-/** Only of a plain HTTP/1.1 exchange on a connection that stays is the end of the head known beforehand. */
-function mayWriteHead(request: RawRequest, response: RawResponse): boolean {
-  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as RawResponse & {
-    maxRequestsOnConnectionReached?: boolean;
-  };
-  return shouldKeepAlive && maxRequestsOnConnectionReached !== true && request.httpVersion === '1.1';
 }
 
 /** What hooks before this one have set, or undefined where that changes more than the head's first lines. */

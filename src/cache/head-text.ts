@@ -17,10 +17,11 @@ export function linesOf(fields: FlatFields): string {
   return lines;
 }
 
-/** What node ends a head with on a connection that stays. */
-export function tailOf(second: number, keepAliveMs: number): string {
+/** What node ends a head with on a connection that stays, and that has a `Date` already or has none yet. */
+export function tailOf(second: number, keepAliveMs: number, hasDate = false): string {
+  const date = hasDate ? '' : `\r\nDate: ${new Date(second * 1000).toUTCString()}`;
   const keepAlive = keepAliveMs > 0 ? `\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : '';
-  return `\r\nDate: ${new Date(second * 1000).toUTCString()}\r\nConnection: keep-alive${keepAlive}\r\n\r\n`;
+  return `${date}\r\nConnection: keep-alive${keepAlive}\r\n\r\n`;
 }
 
 /** Whether node would write them: a name that is a token, a value without control characters (RFC 9110 §5). */

@@ -2,12 +2,31 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { CacheEvents, CacheStore, HttpCache, Loader, ResponseCache, valueOf, type HttpCacheOptions } from '../cache';
+import {
+  CacheEvents,
+  CacheStore,
+  Deliveries,
+  HttpCache,
+  Loader,
+  ResponseCache,
+  valueOf,
+  type HttpCacheOptions,
+} from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
-import { EDGE_FIELDS } from '../http/edge-hooks';
+import { EDGE_FIELDS, requestId } from '../http/edge-hooks';
+import { FrontDoor } from '../http/front-door';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
-import { ALL_FIELDS, ANONYMOUS, Gateway, GatewayRules, headerRules, RateBudget, UpstreamRelay } from '../upstream';
+import {
+  ALL_FIELDS,
+  ANONYMOUS,
+  Gateway,
+  GatewayLane,
+  GatewayRules,
+  headerRules,
+  RateBudget,
+  UpstreamRelay,
+} from '../upstream';
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
 import { githubTags, githubTagsOfWrite } from './github-tags';
@@ -24,6 +43,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly loader: Loader,
     private readonly cache: ResponseCache,
     private readonly events: CacheEvents,
+    private readonly deliveries: Deliveries,
     private readonly clock: Clock,
     private readonly credentials: GithubCredentials,
     private readonly budget: RateBudget,
@@ -44,16 +64,34 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const loader = github.isStrict ? this.strictLoader() : this.loader;
     const limits = { deadlineMs, staleAfterMs, maxEntryBytes, keepMs: KEEP_MS, selecting: rules.selecting };
     const problems = ProblemFilter.of(httpAdapter);
+    const fastify = httpAdapter.getInstance<FastifyInstance>();
+    const definition = githubUpstream(github, this.limits);
+    const partitions = github.isStrict ? undefined : this.credentials.partitions;
+    const edge = Object.entries(EDGE_FIELDS).flat();
+    const httpCache = new HttpCache(
+      this.store,
+      loader,
+      this.clock,
+      github.isStrict ? limits : { ...limits, ...this.knownOfGithub() },
+    );
+    const { publicUrl } = this.service;
+    const { deliveries, events, clock } = this;
+    const lane = new GatewayLane(
+      {
+        ...{ prefix: github.routePrefix, upstream: definition.name, publicUrl, headerRules: rules, partitions },
+        ...{ context: { edge, keepAliveMs: fastify.server.keepAliveTimeout }, requestId },
+      },
+      { httpCache, deliveries, events, clock },
+    );
+    const door = settings.laneEnabled ? FrontDoor.of(httpAdapter) : undefined;
+    door?.guard((request, response) => lane.answers(request, response));
     new Gateway(
       {
         prefix: github.routePrefix,
         aliases: new Map(
           github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
         ),
-        publicUrl: this.service.publicUrl,
-        definition: githubUpstream(github, this.limits),
-        headerRules: rules,
-        partitions: github.isStrict ? undefined : this.credentials.partitions,
+        ...{ publicUrl, definition, headerRules: rules, partitions },
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
@@ -61,19 +99,14 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
-        edge: EDGE_FIELDS,
+        edge,
       },
       {
-        httpCache: new HttpCache(
-          this.store,
-          loader,
-          this.clock,
-          github.isStrict ? limits : { ...limits, ...this.knownOfGithub() },
-        ),
-        ...{ cache: this.cache, relay: this.relay, events: this.events, clock: this.clock },
+        ...{ httpCache, deliveries, events, clock, cache: this.cache, relay: this.relay },
+        lane: door && lane,
         onError: (error, request, reply) => problems.send(error, request, reply),
       },
-    ).mount(httpAdapter.getInstance<FastifyInstance>());
+    ).mount(fastify);
   }
 
   onApplicationShutdown(): void {

@@ -3,6 +3,7 @@ export { UpstreamClient, type UpstreamRequest, type UpstreamResponse } from './u
 export type { UpstreamDefinition, UpstreamLimits } from './upstream-definition';
 export { UpstreamRelay } from './upstream-relay';
 export { Gateway, type GatewayOptions } from './gateway/gateway';
+export { GatewayLane } from './gateway/gateway-lane';
 export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';

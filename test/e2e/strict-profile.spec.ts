@@ -1,13 +1,14 @@
-import type { OutgoingHttpHeaders } from 'node:http';
 import { request } from '../support/raw-http';
 import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
+
+type Fields = Record<string, string | string[]>;
 
 /** One request, what the origin answers if it is asked, and what is to be seen. */
 interface Step {
   readonly method?: string;
   readonly with?: Record<string, string>;
-  readonly origin?: { readonly status?: number; readonly headers?: OutgoingHttpHeaders; readonly body?: string };
+  readonly origin?: { readonly status?: number; readonly headers?: Fields; readonly body?: string };
   /** Whether the origin is asked. */
   readonly asks: boolean;
   /** Fields that the origin is asked with; undefined for one that must not be there. */
@@ -20,7 +21,7 @@ interface Step {
 const fresh = { 'cache-control': 'max-age=100' };
 /** Stale on arrival, so that no test has to wait. */
 const stale = { 'cache-control': 'max-age=100', age: '150' };
-const first = (headers: OutgoingHttpHeaders, more: Partial<Step> = {}): Step => ({
+const first = (headers: Fields, more: Partial<Step> = {}): Step => ({
   origin: { headers },
   asks: true,
   ...more,

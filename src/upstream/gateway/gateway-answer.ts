@@ -1,33 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
-  ageMs,
-  cacheStatusOf,
-  identityBody,
   identityLength,
-  isFromStore,
   isNotModified,
   rangeMayApply,
   rangeOf,
   valueOf,
   type CacheEntry,
+  type FlatFields,
   type HeaderList,
   type HttpAnswer,
 } from '../../cache';
+import { edgeFieldsBeside, fieldsOfCache, keptOfNotModified } from './gateway-fields';
 
 /** What is said of every answer of the gateway beside what the upstream said. */
 export interface AnswerContext {
   readonly key: string;
   readonly now: number;
   /** Fields that the edge adds to every answer, where the upstream has not set them. */
-  readonly edge: Readonly<Record<string, string>>;
+  readonly edge: FlatFields;
   readonly rewrite: (headers: HeaderList) => HeaderList;
+  /** The body of what is stored, without the coding it is stored in. */
+  readonly bodyOf: (entry: CacheEntry) => Buffer | Promise<Buffer>;
 }
-
-const VIA = '1.1 larder';
-/** RFC 9110 §15.4.5: what a 304 repeats of the stored response. */
-const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
-  ...['cache-control', 'cdn-cache-control', 'content-location', 'date', 'etag', 'expires', 'last-modified', 'vary'],
-]);
 
 interface Outgoing {
   readonly status: number;
@@ -45,16 +39,16 @@ export async function writeAnswer(
   context: AnswerContext,
 ): Promise<void> {
   const outgoing =
-    answer.kind === 'stored' ? await fromEntry(request, asked, answer.entry) : asItComes(asked, answer, context.now);
+    answer.kind === 'stored'
+      ? await fromEntry(request, asked, answer.entry, context)
+      : asItComes(asked, answer, context.now);
   const { status, body, contentLength } = outgoing;
-  const fields: string[] = [];
-  for (const [name, value] of context.rewrite(outgoing.headers)) fields.push(name, value);
-  if (answer.kind === 'stored') fields.push('age', String(Math.floor(ageMs(answer.entry, context.now) / 1_000)));
-  fields.push('via', VIA, 'cache-status', cacheStatusOf(answer, context.key, context.now));
-  fields.push('x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS');
-  for (const [name, value] of Object.entries(context.edge))
-    if (valueOf(outgoing.headers, name) === undefined) fields.push(name, value);
-  fields.push('x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3));
+  const fields = [
+    ...context.rewrite(outgoing.headers).flat(),
+    ...fieldsOfCache(answer, context.key, context.now),
+    ...edgeFieldsBeside(outgoing.headers, context.edge),
+    ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
+  ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));
   reply.hijack();
   const { raw } = reply;
@@ -67,7 +61,12 @@ export async function writeAnswer(
   else await pump(body, raw);
 }
 
-async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: CacheEntry): Promise<Outgoing> {
+async function fromEntry(
+  request: FastifyRequest,
+  asked: HeaderList,
+  entry: CacheEntry,
+  { bodyOf }: AnswerContext,
+): Promise<Outgoing> {
   const headers = entry.headers.filter(([name]) => name !== 'content-length');
   if (entry.status === 200 && isNotModified(asked, entry.headers, entry.storedAt)) return notModified(headers);
   const length = identityLength(entry);
@@ -79,7 +78,7 @@ async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: Cach
       return { status: 416, headers: unsatisfiable, body: Buffer.alloc(0), contentLength: 0 };
     }
     if (part.kind === 'part') {
-      const body = (await identityBody(entry)).subarray(part.first, part.last + 1);
+      const body = (await bodyOf(entry)).subarray(part.first, part.last + 1);
       const field = ['content-range', `bytes ${part.first}-${part.last}/${length}`] as const;
       return { status: 206, headers: [...headers, field], body, contentLength: body.length };
     }
@@ -89,7 +88,7 @@ async function fromEntry(request: FastifyRequest, asked: HeaderList, entry: Cach
   return {
     status: entry.status,
     headers,
-    body: hasBody ? await identityBody(entry) : undefined,
+    body: hasBody ? await bodyOf(entry) : undefined,
     contentLength: hasBody ? length : undefined,
   };
 }
@@ -108,8 +107,7 @@ function asItComes(
 
 /** @param body what is not sent of it, to be stopped */
 function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
-  const kept = headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
-  return { status: 304, headers: kept, body, contentLength: undefined };
+  return { status: 304, headers: keptOfNotModified(headers), body, contentLength: undefined };
 }
 
 /** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */

@@ -3,12 +3,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
   endToEnd,
+  identityBody,
   isUnsafe,
   toCacheKey,
   toHeaderList,
   valueOf,
   valuesOf,
+  type CacheEntry,
   type CacheEvents,
+  type Deliveries,
+  type FlatFields,
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
@@ -22,11 +26,13 @@ import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import type { RateBudget } from '../budget/rate-budget';
 import { writeAnswer } from './gateway-answer';
+import type { GatewayLane } from './gateway-lane';
 import type { GatewayRules } from './gateway-rules';
 import { forwardedHeaders, type HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partition, type Partitions } from './partition';
+import { RelayedDelivery } from './relayed-delivery';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
-import { rewriteUrls } from './url-rewriting';
+import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayOptions {
   /** Where it is mounted, such as `/github`. */
@@ -53,13 +59,17 @@ export interface GatewayOptions {
   readonly budget: RateBudget | undefined;
   /** Whose limits the requests of callers without a credential count against. */
   readonly anonymousCredential: string;
-  readonly edge: Readonly<Record<string, string>>;
+  /** Fields that the edge adds to every answer. */
+  readonly edge: FlatFields;
 }
 
 export interface GatewayParts {
   readonly httpCache: HttpCache;
   readonly cache: ResponseCache;
   readonly relay: UpstreamRelay;
+  readonly deliveries: Deliveries;
+  /** Where hits are answered that have come the long way before; undefined where they always do. */
+  readonly lane: GatewayLane | undefined;
   readonly events: CacheEvents;
   readonly clock: Clock;
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
@@ -67,6 +77,8 @@ export interface GatewayParts {
 
 const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+/** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
+const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
  * The upstream's whole API behind the cache: any path, query, method and field, as the upstream has it.
@@ -100,7 +112,6 @@ export class Gateway {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
-    const { prefix, publicUrl } = this.options;
     const target = parseTarget(this.targetOf(url));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
@@ -128,14 +139,11 @@ export class Gateway {
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       this.tell(key, status, startedAt, answer);
+      const rewrite = (fields: HeaderList): HeaderList => this.rewritten(fields, request, target.path);
+      if (answer.kind === 'stored' && answer.outcome === 'HIT') await this.prepare(request, key, answer, rewrite);
       await writeAnswer(request, received, reply, answer, {
-        key,
-        now: this.parts.clock.now(),
-        edge: this.options.edge,
-        rewrite: (fields) =>
-          rewriteUrls(fields, this.options.definition.baseUrl, `${publicUrl ?? ownUrl(request)}${prefix}`, (path) =>
-            this.options.linkedAs(path, target.path),
-          ),
+        ...{ key, now: this.parts.clock.now(), edge: this.options.edge, rewrite },
+        bodyOf: (entry) => this.bodyOf(entry),
       });
     } catch (error) {
       if (client.signal.aborted) return;
@@ -145,6 +153,37 @@ export class Gateway {
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
     }
+  }
+
+  /** Makes ready what the lane sends to who asks alike. */
+  private async prepare(
+    { raw }: FastifyRequest,
+    key: string,
+    { entry, way }: Extract<HttpAnswer, { kind: 'stored' }>,
+    rewrite: (fields: HeaderList) => HeaderList,
+  ): Promise<void> {
+    const { deliveries, lane } = this.parts;
+    if (WITHOUT_CONTENT.has(entry.status)) return;
+    const fields = entry.headers.filter(([name]) => name !== 'content-length');
+    const base = haveUrls(fields) ? gatewayBaseOf(raw, this.options.publicUrl, this.options.prefix) : undefined;
+    const known = deliveries.relayed(entry);
+    if (!(known instanceof RelayedDelivery) || known.base !== base) {
+      const body = await this.bodyOf(entry);
+      deliveries.keepRelayed(entry, new RelayedDelivery(entry, body, rewrite(fields), base, key));
+    }
+    if (way) lane?.learn(raw, way);
+  }
+
+  private bodyOf(entry: CacheEntry): Buffer | Promise<Buffer> {
+    return this.parts.deliveries.relayed(entry)?.body ?? identityBody(entry);
+  }
+
+  private rewritten(fields: HeaderList, { raw }: FastifyRequest, path: string): HeaderList {
+    const { definition, publicUrl, prefix, linkedAs } = this.options;
+    if (!haveUrls(fields)) return fields;
+    return rewriteUrls(fields, definition.baseUrl, gatewayBaseOf(raw, publicUrl, prefix), (linked) =>
+      linkedAs(linked, path),
+    );
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
@@ -272,8 +311,4 @@ function pathTag(upstream: string, path: string): string {
 function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] | undefined {
   const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
   return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
-}
-
-function ownUrl({ protocol, host }: FastifyRequest): string {
-  return `${protocol}://${host}`;
 }

@@ -1,6 +1,19 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import type { HeaderList } from '../../cache';
 
 const WITH_URLS: ReadonlySet<string> = new Set(['link', 'location', 'content-location']);
+
+/** The gateway as the request names it, or as the operator does; without a slash at its end. */
+export function gatewayBaseOf(request: IncomingMessage, publicUrl: string | undefined, prefix: string): string {
+  const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
+  return `${publicUrl ?? `${scheme}://${request.headers.host ?? ''}`}${prefix}`;
+}
+
+/** Whether there are fields that may have URLs of the upstream in them. */
+export function haveUrls(headers: HeaderList): boolean {
+  return headers.some(([name]) => WITH_URLS.has(name));
+}
 
 /**
  * Turns the upstream's own URLs in header fields into the gateway's, so that who follows them stays inside. Bodies stay.

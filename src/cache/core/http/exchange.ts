@@ -56,9 +56,19 @@ export interface ExchangeFacts {
   readonly failure?: string;
 }
 
+/** Where a fresh hit was found: whoever asks in just the same words finds it there again, as long as the index is the same. */
+export interface Way {
+  /** Of the URL. */
+  readonly key: string;
+  readonly indexId: string;
+  readonly variantKey: string;
+}
+
 export interface StoredAnswer extends ExchangeFacts {
   readonly kind: 'stored';
   readonly entry: CacheEntry;
+  /** Of a hit that needs no more thought than whether it still is one. */
+  readonly way?: Way;
 }
 
 export interface StreamedAnswer extends ExchangeFacts {

@@ -5,13 +5,22 @@ import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import type { Loader } from '../loader';
 import { matchesIfNoneMatch } from '../representation';
+import { readIndex, underIndex } from '../resource-index';
 import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
-import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
+import type {
+  HttpAnswer,
+  HttpCacheRequest,
+  Origin,
+  OriginResponse,
+  StoredAnswer,
+  StreamedAnswer,
+  Way,
+} from './exchange';
 import { valueOf } from './fields';
 import { Flight } from './flight';
 import { underOperator } from './operator-policy';
-import { requestPolicy, type RequestPolicy } from './request-policy';
+import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { selectionKey } from './selection';
@@ -107,6 +116,16 @@ export class HttpCache {
     return this.forward(request, undefined, origin);
   }
 
+  /** The fresh entry in memory that the way still leads to, for a request that asks nothing of the cache. */
+  peek({ key, indexId, variantKey }: Way): CacheEntry | undefined {
+    const now = this.clock.now();
+    const found = this.store.peek(key);
+    if (found?.entry.id !== indexId || now >= found.entry.freshUntil) return undefined;
+    const variant = this.store.peek(variantKey);
+    const entry = variant && underIndex(variant.entry, readIndex(found.entry));
+    return entry && reuseOf(entry, PLAIN, now) === 'fresh' ? entry : undefined;
+  }
+
   private fromStore(
     request: HttpCacheRequest,
     policy: RequestPolicy,
@@ -115,8 +134,11 @@ export class HttpCache {
   ): StoredAnswer | undefined {
     if (!entry || key === undefined) return undefined;
     switch (reuseOf(entry, policy, this.clock.now())) {
-      case 'fresh':
-        return { kind: 'stored', entry, outcome: 'HIT', tier };
+      case 'fresh': {
+        const isPlain = index?.lists.length === 1 && policy === PLAIN;
+        const way = isPlain ? { key: request.key, indexId: index.entry.id, variantKey: key } : undefined;
+        return { kind: 'stored', entry, outcome: 'HIT', tier, ...(way && { way }) };
+      }
       case 'stale-allowed':
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'stale-while-revalidate':

@@ -17,7 +17,14 @@ export interface RequestPolicy {
   readonly sieMs: number | undefined;
 }
 
+/** Of a request that asks nothing of the cache. */
+export const PLAIN: RequestPolicy = {
+  ...{ isNoStore: false, isNoCache: false, isOnlyIfCached: false },
+  ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, sieMs: undefined },
+};
+
 export function requestPolicy(headers: HeaderList): RequestPolicy {
+  if (!headers.some(([name]) => name === 'cache-control' || name === 'pragma')) return PLAIN;
   const lines = valuesOf(headers, 'cache-control');
   const directives = parseDirectives(lines);
   // §5.4: Pragma counts only where Cache-Control is absent.

@@ -1,0 +1,111 @@
+import type { CacheTier } from './core/cache-outcome';
+import { ageMs, freshForMs } from './core/freshness';
+import type { CacheEntry, HeaderList } from './core/cache-entry';
+import { areSound, linesOf, statusLine, tailOf, type FlatFields } from './head-text';
+
+const LARGEST_TEXT_BYTES = 16_384;
+/** What the prepared head and the objects take, roughly. */
+const OVERHEAD_BYTES = 2_048;
+
+/** The head of a hit as text, but for what differs from one request to the next: it goes between the two. */
+export interface HeadText {
+  readonly front: string;
+  readonly back: string;
+}
+
+/** What the head says beside the entry; all of it fixed for the life of a server. */
+export interface HeadContext {
+  /** Fields that the edge adds to every answer. */
+  readonly edge: FlatFields;
+  /** In milliseconds; 0 for no promise. */
+  readonly keepAliveMs: number;
+}
+
+/** A hit, as far as its head tells of it. */
+export interface Hit {
+  readonly entry: CacheEntry;
+  readonly tier: CacheTier;
+}
+
+/** An entry as it goes out: all that is the same from one answer to the next is made once. */
+export abstract class PreparedAnswer<Answer extends Hit = Hit> {
+  readonly status: number;
+  readonly statusLine: string;
+  readonly bodyBytes: number;
+  /** The body's bytes as latin1 text: node sends head and text in one write, head and bytes in two. Of small bodies only. */
+  readonly text: string | undefined;
+  /** Of a body that is the stored one, or too large to be a text. */
+  private readonly bytes: Buffer | undefined;
+  private isSound: boolean | undefined;
+  private age = -1;
+  private ttl = 0;
+  private second = 0;
+  private tier: CacheTier = 'l1';
+  private head: HeadText = { front: '', back: '' };
+  private headNotModified: HeadText = { front: '', back: '' };
+
+  constructor(
+    { status, body: stored }: CacheEntry,
+    body: Buffer,
+    /** The fields of the entry as they go out. */
+    readonly kept: HeaderList,
+    /** As `kept`, of a 304. */
+    readonly keptNotModified: HeaderList,
+  ) {
+    this.status = status;
+    this.statusLine = statusLine(status);
+    this.bodyBytes = body.length;
+    this.text = body.length <= LARGEST_TEXT_BYTES ? body.toString('latin1') : undefined;
+    this.bytes = this.text === undefined || body === stored ? body : undefined;
+  }
+
+  /** The bytes of a hit. */
+  get body(): Buffer {
+    return this.bytes ?? Buffer.from(this.text ?? '', 'latin1');
+  }
+
+  /** What it holds beside the entry, in bytes. */
+  extraBytes(entry: CacheEntry): number {
+    const body = this.bytes === undefined || this.bytes === entry.body ? 0 : this.bytes.length;
+    return OVERHEAD_BYTES + body + (this.text?.length ?? 0);
+  }
+
+  /** Whether the fields can be written as they are: what node would refuse is left to node to refuse. */
+  get isWritable(): boolean {
+    this.isSound ??= areSound(this.kept.flat());
+    return this.isSound;
+  }
+
+  /**
+   * The head that node would write for the same fields, from the stored ones to `X-Request-Id: ` in front, and from
+   * `Content-Length` on behind. Made anew when a second has passed.
+   */
+  headText(answer: Answer, now: number, isNotModified: boolean, context: HeadContext): HeadText {
+    const age = Math.floor(ageMs(answer.entry, now) / 1000);
+    const ttl = Math.floor(freshForMs(answer.entry, now) / 1000);
+    const second = Math.floor(Date.now() / 1000);
+    if (age !== this.age || ttl !== this.ttl || second !== this.second || answer.tier !== this.tier) {
+      [this.age, this.ttl, this.second, this.tier] = [age, ttl, second, answer.tier];
+      const ours = this.fieldsOf(answer, now);
+      const headOf = (kept: HeaderList, length: string): HeadText => ({
+        front: `${linesOf([...kept.flat(), ...ours, ...this.edgeFields(context.edge, kept)])}x-request-id: `,
+        back: `${length}${tailOf(second, context.keepAliveMs, hasDate(kept))}`,
+      });
+      this.head = headOf(this.kept, `\r\ncontent-length: ${this.bodyBytes}`);
+      this.headNotModified = headOf(this.keptNotModified, '');
+    }
+    return isNotModified ? this.headNotModified : this.head;
+  }
+
+  /** What the cache has to say of the hit, at this instant. */
+  protected abstract fieldsOf(answer: Answer, now: number): FlatFields;
+
+  /** What the edge adds to the fields that are kept. */
+  protected edgeFields(edge: FlatFields, _kept: HeaderList): FlatFields {
+    return edge;
+  }
+}
+
+function hasDate(kept: HeaderList): boolean {
+  return kept.some(([name]) => name === 'date');
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { statusLine } from './head-text';
+import type { HeadText, PreparedAnswer } from './prepared-answer';
+
+type RawRequest = FastifyRequest['raw'];
+type RawResponse = FastifyReply['raw'];
+
+/** A request, the response to it, and the id that both have. */
+export interface Exchange {
+  readonly request: RawRequest;
+  readonly response: RawResponse;
+  readonly id: string;
+}
+
+const NOT_MODIFIED = statusLine(304);
+
+/**
+ * A head that is ready goes where node puts the one it makes itself (`OutgoingMessage._header`, the same since node 0.x): so
+ * node still does what belongs to the connection, pipelining and keep-alive too.
+ */
+interface WithHead {
+  _header: string;
+}
+
+/** Only of a plain HTTP/1.1 exchange on a connection that stays is the end of the head known beforehand. */
+export function mayWriteHead(request: RawRequest, response: RawResponse): boolean {
+  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as RawResponse & {
+    maxRequestsOnConnectionReached?: boolean;
+  };
+  return shouldKeepAlive && maxRequestsOnConnectionReached !== true && request.httpVersion === '1.1';
+}
+
+/** Writes what is ready; `earlier` are lines that others want in the head as well. */
+export function writeReady(
+  { request, response, id }: Exchange,
+  prepared: PreparedAnswer<never>,
+  { front, back }: HeadText,
+  { isNotModified, durationMs, earlier = '' }: { isNotModified: boolean; durationMs: number; earlier?: string },
+): void {
+  const first = isNotModified ? NOT_MODIFIED : prepared.statusLine;
+  response.statusCode = isNotModified ? 304 : prepared.status;
+  const head = `${first}${earlier}${front}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${back}`;
+  const isBodiless = isNotModified || request.method === 'HEAD';
+  // A small body goes out with the head as one text, in one write; of two node makes a list of three.
+  const { text } = prepared;
+  (response as RawResponse & Partial<WithHead>)._header = isBodiless || text === undefined ? head : head + text;
+  if (isBodiless || text !== undefined) response.end();
+  else response.end(prepared.body);
+}

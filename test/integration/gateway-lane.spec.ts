@@ -1,0 +1,153 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyInstance } from 'fastify';
+import { Agent } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { rawRequest, request } from '../support/raw-http';
+import { ScriptedOrigin } from '../support/scripted-origin';
+
+const keepAlive = new Agent({ keepAlive: true });
+const text = 'a line of words that gzip makes shorter\n'.repeat(100);
+
+/** The whole service in this process; `seen` counts the requests that have come as far as Fastify. */
+async function open(env: Record<string, string>) {
+  // Read when the modules are loaded.
+  Object.assign(process.env, { SWAGGER_ENABLED: 'false', CREDENTIAL_SECRET: 'of-the-tests', ...env });
+  const { createAdapter, setUp } = await import('../../src/app.setup.js');
+  const { ResponseCache } = await import('../../src/cache/index.js');
+  const adapter = createAdapter();
+  const fastify = adapter.getInstance<FastifyInstance>();
+  const seen = { count: 0 };
+  const [listener] = fastify.server.listeners('request') as ((...args: unknown[]) => void)[];
+  fastify.server.removeAllListeners('request');
+  fastify.server.on('request', (...args) => {
+    seen.count += 1;
+    listener?.call(fastify.server, ...args);
+  });
+  const { AppModule } = await import('../../src/app.module.js');
+  const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
+  const app = setUp(module.createNestApplication<NestFastifyApplication>(adapter));
+  await app.listen(0, '127.0.0.1');
+  return { app, seen, cache: app.get(ResponseCache), port: (app.getHttpServer().address() as { port: number }).port };
+}
+
+describe('a hit of the gateway', () => {
+  let origin: ScriptedOrigin;
+  let service: Awaited<ReturnType<typeof open>>;
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    request(`http://127.0.0.1:${service.port}/github${path}`, { headers, agent: keepAlive });
+  /** How many of the requests are looked at by Fastify. */
+  const seenDuring = async (call: () => Promise<unknown>): Promise<number> => {
+    const before = service.seen.count;
+    await call();
+    return service.seen.count - before;
+  };
+  const warm = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
+    for (let times = 0; times < 3; times++) await get(path, headers);
+  };
+
+  beforeAll(async () => {
+    origin = await ScriptedOrigin.start();
+    origin.answerBy((response, { url, headers }) => {
+      const fields = {
+        'cache-control': 'public, max-age=100',
+        etag: '"v1"',
+        vary: 'Accept, X-Other',
+        'x-own': ['1', '2'],
+      };
+      const coding =
+        headers['accept-encoding'] === 'gzip' && url.startsWith('/packed') ? { 'content-encoding': 'gzip' } : {};
+      const links = url.startsWith('/linked') ? { link: `<${origin.url}/linked?page=2>; rel="next"` } : {};
+      const type = { 'content-type': 'text/plain', 'access-control-allow-origin': 'https://its.own' };
+      const body = `${headers.accept ?? '-'} ${headers.authorization ?? '-'} ${url.startsWith('/small') ? '' : text}`;
+      response.writeHead(url.startsWith('/gone') ? 404 : 200, { ...fields, ...coding, ...links, ...type });
+      response.end('content-encoding' in coding ? gzipSync(body) : body);
+    });
+    service = await open({ GITHUB_API_URL: origin.url });
+  });
+  afterAll(async () => {
+    await service.app.close();
+    await origin.stop();
+  });
+
+  it.each([
+    ['/small', {}],
+    ['/large', {}],
+    ['/packed', { 'accept-encoding': 'gzip, br' }],
+    ['/linked', {}],
+    ['/gone', {}],
+    ['/small', { authorization: 'Bearer mine' }],
+    ['/small', { accept: 'text/plain', 'x-whatever': 'else' }],
+  ])('is answered before Fastify has looked at it: %s %j', async (path, headers) => {
+    await warm(path, headers);
+    expect(await seenDuring(() => get(path, headers))).toBe(0);
+  });
+
+  it.each([
+    ['GET', '/small', ''],
+    ['HEAD', '/small', ''],
+    ['GET', '/large', ''],
+    ['GET', '/linked', ''],
+    ['GET', '/gone', ''],
+    ['GET', '/gone', 'if-none-match: "v1"\r\n'],
+    ['GET', '/packed', 'accept-encoding: gzip\r\n'],
+    ['GET', '/small', 'if-none-match: W/"v1", "v2"\r\n'],
+    ['GET', '/small', 'if-none-match: "v2"\r\n'],
+    ['GET', '/small', 'x-request-id: mine\r\n'],
+    ['GET', '/small', 'authorization: Bearer mine\r\n'],
+  ])('is the same to the byte the long way: %s %s %j', async (method, path, fields) => {
+    const [name = '', value = ''] = fields.trim().split(': ');
+    await warm(path, name === '' || name === 'if-none-match' ? {} : { [name]: value });
+    const ask = async (more: string): Promise<string> => {
+      const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+      const asked = `${method} /github${path} HTTP/1.1\r\nhost: 127.0.0.1:${service.port}\r\n${fields}${more}\r\n`;
+      const answers = (await rawRequest(service.port, asked + last)).toString('latin1');
+      return answers
+        .slice(0, answers.lastIndexOf('HTTP/1.1 404'))
+        .replace(/(x-request-id|x-response-time): .*/g, '$1: …')
+        .replace(/ttl=\d+/, 'ttl=…')
+        .replace(/age: \d+\r/, 'age: …\r');
+    };
+    let short = '';
+    let long = '';
+    expect(await seenDuring(async () => (short = await ask('')))).toBe(1); // the last request
+    expect(await seenDuring(async () => (long = await ask('content-length: 0\r\n')))).toBe(2);
+    expect(short).toBe(long);
+  });
+
+  it('goes to nobody but its caller', async () => {
+    const bodies = new Set<string>();
+    for (const token of ['Bearer a', 'Bearer b', undefined]) {
+      const headers: Record<string, string> = token === undefined ? {} : { authorization: token };
+      await warm('/apart', headers);
+      bodies.add((await get('/apart', headers)).body.toString());
+    }
+    expect(bodies.size).toBe(3);
+  });
+
+  it.each([
+    { 'cache-control': 'no-cache' },
+    { pragma: 'no-cache' },
+    { range: 'bytes=0-1' },
+    { 'if-modified-since': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+    { 'transfer-encoding': 'chunked' },
+    { connection: 'close' },
+    { accept: 'another/kind' },
+  ])('is thought about for who asks with %j', async (headers) => {
+    await warm('/thought');
+    const path = '/thought';
+    expect(
+      await seenDuring(() => request(`http://127.0.0.1:${service.port}/github${path}`, { headers: headers as never })),
+    ).toBe(1);
+  });
+
+  it('is none any more once it is invalidated, softly too', async () => {
+    for (const mode of ['stale', 'purge'] as const) {
+      await warm('/small');
+      expect(await seenDuring(() => get('/small'))).toBe(0);
+      await service.cache.invalidate({ kind: 'tag', tag: 'path:github:/small' }, mode);
+      const { headers } = await get('/small');
+      expect(headers['cache-status']).not.toContain('hit');
+    }
+  });
+});
