@@ -16,6 +16,9 @@ import { RouteMethods } from './http/route-methods';
 
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_PARAM_LENGTH = 2_048;
+/** How long a request may take to arrive: its body, and its head. */
+const UPLOAD_TIMEOUT_MS = 300_000;
+const HEAD_TIMEOUT_MS = 30_000;
 
 export function createAdapter(): LarderAdapter {
   const routes = new RouteMethods();
@@ -29,11 +32,12 @@ export function createAdapter(): LarderAdapter {
       problems.send(error, request, reply),
     forceCloseConnections: 'idle',
     return503OnClosing: false, // who is connected already is answered, and told to close
-    requestTimeout: 30_000,
+    requestTimeout: UPLOAD_TIMEOUT_MS,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   });
   const fastify: FastifyInstance = adapter.getInstance();
+  fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
   fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
   routes.collect(fastify);
   addEdgeHooks(fastify);

@@ -20,6 +20,7 @@ import { Clock } from '../kernel/clock';
 import {
   ALL_FIELDS,
   ANONYMOUS,
+  FairQueue,
   Gateway,
   GatewayLane,
   GatewayRules,
@@ -100,6 +101,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
         edge,
+        uploads: github.isStrict ? undefined : this.uploads(),
       },
       {
         ...{ httpCache, deliveries, events, clock, cache: this.cache, relay: this.relay },
@@ -125,6 +127,12 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     };
   }
 
+  /** A quarter of the places at most is for bodies that take long to come. */
+  private uploads(): FairQueue {
+    const maxConcurrency = Math.max(1, Math.floor(this.github.maxConcurrency / 4));
+    return new FairQueue({ maxConcurrency, maxWaiting: MOST_UPLOADS_WAITING, deadlineMs: this.limits.timeoutMs });
+  }
+
   private strictLoader(): Loader {
     return new Loader(this.store, this.clock, { ...this.settings, pollMs: POLL_MS, pausesAfterFailures: false });
   }
@@ -142,5 +150,6 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 /** How long what can be validated is kept after it is stale: a 304 costs nothing of the rate limit. */
 const KEEP_MS = 86_400_000;
 const POLL_MS = 100;
+const MOST_UPLOADS_WAITING = 1_000;
 /** 202: statistics are still being computed. 302, 307: an archive's address, which is short-lived. */
 const NEVER_STORED: ReadonlySet<number> = new Set([202, 302, 307]);

@@ -21,6 +21,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'webhook-unsigned': { status: 401, title: 'Webhook signature missing or wrong', mayRetry: false },
   'too-many-attempts': { status: 429, title: 'Too many attempts', mayRetry: true },
   'entry-not-found': { status: 404, title: 'No such entry', mayRetry: false },
+  'request-incomplete': { status: 408, title: 'Request not sent to its end', mayRetry: true },
   'payload-too-large': { status: 413, title: 'Request too large', mayRetry: false },
   'upstream-timeout': { status: 504, title: 'Upstream too slow', mayRetry: true },
   'upstream-unreachable': { status: 502, title: 'Upstream unreachable', mayRetry: true },

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'webhook-unsigned'
   | 'too-many-attempts'
   | 'entry-not-found'
+  | 'request-incomplete'
   | 'payload-too-large'
   | 'upstream-timeout'
   | 'upstream-unreachable'

@@ -8,6 +8,7 @@ export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 export { Budgets, type Savings } from './budget/budgets';
+export { FairQueue } from './budget/fair-queue';
 export { RateBudget, type BudgetView, type LimitDialect } from './budget/rate-budget';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
 export { UpstreamModule } from './upstream.module';

@@ -92,7 +92,21 @@ export class UpstreamRelay {
     return `${this.base.pathname.replace(/\/$/, '')}${target}`;
   }
 
-  private ask({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
+  /** RFC 9110 §9.2.2, RFC 9112 §9.3.1: on a connection that the upstream was just closing a safe request is sent once more. */
+  private async ask(request: RelayedRequest): Promise<RelayedResponse> {
+    try {
+      return await this.askOnce(request);
+    } catch (error) {
+      const isSafe = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
+      if (!(error instanceof ClosedMeanwhileError)) throw error;
+      if (!isSafe || request.signal.aborted) throw error.failure;
+      return this.askOnce(request).catch((again: unknown) => {
+        throw again instanceof ClosedMeanwhileError ? again.failure : again;
+      });
+    }
+  }
+
+  private askOnce({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
     const { limits } = this.definition;
     const isHttps = this.base.protocol === 'https:';
     const options: RequestOptions = {
@@ -109,22 +123,40 @@ export class UpstreamRelay {
     };
     return new Promise((resolve, reject) => {
       const requestedAt = this.now();
-      let isTimedOut = false;
+      let ended: 'timed-out' | 'by-client' | undefined;
+      let answer: IncomingMessage | undefined;
+      let late: NodeJS.Timeout | undefined;
+      let receivedBefore = 0;
       const outgoing: ClientRequest = isHttps ? httpsRequest(options) : httpRequest(options);
       outgoing.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
       const giveUp = (): void => {
-        isTimedOut = true;
+        ended = body === undefined || body.readableEnded ? 'timed-out' : 'by-client';
         outgoing.destroy(new Error('timed out'));
       };
-      const late = setTimeout(giveUp, limits.timeoutMs);
-      outgoing.on('timeout', giveUp); // no byte for so long, in the body too
+      const startClock = (): void => {
+        if (answer === undefined) late = setTimeout(giveUp, limits.timeoutMs);
+      };
+      // The upstream's time begins when it has all of the request.
+      if (body === undefined) startClock();
+      else outgoing.on('finish', startClock);
+      outgoing.on('timeout', () => {
+        // No byte for so long. A body that nobody takes off us says nothing of the upstream.
+        if (answer && answer.readableLength > 0) outgoing.socket?.setTimeout(limits.timeoutMs);
+        else giveUp();
+      });
       if (onInterim)
         outgoing.on('information', ({ statusCode, rawHeaders }) => {
           if (statusCode !== 100) onInterim(statusCode, rawHeaders);
         });
       const fail = (error: Error): void => {
         clearTimeout(late);
-        reject(upstreamFailure(error, this.definition, isTimedOut));
+        if (signal.aborted || ended === 'by-client') reject(new ClientGoneError(error));
+        else {
+          const failure = upstreamFailure(error, this.definition, ended === 'timed-out');
+          const isUnanswered = outgoing.reusedSocket && outgoing.socket?.bytesRead === receivedBefore;
+          const isClosed = isUnanswered && CLOSED.has((error as NodeJS.ErrnoException).code ?? '');
+          reject(isClosed ? new ClosedMeanwhileError(failure) : failure);
+        }
       };
       outgoing.on('upgrade', (_response, socket) => {
         socket.destroy();
@@ -133,14 +165,36 @@ export class UpstreamRelay {
       outgoing.on('response', (response) => {
         const { statusCode: status = 0, rawHeaders } = response;
         if (status < 200) return void outgoing.destroy(new Error(`answered with status ${status}`));
+        answer = response;
         clearTimeout(late);
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
       });
+      outgoing.on('socket', ({ bytesRead }) => (receivedBefore = bytesRead));
       outgoing.on('error', fail);
       if (body === undefined) return void outgoing.end();
-      body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+      body.on('error', (error) => {
+        ended ??= 'by-client';
+        outgoing.destroy(error);
+      });
+      body.pipe(outgoing);
       // What an upstream that has answered early, or is gone, does not take any more stands in the way of the client's next request.
       outgoing.on('close', () => body.resume());
     });
+  }
+}
+
+const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
+
+/** The client left, or did not send its body: nothing is wrong with the upstream, and nobody waits for the answer. */
+class ClientGoneError extends AppError {
+  constructor(cause: unknown) {
+    super('request-incomplete', 'The rest of the request did not come. Send it again.', { cause });
+  }
+}
+
+/** A connection that was kept alive has been closed just as it was used again. */
+class ClosedMeanwhileError extends Error {
+  constructor(readonly failure: AppError) {
+    super(failure.message, { cause: failure });
   }
 }

@@ -139,10 +139,14 @@ describe('the gateway frames requests as they are, or not at all', () => {
     const first = `${method} ${BASE}${path} HTTP/1.1\r\nhost: x\r\n${line}\r\n\r\n${body}`;
     const second = `GET ${BASE}${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
     expect(statusesOf(await attacked.raw(first + second))).toEqual([200, 200]);
-    expect(attacked.origin.hits.map(({ method: asked, body: sent }) => [asked, sent.toString()])).toEqual([
-      [method, 'abc'],
-      ['GET', ''],
-    ]);
+    const hits = attacked.origin.hits.map(({ method: asked, body: sent }) => [asked, sent.toString()]);
+    expect(hits).toHaveLength(2);
+    expect(hits).toEqual(
+      expect.arrayContaining([
+        [method, 'abc'],
+        ['GET', ''],
+      ]),
+    );
   });
 
   it('stays healthy', async () => {

@@ -132,14 +132,22 @@ describe('the gateway survives an API that', () => {
     ],
     ['at once', ''],
   ])('breaks off %s: 502, and nothing is stored', async (_when, bytes) => {
-    attacked.origin.answerBy((response, _hit, count) => {
-      if (count === 1) write(response, bytes);
-      else response.writeHead(200, KEPT).end('whole');
-    });
+    attacked.origin.answerBy((response) => write(response, bytes));
     const broken = await attacked.through(path);
     expect([broken.status, broken.headers['content-type']]).toEqual([502, expect.stringContaining('problem+json')]);
     expect(broken.headers['retry-after']).toMatch(/^\d+$/);
+    attacked.origin.answerBy((response) => response.writeHead(200, KEPT).end('whole'));
     expect((await attacked.through(path)).body.toString()).toBe('whole');
+  });
+
+  it('closes a connection just as it is used again: the request is sent once more', async () => {
+    attacked.origin.answerBy((response) => response.writeHead(200).end('first'));
+    await attacked.through(`${path}-before`);
+    attacked.origin.answerBy((response, _hit, count) => {
+      if (count === 1) response.destroy();
+      else response.writeHead(200).end('again');
+    });
+    expect((await attacked.through(path)).body.toString()).toBe('again');
   });
 
   const many = (count: number, field: string): string[] => Array.from({ length: count }, () => field);

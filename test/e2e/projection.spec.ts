@@ -84,7 +84,17 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     expect(json['ttl']).toBeLessThanOrEqual(3_600);
     expect(json['leadsTo']).toEqual([expect.stringMatching(/\|repos$/)]);
     await user();
+    expect(await countOf()).toMatchObject({ cached: true });
     expect((await admin(`/entries/${key()}`, 'GET')).json['leadsTo']).toHaveLength(2);
+    expect(calls()).toBe(2);
+  });
+
+  it('does not stay behind what the gateway has stored later', async () => {
+    const { repos } = await countOf();
+    github.setAccount(account(), { publicRepos: Number(repos) + 1 });
+    expect(await user()).toMatchObject({ repos: Number(repos) + 1 });
+    expect(await countOf()).toMatchObject({ repos: Number(repos) + 1, cached: true });
+    expect(calls()).toBe(2);
   });
 
   it('loads once for a crowd that asks both', async () => {

@@ -21,7 +21,7 @@ export interface ResourceIndex {
   readonly lists: readonly (readonly string[])[];
   /** Where one whole response is. */
   readonly latest: string | undefined;
-  /** Names of what was made of the resource. */
+  /** Names of what was made of the response that was stored last. */
   readonly parts: readonly string[];
 }
 
@@ -53,7 +53,8 @@ export function indexFor(
   const generation = known?.generation ?? newGeneration();
   const others = known?.lists.filter((list) => !isSame(list, names ?? [])) ?? [];
   const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MOST_LISTS);
-  const parts = [...new Set([...(part === undefined ? [] : [part]), ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
+  // What was made of an older response is not what would be made of this one.
+  const parts = part === undefined ? [] : [...new Set([part, ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
   const latest = place?.(generation) ?? known?.latest;
   const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
   const entry: CacheEntry = {
@@ -71,7 +72,7 @@ export function indexFor(
 export function covers(index: ResourceIndex, { names, part, endsAt }: Joining): boolean {
   if (index.entry.freshUntil < endsAt) return false;
   if (part !== undefined) return index.parts.includes(part);
-  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== undefined;
+  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== undefined && index.parts.length === 0;
 }
 
 /** Whether the entry may be an index, as far as can be told without its body: responses have fields. */

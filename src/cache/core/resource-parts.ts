@@ -10,6 +10,8 @@ const INDEX_LEASE_MS = 1_000;
 export interface PartPlace {
   readonly key: string;
   readonly index: ResourceIndex;
+  /** Whether it was made of the response that was stored last; if not, what is there is stale. */
+  readonly isCurrent: boolean;
 }
 
 export type PartRequest = CacheRequest & { readonly part: string };
@@ -80,7 +82,12 @@ export class ResourceParts {
 }
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
-  return { key: `${key}|${index.generation}|${part}`, index };
+  return { key: `${key}|${index.generation}|${part}`, index, isCurrent: index.parts.includes(part) };
+}
+
+/** The part that was found in its place, as the index has it. */
+export function partAt(entry: CacheEntry, { index, isCurrent }: PartPlace): CacheEntry {
+  return underIndex(isCurrent ? entry : { ...entry, staledAt: entry.storedAt }, index);
 }
 
 /** What stands for the entry of a key: itself, or of a resource its whole response, else its first part. */

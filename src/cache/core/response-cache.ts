@@ -16,7 +16,7 @@ import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly
 import type { Landed, Load } from './load';
 import { Loader, type Fill } from './loader';
 import { underIndex } from './resource-index';
-import { ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
+import { partAt, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
 import { SingleFlight, type Flight } from './single-flight';
 import { within } from './within';
 
@@ -73,7 +73,7 @@ export class ResponseCache {
   /** The answer that needs nothing but this process's memory: a fresh hit that nobody has to refresh, or undefined. */
   peek(key: string, earlyRefreshBeta: number, part?: string): CacheAnswer | undefined {
     const place = part === undefined ? undefined : this.parts.peek(key, part);
-    if (part !== undefined && !place) return undefined;
+    if (part !== undefined && place?.isCurrent !== true) return undefined;
     const found = this.store.peek(place?.key ?? key);
     if (!found) return undefined;
     const entry = underIndex(found.entry, place?.index);
@@ -134,7 +134,7 @@ export class ResponseCache {
   private async answerAt(request: CacheRequest, place: PartPlace | undefined, load: Load): Promise<CacheAnswer> {
     const key = place?.key ?? request.key;
     const found = this.store.peek(key) ?? (await this.store.find(key, this.loader.leaseMs));
-    const entry = found && underIndex(found.entry, place?.index);
+    const entry = found && (place ? partAt(found.entry, place) : found.entry);
     const now = this.clock.now();
     if (found && entry && isFresh(entry, now)) {
       if (shouldRefreshEarly(entry, now, request.policy.earlyRefreshBeta, this.random()))

@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
   endToEnd,
-  identityBody,
   isUnsafe,
   toCacheKey,
   toHeaderList,
@@ -24,6 +24,7 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
+import type { FairQueue } from '../budget/fair-queue';
 import type { RateBudget } from '../budget/rate-budget';
 import { writeAnswer } from './gateway-answer';
 import type { GatewayLane } from './gateway-lane';
@@ -31,7 +32,9 @@ import type { GatewayRules } from './gateway-rules';
 import { forwardedHeaders, type HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partition, type Partitions } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
+import { begun } from './request-body';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
+import { UnpackedBodies } from './unpacked-bodies';
 import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayOptions {
@@ -61,6 +64,8 @@ export interface GatewayOptions {
   readonly anonymousCredential: string;
   /** Fields that the edge adds to every answer. */
   readonly edge: FlatFields;
+  /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
+  readonly uploads: FairQueue | undefined;
 }
 
 export interface GatewayParts {
@@ -87,6 +92,8 @@ const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
  * sockets to `UpstreamRelay`.
  */
 export class Gateway {
+  private readonly unpacked = new UnpackedBodies();
+
   constructor(
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
@@ -119,7 +126,11 @@ export class Gateway {
     const received = endToEnd(toHeaderList(rawHeaders));
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
     const client = new AbortController();
-    reply.raw.once('close', () => client.abort());
+    // A client that has all it asked for has not gone: what is loaded for it is loaded to its end. What is left of a body that
+    // was answered early goes no further, though.
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished || !isCacheable) client.abort();
+    });
     const key = this.keyOf(target, partition);
     const origin = this.originOf(request, reply, target, partition);
     const startedAt = performance.now();
@@ -175,7 +186,7 @@ export class Gateway {
   }
 
   private bodyOf(entry: CacheEntry): Buffer | Promise<Buffer> {
-    return this.parts.deliveries.relayed(entry)?.body ?? identityBody(entry);
+    return this.parts.deliveries.relayed(entry)?.body ?? this.unpacked.of(entry);
   }
 
   private rewritten(fields: HeaderList, { raw }: FastifyRequest, path: string): HeaderList {
@@ -194,7 +205,15 @@ export class Gateway {
     signal: AbortSignal,
     origin: Origin,
   ): Promise<HttpAnswer> {
-    const { status, headers: answered, body } = await origin({ method, headers, signal, isBackground: false });
+    const {
+      status,
+      headers: answered,
+      body,
+    } = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
+      // It may have been sent, and done: nobody will tell.
+      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(target, []);
+      throw error;
+    });
     const hasChanged = isUnsafe(method) && status >= 200 && status < 400;
     const failure = hasChanged ? await this.invalidateAfter(target, answered) : undefined;
     const facts = {
@@ -230,7 +249,9 @@ export class Gateway {
     const credential = partition.authorization === undefined ? anonymousCredential : partition.id;
     const authorization = partition.authorization ?? sharedAuthorization;
     return async ({ method, headers, signal, isBackground }) => {
-      const endsHere = (name: string): boolean => CACHEABLE.has(method) && headerRules.endingHere.has(name);
+      const isBodiless = CACHEABLE.has(method);
+      const endsHere = (name: string): boolean =>
+        isBodiless && (headerRules.endingHere.has(name) || OF_A_BODY.has(name));
       const fields = headers.flatMap(([name, value]) => (endsHere(name) ? [] : [name, value]));
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
@@ -239,19 +260,29 @@ export class Gateway {
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       add('authorization', authorization);
       fields.push('via', '1.1 larder', ...headerRules.announces);
-      const body = CACHEABLE.has(method) ? undefined : bodyOf(request);
+      const body = isBodiless ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
-      const send = async (): Promise<OriginResponse> => {
+      const sendWith = async (stream: Readable | undefined): Promise<OriginResponse> => {
         const answer = await this.parts.relay.send({
-          ...{ method, path: `${target.path}${target.query}`, headers: fields, body, signal },
+          ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
           onInterim: (status, rawHeaders) => sendInterim(reply, status, rawHeaders),
         });
         return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
       };
-      if (!budget) return send();
+      if (!budget) return sendWith(body);
       const spending = { credential, path: target.path, isBackground, signal };
-      return budget.spend(spending, send, (answer, name) => valueOf(answer.headers, name));
+      const spend = (stream?: Readable): Promise<OriginResponse> =>
+        budget.spend(
+          spending,
+          () => sendWith(stream),
+          (answer, name) => valueOf(answer.headers, name),
+        );
+      if (body === undefined) return spend();
+      const { stream, isWhole } = await begun(body, UPLOAD_BYTES);
+      const { uploads } = this.options;
+      if (isWhole || !uploads) return spend(stream);
+      return uploads.run({ line: credential, limitOf: () => Infinity, signal }, () => spend(stream));
     };
   }
 
@@ -297,6 +328,18 @@ function sendInterim({ raw, request }: FastifyReply, status: number, rawHeaders:
     return; // node takes no link of another form than its own; a hint may be left out, an answer may not
   }
 }
+
+/** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
+const UPLOAD_BYTES = 65_536;
+/** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */
+const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);
+
+/** Whether the request has certainly not reached the upstream. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof AppError && NOT_SENT.has(error.code);
+}
+
+const NOT_SENT: ReadonlySet<string> = new Set(['upstream-paused', 'upstream-rate-limited', 'deadline-exceeded']);
 
 /** Why the cache has no part in a request, where it has none (RFC 9211 §2.2). */
 function notCached(method: string): 'bypass' | 'method' {

@@ -22,9 +22,11 @@ import { Flight } from './flight';
 import { underOperator } from './operator-policy';
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
+import { mayServeOnError } from '../freshness';
 import { mayStandIn, reuseOf } from './reuse';
 import { selectionKey } from './selection';
 import { HeldBytes, SharedBody } from './shared-body';
+import { updatedHeaders } from './update';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { findVariant, type Seen } from './variants';
 
@@ -100,20 +102,21 @@ export class HttpCache {
   async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
     const policy = requestPolicy(request.headers);
     const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
+    const isApart = this.apart.has(this.apartKey(request));
     for (let look = 0; look < LOOKS; look++) {
-      const mayLoad = isPlain && !policy.isOnlyIfCached && !this.apart.has(request.key);
+      const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
       const seen = await findVariant(this.store, request, this.clock.now(), leaseMs);
       const stored = this.fromStore(request, policy, seen, origin);
       if (stored) return stored;
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
-      if (!isPlain) return this.forward(request, seen, origin);
-      if (this.apart.has(request.key)) return this.orStale(policy, seen, () => this.forward(request, seen, origin));
+      // What is stored and stale can be validated, whoever got something else meanwhile.
+      if (!isPlain || (isApart && !seen.entry)) return this.forwardOrStale(request, policy, seen, origin);
       const loaded = await this.load(request, policy, seen, origin);
       if (loaded) return loaded;
     }
-    return this.forward(request, undefined, origin);
+    return this.forward(request, undefined, origin, this.options.deadlineMs);
   }
 
   /** The fresh entry in memory that the way still leads to, for a request that asks nothing of the cache. */
@@ -150,11 +153,16 @@ export class HttpCache {
   }
 
   /** The answer, or what is stored where the upstream fails and that is allowed. */
-  private async orStale(policy: RequestPolicy, seen: Seen, call: () => Promise<StreamedAnswer>): Promise<HttpAnswer> {
+  private async forwardOrStale(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): Promise<HttpAnswer> {
     const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
-    if (!spare) return call();
+    if (!spare) return this.forward(request, seen, origin, this.options.deadlineMs);
     try {
-      const answer = await call();
+      const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
       return this.hasFailed(answer) ? standIn(spare, seen, 'upstream-error') : answer;
     } catch (error) {
       return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
@@ -186,7 +194,8 @@ export class HttpCache {
         return { kind: 'stored', entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
       }
       if (spare && this.hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
-      if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
+      if (underWay && !maySharedWith(request, head))
+        return await this.forward(request, seen, origin, this.options.deadlineMs);
       return await this.deliver(head, forwarded, underWay !== undefined, spare !== undefined);
     } catch (error) {
       if (spare) return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
@@ -220,21 +229,30 @@ export class HttpCache {
 
   private start(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
     const flight = new Flight<Head>(request.key);
+    const end = (): void => {
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    };
     this.flights.set(key, flight);
+    flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
     const { tags } = request;
     this.loader
-      .underLease({ key, tags }, seen.entry, (lease, base) =>
-        this.loadUnder(lease, base, request, seen, flight, origin),
-      )
+      .underLease({ key, tags }, seen.entry, async (lease, base) => {
+        try {
+          await this.loadUnder(lease, base, request, seen, flight, origin);
+        } catch (error) {
+          if (!flight.signal.aborted) throw error;
+          // Given up, for nobody waits any more: that says nothing of the upstream.
+          await this.writer.giveBack(lease);
+          flight.fail(error);
+        }
+      })
       .then((held) => {
         if (held.by === 'self') return;
         if (seen.index) flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true });
         else flight.arrive({ kind: 'again' });
       })
       .catch((error: unknown) => flight.fail(error))
-      .finally(() => {
-        if (this.flights.get(key) === flight) this.flights.delete(key);
-      });
+      .finally(end);
     return flight;
   }
 
@@ -247,8 +265,9 @@ export class HttpCache {
     origin: Origin,
   ): Promise<void> {
     const response = await this.askFor(request, base, flight, origin);
-    const policy = this.policyOf(request, response, base);
-    if (response.status === 304 && base) {
+    const isValidated = response.status === 304 && base !== undefined;
+    const policy = isValidated ? this.policyOfUpdated(request, response, base) : this.policyOf(request, response);
+    if (isValidated) {
       response.body.destroy();
       const freshened = await this.writer.freshen(lease, base, response, policy);
       flight.arrive({ kind: 'entry', ...freshened, isValidated: true });
@@ -262,10 +281,13 @@ export class HttpCache {
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
     const names = this.writer.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
-    if (!policy.isStorable && !this.hasFailed(response)) this.apart.set(request.key, true);
-    const stored = policy.isStorable
-      ? this.writer.keep(lease, request, seen, { response, policy, body, names })
-      : this.writer.giveBack(lease);
+    if (!policy.isStorable && response.status < 400) this.apart.set(this.apartKey(request), true);
+    // A failure does not take the place of what may stand in for it.
+    const isWorse = this.hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
+    const stored =
+      policy.isStorable && !isWorse
+        ? this.writer.keep(lease, request, seen, { response, policy, body, names })
+        : this.writer.giveBack(lease);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
@@ -298,15 +320,28 @@ export class HttpCache {
   }
 
   /** The upstream's own answer to this request alone. */
-  private async forward(request: HttpCacheRequest, seen: Seen | undefined, origin: Origin): Promise<StreamedAnswer> {
-    const { method, headers, signal } = request;
-    const response = await origin({ method, headers, signal, isBackground: false });
+  private async forward(
+    request: HttpCacheRequest,
+    seen: Seen | undefined,
+    origin: Origin,
+    deadlineMs: number,
+  ): Promise<StreamedAnswer> {
+    const { method, headers } = request;
+    const asking = new AbortController();
+    const giveUp = (): void => asking.abort();
+    request.signal.addEventListener('abort', giveUp, { once: true });
+    if (request.signal.aborted) giveUp();
+    const answering = origin({ method, headers, signal: asking.signal, isBackground: false });
+    const response = await within(answering, deadlineMs).catch((error: unknown) => {
+      giveUp();
+      throw error;
+    });
     if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
       await this.writer.heedHead(
         request.tags,
         { entry: seen.entry, key: seen.variantKey },
         response,
-        this.policyOf(request, response, seen.entry),
+        this.policyOfUpdated(request, response, seen.entry),
       );
     return {
       kind: 'streamed',
@@ -315,14 +350,25 @@ export class HttpCache {
     };
   }
 
-  /** What the response allows and the operator says; of a 304 by the status of what it validates. */
-  private policyOf(
-    { hasAuthorization, kind, operator }: HttpCacheRequest,
-    response: OriginResponse,
-    base: CacheEntry | undefined,
-  ): ResponsePolicy {
+  /** Requests of a URL that select alike by what every response is selected by. */
+  private apartKey({ key, headers }: HttpCacheRequest): string {
+    return `${key}|${selectionKey(this.options.selecting, headers)}`;
+  }
+
+  /** As of the stored response, with what a 304 or a HEAD says over it (RFC 9111 §3.2): what they leave out still holds. */
+  private policyOfUpdated(request: HttpCacheRequest, response: OriginResponse, base: CacheEntry): ResponsePolicy {
+    const stored = base.headers.filter(([name]) => name !== 'date');
+    return this.policyOf(request, {
+      ...response,
+      status: base.status,
+      headers: updatedHeaders(stored, response.headers),
+    });
+  }
+
+  /** What the response allows and the operator says. */
+  private policyOf({ hasAuthorization, kind, operator }: HttpCacheRequest, response: OriginResponse): ResponsePolicy {
     const own = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
-    const policy = underOperator(own, response.status === 304 ? (base?.status ?? 304) : response.status, operator);
+    const policy = underOperator(own, response.status, operator);
     const isStorable = policy.isStorable && !this.options.neverStored?.has(response.status);
     return { ...policy, isStorable: isStorable && this.options.isRefusal?.(response) !== true };
   }

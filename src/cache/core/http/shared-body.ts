@@ -22,6 +22,19 @@ export class HeldBytes {
 const SMALL_BYTES = 262_144;
 /** How far the source of a body that is not kept may be ahead of its slowest reader. */
 const AHEAD_BYTES = 65_536;
+/** So much a reader has to take between two looks, while the source waits for it and others wait for the source. */
+const LEAST_TAKEN_BYTES = 524_288;
+const PATIENCE_MS = 2_000;
+
+/** One who reads a body. */
+interface Reader {
+  /** The number of chunks it has taken. */
+  at: number;
+  /** The number of bytes it has taken. */
+  taken: number;
+  /** Set where it held up the others: its `next` throws. */
+  isCutOff: boolean;
+}
 
 export interface BodyLimits {
   /** Larger bodies are not kept whole. */
@@ -36,8 +49,8 @@ export interface BodyLimits {
  * One body for several readers, read from its source once.
  *
  * Its one invariant: memory stays within the limits. As long as the whole body fits, readers may join at any time and be as
- * slow as they like; once it does not, nobody joins any more, and the source waits for the slowest reader. Of one that is known
- * beforehand not to fit, readers may join at its beginning.
+ * slow as they like; once it does not, nobody joins any more, and the source waits for the slowest reader, but for one that
+ * holds up others: that is cut off. Of one that is known beforehand not to fit, readers may join at its beginning.
  */
 export class SharedBody {
   private readonly chunks: Buffer[] = [];
@@ -50,8 +63,9 @@ export class SharedBody {
   private total = 0;
   private state: 'open' | 'ended' | 'failed' = 'open';
   private failure: unknown;
-  private readonly cursors = new Set<{ at: number }>();
+  private readonly cursors = new Set<Reader>();
   private wakes: (() => void)[] = [];
+  private watch: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly source: BodySource,
@@ -59,6 +73,10 @@ export class SharedBody {
   ) {
     this.fits = (limits.declaredBytes ?? 0) <= limits.maxBytes;
     void this.pump();
+  }
+
+  private get aheadBytes(): number {
+    return Math.min(AHEAD_BYTES, this.limits.maxBytes);
   }
 
   private get smallBytes(): number {
@@ -103,7 +121,7 @@ export class SharedBody {
   /** From the first byte on, for one reader, who counts until it has returned. Its `next` throws the source's error. */
   read(): AsyncIterableIterator<Buffer> {
     if (this.gone > 0) throw new Error('The beginning of this body is gone.');
-    const cursor = { at: 0 };
+    const cursor: Reader = { at: 0, taken: 0, isCutOff: false };
     this.cursors.add(cursor);
     this.count();
     const leave = (): IteratorReturnResult<undefined> => {
@@ -115,9 +133,11 @@ export class SharedBody {
     return {
       next: async () => {
         for (;;) {
+          if (cursor.isCutOff) throw new Error('Others waited for this reader.');
           const chunk = this.chunks[cursor.at - this.gone];
           if (chunk !== undefined) {
             cursor.at += 1;
+            cursor.taken += chunk.length;
             this.letGo();
             return { done: false, value: chunk };
           }
@@ -144,7 +164,6 @@ export class SharedBody {
   private async pump(): Promise<void> {
     const { smallBytes } = this;
     const { maxBytes, held } = this.limits;
-    const aheadBytes = Math.min(AHEAD_BYTES, maxBytes);
     try {
       for await (const chunk of this.source) {
         this.chunks.push(chunk);
@@ -154,7 +173,8 @@ export class SharedBody {
         if (this.total > maxBytes || (this.total > smallBytes && held?.isFull === true)) this.fits = false;
         this.wake();
         this.letGo();
-        while (!this.fits && this.kept > aheadBytes && this.cursors.size > 0) await this.next();
+        if (!this.fits) this.watchReaders();
+        while (!this.fits && this.kept > this.aheadBytes && this.cursors.size > 0) await this.next();
         if (!this.fits && this.total > smallBytes && this.cursors.size === 0) this.source.destroy();
       }
       this.state = 'ended';
@@ -162,6 +182,32 @@ export class SharedBody {
       this.state = 'failed';
       this.failure = error;
     }
+    clearInterval(this.watch);
+    this.count();
+    this.wake();
+  }
+
+  /**
+   * Looks from time to time who holds up the source: a reader that has taken too little since the last look, while another has
+   * taken all there is and waits.
+   */
+  private watchReaders(): void {
+    let before = new Map<Reader, number>();
+    this.watch ??= setInterval(() => {
+      const isAtHead = ({ at }: Reader): boolean => at - this.gone >= this.chunks.length;
+      const isHeldUp = this.kept > this.aheadBytes && [...this.cursors].some(isAtHead);
+      for (const [reader, taken] of before)
+        if (isHeldUp && this.cursors.has(reader) && !isAtHead(reader) && reader.taken - taken < LEAST_TAKEN_BYTES)
+          this.cutOff(reader);
+      before = new Map(Array.from(this.cursors, (reader) => [reader, reader.taken]));
+    }, PATIENCE_MS);
+    this.watch.unref();
+  }
+
+  private cutOff(reader: Reader): void {
+    reader.isCutOff = true;
+    this.cursors.delete(reader);
+    this.letGo();
     this.count();
     this.wake();
   }
