@@ -91,9 +91,9 @@ describe.each(stores)('the account route over the resource of the gateway, with 
 
   it('does not stay behind what the gateway has stored later', async () => {
     const { repos } = await countOf();
-    github.setAccount(account(), { publicRepos: Number(repos) + 1 });
-    expect(await user()).toMatchObject({ repos: Number(repos) + 1 });
-    expect(await countOf()).toMatchObject({ repos: Number(repos) + 1, cached: true });
+    github.setAccount(account(), { publicRepos: repos + 1 });
+    expect(await user()).toMatchObject({ repos: repos + 1 });
+    expect(await countOf()).toMatchObject({ repos: repos + 1, cached: true });
     expect(calls()).toBe(2);
   });
 

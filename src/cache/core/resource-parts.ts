@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import type { CacheRequest } from './cache-request';
 import { StoreUnavailableError, type CacheStore, type Found, type Lease, type ListedEntry } from './cache-store';
+import { IndexMemory } from './index-memory';
 import { covers, indexFor, looksLikeIndex, readIndex, underIndex, type ResourceIndex } from './resource-index';
 
 const INDEX_LEASE_MS = 1_000;
@@ -12,6 +13,8 @@ export interface PartPlace {
   readonly index: ResourceIndex;
   /** Whether it was made of the response that was stored last; if not, what is there is stale. */
   readonly isCurrent: boolean;
+  /** What is there, if it was asked for together with the index. */
+  readonly ahead?: Promise<Found | undefined> | undefined;
 }
 
 export type PartRequest = CacheRequest & { readonly part: string };
@@ -23,6 +26,8 @@ export type PartRequest = CacheRequest & { readonly part: string };
  * what an invalidation of the resource has covered is found by nobody.
  */
 export class ResourceParts {
+  private readonly seenLast = new IndexMemory();
+
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
@@ -35,7 +40,10 @@ export class ResourceParts {
 
   /** @param leaseMs as of the store's `find`, of the resource's lease */
   async find(key: string, part: string, leaseMs?: number): Promise<PartPlace | undefined> {
-    return this.peek(key, part) ?? this.placeIn(await this.store.find(key, leaseMs), key, part);
+    const keysOf = ({ generation }: Pick<ResourceIndex, 'generation'>): string[] => [keyOf(key, generation, part)];
+    const { found, ahead } = await this.seenLast.find(this.store, key, leaseMs, keysOf);
+    const place = this.placeIn(found, key, part);
+    return place && { ...place, ahead: ahead.get(place.key) };
   }
 
   /** Stores the first of a resource: the index under its lease, the part beside it. Found by nobody if the lease is void. */
@@ -82,7 +90,11 @@ export class ResourceParts {
 }
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
-  return { key: `${key}|${index.generation}|${part}`, index, isCurrent: index.parts.includes(part) };
+  return { key: keyOf(key, index.generation, part), index, isCurrent: index.parts.includes(part) };
+}
+
+function keyOf(key: string, generation: string, part: string): string {
+  return `${key}|${generation}|${part}`;
 }
 
 /** The part that was found in its place, as the index has it. */

@@ -133,7 +133,7 @@ export class ResponseCache {
 
   private async answerAt(request: CacheRequest, place: PartPlace | undefined, load: Load): Promise<CacheAnswer> {
     const key = place?.key ?? request.key;
-    const found = this.store.peek(key) ?? (await this.store.find(key, this.loader.leaseMs));
+    const found = this.store.peek(key) ?? (await place?.ahead) ?? (await this.store.find(key, this.loader.leaseMs));
     const entry = found && (place ? partAt(found.entry, place) : found.entry);
     const now = this.clock.now();
     if (found && entry && isFresh(entry, now)) {

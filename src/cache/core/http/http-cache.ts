@@ -5,6 +5,7 @@ import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import type { Loader } from '../loader';
 import { matchesIfNoneMatch } from '../representation';
+import { IndexMemory } from '../index-memory';
 import { readIndex, underIndex } from '../resource-index';
 import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
@@ -83,6 +84,7 @@ export class HttpCache {
   private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
   private readonly held: HeldBytes;
   private readonly writer: VariantWriter;
+  private readonly seenLast = new IndexMemory();
 
   constructor(
     private readonly store: CacheStore,
@@ -106,7 +108,12 @@ export class HttpCache {
     for (let look = 0; look < LOOKS; look++) {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
-      const seen = await findVariant(this.store, request, this.clock.now(), leaseMs);
+      const seen = await findVariant(
+        { store: this.store, seenLast: this.seenLast },
+        request,
+        this.clock.now(),
+        leaseMs,
+      );
       const stored = this.fromStore(request, policy, seen, origin);
       if (stored) return stored;
       if (policy.isOnlyIfCached)

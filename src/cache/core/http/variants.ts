@@ -1,6 +1,7 @@
 import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheTier } from '../cache-outcome';
 import type { CacheStore } from '../cache-store';
+import type { IndexMemory } from '../index-memory';
 import { readIndex, underIndex, type ResourceIndex } from '../resource-index';
 import { selectionKey } from './selection';
 
@@ -13,23 +14,28 @@ export interface Seen {
 }
 
 /**
- * Finds the index and, of the variants that the request selects, the latest (RFC 9111 §4.1).
+ * Finds the index and, of the variants that the request selects, the latest (RFC 9111 §4.1). Where neither is in memory both are asked
+ * for at once, in one round trip, if the index is the one that was seen last.
  *
  * @param leaseMs as of the store's `find`, given by who loads what is missing
  */
 export async function findVariant(
-  store: CacheStore,
+  { store, seenLast }: { readonly store: CacheStore; readonly seenLast: IndexMemory },
   { key, headers: request }: { readonly key: string; readonly headers: HeaderList },
   now: number,
   leaseMs: number | undefined,
 ): Promise<Seen> {
-  const found = store.peek(key) ?? (await store.find(key, leaseMs));
+  const keysOf = ({ lists, generation }: Pick<ResourceIndex, 'lists' | 'generation'>): readonly string[] =>
+    lists.map((names) => variantKey(key, generation, names, request));
+  const { found, ahead } = await seenLast.find(store, key, leaseMs, keysOf);
   const index = found && readIndex(found.entry);
   if (!found || !index || now >= found.entry.freshUntil)
     return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined };
-  const keys = index.lists.map((names) => variantKey(key, index.generation, names, request));
+  const keys = keysOf(index);
   const onlyLeaseMs = keys.length === 1 ? leaseMs : undefined;
-  const variants = await Promise.all(keys.map(async (one) => store.peek(one) ?? (await store.find(one, onlyLeaseMs))));
+  const variants = await Promise.all(
+    keys.map(async (one) => store.peek(one) ?? (await ahead.get(one)) ?? (await store.find(one, onlyLeaseMs))),
+  );
   let at = -1;
   variants.forEach((variant, place) => {
     if (variant && (at < 0 || variant.entry.storedAt > (variants[at]?.entry.storedAt ?? 0))) at = place;

@@ -1,0 +1,54 @@
+import { LRUCache } from 'lru-cache';
+import type { CacheStore, Found } from './cache-store';
+import { readIndex, type ResourceIndex } from './resource-index';
+
+/** What of an index tells where the rest of its resource is. */
+type Leading = Pick<ResourceIndex, 'generation' | 'lists'>;
+
+export interface FoundIndex {
+  readonly found: Found | undefined;
+  /** What was asked for together with the index, by key. Of no use where the index leads elsewhere. */
+  readonly ahead: ReadonlyMap<string, Promise<Found | undefined>>;
+}
+
+const REMEMBERED = 10_000;
+const NOTHING_AHEAD: FoundIndex['ahead'] = new Map();
+
+/**
+ * Where the indexes of resources led when they were last seen: what is not in memory is asked for together with its index, in one
+ * round trip instead of two.
+ *
+ * Its one invariant: it decides nothing. What it has asked for ahead is used only if the index itself, as it is now, leads there.
+ */
+export class IndexMemory {
+  private readonly seen = new LRUCache<string, Leading>({ max: REMEMBERED });
+
+  /**
+   * @param leaseMs as of the store's `find`, for the index
+   * @param keysOf what the caller wants of an index: each the key of an entry beside it
+   */
+  async find(
+    store: CacheStore,
+    key: string,
+    leaseMs: number | undefined,
+    keysOf: (index: Leading) => readonly string[],
+  ): Promise<FoundIndex> {
+    const local = store.peek(key);
+    if (local) return { found: local, ahead: NOTHING_AHEAD };
+    const last = this.seen.get(key);
+    // The index first: what is read after it is no older than it.
+    const finding = store.find(key, leaseMs);
+    const ahead = new Map(last && keysOf(last).map((one) => [one, this.lookAhead(store, one)]));
+    const found = await finding;
+    const index = found && readIndex(found.entry);
+    if (index) this.seen.set(key, { generation: index.generation, lists: index.lists });
+    else this.seen.delete(key);
+    return { found, ahead };
+  }
+
+  /** A failure is the caller's to hear when it asks itself. */
+  private lookAhead(store: CacheStore, key: string): Promise<Found | undefined> {
+    const local = store.peek(key);
+    return local ? Promise.resolve(local) : store.find(key).catch(() => undefined);
+  }
+}
