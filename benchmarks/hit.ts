@@ -5,7 +5,7 @@ import { startSurroundings } from './harness/surroundings';
 import { generatorNote, idleNotes, throughputSection } from './harness/throughput-section';
 import { wrkArguments } from './harness/wrk';
 import { nginx } from './sides/nginx';
-import { bareHttp, larder, stock, tutorial } from './sides/node-sides';
+import { bareHttp, larder, larderGateway, stock, tutorial } from './sides/node-sides';
 import { takingPart } from './sides/side';
 import { varnish } from './sides/varnish';
 
@@ -16,6 +16,8 @@ const sides = [
   larder('Larder L1'),
   larder('Larder L1, lane off', { env: { CACHE_EXPRESS_LANE: 'false' } }),
   larder('Larder L2 (L1 off)', { env: { L1_MAX_BYTES: '0' } }),
+  larderGateway('Larder gateway, L1'),
+  larderGateway('Larder gateway, L2 (L1 off)', { L1_MAX_BYTES: '0' }),
   stockInMemory,
   stockWithRedis,
   stock('express', 'memory'),

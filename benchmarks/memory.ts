@@ -14,9 +14,11 @@ const WARM_UP = 1_000;
 const AT_ONCE = 20;
 const nodeArgs = ['--expose-gc'];
 
-const sides = [
-  larder('Larder, L1 over Redis', { nodeArgs }),
-  larder('Larder, in memory', { withRedis: false, nodeArgs }),
+const USERS = '/users/';
+const sides: readonly Side[] = [
+  larder('Larder, L1 over Redis', { nodeArgs, accountPath: USERS }),
+  larder('Larder, in memory', { withRedis: false, nodeArgs, accountPath: USERS }),
+  larder('Larder gateway, L1 over Redis', { nodeArgs, accountPath: `/github${USERS}` }),
   stock('fastify', 'memory', nodeArgs),
   stock('fastify', 'redis', nodeArgs),
   tutorial,
@@ -71,7 +73,7 @@ export async function memory(options: BenchOptions): Promise<Answer> {
     ],
     notes: [
       ...chosen.notes,
-      '"Redis, the entry" is MEMORY USAGE of the keys with bodies; "in all" the growth of used_memory, tags and tables included.',
+      '"Redis, the entry" is MEMORY USAGE of the keys that an answer is read from: of the gateway two, the index of the URL and the variant, with all of GitHub\'s header fields. "In all" is the growth of used_memory, tags and tables included.',
       '"process" is the growth of heap and buffers after a collection; "L1 as told" what /metrics tells.',
     ],
     commands: [],
@@ -82,21 +84,22 @@ export async function memory(options: BenchOptions): Promise<Answer> {
 async function measure(side: Side, around: Surroundings, redis: RedisProcess): Promise<Usage> {
   const server = await side.start(around);
   try {
-    await fill(server.url, 'warm', WARM_UP);
+    const users = `${server.url}${side.accountPath ?? USERS}`;
+    await fill(users, 'warm', WARM_UP);
     const heapBefore = await heldBytes(server.url);
     const redisBefore = await usedMemory(redis);
-    const bodyBytes = await fill(server.url, 'entry', ENTRIES);
-    await fill(server.url, 'entry', ENTRIES); // a tier over Redis may take an entry only when it is asked for again
+    const bodyBytes = await fill(users, 'entry', ENTRIES);
+    await fill(users, 'entry', ENTRIES); // a tier over Redis may take an entry only when it is asked for again
     // a collection right away would still see what the last answers left behind
     await new Promise((resolve) => setTimeout(resolve, 500));
     const heapAfter = await heldBytes(server.url);
     const redisAfter = await usedMemory(redis);
-    const keys = await keyUsage(redis, 'users[:/]entry%-%d+}?$');
+    const keys = await keyUsage(redis, 'users[:/]entry%-%d+[}|]?');
     const usesRedis = keys.count > 0;
     const usesHeap = heapBefore !== undefined && heapAfter !== undefined && !/@keyv|tutorial/.test(side.name);
     return {
       ...{ side: side.name, bodyBytes, l1: await l1BytesPerEntry(server.url) },
-      redisEntry: usesRedis ? keys.bytes / keys.count : undefined,
+      redisEntry: usesRedis ? keys.bytes / ENTRIES : undefined,
       redisAll: usesRedis ? (redisAfter - redisBefore) / ENTRIES : undefined,
       heap: usesHeap ? (heapAfter - heapBefore) / ENTRIES : undefined,
     };
@@ -106,13 +109,13 @@ async function measure(side: Side, around: Surroundings, redis: RedisProcess): P
 }
 
 /** Asks for so many accounts; returns the mean size of their bodies. */
-async function fill(url: string, prefix: string, count: number): Promise<number> {
+async function fill(users: string, prefix: string, count: number): Promise<number> {
   let bytes = 0;
   for (let from = 1; from <= count; from += AT_ONCE) {
     const numbers = Array.from({ length: AT_ONCE }, (_, at) => from + at);
-    const answers = await Promise.all(numbers.map((number) => request(`${url}/users/${prefix}-${number}`)));
+    const answers = await Promise.all(numbers.map((number) => request(`${users}${prefix}-${number}`)));
     for (const { status, body } of answers) {
-      if (status !== 200) throw new Error(`${url} answered ${status}`);
+      if (status !== 200) throw new Error(`${users} answered ${status}`);
       bytes += body.length;
     }
   }

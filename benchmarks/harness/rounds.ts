@@ -36,14 +36,15 @@ export async function contest(what: Contest, options: BenchOptions): Promise<Mea
   const results = new Map<string, LoadResult[]>(sides.map(({ name }) => [name, []]));
   try {
     for (const side of sides) servers.set(side, await side.start(around));
-    for (const [{ name }, { url }] of servers) await check(name, `${url}${path}`);
-    const load = (server: RunningServer, seconds: number): Promise<LoadResult> =>
-      generateLoad({ ...options, url: `${server.url}${path}`, serverPid: server.pid, seconds });
-    for (const [, server] of servers) await load(server, options.seconds);
+    for (const [{ name, prefix = '' }, { url }] of servers) await check(name, `${url}${prefix}${path}`);
+    const load = ({ prefix = '' }: Side, { url, pid }: RunningServer): Promise<LoadResult> =>
+      generateLoad({ ...options, url: `${url}${prefix}${path}`, serverPid: pid });
+    for (const [side, server] of servers) await load(side, server);
     for (let round = 1; round <= options.rounds; round += 1) {
       // every other round in the opposite order, so that nobody always follows the same side
-      for (const [{ name }, server] of round % 2 === 1 ? servers : [...servers].reverse()) {
-        const result = await load(server, options.seconds);
+      for (const [side, server] of round % 2 === 1 ? servers : [...servers].reverse()) {
+        const { name } = side;
+        const result = await load(side, server);
         results.get(name)?.push(result);
         tell(`  ${title}, round ${round}: ${name} ${Math.round(result.requestsPerSecond)}/s, p50 ${result.p50Ms} ms`);
       }

@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder';
 import { environmentShape } from '../../src/config/env.schema';
 import { peerScript } from '../harness/folders';
 import { startNode } from '../harness/server-process';
@@ -40,6 +43,22 @@ export function larder(name: string, options: NodeSideOptions = {}): Side {
         },
         { nodeArgs, cores },
       ),
+  };
+}
+
+/** The gateway in front of the bare origin, which says nothing of caching: a rule of the operator's does. */
+export function larderGateway(name: string, env: Variables = {}): Side {
+  return {
+    name,
+    prefix: '/github',
+    start: async (around) => {
+      const folder = makeTempFolder('rules');
+      const rules = join(folder, 'rules.json');
+      writeFileSync(rules, JSON.stringify([{ path: '/payload/:bytes', ttl: around.ttlSeconds }]));
+      const side = larder(name, { env: { ...env, GITHUB_API_URL: around.originUrl, GITHUB_RULES_FILE: rules } });
+      const server = await side.start(around);
+      return { ...server, stop: () => server.stop().finally(() => removeTempFolder(folder)) };
+    },
   };
 }
 

@@ -18,6 +18,8 @@ export interface Side {
   readonly missing?: string | undefined;
   /** The path of an account's answer, where that is asked for. */
   readonly accountPath?: string;
+  /** What stands in front of `/payload/…`. */
+  readonly prefix?: string;
   start(around: Surroundings): Promise<RunningServer>;
 }
 
