@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
 import type { CacheAnswer } from './core/cache-request';
@@ -62,9 +63,17 @@ export class AnswerSender {
     for (const [name, value] of kept) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', delivery.etag);
-    if (isNotModified) void reply.code(304).send();
+    if (isNotModified) void reply.code(304).send(nothingFor(request));
     else void reply.code(entry.status).send(bodyOf(answer, delivery, request.id));
   }
+}
+
+/**
+ * What a 304 sends. Of no body at all Fastify tells the length of an answer to HEAD, 0, which is not the representation's
+ * (RFC 9110 §8.6); of a stream it tells none.
+ */
+function nothingFor({ method }: FastifyRequest): Readable | undefined {
+  return method === 'HEAD' ? Readable.from([]) : undefined;
 }
 
 /** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */

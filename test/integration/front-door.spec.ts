@@ -133,6 +133,7 @@ describe('at the front door', () => {
     ['GET', '/by-url/2', ''],
     ['HEAD', '/by-url/2', ''],
     ['GET', '/by-url/2', 'if-none-match: *\r\n'],
+    ['HEAD', '/by-url/2', 'if-none-match: *\r\n'],
     ['GET', '/by-url/2', 'x-request-id: mine\r\n'],
     ['GET', '/large/2', ''],
     ['GET', '/large/2', 'accept-encoding: gzip\r\n'],
