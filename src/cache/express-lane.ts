@@ -1,6 +1,6 @@
-import { Inject, Injectable, type ExecutionContext, type OnModuleInit, type Type } from '@nestjs/common';
+import { Inject, Injectable, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../kernel/clock';
 import { CacheEvents } from './cache-events';
@@ -9,15 +9,18 @@ import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { matchesIfNoneMatch } from './core/representation';
 import { Deliveries } from './deliveries';
+import { isKeptWhole } from './handler-response';
 import { areSound, linesOf } from './head-text';
 import type { HeadContext } from './prepared-answer';
 import { mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
 
-// The names under which Nest keeps @UseGuards and @UseInterceptors (@nestjs/common, constants).
+// The names under which Nest keeps @UseGuards, @UseInterceptors, @Header and the host of a @Controller (@nestjs/common, constants).
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
+const HEADERS = '__headers__';
+const HOST = 'host';
 
 /** What the URLs that a hit may be told by may take in all, in bytes; the least recently used are forgotten. */
 const URLS_BYTES = 4_194_304;
@@ -37,7 +40,6 @@ type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
 interface LaneRoute {
-  readonly handler: unknown;
   readonly rule: RouteRule;
   readonly beta: number;
 }
@@ -48,15 +50,20 @@ interface LaneRoute {
  *
  * Its one invariant: the same answer to the byte as by the interceptor. It decides nothing: it asks the core for a hit that
  * needs no thought, and knows only routes that the interceptor has served and that have nothing else in front of the handler
- * (no guard, no other interceptor) that a hit by this way would skip.
+ * (no guard, no other interceptor) that a hit by this way would skip. What else the server has in front of it, the front door
+ * knows: a server without one has no lane.
  *
- * Where the server has a front door, a URL that has been answered so is answered there from then on, before Fastify looks at the
- * request: as long as the door is open, and where the rule's key reads nothing but the URL.
+ * A URL that has been answered so is answered at the door from then on, before Fastify looks at the request: as long as the
+ * door is open, and where the rule's key reads nothing but the URL.
  */
 @Injectable()
 export class ExpressLane implements OnModuleInit {
-  private readonly routes = new Map<string, LaneRoute>();
-  private readonly known = new WeakSet<object>();
+  /**
+   * By Fastify's `config`, of which each route has its own: one URL may have several routes, told apart by method, version or
+   * host. Null for those that are not the lane's.
+   */
+  private readonly routes = new WeakMap<object, LaneRoute | null>();
+  /** By `nameOf`. */
   private readonly urls = new LRUCache<string, KnownUrl>({
     maxSize: URLS_BYTES,
     sizeCalculation: (_known, url) => url.length + URL_OVERHEAD_BYTES,
@@ -82,25 +89,17 @@ export class ExpressLane implements OnModuleInit {
     this.context = { ...this.context, keepAliveMs: fastify.server.keepAliveTimeout };
     this.door = this.options.frontDoor?.of(httpAdapter);
     if (!this.options.laneEnabled) return;
-    const hook: onRequestHookHandler = (request, reply, done) => {
-      if (!this.answers(request, reply)) done();
-    };
-    this.door?.excuse(hook);
-    fastify.addHook('onRequest', hook);
+    this.door?.guardRoutes((request, reply) => this.answers(request, reply));
     this.door?.guard((request, response) => this.answersAtDoor(request, response));
   }
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
-  learn(context: ExecutionContext, rule: RouteRule): void {
-    const handler = context.getHandler();
-    if (this.known.has(handler)) return;
-    this.known.add(handler);
-    const { url } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
-    if (url === undefined) return;
-    const other = this.routes.get(url);
-    // Two handlers under one URL are told apart by something that this hook does not look at: versions, hosts.
-    if (rule.lane === false || other !== undefined || !this.hasNothingElse(context)) this.routes.delete(url);
-    else this.routes.set(url, { handler, rule, beta: rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta });
+  learn(context: ExecutionContext, rule: RouteRule, interceptor: unknown): void {
+    const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
+    if (this.routes.has(config)) return;
+    const isOurs = rule.lane !== false && this.hasNothingElse(context, interceptor) && keepsItsFields(context);
+    const beta = rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta;
+    this.routes.set(config, isOurs ? { rule, beta } : null);
   }
 
   /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
@@ -115,15 +114,15 @@ export class ExpressLane implements OnModuleInit {
   private answers(request: FastifyRequest, reply: FastifyReply): boolean {
     const { method, url = '' } = request.raw;
     if (method !== 'GET' && method !== 'HEAD') return false;
-    const route = this.routes.get(request.routeOptions.url ?? '');
-    if (route === undefined) return false;
+    const route = this.routes.get(request.routeOptions.config);
+    if (!route) return false;
     const key = keyOrNone(route.rule, request);
     if (key === undefined) return false;
     const { rule, beta } = route;
     const known: KnownUrl = { key, part: partOf(rule, request), beta, upstream: rule.upstream, isKeyed: isKeyed(rule) };
     const answer = this.cache.peek(key, beta, known.part);
     if (answer === undefined || answer.entry.status >= 300) return false;
-    if (this.door?.isOpen === true && isByUrl(rule)) this.urls.set(url, known);
+    if (this.door?.isOpen === true && isByUrl(rule)) this.urls.set(nameOf(method, url), known);
     const earlier = earlierLines(reply);
     if (earlier === undefined) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
@@ -137,7 +136,7 @@ export class ExpressLane implements OnModuleInit {
     const startedAt = performance.now();
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
-    const known = this.urls.get(url);
+    const known = this.urls.get(nameOf(method, url));
     if (known === undefined) return false;
     const { headers } = request;
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
@@ -169,19 +168,32 @@ export class ExpressLane implements OnModuleInit {
     return true;
   }
 
-  private hasNothingElse(context: ExecutionContext): boolean {
-    const targets: readonly [unknown, Type] = [context.getHandler(), context.getClass()];
+  /** Whether the interceptor is all that Nest has in front of the handler. */
+  private hasNothingElse(context: ExecutionContext, interceptor: unknown): boolean {
+    const targets: readonly object[] = [context.getHandler(), context.getClass()];
     const on = (name: string): unknown[] =>
-      targets.flatMap((target) => (Reflect.getMetadata(name, target as object) as unknown[] | undefined) ?? []);
+      targets.flatMap((target) => (Reflect.getMetadata(name, target) as unknown[] | undefined) ?? []);
     const { config } = this;
     const guards = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)];
     const interceptors = [
       ...config.getGlobalInterceptors(),
       ...config.getGlobalRequestInterceptors(),
       ...on(INTERCEPTORS),
-    ];
-    return guards.length === 0 && interceptors.length === 1;
+    ] as object[];
+    const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
+    return guards.length + on(HOST).length === 0 && interceptors.length === 1 && interceptors.every(isIt);
   }
+}
+
+/** Whether all that the route sets with `@Header` is in what is kept of its answers. */
+function keepsItsFields(context: ExecutionContext): boolean {
+  const fields = Reflect.getMetadata(HEADERS, context.getHandler()) as { name: string; value: unknown }[] | undefined;
+  return (fields ?? []).every(({ name, value }) => isKeptWhole(name, value));
+}
+
+/** What a request is known by that nothing but method and URL leads to its route. No URL has a blank in it. */
+function nameOf(method: 'GET' | 'HEAD', url: string): string {
+  return method === 'GET' ? url : `HEAD ${url}`;
 }
 
 /** What hooks before this one have set, or undefined where that changes more than the head's first lines. */

@@ -91,11 +91,22 @@ function serialise(value: unknown): { readonly body: Buffer; readonly type: stri
   };
 }
 
+/** Whether a field that the route sets on each of its answers is all there in what is kept of one. */
+export function isKeptWhole(name: string, value: unknown): boolean {
+  const field = name.toLowerCase();
+  const names = String(value).split(',');
+  return isKept(field) && (field !== 'vary' || varyingNames(names.join()).length === names.length);
+}
+
+function isKept(field: string): boolean {
+  return !NOT_KEPT.has(field) && !CORS.test(field);
+}
+
 function keptHeaders(reply: FastifyReply, type: string): HeaderList {
   const kept: [string, string][] = [];
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     const field = name.toLowerCase();
-    if (value === undefined || NOT_KEPT.has(field) || CORS.test(field)) continue;
+    if (value === undefined || !isKept(field)) continue;
     if (field === 'vary') {
       const names = varyingNames(String(value));
       if (names.length > 0) kept.push([field, names.join(', ')]);

@@ -33,6 +33,8 @@ import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 @Injectable()
 export class ResponseCacheInterceptor implements NestInterceptor {
   private readonly logger = new Logger('Cache');
+  /** A subclass may do more than the lane, which would pass it by. */
+  private readonly isItself = this.constructor === ResponseCacheInterceptor;
 
   constructor(
     private readonly cache: ResponseCache,
@@ -56,7 +58,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       return next.handle().pipe(map((value: unknown) => (value instanceof Sourced ? (value.value as unknown) : value)));
     }
     const { rule, key, part } = applied;
-    if (applied.isOwnKey) this.lane.learn(context, rule);
+    if (applied.isOwnKey && this.isItself) this.lane.learn(context, rule, ResponseCacheInterceptor);
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit) return from(this.answer(context, applied, next, startedAt));

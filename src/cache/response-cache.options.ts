@@ -14,9 +14,9 @@ export interface KeptProblem {
 /** Where requests may be answered before the HTTP framework has looked at them. */
 export interface FrontDoorPort {
   readonly isOpen: boolean;
-  /** Names a hook of the framework that the one who answers at the door stands for. */
-  excuse(hook: object): void;
   guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean): void;
+  /** As `guard`, of requests whose route is known, as long as nothing but its handler is still to come. */
+  guardRoutes(answer: (request: FastifyRequest, reply: FastifyReply) => boolean): void;
 }
 
 export interface FrontDoorOptions {
@@ -38,7 +38,7 @@ export interface ResponseCacheModuleOptions {
   readonly laneEnabled: boolean;
   /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
-  /** The door in front of the HTTP server and the id of a request there; without it hits are answered in a hook behind it. */
+  /** The door in front of the HTTP server and the id of a request there; without it all hits are the interceptor's to answer. */
   readonly frontDoor?: FrontDoorOptions;
   /** Undefined for the errors that are not worth keeping. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;

@@ -1,23 +1,11 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { FrontDoor } from './front-door';
 
-/** The Fastify adapter, with a front door that Nest's own middleware, CORS and security headers shut. */
+/** The Fastify adapter, with a front door that Nest's own CORS, security headers and hooks shut. */
 export class LarderAdapter extends FastifyAdapter {
   /** To be called when the hooks that are everyone's have been added. */
   openFrontDoor(): void {
     new FrontDoor(this.getInstance(), this);
-  }
-
-  override createMiddlewareFactory(
-    ...args: Parameters<FastifyAdapter['createMiddlewareFactory']>
-  ): ReturnType<FastifyAdapter['createMiddlewareFactory']> {
-    this.shut();
-    return super.createMiddlewareFactory(...args);
-  }
-
-  override use(...args: unknown[]): ReturnType<FastifyAdapter['use']> {
-    this.shut();
-    return super.use(...(args as never[]));
   }
 
   override enableCors(...args: Parameters<FastifyAdapter['enableCors']>): void {

@@ -15,18 +15,20 @@ import {
 } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Agent } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/core/cache-store';
-import { EDGE_FIELDS } from '../../src/http/edge-hooks';
+import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
+import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
 import { rawRequest, request } from '../support/raw-http';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
 
+/** How many requests have got as far as an answer by Nest. */
 const handled = new WeakMap<NestFastifyApplication, number>();
 
 /** What must run on every request, and did. */
@@ -125,6 +127,7 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
           maxEntryBytes: 1_000_000,
           laneEnabled,
           edgeFields: EDGE_FIELDS,
+          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
           problemOf: keptProblem,
         }),
       }),
@@ -143,17 +146,19 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
   }
   const module = await Test.createTestingModule({ imports: [ThingsModule] }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
-  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  fastify.addHook('preHandler', (_request, _reply, done) => {
-    handled.set(app, (handled.get(app) ?? 0) + 1);
-    done();
-  });
   await app.listen(0, '127.0.0.1');
+  const adapter = app.getHttpAdapter();
+  const reply = adapter.reply.bind(adapter);
+  adapter.reply = (...args: Parameters<typeof reply>): unknown => {
+    handled.set(app, (handled.get(app) ?? 0) + 1);
+    return reply(...args) as unknown;
+  };
   return app;
 }
 
 const portOf = (app: NestFastifyApplication) => (app.getHttpServer().address() as { port: number }).port;
 
+/** The middleware has the front door shut: hits are answered in the hook behind it. */
 describe('a fresh hit in memory', () => {
   let withLane: NestFastifyApplication;
   let without: NestFastifyApplication;
@@ -165,7 +170,7 @@ describe('a fresh hit in memory', () => {
 
   /** The third answer: the first loads, the second teaches the lane the route. */
   async function thirdAnswer(app: NestFastifyApplication, line: string, fields: string): Promise<string> {
-    const warm = `GET ${line.split(' ')[1]!} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
+    const warm = `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
     for (let times = 0; times < 2; times++) await rawRequest(portOf(app), warm);
     // On a connection that stays, with a last request after it that ends the connection.
     const asked = `${line} HTTP/1.1\r\nhost: x\r\n${fields}\r\n`;
@@ -175,7 +180,7 @@ describe('a fresh hit in memory', () => {
     return answer.replace(/(x-request-id|x-response-time|Date): .*/g, '$1: …');
   }
 
-  /** How many requests got as far as the router's handlers while `call` ran. */
+  /** How many requests got as far as the router while `call` ran. */
   async function handledDuring(app: NestFastifyApplication, call: () => Promise<unknown>): Promise<number> {
     const before = handled.get(app) ?? 0;
     await call();
@@ -188,6 +193,8 @@ describe('a fresh hit in memory', () => {
     ['GET /things/large/1', ''],
     ['GET /things/marked/1', ''],
     ['GET /things/plain/1', 'if-none-match: *\r\n'],
+    ['HEAD /things/plain/1', 'if-none-match: *\r\n'],
+    ['HEAD /things/large/1', 'if-none-match: *\r\naccept-encoding: gzip\r\n'],
     ['GET /things/plain/1', 'if-none-match: "other"\r\n'],
     ['GET /things/plain/1?query=is-not-in-the-key', ''],
     ['GET /things/plain/1', 'origin: https://elsewhere.example\r\n'],
