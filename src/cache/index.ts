@@ -25,7 +25,7 @@ export { mayWriteHead, writeReady } from './ready-writer';
 export { InvalidationChannel } from './invalidation-channel';
 export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
 export { ResponseCache } from './core/response-cache';
-export { CacheStore } from './core/cache-store';
+export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { Loader } from './core/loader';
 export { tagOfAccount, toCacheKey } from './core/cache-key';
 export { ageMs, freshForMs, isFresh } from './core/freshness';

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { CacheStore, ResponseCache } from '../cache';
+import { CacheStore, ResponseCache, StoreUnavailableError } from '../cache';
 import { githubConfig } from '../config/slices';
 import { ProblemFilter } from '../http/problem.filter';
 import { AppError } from '../kernel/app-error';
@@ -29,6 +29,9 @@ interface Received {
  *
  * Its one invariant: nothing happens on a delivery that is not signed with a secret of ours. A route of its own on Fastify, for the
  * signature is over the bytes as they came.
+ *
+ * A delivery is marked for a day once its invalidations are confirmed, never before: a mark says "done", so that no failure
+ * between the two can turn a redelivery into a duplicate. Two of the same at once are both done, which is harmless.
  */
 @Injectable()
 export class GithubWebhook implements OnModuleInit {
@@ -88,19 +91,14 @@ export class GithubWebhook implements OnModuleInit {
         'The delivery needs X-GitHub-Event and X-GitHub-Delivery, as GitHub sends them.',
       );
     const payload = parse(body, textOf(headers['content-type']) ?? '');
-    const claim = `delivery:${delivery}`;
+    const mark = `delivery:${delivery}`;
     const tags = tagsOfEvent(event, payload);
-    if (!(await this.claimed(claim, tags ?? []))) return { event, status: 'duplicate', invalidated: 0 };
-    if (tags === undefined) return { event, status: 'unknown-event', invalidated: 0 };
-    try {
-      const invalidated = await this.invalidate(tags);
-      this.logger.log(`${event}: ${invalidated} entries removed (${tags.join(', ') || 'nothing to remove'}).`);
-      return { event, status: 'done', invalidated };
-    } catch (error) {
-      // Not done: the same delivery must be taken when it comes again.
-      await this.store.disclaim(claim).catch(() => undefined);
-      throw error;
-    }
+    if (await this.isMarked(mark, tags ?? [])) return { event, status: 'duplicate', invalidated: 0 };
+    const invalidated = await this.invalidate(tags ?? []);
+    if (!(await this.isFirstToMark(mark))) return { event, status: 'duplicate', invalidated };
+    if (tags === undefined) return { event, status: 'unknown-event', invalidated };
+    this.logger.log(`${event}: ${invalidated} entries removed (${tags.join(', ') || 'nothing to remove'}).`);
+    return { event, status: 'done', invalidated };
   }
 
   private count(event: string, result: DeliveryResult): void {
@@ -112,14 +110,25 @@ export class GithubWebhook implements OnModuleInit {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  private async claimed(name: string, tags: readonly string[]): Promise<boolean> {
+  private async isMarked(name: string, tags: readonly string[]): Promise<boolean> {
     try {
-      return await this.store.claim(name, DAY_MS);
+      return await this.store.isClaimed(name);
     } catch (error) {
       // GitHub does not deliver it again by itself: what it has changed goes from memory now, and from Redis when it is back.
       await this.invalidate(tags).catch(() => undefined);
       const message = 'Redis cannot be reached, and so nothing is promised of the delivery. Redeliver it.';
       throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });
+    }
+  }
+
+  /** False: the same delivery came twice at once, and the other one was marked before. */
+  private async isFirstToMark(name: string): Promise<boolean> {
+    try {
+      return await this.store.claim(name, DAY_MS);
+    } catch (error) {
+      // It is done all the same. Should it come again, it is done again, which changes nothing.
+      if (error instanceof StoreUnavailableError) return true;
+      throw error;
     }
   }
 }

@@ -108,9 +108,9 @@ export class ChaosStore extends CacheStore {
     return this.below.notes(group);
   }
 
-  async disclaim(name: string): Promise<void> {
-    await this.disturb('disclaim');
-    await this.below.disclaim(name);
+  async isClaimed(name: string): Promise<boolean> {
+    await this.disturb('isClaimed');
+    return this.below.isClaimed(name);
   }
 
   async inspect(key: string): Promise<ListedEntry | undefined> {

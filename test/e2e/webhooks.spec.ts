@@ -14,13 +14,14 @@ describe('webhooks of GitHub', () => {
   let github: GithubSimulator;
   let redis: RedisProcess;
   let services: ServiceProcess[];
+  let env: Record<string, string>;
 
   beforeAll(async () => {
     [github, redis] = await Promise.all([
       GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 100_000 } }),
       RedisProcess.start(),
     ]);
-    const env = { GITHUB_WEBHOOK_SECRET: `${NEW_SECRET}, ${OLD_SECRET}`, REDIS_ENDPOINT_URI: redis.uri };
+    env = { GITHUB_WEBHOOK_SECRET: `${NEW_SECRET}, ${OLD_SECRET}`, REDIS_ENDPOINT_URI: redis.uri };
     services = await Promise.all([start(github, env), start(github, env)]);
     for (const service of services)
       await waitUntil(async () => (await ask(service, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
@@ -82,6 +83,31 @@ describe('webhooks of GitHub', () => {
     });
     expect([formed.status, formed.json['status']]).toEqual([202, 'done']);
     expect((await deliver('event_of_tomorrow', {})).json['status']).toBe('unknown-event');
+  });
+
+  it('are done by one and duplicates for the other, where the same comes twice at once', async () => {
+    const fields = { 'x-github-delivery': randomUUID() };
+    const answers = await Promise.all(services.map((to) => deliver('repository', redisCreated, { fields, to })));
+    expect(answers.map(({ json }) => json['status']).sort()).toEqual(['done', 'duplicate']);
+  });
+
+  it('are taken when they come again, if who was told before could not confirm it and has died', async () => {
+    const doomed = await start(github, env);
+    await waitUntil(async () => (await ask(doomed, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/redis');
+    const fields = { 'x-github-delivery': randomUUID() };
+    await redis.freeze();
+    expect((await deliver('repository', redisCreated, { fields, to: doomed })).status).toBe(503);
+    doomed.kill();
+    await doomed.exited;
+    await redis.thaw();
+    await waitUntil(async () => (await deliver('ping', {}, { to: services[1]! })).status === 202, {
+      what: 'Redis',
+      timeoutMs: 10_000,
+    });
+    const again = await deliver('repository', redisCreated, { fields, to: services[1]! });
+    expect([again.status, again.json['status']]).toEqual([202, 'done']);
+    expect(await cached('/repos/redis')).toBe('MISS');
   });
 
   const good = JSON.stringify(redisCreated);

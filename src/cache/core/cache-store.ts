@@ -145,8 +145,8 @@ export abstract class CacheStore {
   abstract invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number>;
   /** Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. */
   abstract claim(name: string, ttlMs: number): Promise<boolean>;
-  /** Gives a claimed name back. */
-  abstract disclaim(name: string): Promise<void>;
+  /** Whether somebody has the name. */
+  abstract isClaimed(name: string): Promise<boolean>;
   /** Leaves a short text for all replicas, under a name within a group, over what was there; for `MOST_NOTE_MS` at most. */
   abstract note(group: string, name: string, text: string, ttlMs: number): Promise<void>;
   abstract readNote(group: string, name: string): Promise<string | undefined>;

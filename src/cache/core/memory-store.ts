@@ -130,9 +130,8 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve(isFree);
   }
 
-  disclaim(name: string): Promise<void> {
-    this.claims.delete(name);
-    return Promise.resolve();
+  isClaimed(name: string): Promise<boolean> {
+    return Promise.resolve(this.claims.has(name));
   }
 
   note(group: string, name: string, text: string, ttlMs: number): Promise<void> {

@@ -154,8 +154,8 @@ export class TieredStore extends CacheStore {
     return this.l2.claim(name, ttlMs);
   }
 
-  disclaim(name: string): Promise<void> {
-    return this.l2.disclaim(name);
+  isClaimed(name: string): Promise<boolean> {
+    return this.l2.isClaimed(name);
   }
 
   note(group: string, name: string, text: string, ttlMs: number): Promise<void> {

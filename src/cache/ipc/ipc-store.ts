@@ -103,8 +103,8 @@ export class IpcStore extends SharedStore {
     return this.call('claim', [name, ttlMs]) as Promise<boolean>;
   }
 
-  async disclaim(name: string): Promise<void> {
-    await this.call('disclaim', [name]);
+  isClaimed(name: string): Promise<boolean> {
+    return this.call('isClaimed', [name]) as Promise<boolean>;
   }
 
   async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {

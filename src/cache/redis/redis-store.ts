@@ -204,9 +204,10 @@ export class RedisStore extends SharedStore {
     return (await this.commands.send(key, ['SET', key, '1', 'NX', 'PX', String(ttlMs)])) !== null;
   }
 
-  async disclaim(name: string): Promise<void> {
+  async isClaimed(name: string): Promise<boolean> {
+    await this.ready();
     const key = this.keys.claim(name);
-    await this.commands.send(key, ['UNLINK', key]);
+    return (await this.commands.send(key, ['EXISTS', key])) === 1;
   }
 
   async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
