@@ -44,15 +44,22 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
       this.logger.debug(`A message of ${bytes.length} bytes is no invalidation: ignored.`);
       return;
     }
-    try {
-      let removed = 0;
-      for (const target of targetsOf(message)) removed += await this.cache.invalidate(target, message.mode);
+    // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
+    const settled = await Promise.allSettled(
+      targetsOf(message).map((target) => this.cache.invalidate(target, message.mode)),
+    );
+    const failed = settled.filter((one) => one.status === 'rejected');
+    if (failed.length === 0) {
       this.counts.done += 1;
+      const removed = settled.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
       this.logger.debug(`A message: ${removed} entries removed.`);
-    } catch (error) {
-      this.counts.failed += 1;
-      this.logger.warn(`A message could not be heeded: ${error instanceof Error ? error.message : String(error)}`);
+      return;
     }
+    this.counts.failed += 1;
+    const reason: unknown = failed[0]?.reason;
+    this.logger.warn(
+      `${failed.length} of the ${settled.length} invalidations of a message are not confirmed: ${reason instanceof Error ? reason.message : String(reason)}`,
+    );
   }
 }
 

@@ -61,6 +61,25 @@ describe('invalidations by a message in Redis', () => {
     expect(await isCached(replicas[0], 'redis')).toBe(false);
   });
 
+  it('makes up for everything that a message names, where Redis does not confirm the first of it', async () => {
+    const accounts = ['redis', 'nodejs', 'nestjs'];
+    for (const account of accounts) await fill(account);
+    const failed = await Promise.all(replicas.map((replica) => counted(replica, 'failed')));
+    const connection = await redis.connect();
+    await connection.send('MULTI');
+    await connection.send('PUBLISH', CHANNEL, JSON.stringify({ accounts }));
+    await connection.send('CLIENT', 'PAUSE', '1500', 'ALL');
+    await connection.send('EXEC');
+    connection.close();
+    for (const [at, replica] of replicas.entries()) {
+      await waitUntil(async () => (await counted(replica, 'failed')) === (failed[at] ?? 0) + 1, {
+        what: 'the failure',
+      });
+      await waitUntil(async () => (await ask(replica, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    }
+    for (const account of accounts) expect(await isCached(replicas[0], account)).toBe(false);
+  });
+
   it('leaves what a message does not name', async () => {
     await fill('nodejs');
     await publish(JSON.stringify({ accounts: ['redis'] }), 'done');
