@@ -22,7 +22,8 @@ const AREAS: Readonly<Record<string, RepositoryArea>> = {
     'stats',
   ),
   ...byArea('code', 'tags', 'topics', 'tarball', 'zipball', 'license', 'comments', 'merges', 'merge-upstream'),
-  ...byArea('issues', 'assignees', 'issues', 'labels', 'milestones'),
+  ...byArea('code', 'rules', 'rulesets'),
+  ...byArea('issues', 'issues', 'labels', 'milestones'),
   ...byArea('pulls', 'pulls'),
   ...byArea('releases', 'releases'),
   ...byArea('stars', 'stargazers', 'subscribers', 'subscription'),
@@ -41,6 +42,15 @@ const AREAS: Readonly<Record<string, RepositoryArea>> = {
   ),
 };
 
+/** Who may be assigned is who collaborates. */
+const ASSIGNEES: readonly RepositoryArea[] = ['issues', 'people'];
+
+/** What is told of a commit beside its code, by the last word of `commits/REF/WORD`; the ref may itself be a path. */
+const OF_COMMIT: Readonly<Record<string, RepositoryArea>> = {
+  ...byArea('runs', 'status', 'statuses', 'check-runs', 'check-suites'),
+  ...byArea('pulls', 'pulls'),
+};
+
 /** What else changes with an area: a comment counts in its issue, a pull request is an issue too, a merge is a commit. */
 export const CHANGES: Readonly<Record<Exclude<RepositoryArea, 'other'>, readonly RepositoryArea[]>> = {
   self: ['self'],
@@ -51,7 +61,7 @@ export const CHANGES: Readonly<Record<Exclude<RepositoryArea, 'other'>, readonly
   stars: ['stars', 'self'],
   forks: ['forks', 'self'],
   people: ['people'],
-  runs: ['runs', 'code'],
+  runs: ['runs'],
 };
 
 /** An account or a repository (`owner/name`) by its name, or by its id, by which GitHub's own links name it. */
@@ -65,6 +75,21 @@ export function profileTag(account: Named): string {
 /** A list of an account, such as `repos` or `members`. */
 export function listTag(account: Named, list: string): string {
   return `list:${wordOf(account)}:${list.toLowerCase()}`;
+}
+
+/** Everything that is stored of an account and of its repositories, as far as the path names it so. */
+export function accountTag(account: Named): string {
+  return tagOfAccount(wordOf(account));
+}
+
+/** A team by its id; by its name it is in its organization's list `teams`. */
+export function teamTag(id: string): string {
+  return `team:${id}`;
+}
+
+/** A list of whoever asks (`/user/repos`), or `profile`. Of each caller there is one, and it is not told apart whose it is. */
+export function viewerTag(list: string): string {
+  return `viewer:${list}`;
 }
 
 /** Everything that is stored of a repository. */
@@ -83,11 +108,24 @@ function wordOf(named: Named): string {
 /** The tags of what GitHub has under a path. */
 export function githubTags(path: string): readonly string[] {
   const place = placeOf(path);
-  if (!place) return [];
-  const accounts = place.account === undefined ? [] : [tagOfAccount(place.account)];
-  const { named, below } = place;
-  if (place.kind === 'account') return [...accounts, below === '' ? profileTag(named) : listTag(named, below)];
-  return [...accounts, repositoryTag(named), areaTag(named, areaOf(below))];
+  switch (place?.kind) {
+    case undefined:
+      return [];
+    case 'viewer':
+      return place.lists.map(viewerTag);
+    case 'team':
+      return [teamTag(place.id)];
+    case 'account': {
+      const { named, below, teamId } = place;
+      const teams = teamId === undefined ? [] : [teamTag(teamId)];
+      return [accountTag(named), below === '' ? profileTag(named) : listTag(named, below), ...teams];
+    }
+    case 'repository': {
+      const { named, account, below, rest } = place;
+      const accounts = account === undefined ? [] : [accountTag(account)];
+      return [...accounts, repositoryTag(named), ...areasOf(below, rest).map((area) => areaTag(named, area))];
+    }
+  }
 }
 
 /**
@@ -96,69 +134,129 @@ export function githubTags(path: string): readonly string[] {
  */
 export function githubTagsOfWrite(path: string): readonly string[] {
   const place = placeOf(path);
-  if (!place) return [];
-  const { named, below, account } = place;
-  if (place.kind === 'account') {
-    const lists = below === '' ? [] : [below, ...(BESIDE[below] ?? [])];
-    return [profileTag(named), ...lists.map((list) => listTag(named, list))];
+  switch (place?.kind) {
+    case undefined:
+      return [];
+    case 'viewer':
+      return [...new Set(['profile', ...place.lists])].map(viewerTag);
+    case 'team':
+      return [teamTag(place.id), viewerTag('teams')];
+    case 'account': {
+      const { named, below } = place;
+      if (below === '') return [profileTag(named)];
+      const lists = [below, ...(BESIDE[below] ?? [])];
+      return [profileTag(named), ...lists.map((list) => listTag(named, list)), viewerTag(below)];
+    }
+    case 'repository': {
+      const { named, account, below, rest } = place;
+      const [area = 'other'] = areasOf(below, rest);
+      if (below === '' || area === 'other') return [repositoryTag(named), ...ownedBy(account)];
+      return [
+        ...repositoryChange([named], CHANGES[area], account),
+        ...(area === 'stars' ? [viewerTag('starred')] : []),
+        ...(area === 'forks' ? [viewerTag('profile')] : []), // the fork is the caller's
+      ];
+    }
   }
-  const area = areaOf(below);
-  if (below !== '' && area !== 'other') return repositoryChange([named], CHANGES[area], account);
-  return [repositoryTag(named), ...(account === undefined ? [] : [profileTag(account), listTag(account, 'repos')])];
 }
 
-/** The tags of a change in parts of a repository; what the repository tells of itself is told in its owner's list too. */
+/**
+ * The tags of a change in parts of a repository. What the repository tells of itself is told in lists of repositories too, and its
+ * issues in lists of issues: its owner's, and those of who asks.
+ */
 export function repositoryChange(
   names: readonly Named[],
   areas: readonly RepositoryArea[],
   ...owners: readonly (Named | undefined)[]
 ): readonly string[] {
-  const lists = areas.includes('self') ? owners.filter((owner) => owner !== undefined) : [];
+  if (names.length === 0) return [];
+  const lists = [...(areas.includes('self') ? ['repos'] : []), ...(areas.includes('issues') ? ['issues'] : [])];
+  const known = owners.filter((owner) => owner !== undefined);
   return [
     ...names.flatMap((named) => areas.map((area) => areaTag(named, area))),
-    ...lists.map((owner) => listTag(owner, 'repos')),
+    ...lists.flatMap((list) => [...known.map((owner) => listTag(owner, list)), viewerTag(list)]),
+  ];
+}
+
+/** What tells of the repositories of accounts: their profiles count them, and whoever asks may be their owner. */
+export function ownedBy(...owners: readonly (Named | undefined)[]): readonly string[] {
+  const known = owners.filter((owner) => owner !== undefined);
+  return [
+    ...known.flatMap((owner) => [profileTag(owner), listTag(owner, 'repos')]),
+    ...['profile', 'repos'].map(viewerTag),
   ];
 }
 
 /** Lists of an account that a write to another one changes. */
-const BESIDE: Readonly<Record<string, readonly string[]>> = { memberships: ['members'], teams: ['repos'] };
+const BESIDE: Readonly<Record<string, readonly string[]>> = {
+  memberships: ['members', 'public_members'],
+  teams: ['repos'],
+};
 
-interface Place {
-  readonly kind: 'account' | 'repository';
-  readonly named: Named;
-  /** The account's name, if the path tells it. */
-  readonly account?: string;
-  /** The word behind the name: a list or a part; empty for the thing itself. */
-  readonly below: string;
-}
+type Place =
+  /** `below` is the word behind the name: a list; empty for the account itself. */
+  | { readonly kind: 'account'; readonly named: Named; readonly below: string; readonly teamId?: string }
+  | {
+      readonly kind: 'repository';
+      readonly named: Named;
+      /** The owner's name, if the path tells it. */
+      readonly account?: string;
+      /** The word behind the name: a part; empty for the repository itself. */
+      readonly below: string;
+      /** What follows. */
+      readonly rest: readonly string[];
+    }
+  | { readonly kind: 'team'; readonly id: string }
+  | { readonly kind: 'viewer'; readonly lists: readonly string[] };
 
 /** What a path is about, by the names and by the ids that GitHub's links have. */
 function placeOf(path: string): Place | undefined {
-  const [kind, first = '', second = '', third = '', fourth = ''] = path.toLowerCase().split('/').slice(1);
-  if (first === '') return undefined;
+  const [kind, first = '', second = '', third = '', ...rest] = path.toLowerCase().split('/').slice(1);
   switch (kind) {
     case 'users':
     case 'orgs':
-      return { kind: 'account', named: first, account: first, below: second };
+      return first === '' ? undefined : { kind: 'account', named: first, below: second };
     case 'repos':
-      if (second === '') return undefined;
-      return { kind: 'repository', named: `${first}/${second}`, account: first, below: third };
+      if (first === '' || second === '') return undefined;
+      return { kind: 'repository', named: `${first}/${second}`, account: first, below: third, rest };
     case 'repositories':
-      return isId(first) ? { kind: 'repository', named: { id: first }, below: second } : undefined;
-    case 'organizations':
-      return isId(first) ? { kind: 'account', named: { id: first }, below: second } : undefined;
+      if (!isId(first)) return undefined;
+      return { kind: 'repository', named: { id: first }, below: second, rest: [third, ...rest] };
+    case 'organizations': {
+      if (!isId(first)) return undefined;
+      const account = { kind: 'account', named: { id: first }, below: second } as const;
+      return second === 'team' ? { ...account, below: 'teams', ...(isId(third) && { teamId: third }) } : account;
+    }
+    case 'teams':
+      return isId(first) ? { kind: 'team', id: first } : undefined;
     case 'user':
       if (isId(first)) return { kind: 'account', named: { id: first }, below: second };
-      // the caller stars a repository
-      if (first !== 'starred' || third === '' || fourth !== '') return undefined;
-      return { kind: 'repository', named: `${second}/${third}`, account: second, below: 'stargazers' };
+      if (first === 'starred' && third !== '' && rest.length === 0)
+        return { kind: 'repository', named: `${second}/${third}`, account: second, below: 'stargazers', rest };
+      return { kind: 'viewer', lists: listsOfViewer(first, third) };
+    case 'installation':
+      return { kind: 'viewer', lists: listsOfViewer('installations', first) };
+    case 'app':
+    case 'issues':
+      return { kind: 'viewer', lists: [kind === 'app' ? 'installations' : kind] };
     default:
       return undefined;
   }
 }
 
-function areaOf(below: string): RepositoryArea {
-  return below === '' ? 'self' : (AREAS[below] ?? 'other');
+function listsOfViewer(list: string, below: string): readonly string[] {
+  if (list === '') return ['profile'];
+  return list === 'installations' && below === 'repositories' ? [list, 'repos'] : [list];
+}
+
+/** The parts of a repository that tell what is behind its name; the one that a write there is about comes first. */
+function areasOf(below: string, rest: readonly string[]): readonly RepositoryArea[] {
+  if (below === '') return ['self'];
+  if (below === 'assignees') return ASSIGNEES;
+  const area = (Object.hasOwn(AREAS, below) ? AREAS[below] : undefined) ?? 'other';
+  const last = rest.at(-1) ?? '';
+  const also = below === 'commits' && rest.length >= 2 && Object.hasOwn(OF_COMMIT, last) ? OF_COMMIT[last] : undefined;
+  return also === undefined ? [area] : [area, also];
 }
 
 function isId(text: string): boolean {

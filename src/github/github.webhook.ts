@@ -13,6 +13,9 @@ const PATH = '/webhooks/github';
 /** GitHub sends no more (https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap). */
 const MAX_BODY_BYTES = 26_214_400;
 const DAY_MS = 86_400_000;
+/** An installation may name thousands of repositories: Redis serves others meanwhile. */
+const TAGS_AT_ONCE = 100;
+const MOST_TAGS_TOLD = 20;
 const DELIVERY = /^[\w-]{1,64}$/;
 const EVENT = /^[a-z_]{1,64}$/;
 
@@ -97,7 +100,7 @@ export class GithubWebhook implements OnModuleInit {
     const invalidated = await this.invalidate(tags ?? []);
     if (!(await this.isFirstToMark(mark))) return { event, status: 'duplicate', invalidated };
     if (tags === undefined) return { event, status: 'unknown-event', invalidated };
-    this.logger.log(`${event}: ${invalidated} entries removed (${tags.join(', ') || 'nothing to remove'}).`);
+    this.logger.log(`${event}: ${invalidated} entries removed (${toldOf(tags)}).`);
     return { event, status: 'done', invalidated };
   }
 
@@ -105,9 +108,19 @@ export class GithubWebhook implements OnModuleInit {
     this.counts.add('github', tagsOfEvent(event, undefined) === undefined ? 'other' : event, result);
   }
 
+  /** None is given up because another one failed: what Redis does not confirm is overdue from then on. */
   private async invalidate(tags: readonly string[]): Promise<number> {
-    const counts = await Promise.all(tags.map((tag) => this.cache.invalidate({ kind: 'tag', tag })));
-    return counts.reduce((sum, count) => sum + count, 0);
+    let invalidated = 0;
+    const failures: unknown[] = [];
+    for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
+      const batch = tags.slice(at, at + TAGS_AT_ONCE).map((tag) => this.cache.invalidate({ kind: 'tag', tag }));
+      for (const one of await Promise.allSettled(batch)) {
+        if (one.status === 'fulfilled') invalidated += one.value;
+        else failures.push(one.reason);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    return invalidated;
   }
 
   private async isMarked(name: string, tags: readonly string[]): Promise<boolean> {
@@ -142,6 +155,12 @@ function parse(body: Buffer, contentType: string): unknown {
   } catch (error) {
     throw new AppError('request-invalid', 'The delivery is signed, but its body is no JSON.', { cause: error });
   }
+}
+
+/** The tags as a log line has them. */
+function toldOf(tags: readonly string[]): string {
+  const more = tags.length - MOST_TAGS_TOLD;
+  return `${tags.slice(0, MOST_TAGS_TOLD).join(', ') || 'nothing to remove'}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 function textOf(field: string | string[] | undefined): string | undefined {

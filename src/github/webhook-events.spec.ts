@@ -3,6 +3,8 @@ import { githubTags, githubTagsOfWrite } from './github-tags';
 import { tagsOfEvent } from './webhook-events';
 
 const repository = { full_name: 'Redis/Redis', owner: { login: 'Redis' } };
+/** All of a repository, and what counts it. */
+const gone = ['repo:redis/redis', 'profile:redis', 'list:redis:repos', 'viewer:profile', 'viewer:repos'];
 const about = (more: object = {}) => ({ repository, ...more });
 
 describe('the tags of a path', () => {
@@ -16,10 +18,24 @@ describe('the tags of a path', () => {
     ['/repos/redis/redis/something', ['account:redis', 'repo:redis/redis', 'repo:redis/redis:other']],
     ['/repositories/1081', ['repo:id=1081', 'repo:id=1081:self']],
     ['/repositories/1081/issues', ['repo:id=1081', 'repo:id=1081:issues']],
-    ['/organizations/15/repos', ['list:id=15:repos']],
-    ['/user/15', ['profile:id=15']],
+    ['/organizations/15/repos', ['account:id=15', 'list:id=15:repos']],
+    ['/organizations/15/team/5/members', ['account:id=15', 'list:id=15:teams', 'team:5']],
+    ['/teams/5/members', ['team:5']],
+    ['/teams/devs', []],
+    ['/user/15', ['account:id=15', 'profile:id=15']],
     ['/user/starred/Redis/redis', ['account:redis', 'repo:redis/redis', 'repo:redis/redis:stars']],
-    ['/user/repos', []],
+    ['/user', ['viewer:profile']],
+    ['/user/repos', ['viewer:repos']],
+    ['/user/starred', ['viewer:starred']],
+    ['/installation/repositories', ['viewer:installations', 'viewer:repos']],
+    ['/user/installations/3/repositories', ['viewer:installations', 'viewer:repos']],
+    ['/user/installations', ['viewer:installations']],
+    ['/issues', ['viewer:issues']],
+    ['/repositories/7/assignees', ['repo:id=7', 'repo:id=7:issues', 'repo:id=7:people']],
+    ['/repositories/7/commits/a/b/status', ['repo:id=7', 'repo:id=7:code', 'repo:id=7:runs']],
+    ['/repositories/7/commits/abc/pulls', ['repo:id=7', 'repo:id=7:code', 'repo:id=7:pulls']],
+    ['/repositories/7/commits/status', ['repo:id=7', 'repo:id=7:code']],
+    ['/repos/a/b/constructor', ['account:a', 'repo:a/b', 'repo:a/b:other']],
     ['/repositories/redis', []],
     ['/repos/redis', []],
     ['/rate_limit', []],
@@ -33,15 +49,34 @@ describe('the tags of what a write changes', () => {
   it.each<[string, readonly string[]]>([
     [
       '/repos/Redis/redis/issues/1/comments',
-      ['repo:redis/redis:issues', 'repo:redis/redis:pulls', 'repo:redis/redis:self', 'list:redis:repos'],
+      [
+        ...['repo:redis/redis:issues', 'repo:redis/redis:pulls', 'repo:redis/redis:self'],
+        ...['list:redis:repos', 'viewer:repos', 'list:redis:issues', 'viewer:issues'],
+      ],
     ],
     ['/repos/redis/redis/releases', ['repo:redis/redis:releases', 'repo:redis/redis:code']],
-    ['/repos/redis/redis', ['repo:redis/redis', 'profile:redis', 'list:redis:repos']],
-    ['/repos/redis/redis/transfer', ['repo:redis/redis', 'profile:redis', 'list:redis:repos']],
-    ['/repositories/7/actions/runs', ['repo:id=7:runs', 'repo:id=7:code']],
-    ['/orgs/redis/repos', ['profile:redis', 'list:redis:repos']],
-    ['/orgs/redis/memberships/x', ['profile:redis', 'list:redis:memberships', 'list:redis:members']],
-    ['/user/starred/redis/redis', ['repo:redis/redis:stars', 'repo:redis/redis:self', 'list:redis:repos']],
+    ['/repos/redis/redis', gone],
+    ['/repos/redis/redis/transfer', gone],
+    [
+      '/repos/redis/redis/forks',
+      ['repo:redis/redis:forks', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos', 'viewer:profile'],
+    ],
+    ['/repositories/7/actions/runs', ['repo:id=7:runs']],
+    ['/orgs/redis/repos', ['profile:redis', 'list:redis:repos', 'viewer:repos']],
+    ['/user/repos', ['viewer:profile', 'viewer:repos']],
+    ['/user', ['viewer:profile']],
+    ['/teams/5/members', ['team:5', 'viewer:teams']],
+    [
+      '/orgs/redis/memberships/x',
+      [
+        ...['profile:redis', 'list:redis:memberships', 'list:redis:members', 'list:redis:public_members'],
+        'viewer:memberships',
+      ],
+    ],
+    [
+      '/user/starred/redis/redis',
+      ['repo:redis/redis:stars', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos', 'viewer:starred'],
+    ],
     ['/graphql', []],
     ['/markdown', []],
   ])('%s: %j', (path, tags) => {
@@ -68,49 +103,65 @@ describe('a link', () => {
 });
 
 describe('what an event changes', () => {
-  const gone = ['repo:redis/redis', 'profile:redis', 'list:redis:repos'];
   it.each<[string, unknown, readonly string[] | undefined]>([
     ['ping', { zen: 'x' }, []],
-    ['push', about(), ['repo:redis/redis:code', 'repo:redis/redis:self', 'list:redis:repos']],
+    ['push', about(), ['repo:redis/redis:code', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos']],
     [
       'issues',
       about({ action: 'opened' }),
-      ['repo:redis/redis:issues', 'repo:redis/redis:pulls', 'repo:redis/redis:self', 'list:redis:repos'],
+      [
+        ...['repo:redis/redis:issues', 'repo:redis/redis:pulls', 'repo:redis/redis:self'],
+        ...['list:redis:repos', 'viewer:repos', 'list:redis:issues', 'viewer:issues'],
+      ],
     ],
     [
       'star',
       about({ action: 'created', sender: { login: 'me', id: 4 } }),
-      ['repo:redis/redis:stars', 'repo:redis/redis:self', 'list:redis:repos', 'list:me:starred', 'list:id=4:starred'],
+      [
+        ...['repo:redis/redis:stars', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos'],
+        ...['list:me:starred', 'list:id=4:starred', 'viewer:starred'],
+      ],
     ],
     [
       'fork',
-      about({ forkee: { owner: { login: 'me' } } }),
-      ['repo:redis/redis:forks', 'repo:redis/redis:self', 'list:redis:repos', 'profile:me', 'list:me:repos'],
+      about({ forkee: { full_name: 'me/Redis', id: 90, owner: { login: 'me' } } }),
+      [
+        ...['repo:redis/redis:forks', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos'],
+        ...['repo:me/redis', 'repo:id=90', 'profile:me', 'list:me:repos', 'viewer:profile'],
+      ],
     ],
     [
       'push',
       { repository: { full_name: 'a/b', id: 7, owner: { login: 'a', id: 8 } } },
       [
         ...['repo:a/b:code', 'repo:a/b:self', 'repo:id=7:code', 'repo:id=7:self'],
-        ...['list:a:repos', 'list:id=8:repos'],
+        ...['list:a:repos', 'list:id=8:repos', 'viewer:repos'],
       ],
     ],
     [
       'repository',
       { action: 'deleted', repository: { full_name: 'a/b', id: 7, owner: { login: 'a', id: 8 } } },
-      [...['repo:a/b', 'repo:id=7', 'profile:a', 'list:a:repos', 'profile:id=8', 'list:id=8:repos']],
+      [
+        ...['repo:a/b', 'repo:id=7', 'profile:a', 'list:a:repos', 'profile:id=8', 'list:id=8:repos'],
+        ...['viewer:profile', 'viewer:repos'],
+      ],
     ],
     ['push', { repository: { id: 1.5, full_name: '' } }, []],
     ['constructor', about(), undefined],
     ['release', about(), ['repo:redis/redis:releases', 'repo:redis/redis:code']],
-    ['repository', about({ action: 'edited' }), ['repo:redis/redis:self', 'list:redis:repos']],
+    ['repository', about({ action: 'edited' }), ['repo:redis/redis:self', 'list:redis:repos', 'viewer:repos']],
+    [
+      'repository',
+      about({ action: 'edited', changes: { default_branch: { from: 'master' }, description: { from: 'x' } } }),
+      ['repo:redis/redis:self', 'repo:redis/redis:code', 'list:redis:repos', 'viewer:repos'],
+    ],
     ['repository', about({ action: 'created' }), gone],
     ['repository', about({ action: 'privatized' }), gone],
     ['public', about(), gone],
     [
       'repository',
       about({ action: 'renamed', changes: { repository: { name: { from: 'Old' } } } }),
-      ['repo:redis/redis', 'repo:redis/old', 'profile:redis', 'list:redis:repos'],
+      ['repo:redis/redis', 'repo:redis/old', 'profile:redis', 'list:redis:repos', 'viewer:profile', 'viewer:repos'],
     ],
     [
       'repository',
@@ -122,10 +173,53 @@ describe('what an event changes', () => {
         'list:redis:repos',
         'profile:antirez',
         'list:antirez:repos',
+        'viewer:profile',
+        'viewer:repos',
       ],
     ],
-    ['organization', { organization: { login: 'Redis' } }, ['profile:redis', 'list:redis:members', 'list:redis:teams']],
-    ['installation', { installation: { account: { login: 'a' } } }, ['list:a:repos']],
+    [
+      'organization',
+      { action: 'renamed', organization: { login: 'New', id: 7 }, changes: { login: { from: 'Old' } } },
+      [
+        ...['account:new', 'account:id=7', 'account:old'],
+        ...['viewer:orgs', 'viewer:memberships', 'viewer:teams', 'viewer:repos', 'viewer:installations'],
+      ],
+    ],
+    [
+      'organization',
+      { action: 'member_added', organization: { login: 'o' }, membership: { user: { login: 'Me' } } },
+      [
+        ...['profile:o', 'list:o:members', 'list:o:public_members', 'list:o:memberships'],
+        ...['list:o:outside_collaborators', 'list:o:invitations', 'list:o:teams', 'list:me:orgs'],
+        ...['viewer:orgs', 'viewer:memberships', 'viewer:teams', 'viewer:repos'],
+      ],
+    ],
+    [
+      'team',
+      { organization: { login: 'o', id: 7 }, team: { id: 5, parent: { id: 6 } } },
+      ['list:o:teams', 'list:id=7:teams', 'team:5', 'team:6', 'viewer:teams'],
+    ],
+    [
+      'member',
+      { repository: { ...repository, private: true }, member: { login: 'Me' } },
+      [
+        ...['repo:redis/redis:people', 'repo:redis/redis:self', 'list:redis:repos', 'viewer:repos'],
+        ...['repo:redis/redis', 'list:redis:outside_collaborators', 'list:me:repos'],
+      ],
+    ],
+    [
+      'installation_repositories',
+      {
+        installation: { account: { login: 'a' } },
+        repositories_added: [{ id: 7, full_name: 'a/b' }, null, 'a/c'],
+        repositories_removed: {},
+      },
+      [
+        ...['list:a:repos', 'list:a:installation', 'list:a:installations'],
+        ...['viewer:installations', 'viewer:repos', 'repo:a/b', 'repo:id=7'],
+      ],
+    ],
+    ['deployment_review', about(), ['repo:redis/redis:runs']],
     ['an_event_of_tomorrow', about(), undefined],
     ['push', {}, []],
     ['push', null, []],
