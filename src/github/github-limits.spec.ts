@@ -14,6 +14,18 @@ describe('rateLimitWaitMs', () => {
       { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(1e6) },
       3_600_000,
     ],
+    [
+      'a spent limit waits for the reset, though it may be asked sooner',
+      403,
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(600), 'retry-after': '1' },
+      600_000,
+    ],
+    [
+      'a spent limit waits as long as it says, though the reset is sooner',
+      403,
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(1), 'retry-after': '600' },
+      600_000,
+    ],
     ['a 429 without more waits a minute', 429, {}, 60_000],
     [
       'a reset that is no number waits a minute',

@@ -32,7 +32,8 @@ export const githubLimits: LimitDialect = {
 };
 
 /**
- * How long to keep from asking after an answer that says so, in milliseconds: `retry-after`, else until the reset, else a minute.
+ * How long to keep from asking after an answer that says so, in milliseconds: `retry-after` or until the reset of a spent limit,
+ * the later of both, else a minute.
  *
  * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
  */
@@ -43,18 +44,12 @@ export function rateLimitWaitMs(status: number, field: Field, now: number): numb
 function refusalOf(resource: string, status: number, field: Field, now: number): LimitReading['refusal'] {
   if (status !== 403 && status !== 429) return undefined;
   const isSpent = field('x-ratelimit-remaining') === '0';
-  const asked = retryAfterMs(field('retry-after'), now);
+  const askedMs = retryAfterMs(field('retry-after'), now);
+  const resetAt = isSpent ? resetOf(field, now) : undefined;
+  const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
   const scope = isSpent ? resource : undefined;
-  if (asked !== undefined) return { waitMs: clamp(asked), resource: scope, isTold: true };
-  if (isSpent) {
-    const resetAt = resetOf(field, now);
-    return {
-      waitMs: clamp(resetAt === undefined ? UNTOLD_MS : resetAt - now),
-      resource,
-      isTold: resetAt !== undefined,
-    };
-  }
-  return status === 429 ? { waitMs: UNTOLD_MS, resource: undefined, isTold: false } : undefined;
+  if (waits.length > 0) return { waitMs: clamp(Math.max(...waits)), resource: scope, isTold: true };
+  return isSpent || status === 429 ? { waitMs: UNTOLD_MS, resource: scope, isTold: false } : undefined;
 }
 
 function limitOf(field: Field, now: number): LimitReading['limit'] {

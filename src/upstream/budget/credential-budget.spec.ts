@@ -19,8 +19,18 @@ const reading = (more: Partial<LimitReading>): LimitReading => ({
 const told = (remaining: number, resetAt = RESET) => reading({ limit: { limit: 60, remaining, resetAt } });
 const refused = (more: Partial<NonNullable<LimitReading['refusal']>> = {}) =>
   reading({ refusal: { waitMs: 60_000, resource: undefined, isTold: true, ...more } });
+/** Answers that come now, to requests that were sent long before. */
 const having = (...readings: readonly LimitReading[]): CredentialBudget =>
-  readings.reduce((budget, one) => after(budget, one, NOW), NOTHING_KNOWN);
+  readings.reduce((budget, one) => after(budget, one, { sentAt: 1, now: NOW }), NOTHING_KNOWN);
+/** Answers to requests each of which is sent as soon as it may be after the one before. */
+const inTurn = (...readings: readonly LimitReading[]): { budget: CredentialBudget; now: number } =>
+  readings.reduce(
+    ({ budget, now }, one) => {
+      const sentAt = now + waitOf(budget, 'core', now);
+      return { budget: after(budget, one, { sentAt, now: sentAt }), now: sentAt };
+    },
+    { budget: NOTHING_KNOWN, now: NOW },
+  );
 
 describe('a credential', () => {
   it('may ask while nothing is known', () => {
@@ -40,11 +50,39 @@ describe('a credential', () => {
 
   it('waits twice as long each time that it is refused without a word of how long, up to an hour', () => {
     const untold = refused({ isTold: false });
-    const waits = Array.from({ length: 8 }, (_, at) =>
-      waitOf(having(...Array.from({ length: at + 1 }, () => untold)), 'core', NOW),
-    );
+    const waits = Array.from({ length: 8 }, (_, at) => {
+      const { budget, now } = inTurn(...Array.from({ length: at + 1 }, () => untold));
+      return waitOf(budget, 'core', now);
+    });
     expect(waits.map((ms) => ms / 60_000)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
-    expect(having(untold, untold, told(5), untold).strikes).toBe(1);
+    expect(inTurn(untold, untold, told(5), untold).budget.strikes).toBe(1);
+  });
+
+  it('takes the refusals of requests that were under way together for one', () => {
+    const untold = refused({ isTold: false });
+    const budget = having(...Array.from({ length: 8 }, () => untold));
+    expect([budget.strikes, waitOf(budget, 'core', NOW)]).toEqual([1, 60_000]);
+    const { budget: later, now } = inTurn(untold, untold);
+    const twice = after(later, untold, { sentAt: NOW, now });
+    expect([twice.strikes, waitOf(twice, 'core', now)]).toEqual([2, 120_000]);
+    expect(after(later, told(5), { sentAt: NOW, now }).strikes).toBe(2);
+  });
+
+  it('waits for the reset of a spent limit where it is later than it was asked to wait, and the other way round', () => {
+    const spent = (waitMs: number) =>
+      reading({
+        limit: { limit: 60, remaining: 0, resetAt: RESET },
+        refusal: { waitMs, resource: 'core', isTold: true },
+      });
+    expect([1_000, 900_000].map((ms) => waitOf(having(spent(ms)), 'core', NOW))).toEqual([600_000, 900_000]);
+    expect(waitOf(having(told(0), told(0, RESET - 4_000)), 'core', NOW)).toBe(600_000);
+    expect(waitOf(having(told(3), refused({ waitMs: 1_000, resource: 'core' })), 'core', NOW)).toBe(600_000);
+  });
+
+  it('heeds no refusal of a window before the one that is known', () => {
+    const limit = { limit: 60, remaining: 0, resetAt: RESET };
+    const late = reading({ limit, refusal: { waitMs: 1_000, resource: 'core', isTold: true } });
+    expect(leftOf(having(told(59, RESET + 3_600_000), late), 'core', NOW)).toBe(59);
   });
 
   it('goes by the lowest that is told of a window, in whatever order the answers come', () => {
@@ -72,5 +110,11 @@ describe('a credential', () => {
     const [one, other] = [having(told(12)), having(told(9), refused({ waitMs: 5_000 }))];
     expect(merged(one, other)).toEqual(merged(other, one));
     expect([leftOf(merged(one, other), 'core', NOW), waitOf(merged(one, other), 'core', NOW)]).toEqual([9, 5_000]);
+  });
+
+  it('has the strikes of the later pause, until one of the replicas is answered after it', () => {
+    const at = (pausedUntil: number, strikes: number): CredentialBudget => ({ ...NOTHING_KNOWN, pausedUntil, strikes });
+    expect(merged(at(NOW, 3), at(NOW + 1, 1)).strikes).toBe(1);
+    expect(merged(at(NOW, 3), at(NOW, 0)).strikes).toBe(0);
   });
 });

@@ -39,16 +39,28 @@ const LONGEST_WAIT_MS = 3_600_000;
 /** Two instants of one window may differ by the rounding of seconds and by the clocks' drift between two answers. */
 const SAME_WINDOW_MS = 5_000;
 
-export function after(budget: CredentialBudget, { resource, limit, refusal }: LimitReading, now: number) {
+/**
+ * @param sentAt when the request that was answered was sent: of requests under way at once, refused all of them, the first alone
+ * is a strike, for the others were sent before anybody knew
+ */
+export function after(
+  budget: CredentialBudget,
+  { resource, limit, refusal }: LimitReading,
+  { sentAt, now }: { readonly sentAt: number; readonly now: number },
+): CredentialBudget {
   const known = budget.resources[resource];
   const told = limit && (known ? latest(known, limit) : limit);
   const resources = told ? { ...budget.resources, [resource]: told } : budget.resources;
-  if (!refusal) return { ...budget, resources, strikes: 0 };
-  const strikes = refusal.isTold ? 0 : budget.strikes + 1;
-  const until = now + Math.min(LONGEST_WAIT_MS, refusal.waitMs * 2 ** Math.max(0, strikes - 1));
-  if (refusal.resource === undefined)
-    return { resources, pausedUntil: Math.max(budget.pausedUntil, until), strikes } satisfies CredentialBudget;
-  const spent = { limit: told?.limit ?? 0, remaining: 0, resetAt: until };
+  const isSentSince = sentAt >= heldUntil(budget, refusal?.resource);
+  if (!refusal) return { ...budget, resources, strikes: isSentSince ? 0 : budget.strikes };
+  // Of a window that is over: the next one is known already.
+  if (refusal.resource !== undefined && limit && told && isLater(told, limit)) return { ...budget, resources };
+  const strikes = !isSentSince ? budget.strikes : refusal.isTold ? 0 : budget.strikes + 1;
+  const times = refusal.isTold ? 1 : 2 ** Math.max(0, strikes - 1);
+  const until = now + Math.min(LONGEST_WAIT_MS, refusal.waitMs * times);
+  if (refusal.resource === undefined) return { resources, pausedUntil: Math.max(budget.pausedUntil, until), strikes };
+  const last = told ?? known;
+  const spent = { limit: last?.limit ?? 0, remaining: 0, resetAt: Math.max(until, last?.resetAt ?? 0) };
   return { ...budget, resources: { ...resources, [refusal.resource]: spent }, strikes };
 }
 
@@ -62,15 +74,13 @@ export function merged(one: CredentialBudget, other: CredentialBudget): Credenti
   return {
     resources,
     pausedUntil: Math.max(one.pausedUntil, other.pausedUntil),
-    strikes: Math.max(one.strikes, other.strikes),
+    strikes: strikesOf(one, other),
   };
 }
 
 /** For how long nothing of the resource may be sent, in milliseconds; 0 for not at all. */
 export function waitOf(budget: CredentialBudget, resource: string, now: number): number {
-  const limit = budget.resources[resource];
-  const reset = limit && limit.remaining <= 0 ? limit.resetAt - now : 0;
-  return Math.max(0, reset, budget.pausedUntil - now);
+  return Math.max(0, heldUntil(budget, resource) - now);
 }
 
 /** How many requests may still be sent in this window, as far as is known. */
@@ -85,8 +95,24 @@ export function isReserved(budget: CredentialBudget, resource: string, reserve: 
   return limit !== undefined && limit.resetAt > now && limit.remaining <= limit.limit * reserve;
 }
 
+function heldUntil({ resources, pausedUntil }: CredentialBudget, resource: string | undefined): number {
+  const limit = resource === undefined ? undefined : resources[resource];
+  return Math.max(pausedUntil, limit && limit.remaining <= 0 ? limit.resetAt : 0);
+}
+
 function latest(one: ResourceLimit, other: ResourceLimit): ResourceLimit {
-  if (other.resetAt - one.resetAt > SAME_WINDOW_MS) return other;
-  if (one.resetAt - other.resetAt > SAME_WINDOW_MS) return one;
-  return other.remaining <= one.remaining ? other : one;
+  if (isLater(other, one)) return other;
+  if (isLater(one, other)) return one;
+  const { limit, remaining } = other.remaining <= one.remaining ? other : one;
+  return { limit, remaining, resetAt: Math.max(one.resetAt, other.resetAt) };
+}
+
+function isLater(one: ResourceLimit, other: ResourceLimit): boolean {
+  return one.resetAt - other.resetAt > SAME_WINDOW_MS;
+}
+
+/** Those of the later pause; of the same pause the fewer, for the row ends with an answer after it. */
+function strikesOf(one: CredentialBudget, other: CredentialBudget): number {
+  if (one.pausedUntil === other.pausedUntil) return Math.min(one.strikes, other.strikes);
+  return one.pausedUntil > other.pausedUntil ? one.strikes : other.strikes;
 }

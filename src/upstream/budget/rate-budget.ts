@@ -121,9 +121,10 @@ export class RateBudget {
       async () => {
         this.require(spending, resource, known);
         this.counts.sent += 1;
+        const sentAt = this.clock.now();
         const answer = await send();
         if (answer.status === 304) this.counts.notModified += 1;
-        this.learn(spending, known, answer.status, (name) => fieldOf(answer, name));
+        this.learn(spending, known, sentAt, answer.status, (name) => fieldOf(answer, name));
         return answer;
       },
     );
@@ -189,6 +190,7 @@ export class RateBudget {
   private learn(
     { credential, path }: Spending,
     known: Known,
+    sentAt: number,
     status: number,
     field: (name: string) => string | undefined,
   ): void {
@@ -196,7 +198,7 @@ export class RateBudget {
     const now = this.clock.now();
     const reading = this.options.dialect.read(path, status, field, now);
     if (!reading.limit && !reading.refusal) return;
-    known.budget = after(known.budget, reading, now);
+    known.budget = after(known.budget, reading, { sentAt, now });
     const isSpent = waitOf(known.budget, reading.resource, now) > 0;
     if (!isSpent && now - known.writtenAt < SHARED_WITHIN_MS / 2) return;
     known.writtenAt = now;
