@@ -11,6 +11,7 @@ import {
   type ListedEntry,
   type LoadFailure,
   type Note,
+  type NoteAnswer,
   type StoreChange,
 } from '../../src/cache/core/cache-store';
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
@@ -93,9 +94,9 @@ export class ChaosStore extends CacheStore {
     return this.below.claim(name, ttlMs);
   }
 
-  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+  async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
     await this.disturb('note');
-    await this.below.note(group, name, text, ttlMs);
+    return this.below.note(group, name, seen, text, ttlMs);
   }
 
   async readNote(group: string, name: string): Promise<string | undefined> {

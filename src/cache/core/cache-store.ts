@@ -96,6 +96,9 @@ export interface Beside {
 
 export type Note = readonly [name: string, text: string];
 
+/** What became of a note; `text` is what is there instead, absent for nothing. */
+export type NoteAnswer = { readonly kind: 'left' } | { readonly kind: 'changed'; readonly text?: string | undefined };
+
 export const MOST_NOTE_MS = 7_200_000;
 
 /** The store did not answer or refused; `message` names the reason in the store's words. */
@@ -147,8 +150,17 @@ export abstract class CacheStore {
   abstract claim(name: string, ttlMs: number): Promise<boolean>;
   /** Whether somebody has the name. */
   abstract isClaimed(name: string): Promise<boolean>;
-  /** Leaves a short text for all replicas, under a name within a group, over what was there; for `MOST_NOTE_MS` at most. */
-  abstract note(group: string, name: string, text: string, ttlMs: number): Promise<void>;
+  /**
+   * Leaves a short text for all replicas, under a name within a group, for `MOST_NOTE_MS` at most. Only over the text that the
+   * caller has seen there (undefined: none), so that nobody erases what another has left meanwhile: it merges and leaves again.
+   */
+  abstract note(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<NoteAnswer>;
   abstract readNote(group: string, name: string): Promise<string | undefined>;
   /** All notes of a group, in no order. */
   abstract notes(group: string): Promise<readonly Note[]>;

@@ -15,6 +15,7 @@ import {
   type LoadFailure,
   MOST_NOTE_MS,
   type Note,
+  type NoteAnswer,
   type StoreChange,
 } from './cache-store';
 import { ChangeSignal } from './change-signal';
@@ -134,9 +135,12 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve(this.claims.has(name));
   }
 
-  note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
-    this.noted.set(`${group}\n${name}`, text, { ttl: Math.max(1, Math.min(ttlMs, MOST_NOTE_MS)) });
-    return Promise.resolve();
+  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+    const key = `${group}\n${name}`;
+    const there = this.noted.get(key);
+    if (there !== seen) return Promise.resolve({ kind: 'changed', text: there });
+    this.noted.set(key, text, { ttl: Math.max(1, Math.min(ttlMs, MOST_NOTE_MS)) });
+    return Promise.resolve({ kind: 'left' });
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {

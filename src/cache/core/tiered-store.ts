@@ -15,6 +15,7 @@ import {
   type ListedEntry,
   type LoadFailure,
   type Note,
+  type NoteAnswer,
   type SharedStore,
   type StoreChange,
 } from './cache-store';
@@ -158,8 +159,8 @@ export class TieredStore extends CacheStore {
     return this.l2.isClaimed(name);
   }
 
-  note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
-    return this.l2.note(group, name, text, ttlMs);
+  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+    return this.l2.note(group, name, seen, text, ttlMs);
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {

@@ -14,6 +14,7 @@ import {
   type ListedEntry,
   type LoadFailure,
   type Note,
+  type NoteAnswer,
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
@@ -107,8 +108,8 @@ export class IpcStore extends SharedStore {
     return this.call('isClaimed', [name]) as Promise<boolean>;
   }
 
-  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
-    await this.call('note', [group, name, text, ttlMs]);
+  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+    return this.call('note', [group, name, seen, text, ttlMs]) as Promise<NoteAnswer>;
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {

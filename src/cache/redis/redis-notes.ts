@@ -1,8 +1,9 @@
 import type { Clock } from '../../kernel/clock';
 import type { RedisReply } from '../../redis/redis-link';
-import { MOST_NOTE_MS, type Note } from '../core/cache-store';
+import { MOST_NOTE_MS, type Note, type NoteAnswer } from '../core/cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
+import { NOTE } from './scripts';
 
 /**
  * Short texts that replicas leave each other, a hash for each group. Fields have no expiry of their own before Redis 7.4: each
@@ -15,13 +16,13 @@ export class RedisNotes {
     private readonly clock: Clock,
   ) {}
 
-  async write(group: string, name: string, text: string, ttlMs: number): Promise<void> {
-    const key = this.keys.notes(group);
-    const endsAt = Math.round(this.clock.now() + Math.min(ttlMs, MOST_NOTE_MS));
-    await Promise.all([
-      this.commands.send(key, ['HSET', key, name, `${endsAt}:${text}`]),
-      this.commands.send(key, ['PEXPIRE', key, String(MOST_NOTE_MS)]),
-    ]);
+  async write(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+    const now = Math.round(this.clock.now());
+    const endsAt = now + Math.round(Math.min(ttlMs, MOST_NOTE_MS));
+    const before = seen === undefined ? '' : `:${seen}`; // none is not the same as an empty one
+    const args = [name, before, `${endsAt}:${text}`, now, MOST_NOTE_MS];
+    const there = await this.commands.run(NOTE, [this.keys.notes(group)], args);
+    return there === null ? { kind: 'left' } : { kind: 'changed', text: this.live(there) };
   }
 
   async read(group: string, name: string): Promise<string | undefined> {

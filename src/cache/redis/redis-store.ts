@@ -17,6 +17,7 @@ import {
   type ListedEntry,
   type LoadFailure,
   type Note,
+  type NoteAnswer,
   type StoreChange,
 } from '../core/cache-store';
 import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
@@ -210,9 +211,9 @@ export class RedisStore extends SharedStore {
     return (await this.commands.send(key, ['EXISTS', key])) === 1;
   }
 
-  async note(group: string, name: string, text: string, ttlMs: number): Promise<void> {
+  async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
     await this.ready();
-    await this.noteBook.write(group, name, text, ttlMs);
+    return this.noteBook.write(group, name, seen, text, ttlMs);
   }
 
   async readNote(group: string, name: string): Promise<string | undefined> {

@@ -184,3 +184,16 @@ for i = 1, #ARGV, 2 do
   if score and tonumber(score) == tonumber(ARGV[i]) then gone = gone + redis.call('ZREM', KEYS[1], ARGV[i + 1]) end
 end
 return gone`);
+
+/**
+ * KEYS notes; ARGV name, seen, note, nowMs, lifeMs. A note is `endsAt:text`; `seen` is `:text`, empty for none. False: it is left; else what
+ * is there instead.
+ */
+export const NOTE = script(`#!lua flags=allow-oom
+local there = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local endsAt, text = string.match(there, '^(%d+)(:.*)$')
+if not endsAt or tonumber(endsAt) <= tonumber(ARGV[4]) then text = '' end
+if text ~= ARGV[2] then return there end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return false`);

@@ -1,19 +1,9 @@
-import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import {
-  after,
-  isReserved,
-  leftOf,
-  merged,
-  NOTHING_KNOWN,
-  waitOf,
-  type CredentialBudget,
-  type LimitReading,
-} from './credential-budget';
+import { isReserved, leftOf, waitOf, type CredentialBudget, type LimitReading } from './credential-budget';
 import { FairQueue } from './fair-queue';
+import { SharedBudgets, type BudgetView } from './shared-budgets';
 
 /** How an upstream speaks of its limits. */
 export interface LimitDialect {
@@ -61,40 +51,27 @@ export interface BudgetCounts {
   heldBack: number;
 }
 
-/** A credential's budget as an operator looks at it. */
-export interface BudgetView extends CredentialBudget {
-  readonly credential: string;
-}
-
-const MOST_CREDENTIALS = 10_000;
 const MOST_WAITING = 10_000;
-/** So old may be what other replicas know. */
-const SHARED_WITHIN_MS = 1_000;
-const REMEMBERED_MS = 3_600_000;
-
-interface Known {
-  budget: CredentialBudget;
-  /** When the other replicas' view was last read, and this one's written. */
-  readAt: number;
-  writtenAt: number;
-}
+/** So old may be what other replicas know when a request's turn has come. */
+const HEARD_WITHIN_MS = 20;
 
 /**
  * The rate limits of an upstream as a budget: learned from each answer, shared across replicas, asked before each request.
  *
  * Its one invariant: while a limit is known to be spent, nothing that counts against it is sent. Replicas tell each other through the
- * store, within a second or at once where a limit is spent; without the store each goes by the answers it sees.
+ * store, which is asked before each request; without the store each goes by the answers it sees.
  */
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
-  private readonly known = new LRUCache<string, Known>({ max: MOST_CREDENTIALS });
+  private readonly budgets: SharedBudgets;
   private readonly queue: FairQueue;
 
   constructor(
     readonly options: RateBudgetOptions,
-    private readonly store: CacheStore,
+    store: CacheStore,
     private readonly clock: Clock,
   ) {
+    this.budgets = new SharedBudgets(`budget:${options.upstream}`, store, clock);
     const { maxConcurrency, deadlineMs } = options;
     this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MOST_WAITING });
   }
@@ -112,19 +89,20 @@ export class RateBudget {
     const { credential, path, signal } = spending;
     const resource = this.options.dialect.resourceOf(path);
     if (resource === undefined) return send();
-    const known = this.of(credential);
-    await this.readShared(credential, known);
-    this.require(spending, resource, known);
-    const limitOf = (): number => leftOf(known.budget, resource, this.clock.now());
+    await this.budgets.hear(credential);
+    const heardAt = this.clock.now();
+    this.require(spending, resource);
+    const limitOf = (): number => leftOf(this.budgets.of(credential), resource, this.clock.now());
     return this.queue.run(
       { line: `${credential} ${resource}`, limitOf, ...(signal === undefined ? {} : { signal }) },
       async () => {
-        this.require(spending, resource, known);
+        if (this.clock.now() - heardAt > HEARD_WITHIN_MS) await this.budgets.hear(credential);
+        this.require(spending, resource);
         this.counts.sent += 1;
         const sentAt = this.clock.now();
         const answer = await send();
         if (answer.status === 304) this.counts.notModified += 1;
-        this.learn(spending, known, sentAt, answer.status, (name) => fieldOf(answer, name));
+        this.learn(spending, sentAt, answer.status, (name) => fieldOf(answer, name));
         return answer;
       },
     );
@@ -136,14 +114,8 @@ export class RateBudget {
   }
 
   /** All credentials that any replica has seen lately. */
-  async list(): Promise<readonly BudgetView[]> {
-    const shared = await this.store.notes(this.group).catch(() => []);
-    const budgets = new Map([...this.known.entries()].map(([credential, { budget }]) => [credential, budget]));
-    for (const [credential, text] of shared) {
-      const told = parseBudget(text);
-      if (told) budgets.set(credential, merged(budgets.get(credential) ?? NOTHING_KNOWN, told));
-    }
-    return [...budgets].map(([credential, budget]) => ({ credential, ...budget }));
+  list(): Promise<readonly BudgetView[]> {
+    return this.budgets.list();
   }
 
   /** How many requests of this process wait for an answer, and how many for their turn. */
@@ -153,24 +125,12 @@ export class RateBudget {
 
   /** What this process knows, the credentials seen last first. */
   peek(): readonly (readonly [credential: string, budget: CredentialBudget])[] {
-    return [...this.known.entries()].map(([credential, { budget }]) => [credential, budget] as const);
+    return this.budgets.peek();
   }
 
-  private get group(): string {
-    return `budget:${this.options.upstream}`;
-  }
-
-  private of(credential: string): Known {
-    let known = this.known.get(credential);
-    if (!known) {
-      known = { budget: NOTHING_KNOWN, readAt: 0, writtenAt: 0 };
-      this.known.set(credential, known);
-    }
-    return known;
-  }
-
-  private require({ isBackground }: Spending, resource: string, { budget }: Known): void {
+  private require({ credential, isBackground }: Spending, resource: string): void {
     const now = this.clock.now();
+    const budget = this.budgets.of(credential);
     const waitMs = waitOf(budget, resource, now);
     const { upstream, reserve, dialect } = this.options;
     if (waitMs > 0) {
@@ -189,45 +149,12 @@ export class RateBudget {
 
   private learn(
     { credential, path }: Spending,
-    known: Known,
     sentAt: number,
     status: number,
     field: (name: string) => string | undefined,
   ): void {
     if (status === 401) return; // of a credential that is none
-    const now = this.clock.now();
-    const reading = this.options.dialect.read(path, status, field, now);
-    if (!reading.limit && !reading.refusal) return;
-    known.budget = after(known.budget, reading, { sentAt, now });
-    const isSpent = waitOf(known.budget, reading.resource, now) > 0;
-    if (!isSpent && now - known.writtenAt < SHARED_WITHIN_MS / 2) return;
-    known.writtenAt = now;
-    // Nobody waits for it: without the store each replica learns by its own answers.
-    this.store.note(this.group, credential, JSON.stringify(known.budget), REMEMBERED_MS).catch(() => undefined);
-  }
-
-  private async readShared(credential: string, known: Known): Promise<void> {
-    const now = this.clock.now();
-    if (now - known.readAt < SHARED_WITHIN_MS) return;
-    known.readAt = now;
-    const text = await this.store.readNote(this.group, credential).catch(() => undefined);
-    const told = text === undefined ? undefined : parseBudget(text);
-    if (told) known.budget = merged(known.budget, told);
-  }
-}
-
-const instant = z.number().nonnegative();
-const sharedBudget = z.object({
-  resources: z.record(z.string(), z.object({ limit: instant, remaining: instant, resetAt: instant })),
-  pausedUntil: instant,
-  strikes: instant,
-});
-
-/** What another replica has left, if it is that. */
-function parseBudget(text: string): CredentialBudget | undefined {
-  try {
-    return sharedBudget.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined; // not ours: as if nothing were known
+    const reading = this.options.dialect.read(path, status, field, this.clock.now());
+    if (reading.limit || reading.refusal) this.budgets.learn(credential, reading, sentAt);
   }
 }

@@ -1,0 +1,120 @@
+import { MemoryStore } from '../../cache/core/memory-store';
+import { ManualClock } from '../../kernel/clock';
+import { RateBudget, type LimitDialect, type RateBudgetOptions, type Spending } from './rate-budget';
+
+interface Answer {
+  readonly status: number;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** `/a/1` counts against `a`; `left` tells what is left of 100, `pause` how long to pause with all. */
+const dialect: LimitDialect = {
+  resourceOf: (path) => path.split('/')[1],
+  read: (path, status, field, now) => {
+    const [left, pause] = [field('left'), field('pause')];
+    const resource = path.split('/')[1] ?? '';
+    const waitMs = Number(pause ?? 60_000);
+    return {
+      resource,
+      limit: left === undefined ? undefined : { limit: 100, remaining: Number(left), resetAt: now + 600_000 },
+      refusal: status === 429 ? { waitMs, resource: undefined, isTold: pause !== undefined } : undefined,
+    };
+  },
+  fieldsOf: () => ({}),
+};
+
+const answered = (left: number): Answer => ({ status: 200, fields: { left: String(left) } });
+const settled = async (): Promise<void> => {
+  for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+};
+
+/** A store whose notes may take their time. */
+class SlowStore extends MemoryStore {
+  private held: Promise<void> | undefined;
+
+  /** Lets nobody read until the function it returns is called. */
+  holdReads(): () => void {
+    let release = (): void => undefined;
+    this.held = new Promise((resolve) => (release = resolve));
+    return () => release();
+  }
+
+  override async readNote(group: string, name: string): Promise<string | undefined> {
+    await this.held;
+    return super.readNote(group, name);
+  }
+}
+
+describe('a budget', () => {
+  let clock: ManualClock;
+  let store: SlowStore;
+  beforeEach(() => {
+    clock = new ManualClock();
+    store = new SlowStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
+  });
+
+  /** One replica's, and what it has sent. */
+  class Replica {
+    readonly sent: string[] = [];
+    private readonly budget: RateBudget;
+
+    constructor(options: Partial<RateBudgetOptions> = {}) {
+      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, deadlineMs: 60_000, ...options };
+      this.budget = new RateBudget(all, store, clock);
+    }
+
+    ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
+      return this.budget.spend(
+        { credential: 'c', path, isBackground: false, ...more },
+        () => {
+          this.sent.push(path);
+          return Promise.resolve(answer);
+        },
+        ({ fields }, name) => fields[name],
+      );
+    }
+  }
+
+  const HELD = { code: 'upstream-rate-limited' };
+
+  it('is known to another replica before it sends the next request', async () => {
+    const [one, other] = [new Replica(), new Replica()];
+    await other.ask('/a/1', answered(50));
+    await one.ask('/a/2', answered(0));
+    await settled();
+    await expect(other.ask('/a/3', answered(49))).rejects.toMatchObject(HELD);
+    expect(other.sent).toEqual(['/a/1']);
+  });
+
+  it('is waited for by all requests of a burst, not by the first alone', async () => {
+    await new Replica().ask('/a/1', answered(0));
+    await settled();
+    const slow = new Replica();
+    const read = store.holdReads();
+    const burst = Promise.allSettled([1, 2, 3, 4].map((at) => slow.ask(`/a/${at}`, answered(9))));
+    await settled();
+    expect(slow.sent).toEqual([]);
+    read();
+    for (const result of await burst) expect(result).toMatchObject({ status: 'rejected', reason: HELD });
+    expect(slow.sent).toEqual([]);
+  });
+
+  it('is not forgotten for a slow answer of another replica that knows nothing of it', async () => {
+    const [one, other] = [new Replica(), new Replica()];
+    let answer = (_answer: Answer): void => undefined;
+    const slow = other.ask('/a/slow', new Promise((resolve) => (answer = resolve)));
+    await settled();
+    await one.ask('/b/1', answered(0));
+    await one.ask('/a/1', { status: 429, fields: { pause: '30000' } });
+    await settled();
+    answer(answered(90));
+    await slow;
+    await settled();
+    const third = new Replica();
+    await expect(third.ask('/c/1', answered(9))).rejects.toMatchObject(HELD);
+    clock.advance(30_000);
+    await third.ask('/c/1', answered(9));
+    await expect(third.ask('/b/2', answered(9))).rejects.toMatchObject(HELD);
+    expect(third.sent).toEqual(['/c/1']);
+  });
+});
