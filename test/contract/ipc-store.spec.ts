@@ -65,13 +65,13 @@ describeStore('TieredStore over a store in another process', () => {
 });
 
 describe('workers with one store in their primary process', () => {
-  const open = (kept = limits) => {
+  const open = (kept = limits, timeoutMs = 200) => {
     const clock = new SystemClock();
     const host = new StoreHost(new MemoryStore(kept, clock));
     const join = () => {
       const { host: hostPort, worker, cut, hold } = line();
       host.serve(hostPort);
-      return { store: new TieredStore(limits, new IpcStore(worker, 200), clock), cut, hold };
+      return { store: new TieredStore(limits, new IpcStore(worker, timeoutMs), clock), cut, hold };
     };
     return { one: join(), two: join() };
   };
@@ -84,6 +84,47 @@ describe('workers with one store in their primary process', () => {
     await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
     expect(two.store.peek('k')).toBeUndefined();
     expect(await two.store.find('k')).toBeUndefined();
+  });
+
+  const copied = async () => {
+    const { one, two } = open(limits, 5_000);
+    await one.store.put('k', anEntry());
+    await two.store.find('k');
+    expect(two.store.peek('k')).toBeDefined();
+    return { one, two };
+  };
+
+  it.each([
+    ['an invalidation', (store: TieredStore) => store.invalidate({ kind: 'key', key: 'k' }, 'purge')],
+    ['a put', (store: TieredStore) => store.put('k', anEntry())],
+  ])('are not answered of %s before each of them has heard of it', async (_what, change) => {
+    const { one, two } = await copied();
+    const release = two.hold();
+    let isAnswered = false;
+    const answered = Promise.resolve(change(one.store)).then(() => (isAnswered = true));
+    await one.store.find('another'); // asked later, answered earlier
+    expect(isAnswered).toBe(false);
+    release();
+    await answered;
+    expect(two.store.peek('k')).toBeUndefined();
+  });
+
+  it('are answered all the same of one that hears nothing, for it does not use its copies any more', async () => {
+    const { one, two } = await copied();
+    const release = two.hold();
+    await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
+    expect(two.store.peek('k')).toBeUndefined();
+    release();
+    expect(await two.store.find('k')).toBeUndefined();
+  });
+
+  it('are answered of one that has died meanwhile', async () => {
+    const { one, two } = await copied();
+    two.hold();
+    const answered = one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
+    await one.store.find('another');
+    two.cut();
+    expect(await answered).toBe(1);
   });
 
   it('drop their copies of what had to make room there, which no invalidation would find', async () => {

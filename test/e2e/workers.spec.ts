@@ -59,7 +59,8 @@ describe.each([
       await crowd(service, '/repos/nestjs');
       const gone = await ask(service, '/admin/cache/accounts/nestjs', { method: 'DELETE', headers: ADMIN });
       expect(gone.status).toBe(200);
-      await new Promise((resolve) => setTimeout(resolve, 50)); // the promise of the other replicas
+      // Replicas over Redis promise it within so long, workers without it at once.
+      if (redis.uri !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
       github.requests.reset();
       expect(await crowd(service, '/repos/nestjs')).toHaveLength(CLIENTS);
       expect(github.requests.count()).toBe(1);

@@ -18,7 +18,7 @@ import {
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
-import type { RemoteOperation, StoreMessage, StorePort } from './store-messages';
+import { PING_MS, TRUST_MS, type RemoteOperation, type StoreMessage, type StorePort } from './store-messages';
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -27,14 +27,17 @@ interface Waiting {
 }
 
 /**
- * The store that another process of this machine keeps for all workers of the service. It is heard as long as the line to
- * that process stands; without it a worker ends.
+ * The store that another process of this machine keeps for all workers of the service. It is heard while that process answers the
+ * pings: a worker that stood still asks before it uses a copy. Without the line a worker ends.
  */
 export class IpcStore extends SharedStore {
   private readonly changes = new ChangeSignal();
   private readonly waiting = new Map<number, Waiting>();
   private calls = 0;
   private isOpen = true;
+  /** When the last answered ping was sent (`performance.now()`): all that was posted before has been heard. */
+  private heardUntil = -Infinity;
+  private readonly pings: NodeJS.Timeout;
 
   constructor(
     private readonly port: StorePort,
@@ -43,10 +46,12 @@ export class IpcStore extends SharedStore {
     super();
     port.onMessage((message) => this.hear(message));
     port.onClose(() => this.end());
+    this.pings = setInterval(() => this.ping(), PING_MS).unref();
+    this.ping();
   }
 
   get isCoherent(): boolean {
-    return this.isOpen;
+    return this.isOpen && performance.now() - this.heardUntil < TRUST_MS;
   }
 
   peek(): undefined {
@@ -150,8 +155,14 @@ export class IpcStore extends SharedStore {
     });
   }
 
+  private ping(): void {
+    this.port.post({ store: 'ping', sentAt: performance.now() });
+  }
+
   private hear(message: StoreMessage): void {
     if (message.store === 'change') this.changes.emit(message.change);
+    if (message.store === 'pong') this.heardUntil = message.sentAt;
+    if (message.store === 'mark') this.port.post({ store: 'heard', id: message.id });
     if (message.store !== 'result') return;
     const waiting = this.waiting.get(message.id);
     if (!waiting) {
@@ -172,6 +183,7 @@ export class IpcStore extends SharedStore {
 
   private end(): void {
     this.isOpen = false;
+    clearInterval(this.pings);
     for (const { reject, timer } of this.waiting.values()) {
       clearTimeout(timer);
       reject(new StoreUnavailableError('the line to the primary process is closed'));

@@ -1,24 +1,28 @@
 import type { CacheStore, Lease, LeaseAnswer } from '../core/cache-store';
-import { REMOTE_OPERATIONS, type StoreMessage, type StorePort } from './store-messages';
+import { Hearing } from './hearing';
+import { REMOTE_OPERATIONS, type RemoteOperation, type StoreMessage, type StorePort } from './store-messages';
+
+/** Operations after which no process may answer with what was there before. */
+const IS_CONFIRMED: ReadonlySet<RemoteOperation> = new Set(['put', 'invalidate']);
 
 /**
  * Keeps one store for several processes: answers their calls and tells all of them of every change.
  *
- * Its one invariant: a change is told before the call that made it is answered, so that who was answered and asks elsewhere
- * finds it heard there too. The leases of a process that dies are given back at once.
+ * Its one invariant: an invalidation is answered when every process has heard of it, or does not use its copies any more, so that
+ * who was answered and asks elsewhere does not get what was before. The leases of a process that dies are given back at once.
  */
 export class StoreHost {
-  private readonly ports = new Set<StorePort>();
+  private readonly ports = new Map<StorePort, Hearing>();
 
   constructor(private readonly store: CacheStore) {
     store.onChange((change) => {
-      for (const port of this.ports) port.post({ store: 'change', change });
+      for (const port of this.ports.keys()) port.post({ store: 'change', change });
     });
   }
 
   serve(port: StorePort): void {
     const leases = new Map<string, Lease>();
-    this.ports.add(port);
+    this.ports.set(port, new Hearing(port));
     port.onMessage((message) => {
       if (message.store === 'call') void this.answer(port, message, leases);
     });
@@ -43,11 +47,18 @@ export class StoreHost {
       const call = this.store[operation].bind(this.store) as (...values: readonly unknown[]) => Promise<unknown>;
       const value = await call(...args);
       noteLeases(operation, args, value, leases);
+      if (IS_CONFIRMED.has(operation)) await this.heardByOthers(port);
       if (this.ports.has(port)) port.post({ store: 'result', id, value });
       else if (operation === 'acquire') await this.giveBack(value as LeaseAnswer);
     } catch (error) {
       port.post({ store: 'result', id, failure: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  /** Who called hears of its own change before the answer: messages keep their order. */
+  private async heardByOthers(caller: StorePort): Promise<void> {
+    const others = [...this.ports].filter(([port]) => port !== caller);
+    await Promise.all(others.map(([, hearing]) => hearing.hasHeard()));
   }
 
   /** The process died while its lease was on the way. */

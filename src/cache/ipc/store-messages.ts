@@ -21,7 +21,16 @@ export type StoreMessage =
       readonly args: Parameters<CacheStore[RemoteOperation]>;
     }
   | { readonly store: 'result'; readonly id: number; readonly value?: unknown; readonly failure?: string }
-  | { readonly store: 'change'; readonly change: StoreChange };
+  | { readonly store: 'change'; readonly change: StoreChange }
+  /** A worker's question whether the line stands, and the host's answer: all that was posted before it has been heard then. */
+  | { readonly store: 'ping' | 'pong'; readonly sentAt: number }
+  /** The host's question how far a worker has heard, and the worker's answer. */
+  | { readonly store: 'mark' | 'heard'; readonly id: number };
+
+/** How often a worker asks whether the line stands, in milliseconds. */
+export const PING_MS = 200;
+/** How long after an answered ping was sent a worker uses its copies without asking, in milliseconds. */
+export const TRUST_MS = 600;
 
 /** One end of the line between two processes. */
 export interface StorePort {

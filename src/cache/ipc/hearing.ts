@@ -1,0 +1,51 @@
+import { TRUST_MS, type StorePort } from './store-messages';
+
+/**
+ * How far one worker has heard, as the host knows it.
+ *
+ * A worker uses its copies for `TRUST_MS` from its last answered ping, by its own clock; the host counts the same span from when it
+ * got that ping, which is later. Who has not heard a change by then (it stands still, or has not begun) does not use its copies:
+ *
+ *   1. the worker pings at 0, and stands still from 10 on
+ *   2. another invalidates at 100; the first does not say that it has heard
+ *   3. at `TRUST_MS` and a little the host answers 2: the worker, should it go on now, asks before it uses a copy
+ */
+export class Hearing {
+  private readonly waiting = new Map<number, () => void>();
+  private marks = 0;
+  private trustedUntil = -Infinity;
+
+  constructor(private readonly port: StorePort) {
+    port.onMessage((message) => {
+      if (message.store === 'ping') {
+        this.trustedUntil = performance.now() + TRUST_MS;
+        port.post({ store: 'pong', sentAt: message.sentAt });
+      }
+      if (message.store === 'heard') this.settle(message.id);
+    });
+    port.onClose(() => {
+      this.trustedUntil = -Infinity;
+      for (const id of [...this.waiting.keys()]) this.settle(id);
+    });
+  }
+
+  /** Settles when the worker has heard all that was posted before, or does not use its copies any more. */
+  hasHeard(): Promise<void> {
+    const leftMs = this.trustedUntil - performance.now();
+    if (leftMs < 0) return Promise.resolve();
+    const id = ++this.marks;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.settle(id), leftMs + 1);
+      this.waiting.set(id, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.port.post({ store: 'mark', id });
+    });
+  }
+
+  private settle(id: number): void {
+    this.waiting.get(id)?.();
+    this.waiting.delete(id);
+  }
+}
