@@ -3,11 +3,18 @@ import type { CacheOutcome, CacheTier } from './core/cache-outcome';
 /** One request that came through the cache, told after its answer is decided. */
 export interface CacheEvent {
   readonly outcome: CacheOutcome;
+  /** `none` where the answer is a problem of ours. */
   readonly tier: CacheTier | 'none';
   readonly upstream: string;
   readonly key: string;
-  readonly status: number;
+  /**
+   * Of the response, whatever a condition or a range of the request makes of it (304, 206). Undefined where the answer is a problem:
+   * the edge decides its status, by `failure`.
+   */
+  readonly status: number | undefined;
   readonly durationMs: number;
+  /** The id that the answer carries in `X-Request-Id`. */
+  readonly requestId?: string;
   /** The error code behind `ERROR` and `STALE_ON_ERROR`. */
   readonly failure?: string;
 }

@@ -164,7 +164,8 @@ export class ExpressLane implements OnModuleInit {
     const durationMs = elapsedMs();
     writeReady(exchange, delivery, head, { isNotModified, durationMs, earlier });
     const { outcome, tier } = answer;
-    this.events.publish({ outcome, tier, upstream, key, status: delivery.status, durationMs });
+    const { status } = delivery;
+    this.events.publish({ outcome, tier, upstream, key, status, durationMs, requestId: exchange.id });
     return true;
   }
 

@@ -1,4 +1,5 @@
 import {
+  HttpException,
   Inject,
   Injectable,
   Logger,
@@ -65,7 +66,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     if (this.writes(context, hit, key, rule.upstream)) return of(ANSWERED);
     try {
       const sending = this.send(context, hit, key);
-      this.tell(applied, hit, hit.tier, hit.entry.status, startedAt);
+      this.tell(context, applied, hit, hit.tier, hit.entry.status, startedAt);
       if (!sending) return of(ANSWERED);
       return from(
         sending.then(() => ANSWERED).catch((error: unknown) => this.again(context, applied, next, startedAt, error)),
@@ -113,13 +114,13 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule));
       if (answer.outcome === 'HIT' && this.writes(context, answer, key, upstream)) return ANSWERED;
       await this.send(context, answer, key);
-      this.tell(applied, answer, answer.tier, answer.entry.status, startedAt);
+      this.tell(context, applied, answer, answer.tier, answer.entry.status, startedAt);
       return ANSWERED;
     } catch (error) {
       if (error instanceof UnreadableEntryError && mayRepeat)
         return this.again(context, applied, next, startedAt, error);
       const failure = error instanceof AppError ? error.code : 'internal';
-      this.tell(applied, { outcome: 'ERROR', failure }, 'none', 0, startedAt);
+      this.tell(context, applied, { outcome: 'ERROR', failure }, 'none', statusOf(error), startedAt);
       const reply = context.switchToHttp().getResponse<FastifyReply>();
       reply.header('cache-status', cacheStatusOfError(key, failure)).header('x-cache', 'MISS');
       throw error;
@@ -138,14 +139,16 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   }
 
   private tell(
+    context: ExecutionContext,
     { rule, key }: AppliedRule,
     { outcome, failure }: Pick<CacheAnswer, 'outcome' | 'failure'>,
     tier: CacheEvent['tier'],
-    status: number,
+    status: number | undefined,
     startedAt: number,
   ): void {
     const durationMs = performance.now() - startedAt;
-    const event = { outcome, tier, upstream: rule.upstream, key, status, durationMs };
+    const { id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
+    const event = { outcome, tier, upstream: rule.upstream, key, status, durationMs, requestId };
     this.events.publish(failure === undefined ? event : { ...event, failure });
   }
 
@@ -165,4 +168,9 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       return this.responses.toLoaded(context, value, { isMarked: marker !== undefined, isKeyed });
     };
   }
+}
+
+/** Nest's own errors name their status; of all others it is the edge's to decide. */
+function statusOf(error: unknown): number | undefined {
+  return error instanceof HttpException ? error.getStatus() : undefined;
 }

@@ -54,6 +54,12 @@ export function problemOf(code: ErrorCode, detail: string): ProblemBody {
   return { type: `urn:larder:problem:${code}`, title, status, code, detail };
 }
 
+/** The status of what failed with this code; of an unknown one, that of a fault of our own. */
+export function statusOfFailure(code: string | undefined): number {
+  const kinds: Readonly<Record<string, ProblemKind | undefined>> = PROBLEMS;
+  return (kinds[code ?? ''] ?? PROBLEMS.internal).status;
+}
+
 /** An error that is an answer, as the cache keeps it; undefined for all others. */
 export function keptProblem(error: AppError): { readonly status: number; readonly body: Buffer } | undefined {
   if (!PROBLEMS[error.code].isAnswer) return undefined;

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { serviceConfig } from '../config/slices';
 import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
+import { statusOfFailure } from '../http/problem-table';
 
 /** One line for each request that needed the upstream, or got no answer; hits are told at `debug`. */
 @Injectable()
@@ -15,8 +16,10 @@ export class OutcomeLog {
     });
   }
 
-  private write({ outcome, tier, key, status, durationMs, failure }: CacheEvent): void {
-    const line = { msg: 'request', outcome, tier, key, status, durationMs: Math.round(durationMs * 10) / 10, failure };
+  private write({ outcome, tier, key, status: answered, durationMs, failure, requestId }: CacheEvent): void {
+    const status = answered ?? statusOfFailure(failure);
+    const rounded = Math.round(durationMs * 10) / 10;
+    const line = { msg: 'request', requestId, outcome, tier, key, status, durationMs: rounded, failure };
     if (outcome === 'ERROR' || outcome === 'STALE_ON_ERROR') this.logger.warn(line);
     else if (isFromStore(outcome)) this.logger.debug(line);
     else this.logger.log(line);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
@@ -24,7 +25,9 @@ describe('what a person sees of the service', () => {
 
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0 });
-    service = await ServiceProcess.start({ env: { GITHUB_API_URL: github.url, ADMIN_TOKEN: 'test-admin-token' } });
+    service = await ServiceProcess.start({
+      env: { GITHUB_API_URL: github.url, ADMIN_TOKEN: 'test-admin-token', LOG_LEVEL: 'debug' },
+    });
   });
   afterAll(async () => {
     await service.stop();
@@ -113,6 +116,27 @@ describe('what a person sees of the service', () => {
     expect((await get('/repos/-', { 'x-request-id': 'a b<script>' })).headers['x-request-id']).toMatch(
       /^[\w-]{12}\.[0-9a-z]+$/,
     );
+  });
+
+  it.each([
+    ['/repos/twemproxy', {}, { outcome: 'MISS', tier: 'upstream', status: 200 }],
+    ['/repos/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }],
+    ['/github/users/twemproxy', {}, { outcome: 'MISS', tier: 'upstream', status: 200 }],
+    ['/github/users/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }],
+    ['/github/users/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }], // at the front door
+    ['/repos/broken', {}, { outcome: 'ERROR', tier: 'none', status: 502, failure: 'upstream-error' }],
+    [
+      '/github/users/nothing-stored',
+      { 'cache-control': 'only-if-cached' },
+      { outcome: 'ERROR', tier: 'none', status: 504, failure: 'not-cached' },
+    ],
+  ])('has a line in the log for %s with its id, and with what was answered (%j)', async (path, headers, told) => {
+    if (path === '/repos/broken') github.faults.next(1, { kind: 'status', status: 500 });
+    const id = randomUUID();
+    const { status } = await get(path, { 'x-request-id': id, ...headers });
+    expect(status).toBe(told.status);
+    const [line] = await service.waitForLog(new RegExp(`^.*"requestId":"${id}".*$`, 'm'));
+    expect(JSON.parse(line)).toMatchObject({ msg: 'request', requestId: id, ...told });
   });
 
   it('answers an unknown route, a wrong method and a broken path as problems', async () => {

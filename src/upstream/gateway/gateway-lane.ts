@@ -103,9 +103,10 @@ export class GatewayLane {
       isNotModified([['if-none-match', condition]], entry.headers, entry.storedAt);
     const head = delivery.headText({ entry, tier: 'l1' }, this.parts.clock.now(), isKnown, context);
     const durationMs = performance.now() - startedAt;
-    writeReady({ request, response, id: requestId(request) }, delivery, head, { isNotModified: isKnown, durationMs });
+    const id = requestId(request);
+    writeReady({ request, response, id }, delivery, head, { isNotModified: isKnown, durationMs });
     this.parts.events.publish({
-      ...{ outcome: 'HIT', tier: 'l1', upstream, key: way.key, status: entry.status, durationMs },
+      ...{ outcome: 'HIT', tier: 'l1', upstream, key: way.key, status: entry.status, durationMs, requestId: id },
     });
     return true;
   }

@@ -10,6 +10,7 @@ import {
   valueOf,
   valuesOf,
   type CacheEntry,
+  type CacheEvent,
   type CacheEvents,
   type Deliveries,
   type FlatFields,
@@ -149,7 +150,7 @@ export class Gateway {
           )
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
-      this.tell(key, status, startedAt, answer);
+      this.tell(request, key, status, startedAt, answer);
       const rewrite = (fields: HeaderList): HeaderList => this.rewritten(fields, request, target.path);
       if (answer.kind === 'stored' && answer.outcome === 'HIT') await this.prepare(request, key, answer, rewrite);
       await writeAnswer(request, received, reply, answer, {
@@ -159,7 +160,7 @@ export class Gateway {
     } catch (error) {
       if (client.signal.aborted) return;
       const failure = error instanceof AppError ? error.code : 'internal';
-      this.tell(key, 0, startedAt, { outcome: 'ERROR', tier: 'upstream', failure });
+      this.tell(request, key, undefined, startedAt, { outcome: 'ERROR', tier: 'none', failure });
       if (!reply.sent)
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
@@ -303,13 +304,14 @@ export class Gateway {
   }
 
   private tell(
+    { id: requestId }: FastifyRequest,
     key: string,
-    status: number,
+    status: number | undefined,
     startedAt: number,
-    { outcome, tier, failure }: Pick<HttpAnswer, 'outcome' | 'tier' | 'failure'>,
+    { outcome, tier, failure }: Pick<CacheEvent, 'outcome' | 'tier' | 'failure'>,
   ): void {
     const { name: upstream } = this.options.definition;
-    const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt };
+    const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
 }
