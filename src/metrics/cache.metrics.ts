@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry, type Metric } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry, type Aggregator, type Metric } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
 import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
-import { askForMetrics, isWorker } from '../workers/worker-channel';
+import { askForAllMetrics, isWorker, tellOwnMetrics } from '../workers/worker-channel';
 import { CacheEvents, Deliveries, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
 
 const MOST_CREDENTIALS = 100;
@@ -29,10 +29,7 @@ export class CacheMetrics {
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
-    if (isWorker()) {
-      AggregatorRegistry.setRegistries([this.registry]);
-      new AggregatorRegistry(); // hears the primary ask
-    }
+    if (isWorker()) tellOwnMetrics(() => this.registry.getMetricsAsJSON());
     this.register(
       'larder_requests_total',
       'counter',
@@ -55,9 +52,8 @@ export class CacheMetrics {
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
-    this.gauge('larder_store_up', 'Whether the store can be used: 1, or 0 while Redis is down.', () =>
-      store.get().isUp ? 1 : 0,
-    );
+    const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
+    this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
     this.gauge('larder_l1_bytes', 'What they take, about.', () => store.get().l1Bytes ?? 0);
     this.gauge('larder_deliveries_bytes', 'What is ready to be sent of entries, beside them.', () => deliveries.bytes);
@@ -67,9 +63,9 @@ export class CacheMetrics {
   async read(): Promise<string> {
     if (!isWorker()) return this.registry.metrics();
     try {
-      return await askForMetrics();
+      return await askForAllMetrics();
     } catch (error) {
-      const message = 'A worker did not tell its metrics in time. Try again shortly.';
+      const message = 'The primary process did not tell the metrics in time. Try again shortly.';
       throw new AppError('deadline-exceeded', message, { retryAfterMs: 1_000, cause: error });
     }
   }
@@ -142,10 +138,9 @@ export class CacheMetrics {
     );
   }
 
-  private gauge(name: string, help: string, read: () => number): void {
+  private gauge(name: string, help: string, read: () => number, aggregator: Aggregator = 'sum'): void {
     new Gauge({
-      name,
-      help,
+      ...{ name, help, aggregator },
       registers: [this.registry],
       collect() {
         this.set(read());

@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
-import { AggregatorRegistry } from 'prom-client';
 import type { StoreHost } from '../cache';
-import { answerForMetrics, portToWorker } from './worker-channel';
+import { askForOwnMetrics, portToWorker, tellAllMetrics } from './worker-channel';
+import { WorkerMetrics } from './worker-metrics';
 
 /** A worker that lived so long ended for a reason of its own, not because it cannot start. */
 const LIVED_MS = 5_000;
@@ -34,7 +34,7 @@ export function numberOfWorkers(setting: number | 'auto'): number {
  * A worker that cannot start at all ends the service with its exit code: a wrong setting is not tried for ever.
  */
 export class Primary {
-  private readonly metrics = new AggregatorRegistry();
+  private readonly metrics = new WorkerMetrics();
   private readonly startedAt = new Map<number, number>();
   private isStopping = false;
   private hasListened = false;
@@ -44,7 +44,10 @@ export class Primary {
 
   start(): void {
     cluster.setupPrimary({ serialization: 'advanced' });
-    cluster.on('listening', (_worker, { address, port }) => this.tellListening(address, port));
+    cluster.on('listening', (worker, { address, port }) => {
+      this.metrics.join(worker.id, () => askForOwnMetrics(worker));
+      this.tellListening(address, port);
+    });
     cluster.on('exit', (worker, code, signal) => this.replace(worker, code, signal));
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
     for (let started = 0; started < this.options.workers; started++) this.fork();
@@ -55,12 +58,13 @@ export class Primary {
     const worker = cluster.fork(env);
     this.startedAt.set(worker.id, performance.now());
     store?.serve(portToWorker(worker));
-    answerForMetrics(worker, () => this.metrics.clusterMetrics());
+    tellAllMetrics(worker, () => this.metrics.read());
   }
 
   private replace(worker: Worker, code: number, signal: string | null): void {
     const livedMs = performance.now() - (this.startedAt.get(worker.id) ?? 0);
     this.startedAt.delete(worker.id);
+    this.metrics.leave(worker.id);
     if (this.isStopping) {
       if (this.startedAt.size === 0) process.exit(0);
       return;

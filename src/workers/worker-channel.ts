@@ -1,20 +1,35 @@
 import cluster, { type Worker } from 'node:cluster';
 import { isStoreMessage, type StoreMessage, type StorePort } from '../cache';
+import type { ToldMetric } from './worker-metrics';
 
 /*
  * The line between a worker and the primary process of one service (node:cluster): store messages and the asking for metrics.
  */
 
-/** A worker's question for the metrics of all, and the primary's answer. */
-interface MetricsMessage {
-  readonly larder: 'metrics-asked' | 'metrics-told';
+/** What is asked for: the metrics of one worker, or of all. */
+type Asked = 'own-metrics' | 'all-metrics';
+
+interface Message {
+  readonly larder: 'asked' | 'told';
+  readonly what: Asked;
   readonly id: number;
-  readonly text?: string;
+  readonly value?: unknown;
   readonly failure?: string;
 }
 
-function isMetricsMessage(message: unknown): message is MetricsMessage {
-  return typeof message === 'object' && message !== null && 'larder' in message; // prom-client sends its own beside it
+/** One end of the line, in either process. */
+interface LineEnd {
+  send?(message: Message): unknown;
+  on(event: string, listener: (message: unknown) => void): unknown;
+  off(event: string, listener: (message: unknown) => void): unknown;
+}
+
+/** How long a worker may take to tell its metrics, in milliseconds. */
+const OWN_METRICS_MS = 1_000;
+const ALL_METRICS_MS = 2_000;
+
+function isMessage(message: unknown): message is Message {
+  return typeof message === 'object' && message !== null && 'larder' in message;
 }
 
 /** Whether this process is one of several of one service, started by its primary. */
@@ -51,32 +66,58 @@ export function portToWorker(worker: Worker): StorePort {
   };
 }
 
-let asked = 0;
-
 /** The metrics of all workers as one text. */
-export function askForMetrics(): Promise<string> {
-  const id = ++asked;
-  return new Promise((resolve, reject) => {
-    const hear = (message: unknown): void => {
-      if (!isMetricsMessage(message) || message.id !== id) return;
-      process.off('message', hear);
-      if (message.text === undefined) reject(new Error(message.failure));
-      else resolve(message.text);
-    };
-    process.on('message', hear);
-    process.send?.({ larder: 'metrics-asked', id } satisfies MetricsMessage);
-  });
+export function askForAllMetrics(): Promise<string> {
+  return ask(process, 'all-metrics', ALL_METRICS_MS) as Promise<string>;
+}
+
+/** The metrics of one worker. */
+export function askForOwnMetrics(worker: Worker): Promise<readonly ToldMetric[]> {
+  return ask(worker, 'own-metrics', OWN_METRICS_MS) as Promise<readonly ToldMetric[]>;
 }
 
 /** Answers a worker that asks so. */
-export function answerForMetrics(worker: Worker, read: () => Promise<string>): void {
-  worker.on('message', (message: unknown) => {
-    if (!isMetricsMessage(message)) return;
-    const tell = (answer: Partial<MetricsMessage>): void => {
-      if (worker.isConnected()) worker.send({ larder: 'metrics-told', id: message.id, ...answer });
+export function tellAllMetrics(worker: Worker, read: () => Promise<string>): void {
+  answer(worker, 'all-metrics', read, () => worker.isConnected());
+}
+
+/** Answers the primary process, in a worker. */
+export function tellOwnMetrics(read: () => Promise<unknown>): void {
+  answer(process, 'own-metrics', read, () => process.connected);
+}
+
+let questions = 0;
+
+function ask(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown> {
+  const id = ++questions;
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      end.off('message', hear);
+      end.off('disconnect', lose);
+      act();
+    };
+    const hear = (message: unknown): void => {
+      if (!isMessage(message) || message.larder !== 'told' || message.what !== what || message.id !== id) return;
+      const { value, failure } = message;
+      settle(() => (failure === undefined ? resolve(value) : reject(new Error(failure))));
+    };
+    const lose = (): void => settle(() => reject(new Error('the line is closed')));
+    const timer = setTimeout(() => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
+    end.on('message', hear);
+    end.on('disconnect', lose);
+    end.send?.({ larder: 'asked', what, id });
+  });
+}
+
+function answer(end: LineEnd, what: Asked, read: () => Promise<unknown>, isConnected: () => boolean): void {
+  end.on('message', (message) => {
+    if (!isMessage(message) || message.larder !== 'asked' || message.what !== what) return;
+    const tell = (told: Pick<Message, 'value' | 'failure'>): void => {
+      if (isConnected()) end.send?.({ larder: 'told', what, id: message.id, ...told });
     };
     read().then(
-      (text) => tell({ text }),
+      (value) => tell({ value }),
       (error: unknown) => tell({ failure: error instanceof Error ? error.message : String(error) }),
     );
   });

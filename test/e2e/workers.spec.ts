@@ -92,6 +92,26 @@ describe.each([
     expect(new Set(statuses)).toEqual(new Set([200]));
   });
 
+  it('keep what one has counted that dies, and tell it while another starts', async () => {
+    await crowd(service, '/repos/redis');
+    expect((await ask(service, '/metrics')).text).toMatch(/^larder_store_up 1$/m);
+    const counts = [await counted(service)];
+    const before = await childrenOf(service.pid!);
+    const started = new Set(workersHeard(service)).size;
+    process.kill(before[0]!, 'SIGKILL');
+    await waitUntil(async () => !(await childrenOf(service.pid!)).includes(before[0]!), { what: 'its end' });
+    await waitUntil(
+      async () => {
+        counts.push(await counted(service));
+        const now = await childrenOf(service.pid!);
+        return now.length === 2 && new Set(workersHeard(service)).size > started;
+      },
+      { what: 'another worker' },
+    );
+    expect(counts[0]).toBeGreaterThanOrEqual(CLIENTS);
+    expect(counts).toEqual([...counts].sort((one, other) => one - other));
+  });
+
   it('end together on SIGTERM, when what is under way is done', async () => {
     const release = github.hold();
     const answers = [1, 2, 3, 4].map((number) => ask(service, `/repos/late-${number}`));
