@@ -5,14 +5,16 @@ export type RangeAnswer =
   | { readonly kind: 'part'; readonly first: number; readonly last: number }
   | { readonly kind: 'unsatisfiable' };
 
-const LONGEST_POSITION_DIGITS = 15;
-
-/** @param field the value of `Range`, such as `bytes=0-99`, `bytes=100-` or `bytes=-50` */
+/**
+ * A position of any length is a number (§14.1.2): past what a double holds exactly it is beyond every body, and only whether
+ * it is counts.
+ *
+ * @param field the value of `Range`, such as `bytes=0-99`, `bytes=100-` or `bytes=-50`
+ */
 export function rangeOf(field: string, length: number): RangeAnswer {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(field.trim());
   if (!match) return { kind: 'whole' };
   const [, from = '', to = ''] = match;
-  if (from.length > LONGEST_POSITION_DIGITS || to.length > LONGEST_POSITION_DIGITS) return { kind: 'unsatisfiable' };
   if (from === '') {
     if (to === '') return { kind: 'whole' };
     const suffix = Number(to);
@@ -20,7 +22,7 @@ export function rangeOf(field: string, length: number): RangeAnswer {
     return { kind: 'part', first: Math.max(0, length - suffix), last: length - 1 };
   }
   const first = Number(from);
-  if (to !== '' && Number(to) < first) return { kind: 'whole' };
+  if (to !== '' && BigInt(to) < BigInt(from)) return { kind: 'whole' };
   if (first >= length) return { kind: 'unsatisfiable' };
   return { kind: 'part', first, last: to === '' ? length - 1 : Math.min(Number(to), length - 1) };
 }

@@ -32,6 +32,31 @@ describe('Vary (RFC 9111 §4.1)', () => {
     expect(key(['accept', 'a'], ['x-a', 'b'])).not.toBe(key(['accept', 'b'], ['x-a', 'a']));
   });
 
+  it('takes what is quoted as it is, and blanks for nothing around commas only', () => {
+    const key = (...values: string[]) =>
+      selectionKey(
+        ['accept'],
+        values.map((value) => ['accept', value] as const),
+      );
+    expect(key('a;p="a  b"')).not.toBe(key('a;p="a b"'));
+    expect(key('a;p="a , b"')).not.toBe(key('a;p="a, b"'));
+    expect(key('a;p="\\" , b"')).not.toBe(key('a;p="\\", b"'));
+    expect(key('a;p="x, y" ,b')).toBe(key('a;p="x, y"', ' b\t'));
+    expect(key('"x', 'y"')).not.toBe(key('"x, y"'));
+    expect(key('"x , y')).not.toBe(key('"x, y'));
+    expect(key('a  b')).not.toBe(key('a b'));
+    expect(key('a\u00a0')).not.toBe(key('a'));
+    expect(selectionKey(['cookie'], [['cookie', 'a=1 , 2']])).not.toBe(
+      selectionKey(['cookie'], [['cookie', 'a=1, 2']]),
+    );
+  });
+
+  it('knows languages in any case and order, and what is quoted among them as it is', () => {
+    const key = (value: string) => selectionKey(['accept-language'], [['accept-language', value]]);
+    expect(key('EN, de;q=0.5')).toBe(key('de;q=0.5,en'));
+    expect(key('en;x="A"')).not.toBe(key('en;x="a"'));
+  });
+
   it('does not let a value pass for another field', () => {
     const names = ['a', 'b'];
     expect(selectionKey(names, [['a', '1b2']])).not.toBe(
@@ -109,6 +134,12 @@ describe('Range (RFC 9110 §14)', () => {
     ['bytes=0-1,3-4', 100, { kind: 'whole' }],
     ['bytes=-', 100, { kind: 'whole' }],
     ['items=0-1', 100, { kind: 'whole' }],
+    ['bytes=0-9999999999999999999', 100, { kind: 'part', first: 0, last: 99 }],
+    ['bytes=-99999999999999999999', 100, { kind: 'part', first: 0, last: 99 }],
+    ['bytes=00000000000000000000002-5', 100, { kind: 'part', first: 2, last: 5 }],
+    ['bytes=9007199254740993-9007199254740992', 100, { kind: 'whole' }],
+    ['bytes=9007199254740992-9007199254740993', 100, { kind: 'unsatisfiable' }],
+    [`bytes=-${'9'.repeat(400)}`, 100, { kind: 'part', first: 0, last: 99 }],
     [`bytes=${'9'.repeat(400)}-`, 100, { kind: 'unsatisfiable' }],
   ])('%s of %d bytes is %j', (field, length, expected) => {
     expect(rangeOf(field, length)).toEqual(expected);

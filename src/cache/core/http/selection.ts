@@ -12,25 +12,38 @@ export function varyNames(headers: HeaderList): readonly string[] | undefined {
   return names.includes('*') ? undefined : [...names].sort();
 }
 
+/** Fields with one value, in which a comma parts nothing. */
+const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'referer', 'user-agent']);
+
 /**
  * A short word for the request's values of the nominated fields: two requests have the same exactly if every nominated field
- * is absent from both or has the same value in both, lines joined and blanks normalised.
+ * is absent from both or has the same value in both, lines joined and blanks around commas left out. What is quoted is taken as
+ * it is: `"a  b"` and `"a b"` are two values.
  */
 export function selectionKey(names: readonly string[], request: HeaderList): string {
   if (names.length === 0) return '-';
   const hash = createHash('sha256');
   for (const name of names) {
     const values = valuesOf(request, name);
-    const text = values.length === 0 ? undefined : name === 'accept-language' ? languages(values) : normalised(values);
+    const text = values.length === 0 ? undefined : comparable(name, values);
     hash.update(`${name.length}:${name}`).update(text === undefined ? 'absent' : `${text.length}:${text}`);
   }
   return hash.digest('base64url').slice(0, 22);
 }
 
+/** What is the same for values that mean the same, as far as the field's syntax tells (RFC 9111 §4.1). */
+function comparable(name: string, values: readonly string[]): string {
+  const lines = NOT_LISTS.has(name) ? [undefined] : values.map(membersOf);
+  if (lines.includes(undefined)) return values.join('\n'); // no value has a line break: nothing else is this
+  const members = lines.flatMap((line) => line ?? []);
+  const isPlain = !values.some((value) => value.includes('"'));
+  return (name === 'accept-language' && isPlain ? byWeight(members) : members).join(', ');
+}
+
 /** Languages know no case, and of two that are wanted alike the order says nothing (RFC 9110 §12.5.4). */
-function languages(values: readonly string[]): string {
-  const parts = normalised(values).toLowerCase().split(', ');
-  return parts.sort((one, other) => weightOf(other) - weightOf(one) || (one < other ? -1 : 1)).join(', ');
+function byWeight(ranges: readonly string[]): readonly string[] {
+  const parts = ranges.map((range) => range.toLowerCase());
+  return parts.sort((one, other) => weightOf(other) - weightOf(one) || (one < other ? -1 : 1));
 }
 
 function weightOf(range: string): number {
@@ -38,11 +51,35 @@ function weightOf(range: string): number {
   return weight === undefined ? 1 : Number(weight);
 }
 
-/** Lines joined as RFC 9110 §5.3 allows, without what blanks around commas differ in. */
-function normalised(values: readonly string[]): string {
-  return values
-    .join(',')
-    .split(',')
-    .map((part) => part.trim().replace(/\s+/g, ' '))
-    .join(', ');
+/**
+ * The members of a list (RFC 9110 §5.6.1) without the blanks (§5.6.3) around them, empty ones too; undefined where a quoted
+ * string does not end, so that nobody can tell which commas part.
+ */
+function membersOf(line: string): readonly string[] | undefined {
+  const members: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at < line.length; at++) {
+    const character = line[at];
+    if (isQuoted && character === '\\') at++;
+    else if (character === '"') isQuoted = !isQuoted;
+    else if (character === ',' && !isQuoted) {
+      members.push(line.slice(start, at));
+      start = at + 1;
+    }
+  }
+  if (isQuoted) return undefined;
+  return [...members, line.slice(start)].map(withoutBlanksAround);
+}
+
+function withoutBlanksAround(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
