@@ -191,11 +191,13 @@ export class Gateway {
   }
 
   private rewritten(fields: HeaderList, { raw }: FastifyRequest, path: string): HeaderList {
-    const { definition, publicUrl, prefix, linkedAs } = this.options;
+    const { definition, publicUrl, prefix, linkedAs, partitions } = this.options;
     if (!haveUrls(fields)) return fields;
-    return rewriteUrls(fields, definition.baseUrl, gatewayBaseOf(raw, publicUrl, prefix), (linked) =>
-      linkedAs(linked, path),
-    );
+    return rewriteUrls(fields, {
+      ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(raw, publicUrl, prefix), path },
+      linkedAs: (linked) => linkedAs(linked, path),
+      keepsContentLocation: partitions === undefined,
+    });
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
@@ -267,7 +269,8 @@ export class Gateway {
       const sendWith = async (stream: Readable | undefined): Promise<OriginResponse> => {
         const answer = await this.parts.relay.send({
           ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
-          onInterim: (status, rawHeaders) => sendInterim(reply, status, rawHeaders),
+          onInterim: (status, rawHeaders) =>
+            sendInterim(reply, status, rawHeaders, (hints) => this.rewritten(hints, request, target.path)),
         });
         return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
       };
@@ -317,12 +320,17 @@ export class Gateway {
 }
 
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
-function sendInterim({ raw, request }: FastifyReply, status: number, rawHeaders: readonly string[]): void {
+function sendInterim(
+  { raw, request }: FastifyReply,
+  status: number,
+  rawHeaders: readonly string[],
+  rewrite: (hints: HeaderList) => HeaderList,
+): void {
   // RFC 9110 §15.2: never to a client of HTTP/1.0
   if (raw.headersSent || raw.destroyed || request.raw.httpVersionMinor === 0) return;
   if (status === 102) raw.writeProcessing();
   if (status !== 103) return;
-  const fields = endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length');
+  const fields = rewrite(endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length'));
   const hints = Object.fromEntries(fields.map(([name]) => [name, valuesOf(fields, name)]));
   try {
     if (hints['link'] !== undefined) raw.writeEarlyHints(hints);

@@ -3,11 +3,35 @@ import type { TLSSocket } from 'node:tls';
 import type { HeaderList } from '../../cache';
 
 const WITH_URLS: ReadonlySet<string> = new Set(['link', 'location', 'content-location']);
+/** What a link leads to (RFC 8288 §3), or a quoted string, in which nothing is looked at. */
+const LINK_TARGET = /"(?:[^"\\]|\\.)*(?:"|$)|<([^<>]*)>/g;
+/** Scheme and authority of a reference that names its host (RFC 3986 §4.2). */
+const HOST_OF_REFERENCE = /^(?:[a-z][a-z\d+.-]*:)?\/\/[^/?#\\]*/i;
+/** Stands for the gateway's origin, where only the path counts. */
+const ANY_ORIGIN = 'http://gateway.invalid';
 
-/** The gateway as the request names it, or as the operator does; without a slash at its end. */
+export interface Rewriting {
+  /** Where the upstream is, without a slash at its end. */
+  readonly upstreamBase: string;
+  /** Where the gateway is, without a slash at its end: a URL, or a path. */
+  readonly gatewayBase: string;
+  /** The path below both that was asked for: what relative references refer to (RFC 3986 §5.1.3). */
+  readonly path: string;
+  /** What to call a path in `Link`. */
+  readonly linkedAs: (path: string) => string;
+  /** Whether a relative `Content-Location` stays as it is. It is a name (RFC 9110 §8.7), not a link that anybody follows. */
+  readonly keepsContentLocation: boolean;
+}
+
+/**
+ * The gateway as the request names it, or as the operator does; without a slash at its end. A client of HTTP/1.0 may name no
+ * host: then a path, which is a reference too.
+ */
 export function gatewayBaseOf(request: IncomingMessage, publicUrl: string | undefined, prefix: string): string {
+  const { host = '' } = request.headers;
+  if (publicUrl === undefined && host === '') return prefix;
   const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
-  return `${publicUrl ?? `${scheme}://${request.headers.host ?? ''}`}${prefix}`;
+  return `${publicUrl ?? `${scheme}://${host}`}${prefix}`;
 }
 
 /** Whether there are fields that may have URLs of the upstream in them. */
@@ -16,28 +40,60 @@ export function haveUrls(headers: HeaderList): boolean {
 }
 
 /**
- * Turns the upstream's own URLs in header fields into the gateway's, so that who follows them stays inside. Bodies stay.
- *
- * @param linkedAs what to call a path in `Link`
+ * Turns the upstream's own URLs in header fields into the gateway's, so that who follows them stays inside. A URL of another
+ * origin, or of the same beside the upstream's path, stays byte for byte; so do bodies.
  */
-export function rewriteUrls(
-  headers: HeaderList,
-  upstreamBase: string,
-  gatewayBase: string,
-  linkedAs: (path: string) => string,
-): HeaderList {
+export function rewriteUrls(headers: HeaderList, rewriting: Rewriting): HeaderList {
   return headers.map(([name, value]) => {
-    if (!WITH_URLS.has(name)) return [name, value];
-    const [before = '', ...urls] = value.split(upstreamBase);
-    return [
-      name,
-      before + urls.map((rest) => gatewayBase + (name === 'link' ? renamed(rest, linkedAs) : rest)).join(''),
-    ];
+    switch (name) {
+      case 'link':
+        return [
+          name,
+          value.replace(LINK_TARGET, (whole, target: string | undefined) =>
+            target === undefined ? whole : `<${rewritten(target, rewriting, rewriting.linkedAs)}>`,
+          ),
+        ];
+      case 'content-location':
+        return [name, rewriting.keepsContentLocation && !namesHost(value) ? value : rewritten(value, rewriting)];
+      case 'location':
+        return [name, rewritten(value, rewriting)];
+      default:
+        return [name, value];
+    }
   });
 }
 
-/** With the path that the text begins with called otherwise. */
-function renamed(text: string, linkedAs: (path: string) => string): string {
-  const end = text.search(/[?#>]/);
-  return end < 0 ? text : linkedAs(text.slice(0, end)) + text.slice(end);
+/** A reference as the gateway's URL, if it is the upstream's; else, and where it leads there as it is, itself. */
+function rewritten(
+  reference: string,
+  { upstreamBase, gatewayBase, path }: Rewriting,
+  calledAs = (linked: string): string => linked,
+): string {
+  const asked = `${upstreamBase}${path}`;
+  if (!URL.canParse(reference, asked)) return reference;
+  const url = new URL(reference, asked);
+  const { origin, pathname: root } = new URL(`${upstreamBase}/`);
+  const isUpstreams = url.origin === origin && url.username === '' && url.password === '';
+  if (!isUpstreams || !`${url.pathname}/`.startsWith(root)) return reference;
+  const below = asWritten(reference, url).slice(root.length - 1);
+  const [linked = ''] = below.split(/[?#]/, 1);
+  const called = calledAs(linked);
+  if (called === linked && !namesHost(reference)) {
+    const { pathname: gatewayPath } = new URL(gatewayBase, ANY_ORIGIN);
+    const { pathname: followed } = new URL(reference, `${ANY_ORIGIN}${gatewayPath}${path}`);
+    if (followed === gatewayPath + url.pathname.slice(root.length - 1)) return reference;
+  }
+  return gatewayBase + called + below.slice(linked.length);
+}
+
+function namesHost(reference: string): boolean {
+  return HOST_OF_REFERENCE.test(reference);
+}
+
+/** Path, query and fragment: as the reference has them, unless its path had to be resolved. */
+function asWritten(reference: string, { pathname, search, hash }: URL): string {
+  const text = reference.replace(HOST_OF_REFERENCE, '');
+  const [path = ''] = text.split(/[?#]/, 1);
+  const isResolved = path === pathname || (path === '' && pathname === '/' && namesHost(reference));
+  return isResolved ? text : `${pathname}${search}${hash}`;
 }
