@@ -196,7 +196,7 @@ export class Gateway {
     return rewriteUrls(fields, {
       ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(raw, publicUrl, prefix), path },
       linkedAs: (linked) => linkedAs(linked, path),
-      keepsContentLocation: partitions === undefined,
+      keepsRelative: partitions === undefined,
     });
   }
 

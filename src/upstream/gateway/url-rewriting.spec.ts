@@ -6,7 +6,7 @@ const API: Rewriting = {
   gatewayBase: 'http://larder.example/github',
   path: '/repos/a/b',
   linkedAs: (path) => path,
-  keepsContentLocation: false,
+  keepsRelative: false,
 };
 const ENTERPRISE: Rewriting = { ...API, upstreamBase: 'https://ghe.example/api/v3' };
 const GATEWAY = API.gatewayBase;
@@ -80,8 +80,8 @@ describe('URLs of the upstream', () => {
   });
 
   it('are in Content-Location too, where a relative one may be kept', () => {
-    const contentLocationOf = (reference: string, keepsContentLocation: boolean) =>
-      rewriteUrls([['content-location', reference]], { ...API, keepsContentLocation })[0]![1];
+    const contentLocationOf = (reference: string, keepsRelative: boolean) =>
+      rewriteUrls([['content-location', reference]], { ...API, keepsRelative })[0]![1];
     expect(contentLocationOf('/x', false)).toBe(`${GATEWAY}/x`);
     expect(contentLocationOf('/x', true)).toBe('/x');
     expect(contentLocationOf('//api.example:8080/x', true)).toBe(`${GATEWAY}/x`);

@@ -19,8 +19,8 @@ export interface Rewriting {
   readonly path: string;
   /** What to call a path in `Link`. */
   readonly linkedAs: (path: string) => string;
-  /** Whether a relative `Content-Location` stays as it is. It is a name (RFC 9110 §8.7), not a link that anybody follows. */
-  readonly keepsContentLocation: boolean;
+  /** Whether relative references stay as they are. */
+  readonly keepsRelative: boolean;
 }
 
 /**
@@ -44,19 +44,20 @@ export function haveUrls(headers: HeaderList): boolean {
  * origin, or of the same beside the upstream's path, stays byte for byte; so do bodies.
  */
 export function rewriteUrls(headers: HeaderList, rewriting: Rewriting): HeaderList {
+  const rewrite = (reference: string, calledAs?: (linked: string) => string): string =>
+    rewriting.keepsRelative && !namesHost(reference) ? reference : rewritten(reference, rewriting, calledAs);
   return headers.map(([name, value]) => {
     switch (name) {
       case 'link':
         return [
           name,
           value.replace(LINK_TARGET, (whole, target: string | undefined) =>
-            target === undefined ? whole : `<${rewritten(target, rewriting, rewriting.linkedAs)}>`,
+            target === undefined ? whole : `<${rewrite(target, rewriting.linkedAs)}>`,
           ),
         ];
       case 'content-location':
-        return [name, rewriting.keepsContentLocation && !namesHost(value) ? value : rewritten(value, rewriting)];
       case 'location':
-        return [name, rewritten(value, rewriting)];
+        return [name, rewrite(value)];
       default:
         return [name, value];
     }
