@@ -53,9 +53,11 @@ export function identityBody(coded: CodedBody): Buffer | Promise<Buffer> {
 
 const accepting = new Map<string, boolean>();
 const LARGEST_MEMORY = 500;
+/** RFC 9110 §12.4.2 */
+const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
- * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with a weight that is not zero. Without the field, or
+ * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with no weight or one that is not zero. Without the field, or
  * with one that names no gzip, the answer goes out as it is: a client that has not asked may not know how to unpack.
  */
 export function acceptsGzip(field: string | undefined): boolean {
@@ -72,8 +74,9 @@ function readAcceptEncoding(field: string): boolean {
   let wildcard = false;
   for (const item of field.split(',')) {
     const [coding = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    const weight = parameters.map((parameter) => /^q=([01](?:\.\d{0,3})?)$/.exec(parameter)?.[1]).find(Boolean);
-    const isWanted = weight === undefined || Number(weight) > 0;
+    // A weight that cannot be read wants nothing: the body as it is suits everybody.
+    const weight = parameters.length === 0 ? 1 : Number(WEIGHT.exec(parameters.join(';'))?.[1] ?? 0);
+    const isWanted = weight > 0;
     if (coding === 'gzip' || coding === 'x-gzip') return isWanted;
     if (coding === '*') wildcard = isWanted;
   }
