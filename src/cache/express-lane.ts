@@ -80,13 +80,13 @@ export class ExpressLane implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {
-    this.context = { edge: Object.entries(options.edgeFields ?? {}).flat(), keepAliveMs: 0 };
+    this.context = { edge: Object.entries(options.edgeFields ?? {}).flat(), server: { keepAliveTimeout: 0 } };
   }
 
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost;
-    const fastify = httpAdapter.getInstance<FastifyInstance>();
-    this.context = { ...this.context, keepAliveMs: fastify.server.keepAliveTimeout };
+    const { server } = httpAdapter.getInstance<FastifyInstance>();
+    this.context = { ...this.context, server };
     this.door = this.options.frontDoor?.of(httpAdapter);
     if (!this.options.laneEnabled) return;
     this.door?.guardRoutes((request, reply) => this.answers(request, reply));

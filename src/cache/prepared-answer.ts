@@ -13,12 +13,12 @@ export interface HeadText {
   readonly back: string;
 }
 
-/** What the head says beside the entry; all of it fixed for the life of a server. */
+/** What the head says beside the entry. */
 export interface HeadContext {
   /** Fields that the edge adds to every answer. */
   readonly edge: FlatFields;
-  /** In milliseconds; 0 for no promise. */
-  readonly keepAliveMs: number;
+  /** Its `keepAliveTimeout`, in milliseconds, is told; 0 is no promise. */
+  readonly server: { readonly keepAliveTimeout: number };
 }
 
 /** A hit, as far as its head tells of it. */
@@ -40,6 +40,7 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
   private age = -1;
   private ttl = 0;
   private second = 0;
+  private keepAliveMs = 0;
   private tier: CacheTier = 'l1';
   private head: HeadText = { front: '', back: '' };
   private headNotModified: HeadText = { front: '', back: '' };
@@ -78,18 +79,21 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
 
   /**
    * The head that node would write for the same fields, from the stored ones to `X-Request-Id: ` in front, and from
-   * `Content-Length` on behind. Made anew when a second has passed.
+   * `Content-Length` on behind. Made anew when a second has passed, or the server promises another time.
    */
   headText(answer: Answer, now: number, isNotModified: boolean, context: HeadContext): HeadText {
     const age = Math.floor(ageMs(answer.entry, now) / 1000);
     const ttl = Math.floor(freshForMs(answer.entry, now) / 1000);
     const second = Math.floor(Date.now() / 1000);
-    if (age !== this.age || ttl !== this.ttl || second !== this.second || answer.tier !== this.tier) {
-      [this.age, this.ttl, this.second, this.tier] = [age, ttl, second, answer.tier];
+    const { tier } = answer;
+    const keepAliveMs = context.server.keepAliveTimeout;
+    const isSame = age === this.age && ttl === this.ttl && second === this.second;
+    if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
+      [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
       const ours = this.fieldsOf(answer, now);
       const headOf = (kept: HeaderList, length: string): HeadText => ({
         front: `${linesOf([...kept.flat(), ...ours, ...this.edgeFields(context.edge, kept)])}x-request-id: `,
-        back: `${length}${tailOf(second, context.keepAliveMs, hasDate(kept))}`,
+        back: `${length}${tailOf(second, keepAliveMs, hasDate(kept))}`,
       });
       this.head = headOf(this.kept, `\r\ncontent-length: ${this.bodyBytes}`);
       this.headNotModified = headOf(this.keptNotModified, '');

@@ -22,12 +22,15 @@ interface WithHead {
   _header: string;
 }
 
+/** What node's server leaves of `maxRequestsPerSocket` on each response: with one, it tells it, and ends the connection. */
+interface WithLimit {
+  readonly _maxRequestsPerSocket?: number | null;
+}
+
 /** Only of a plain HTTP/1.1 exchange on a connection that stays is the end of the head known beforehand. */
 export function mayWriteHead(request: RawRequest, response: RawResponse): boolean {
-  const { shouldKeepAlive, maxRequestsOnConnectionReached } = response as RawResponse & {
-    maxRequestsOnConnectionReached?: boolean;
-  };
-  return shouldKeepAlive && maxRequestsOnConnectionReached !== true && request.httpVersion === '1.1';
+  const { shouldKeepAlive, _maxRequestsPerSocket: limit } = response as RawResponse & WithLimit;
+  return shouldKeepAlive && !limit && request.httpVersion === '1.1';
 }
 
 /** Writes what is ready; `earlier` are lines that others want in the head as well. */

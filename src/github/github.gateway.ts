@@ -80,7 +80,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const lane = new GatewayLane(
       {
         ...{ prefix: github.routePrefix, upstream: definition.name, publicUrl, headerRules: rules, partitions },
-        ...{ context: { edge, keepAliveMs: fastify.server.keepAliveTimeout }, requestId },
+        ...{ context: { edge, server: fastify.server }, requestId },
       },
       { httpCache, deliveries, events, clock },
     );

@@ -175,6 +175,30 @@ describe('at the front door', () => {
     expect((await get('/by-url/3')).headers['x-cache']).toBe('MISS');
   });
 
+  it('the connection is promised what the server allows it at the time', async () => {
+    const other = await open();
+    const server = fastifyOf(other).server;
+    const promises = async (): Promise<string[]> => {
+      const answers = await rawRequest(portOf(other), 'GET /by-url/1 HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2), {
+        timeoutMs: 200,
+      });
+      return [...answers.toString('latin1').matchAll(/^(?:Connection|Keep-Alive): .*$/gm)].map(([line]) => line.trim());
+    };
+    try {
+      for (let times = 0; times < 3; times++)
+        await request(`http://127.0.0.1:${portOf(other)}/by-url/1`, { agent: keepAlive });
+      const first = ['Connection: keep-alive', 'Keep-Alive: timeout=72'];
+      expect(await promises()).toEqual([...first, ...first]);
+      server.keepAliveTimeout = 5_000;
+      const then = ['Connection: keep-alive', 'Keep-Alive: timeout=5'];
+      expect(await promises()).toEqual([...then, ...then]);
+      server.maxRequestsPerSocket = 2;
+      expect(await promises()).toEqual(['Connection: keep-alive', 'Keep-Alive: timeout=5, max=2', 'Connection: close']);
+    } finally {
+      await other.close();
+    }
+  });
+
   it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is none of its concern', async (method) => {
     await warm('/by-url/4');
     const { status } = await request(`http://127.0.0.1:${portOf(app)}/by-url/4`, { method });
