@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
+import type { HeaderList } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { isFromStore } from './core/cache-outcome';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
@@ -60,7 +61,7 @@ export class AnswerSender {
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
     const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
     const kept = isNotModified ? delivery.keptNotModified : delivery.kept;
-    for (const [name, value] of kept) setField(reply, name, value);
+    for (const [name, value] of byName(kept)) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', delivery.etag);
     if (isNotModified) void reply.code(304).send(nothingFor(request));
@@ -76,15 +77,25 @@ function nothingFor({ method }: FastifyRequest): Readable | undefined {
   return method === 'HEAD' ? Readable.from([]) : undefined;
 }
 
+/** Lines of one name are the values of one field: set one by one, the last would be left. */
+function byName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
+  const fields = new Map<string, string | string[]>();
+  for (const [name, value] of kept) {
+    const known = fields.get(name);
+    fields.set(name, known === undefined ? value : [known, value].flat());
+  }
+  return fields;
+}
+
 /** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
-function setField(reply: FastifyReply, name: string, value: string): void {
+function setField(reply: FastifyReply, name: string, value: string | string[]): void {
   const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
   if (earlier === undefined) {
     reply.header(name, value);
     return;
   }
   const names = (list: string): string[] => list.split(',').map((one) => one.trim());
-  const known = new Set(names(value.toLowerCase()));
+  const known = new Set(names(String(value).toLowerCase()));
   const more = names(String(earlier)).filter((one) => one !== '' && !known.has(one.toLowerCase()));
   reply.removeHeader(name).header(name, [value, ...more].join(', '));
 }

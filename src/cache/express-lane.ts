@@ -11,7 +11,7 @@ import { matchesIfNoneMatch } from './core/representation';
 import { Deliveries } from './deliveries';
 import { isKeptWhole } from './handler-response';
 import { areSound, linesOf } from './head-text';
-import type { HeadContext } from './prepared-answer';
+import type { HeadContext, HeadText } from './prepared-answer';
 import { mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
@@ -161,6 +161,7 @@ export class ExpressLane implements OnModuleInit {
     const condition = headers['if-none-match'];
     const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
     const head = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
+    if (earlier !== '' && meet(earlier, head)) return false;
     const durationMs = elapsedMs();
     writeReady(exchange, delivery, head, { isNotModified, durationMs, earlier });
     const { outcome, tier } = answer;
@@ -197,18 +198,29 @@ function nameOf(method: 'GET' | 'HEAD', url: string): string {
   return method === 'GET' ? url : `HEAD ${url}`;
 }
 
+/** Fields that node, the edge or the cache would not just leave beside their own. */
+const CHANGING: ReadonlySet<string> = new Set(['connection', 'vary', 'date', 'x-response-time', 'transfer-encoding']);
+
 /** What hooks before this one have set, or undefined where that changes more than the head's first lines. */
 function earlierLines(reply: FastifyReply): string | undefined {
   if (hasNoFields(reply)) return '';
   const earlier = reply.getHeaders();
   let fields: string[] | undefined;
   for (const name in earlier) {
-    if (name === 'connection' || name === 'vary' || name === 'date') return undefined;
+    if (CHANGING.has(name)) return undefined;
     fields ??= [];
     for (const value of [earlier[name]].flat()) fields.push(name, String(value));
   }
   if (fields === undefined) return '';
   return areSound(fields) ? linesOf(fields) : undefined;
+}
+
+/** Whether a field is in both: the interceptor would have it once. */
+function meet(earlier: string, { front, back }: HeadText): boolean {
+  const head = `\r\n${front}${back}`;
+  return earlier
+    .split('\r\n')
+    .some((line) => line !== '' && head.includes(`\r\n${line.slice(0, line.indexOf(':') + 1)}`));
 }
 
 let fieldsOfReply: symbol | undefined;

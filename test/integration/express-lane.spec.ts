@@ -4,6 +4,7 @@ import {
   Header,
   Injectable,
   Module,
+  Res,
   UseGuards,
   UseInterceptors,
   type CallHandler,
@@ -15,7 +16,7 @@ import {
 } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { createAdapter } from '../../src/app.setup';
@@ -79,6 +80,13 @@ class ThingsController {
   @Header('x-note', 'caf\u00e9')
   @CacheRule({ upstream: 'things', key: (request) => `odd-fields:${idOf(request)}` })
   oddFields() {
+    return { value: 1 };
+  }
+
+  @Get('several/:id')
+  @CacheRule({ upstream: 'things', key: (request) => `several:${idOf(request)}` })
+  several(@Res({ passthrough: true }) reply: FastifyReply) {
+    void reply.header('link', ['</a>; rel="first"', '</b>; rel="last"']);
     return { value: 1 };
   }
 
@@ -146,6 +154,11 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
   }
   const module = await Test.createTestingModule({ imports: [ThingsModule] }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRequest', ({ url }, reply, done) => {
+    if (url.includes('noted')) reply.header('x-noted', url.endsWith('twice') ? ['once', 'twice'] : 'once');
+    done();
+  });
   await app.listen(0, '127.0.0.1');
   const adapter = app.getHttpAdapter();
   const reply = adapter.reply.bind(adapter);
@@ -206,6 +219,10 @@ describe('a fresh hit in memory', () => {
     ['GET /things/long-text/1', ''],
     ['GET /things/long-text/1', 'accept-encoding: gzip\r\n'],
     ['GET /things/odd-fields/1', ''],
+    ['GET /things/several/1', ''],
+    ['GET /things/plain/noted', ''],
+    ['GET /things/plain/noted-twice', ''],
+    ['GET /things/plain/1?noted', ''],
   ])('is the same to the byte by the lane and by the interceptor: %s %j', async (line, fields) => {
     const [lane, interceptor] = await Promise.all([
       thirdAnswer(withLane, line, fields),
