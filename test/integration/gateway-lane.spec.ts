@@ -17,6 +17,7 @@ async function open(env: Record<string, string>) {
   const { ResponseCache } = await import('../../src/cache/index.js');
   const adapter = createAdapter();
   const fastify = adapter.getInstance<FastifyInstance>();
+  fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
   const seen = { count: 0 };
   const [listener] = fastify.server.listeners('request') as ((...args: unknown[]) => void)[];
   fastify.server.removeAllListeners('request');
@@ -42,6 +43,8 @@ describe('a hit of the gateway', () => {
     await call();
     return service.seen.count - before;
   };
+  const head = (path: string) =>
+    request(`http://127.0.0.1:${service.port}/github${path}`, { method: 'HEAD', agent: keepAlive });
   const warm = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
     for (let times = 0; times < 3; times++) await get(path, headers);
   };
@@ -98,6 +101,7 @@ describe('a hit of the gateway', () => {
   ])('is the same to the byte the long way: %s %s %j', async (method, path, fields) => {
     const [name = '', value = ''] = fields.trim().split(': ');
     await warm(path, name === '' || name === 'if-none-match' ? {} : { [name]: value });
+    if (method === 'HEAD') await head(path);
     const ask = async (more: string): Promise<string> => {
       const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
       const asked = `${method} /github${path} HTTP/1.1\r\nhost: 127.0.0.1:${service.port}\r\n${fields}${more}\r\n`;
@@ -113,6 +117,12 @@ describe('a hit of the gateway', () => {
     expect(await seenDuring(async () => (short = await ask('')))).toBe(1); // the last request
     expect(await seenDuring(async () => (long = await ask('content-length: 0\r\n')))).toBe(2);
     expect(short).toBe(long);
+  });
+
+  it('is not for HEAD where that is a route of its own', async () => {
+    await warm('/own-head');
+    expect(await seenDuring(() => get('/own-head'))).toBe(0);
+    expect((await head('/own-head')).status).toBe(204);
   });
 
   it('goes to nobody but its caller', async () => {

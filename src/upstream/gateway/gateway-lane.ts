@@ -112,8 +112,8 @@ export class GatewayLane {
   }
 
   /** Undefined for a request that needs thought. No field has a line break, so that no two requests are alike by accident. */
-  private likenessOf({ rawHeaders, url = '' }: IncomingMessage): Likeness | undefined {
-    let text = url;
+  private likenessOf({ method = '', rawHeaders, url = '' }: IncomingMessage): Likeness | undefined {
+    let text = `${method} ${url}`; // HEAD of a path may be another route's than GET
     let credential: string | undefined;
     let condition: string | undefined;
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
