@@ -67,7 +67,10 @@ function webhook() {
         description: 'Done, or taken before',
         content: { 'application/json': { example: { event: 'repository', status: 'done', invalidated: 2 } } },
       },
-      ...problemResponses('request-invalid', 'webhook-unsigned', 'payload-too-large', 'cache-unavailable'),
+      ...problemResponses(
+        ...(['request-invalid', 'webhook-unsigned', 'payload-too-large', 'request-timeout'] as const),
+        ...(['cache-unavailable', 'overloaded'] as const),
+      ),
     },
   };
 }

@@ -6,12 +6,15 @@ import { CacheStore, ResponseCache, StoreUnavailableError } from '../cache';
 import { githubConfig } from '../config/slices';
 import { ProblemFilter } from '../http/problem.filter';
 import { AppError } from '../kernel/app-error';
-import { isSignedBy, WebhookCounts, type DeliveryResult } from '../upstream';
+import { SignedBodies, WebhookCounts, type DeliveryResult } from '../upstream';
 import { tagsOfEvent } from './webhook-events';
 
 const PATH = '/webhooks/github';
 /** GitHub sends no more (https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap). */
 const MAX_BODY_BYTES = 26_214_400;
+const MAX_BODY_BYTES_TOGETHER = 67_108_864;
+/** As long as GitHub waits for the answer. */
+const BODY_WITHIN_MS = 10_000;
 const DAY_MS = 86_400_000;
 /** An installation may name thousands of repositories: Redis serves others meanwhile. */
 const TAGS_AT_ONCE = 100;
@@ -39,6 +42,7 @@ interface Received {
 @Injectable()
 export class GithubWebhook implements OnModuleInit {
   private readonly logger = new Logger('Webhook');
+  private readonly bodies: SignedBodies;
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -46,7 +50,13 @@ export class GithubWebhook implements OnModuleInit {
     private readonly store: CacheStore,
     private readonly counts: WebhookCounts,
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
-  ) {}
+  ) {
+    this.bodies = new SignedBodies(github.webhookSecrets, {
+      maxBytes: MAX_BODY_BYTES,
+      maxBytesTogether: MAX_BODY_BYTES_TOGETHER,
+      withinMs: BODY_WITHIN_MS,
+    });
+  }
 
   onModuleInit(): void {
     if (this.github.webhookSecrets.length === 0) return; // 404: there is nothing to tell a delivery by
@@ -55,24 +65,16 @@ export class GithubWebhook implements OnModuleInit {
     const fastify: FastifyInstance = httpAdapter.getInstance<FastifyInstance>();
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
-      const options = { parseAs: 'buffer' as const, bodyLimit: MAX_BODY_BYTES };
-      scope.addContentTypeParser('*', options, (_request, body, parsed) => parsed(null, body));
+      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null)); // read as it is, below
       scope.setErrorHandler((error, request, reply) => problems.send(error, request, reply));
-      scope.post(PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => this.answer(request, reply));
+      scope.post(PATH, async (request, reply) => this.answer(request, reply));
       done();
     });
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<Received> {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const body = await this.bodyOf(request, reply);
     const { headers } = request;
-    if (!isSignedBy(this.github.webhookSecrets, body, textOf(headers['x-hub-signature-256']))) {
-      this.count('', 'unsigned');
-      throw new AppError(
-        'webhook-unsigned',
-        'The delivery is not signed with GITHUB_WEBHOOK_SECRET (X-Hub-Signature-256).',
-      );
-    }
     const event = textOf(headers['x-github-event']) ?? '';
     try {
       const received = await this.receive(event, headers, body);
@@ -81,6 +83,20 @@ export class GithubWebhook implements OnModuleInit {
       return received;
     } catch (error) {
       this.count(event, error instanceof AppError && error.code === 'request-invalid' ? 'malformed' : 'failed');
+      throw error;
+    }
+  }
+
+  /** The body, if it is signed. */
+  private async bodyOf({ raw, headers }: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
+    try {
+      const signature = textOf(headers['x-hub-signature-256']);
+      return await this.bodies.receive(raw, Number(headers['content-length'] ?? 0), signature);
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : undefined;
+      this.count('', code === 'webhook-unsigned' ? 'unsigned' : 'refused');
+      // Who is slow does not hold the connection while the rest is read away.
+      if (code === 'request-timeout') reply.raw.once('finish', () => raw.socket.destroySoon());
       throw error;
     }
   }
@@ -148,7 +164,7 @@ export class GithubWebhook implements OnModuleInit {
 
 /** A delivery's payload, as JSON or as a form's `payload`. */
 function parse(body: Buffer, contentType: string): unknown {
-  const isForm = contentType.startsWith('application/x-www-form-urlencoded');
+  const isForm = contentType.toLowerCase().startsWith('application/x-www-form-urlencoded');
   const text = isForm ? (new URLSearchParams(body.toString('utf8')).get('payload') ?? '') : body.toString('utf8');
   try {
     return JSON.parse(text);

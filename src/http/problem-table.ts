@@ -23,6 +23,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'entry-not-found': { status: 404, title: 'No such entry', mayRetry: false },
   'request-incomplete': { status: 408, title: 'Request not sent to its end', mayRetry: true },
   'payload-too-large': { status: 413, title: 'Request too large', mayRetry: false },
+  'request-timeout': { status: 408, title: 'Request too slow', mayRetry: true },
   'upstream-timeout': { status: 504, title: 'Upstream too slow', mayRetry: true },
   'upstream-unreachable': { status: 502, title: 'Upstream unreachable', mayRetry: true },
   'upstream-invalid': { status: 502, title: 'Upstream answered nonsense', mayRetry: true },
@@ -34,6 +35,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'deadline-exceeded': { status: 504, title: 'No answer in time', mayRetry: true },
   'not-cached': { status: 504, title: 'Nothing stored to serve', mayRetry: false },
   'cache-unavailable': { status: 503, title: 'Cache store unavailable', mayRetry: true },
+  overloaded: { status: 503, title: 'Too much under way', mayRetry: true },
   'shutting-down': { status: 503, title: 'Shutting down', mayRetry: true },
   internal: { status: 500, title: 'Internal error', mayRetry: true },
 };

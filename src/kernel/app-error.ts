@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'entry-not-found'
   | 'request-incomplete'
   | 'payload-too-large'
+  | 'request-timeout'
   | 'upstream-timeout'
   | 'upstream-unreachable'
   | 'upstream-invalid'
@@ -22,6 +23,7 @@ export type ErrorCode =
   | 'deadline-exceeded'
   | 'not-cached'
   | 'cache-unavailable'
+  | 'overloaded'
   | 'shutting-down'
   | 'internal';
 

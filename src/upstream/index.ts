@@ -14,5 +14,5 @@ export type { BudgetView } from './budget/shared-budgets';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
 export { UpstreamModule } from './upstream.module';
 export { WebhookCounts, type DeliveryResult } from './webhook-counts';
-export { isSignedBy } from './webhook-signature';
+export { SignedBodies } from './signed-bodies';
 export { retryAfterMs } from './retry-after';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 /** What became of a delivery. */
-export type DeliveryResult = 'done' | 'duplicate' | 'unknown-event' | 'unsigned' | 'malformed' | 'failed';
+export type DeliveryResult = 'done' | 'duplicate' | 'unknown-event' | 'unsigned' | 'refused' | 'malformed' | 'failed';
 
 export interface DeliveryCount {
   readonly upstream: string;

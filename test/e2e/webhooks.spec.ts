@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { GithubSimulator } from '../../simulator';
+import { rawRequest } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import type { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
@@ -79,7 +80,7 @@ describe('webhooks of GitHub', () => {
     const form = `payload=${encodeURIComponent(JSON.stringify(redisCreated))}`;
     const formed = await deliver('repository', null, {
       raw: form,
-      fields: { 'content-type': 'application/x-www-form-urlencoded' },
+      fields: { 'content-type': 'Application/X-WWW-Form-UrlEncoded; charset=utf-8' },
     });
     expect([formed.status, formed.json['status']]).toEqual([202, 'done']);
     expect((await deliver('event_of_tomorrow', {})).json['status']).toBe('unknown-event');
@@ -126,6 +127,12 @@ describe('webhooks of GitHub', () => {
       json: { code: 'webhook-unsigned' },
     });
     expect(await cached('/repos/redis')).toBe('HIT');
+  });
+
+  it('are refused without a signature before their body is read', async () => {
+    const head =
+      'POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n';
+    expect((await rawRequest(services[0]!.port, head)).toString()).toContain('HTTP/1.1 401');
   });
 
   it.each<[string, string | Buffer, Record<string, string>, number]>([

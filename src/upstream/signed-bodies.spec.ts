@@ -1,0 +1,73 @@
+import { createHmac } from 'node:crypto';
+import { PassThrough } from 'node:stream';
+import { SignedBodies } from './signed-bodies';
+
+const LIMITS = { maxBytes: 100, maxBytesTogether: 150, withinMs: 60_000 };
+const sign = (body: string, secret = 'new') => `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+const codeOf = (receiving: Promise<Buffer>) =>
+  receiving.then(
+    () => 'received',
+    (error: unknown) => (error as { code?: string }).code,
+  );
+
+describe('signed bodies', () => {
+  it('are received piece by piece, by any of the secrets', async () => {
+    const bodies = new SignedBodies(['new', 'old'], LIMITS);
+    for (const secret of ['new', 'old']) {
+      const stream = new PassThrough();
+      const receiving = bodies.receive(stream, 0, sign('one two', secret));
+      stream.write('one ');
+      stream.end('two');
+      expect((await receiving).toString()).toBe('one two');
+    }
+  });
+
+  it.each([undefined, '', 'sha256=', 'sha1=abc', `${sign('x')}0`, sign('x').slice(0, -1), ` ${sign('x')}`])(
+    'are not read with the field %j',
+    async (field) => {
+      const stream = new PassThrough();
+      expect(await codeOf(new SignedBodies(['new'], LIMITS).receive(stream, 0, field))).toBe('webhook-unsigned');
+      expect(stream.readableFlowing).toBeNull();
+    },
+  );
+
+  it('are refused with the signature of another body, or by another secret', async () => {
+    const bodies = new SignedBodies(['new'], LIMITS);
+    for (const field of [sign('y'), sign('x', 'another')]) {
+      const stream = new PassThrough().end('x');
+      expect(await codeOf(bodies.receive(stream, 0, field))).toBe('webhook-unsigned');
+    }
+  });
+
+  it('are refused as too large by what they declare and by what they are, and the rest is read away', async () => {
+    const bodies = new SignedBodies(['new'], LIMITS);
+    expect(await codeOf(bodies.receive(new PassThrough(), 101, sign('x')))).toBe('payload-too-large');
+    const stream = new PassThrough();
+    const receiving = bodies.receive(stream, 0, sign('x'));
+    stream.write('x'.repeat(101));
+    expect(await codeOf(receiving)).toBe('payload-too-large');
+    stream.end('x'.repeat(1_000_000));
+    await new Promise((resolve) => stream.once('end', resolve));
+  });
+
+  it('make room where they are too many bytes together, the largest first', async () => {
+    const bodies = new SignedBodies(['new'], LIMITS);
+    const [large, small, later] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const first = codeOf(bodies.receive(large, 0, sign('x')));
+    large.write('x'.repeat(90));
+    const others = [small, later].map((stream) => codeOf(bodies.receive(stream, 0, sign('y'.repeat(70)))));
+    small.end('y'.repeat(70));
+    later.end('y'.repeat(70));
+    expect(await first).toBe('overloaded');
+    expect(await Promise.all(others)).toEqual(['received', 'received']);
+  });
+
+  it('are given up when they have not arrived in time, or broke off', async () => {
+    const slow = new SignedBodies(['new'], { ...LIMITS, withinMs: 5 });
+    expect(await codeOf(slow.receive(new PassThrough(), 0, sign('x')))).toBe('request-timeout');
+    const broken = new PassThrough();
+    const receiving = codeOf(new SignedBodies(['new'], LIMITS).receive(broken, 0, sign('x')));
+    broken.destroy();
+    expect(await receiving).toBe('request-invalid');
+  });
+});
