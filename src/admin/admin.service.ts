@@ -3,6 +3,7 @@ import {
   entryKey,
   ResponseCache,
   tagOfAccount,
+  tagsMeant,
   targetsOf,
   type InvalidationMessage,
   type InvalidationMode,
@@ -47,7 +48,10 @@ export class AdminService {
 
   invalidateTag(tag: string): Promise<Invalidated> {
     if (tag === '') throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
-    return this.invalidate([{ kind: 'tag', tag }], 'purge');
+    return this.invalidate(
+      tagsMeant(tag).map((meant) => ({ kind: 'tag' as const, tag: meant })),
+      'purge',
+    );
   }
 
   invalidatePrefix(prefix: string): Promise<Invalidated> {

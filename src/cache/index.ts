@@ -23,7 +23,7 @@ export type { FlatFields } from './head-text';
 export { PreparedAnswer, type HeadContext } from './prepared-answer';
 export { mayWriteHead, writeReady } from './ready-writer';
 export { InvalidationChannel } from './invalidation-channel';
-export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
+export { entryKey, invalidationMessage, tagsMeant, targetsOf, type InvalidationMessage } from './invalidation-message';
 export { ResponseCache } from './core/response-cache';
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { Loader } from './core/loader';

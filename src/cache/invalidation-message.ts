@@ -24,9 +24,14 @@ export type InvalidationMessage = z.infer<typeof invalidationMessage>;
 export function targetsOf({ keys, tags, accounts, prefixes }: InvalidationMessage): readonly InvalidationTarget[] {
   return [
     ...keys.map((key) => ({ kind: 'key' as const, key: entryKey(key) })),
-    ...[...tags, ...accounts.map(tagOfAccount)].map((tag) => ({ kind: 'tag' as const, tag })),
+    ...[...tags.flatMap(tagsMeant), ...accounts.map(tagOfAccount)].map((tag) => ({ kind: 'tag' as const, tag })),
     ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix })),
   ];
+}
+
+/** A tag as it was written, which may be an operator's own, and in lower case, as the names in all others are. */
+export function tagsMeant(tag: string): readonly string[] {
+  return [...new Set([tag, tag.toLowerCase()])];
 }
 
 /** A key as a person has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -95,8 +96,7 @@ export class GithubWebhook implements OnModuleInit {
     } catch (error) {
       const code = error instanceof AppError ? error.code : undefined;
       this.count('', code === 'webhook-unsigned' ? 'unsigned' : 'refused');
-      // Who is slow does not hold the connection while the rest is read away.
-      if (code === 'request-timeout') reply.raw.once('finish', () => raw.socket.destroySoon());
+      closeLate(raw, reply.raw, code === 'request-timeout');
       throw error;
     }
   }
@@ -160,6 +160,21 @@ export class GithubWebhook implements OnModuleInit {
       throw error;
     }
   }
+}
+
+/**
+ * Who still sends and is to be cut off would lose the answer with the connection (RFC 9112 §9.6): it is closed when the rest is read
+ * away; at once only for who is too slow to be waited for.
+ */
+function closeLate(request: IncomingMessage, response: ServerResponse, isSlow: boolean): void {
+  const isLast = !response.shouldKeepAlive;
+  if (request.complete || !(isLast || isSlow)) return;
+  const close = (): void => request.socket.destroySoon();
+  response.shouldKeepAlive = true;
+  response.once('finish', () => {
+    if (request.complete || isSlow) close();
+    else request.once('end', close);
+  });
 }
 
 /** A delivery's payload, as JSON or as a form's `payload`. */

@@ -53,6 +53,7 @@ describe('invalidations by a message in Redis', () => {
   it.each([
     ['an account', { accounts: ['Redis'] }],
     ['a tag', { tags: ['profile:redis'] }],
+    ['a tag in another case', { tags: ['Profile:Redis'] }],
     ['a prefix', { prefixes: ['github:'] }],
     ['everything at once', { keys: ['no:such'], tags: ['no:tag'], accounts: ['redis'], prefixes: ['no'] }],
   ])('removes what a message names: %s', async (_what, message) => {
