@@ -42,4 +42,5 @@ export { isNotModified, rangeMayApply } from './core/http/conditions';
 export { rangeOf } from './core/http/range';
 export { SURROGATE } from './core/http/response-policy';
 export { isUnsafe } from './core/http/update';
+export { parseHttpDate } from './core/http/http-date';
 export { endToEnd, toHeaderList, valueOf, valuesOf } from './core/http/fields';

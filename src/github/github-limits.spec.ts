@@ -1,9 +1,9 @@
-import { rateLimitWaitMs } from './github-limits';
+import { githubLimits } from './github-limits';
 
 const NOW = 1_800_000_000_000;
 const at = (seconds: number) => String(NOW / 1_000 + seconds);
 
-describe('rateLimitWaitMs', () => {
+describe('what GitHub says of its limits', () => {
   it.each([
     ['a primary limit waits for the reset', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(90) }, 90_000],
     ['a secondary limit waits as long as it says', 403, { 'retry-after': '60' }, 60_000],
@@ -33,10 +33,18 @@ describe('rateLimitWaitMs', () => {
       { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': 'x' },
       60_000,
     ],
+    [
+      'a wait until a date is by the clock of GitHub',
+      429,
+      { 'retry-after': 'Fri, 15 Jan 2027 07:02:00 GMT', date: 'Fri, 15 Jan 2027 07:00:00 GMT' },
+      120_000,
+    ],
+    ['a 403 that asks to wait in no known form waits a minute', 403, { 'retry-after': 'soon 5' }, 60_000],
     ['a plain 403 is a refusal', 403, { 'x-ratelimit-remaining': '12' }, undefined],
     ['a 404 is no limit', 404, { 'retry-after': '60' }, undefined],
   ])('%s', (_name, status, headers, ms) => {
     const fields = new Map(Object.entries(headers));
-    expect(rateLimitWaitMs(status, (name) => fields.get(name), NOW)).toBe(ms);
+    const { refusal } = githubLimits.read('core', { status, field: (name) => fields.get(name) }, NOW);
+    expect(refusal?.waitMs).toBe(ms);
   });
 });

@@ -1,4 +1,6 @@
+import { parseHttpDate } from '../cache';
 import { retryAfterMs, type LimitDialect, type LimitReading } from '../upstream';
+import { resourceOf, shapeOf } from './github-resources';
 
 /*
  * How GitHub speaks of its rate limits (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
@@ -12,15 +14,10 @@ const UNTOLD_MS = 60_000;
 type Field = (name: string) => string | undefined;
 
 export const githubLimits: LimitDialect = {
-  resourceOf: (path) => {
-    const lower = path.toLowerCase();
-    if (lower === '/rate_limit') return undefined;
-    if (lower === '/search/code') return 'code_search';
-    if (lower.startsWith('/search/')) return 'search';
-    return lower === '/graphql' || lower.endsWith('/graphql') ? 'graphql' : 'core';
-  },
-  read: (path, status, field, now) => {
-    const resource = field('x-ratelimit-resource') ?? githubLimits.resourceOf(path) ?? 'core';
+  resourceOf,
+  shapeOf,
+  read: (assumed, { status, field }, now) => {
+    const resource = field('x-ratelimit-resource') ?? assumed;
     return { resource, limit: limitOf(field, now), refusal: refusalOf(resource, status, field, now) };
   },
   fieldsOf: (resource, limit, resetAt) => ({
@@ -32,24 +29,22 @@ export const githubLimits: LimitDialect = {
 };
 
 /**
- * How long to keep from asking after an answer that says so, in milliseconds: `retry-after` or until the reset of a spent limit,
- * the later of both, else a minute.
+ * How long to keep from asking after an answer that says so: `retry-after` or until the reset of a spent limit, the later of both, else
+ * a minute.
  *
  * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
  */
-export function rateLimitWaitMs(status: number, field: Field, now: number): number | undefined {
-  return refusalOf('core', status, field, now)?.waitMs;
-}
-
 function refusalOf(resource: string, status: number, field: Field, now: number): LimitReading['refusal'] {
   if (status !== 403 && status !== 429) return undefined;
   const isSpent = field('x-ratelimit-remaining') === '0';
-  const askedMs = retryAfterMs(field('retry-after'), now);
+  const retryAfter = field('retry-after');
+  const askedMs = retryAfterMs(retryAfter, now, field('date'));
   const resetAt = isSpent ? resetOf(field, now) : undefined;
   const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
   const scope = isSpent ? resource : undefined;
   if (waits.length > 0) return { waitMs: clamp(Math.max(...waits)), resource: scope, isTold: true };
-  return isSpent || status === 429 ? { waitMs: UNTOLD_MS, resource: scope, isTold: false } : undefined;
+  const isRefusal = isSpent || status === 429 || retryAfter !== undefined;
+  return isRefusal ? { waitMs: UNTOLD_MS, resource: scope, isTold: false } : undefined;
 }
 
 function limitOf(field: Field, now: number): LimitReading['limit'] {
@@ -64,8 +59,8 @@ function limitOf(field: Field, now: number): LimitReading['limit'] {
 function resetOf(field: Field, now: number): number | undefined {
   const seconds = wholeOf(field('x-ratelimit-reset'));
   if (seconds === undefined || seconds === 0) return undefined;
-  const date = Date.parse(field('date') ?? '');
-  return seconds * 1_000 + (Number.isNaN(date) ? 0 : now - date);
+  const date = parseHttpDate(field('date')?.trim() ?? '', now);
+  return seconds * 1_000 + (date === undefined ? 0 : now - date);
 }
 
 function wholeOf(text: string | undefined): number | undefined {

@@ -123,7 +123,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   private knownOfGithub(): Pick<HttpCacheOptions, 'neverStored' | 'isRefusal'> {
     return {
       neverStored: NEVER_STORED,
-      isRefusal: ({ status, headers }) => this.budget.isRefusal('', status, (name) => valueOf(headers, name)),
+      isRefusal: ({ status, headers }) => this.budget.isRefusal({ status, field: (name) => valueOf(headers, name) }),
     };
   }
 

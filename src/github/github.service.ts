@@ -13,7 +13,7 @@ import {
 import { cacheConfig } from '../config/slices';
 import { AppError } from '../kernel/app-error';
 import { ANONYMOUS, RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
-import { rateLimitWaitMs } from './github-limits';
+import { githubLimits } from './github-limits';
 import { GithubCredentials } from './github.credentials';
 
 /** How many public repositories an account has. */
@@ -63,7 +63,7 @@ export class GithubService {
     if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
     const path = `/users/${account}`;
     const response = await this.budget.spend(
-      { credential: this.credentials.own, path, isBackground },
+      { credential: this.credentials.own, method: 'GET', path, isBackground },
       () => this.client.get({ path, headers: conditions(validators) }),
       ({ headers }, name) => headers[name],
     );
@@ -109,7 +109,8 @@ function countOf(body: Buffer): RepositoryCount {
 }
 
 function refusal({ status, headers }: UpstreamResponse, account: string): AppError {
-  const waitMs = rateLimitWaitMs(status, (name) => headers[name], Date.now());
+  const answer = { status, field: (name: string) => headers[name] };
+  const waitMs = githubLimits.read('core', answer, Date.now()).refusal?.waitMs;
   if (waitMs !== undefined) {
     const seconds = Math.ceil(waitMs / 1_000);
     const hint = headers['x-ratelimit-limit'] === '60' ? ' Set GITHUB_TOKEN for a higher limit.' : '';

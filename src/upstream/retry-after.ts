@@ -1,13 +1,19 @@
+import { parseHttpDate } from '../cache';
+
 const LONGEST_MS = 86_400_000;
 
 /**
  * The wait that a `Retry-After` field asks for, in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3), at most a day.
  *
+ * @param date the `Date` of the same answer, for a date is one by the upstream's clock; undefined: by this machine's
  * @returns undefined for none, and for what is neither
  */
-export function retryAfterMs(field: unknown, now: number): number | undefined {
-  if (typeof field !== 'string' || field.trim() === '') return undefined;
+export function retryAfterMs(field: unknown, now: number, date?: unknown): number | undefined {
+  if (typeof field !== 'string') return undefined;
   const value = field.trim();
-  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(LONGEST_MS, Math.max(0, ms));
+  if (/^\d+$/.test(value)) return Math.min(LONGEST_MS, Number(value) * 1_000);
+  const at = parseHttpDate(value, now);
+  if (at === undefined) return undefined;
+  const answeredAt = typeof date === 'string' ? parseHttpDate(date.trim(), now) : undefined;
+  return Math.min(LONGEST_MS, Math.max(0, at - (answeredAt ?? now)));
 }

@@ -142,7 +142,7 @@ export class UpstreamClient {
     const { maxResponseBytes } = this.definition.limits;
     const body = await wholeBody(data, typeof coding === 'string' ? coding : undefined, maxResponseBytes);
     if (status >= 500) {
-      const wait = retryAfterMs(headers['retry-after'], Date.now());
+      const wait = retryAfterMs(headers['retry-after'], Date.now(), headers['date']);
       throw new AppError('upstream-error', `${this.name} answered ${status}. Try again later.`, {
         retryAfterMs: wait ?? 1_000,
       });

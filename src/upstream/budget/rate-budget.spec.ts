@@ -1,18 +1,20 @@
 import { MemoryStore } from '../../cache/core/memory-store';
 import { ManualClock } from '../../kernel/clock';
-import { RateBudget, type LimitDialect, type RateBudgetOptions, type Spending } from './rate-budget';
+import type { LimitDialect } from './limit-dialect';
+import { RateBudget, type RateBudgetOptions, type Spending } from './rate-budget';
 
 interface Answer {
   readonly status: number;
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** `/a/1` counts against `a`; `left` tells what is left of 100, `pause` how long to pause with all. */
+/** `/a/1` counts against `a`, unless its answer names another resource; `left` tells what is left of 100, `pause` how long to pause with all. */
 const dialect: LimitDialect = {
   resourceOf: (path) => path.split('/')[1],
-  read: (path, status, field, now) => {
+  shapeOf: (path) => path.replace(/\d+/, '*'),
+  read: (assumed, { status, field }, now) => {
     const [left, pause] = [field('left'), field('pause')];
-    const resource = path.split('/')[1] ?? '';
+    const resource = field('resource') ?? assumed;
     const waitMs = Number(pause ?? 60_000);
     return {
       resource,
@@ -65,7 +67,7 @@ describe('a budget', () => {
 
     ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
       return this.budget.spend(
-        { credential: 'c', path, isBackground: false, ...more },
+        { credential: 'c', method: 'GET', path, isBackground: false, ...more },
         () => {
           this.sent.push(path);
           return Promise.resolve(answer);
@@ -97,6 +99,15 @@ describe('a budget', () => {
     read();
     for (const result of await burst) expect(result).toMatchObject({ status: 'rejected', reason: HELD });
     expect(slow.sent).toEqual([]);
+  });
+
+  it('knows by the answers what the path does not show', async () => {
+    const replica = new Replica();
+    await replica.ask('/a/1', { status: 200, fields: { left: '0', resource: 'b' } });
+    await expect(replica.ask('/a/2', answered(9))).rejects.toMatchObject(HELD);
+    await replica.ask('/a/2', answered(9), { method: 'POST' });
+    await replica.ask('/a/x', answered(9));
+    expect(replica.sent).toEqual(['/a/1', '/a/2', '/a/x']);
   });
 
   it('is not forgotten for a slow answer of another replica that knows nothing of it', async () => {

@@ -1,24 +1,11 @@
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import { isReserved, leftOf, waitOf, type CredentialBudget, type LimitReading } from './credential-budget';
+import { isReserved, leftOf, waitOf, type CredentialBudget } from './credential-budget';
 import { FairQueue } from './fair-queue';
+import type { LimitDialect, LimitedAnswer } from './limit-dialect';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
-
-/** How an upstream speaks of its limits. */
-export interface LimitDialect {
-  /** The resource that a path counts against; undefined for one that is free. */
-  readonly resourceOf: (path: string) => string | undefined;
-  /** What an answer says; `field` gives a header field by its name in lower case. */
-  readonly read: (
-    path: string,
-    status: number,
-    field: (name: string) => string | undefined,
-    now: number,
-  ) => LimitReading;
-  /** Header fields of an answer in the upstream's place, so that clients that know them act by them. */
-  readonly fieldsOf: (resource: string, limit: number | undefined, resetAt: number) => Readonly<Record<string, string>>;
-}
+import { ToldResources } from './told-resources';
 
 export interface RateBudgetOptions {
   readonly upstream: string;
@@ -35,6 +22,7 @@ export interface RateBudgetOptions {
 export interface Spending {
   /** Whose limits it counts against; the id of a partition, never a token. */
   readonly credential: string;
+  readonly method: string;
   readonly path: string;
   /** Whether nobody waits for it. */
   readonly isBackground: boolean;
@@ -64,6 +52,7 @@ const HEARD_WITHIN_MS = 20;
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
   private readonly budgets: SharedBudgets;
+  private readonly resources: ToldResources;
   private readonly queue: FairQueue;
 
   constructor(
@@ -72,6 +61,7 @@ export class RateBudget {
     private readonly clock: Clock,
   ) {
     this.budgets = new SharedBudgets(`budget:${options.upstream}`, store, clock);
+    this.resources = new ToldResources(options.dialect);
     const { maxConcurrency, deadlineMs } = options;
     this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MOST_WAITING });
   }
@@ -86,8 +76,8 @@ export class RateBudget {
     send: () => Promise<T>,
     fieldOf: (answer: T, name: string) => string | undefined,
   ): Promise<T> {
-    const { credential, path, signal } = spending;
-    const resource = this.options.dialect.resourceOf(path);
+    const { credential, method, path, signal } = spending;
+    const resource = this.resources.of(method, path);
     if (resource === undefined) return send();
     await this.budgets.hear(credential);
     const heardAt = this.clock.now();
@@ -102,15 +92,15 @@ export class RateBudget {
         const sentAt = this.clock.now();
         const answer = await send();
         if (answer.status === 304) this.counts.notModified += 1;
-        this.learn(spending, sentAt, answer.status, (name) => fieldOf(answer, name));
+        this.learn(spending, resource, sentAt, { status: answer.status, field: (name) => fieldOf(answer, name) });
         return answer;
       },
     );
   }
 
   /** Whether an answer only says that a limit is spent, and nothing of what was asked for. */
-  isRefusal(path: string, status: number, field: (name: string) => string | undefined): boolean {
-    return this.options.dialect.read(path, status, field, this.clock.now()).refusal !== undefined;
+  isRefusal(answer: LimitedAnswer): boolean {
+    return this.options.dialect.read('', answer, this.clock.now()).refusal !== undefined;
   }
 
   /** All credentials that any replica has seen lately. */
@@ -147,14 +137,10 @@ export class RateBudget {
     }
   }
 
-  private learn(
-    { credential, path }: Spending,
-    sentAt: number,
-    status: number,
-    field: (name: string) => string | undefined,
-  ): void {
-    if (status === 401) return; // of a credential that is none
-    const reading = this.options.dialect.read(path, status, field, this.clock.now());
+  private learn({ credential, method, path }: Spending, assumed: string, sentAt: number, answer: LimitedAnswer): void {
+    if (answer.status === 401) return; // of a credential that is none
+    const reading = this.options.dialect.read(assumed, answer, this.clock.now());
+    this.resources.learn(method, path, reading.resource);
     if (reading.limit || reading.refusal) this.budgets.learn(credential, reading, sentAt);
   }
 }

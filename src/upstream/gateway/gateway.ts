@@ -275,7 +275,7 @@ export class Gateway {
         return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
       };
       if (!budget) return sendWith(body);
-      const spending = { credential, path: target.path, isBackground, signal };
+      const spending = { credential, method, path: target.path, isBackground, signal };
       const spend = (stream?: Readable): Promise<OriginResponse> =>
         budget.spend(
           spending,
