@@ -3,6 +3,43 @@ import { githubLimits } from './github-limits';
 const NOW = 1_800_000_000_000;
 const at = (seconds: number) => String(NOW / 1_000 + seconds);
 
+const told = (status: number, text: string | undefined, headers: object = {}) => {
+  const fields = new Map<string, string>(
+    Object.entries({ 'content-type': 'application/json; charset=utf-8', ...headers }),
+  );
+  const answer = { status, field: (name: string) => fields.get(name), text };
+  return { isOpen: githubLimits.isToldByBody(answer), refusal: githubLimits.read('core', answer, NOW).refusal };
+};
+
+describe('a 403 whose head does not tell', () => {
+  const untold = { waitMs: 60_000, resource: undefined, isTold: false };
+
+  it.each([
+    '{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}',
+    '{"message":"You have triggered an abuse detection mechanism."}',
+    '{"message":"Wait","documentation_url":"https://docs.github.com/rest/overview/rate-limits#about-secondary-rate-limits"}',
+  ])('is a secondary limit where its body says so: %s', (text) => {
+    expect(told(403, text, { 'x-ratelimit-remaining': '4000' })).toEqual({ isOpen: true, refusal: untold });
+  });
+
+  it.each([
+    undefined,
+    '',
+    'secondary rate limit',
+    '[]',
+    '{"message":7,"documentation_url":"secondary-rate-limits"}',
+    '{"message":"Resource not accessible by integration"}',
+  ])('is a refusal of access where it does not: %s', (text) => {
+    expect(told(403, text)).toEqual({ isOpen: true, refusal: undefined });
+  });
+
+  it('is looked into only where that is so', () => {
+    expect(told(200, undefined).isOpen).toBe(false);
+    expect(told(403, undefined, { 'retry-after': '60' }).isOpen).toBe(false);
+    expect(told(403, undefined, { 'content-type': 'text/html' }).isOpen).toBe(false);
+  });
+});
+
 describe('what GitHub says of its limits', () => {
   it.each([
     ['a primary limit waits for the reset', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(90) }, 90_000],

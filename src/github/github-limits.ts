@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { parseHttpDate } from '../cache';
-import { retryAfterMs, type LimitDialect, type LimitReading } from '../upstream';
+import { retryAfterMs, type LimitDialect, type LimitedAnswer, type LimitReading } from '../upstream';
 import { resourceOf, shapeOf } from './github-resources';
 
 /*
@@ -16,9 +17,11 @@ type Field = (name: string) => string | undefined;
 export const githubLimits: LimitDialect = {
   resourceOf,
   shapeOf,
-  read: (assumed, { status, field }, now) => {
-    const resource = field('x-ratelimit-resource') ?? assumed;
-    return { resource, limit: limitOf(field, now), refusal: refusalOf(resource, status, field, now) };
+  isToldByBody: ({ status, field }) =>
+    status === 403 && refusalOf('', { status, field }, 0) === undefined && /\bjson\b/.test(field('content-type') ?? ''),
+  read: (assumed, answer, now) => {
+    const resource = answer.field('x-ratelimit-resource') ?? assumed;
+    return { resource, limit: limitOf(answer.field, now), refusal: refusalOf(resource, answer, now) };
   },
   fieldsOf: (resource, limit, resetAt) => ({
     ...(limit === undefined ? {} : { 'x-ratelimit-limit': String(limit) }),
@@ -34,7 +37,7 @@ export const githubLimits: LimitDialect = {
  *
  * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
  */
-function refusalOf(resource: string, status: number, field: Field, now: number): LimitReading['refusal'] {
+function refusalOf(resource: string, { status, field, text }: LimitedAnswer, now: number): LimitReading['refusal'] {
   if (status !== 403 && status !== 429) return undefined;
   const isSpent = field('x-ratelimit-remaining') === '0';
   const retryAfter = field('retry-after');
@@ -43,8 +46,21 @@ function refusalOf(resource: string, status: number, field: Field, now: number):
   const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
   const scope = isSpent ? resource : undefined;
   if (waits.length > 0) return { waitMs: clamp(Math.max(...waits)), resource: scope, isTold: true };
-  const isRefusal = isSpent || status === 429 || retryAfter !== undefined;
+  const isRefusal = isSpent || status === 429 || retryAfter !== undefined || saysSo(text);
   return isRefusal ? { waitMs: UNTOLD_MS, resource: scope, isTold: false } : undefined;
+}
+
+const problem = z.object({ message: z.string(), documentation_url: z.string().catch('') });
+
+/** A secondary limit may be a 403 whose body alone says so. */
+function saysSo(text: string | undefined): boolean {
+  if (text === undefined || text === '') return false;
+  try {
+    const { message, documentation_url: url } = problem.parse(JSON.parse(text));
+    return /secondary rate limit|abuse detection/i.test(message) || /secondary-rate-limits|abuse-rate-limits/.test(url);
+  } catch {
+    return false; // something else than GitHub's errors are
+  }
 }
 
 function limitOf(field: Field, now: number): LimitReading['limit'] {

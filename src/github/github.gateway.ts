@@ -2,16 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import {
-  CacheEvents,
-  CacheStore,
-  Deliveries,
-  HttpCache,
-  Loader,
-  ResponseCache,
-  valueOf,
-  type HttpCacheOptions,
-} from '../cache';
+import { CacheEvents, CacheStore, Deliveries, HttpCache, Loader, ResponseCache } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS, requestId } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
@@ -73,7 +64,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       this.store,
       loader,
       this.clock,
-      github.isStrict ? limits : { ...limits, ...this.knownOfGithub() },
+      github.isStrict ? limits : { ...limits, neverStored: NEVER_STORED },
     );
     const { publicUrl } = this.service;
     const { deliveries, events, clock } = this;
@@ -118,13 +109,6 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   private rules(): GatewayRules {
     const { negativeTtlMs, sieMs } = this.settings;
     return new GatewayRules(this.github.rules, { negativeTtlMs, defaultSieMs: sieMs });
-  }
-
-  private knownOfGithub(): Pick<HttpCacheOptions, 'neverStored' | 'isRefusal'> {
-    return {
-      neverStored: NEVER_STORED,
-      isRefusal: ({ status, headers }) => this.budget.isRefusal({ status, field: (name) => valueOf(headers, name) }),
-    };
   }
 
   /** A quarter of the places at most is for bodies that take long to come. */

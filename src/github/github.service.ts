@@ -13,7 +13,6 @@ import {
 import { cacheConfig } from '../config/slices';
 import { AppError } from '../kernel/app-error';
 import { ANONYMOUS, RateBudget, UpstreamClient, type UpstreamResponse } from '../upstream';
-import { githubLimits } from './github-limits';
 import { GithubCredentials } from './github.credentials';
 
 /** How many public repositories an account has. */
@@ -62,13 +61,13 @@ export class GithubService {
     const known = stored && (await countIn(stored.entry));
     if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
     const path = `/users/${account}`;
-    const response = await this.budget.spend(
+    const { answer: response, refusal } = await this.budget.spend(
       { credential: this.credentials.own, method: 'GET', path, isBackground },
       () => this.client.get({ path, headers: conditions(validators) }),
-      ({ headers }, name) => headers[name],
+      { field: ({ headers }, name) => headers[name], text: ({ body }) => body.subarray(0, 4_096).toString('utf8') },
     );
     if (response.status === 304 && validators) return new NotModified();
-    if (response.status !== 200) throw refusal(response, account);
+    if (response.status !== 200) throw failureOf(response, account, refusal?.waitMs);
     const count = parseUser(response.body);
     const { etag, 'last-modified': lastModified } = response.headers;
     const found = { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
@@ -108,9 +107,7 @@ function countOf(body: Buffer): RepositoryCount {
   return { username: login, repos };
 }
 
-function refusal({ status, headers }: UpstreamResponse, account: string): AppError {
-  const answer = { status, field: (name: string) => headers[name] };
-  const waitMs = githubLimits.read('core', answer, Date.now()).refusal?.waitMs;
+function failureOf({ status, headers }: UpstreamResponse, account: string, waitMs: number | undefined): AppError {
   if (waitMs !== undefined) {
     const seconds = Math.ceil(waitMs / 1_000);
     const hint = headers['x-ratelimit-limit'] === '60' ? ' Set GITHUB_TOKEN for a higher limit.' : '';

@@ -9,7 +9,7 @@ export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 export { Budgets, type Savings } from './budget/budgets';
 export { FairQueue } from './budget/fair-queue';
-export type { LimitDialect } from './budget/limit-dialect';
+export type { LimitDialect, LimitedAnswer } from './budget/limit-dialect';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';

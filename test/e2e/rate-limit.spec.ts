@@ -121,6 +121,33 @@ describe('the rate limit as a budget', () => {
     expect(github.requests.count()).toBe(2);
   });
 
+  it('knows a secondary limit by the body of a 403 alone, passes it on, and serves what is stale', async () => {
+    await begin(100, { GITHUB_RULES_FILE: rulesFile([{ path: '/users/redis', ttl: 0 }]) });
+    const fresh = await through(service, '/users/redis');
+    const message = 'You have exceeded a secondary rate limit. Please wait a few minutes before you try again.';
+    const body = JSON.stringify({ message, documentation_url: 'https://docs.github.com/rest' });
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'public, max-age=60' };
+    github.faults.next(1, { kind: 'status', status: 403, headers, body });
+    const refused = await through(service, '/users/nodejs');
+    expect([refused.status, refused.body.toString()]).toEqual([403, body]);
+    expect(problemOf(await through(service, '/users/nodejs'))).toMatchObject({ code: 'upstream-rate-limited' });
+    const stale = await through(service, '/users/redis');
+    expect([stale.status, stale.body]).toEqual([200, fresh.body]);
+    expect(github.requests.count()).toBe(2);
+  });
+
+  it('stores a 403 that is about access, as GitHub allows', async () => {
+    await begin(100);
+    const body = JSON.stringify({ message: 'Repository access blocked' });
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'public, max-age=60' };
+    github.faults.next(1, { kind: 'status', status: 403, headers, body });
+    for (let times = 0; times < 2; times++) {
+      const { status, body: got } = await through(service, '/repos/redis/redis');
+      expect([status, got.toString()]).toEqual([403, body]);
+    }
+    expect(github.requests.count()).toBe(1);
+  });
+
   it('tells what was sent and what was saved', async () => {
     await begin(100, { GITHUB_RULES_FILE: rulesFile([{ path: '/users/nodejs', ttl: 0 }]) });
     for (let times = 0; times < 3; times++) await through(service, '/users/redis', TOKEN);

@@ -6,6 +6,8 @@ export interface LimitDialect {
   readonly resourceOf: (path: string, method: string) => string | undefined;
   /** What paths have in common that count against the same, where the answers say another resource than the path shows. */
   readonly shapeOf: (path: string) => string;
+  /** Whether the head leaves it open what an answer is about, and its body tells. */
+  readonly isToldByBody: (answer: LimitedAnswer) => boolean;
   /** What an answer says; `assumed` is the resource where it names none. */
   readonly read: (assumed: string, answer: LimitedAnswer, now: number) => LimitReading;
   /** Header fields of an answer in the upstream's place, so that clients that know them act by them. */
@@ -17,4 +19,6 @@ export interface LimitedAnswer {
   readonly status: number;
   /** A header field by its name in lower case. */
   readonly field: (name: string) => string | undefined;
+  /** The body, where it was looked at. */
+  readonly text?: string | undefined;
 }

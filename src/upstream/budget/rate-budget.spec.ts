@@ -11,6 +11,7 @@ interface Answer {
 /** `/a/1` counts against `a`, unless its answer names another resource; `left` tells what is left of 100, `pause` how long to pause with all. */
 const dialect: LimitDialect = {
   resourceOf: (path) => path.split('/')[1],
+  isToldByBody: () => false,
   shapeOf: (path) => path.replace(/\d+/, '*'),
   read: (assumed, { status, field }, now) => {
     const [left, pause] = [field('left'), field('pause')];
@@ -65,15 +66,16 @@ describe('a budget', () => {
       this.budget = new RateBudget(all, store, clock);
     }
 
-    ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
-      return this.budget.spend(
+    async ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
+      const spent = await this.budget.spend(
         { credential: 'c', method: 'GET', path, isBackground: false, ...more },
         () => {
           this.sent.push(path);
           return Promise.resolve(answer);
         },
-        ({ fields }, name) => fields[name],
+        { field: ({ fields }, name) => fields[name] },
       );
+      return spent.answer;
     }
   }
 

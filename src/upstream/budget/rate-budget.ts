@@ -1,7 +1,7 @@
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import { isReserved, leftOf, waitOf, type CredentialBudget } from './credential-budget';
+import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
 import { FairQueue } from './fair-queue';
 import type { LimitDialect, LimitedAnswer } from './limit-dialect';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
@@ -28,6 +28,20 @@ export interface Spending {
   readonly isBackground: boolean;
   /** Ends when nobody wants the answer any more. */
   readonly signal?: AbortSignal;
+}
+
+/** How an answer is read. */
+export interface AnswerReader<T> {
+  /** A header field by its name in lower case. */
+  readonly field: (answer: T, name: string) => string | undefined;
+  /** Its body, where that is known. */
+  readonly text?: (answer: T) => string | undefined;
+}
+
+export interface Spent<T> {
+  readonly answer: T;
+  /** Where the answer says nothing of what was asked for, but only that nothing more is to be sent. */
+  readonly refusal: Refusal | undefined;
 }
 
 export interface BudgetCounts {
@@ -74,11 +88,11 @@ export class RateBudget {
   async spend<T extends { readonly status: number }>(
     spending: Spending,
     send: () => Promise<T>,
-    fieldOf: (answer: T, name: string) => string | undefined,
-  ): Promise<T> {
+    reader: AnswerReader<T>,
+  ): Promise<Spent<T>> {
     const { credential, method, path, signal } = spending;
     const resource = this.resources.of(method, path);
-    if (resource === undefined) return send();
+    if (resource === undefined) return { answer: await send(), refusal: undefined };
     await this.budgets.hear(credential);
     const heardAt = this.clock.now();
     this.require(spending, resource);
@@ -92,15 +106,14 @@ export class RateBudget {
         const sentAt = this.clock.now();
         const answer = await send();
         if (answer.status === 304) this.counts.notModified += 1;
-        this.learn(spending, resource, sentAt, { status: answer.status, field: (name) => fieldOf(answer, name) });
-        return answer;
+        const read = {
+          status: answer.status,
+          field: (name: string) => reader.field(answer, name),
+          text: reader.text?.(answer),
+        };
+        return { answer, refusal: this.learn(spending, resource, sentAt, read) };
       },
     );
-  }
-
-  /** Whether an answer only says that a limit is spent, and nothing of what was asked for. */
-  isRefusal(answer: LimitedAnswer): boolean {
-    return this.options.dialect.read('', answer, this.clock.now()).refusal !== undefined;
   }
 
   /** All credentials that any replica has seen lately. */
@@ -137,10 +150,16 @@ export class RateBudget {
     }
   }
 
-  private learn({ credential, method, path }: Spending, assumed: string, sentAt: number, answer: LimitedAnswer): void {
-    if (answer.status === 401) return; // of a credential that is none
+  private learn(
+    { credential, method, path }: Spending,
+    assumed: string,
+    sentAt: number,
+    answer: LimitedAnswer,
+  ): Refusal | undefined {
+    if (answer.status === 401) return undefined; // of a credential that is none
     const reading = this.options.dialect.read(assumed, answer, this.clock.now());
     this.resources.learn(method, path, reading.resource);
     if (reading.limit || reading.refusal) this.budgets.learn(credential, reading, sentAt);
+    return reading.refusal;
   }
 }

@@ -1,4 +1,4 @@
-import { METHODS } from 'node:http';
+import { METHODS, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
@@ -27,6 +27,7 @@ import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import type { FairQueue } from '../budget/fair-queue';
 import type { RateBudget } from '../budget/rate-budget';
+import { peek, type Peeked, type PeekLimits } from '../peeked-body';
 import { writeAnswer } from './gateway-answer';
 import type { GatewayLane } from './gateway-lane';
 import type { GatewayRules } from './gateway-rules';
@@ -81,6 +82,8 @@ export interface GatewayParts {
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
+/** Where only the body tells what an answer is about. */
+const PEEK: PeekLimits = { maxBytes: 4_096, maxMs: 1_000 };
 const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
@@ -266,7 +269,9 @@ export class Gateway {
       const body = isBodiless ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
-      const sendWith = async (stream: Readable | undefined): Promise<OriginResponse> => {
+      const sendWith = async (
+        stream: Readable | undefined,
+      ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
         const answer = await this.parts.relay.send({
           ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
           onInterim: (status, rawHeaders) =>
@@ -275,13 +280,22 @@ export class Gateway {
         return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
       };
       if (!budget) return sendWith(body);
+      const { dialect } = budget.options;
+      const sendAndPeek = async (stream: Readable | undefined): Promise<OriginResponse & Partial<Peeked>> => {
+        const answer = await sendWith(stream);
+        const field = (name: string): string | undefined => valueOf(answer.headers, name);
+        const declaredBytes = Number(field('content-length') ?? 0);
+        if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
+        return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
+      };
       const spending = { credential, method, path: target.path, isBackground, signal };
-      const spend = (stream?: Readable): Promise<OriginResponse> =>
-        budget.spend(
-          spending,
-          () => sendWith(stream),
-          (answer, name) => valueOf(answer.headers, name),
-        );
+      const spend = async (stream?: Readable): Promise<OriginResponse> => {
+        const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
+          field: ({ headers: answered }, name) => valueOf(answered, name),
+          text: ({ text }) => text,
+        });
+        return refusal ? { ...answer, isRefusal: true } : answer;
+      };
       if (body === undefined) return spend();
       const { stream, isWhole } = await begun(body, UPLOAD_BYTES);
       const { uploads } = this.options;

@@ -37,6 +37,8 @@ export interface OriginResponse {
   readonly requestedAt: number;
   readonly receivedAt: number;
   readonly body: BodySource;
+  /** Whether it says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
+  readonly isRefusal?: boolean;
 }
 
 /** Asks the upstream for the URL of one request. Rejects with an `AppError` where there is no response. */
@@ -77,6 +79,7 @@ export interface StreamedAnswer extends ExchangeFacts {
   readonly headers: HeaderList;
   /** All of it, or as it comes. */
   readonly body: Buffer | AsyncIterable<Buffer>;
+  readonly isRefusal?: boolean;
 }
 
 export type HttpAnswer = StoredAnswer | StreamedAnswer;

@@ -40,8 +40,6 @@ export interface HttpCacheOptions extends VariantWriterOptions {
   readonly maxEntryBytes: number;
   /** Statuses that are never stored, whatever the response says. */
   readonly neverStored?: ReadonlySet<number>;
-  /** Whether a response says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
-  readonly isRefusal?: (response: Pick<OriginResponse, 'status' | 'headers'>) => boolean;
 }
 
 /** A head that has come, for all who wait for it. */
@@ -353,6 +351,7 @@ export class HttpCache {
     return {
       kind: 'streamed',
       ...{ status: response.status, headers: response.headers, body: response.body },
+      ...(response.isRefusal === true && { isRefusal: true }),
       ...{ outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' },
     };
   }
@@ -377,12 +376,12 @@ export class HttpCache {
     const own = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
     const policy = underOperator(own, response.status, operator);
     const isStorable = policy.isStorable && !this.options.neverStored?.has(response.status);
-    return { ...policy, isStorable: isStorable && this.options.isRefusal?.(response) !== true };
+    return { ...policy, isStorable: isStorable && response.isRefusal !== true };
   }
 
   /** Whether a stale response may stand in for this one, if it may for any. */
-  private hasFailed(response: Pick<OriginResponse, 'status' | 'headers'>): boolean {
-    return FAILED_STATUSES.has(response.status) || this.options.isRefusal?.(response) === true;
+  private hasFailed({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): boolean {
+    return FAILED_STATUSES.has(status) || isRefusal === true;
   }
 }
 

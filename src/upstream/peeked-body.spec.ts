@@ -1,0 +1,68 @@
+import { PassThrough } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import type { OriginResponse } from '../cache';
+import { peek } from './peeked-body';
+
+const LIMITS = { maxBytes: 10, maxMs: 60_000 };
+
+async function read(body: OriginResponse['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+describe('a peek into a body', () => {
+  it('shows all of a small one, and leaves it to its reader', async () => {
+    const source = new PassThrough();
+    source.write('small');
+    source.end();
+    const { text, body } = await peek(source, undefined, LIMITS);
+    expect([text, await read(body)]).toEqual(['small', 'small']);
+  });
+
+  it('unpacks what it shows, not what it leaves', async () => {
+    const packed = gzipSync('packed');
+    const { text, body } = await peek(new PassThrough().end(packed), 'gzip', { ...LIMITS, maxBytes: 100 });
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    expect([text, Buffer.concat(chunks)]).toEqual(['packed', packed]);
+    const garbled = await peek(new PassThrough().end('no gzip'), 'gzip', LIMITS);
+    expect([garbled.text, await read(garbled.body)]).toEqual([undefined, 'no gzip']);
+  });
+
+  it('shows nothing of a large one', async () => {
+    const source = new PassThrough();
+    source.write('large, ');
+    source.write('larger, ');
+    const { text, body } = await peek(source, undefined, LIMITS);
+    source.end('largest');
+    expect([text, await read(body)]).toEqual([undefined, 'large, larger, largest']);
+  });
+
+  it('shows nothing of one that takes too long', async () => {
+    const source = new PassThrough();
+    source.write('slow');
+    const { text, body } = await peek(source, undefined, { ...LIMITS, maxMs: 1 });
+    source.end('er');
+    expect([text, await read(body)]).toEqual([undefined, 'slower']);
+  });
+
+  it('leaves it to the reader to find one broken', async () => {
+    const source = new PassThrough();
+    source.write('half');
+    setImmediate(() => source.destroy(new Error('broken')));
+    const { text, body } = await peek(source, undefined, LIMITS);
+    expect(text).toBeUndefined();
+    await expect(read(body)).rejects.toThrow('broken');
+  });
+
+  it('stops the source with its reader', async () => {
+    const [one, other] = [new PassThrough(), new PassThrough()];
+    for (const source of [one, other]) source.write('larger than ten');
+    (await peek(one, undefined, LIMITS)).body.destroy();
+    const iterator = (await peek(other, undefined, LIMITS)).body[Symbol.asyncIterator]();
+    await iterator.next();
+    await iterator.return?.();
+    expect([one.destroyed, other.destroyed]).toEqual([true, true]);
+  });
+});

@@ -1,0 +1,80 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import type { OriginResponse } from '../cache';
+
+export interface PeekLimits {
+  readonly maxBytes: number;
+  /** How long the body is waited for, in milliseconds. */
+  readonly maxMs: number;
+}
+
+export interface Peeked {
+  /** All of it, unpacked; undefined where it is too large, too slow, broken or in another coding than gzip. */
+  readonly text: string | undefined;
+  /** The same bytes as the source's, from the first on. */
+  readonly body: OriginResponse['body'];
+}
+
+const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
+/** How large a small body may be unpacked. */
+const UNPACKED_BYTES = 65_536;
+
+/** Reads a small body ahead of its reader, who gets every byte all the same. */
+export async function peek(
+  source: Readable,
+  coding: string | undefined,
+  { maxBytes, maxMs }: PeekLimits,
+): Promise<Peeked> {
+  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const end = new AbortController();
+  const late = pause(maxMs, undefined, { signal: end.signal }).catch(() => undefined);
+  const front: Buffer[] = [];
+  let next = iterator.next();
+  try {
+    for (let length = 0; ;) {
+      const step = await Promise.race([next, late]);
+      if (step === undefined) break;
+      if (step.done === true) return { text: textOf(Buffer.concat(front), coding), body: bodyOf(source, front, next) };
+      front.push(step.value);
+      length += step.value.length;
+      next = iterator.next();
+      if (length > maxBytes) break;
+    }
+  } catch {
+    // it broke off: its reader is told so in its place
+  } finally {
+    end.abort();
+  }
+  next.catch(() => undefined); // told when it is read
+  return { text: undefined, body: bodyOf(source, front, next, iterator) };
+}
+
+function bodyOf(
+  source: Readable,
+  front: readonly Buffer[],
+  next: Promise<IteratorResult<Buffer>>,
+  rest?: AsyncIterator<Buffer>,
+): OriginResponse['body'] {
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* front;
+        for (let step = await next; step.done !== true && rest; step = await rest.next()) yield step.value;
+      } finally {
+        source.destroy();
+      }
+    },
+    destroy: (error) => source.destroy(error),
+  };
+}
+
+function textOf(bytes: Buffer, coding: string | undefined): string | undefined {
+  if (coding === undefined || coding === '' || coding === 'identity') return bytes.toString('utf8');
+  if (!GZIP.has(coding.toLowerCase())) return undefined;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: UNPACKED_BYTES }).toString('utf8');
+  } catch {
+    return undefined; // not gzip, or a bomb: nothing that says a word of limits
+  }
+}
