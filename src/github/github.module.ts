@@ -30,7 +30,8 @@ import { githubUpstream } from './github.upstream';
         { reserve, maxConcurrency }: ConfigType<typeof githubConfig>,
         { timeoutMs }: ConfigType<typeof upstreamConfig>,
       ): RateBudget => {
-        const options = { upstream: 'github', dialect: githubLimits, reserve, maxConcurrency, deadlineMs: timeoutMs };
+        const times = { deadlineMs: timeoutMs, bodyMs: timeoutMs };
+        const options = { upstream: 'github', dialect: githubLimits, reserve, maxConcurrency, ...times };
         const budget = new RateBudget(options, store, clock);
         budgets.add(budget);
         return budget;

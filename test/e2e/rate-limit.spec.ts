@@ -216,6 +216,34 @@ describe('the queue in front of the upstream', () => {
     await origin.stop();
   });
 
+  it('counts a request as under way to the last byte, and what is free of the limit too', async () => {
+    const [first, last] = [new Gate(), new Gate()];
+    const asked: string[] = [];
+    origin = await ScriptedOrigin.start((response, { url }) => {
+      asked.push(url);
+      response.write('{');
+      void (asked.length === 1 ? first : last).wait().then(() => response.end('}'));
+    });
+    service = await ServiceProcess.start({
+      env: { GITHUB_API_URL: origin.url, GITHUB_MAX_CONCURRENCY: '1', ADMIN_TOKEN: 'test-admin-token' },
+    });
+    const answers = [through(service, '/a1')];
+    await waitUntil(() => asked.length === 1, { what: 'the first is asked for' });
+    answers.push(through(service, '/rate_limit'));
+    const isWaiting = async (): Promise<boolean> => (await budgetOf(service)).requests['waiting'] === 1;
+    await waitUntil(isWaiting, { what: 'the second waits' });
+    expect(asked).toEqual(['/a1']);
+    first.open();
+    await waitUntil(() => asked.length === 2, { what: 'the second is asked for' });
+    last.open();
+    expect((await Promise.all(answers)).map(({ status, body }) => [status, body.toString()])).toEqual([
+      [200, '{}'],
+      [200, '{}'],
+    ]);
+    const isIdle = async (): Promise<boolean> => (await budgetOf(service)).requests['underWay'] === 0;
+    await waitUntil(isIdle, { what: 'all places are free again' });
+  });
+
   it('asks for no more at once than GITHUB_MAX_CONCURRENCY, and lets callers take turns', async () => {
     const doors = new Map<string, Gate>();
     const asked: string[] = [];

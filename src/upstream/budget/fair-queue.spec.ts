@@ -22,9 +22,14 @@ class Calls {
   }
 
   async end(name: string): Promise<void> {
+    await settled();
     this.endings.get(name)?.();
-    for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+    await settled();
   }
+}
+
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 10; turns++) await Promise.resolve();
 }
 
 describe('a fair queue', () => {
@@ -77,6 +82,20 @@ describe('a fair queue', () => {
     };
     await expect(queue.run(ticket, thrown)).rejects.toThrow('second');
     expect(await queue.run(ticket, () => Promise.resolve('third'))).toBe('third');
+  });
+
+  it('gives a place on once, however often it is left', async () => {
+    const queue = queueOf();
+    const ticket = { line: 'a', limitOf: () => Infinity };
+    const first = await queue.enter(ticket);
+    const [second, third] = [queue.enter(ticket), queue.enter(ticket)];
+    first.leave();
+    first.leave();
+    await second;
+    expect(queue.size).toEqual({ active: 1, waiting: 1 });
+    (await second).leave();
+    (await third).leave();
+    expect(queue.size).toEqual({ active: 0, waiting: 0 });
   });
 
   it('forgets who has gone before its turn', async () => {

@@ -9,26 +9,48 @@ export interface FairQueueOptions {
   readonly deadlineMs: number;
 }
 
-interface Line {
-  active: number;
-  readonly waiting: Set<() => void>;
-}
-
 /** What a call asks the queue by. */
 export interface Ticket {
   /** Whose call it is: lines take turns, however long each is. */
   readonly line: string;
   /** How many calls of the line may run at once now; asked whenever one could begin. */
   readonly limitOf: () => number;
-  readonly signal?: AbortSignal;
+  /** What it must pass beside; absent for nothing. */
+  readonly pace?: Pacing | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Lets through so much in a time. */
+export interface Pacing {
+  /** How long until it lets the call through, in milliseconds; 0 for now. */
+  readonly waitMs: () => number;
+  /** It has let the call through. */
+  readonly pass: () => void;
+}
+
+/** The right to run. */
+export interface Place {
+  /** Gives it to the next one, once. */
+  readonly leave: () => void;
+}
+
+interface Waiting {
+  readonly ticket: Ticket;
+  readonly start: () => void;
+}
+
+interface Line {
+  active: number;
+  readonly waiting: Set<Waiting>;
 }
 
 /** Bounds how many calls run at once. One line for each name; the lines take turns, so that a long one does not hold up the others. */
 export class FairQueue {
   private readonly lines = new Map<string, Line>();
-  private readonly limits = new Map<string, () => number>();
   private active = 0;
   private waiting = 0;
+  /** Looks again when the pace lets somebody through. */
+  private wake: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(private readonly options: FairQueueOptions) {}
 
@@ -36,24 +58,35 @@ export class FairQueue {
     return { active: this.active, waiting: this.waiting };
   }
 
-  /**
-   * Runs the call when it is its turn.
-   *
-   * @throws AppError `deadline-exceeded` if that does not come in time; what the signal says if it ends first
-   */
+  /** Runs the call when it is its turn, as `enter` says. */
   async run<T>(ticket: Ticket, call: () => Promise<T>): Promise<T> {
-    const line = this.lineOf(ticket.line);
-    this.limits.set(ticket.line, ticket.limitOf);
-    if (this.mayStart(ticket.line, line)) this.take(line);
-    else await this.turn(ticket, line);
+    const place = await this.enter(ticket);
     try {
       return await call();
     } finally {
+      place.leave();
+    }
+  }
+
+  /**
+   * Resolves when it is its turn, with a place that must be left.
+   *
+   * @throws AppError `deadline-exceeded` if that does not come in time; what the signal says if it ends first
+   */
+  async enter(ticket: Ticket): Promise<Place> {
+    const line = this.lineOf(ticket.line);
+    if (line.waiting.size === 0 && this.mayStart(ticket, line)) this.take(ticket, line);
+    else await this.turn(ticket, line);
+    let isLeft = false;
+    const leave = (): void => {
+      if (isLeft) return;
+      isLeft = true;
       this.active -= 1;
       line.active -= 1;
       this.startWaiting();
       this.forget(ticket.line, line);
-    }
+    };
+    return { leave };
   }
 
   private lineOf(name: string): Line {
@@ -65,20 +98,25 @@ export class FairQueue {
     return line;
   }
 
-  private mayStart(name: string, line: Line): boolean {
-    return this.active < this.options.maxConcurrency && line.active < Math.max(1, this.limits.get(name)?.() ?? 1);
+  private mayStart({ limitOf, pace }: Ticket, line: Line): boolean {
+    if (this.active >= this.options.maxConcurrency || line.active >= Math.max(1, limitOf())) return false;
+    const waitMs = pace?.waitMs() ?? 0;
+    if (waitMs > 0) this.lookAgainIn(waitMs);
+    return waitMs <= 0;
   }
 
-  private take(line: Line): void {
+  private take({ pace }: Ticket, line: Line): void {
     this.active += 1;
     line.active += 1;
+    pace?.pass();
   }
 
   /** Resolves with the place taken. */
-  private turn({ line: name, signal }: Ticket, line: Line): Promise<void> {
+  private turn(ticket: Ticket, line: Line): Promise<void> {
     const { maxConcurrency, maxWaiting, deadlineMs } = this.options;
+    const { line: name, signal } = ticket;
     const tooMany = (what: string): AppError =>
-      new AppError('deadline-exceeded', `${what}, with ${maxConcurrency} requests to the upstream under way.`, {
+      new AppError('deadline-exceeded', `${what}, with ${maxConcurrency} requests to the upstream at most.`, {
         retryAfterMs: 1_000,
       });
     if (this.waiting >= maxWaiting) {
@@ -89,12 +127,12 @@ export class FairQueue {
       const leave = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        line.waiting.delete(start);
+        line.waiting.delete(waiting);
         this.waiting -= 1;
         this.forget(name, line);
       };
       const start = (): void => {
-        this.take(line);
+        this.take(ticket, line);
         leave();
         resolve();
       };
@@ -106,8 +144,9 @@ export class FairQueue {
         leave();
         reject(tooMany(`It was not this request's turn within ${deadlineMs / 1_000} s`));
       }, deadlineMs);
+      const waiting: Waiting = { ticket, start };
       signal?.addEventListener('abort', abort, { once: true });
-      line.waiting.add(start);
+      line.waiting.add(waiting);
       this.waiting += 1;
       if (signal?.aborted === true) abort();
     });
@@ -118,18 +157,28 @@ export class FairQueue {
       started = false;
       for (const [name, line] of [...this.lines]) {
         const [first] = line.waiting;
-        if (!first || !this.mayStart(name, line)) continue;
+        if (!first || !this.mayStart(first.ticket, line)) continue;
         this.lines.delete(name); // to the end: the others come first now
         this.lines.set(name, line);
-        first();
+        first.start();
         started = true;
       }
     }
   }
 
+  private lookAgainIn(waitMs: number): void {
+    const at = performance.now() + waitMs;
+    if (this.wake && this.wake.at <= at) return;
+    clearTimeout(this.wake?.timer);
+    const look = (): void => {
+      this.wake = undefined;
+      this.startWaiting();
+    };
+    this.wake = { at, timer: setTimeout(look, Math.ceil(waitMs)).unref() };
+  }
+
   private forget(name: string, line: Line): void {
     if (line.active > 0 || line.waiting.size > 0 || this.lines.get(name) !== line) return;
     this.lines.delete(name);
-    this.limits.delete(name);
   }
 }

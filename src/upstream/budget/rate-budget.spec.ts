@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { MemoryStore } from '../../cache/core/memory-store';
 import { ManualClock } from '../../kernel/clock';
 import type { LimitDialect } from './limit-dialect';
@@ -6,11 +7,12 @@ import { RateBudget, type RateBudgetOptions, type Spending } from './rate-budget
 interface Answer {
   readonly status: number;
   readonly fields: Readonly<Record<string, string>>;
+  readonly body?: PassThrough;
 }
 
 /** `/a/1` counts against `a`, unless its answer names another resource; `left` tells what is left of 100, `pause` how long to pause with all. */
 const dialect: LimitDialect = {
-  resourceOf: (path) => path.split('/')[1],
+  resourceOf: (path) => (path === '/free' ? undefined : path.split('/')[1]),
   isToldByBody: () => false,
   shapeOf: (path) => path.replace(/\d+/, '*'),
   read: (assumed, { status, field }, now) => {
@@ -62,8 +64,8 @@ describe('a budget', () => {
     private readonly budget: RateBudget;
 
     constructor(options: Partial<RateBudgetOptions> = {}) {
-      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, deadlineMs: 60_000, ...options };
-      this.budget = new RateBudget(all, store, clock);
+      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, ...options };
+      this.budget = new RateBudget({ deadlineMs: 60_000, bodyMs: 60_000, ...all }, store, clock);
     }
 
     async ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
@@ -73,7 +75,7 @@ describe('a budget', () => {
           this.sent.push(path);
           return Promise.resolve(answer);
         },
-        { field: ({ fields }, name) => fields[name] },
+        { field: ({ fields }, name) => fields[name], rest: ({ body }) => body ?? new PassThrough().destroy() },
       );
       return spent.answer;
     }
@@ -110,6 +112,32 @@ describe('a budget', () => {
     await replica.ask('/a/2', answered(9), { method: 'POST' });
     await replica.ask('/a/x', answered(9));
     expect(replica.sent).toEqual(['/a/1', '/a/2', '/a/x']);
+  });
+
+  it.each<[string, (body: PassThrough) => unknown, bodyMs?: number]>([
+    ['has ended', (body) => body.resume().end()],
+    ['has broken off', (body) => body.on('error', () => undefined).destroy(new Error('broken'))],
+    ['is let go', (body) => body.destroy()],
+    ['has taken too long', () => undefined, 5],
+  ])('holds the place of a request until the body %s', async (_what, happens, bodyMs = 60_000) => {
+    const replica = new Replica({ maxConcurrency: 1, bodyMs });
+    const body = new PassThrough();
+    await replica.ask('/a/1', { ...answered(50), body });
+    const second = replica.ask('/free', answered(50));
+    await settled();
+    expect(replica.sent).toEqual(['/a/1']);
+    happens(body);
+    await second;
+    expect(replica.sent).toEqual(['/a/1', '/free']);
+  });
+
+  it('lets what is free wait for the end of a pause alone', async () => {
+    const replica = new Replica();
+    await replica.ask('/a/1', answered(0));
+    await replica.ask('/free', answered(50));
+    await replica.ask('/b/1', { status: 429, fields: { pause: '30000' } });
+    await expect(replica.ask('/free', answered(50))).rejects.toMatchObject(HELD);
+    expect(replica.sent).toEqual(['/a/1', '/free', '/b/1']);
   });
 
   it('is not forgotten for a slow answer of another replica that knows nothing of it', async () => {

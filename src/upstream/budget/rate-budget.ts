@@ -1,8 +1,9 @@
+import type { Readable } from 'node:stream';
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
-import { FairQueue } from './fair-queue';
+import { FairQueue, type Place } from './fair-queue';
 import type { LimitDialect, LimitedAnswer } from './limit-dialect';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
 import { ToldResources } from './told-resources';
@@ -12,8 +13,10 @@ export interface RateBudgetOptions {
   readonly dialect: LimitDialect;
   /** The share of a limit, 0 to 1, that refreshes behind stale answers leave to those who wait. */
   readonly reserve: number;
-  /** How many requests may wait for the upstream's head at once, of this process. */
+  /** How many requests of this process may be under way at once, to the last byte of their answers. */
   readonly maxConcurrency: number;
+  /** How long an answer counts as under way from its head on, in milliseconds: its reader may be slow. */
+  readonly bodyMs: number;
   /** How long a request may wait for its turn, in milliseconds. */
   readonly deadlineMs: number;
 }
@@ -36,6 +39,8 @@ export interface AnswerReader<T> {
   readonly field: (answer: T, name: string) => string | undefined;
   /** Its body, where that is known. */
   readonly text?: (answer: T) => string | undefined;
+  /** What is still to come of it; absent where all has come. */
+  readonly rest?: (answer: T) => Readable;
 }
 
 export interface Spent<T> {
@@ -54,6 +59,8 @@ export interface BudgetCounts {
 }
 
 const MOST_WAITING = 10_000;
+/** What counts against no resource. */
+const FREE = 'free';
 /** So old may be what other replicas know when a request's turn has come. */
 const HEARD_WITHIN_MS = 20;
 
@@ -92,28 +99,22 @@ export class RateBudget {
   ): Promise<Spent<T>> {
     const { credential, method, path, signal } = spending;
     const resource = this.resources.of(method, path);
-    if (resource === undefined) return { answer: await send(), refusal: undefined };
     await this.budgets.hear(credential);
     const heardAt = this.clock.now();
     this.require(spending, resource);
-    const limitOf = (): number => leftOf(this.budgets.of(credential), resource, this.clock.now());
-    return this.queue.run(
-      { line: `${credential} ${resource}`, limitOf, ...(signal === undefined ? {} : { signal }) },
-      async () => {
-        if (this.clock.now() - heardAt > HEARD_WITHIN_MS) await this.budgets.hear(credential);
-        this.require(spending, resource);
-        this.counts.sent += 1;
-        const sentAt = this.clock.now();
-        const answer = await send();
-        if (answer.status === 304) this.counts.notModified += 1;
-        const read = {
-          status: answer.status,
-          field: (name: string) => reader.field(answer, name),
-          text: reader.text?.(answer),
-        };
-        return { answer, refusal: this.learn(spending, resource, sentAt, read) };
-      },
-    );
+    const limitOf = (): number =>
+      resource === undefined ? Infinity : leftOf(this.budgets.of(credential), resource, this.clock.now());
+    const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, signal });
+    try {
+      if (this.clock.now() - heardAt > HEARD_WITHIN_MS) await this.budgets.hear(credential);
+      this.require(spending, resource);
+      const spent = await this.send(spending, resource, send, reader);
+      leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
+      return spent;
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
   }
 
   /** All credentials that any replica has seen lately. */
@@ -131,7 +132,22 @@ export class RateBudget {
     return this.budgets.peek();
   }
 
-  private require({ credential, isBackground }: Spending, resource: string): void {
+  private async send<T extends { readonly status: number }>(
+    spending: Spending,
+    resource: string | undefined,
+    send: () => Promise<T>,
+    { field, text }: AnswerReader<T>,
+  ): Promise<Spent<T>> {
+    this.counts.sent += 1;
+    const sentAt = this.clock.now();
+    const answer = await send();
+    if (answer.status === 304) this.counts.notModified += 1;
+    const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
+    return { answer, refusal: this.learn(spending, resource ?? FREE, sentAt, read) };
+  }
+
+  /** What is free waits for the end of a pause alone. */
+  private require({ credential, isBackground }: Spending, resource = FREE): void {
     const now = this.clock.now();
     const budget = this.budgets.of(credential);
     const waitMs = waitOf(budget, resource, now);
@@ -162,4 +178,19 @@ export class RateBudget {
     if (reading.limit || reading.refusal) this.budgets.learn(credential, reading, sentAt);
     return reading.refusal;
   }
+}
+
+/** A place is held while anything of the answer is still to come, but not for longer than that. */
+function leaveAtEnd(place: Place, rest: Readable | undefined, mostMs: number): void {
+  if (rest === undefined || rest.readableEnded || rest.destroyed) {
+    place.leave();
+    return;
+  }
+  const leave = (): void => {
+    clearTimeout(late);
+    rest.off('end', leave).off('close', leave);
+    place.leave();
+  };
+  const late = setTimeout(leave, mostMs).unref();
+  rest.once('end', leave).once('close', leave);
 }

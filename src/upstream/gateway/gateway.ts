@@ -281,8 +281,11 @@ export class Gateway {
       };
       if (!budget) return sendWith(body);
       const { dialect } = budget.options;
-      const sendAndPeek = async (stream: Readable | undefined): Promise<OriginResponse & Partial<Peeked>> => {
-        const answer = await sendWith(stream);
+      const sendAndPeek = async (
+        stream: Readable | undefined,
+      ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
+        const sent = await sendWith(stream);
+        const answer = { ...sent, rest: sent.body };
         const field = (name: string): string | undefined => valueOf(answer.headers, name);
         const declaredBytes = Number(field('content-length') ?? 0);
         if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
@@ -293,6 +296,7 @@ export class Gateway {
         const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
           text: ({ text }) => text,
+          rest: ({ rest }) => rest,
         });
         return refusal ? { ...answer, isRefusal: true } : answer;
       };
