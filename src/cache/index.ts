@@ -39,6 +39,7 @@ export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';
 export type { OperatorPolicy } from './core/http/operator-policy';
 export type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, Way } from './core/http/exchange';
 export { isNotModified, rangeMayApply } from './core/http/conditions';
+export { splitList } from './core/http/directives';
 export { rangeOf } from './core/http/range';
 export { SURROGATE } from './core/http/response-policy';
 export { isUnsafe } from './core/http/update';

@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { CacheEvents, CacheStore, Deliveries, HttpCache, Loader, ResponseCache } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
-import { EDGE_FIELDS, requestId } from '../http/edge-hooks';
+import { EDGE_FIELDS, RELAYED, RELAYED_EDGE_FIELDS, requestId, type Preflight } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
@@ -59,7 +59,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const fastify = httpAdapter.getInstance<FastifyInstance>();
     const definition = githubUpstream(github, this.limits);
     const partitions = github.isStrict ? undefined : this.credentials.partitions;
-    const edge = Object.entries(EDGE_FIELDS).flat();
+    const edge = Object.entries(github.isStrict ? EDGE_FIELDS : RELAYED_EDGE_FIELDS).flat();
     const httpCache = new HttpCache(
       this.store,
       loader,
@@ -93,6 +93,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
         edge,
         uploads: github.isStrict ? undefined : this.uploads(),
+        routeConfig: { preflight: this.preflight() },
       },
       {
         ...{ httpCache, deliveries, events, clock, cache: this.cache, relay: this.relay },
@@ -104,6 +105,12 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.relay.close();
+  }
+
+  /** Of the strict profile the origin's own: the RFCs know no CORS. */
+  private preflight(): Preflight | 'passed' {
+    const { isStrict, forwardHeaders } = this.github;
+    return isStrict ? 'passed' : { ...RELAYED, fields: [...RELAYED.fields, ...forwardHeaders] };
   }
 
   private rules(): GatewayRules {

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 import { AppError } from '../kernel/app-error';
 
+/** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without the characters that no host has in its name. */
+const HOST = /^(?:\[[\da-f:.]+\]|(?:[\w.~-]|%[\da-f]{2})*)(?::\d{0,5})?$/i;
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const PREFLIGHT_SECONDS = '86400';
 
@@ -16,6 +18,42 @@ export const EDGE_FIELDS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
 };
 
+/**
+ * The same for what an upstream answers: whatever field it has may be read. A wildcard means all of them, where no cookies
+ * are sent (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
+ */
+export const RELAYED_EDGE_FIELDS: Readonly<Record<string, string>> = {
+  ...EDGE_FIELDS,
+  'access-control-expose-headers': '*',
+};
+
+/** What a preflight is told (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
+export interface Preflight {
+  readonly methods: readonly string[];
+  /** Fields that a page may send. */
+  readonly fields: readonly string[];
+}
+
+const USUAL: Preflight = {
+  methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+  fields: ['Authorization', 'Content-Type', 'If-None-Match', 'X-Request-Id'],
+};
+/** Of routes that hand requests on. */
+export const RELAYED: Preflight = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  fields: [
+    ...['Authorization', 'Content-Type', 'Accept', 'X-GitHub-Api-Version', 'If-Match', 'If-None-Match'],
+    ...['If-Modified-Since', 'If-Unmodified-Since', 'If-Range', 'Range', 'Cache-Control', 'User-Agent', 'X-Request-Id'],
+  ],
+};
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a preflight of the route is told, if not the usual; `passed` if the route answers it itself. */
+    preflight?: Preflight | 'passed';
+  }
+}
+
 /** Random for each process, counted within it: no two requests share an id, and one costs nothing. */
 const PROCESS_ID = randomBytes(9).toString('base64url');
 let requests = 0;
@@ -29,11 +67,11 @@ export function requestId(request: RawRequestDefaultExpression): string {
 /** Adds what every answer carries, errors too: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */
 export function addEdgeHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
-    if (request.raw.httpVersionMajor !== 1)
-      done(new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.'));
-    else if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
-      preflight(reply);
+    const refusal = refusalOf(request.raw);
+    const { preflight = USUAL } = request.routeOptions.config;
+    const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
+    if (refusal) done(refusal);
+    else if (isPreflight && preflight !== 'passed') answerPreflight(reply, preflight);
     else done();
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -44,12 +82,31 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
   });
 }
 
-function preflight(reply: FastifyReply): void {
+/** Why a request is not looked at any further, whatever its route. */
+function refusalOf({ httpVersionMajor, headers, rawHeaders }: RawRequestDefaultExpression): AppError | undefined {
+  // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
+  if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
+  // RFC 9112 §3.2: more than one, or one that is none
+  if (timesNamed('host', rawHeaders) > 1 || !HOST.test(headers.host ?? ''))
+    return new AppError('request-invalid', 'Send one Host field: a host and, if need be, a port.');
+  // RFC 9112 §6.1
+  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked')
+    return new AppError('transfer-coding-unknown', 'Send the body chunked, or with its Content-Length.');
+  return undefined;
+}
+
+function timesNamed(name: string, rawHeaders: readonly string[]): number {
+  let times = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === name) times++;
+  return times;
+}
+
+function answerPreflight(reply: FastifyReply, { methods, fields }: Preflight): void {
   void reply
     .code(204)
     .headers({
-      'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
-      'access-control-allow-headers': 'Authorization, Content-Type, If-None-Match, X-Request-Id',
+      'access-control-allow-methods': methods.join(', '),
+      'access-control-allow-headers': fields.join(', '),
       'access-control-max-age': PREFLIGHT_SECONDS,
     })
     .send();

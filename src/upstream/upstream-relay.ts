@@ -188,7 +188,7 @@ const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 /** The client left, or did not send its body: nothing is wrong with the upstream, and nobody waits for the answer. */
 class ClientGoneError extends AppError {
   constructor(cause: unknown) {
-    super('request-incomplete', 'The rest of the request did not come. Send it again.', { cause });
+    super('request-timeout', 'The rest of the request did not come. Send it again.', { cause });
   }
 }
 

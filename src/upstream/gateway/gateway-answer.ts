@@ -30,6 +30,9 @@ interface Outgoing {
   readonly contentLength: number | undefined;
 }
 
+/** Statuses of answers that may not tell a length (RFC 9110 §8.6). */
+const HAS_NO_LENGTH: ReadonlySet<number> = new Set([204]);
+
 /** Writes an answer as it is: status, fields and body are the upstream's own, with what the cache has to say. */
 export async function writeAnswer(
   request: FastifyRequest,
@@ -74,7 +77,10 @@ async function fromEntry(
   if (range !== undefined && entry.status === 200 && rangeMayApply(asked, entry.headers)) {
     const part = rangeOf(range, length);
     if (part.kind === 'unsatisfiable') {
-      const unsatisfiable: HeaderList = [['content-range', `bytes */${length}`]];
+      const unsatisfiable: HeaderList = [
+        ...headers.filter(([name]) => name === 'via'),
+        ['content-range', `bytes */${length}`],
+      ];
       return { status: 416, headers: unsatisfiable, body: Buffer.alloc(0), contentLength: 0 };
     }
     if (part.kind === 'part') {
@@ -83,8 +89,9 @@ async function fromEntry(
       return { status: 206, headers: [...headers, field], body, contentLength: body.length };
     }
   }
-  if (request.method === 'HEAD') return { status: entry.status, headers, body: undefined, contentLength: length };
-  const hasBody = entry.status !== 204;
+  const hasBody = !HAS_NO_LENGTH.has(entry.status);
+  if (request.method === 'HEAD')
+    return { status: entry.status, headers, body: undefined, contentLength: hasBody ? length : undefined };
   return {
     status: entry.status,
     headers,
@@ -101,7 +108,8 @@ function asItComes(
 ): Outgoing {
   if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now)) return notModified(headers, body);
   const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
-  const kept = isWhole ? headers.filter(([name]) => name !== 'content-length') : headers;
+  const isOurs = isWhole || HAS_NO_LENGTH.has(status);
+  const kept = isOurs ? headers.filter(([name]) => name !== 'content-length') : headers;
   return { status, headers: kept, body, contentLength: isWhole ? body.length : undefined };
 }
 

@@ -15,25 +15,29 @@ import {
 /** RFC 9110 §15.4.5: what a 304 repeats of the stored response. */
 const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
   ...['cache-control', 'cdn-cache-control', 'content-location', 'date', 'etag', 'expires', 'last-modified', 'vary'],
+  'via',
 ]);
 
 export function keptOfNotModified(headers: HeaderList): HeaderList {
   return headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
 }
 
-/** `Age` of what is stored, `Via`, `Cache-Status` and `X-Cache`. */
+/** `Age` of what is stored, `Cache-Status` and `X-Cache`. */
 export function fieldsOfCache(answer: HttpAnswer, key: string, now: number): FlatFields {
   const age = answer.kind === 'stored' ? ['age', String(Math.floor(ageMs(answer.entry, now) / 1_000))] : [];
   const status = ['cache-status', cacheStatusOf(answer, key, now)];
-  return [...age, 'via', '1.1 larder', ...status, 'x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS'];
+  return [...age, ...status, 'x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS'];
 }
+
+/** A list that the edge adds to: what the cache tells is to be read beside what the upstream lets be read. */
+const ADDED_TO = 'access-control-expose-headers';
 
 /** The edge's fields, but for those that the upstream has set itself. */
 export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFields {
   const fields: string[] = [];
   for (let at = 0; at < edge.length; at += 2) {
     const name = edge[at] ?? '';
-    if (valueOf(headers, name) === undefined) fields.push(name, edge[at + 1] ?? '');
+    if (name === ADDED_TO || valueOf(headers, name) === undefined) fields.push(name, edge[at + 1] ?? '');
   }
   return fields;
 }

@@ -32,6 +32,7 @@ import { writeAnswer } from './gateway-answer';
 import type { GatewayLane } from './gateway-lane';
 import type { GatewayRules } from './gateway-rules';
 import { forwardedHeaders, type HeaderRules } from './header-rules';
+import { hopsBefore, oneForwardLess, receivedFields, viaField } from './hops';
 import { ANONYMOUS, type Partition, type Partitions } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
 import { begun } from './request-body';
@@ -68,6 +69,8 @@ export interface GatewayOptions {
   readonly edge: FlatFields;
   /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
   readonly uploads: FairQueue | undefined;
+  /** What the edge knows its routes by. */
+  readonly routeConfig: object;
 }
 
 export interface GatewayParts {
@@ -114,9 +117,8 @@ export class Gateway {
       for (const method of methods)
         if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
-      scope.route({ method: methods, url: prefix, handler, exposeHeadRoute: false });
-      for (const url of [`${prefix}/*`, ...aliases.keys()])
-        scope.route({ method: methods, url, handler, exposeHeadRoute: false });
+      const route = { method: methods, handler, exposeHeadRoute: false, config: this.options.routeConfig };
+      for (const url of [prefix, `${prefix}/*`, ...aliases.keys()]) scope.route({ ...route, url });
       done();
     });
   }
@@ -127,7 +129,11 @@ export class Gateway {
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
-    const received = endToEnd(toHeaderList(rawHeaders));
+    const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
+    if (!received) {
+      answerAsLastHop(method, reply);
+      return;
+    }
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
     const client = new AbortController();
     // A client that has all it asked for has not gone: what is loaded for it is loaded to its end. What is left of a body that
@@ -235,10 +241,11 @@ export class Gateway {
   private async invalidateAfter(target: RequestTarget, answered: HeaderList): Promise<string | undefined> {
     const { definition, tagsOfWrite } = this.options;
     const { baseUrl, name } = definition;
+    const root = new URL(`${baseUrl}/`).href;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
       const base = `${baseUrl}${target.path}`;
       const url = URL.canParse(value, base) ? new URL(value, base).href : '';
-      return url.startsWith(`${baseUrl}/`) ? [url.slice(baseUrl.length).split(/[?#]/, 1)[0] ?? '/'] : [];
+      return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
     const tags = new Set([target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path)]));
     try {
@@ -265,7 +272,9 @@ export class Gateway {
       // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       add('authorization', authorization);
-      fields.push('via', '1.1 larder', ...headerRules.announces);
+      if (!headerRules.forwards('via', isBodiless))
+        fields.push(...hopsBefore(toHeaderList(request.raw.rawHeaders), isBodiless));
+      fields.push(...viaField(request.raw.httpVersion), ...headerRules.announces);
       const body = isBodiless ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
@@ -277,7 +286,7 @@ export class Gateway {
           onInterim: (status, rawHeaders) =>
             sendInterim(reply, status, rawHeaders, (hints) => this.rewritten(hints, request, target.path)),
         });
-        return { ...answer, headers: endToEnd(toHeaderList(answer.rawHeaders)) };
+        return { ...answer, headers: receivedFields(answer) };
       };
       if (!budget) return sendWith(body);
       const { dialect } = budget.options;
@@ -368,6 +377,25 @@ function isUnsent(error: unknown): boolean {
 }
 
 const NOT_SENT: ReadonlySet<string> = new Set(['upstream-paused', 'upstream-rate-limited', 'deadline-exceeded']);
+/** The client asks what is here, not what is behind (RFC 9110 §7.6.2). */
+function answerAsLastHop(method: string, reply: FastifyReply): void {
+  const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+  if (method !== 'OPTIONS')
+    throw new AppError('method-not-allowed', `The gateway itself takes no ${method}; leave Max-Forwards out.`, {
+      headers: { allow },
+    });
+  void reply.code(204).header('allow', allow).send();
+}
+
+/** The path of a URL as requests for it are keyed, or none, if there can be no such request. */
+function pathAsKeyed(url: string): readonly string[] {
+  try {
+    return [parseTarget(url.split(/[?#]/, 1)[0] ?? '/').path];
+  } catch (error) {
+    if (error instanceof AppError) return [];
+    throw error;
+  }
+}
 
 /** Why the cache has no part in a request, where it has none (RFC 9211 §2.2). */
 function notCached(method: string): 'bypass' | 'method' {

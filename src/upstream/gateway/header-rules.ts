@@ -15,7 +15,10 @@ const HEEDED = [
   'range',
 ];
 /** Fields of a request's body, for methods that have one. */
-const OF_CONTENT = ['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'];
+const OF_CONTENT = [
+  ...['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'],
+  'max-forwards',
+];
 
 export interface HeaderRules {
   /** Whether a field of the client goes upstream. */

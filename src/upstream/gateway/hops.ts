@@ -1,0 +1,71 @@
+import { endToEnd, splitList, toHeaderList, valueOf, valuesOf, type FlatFields, type HeaderList } from '../../cache';
+import { AppError } from '../../kernel/app-error';
+import type { RelayedResponse } from '../upstream-relay';
+
+/*
+ * What a hop of HTTP adds to a message and counts, whatever the message says.
+ */
+
+const PSEUDONYM = 'larder';
+/** Stands for the name of a hop before (RFC 9110 §7.6.3): as it is told it could change an answer that others get. */
+const UNNAMED = 'unnamed';
+const HOP = /^((?:HTTP\/)?\d\.\d)[ \t]+\S/i;
+const MOST_HOPS = 10;
+/** Methods that `Max-Forwards` is for (RFC 9110 §7.6.2). */
+const COUNTED: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE']);
+
+/** The `Via` field of this hop (RFC 9110 §7.6.3), by the version in which the message came. */
+export function viaField(httpVersion: string): readonly ['via', string] {
+  return ['via', `${httpVersion} ${PSEUDONYM}`];
+}
+
+/**
+ * What a request says of the hops before this one.
+ *
+ * @param isShared whether others may get the answer: then the hops are counted, not named
+ */
+export function hopsBefore(received: HeaderList, isShared: boolean): FlatFields {
+  const lines = valuesOf(received, 'via');
+  if (!isShared) return lines.flatMap((line) => ['via', line]);
+  const hops = lines.flatMap((line) => splitList(line)).flatMap((hop) => HOP.exec(hop)?.[1] ?? []);
+  if (hops.length === 0) return [];
+  return [
+    'via',
+    hops
+      .slice(-MOST_HOPS)
+      .map((version) => `${version.toUpperCase()} ${UNNAMED}`)
+      .join(', '),
+  ];
+}
+
+/** The fields of a request with one forward less, where they are counted (RFC 9110 §7.6.2); undefined if it may not go on. */
+export function oneForwardLess(method: string, headers: HeaderList): HeaderList | undefined {
+  const left = COUNTED.has(method) ? valueOf(headers, 'max-forwards') : undefined;
+  if (left === undefined || !/^\d{1,9}$/.test(left)) return headers;
+  if (Number(left) === 0) return undefined;
+  return [...headers.filter(([name]) => name !== 'max-forwards'), ['max-forwards', String(Number(left) - 1)]];
+}
+
+/**
+ * The end-to-end fields of an upstream's answer, with `Via`, and with the time of its coming as `Date` where it has none
+ * (RFC 9110 §6.6.1): so it is the same in all that is made of it, and its age grows.
+ *
+ * @throws AppError `upstream-invalid` for a body in a transfer coding that was not asked for (RFC 9112 §7)
+ */
+export function receivedFields({ rawHeaders, receivedAt, body }: RelayedResponse): HeaderList {
+  const all = toHeaderList(rawHeaders);
+  const coding = valueOf(all, 'transfer-encoding');
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    body.destroy();
+    throw new AppError('upstream-invalid', 'The answer of the upstream has a transfer coding that nobody asked for.', {
+      retryAfterMs: 1_000,
+    });
+  }
+  const fields = endToEnd(all);
+  const hasDate = valueOf(fields, 'date') !== undefined;
+  return [
+    ...fields,
+    ...(hasDate ? [] : [['date', new Date(receivedAt).toUTCString()] as const]),
+    viaField(body.httpVersion),
+  ];
+}
