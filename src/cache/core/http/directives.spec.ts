@@ -38,7 +38,28 @@ describe('Cache-Control (RFC 9111 §5.2)', () => {
     [['max-age = 60'], []],
     [['max-age=60 s'], []],
     [['=5, ;'], []],
-    [['private="unended'], []],
+    [['private="unended'], [['private', true]]],
+    [['private ="x"'], [['private', true]]],
+    [
+      ['no-store; foo, max-age=60'],
+      [
+        ['no-store', true],
+        ['max-age', '60'],
+      ],
+    ],
+    [['max-age=60; No-Cache'], [['no-cache', true]]],
+    [
+      ['max-age=60, foo="bar, no-store'],
+      [
+        ['max-age', '60'],
+        ['no-store', true],
+      ],
+    ],
+    [['no-storey; x-private'], []],
+    [['private="a", private'], [['private', true]]],
+    [['private="a"', 'private="b"'], [['private', 'a,b']]],
+    [['private="a", private=""'], [['private', true]]],
+    [['max-age =60'], []],
     [
       ['__proto__=1, constructor'],
       [

@@ -9,9 +9,13 @@ export const NO_DIRECTIVES: Directives = new Map();
 /** RFC 9111 §1.2.2: a greater number may be taken as this one. */
 const LONGEST_DELTA_SECONDS = 2_147_483_648;
 
+/** Directives that keep a response from others or from being reused: in doubt they hold, and for all of it. */
+const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
+
 /**
  * Reads a directive list as RFC 9111 §5.2 has it: `token [ "=" ( token / quoted-string ) ]`, both forms of an argument for any
- * directive. What is no directive is skipped up to the next comma. Of a directive that comes twice the first counts (§4.2.1).
+ * directive. What is no directive is skipped up to the next comma, but for the words of it that restrict: `no-store; a` is no less
+ * than `no-store`. Of a directive that comes twice the first counts, of one that restricts the most restrictive (§4.2.1).
  *
  * @param fields the values of all field lines, in order
  */
@@ -21,10 +25,28 @@ export function parseDirectives(fields: readonly string[]): Directives {
   for (const part of splitList(fields.join(','))) {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?$/.exec(part);
     const name = match?.[1]?.toLowerCase();
-    if (match === null || name === undefined || directives.has(name)) continue;
-    directives.set(name, match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? true);
+    if (match === null || name === undefined) {
+      for (const word of restrictiveWords(part)) directives.set(word, true);
+      continue;
+    }
+    const argument = match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? true;
+    const earlier = directives.get(name);
+    if (earlier === undefined) directives.set(name, argument);
+    else if (RESTRICTIVE.has(name)) directives.set(name, both(earlier, argument));
   }
   return directives;
+}
+
+/** The directives that restrict among the words of what cannot be read. */
+function restrictiveWords(text: string): string[] {
+  const words = text.toLowerCase().split(/[\s,;="]+/);
+  return words.filter((word) => RESTRICTIVE.has(word));
+}
+
+/** A directive that is there twice: for all fields that either names, for all of the response if one names none. */
+function both(one: string | true, other: string | true): string | true {
+  const namesFields = (argument: string | true): boolean => argument !== true && argument !== '';
+  return namesFields(one) && namesFields(other) ? `${String(one)},${String(other)}` : true;
 }
 
 /** The members of a comma-separated list (RFC 9110 §5.6.1); commas within quoted strings do not separate. */
