@@ -1,5 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { invalidationMessage, type InvalidationMessage } from '../cache';
 import { ApiProblems } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
@@ -8,7 +9,16 @@ import { EntryDocument, EntryPageDocument, invalidationBodyDocument, Invalidated
 import { listQuery, purgeQuery, type ListQuery, type PurgeQuery } from './admin.schemas';
 import { AdminService, type EntryPage, type Invalidated } from './admin.service';
 import type { EntryView } from './entry-view';
+import { JsonBodyGuard } from './json-body.guard';
+import { namedKeys } from './named-keys';
 
+const KEY_PARAMETER = {
+  name: 'path',
+  type: String,
+  example: 'github:-:/users/redis',
+  description:
+    'The key as `Cache-Status` has it, its query too. Percent-encoded or as it is: both readings are looked for.',
+};
 const ADMIN_PROBLEMS = ['admin-unauthorized', 'too-many-attempts', 'request-invalid', 'cache-unavailable'] as const;
 
 /** Looks into the cache and invalidates. What is answered 2xx is done: no replica answers the old value from then on. */
@@ -37,36 +47,27 @@ export class AdminController {
 
   @Get('entries/*')
   @ApiOperation({ summary: 'Shows one entry' })
-  @ApiParam({
-    name: 'path',
-    type: String,
-    example: 'github:-:/users/redis',
-    description: 'The key, as in `Cache-Status`.',
-  })
+  @ApiParam(KEY_PARAMETER)
   @ApiOkResponse({ type: EntryDocument })
   @ApiProblems(...ADMIN_PROBLEMS, 'entry-not-found')
-  async show(@Param('*') key: string): Promise<EntryView> {
-    const entry = await this.admin.find(key);
+  async show(@Req() { raw }: FastifyRequest): Promise<EntryView> {
+    const keys = namedKeys(raw.url ?? '');
+    const entry = await this.admin.find(keys);
     if (!entry)
       throw new AppError(
         'entry-not-found',
-        `Nothing is cached under "${key}". GET /admin/cache/entries lists the keys.`,
+        `Nothing is cached under "${keys.at(-1) ?? ''}". GET /admin/cache/entries lists the keys.`,
       );
     return entry;
   }
 
   @Delete('entries/*')
   @ApiOperation({ summary: 'Invalidates one key' })
-  @ApiParam({
-    name: 'path',
-    type: String,
-    example: 'github:-:/users/redis',
-    description: 'The key, as in `Cache-Status`.',
-  })
+  @ApiParam(KEY_PARAMETER)
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteEntry(@Param('*') key: string): Promise<Invalidated> {
-    return this.admin.invalidateKey(key);
+  deleteEntry(@Req() { raw }: FastifyRequest): Promise<Invalidated> {
+    return this.admin.invalidateKeys(namedKeys(raw.url ?? ''));
   }
 
   @Delete('accounts/:account')
@@ -83,8 +84,8 @@ export class AdminController {
   @ApiParam({ name: 'path', type: String, description: 'The tag.', example: 'account:redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteTag(@Param('*') tag: string): Promise<Invalidated> {
-    return this.admin.invalidateTag(tag);
+  deleteTag(@Req() { raw }: FastifyRequest): Promise<Invalidated> {
+    return this.admin.invalidateTags(namedKeys(raw.url ?? ''));
   }
 
   @Delete()
@@ -98,6 +99,7 @@ export class AdminController {
   }
 
   @Post('invalidations')
+  @UseGuards(JsonBodyGuard)
   @HttpCode(200)
   @ApiOperation({ summary: 'Invalidates a batch of keys, tags, accounts and prefixes' })
   @ApiBody({ schema: invalidationBodyDocument })

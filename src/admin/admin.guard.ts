@@ -20,16 +20,20 @@ export class AdminGuard implements CanActivate {
     const from = request.ip;
     const waitMs = this.attempts.waitMs(from);
     if (waitMs > 0) {
-      throw new AppError('too-many-attempts', 'Too many wrong admin tokens came from this address.', {
-        retryAfterMs: waitMs,
-      });
+      const seconds = Math.ceil(waitMs / 1_000);
+      throw new AppError(
+        'too-many-attempts',
+        `Too many wrong admin tokens from this address; even the right one is refused for another ${seconds} s.`,
+        { retryAfterMs: waitMs },
+      );
     }
     const [, guess] = /^Bearer ([\x21-\x7e]{1,1024})$/i.exec(request.headers.authorization ?? '') ?? [];
     if (guess !== undefined && this.token.matches(guess)) return true;
     if (guess !== undefined) this.attempts.note(from);
     throw new AppError(
       'admin-unauthorized',
-      'Send the header "Authorization: Bearer <ADMIN_TOKEN>". Unset, the token is in the log of the start.',
+      'Send the header "Authorization: Bearer <ADMIN_TOKEN>". ' +
+        'If ADMIN_TOKEN is not set, the generated one was printed when the service started.',
       {
         headers: { 'www-authenticate': 'Bearer realm="larder admin"' },
       },

@@ -7,6 +7,7 @@ import { AdminService } from './admin.service';
 import { BudgetController } from './budget.controller';
 import { AdminToken } from './admin-token';
 import { FailedAttempts } from './failed-attempts';
+import { JsonBodyGuard } from './json-body.guard';
 
 /** Operations on the cache; knows no feature, only keys, tags and prefixes. */
 @Module({
@@ -14,6 +15,7 @@ import { FailedAttempts } from './failed-attempts';
   providers: [
     AdminService,
     AdminGuard,
+    JsonBodyGuard,
     FailedAttempts,
     {
       provide: AdminToken,

@@ -5,6 +5,7 @@ import { z } from 'zod';
  */
 
 const MAX_KEY = 1_024;
+const LIMIT = 'must be a whole number from 1 to 1000';
 
 /** `cursor=&match=` is how forms leave out what is not filled in. */
 const orAbsent = <T extends z.ZodType>(schema: T) =>
@@ -18,7 +19,14 @@ export const listQuery = z.strictObject({
       .optional(),
   ),
   match: orAbsent(z.string().min(1).max(256).default('*')),
-  limit: orAbsent(z.coerce.number().int().min(1).max(1_000).default(100)),
+  limit: orAbsent(
+    z
+      .string()
+      .regex(/^\d{1,4}$/, LIMIT)
+      .transform(Number)
+      .pipe(z.number().min(1, LIMIT).max(1_000, LIMIT))
+      .default(100),
+  ),
 });
 
 export const purgeQuery = z

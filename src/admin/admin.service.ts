@@ -37,19 +37,26 @@ export class AdminService {
     return page.cursor === undefined ? { entries } : { entries, cursor: page.cursor };
   }
 
-  async find(key: string): Promise<EntryView | undefined> {
-    const item = await this.cache.inspect(keyOf(key));
-    return item && entryView(item, this.clock.now());
+  /** The first that is there. */
+  async find(keys: readonly string[]): Promise<EntryView | undefined> {
+    for (const key of keys) {
+      const item = await this.cache.inspect(keyOf(key));
+      if (item) return entryView(item, this.clock.now());
+    }
+    return undefined;
   }
 
-  invalidateKey(key: string): Promise<Invalidated> {
-    return this.invalidate([{ kind: 'key', key: keyOf(key) }], 'purge');
-  }
-
-  invalidateTag(tag: string): Promise<Invalidated> {
-    if (tag === '') throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
+  invalidateKeys(keys: readonly string[]): Promise<Invalidated> {
     return this.invalidate(
-      tagsMeant(tag).map((meant) => ({ kind: 'tag' as const, tag: meant })),
+      keys.map((key) => ({ kind: 'key', key: keyOf(key) })),
+      'purge',
+    );
+  }
+
+  invalidateTags(tags: readonly string[]): Promise<Invalidated> {
+    if (tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
+    return this.invalidate(
+      tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag })),
       'purge',
     );
   }
@@ -59,7 +66,7 @@ export class AdminService {
   }
 
   invalidateAccount(account: string): Promise<Invalidated> {
-    return this.invalidateTag(tagOfAccount(account));
+    return this.invalidateTags([tagOfAccount(account)]);
   }
 
   invalidateBatch(message: InvalidationMessage): Promise<Invalidated> {

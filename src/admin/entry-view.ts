@@ -1,9 +1,16 @@
 import type { ListedEntry } from '../cache';
-import { ageMs, freshForMs } from '../cache';
+import { ageMs, freshForMs, looksLikeIndex } from '../cache';
+
+/**
+ * What an entry is, as far as its key and head tell (docs/reference/redis-keys.md): by itself; a resource's index, or what is found
+ * through one: a response, or what a route has made of it. What an index no longer leads to is listed until the store forgets it.
+ */
+export type EntryKind = 'entry' | 'index' | 'variant' | 'part';
 
 /** An entry as an operator sees it. Times in seconds, sizes in bytes. */
 export interface EntryView {
   readonly key: string;
+  readonly kind: EntryKind;
   readonly upstream: string;
   readonly status: number;
   readonly size: number;
@@ -26,6 +33,7 @@ export function entryView(
   const entry = { ...metadata, body: Buffer.alloc(0), ...(staledAt === undefined ? {} : { staledAt }) };
   return {
     key,
+    kind: leadsTo === undefined ? kindOf(key, metadata) : 'index',
     upstream: metadata.upstream,
     status: metadata.status,
     size: bodyBytes,
@@ -37,4 +45,11 @@ export function entryView(
     storedAt: new Date(metadata.storedAt).toISOString(),
     ...(leadsTo === undefined ? {} : { leadsTo }),
   };
+}
+
+/** What is found through an index has its generation in the key, and what it is selected by or called. */
+function kindOf(key: string, metadata: ListedEntry['metadata']): EntryKind {
+  const [, word] = /\|[\w-]{1,16}\|([^|]+)$/.exec(key) ?? [];
+  if (word !== undefined) return word === '-' || /^[\w-]{22}$/.test(word) ? 'variant' : 'part';
+  return looksLikeIndex(metadata) ? 'index' : 'entry';
 }

@@ -26,6 +26,7 @@ export { InvalidationChannel } from './invalidation-channel';
 export { entryKey, invalidationMessage, tagsMeant, targetsOf, type InvalidationMessage } from './invalidation-message';
 export { ResponseCache } from './core/response-cache';
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
+export { looksLikeIndex } from './core/resource-index';
 export { Loader } from './core/loader';
 export { tagOfAccount, toCacheKey } from './core/cache-key';
 export { ageMs, freshForMs, isFresh } from './core/freshness';

@@ -111,6 +111,31 @@ describe('in front of GitHub', () => {
     expect(github.requests.count()).toBe(1);
   });
 
+  it.each(['/repos/redis/redis?per_page=5', '/repos/redis/a%252Fb', '/repos/redis/a%2fb?q=%7Ba%7D'])(
+    'shows and invalidates %s by its key, copied into a URL as it is, or encoded',
+    async (path) => {
+      const admin = (method: string, key: string) =>
+        ask(service, `/admin/cache/entries/${key}`, { method, headers: ADMIN });
+      for (const written of [(key: string) => key, encodeURIComponent]) {
+        const [, key = ''] = /key="([^"]+)"/.exec(String((await through(path)).headers['cache-status'])) ?? [];
+        expect(await admin('GET', written(key))).toMatchObject({ status: 200, json: { key, kind: 'index' } });
+        expect((await through(path)).headers['x-cache']).toBe('HIT');
+        expect((await admin('DELETE', written(key))).json['invalidated']).toBe(1);
+        expect((await admin('GET', written(key))).status).toBe(404);
+      }
+    },
+  );
+
+  it('lists what each entry is', async () => {
+    await through('/users/redis');
+    const { json } = await ask(service, '/admin/cache/entries?match=github:-:/users/redis*', { headers: ADMIN });
+    const kinds = (json['entries'] as { key: string; kind: string }[]).map(({ key, kind }) => [
+      key.includes('|'),
+      kind,
+    ]);
+    expect(kinds).toEqual(expect.arrayContaining([...[[false, 'index']], ...[[true, 'variant']]]));
+  });
+
   it('is invalidated by key, account and redis-cli names alike', async () => {
     const account = (method: string, path: string) => ask(service, path, { method, headers: ADMIN });
     await through('/users/torvalds');
