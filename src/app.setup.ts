@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { githubConfig, serviceConfig } from './config/slices';
 import { githubPaths } from './github/github.paths';
+import { answerClientError } from './http/client-errors';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
@@ -30,6 +31,7 @@ export function createAdapter(): LarderAdapter {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       problems.send(error, request, reply),
+    clientErrorHandler: answerClientError,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // who is connected already is answered, and told to close
     requestTimeout: UPLOAD_TIMEOUT_MS,

@@ -61,7 +61,11 @@ let requests = 0;
 /** The caller's `X-Request-Id` if it is a harmless word, else a new one: it goes into answers and logs. */
 export function requestId(request: RawRequestDefaultExpression): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : `${PROCESS_ID}.${(++requests).toString(36)}`;
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
+}
+
+export function newRequestId(): string {
+  return `${PROCESS_ID}.${(++requests).toString(36)}`;
 }
 
 /** Adds what every answer carries, errors too: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */

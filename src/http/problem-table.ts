@@ -22,6 +22,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   'too-many-attempts': { status: 429, title: 'Too many attempts', mayRetry: true },
   'entry-not-found': { status: 404, title: 'No such entry', mayRetry: false },
   'payload-too-large': { status: 413, title: 'Request too large', mayRetry: false },
+  'header-too-large': { status: 431, title: 'Header fields too large', mayRetry: false },
   'request-timeout': { status: 408, title: 'Request too slow', mayRetry: true },
   'transfer-coding-unknown': { status: 501, title: 'Transfer coding not known', mayRetry: false },
   'upstream-timeout': { status: 504, title: 'Upstream too slow', mayRetry: true },

@@ -5,7 +5,6 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'request-invalid',
   405: 'method-not-allowed',
   413: 'payload-too-large',
-  415: 'request-invalid',
   429: 'too-many-attempts',
   503: 'shutting-down',
 };
@@ -23,20 +22,21 @@ interface Asked {
 export function toAppError(error: unknown, request: Asked, allowed: (path: string) => readonly string[]): AppError {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
-  if (status === 404) return notFound(request, allowed(pathOf(request)), error);
+  if (status === 404) return notFound(request, allowed(pathOf(request)), allowed('/docs').length > 0, error);
+  if (status === 415) return new AppError('request-invalid', 'Send Content-Type: application/json.', { cause: error });
   const code =
     (status === undefined ? undefined : CODE_OF_STATUS[status]) ??
     (isClientFault(status) ? 'request-invalid' : 'internal');
   return new AppError(code, detailOf(code, error), { cause: error });
 }
 
-function notFound(request: Asked, allowed: readonly string[], cause: unknown): AppError {
+function notFound(request: Asked, allowed: readonly string[], isDocumented: boolean, cause: unknown): AppError {
   const { method } = request;
   const path = pathOf(request).slice(0, 200);
   if (allowed.length === 0 || allowed.includes(method)) {
     return new AppError(
       'route-not-found',
-      `There is no ${method} ${path}. The routes are listed at /docs; try GET /repos/redis.`,
+      `There is no ${method} ${path}. ${isDocumented ? 'The routes are listed at /docs; try' : 'Try'} GET /repos/redis.`,
       { cause },
     );
   }
@@ -54,6 +54,8 @@ function pathOf({ url }: Asked): string {
 function detailOf(code: ErrorCode, error: unknown): string {
   if (code === 'internal') return 'The service failed. The log has the reason under this request id.';
   if (code === 'payload-too-large') return 'The request body is larger than this route takes.';
+  if ((error as { code?: unknown } | undefined)?.code === 'FST_ERR_BAD_URL')
+    return 'The path has an invalid percent-encoding.';
   return error instanceof Error ? oneLine(messageOf(error)) : 'The request was not understood.';
 }
 
@@ -61,7 +63,17 @@ function detailOf(code: ErrorCode, error: unknown): string {
 function messageOf(error: Error): string {
   const response = error instanceof HttpException ? error.getResponse() : undefined;
   const message = typeof response === 'object' ? (response as { message?: unknown }).message : undefined;
-  return Array.isArray(message) ? message.map(String).join('; ') : error.message;
+  return Array.isArray(message) ? message.map((one) => sentence(String(one))).join('; ') : error.message;
+}
+
+/** What a schema says of a value, as what to do: it writes the name of the value in front, with a colon. */
+function sentence(message: string): string {
+  const [, name = 'The input', said = ''] = /^(?:([\w.]+): )?(.*)$/s.exec(message) ?? [];
+  if (said.startsWith('must ')) return `${name} ${said}`;
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(said) ?? [];
+  if (expected !== undefined) return `${name} must be of the type ${expected}, not ${received ?? ''}`;
+  const [, options] = /^Invalid option: expected (.+)$/s.exec(said) ?? [];
+  return options === undefined ? message : `${name} must be ${options}`;
 }
 
 function oneLine(text: string): string {

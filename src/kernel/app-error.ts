@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'too-many-attempts'
   | 'entry-not-found'
   | 'payload-too-large'
+  | 'header-too-large'
   | 'request-timeout'
   | 'transfer-coding-unknown'
   | 'upstream-timeout'

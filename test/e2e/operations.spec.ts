@@ -164,6 +164,35 @@ describe('what a person sees of the service', () => {
     ]);
   });
 
+  it.each([
+    ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['noise', '\x16\x03\x01\r\n\r\n', 400],
+    ['fields of 20 kB', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('answers what is no request as a problem, such as %s', async (_name, bytes, status) => {
+    const [head = '', body = ''] = (await rawRequest(service.port, Buffer.from(bytes, 'latin1')))
+      .toString()
+      .split('\r\n\r\n');
+    expect(head).toMatch(/^content-type: application\/problem\+json/m);
+    const problem = JSON.parse(body) as { status: number; instance: string };
+    expect([problem.status, head.split(' ')[1]]).toEqual([status, String(status)]);
+    expect(head).toContain(`x-request-id: ${problem.instance}`);
+  });
+
+  it.each(['application/x-www-form-urlencoded', 'text/plain', 'application/xml'])(
+    'asks for JSON where a batch comes as %s',
+    async (type) => {
+      const answer = await request(`${service.url}/admin/cache/invalidations`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer test-admin-token', 'content-type': type },
+        body: '{"keys":["a"]}',
+      });
+      expect([answer.status, answer.body.toString()]).toEqual([
+        400,
+        expect.stringContaining('Send Content-Type: application/json.'),
+      ]);
+    },
+  );
+
   it('reads the rest of a refused body away, so that the refusal arrives and the connection stays', async () => {
     const batch = [
       ...['POST /admin/cache/invalidations HTTP/1.1', 'host: x', 'authorization: Bearer test-admin-token'],

@@ -36,7 +36,8 @@ export function behindPrefix(target: string, prefix: string): string {
  */
 export function parseTarget(target: string): RequestTarget {
   if (target.length > LONGEST_TARGET) throw invalid(`is longer than ${LONGEST_TARGET} characters`);
-  if (/[\\#\x00-\x20\x7f-\uffff]/.test(target)) throw invalid('has a backslash, a fragment, a blank or no ASCII');
+  if (/[\\#\x00-\x20\x7f-\uffff]/.test(target))
+    throw invalid('contains a backslash, a fragment, whitespace or a non-ASCII character');
   const at = target.indexOf('?');
   const path = at < 0 ? target : target.slice(0, at);
   const query = at < 0 ? '' : target.slice(at + 1);
@@ -47,7 +48,7 @@ function normalised(text: string): string {
   const encoded = text.replace(NOT_IN_URIS, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
   if (!encoded.includes('%')) return encoded;
   return encoded.replace(/%(?:([0-9a-fA-F]{2})|)/g, (_whole, hex: string | undefined) => {
-    if (hex === undefined) throw invalid('has a % that is no percent-encoding');
+    if (hex === undefined) throw invalid('has an invalid percent-encoding');
     const character = String.fromCharCode(parseInt(hex, 16));
     if (/[\x00-\x1f\x7f\\]/.test(character)) throw invalid('has an encoded control character or backslash');
     return UNRESERVED.test(character) ? character : `%${hex.toUpperCase()}`;

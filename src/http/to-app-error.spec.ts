@@ -1,0 +1,32 @@
+import { BadRequestException, NotFoundException } from '@nestjs/common';
+import { toAppError } from './to-app-error';
+
+const request = { method: 'GET', url: '/nowhere?x' };
+const withDocs = (path: string): readonly string[] => (path === '/docs' ? ['GET'] : []);
+
+describe('what was thrown, as a problem,', () => {
+  it.each([
+    ['limit: must be a whole number from 1 to 1000', 'limit must be a whole number from 1 to 1000'],
+    ['keys.0: Invalid input: expected string, received number', 'keys.0 must be of the type string, not number'],
+    ['Invalid input: expected object, received array', 'The input must be of the type object, not array'],
+    ['mode: Invalid option: expected one of "purge"|"stale"', 'mode must be one of "purge"|"stale"'],
+    ['Unrecognized key: "x"', 'Unrecognized key: "x"'],
+  ])('says of %j what to do', (thrown, detail) => {
+    const { code, message } = toAppError(new BadRequestException([thrown]), request, withDocs);
+    expect([code, message]).toEqual(['request-invalid', detail]);
+  });
+
+  it('names /docs only where it is', () => {
+    const at = (allowed: typeof withDocs) => toAppError(new NotFoundException(), request, allowed).message;
+    expect(at(withDocs)).toBe('There is no GET /nowhere. The routes are listed at /docs; try GET /repos/redis.');
+    expect(at(() => [])).toBe('There is no GET /nowhere. Try GET /repos/redis.');
+  });
+
+  it.each([
+    [{ statusCode: 415 }, 'Send Content-Type: application/json.'],
+    [{ statusCode: 400, code: 'FST_ERR_BAD_URL' }, 'The path has an invalid percent-encoding.'],
+  ])('%j is request-invalid: %s', (thrown, detail) => {
+    const { code, message } = toAppError(Object.assign(new Error('no'), thrown), request, withDocs);
+    expect([code, message]).toEqual(['request-invalid', detail]);
+  });
+});
