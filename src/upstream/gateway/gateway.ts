@@ -258,9 +258,9 @@ export class Gateway {
   }
 
   private originOf(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
-    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential } = this.options;
-    const credential = partition.authorization === undefined ? anonymousCredential : partition.id;
-    const authorization = partition.authorization ?? sharedAuthorization;
+    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential, partitions } = this.options;
+    const { authorization: own } = partition;
+    const authorization = own ?? sharedAuthorization;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
       const endsHere = (name: string): boolean =>
@@ -300,6 +300,7 @@ export class Gateway {
         if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
         return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
       };
+      const credential = own === undefined ? anonymousCredential : (partitions?.credentialOf(own) ?? partition.id);
       const spending = { credential, method, path: target.path, isBackground, signal };
       const spend = async (stream?: Readable): Promise<OriginResponse> => {
         const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {

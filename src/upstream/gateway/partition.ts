@@ -34,6 +34,12 @@ export class Partitions {
     return { id: this.idOf(authorization), authorization };
   }
 
+  /** The same for all ways to write a token: GitHub and others take it by `Bearer` and by `token`, in any case. */
+  credentialOf(authorization: string): string {
+    const [, scheme = '', token = ''] = /^(\S+)\s+(\S.*)$/s.exec(authorization.trim()) ?? [];
+    return this.idOf(/^(?:bearer|token)$/i.test(scheme) ? `Bearer ${token}` : authorization);
+  }
+
   /** The partition of a credential, as the `Authorization` field has it. */
   idOf(authorization: string): string {
     const known = this.ids.get(authorization);
