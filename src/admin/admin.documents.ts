@@ -89,7 +89,7 @@ export class BudgetDocument {
 
   @ApiProperty({
     description:
-      'Of this process since its start. 304 answers to authenticated requests do not count against the limit.',
+      'Of the process that answers, since its start; `/metrics` has the totals. `notModified`: 304 with a credential, which do not count against the limit.',
     example: {
       ...{
         sent: 48,

@@ -81,6 +81,7 @@ export const environmentShape = {
     .max(0.9, 'must be at most 0.9')
     .default(0.1),
   GITHUB_MAX_CONCURRENCY: whole(1, 10_000).default(64),
+  GITHUB_POINTS_PER_MINUTE: whole(0, 1_000_000).default(900),
   CREDENTIAL_SECRET: secret.optional(),
   UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
   UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),

@@ -44,6 +44,7 @@ export const githubConfig = slice('github', (env) => ({
   rules: env.GITHUB_RULES_FILE ?? [],
   reserve: env.GITHUB_RESERVE,
   maxConcurrency: env.GITHUB_MAX_CONCURRENCY,
+  pointsPerMinute: env.GITHUB_POINTS_PER_MINUTE,
   credentialSecret: env.CREDENTIAL_SECRET,
   webhookSecrets: env.GITHUB_WEBHOOK_SECRET ?? [],
 }));

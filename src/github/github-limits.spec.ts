@@ -40,6 +40,13 @@ describe('a 403 whose head does not tell', () => {
   });
 });
 
+it('costs one point a minute to read, five to write, and none by GraphQL', () => {
+  expect(['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'].map((method) => githubLimits.pointsOf(method, 'core'))).toEqual([
+    1, 1, 1, 5, 5,
+  ]);
+  expect(githubLimits.pointsOf('POST', 'graphql')).toBe(0);
+});
+
 describe('what GitHub says of its limits', () => {
   it.each([
     ['a primary limit waits for the reset', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': at(90) }, 90_000],

@@ -12,11 +12,15 @@ const LONGEST_MS = 3_600_000;
 /** "Otherwise, wait for at least one minute before retrying." */
 const UNTOLD_MS = 60_000;
 
+const FREE_OF_CHANGE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 type Field = (name: string) => string | undefined;
 
 export const githubLimits: LimitDialect = {
   resourceOf,
   shapeOf,
+  // "900 points per minute", of which writes take 5; GraphQL has more, and costs by what it asks for.
+  pointsOf: (method, resource) => (resource === 'graphql' ? 0 : FREE_OF_CHANGE.has(method) ? 1 : 5),
   isToldByBody: ({ status, field }) =>
     status === 403 && refusalOf('', { status, field }, 0) === undefined && /\bjson\b/.test(field('content-type') ?? ''),
   read: (assumed, answer, now) => {

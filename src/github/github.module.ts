@@ -27,11 +27,18 @@ import { githubUpstream } from './github.upstream';
         store: CacheStore,
         clock: Clock,
         budgets: Budgets,
-        { reserve, maxConcurrency }: ConfigType<typeof githubConfig>,
+        { reserve, maxConcurrency, pointsPerMinute }: ConfigType<typeof githubConfig>,
         { timeoutMs }: ConfigType<typeof upstreamConfig>,
       ): RateBudget => {
         const times = { deadlineMs: timeoutMs, bodyMs: timeoutMs };
-        const options = { upstream: 'github', dialect: githubLimits, reserve, maxConcurrency, ...times };
+        const options = {
+          upstream: 'github',
+          dialect: githubLimits,
+          reserve,
+          maxConcurrency,
+          pointsPerMinute,
+          ...times,
+        };
         const budget = new RateBudget(options, store, clock);
         budgets.add(budget);
         return budget;

@@ -165,6 +165,19 @@ describe('the rate limit as a budget', () => {
     );
   });
 
+  it('spends no more points a minute than it may, however the token is written', async () => {
+    await begin(100, { GITHUB_POINTS_PER_MINUTE: '3' });
+    const ways = ['Bearer ghp_x', 'bearer ghp_x', 'token ghp_x', 'Bearer  ghp_x'];
+    const answers: HttpAnswer[] = [];
+    for (const authorization of ways) answers.push(await through(service, '/users/redis', { authorization }));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    const { retryAfter, ...problem } = problemOf(answers[3] as HttpAnswer);
+    expect(problem).toEqual({ status: 429, code: 'upstream-rate-limited', remaining: undefined });
+    expect(retryAfter).toBeGreaterThan(30);
+    expect(github.requests.count()).toBe(3);
+    expect((await budgetOf(service)).credentials).toHaveLength(1);
+  });
+
   it('is shown to who has the admin token alone', async () => {
     await begin(100);
     expect((await ask(service, '/github-budget')).status).toBe(401);

@@ -4,6 +4,8 @@ import type { LimitReading } from './credential-budget';
 export interface LimitDialect {
   /** The resource that a request counts against, as far as its path shows; undefined for one that is free. */
   readonly resourceOf: (path: string, method: string) => string | undefined;
+  /** What a request costs of the points of a minute; 0 for nothing. */
+  readonly pointsOf: (method: string, resource: string | undefined) => number;
   /** What paths have in common that count against the same, where the answers say another resource than the path shows. */
   readonly shapeOf: (path: string) => string;
   /** Whether the head leaves it open what an answer is about, and its body tells. */

@@ -14,6 +14,7 @@ interface Answer {
 const dialect: LimitDialect = {
   resourceOf: (path) => (path === '/free' ? undefined : path.split('/')[1]),
   isToldByBody: () => false,
+  pointsOf: (method) => (method === 'GET' ? 1 : 5),
   shapeOf: (path) => path.replace(/\d+/, '*'),
   read: (assumed, { status, field }, now) => {
     const [left, pause] = [field('left'), field('pause')];
@@ -61,10 +62,10 @@ describe('a budget', () => {
   /** One replica's, and what it has sent. */
   class Replica {
     readonly sent: string[] = [];
-    private readonly budget: RateBudget;
+    readonly budget: RateBudget;
 
     constructor(options: Partial<RateBudgetOptions> = {}) {
-      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, ...options };
+      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, pointsPerMinute: 0, ...options };
       this.budget = new RateBudget({ deadlineMs: 60_000, bodyMs: 60_000, ...all }, store, clock);
     }
 
@@ -129,6 +130,57 @@ describe('a budget', () => {
     happens(body);
     await second;
     expect(replica.sent).toEqual(['/a/1', '/free']);
+  });
+
+  it('is spent no faster than so many points a minute, which writes spend sooner', async () => {
+    const replica = new Replica({ pointsPerMinute: 12, deadlineMs: 30_000 });
+    for (let at = 0; at < 5; at++) await replica.ask(`/a/${at}`, answered(50));
+    await replica.ask('/a/5', answered(50), { method: 'POST' });
+    await expect(replica.ask('/a/6', answered(50), { method: 'POST' })).rejects.toMatchObject({
+      ...HELD,
+      retryAfterMs: 60_000,
+    });
+    await replica.ask('/a/6', answered(50));
+    await replica.ask('/a/7', answered(50));
+    await expect(replica.ask('/a/8', answered(50))).rejects.toMatchObject(HELD);
+    await replica.ask('/a/8', answered(50), { credential: 'another' });
+    await replica.ask('/a/9', answered(50), { credential: '-' });
+    expect(replica.sent).toHaveLength(10);
+    clock.advance(60_000);
+    await replica.ask('/a/8', answered(50));
+  });
+
+  it('lets a request wait for the next points as long as for its turn', async () => {
+    const replica = new Replica({ pointsPerMinute: 1 });
+    await replica.ask('/a/1', answered(50));
+    clock.advance(59_990);
+    await replica.ask('/b/1', answered(50), { credential: 'another' });
+    const second = replica.ask('/a/2', answered(50));
+    await settled();
+    expect(replica.sent).toEqual(['/a/1', '/b/1']);
+    clock.advance(10);
+    await second;
+    expect(replica.sent).toEqual(['/a/1', '/b/1', '/a/2']);
+  });
+
+  it('keeps the last points of a minute for those who wait', async () => {
+    const replica = new Replica({ pointsPerMinute: 10 });
+    for (let at = 0; at < 9; at++) await replica.ask(`/a/${at}`, answered(50), { isBackground: true });
+    await expect(replica.ask('/a/9', answered(50), { isBackground: true })).rejects.toMatchObject(HELD);
+    await replica.ask('/a/9', answered(50));
+    expect(replica.sent).toHaveLength(10);
+  });
+
+  it('has no pace where the upstream tells of no limits', async () => {
+    const replica = new Replica({ pointsPerMinute: 1 });
+    for (let at = 0; at < 3; at++) await replica.ask(`/a/${at}`, { status: 200, fields: {} });
+    expect(replica.sent).toHaveLength(3);
+  });
+
+  it('counts as saved what was answered 304 with a credential alone', async () => {
+    const replica = new Replica();
+    for (const credential of ['-', 'c', 'c']) await replica.ask('/a/1', { status: 304, fields: {} }, { credential });
+    expect(replica.budget.counts).toMatchObject({ sent: 3, notModified: 2 });
   });
 
   it('lets what is free wait for the end of a pause alone', async () => {

@@ -3,8 +3,10 @@ import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
-import { FairQueue, type Place } from './fair-queue';
+import { ANONYMOUS } from '../gateway/partition';
+import { FairQueue, type Pacing, type Place } from './fair-queue';
 import type { LimitDialect, LimitedAnswer } from './limit-dialect';
+import { Pace } from './pace';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
 import { ToldResources } from './told-resources';
 
@@ -17,6 +19,8 @@ export interface RateBudgetOptions {
   readonly maxConcurrency: number;
   /** How long an answer counts as under way from its head on, in milliseconds: its reader may be slow. */
   readonly bodyMs: number;
+  /** How many points a credential may spend in a minute, of this process; 0 for any number. */
+  readonly pointsPerMinute: number;
   /** How long a request may wait for its turn, in milliseconds. */
   readonly deadlineMs: number;
 }
@@ -52,7 +56,7 @@ export interface Spent<T> {
 export interface BudgetCounts {
   /** Requests sent. */
   sent: number;
-  /** Of these, answered 304: not counted by the upstream where they were authenticated. */
+  /** Of these, answered 304 with a credential: not counted by the upstream. */
   notModified: number;
   /** Requests not sent, for the limit was spent or reserved. */
   heldBack: number;
@@ -75,6 +79,7 @@ export class RateBudget {
   private readonly budgets: SharedBudgets;
   private readonly resources: ToldResources;
   private readonly queue: FairQueue;
+  private readonly pace: Pace | undefined;
 
   constructor(
     readonly options: RateBudgetOptions,
@@ -83,7 +88,8 @@ export class RateBudget {
   ) {
     this.budgets = new SharedBudgets(`budget:${options.upstream}`, store, clock);
     this.resources = new ToldResources(options.dialect);
-    const { maxConcurrency, deadlineMs } = options;
+    const { maxConcurrency, deadlineMs, pointsPerMinute } = options;
+    this.pace = pointsPerMinute > 0 ? new Pace(pointsPerMinute) : undefined;
     this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MOST_WAITING });
   }
 
@@ -102,9 +108,11 @@ export class RateBudget {
     await this.budgets.hear(credential);
     const heardAt = this.clock.now();
     this.require(spending, resource);
+    const pace = this.pacingOf(spending, resource);
+    this.requirePace(spending, pace);
     const limitOf = (): number =>
       resource === undefined ? Infinity : leftOf(this.budgets.of(credential), resource, this.clock.now());
-    const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, signal });
+    const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, pace, signal });
     try {
       if (this.clock.now() - heardAt > HEARD_WITHIN_MS) await this.budgets.hear(credential);
       this.require(spending, resource);
@@ -141,9 +149,43 @@ export class RateBudget {
     this.counts.sent += 1;
     const sentAt = this.clock.now();
     const answer = await send();
-    if (answer.status === 304) this.counts.notModified += 1;
+    if (answer.status === 304 && spending.credential !== ANONYMOUS) this.counts.notModified += 1;
     const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
     return { answer, refusal: this.learn(spending, resource ?? FREE, sentAt, read) };
+  }
+
+  /**
+   * What keeps a request within the points of a minute. Callers without a credential have fewer in an hour; an upstream that tells
+   * of no limits (Enterprise Server, unless they are turned on) has none.
+   */
+  private pacingOf({ credential, method }: Spending, resource: string | undefined): Pacing | undefined {
+    const { pace, clock } = this;
+    const points = this.options.dialect.pointsOf(method, resource);
+    if (!pace || credential === ANONYMOUS || points === 0) return undefined;
+    return {
+      waitMs: () => (this.hasLimits(credential) ? pace.waitMs(credential, points, clock.now()) : 0),
+      pass: () => pace.pass(credential, points, clock.now()),
+    };
+  }
+
+  private hasLimits(credential: string): boolean {
+    return Object.keys(this.budgets.of(credential).resources).length > 0;
+  }
+
+  /** Refuses at once what would wait for too long, or for what nobody waits. */
+  private requirePace(spending: Spending, pacing: Pacing | undefined): void {
+    const { upstream, reserve, deadlineMs, pointsPerMinute } = this.options;
+    const waitMs = pacing?.waitMs() ?? 0;
+    if (waitMs > deadlineMs) {
+      this.counts.heldBack += 1;
+      const seconds = Math.ceil(waitMs / 1_000);
+      const message = `${upstream} takes ${pointsPerMinute} points a minute of a credential, and they are spent. It is asked again in ${seconds} s.`;
+      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
+    }
+    const { credential, isBackground } = spending;
+    if (!isBackground || !pacing || !this.hasLimits(credential)) return;
+    if (waitMs > 0 || (this.pace?.shareLeft(credential, this.clock.now()) ?? 1) <= reserve)
+      this.keepForOthers('minute');
   }
 
   /** What is free waits for the end of a pause alone. */
@@ -159,11 +201,13 @@ export class RateBudget {
       const message = `The rate limit of ${upstream} (${resource}) is spent for this credential. It is asked again in ${seconds} s.`;
       throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs, headers });
     }
-    if (isBackground && isReserved(budget, resource, reserve, now)) {
-      this.counts.heldBack += 1;
-      const message = `What is left of the rate limit of ${upstream} (${resource}) is kept for requests that somebody waits for.`;
-      throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
-    }
+    if (isBackground && isReserved(budget, resource, reserve, now)) this.keepForOthers(resource);
+  }
+
+  private keepForOthers(what: string): never {
+    this.counts.heldBack += 1;
+    const message = `What is left of the rate limit of ${this.options.upstream} (${what}) is kept for requests that somebody waits for.`;
+    throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
   }
 
   private learn(
