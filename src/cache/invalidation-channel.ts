@@ -4,6 +4,8 @@ import { invalidationMessage, targetsOf, type InvalidationMessage } from './inva
 import { OPENED_STORE, type Subscription, type OpenedStore } from './store.factory';
 
 const LARGEST_MESSAGE_BYTES = 1_048_576;
+/** Of a flood of messages the others wait, so that requests are answered meanwhile. */
+const MESSAGES_AT_ONCE = 4;
 
 /** What became of the messages so far. */
 export interface MessageCounts {
@@ -22,6 +24,8 @@ export interface MessageCounts {
 export class InvalidationChannel implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly counts: MessageCounts = { done: 0, malformed: 0, failed: 0 };
   private readonly logger = new Logger('Invalidation');
+  private readonly waiting: InvalidationMessage[] = [];
+  private heeding = 0;
   private subscription: Subscription | undefined;
 
   constructor(
@@ -30,20 +34,31 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscription = this.opened.subscribe?.((message) => void this.heed(message));
+    this.subscription = this.opened.subscribe?.((message) => this.hear(message));
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.subscription?.close();
   }
 
-  private async heed(bytes: Buffer): Promise<void> {
+  private hear(bytes: Buffer): void {
     const message = parse(bytes);
     if (!message) {
       this.counts.malformed += 1;
       this.logger.debug(`A message of ${bytes.length} bytes is no invalidation: ignored.`);
       return;
     }
+    this.waiting.push(message);
+    if (this.heeding < MESSAGES_AT_ONCE) void this.heedWaiting();
+  }
+
+  private async heedWaiting(): Promise<void> {
+    this.heeding += 1;
+    for (let message = this.waiting.shift(); message; message = this.waiting.shift()) await this.heed(message);
+    this.heeding -= 1;
+  }
+
+  private async heed(message: InvalidationMessage): Promise<void> {
     // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
     const settled = await Promise.allSettled(
       targetsOf(message).map((target) => this.cache.invalidate(target, message.mode)),
