@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { linkedByName } from './github-links';
 import { githubTags, githubTagsOfWrite } from './github-tags';
-import { tagsOfEvent } from './webhook-events';
+import { KNOWN_EVENTS, tagsOfEvent } from './webhook-events';
 
 const repository = { full_name: 'Redis/Redis', owner: { login: 'Redis' } };
 /** All of a repository, and what counts it. */
@@ -227,5 +229,24 @@ describe('what an event changes', () => {
     ['repository', JSON.parse('{"__proto__":{"repository":{"full_name":"a/b"}}}'), []],
   ])('%s %j: %j', (event, payload, tags) => {
     expect(tagsOfEvent(event, payload)).toEqual(tags);
+  });
+});
+
+describe('the documentation', () => {
+  const page = (name: string) => readFileSync(join(__dirname, '../../docs', name), 'utf8');
+  const wordsIn = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+
+  it('has every event that is known, and no other', () => {
+    const [, table = ''] = page('guides/invalidate.md').split('### What an event removes');
+    const told = [...table.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) => wordsIn(cell));
+    expect([...new Set(told)].sort()).toEqual([...KNOWN_EVENTS].sort());
+  });
+
+  it('has the areas of a repository as they are', () => {
+    const [, table = ''] = page('reference/gateway-rules.md').split('| area |');
+    const rows = [...table.matchAll(/^\| `([a-z]+)` \| ([^|]+) \|$/gm)];
+    expect(rows).toHaveLength(10);
+    for (const [, area, cell] of rows)
+      for (const path of wordsIn(cell)) expect(githubTags(`/repos/a/b/${path}`)).toContain(`repo:a/b:${area}`);
   });
 });

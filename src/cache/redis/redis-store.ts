@@ -208,7 +208,7 @@ export class RedisStore extends SharedStore {
   async isClaimed(name: string): Promise<boolean> {
     await this.ready();
     const key = this.keys.claim(name);
-    return (await this.commands.send(key, ['EXISTS', key])) === 1;
+    return (await this.commands.send(key, ['GET', key])) !== null;
   }
 
   async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
