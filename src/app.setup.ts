@@ -6,6 +6,7 @@ import type { ConfigType } from '@nestjs/config';
 import { githubConfig, serviceConfig } from './config/slices';
 import { githubPaths } from './github/github.paths';
 import { answerClientError } from './http/client-errors';
+import { drainOnClose } from './http/drain';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
@@ -54,22 +55,14 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
   const { swaggerEnabled, shutdownTimeoutMs } = settingsOf(app);
   app.enableShutdownHooks(undefined, { useProcessExit: true });
-  drainWithin(app, shutdownTimeoutMs);
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  drainOnClose(fastify, shutdownTimeoutMs);
   if (swaggerEnabled) documentApi(app);
   return app;
 }
 
 export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {
   return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
-}
-
-/** A stop waits for the requests under way, but not for ever. */
-function drainWithin(app: NestFastifyApplication, timeoutMs: number): void {
-  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  fastify.addHook('preClose', (done) => {
-    setTimeout(() => fastify.server.closeAllConnections(), timeoutMs).unref();
-    done();
-  });
 }
 
 function documentApi(app: NestFastifyApplication): void {

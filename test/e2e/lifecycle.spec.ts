@@ -63,19 +63,21 @@ describe('start and stop', () => {
   it('loses no request of a client that is connected while it stops', async () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const service = await start(github);
-    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
     const seen: number[] = [];
-    let isStopping = false;
-    const clients = [1, 2, 3, 4].map(async () => {
-      for (;;) {
-        const answer = await request(`${service.url}/repos/redis`, { agent }).catch(() => undefined);
-        if (answer === undefined) return; // refused: nobody listens any more
-        seen.push(answer.status);
-        if (isStopping && answer.headers.connection === 'close') return;
-      }
-    });
+    // By the front door, and by the gateway's long way; each on a connection of its own, until it is told to leave it.
+    const clients = ['/repos/redis', '/repos/redis', '/github/users/redis', '/github/users/redis?long'].map(
+      async (path, number) => {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const headers = number === 3 ? { 'cache-control': 'no-cache' } : {};
+        for (;;) {
+          const answer = await request(`${service.url}${path}`, { agent, headers });
+          seen.push(answer.status);
+          if (answer.headers.connection === 'close') break;
+        }
+        agent.destroy();
+      },
+    );
     await waitUntil(() => seen.length > 50, { what: 'the load' });
-    isStopping = true;
     service.kill('SIGTERM');
     await Promise.all(clients);
     expect(new Set(seen)).toEqual(new Set([200]));
@@ -87,12 +89,19 @@ describe('start and stop', () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const service = await start(github);
     const release = github.hold();
-    const answer = ask(service, '/repos/redis');
-    await waitUntil(() => github.inFlight === 1, { what: 'the call' });
+    const agent = new Agent({ keepAlive: true });
+    const answers = ['/repos/redis', '/github/users/nestjs'].map((path) => request(`${service.url}${path}`, { agent }));
+    await waitUntil(() => github.inFlight === 2, { what: 'the calls' });
     service.kill('SIGTERM');
-    setImmediate(release);
-    expect((await answer).status).toBe(200);
+    await waitUntil(() => request(`${service.url}/health/live`).then(({ headers }) => headers.connection === 'close'), {
+      what: 'the stop',
+    });
+    release();
+    // Told to leave, or the service would wait for the client to do so by itself.
+    for (const { status, headers } of await Promise.all(answers))
+      expect([status, headers.connection]).toEqual([200, 'close']);
     expect(await service.exited).toBe(0);
+    agent.destroy();
     await github.stop();
   });
 });

@@ -1,0 +1,52 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+/** How long all are answered as ever, and told to close, before the port is closed, in milliseconds. */
+const FAREWELL_MS = 500;
+/** How long after that a connection may be without a request, in milliseconds. */
+const IDLE_MS = 100;
+const LOOK_MS = 10;
+
+/**
+ * Has a server end without a loss for who is connected: for a moment each answer says `Connection: close` (RFC 9112 §9.6), so that
+ * busy clients leave by themselves; then the port is closed, and what is idle, and the requests under way are waited for.
+ *
+ * @param timeoutMs how long all of that may take; then what is left is cut
+ */
+export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void {
+  const { server } = fastify;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  closeIdleLater(server);
+  fastify.addHook('preClose', (done) => {
+    setTimeout(() => server.closeAllConnections(), timeoutMs).unref();
+    for (const socket of sockets) lastAnswer(socket);
+    const until = performance.now() + Math.min(FAREWELL_MS, timeoutMs / 2);
+    const look = (): void => {
+      if (sockets.size === 0 || performance.now() >= until) done();
+      else setTimeout(look, LOOK_MS);
+    };
+    look();
+  });
+}
+
+/** Requests that come from now on are told by Fastify; of those under way node keeps the response with the socket. */
+function lastAnswer(socket: Socket & { _httpMessage?: { shouldKeepAlive: boolean } | null }): void {
+  if (socket._httpMessage) socket._httpMessage.shouldKeepAlive = false;
+}
+
+/**
+ * When the port is closed node closes, once, each connection without a request: one that was accepted a moment before too, whose
+ * request is on its way. They are given that moment, and whatever is idle later does not last either.
+ */
+function closeIdleLater(server: Server): void {
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    const timer = setInterval(closeIdle, IDLE_MS).unref();
+    server.once('close', () => clearInterval(timer));
+  };
+}
