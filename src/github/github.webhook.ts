@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -166,7 +165,7 @@ export class GithubWebhook implements OnModuleInit {
  * Who still sends and is to be cut off would lose the answer with the connection (RFC 9112 §9.6): it is closed when the rest is read
  * away; at once only for who is too slow to be waited for.
  */
-function closeLate(request: IncomingMessage, response: ServerResponse, isSlow: boolean): void {
+function closeLate(request: FastifyRequest['raw'], response: FastifyReply['raw'], isSlow: boolean): void {
   const isLast = !response.shouldKeepAlive;
   if (request.complete || !(isLast || isSlow)) return;
   const close = (): void => request.socket.destroySoon();
