@@ -1,6 +1,7 @@
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+type Server = FastifyInstance['server'];
+type Socket = FastifyRequest['raw']['socket'];
 
 /** How long all are answered as ever, and told to close, before the port is closed, in milliseconds. */
 const FAREWELL_MS = 500;
