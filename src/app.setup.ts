@@ -11,6 +11,7 @@ import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
+import { Budgets } from './upstream';
 
 /*
  * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
@@ -73,11 +74,19 @@ function documentApi(app: NestFastifyApplication): void {
     )
     .setVersion('0.1.0')
     .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' }, 'admin')
+    .addSecurity('admin', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
   const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
   const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
-  const document = (): OpenAPIObject => withPaths(withoutWildcards(SwaggerModule.createDocument(app, config)), paths);
+  const budgets = app.get(Budgets).all();
+  const document = (): OpenAPIObject =>
+    withPaths(
+      withBudgets(
+        withoutWildcards(SwaggerModule.createDocument(app, config)),
+        budgets.map(({ options }) => options.upstream),
+      ),
+      paths,
+    );
   SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
@@ -87,6 +96,18 @@ function documentApi(app: NestFastifyApplication): void {
 /** Adds the routes that Nest does not know, for they stand beside its router. */
 function withPaths(document: OpenAPIObject, paths: OpenAPIObject['paths']): OpenAPIObject {
   return { ...document, paths: { ...document.paths, ...paths } };
+}
+
+/** A budget has one route for all upstreams; it is shown as the routes that there are. */
+function withBudgets(document: OpenAPIObject, upstreams: readonly string[]): OpenAPIObject {
+  const { '/{upstream}-budget': budget, ...paths } = document.paths;
+  if (!budget?.get) return document;
+  const { parameters: _upstream, ...get } = budget.get;
+  const shown = upstreams.map((upstream) => [
+    `/${upstream}-budget`,
+    { get: { ...get, operationId: `${upstream}Budget` } },
+  ]);
+  return { ...document, paths: { ...paths, ...(Object.fromEntries(shown) as OpenAPIObject['paths']) } };
 }
 
 /** A wildcard of a route is listed twice: as Nest knows it, `*`, and under the name that OpenAPI knows it by. */

@@ -1,12 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { invalidationMessage, type InvalidationMessage } from '../cache';
+import type { InvalidationMessage } from '../cache';
 import { ApiProblems } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
-import { EntryDocument, EntryPageDocument, invalidationBodyDocument, InvalidatedDocument } from './admin.documents';
-import { listQuery, purgeQuery, type ListQuery, type PurgeQuery } from './admin.schemas';
+import { EntryDocument, EntryPageDocument, InvalidatedDocument } from './admin.documents';
+import { invalidationBody, listQuery, purgeQuery, type ListQuery, type PurgeQuery } from './admin.schemas';
 import { AdminService, type EntryPage, type Invalidated } from './admin.service';
 import type { EntryView } from './entry-view';
 import { JsonBodyGuard } from './json-body.guard';
@@ -91,7 +91,7 @@ export class AdminController {
   @Delete()
   @ApiOperation({ summary: 'Invalidates by prefix of the key, or everything' })
   @ApiQuery({ name: 'prefix', required: false, example: 'github:' })
-  @ApiQuery({ name: 'all', required: false, example: 'true', enum: ['true'] })
+  @ApiQuery({ name: 'all', required: false, enum: ['true'], description: 'Instead of a prefix.' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteMany(@Query({ schema: purgeQuery }) query: PurgeQuery): Promise<Invalidated> {
@@ -102,10 +102,9 @@ export class AdminController {
   @UseGuards(JsonBodyGuard)
   @HttpCode(200)
   @ApiOperation({ summary: 'Invalidates a batch of keys, tags, accounts and prefixes' })
-  @ApiBody({ schema: invalidationBodyDocument })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  invalidate(@Body({ schema: invalidationMessage }) message: InvalidationMessage): Promise<Invalidated> {
+  invalidate(@Body({ schema: invalidationBody }) message: InvalidationMessage): Promise<Invalidated> {
     return this.admin.invalidateBatch(message);
   }
 }

@@ -5,6 +5,15 @@ export class EntryDocument {
   @ApiProperty({ example: 'github:-:/users/redis' })
   key!: string;
 
+  @ApiProperty({
+    example: 'index',
+    enum: ['entry', 'index', 'variant', 'part'],
+    description:
+      'An entry by itself; a resource’s index, or what is found through one: a response, or what a route made of it. ' +
+      'Variants and parts that no index leads to any more are listed until the store forgets them.',
+  })
+  kind!: string;
+
   @ApiProperty({ example: 'github' })
   upstream!: string;
 
@@ -17,7 +26,11 @@ export class EntryDocument {
   @ApiProperty({ example: 12, description: 'Seconds since it was loaded or validated.' })
   age!: number;
 
-  @ApiProperty({ example: 3588, description: 'Seconds of freshness left; negative once stale.' })
+  @ApiProperty({
+    example: 3588,
+    description:
+      'Seconds of freshness left; negative once stale. In a list that of an index itself: it outlives what it leads to.',
+  })
   ttl!: number;
 
   @ApiProperty({ example: 89988, description: 'Seconds until the store forgets it, stale windows included.' })
@@ -53,29 +66,20 @@ export class InvalidatedDocument {
   invalidated!: number;
 }
 
-const names = (example: string[]) => ({ type: 'array', items: { type: 'string' }, example });
-
-export const invalidationBodyDocument = {
-  type: 'object',
-  properties: {
-    keys: names(['github:-:/users/redis']),
-    tags: names(['repo:redis/redis']),
-    accounts: names(['nodejs']),
-    prefixes: names(['github:-:/users/micro']),
-    mode: {
-      type: 'string',
-      enum: ['purge', 'stale'],
-      default: 'purge',
-      description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',
-    },
-  },
-};
-
 export class BudgetDocument {
   @ApiProperty({ example: 'github' })
   upstream!: string;
 
   @ApiProperty({
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: {
+        credential: { type: 'string' },
+        resources: { type: 'object', additionalProperties: { type: 'object' } },
+        pausedFor: { type: 'integer', description: 'Seconds for which nothing is sent, after a secondary limit.' },
+      },
+    },
     description: "By credential: a partition's id, `-` for callers without one. As any replica last heard it.",
     example: [
       {
@@ -88,6 +92,8 @@ export class BudgetDocument {
   credentials!: object[];
 
   @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'integer' },
     description:
       'Of the process that answers, since its start; `/metrics` has the totals. `notModified`: 304 with a credential, which do not count against the limit.',
     example: {

@@ -12,7 +12,7 @@ import {
   tagOfAccount,
   type Validators,
 } from '../cache';
-import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
+import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../http/api-docs';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
@@ -49,6 +49,7 @@ export class GithubController {
     description: 'The `ETag` of an earlier answer: 304 if it still holds.',
   })
   @ApiOkResponse({ type: RepositoryCountDocument, headers: ApiCacheHeaders })
+  @ApiNotModified()
   @ApiProblems(
     'account-invalid',
     'account-not-found',
@@ -56,7 +57,11 @@ export class GithubController {
     'upstream-error',
     'upstream-invalid',
     'upstream-unreachable',
+    'upstream-unauthorized',
+    'upstream-too-large',
+    'upstream-paused',
     'upstream-timeout',
+    'deadline-exceeded',
   )
   countRepositories(
     @Param('account', AccountNamePipe) account: string,

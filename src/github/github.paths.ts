@@ -1,57 +1,93 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { problemResponses } from '../http/api-docs';
+import { ApiCacheHeaders, problemResponses } from '../http/api-docs';
 
 type Paths = OpenAPIObject['paths'];
 
 const OF_GATEWAY = problemResponses(
-  ...([
-    'request-invalid',
-    'upstream-unreachable',
-    'upstream-invalid',
-    'upstream-timeout',
-    'deadline-exceeded',
-  ] as const),
+  ...(['request-invalid', 'payload-too-large', 'transfer-coding-unknown', 'upstream-rate-limited'] as const),
+  ...(['upstream-unreachable', 'upstream-invalid', 'upstream-paused'] as const),
+  ...(['upstream-timeout', 'deadline-exceeded', 'not-cached', 'shutting-down'] as const),
 );
-
-const pathParameter = {
-  name: 'path',
-  in: 'path' as const,
-  required: true,
-  description: "A path of GitHub's REST API, slashes and all.",
-  schema: { type: 'string' as const },
-  example: 'users/redis',
+const HEADERS = {
+  ...ApiCacheHeaders,
+  ...Object.fromEntries(
+    [
+      ['Via', 'The hops of the answer (RFC 9110 §7.6.3).', '1.1 larder'],
+      [
+        'Link',
+        'The pages beside this one, through the gateway.',
+        '<http://localhost:8081/github/…?page=2>; rel="next"',
+      ],
+      ['X-RateLimit-Remaining', 'What GitHub said of the rate limit when it was asked.', '59'],
+    ].map(([name = '', description = '', example = '']) => [
+      name,
+      { description, schema: { type: 'string' as const, example } },
+    ]),
+  ),
 };
-
-const user = { login: 'redis', type: 'Organization', public_repos: 155 };
+const NOT_FOUND = { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' };
+const CONDITION = {
+  ...{ name: 'If-None-Match', in: 'header' as const, required: false, schema: { type: 'string' as const } },
+  description: 'The `ETag` of an earlier answer: 304 if it still holds.',
+};
+const USER = { login: 'redis', type: 'Organization', public_repos: 155 };
+const REPOSITORY = { full_name: 'redis/redis', private: false, stargazers_count: 70_000 };
 
 /** The routes that stand beside Nest's router, for the API's documentation. */
 export function githubPaths(prefix: string, hasWebhooks: boolean): Paths {
-  const passed = (summary: string) => ({
-    tags: ['github'],
-    summary,
-    parameters: [pathParameter],
-    responses: { default: { description: "GitHub's own answer" }, ...OF_GATEWAY },
-  });
   const gateway: Paths = {
+    [`${prefix}/users/{username}`]: { get: read('A user or organization', [['username', 'redis']], USER) },
+    [`${prefix}/repos/{owner}/{repo}`]: {
+      get: read(
+        'A repository',
+        [
+          ['owner', 'redis'],
+          ['repo', 'redis'],
+        ],
+        REPOSITORY,
+      ),
+    },
     [`${prefix}/{path}`]: {
       get: {
-        tags: ['github'],
-        summary: "GitHub's REST API, through the cache",
-        description: "Status, fields and body are GitHub's own; `Cache-Status`, `Age` and `Via` are added.",
-        parameters: [pathParameter],
-        responses: {
-          '200': { description: "GitHub's own answer", content: { 'application/json': { example: user } } },
-          '304': { description: 'What the client has still holds (`If-None-Match`, `If-Modified-Since`)' },
-          ...OF_GATEWAY,
-        },
+        ...read("GitHub's REST API, through the cache", [['path', 'users/redis']], USER),
+        description:
+          "Any path of GitHub's REST API, slashes and all. Status, fields and body are GitHub's own; `Cache-Status`, `Age` and " +
+          '`Via` are added. This page encodes the slashes of a path, which makes it another: try the two routes above here.',
       },
-      post: passed('Passed on, and what it changes is removed'),
-      put: passed('Passed on, and what it changes is removed'),
-      patch: passed('Passed on, and what it changes is removed'),
-      delete: passed('Passed on, and what it changes is removed'),
+      post: passed(),
+      put: passed(),
+      patch: passed(),
+      delete: passed(),
     },
   };
   return hasWebhooks ? { ...gateway, '/webhooks/github': { post: webhook() } } : gateway;
+}
+
+function inPath(name: string, example: string) {
+  return { name, in: 'path' as const, required: true, schema: { type: 'string' as const }, example };
+}
+
+function read(summary: string, names: readonly (readonly [name: string, example: string])[], example: object) {
+  return {
+    tags: ['github'],
+    summary,
+    parameters: [...names.map(([name, value]) => inPath(name, value)), CONDITION],
+    responses: {
+      '200': { description: "GitHub's own answer", headers: HEADERS, content: { 'application/json': { example } } },
+      '304': { description: 'What the client has still holds (`If-None-Match`, `If-Modified-Since`)' },
+      '404': { description: "GitHub's own answer", content: { 'application/json': { example: NOT_FOUND } } },
+      ...OF_GATEWAY,
+    },
+  };
+}
+
+function passed() {
+  return {
+    tags: ['github'],
+    summary: 'Passed on, and what it changes is removed',
+    parameters: [inPath('path', 'repos/redis/redis/labels')],
+    responses: { default: { description: "GitHub's own answer" }, ...OF_GATEWAY },
+  };
 }
 
 function webhook() {

@@ -10,6 +10,8 @@ const header = (description: string, example: string): HeadersDocument[string] =
   schema: { type: 'string', example },
 });
 
+const REQUEST_ID = header('The caller’s, if it is a harmless word, else a new one; as in the log.', 'trace-1');
+
 /** The header fields of every cached answer, for OpenAPI. */
 export const ApiCacheHeaders: HeadersDocument = {
   'Cache-Status': header(
@@ -20,7 +22,22 @@ export const ApiCacheHeaders: HeadersDocument = {
   ETag: header('For `If-None-Match`.', 'W/"2jmj7l5rSw0yVb_vlWAYkK_YBwk"'),
   'X-Cache': header('HIT or MISS, as the interceptor of @nestjs/cache-manager writes it.', 'HIT'),
   'X-Response-Time': header('Milliseconds in the service.', '0.412'),
+  'X-Request-Id': REQUEST_ID,
 };
+
+/** What a problem may come with, by its status. */
+const PROBLEM_HEADERS: Readonly<Record<number, HeadersDocument>> = {
+  401: { 'WWW-Authenticate': header('How to show who you are.', 'Bearer realm="larder admin"') },
+  405: { Allow: header('The methods that the path takes.', 'GET, HEAD') },
+};
+const RETRY_AFTER: HeadersDocument = { 'Retry-After': header('Seconds until a retry may help.', '1') };
+
+/** Documents that a client may be told to use what it has. */
+export function ApiNotModified(): MethodDecorator {
+  const { ETag, 'Cache-Status': status } = ApiCacheHeaders;
+  const headers = { ETag, 'Cache-Status': status } as HeadersDocument;
+  return ApiResponse({ status: 304, description: 'What the client has still holds (`If-None-Match`).', headers });
+}
 
 const problemSchema = {
   type: 'object',
@@ -36,11 +53,13 @@ const problemSchema = {
 };
 
 /** The problems of some codes as OpenAPI has them, by status. */
-export function problemResponses(
-  ...codes: readonly ErrorCode[]
-): Record<
+export function problemResponses(...codes: readonly ErrorCode[]): Record<
   string,
-  { description: string; content: NonNullable<Extract<ApiResponseOptions, { content?: unknown }>['content']> }
+  {
+    description: string;
+    headers: HeadersDocument;
+    content: NonNullable<Extract<ApiResponseOptions, { content?: unknown }>['content']>;
+  }
 > {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
@@ -51,7 +70,9 @@ export function problemResponses(
     });
     const content = { 'application/problem+json': { schema: problemSchema, examples: Object.fromEntries(examples) } };
     const description = those.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. ');
-    return [String(status), { description, content }] as const;
+    const mayRetry = those.some((code) => PROBLEMS[code].mayRetry && status !== 500);
+    const headers = { ...PROBLEM_HEADERS[status], ...(mayRetry ? RETRY_AFTER : {}), 'X-Request-Id': REQUEST_ID };
+    return [String(status), { description, headers, content }] as const;
   });
   return Object.fromEntries(responses);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { rawRequest, request } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
+import { ADMIN } from './ask';
 
 interface OpenApi {
   readonly paths: Record<
@@ -11,7 +12,12 @@ interface OpenApi {
     Record<
       string,
       {
-        responses: Record<string, { content?: Record<string, { schema?: object; examples?: object }> }>;
+        parameters?: { name: string; in: string; example?: string | number; schema: { example?: string | number } }[];
+        requestBody?: { content: Record<string, { schema: { example: object } }> };
+        responses: Record<
+          string,
+          { description: string; content?: Record<string, { schema?: object; examples?: object }> }
+        >;
         security?: object[];
       }
     >
@@ -66,21 +72,25 @@ describe('what a person sees of the service', () => {
       '/admin/cache/entries/{path}',
       '/admin/cache/invalidations',
       '/admin/cache/tags/{path}',
+      '/github-budget',
+      '/github/repos/{owner}/{repo}',
+      '/github/users/{username}',
       '/github/{path}',
       '/health',
       '/health/live',
       '/health/ready',
       '/metrics',
       '/repos/{account}',
-      '/{upstream}-budget',
     ]);
-    expect(components.securitySchemes['admin']).toMatchObject({ type: 'http', scheme: 'bearer' });
+    expect(components.securitySchemes['admin']).toEqual({
+      ...{ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' },
+    });
     for (const [path, operations] of Object.entries(paths)) {
       if (/^\/(health|metrics)/.test(path)) continue;
       for (const [method, { responses, security }] of Object.entries(operations)) {
         const problems = Object.entries(responses).filter(([status]) => Number(status) >= 400);
         expect([method, path, problems.length > 0]).toEqual([method, path, true]);
-        for (const [, { content }] of problems)
+        for (const [, { content }] of problems.filter(([, { description }]) => description !== "GitHub's own answer"))
           expect(content?.['application/problem+json']).toMatchObject({
             schema: expect.anything(),
             examples: expect.anything(),
@@ -201,5 +211,35 @@ describe('what a person sees of the service', () => {
     const next = ['GET /health HTTP/1.1', 'host: x', 'connection: close', '', ''].join('\r\n');
     const answers = (await rawRequest(service.port, batch + next)).toString();
     expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
+  });
+
+  it('is documented by examples that work as they are', async () => {
+    const { paths } = JSON.parse((await get('/docs-json')).text) as OpenApi;
+    const filled = (path: string, method: string): string => {
+      const query = new URLSearchParams();
+      let target = path;
+      for (const { name, in: place, example, schema } of paths[path]![method]!.parameters ?? []) {
+        const given = example ?? schema.example;
+        if (given === undefined) continue;
+        const value = String(given);
+        if (place === 'path') target = target.replace(`{${name}}`, encodeURIComponent(value));
+        if (place === 'query') query.set(name, value);
+      }
+      return `${target}?${query.toString()}`;
+    };
+    for (const path of ['/github/users/{username}', '/github/repos/{owner}/{repo}'])
+      expect([path, (await get(filled(path, 'get'))).status]).toEqual([path, 200]);
+    for (const path of ['/github-budget', '/admin/cache/entries'])
+      expect([path, (await get(filled(path, 'get'), ADMIN)).status]).toEqual([path, 200]);
+    expect(
+      (await request(service.url + filled('/admin/cache', 'delete'), { method: 'DELETE', headers: ADMIN })).status,
+    ).toBe(200);
+    const { schema } = paths['/admin/cache/invalidations']!['post']!.requestBody!.content['application/json']!;
+    const posted = await request(`${service.url}/admin/cache/invalidations`, {
+      method: 'POST',
+      headers: { ...ADMIN, 'content-type': 'application/json' },
+      body: JSON.stringify(schema.example),
+    });
+    expect(posted.status).toBe(200);
   });
 });
