@@ -23,13 +23,22 @@ function show(result) {
   const { ok, body, serverMs, totalMs } = result;
   const { text, style } = source(result);
   element('answer').hidden = false;
-  element('repos').textContent = ok ? String(body.repos) : '';
-  element('unit').textContent = ok ? 'public repositories,' : '';
   element('who').textContent = ok ? body.username : '';
+  element('has').textContent = ok ? 'has' : '';
+  element('repos').textContent = ok ? String(body.repos) : '';
+  element('unit').textContent = ok ? `public ${body.repos === 1 ? 'repository' : 'repositories'}` : '';
   element('badge').textContent = ok ? `from the ${text}` : String(body.title);
   element('badge').className = style;
   element('time').textContent = `${milliseconds(serverMs)} in the service, ${milliseconds(totalMs)} with the way here`;
   element('problem').textContent = ok ? '' : String(body.detail);
+}
+
+/** Nothing came: what is on the page is of an earlier question and goes. */
+function showSilence() {
+  for (const id of ['who', 'has', 'repos', 'unit', 'badge', 'time']) element(id).textContent = '';
+  element('badge').className = '';
+  element('answer').hidden = false;
+  element('problem').textContent = 'The service did not answer. Is it still running?';
 }
 
 function remember(result) {
@@ -62,8 +71,7 @@ element('ask').addEventListener('submit', async (event) => {
     show(result);
     remember(result);
   } catch {
-    element('answer').hidden = false;
-    element('problem').textContent = 'The service did not answer. Is it still running?';
+    showSilence();
   } finally {
     button.disabled = false;
   }
