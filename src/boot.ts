@@ -1,9 +1,12 @@
-import { Logger, type Type } from '@nestjs/common';
+import { Logger, type LoggerService, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from './config/env.schema';
+import { githubConfig, redisConfig } from './config/slices';
 import { BootLogger, PinoLogger } from './http/pino.logger';
+import { listenFailure } from './listen-failure';
+import { startAdvice } from './start-advice';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
 
@@ -26,14 +29,28 @@ export async function boot(load: () => Promise<Type>): Promise<void> {
 }
 
 async function start(module: Type): Promise<void> {
-  if (startsWorkers((level) => new PinoLogger(level))) return;
+  if (startsWorkers((level) => new PinoLogger(level), advise)) return;
   const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(), {
     logger: new BootLogger(),
     abortOnError: false,
   });
   const { port, host, logLevel } = settingsOf(app);
-  app.useLogger(new PinoLogger(logLevel));
-  await setUp(app).listen(port, host);
+  const logger = new PinoLogger(logLevel);
+  app.useLogger(logger);
+  if (!isWorker()) advise(logger);
+  await setUp(app)
+    .listen(port, host)
+    .catch((error: unknown) => {
+      const failure = listenFailure(error, host, port);
+      throw failure === undefined ? error : new EnvironmentError(failure);
+    });
   if (!isWorker())
     new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
+}
+
+/** Once for the service, before it listens. */
+function advise(logger: LoggerService): void {
+  const { store, warnings } = startAdvice(redisConfig(), githubConfig());
+  logger.log(store, 'Store');
+  for (const warning of warnings) logger.warn(warning, 'Settings');
 }

@@ -1,6 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { defaultOf, environmentShape, readEnvironment } from './env.schema';
+
+const folder = mkdtempSync(join(tmpdir(), 'larder-environment-'));
+const certificate = join(folder, 'certificate.pem');
+writeFileSync(certificate, rootCertificates[0]!);
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const names = Object.keys(environmentShape) as (keyof typeof environmentShape)[];
 
@@ -11,6 +18,7 @@ describe('the environment', () => {
 
   it('takes an empty value for none', () => {
     expect(readEnvironment({ REDIS_ENDPOINT_URI: '', PORT: '' })).toMatchObject({ PORT: 8081 });
+    expect(readEnvironment({ REDIS_ENDPOINT_URI: ' ', PORT: ' ' })).toMatchObject({ PORT: 8081 });
   });
 
   it.each([
@@ -23,11 +31,32 @@ describe('the environment', () => {
     ['REDIS_ENDPOINT_URI', 'http://x', 'unknown scheme'],
     ['REDIS_KEY_PREFIX', 'a b', 'must be 1 to 64 letters'],
     ['REDIS_TLS_CA_FILE', '/nowhere.pem', 'does not exist'],
+    ['REDIS_TLS_CA_FILE', __filename, 'holds no certificate in PEM'],
+    ['GITHUB_RULES_FILE', __dirname, 'is a directory'],
+    ['GITHUB_ROUTE_PREFIX', '/', 'must be a path such as /github'],
+    ['GITHUB_ROUTE_PREFIX', '/docs', 'is a path of the service itself'],
+    ['GITHUB_ROUTE_PREFIX', '/Docs-JSON', 'is a path of the service itself'],
+    ['GITHUB_ROUTE_PREFIX', '/repos/github', 'is a path of the service itself'],
+    [
+      'GITHUB_FORWARD_HEADERS',
+      'X-A, Transfer-Encoding,Host',
+      'names Transfer-Encoding, Host, which the service decides',
+    ],
     ['NODE_ENV', 'prod', 'must be development, production or test'],
     ['SWAGGER_ENABLED', 'maybe', 'must be true or false'],
   ])('%s=%s stops the start: %s', (name, value, problem) => {
     const read = () => readEnvironment({ [name]: value });
     expect(read).toThrow(new RegExp(`^The configuration is wrong:\\n  ${name} .*${problem}.*Example: ${name}=`, 's'));
+  });
+
+  it.each([
+    [{ GITHUB_SHARE_TOKEN: 'true' }, 'GITHUB_TOKEN is missing: GITHUB_SHARE_TOKEN needs GITHUB_TOKEN as well'],
+    [
+      { REDIS_TLS_CERT_FILE: certificate },
+      'REDIS_TLS_KEY_FILE is missing: REDIS_TLS_CERT_FILE needs REDIS_TLS_KEY_FILE as well',
+    ],
+  ])('of which one needs another stops the start without it: %j', (given, problem) => {
+    expect(() => readEnvironment(given)).toThrow(problem);
   });
 
   it('tells of all that is wrong at once', () => {

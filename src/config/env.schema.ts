@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 import { parseGatewayRules, type GatewayRule } from '../upstream';
 
 /*
  * The only reader of process.env: one schema, from which `.env.sample`, the messages of a failed start and the typed slices
- * come. An empty value counts as unset, as env files write it.
+ * come. An empty or blank value counts as unset, as env files write it.
  */
 
 const whole = (min: number, max: number) =>
@@ -18,7 +18,18 @@ const text = z.string().trim().min(1);
 const flag = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
   .transform((value) => value === 'true' || value === '1');
-const file = text.refine(existsSync, 'names a file that does not exist');
+const file = text.superRefine((path, context) => {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() === true) return;
+  const message = stats === undefined ? 'names a file that does not exist' : 'is a directory, not a file';
+  context.addIssue({ code: 'custom', message });
+});
+/** A file in PEM (RFC 7468) with at least one block of this kind. */
+const pem = (label: RegExp, what: string) =>
+  file.superRefine((path, context) => {
+    if (!holdsPem(path, label)) context.addIssue({ code: 'custom', message: `holds no ${what} in PEM` });
+  });
+const certificate = pem(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/, 'certificate');
 const secret = text
   .min(8, 'must have at least 8 characters')
   .refine((value) => !/\s/.test(value), 'must not contain blanks');
@@ -37,6 +48,16 @@ const redisUri = text.superRefine((value, context) => {
 
 const YEAR_SECONDS = 31_536_000;
 const LONGEST_LOAD_MS = 300_000;
+
+/** First segments of paths that are the service's own. */
+const OWN_PATHS: ReadonlySet<string> = new Set([
+  ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'github-budget', 'health', 'metrics', 'repos', 'webhooks'],
+]);
+/** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and those that the service itself decides. */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade', 'content-length', 'expect', 'host', 'authorization'],
+]);
 
 /** Every variable: how it is read, its default, and an example for the message of a failed start. */
 export const environmentShape = {
@@ -63,12 +84,18 @@ export const environmentShape = {
   GITHUB_API_VERSION: text.regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28').default('2022-11-28'),
   GITHUB_ROUTE_PREFIX: text
     .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path such as /github, without a slash at its end')
+    .refine((path) => !OWN_PATHS.has(path.split('/')[1]?.toLowerCase() ?? ''), 'is a path of the service itself')
     .default('/github'),
   GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
   GITHUB_SHARE_TOKEN: flag.default(false),
   GITHUB_FORWARD_HEADERS: text
     .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
     .transform((value) => value.split(',').map((name) => name.trim()))
+    .superRefine((names, context) => {
+      const wrong = names.filter((name) => NEVER_FORWARDED.has(name.toLowerCase()));
+      const message = `names ${wrong.join(', ')}, which the service decides itself`;
+      if (wrong.length > 0) context.addIssue({ code: 'custom', message });
+    })
     .optional(),
   GITHUB_WEBHOOK_SECRET: text
     .refine((value) => value.split(',').every((one) => one.trim().length >= 8), 'must have at least 8 characters each')
@@ -118,9 +145,9 @@ export const environmentShape = {
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores')
     .default('larder'),
   REDIS_COMMAND_TIMEOUT_MS: whole(5, 60_000).default(100),
-  REDIS_TLS_CA_FILE: file.optional(),
-  REDIS_TLS_CERT_FILE: file.optional(),
-  REDIS_TLS_KEY_FILE: file.optional(),
+  REDIS_TLS_CA_FILE: certificate.optional(),
+  REDIS_TLS_CERT_FILE: certificate.optional(),
+  REDIS_TLS_KEY_FILE: pem(/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/, 'private key').optional(),
   SWAGGER_ENABLED: flag.default(true),
 } as const;
 
@@ -150,10 +177,13 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
 };
 
 const schema = z.object(environmentShape).superRefine((env, context) => {
-  if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined)) {
-    const message = 'a client certificate needs both REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE';
-    context.addIssue({ code: 'custom', path: ['REDIS_TLS_CERT_FILE'], message });
-  }
+  const needs = (given: keyof typeof environmentShape, needed: keyof typeof environmentShape): void => {
+    if (env[given] === undefined || env[given] === false || env[needed] !== undefined) return;
+    context.addIssue({ code: 'custom', path: [needed], message: `is missing: ${given} needs ${needed} as well` });
+  };
+  needs('REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE');
+  needs('REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE');
+  needs('GITHUB_SHARE_TOKEN', 'GITHUB_TOKEN');
 });
 
 export type Environment = z.infer<typeof schema>;
@@ -191,7 +221,15 @@ export function defaultOf(name: keyof typeof environmentShape): string {
 }
 
 function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== '';
+  return value !== undefined && (typeof value !== 'string' || value.trim() !== '');
+}
+
+function holdsPem(path: string, label: RegExp): boolean {
+  try {
+    return label.test(readFileSync(path, 'latin1'));
+  } catch {
+    return true; // told already: it is no file
+  }
 }
 
 function readRules(path: string, context: z.RefinementCtx): readonly GatewayRule[] {

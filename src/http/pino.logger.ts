@@ -3,7 +3,13 @@ import cluster from 'node:cluster';
 import { pino, type Logger } from 'pino';
 
 /** What Nest tells of its own start, one line for each module and route. */
-const CHATTER: ReadonlySet<string> = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
+const CHATTER: ReadonlySet<string> = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
 
 /** Nest's logger over pino: one JSON line each, level and time by name, secrets never given to it in the first place. */
 export class PinoLogger implements LoggerService {

@@ -9,13 +9,18 @@ import { numberOfWorkers, Primary } from './primary';
 /**
  * Starts the workers, if more than one is asked for.
  *
+ * @param advise tells what an operator should know of the settings, for all of them
  * @returns whether this process is the primary of several, and serves nothing itself
  */
-export function startsWorkers(loggerOf: (level: string) => LoggerService): boolean {
+export function startsWorkers(
+  loggerOf: (level: string) => LoggerService,
+  advise: (logger: LoggerService) => void,
+): boolean {
   const { workers: setting, shutdownTimeoutMs, logLevel } = serviceConfig();
   const workers = numberOfWorkers(setting);
   if (cluster.isWorker || workers < 2) return false;
   const logger = loggerOf(logLevel);
+  advise(logger);
   const { token, isProduction } = adminConfig();
   const { made } = AdminToken.of(token, isProduction);
   if (made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${made}`, 'Admin');

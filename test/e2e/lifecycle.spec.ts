@@ -1,5 +1,10 @@
+import { once } from 'node:events';
 import { Agent } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
+import { repositoryRoot } from '../support/build-service';
+import { OwnedProcess } from '../support/owned-process';
 import { request } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
@@ -58,6 +63,27 @@ describe('start and stop', () => {
     ).rejects.toThrow(
       /ended with code 1[^]*CACHE_TTL_SECONDS must be a number\. Example: CACHE_TTL_SECONDS=3600\n {2}REDIS_ENDPOINT_URI has the unknown scheme/,
     );
+  });
+
+  it.each([
+    ['PORT', '127.0.0.1', /^PORT \d+ is in use on 127\.0\.0\.1 \(EADDRINUSE\)\. Example: PORT=\d+$/],
+    [
+      'HOST',
+      '192.0.2.1',
+      /^HOST 192\.0\.2\.1 is no address of this machine \(EADDRNOTAVAIL\)\. Example: HOST=0\.0\.0\.0$/,
+    ],
+  ])('refuses a %s that it cannot listen on in one line, and exits with 1', async (_name, HOST, line) => {
+    const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const PORT = String((other.address() as AddressInfo).port);
+    const child = OwnedProcess.spawn(process.execPath, [join(repositoryRoot, 'dist/src/main.js')], {
+      env: { PATH: process.env['PATH'], NODE_ENV: 'test', ADMIN_TOKEN: 'test-admin-token', HOST, PORT },
+    });
+    expect(await child.exited).toBe(1);
+    expect(child.stderr().trim()).toMatch(line);
+    expect(child.stdout()).toContain('in memory only');
+    expect(child.stdout()).not.toMatch(/success|listening/i);
+    other.close();
   });
 
   it('loses no request of a client that is connected while it stops', async () => {

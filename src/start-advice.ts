@@ -1,0 +1,44 @@
+import type { ConfigType } from '@nestjs/config';
+import type { githubConfig, redisConfig } from './config/slices';
+import type { RedisEndpoint } from './redis/redis-endpoint';
+
+/** What an operator should know of the settings at a start. */
+export interface StartAdvice {
+  /** Where entries are kept. */
+  readonly store: string;
+  readonly warnings: readonly string[];
+}
+
+/** @param redis the slices of the configuration; no credential is repeated */
+export function startAdvice(
+  redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
+  github: Pick<ConfigType<typeof githubConfig>, 'credentialSecret' | 'isStrict'>,
+): StartAdvice {
+  const { endpoint } = redis;
+  const warnings: string[] = [];
+  if (endpoint === undefined && (redis.username !== undefined || redis.password !== undefined))
+    warnings.push(
+      'REDIS_USERNAME or REDIS_PASSWORD is set, but no Redis: set REDIS_ENDPOINT_URI, such as redis://localhost:6379.',
+    );
+  if (endpoint !== undefined && github.credentialSecret === undefined && !github.isStrict)
+    warnings.push(
+      'CREDENTIAL_SECRET is not set: what is stored for callers with a token is not shared with other replicas, nor found after a restart. Set the same for all, such as the output of: openssl rand -hex 24',
+    );
+  if (github.isStrict)
+    warnings.push(
+      'GATEWAY_PROFILE is rfc, which is for measuring: all callers share one cache, and nothing of GitHub is known. Unset it in front of GitHub.',
+    );
+  const store =
+    endpoint === undefined
+      ? 'Entries are kept in memory only, for REDIS_ENDPOINT_URI is not set.'
+      : `Entries are kept in ${nameOf(endpoint)}, and in memory in front of it.`;
+  return { store, warnings };
+}
+
+function nameOf({ mode, nodes, sentinelName }: RedisEndpoint): string {
+  const addresses = nodes.map(({ host, port }) => `${host}:${port}`).join(', ');
+  if (mode === 'single') return `Redis at ${addresses}`;
+  return mode === 'cluster'
+    ? `the Redis Cluster of ${addresses}`
+    : `the Redis that the sentinels at ${addresses} call ${sentinelName ?? ''}`;
+}
