@@ -54,6 +54,12 @@ describe.each(['default', 'rfc'])('a hop of HTTP, in the profile %s,', (profile)
     expect(fieldOf(await hop.rawGet(`${BASE}${path}`), 'location')).toBe('http://larder/github/there');
   });
 
+  it('leads inside by a path of the API, but for the profile that leaves it as it is', async () => {
+    hop.origin.answerBy((response) => response.writeHead(302, { location: '/there' }).end());
+    const expected = profile === 'rfc' ? '/there' : 'http://larder/github/there';
+    expect(fieldOf(await hop.rawGet(`${BASE}${path}`), 'location')).toBe(expected);
+  });
+
   it('adds itself to the hops that a request has come by, in its version', async () => {
     await send(`POST ${BASE}${path} HTTP/1.0`, 'Via: 1.0 fred, 1.1 p.example', 'Content-Length: 0');
     expect(hop.origin.hits[0]!.headers.via).toBe('1.0 fred, 1.1 p.example, 1.0 larder');
@@ -104,6 +110,12 @@ describe.each(['default', 'rfc'])('a hop of HTTP, in the profile %s,', (profile)
   it.each(['gzip, chunked', 'gzip', 'chunked, chunked'])('hands on no answer in %s', async (coding) => {
     answerWith(`HTTP/1.1 200 OK`, `Transfer-Encoding: ${coding}`, '', '5', 'hello', '0', '', '');
     expect((await hop.through(path)).status).toBe(502);
+  });
+
+  it('takes a word that is no coding for none, and does not hand it on', async () => {
+    answerWith('HTTP/1.1 200 OK', 'Transfer-Encoding: word', '', 'hello');
+    const { status, headers, body } = await hop.through(path);
+    expect([status, headers['transfer-encoding'], body.toString()]).toEqual([200, undefined, 'hello']);
   });
 
   it('gives no length to what has no content', async () => {

@@ -11,6 +11,8 @@ const PSEUDONYM = 'larder';
 const UNNAMED = 'unnamed';
 const HOP = /^((?:HTTP\/)?\d\.\d)[ \t]+\S/i;
 const MOST_HOPS = 10;
+/** Of the registry of transfer codings those that are not framing alone. */
+const CODINGS: ReadonlySet<string> = new Set(['compress', 'deflate', 'gzip', 'x-compress', 'x-gzip']);
 /** Methods that `Max-Forwards` is for (RFC 9110 §7.6.2). */
 const COUNTED: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE']);
 
@@ -46,6 +48,12 @@ export function oneForwardLess(method: string, headers: HeaderList): HeaderList 
   return [...headers.filter(([name]) => name !== 'max-forwards'), ['max-forwards', String(Number(left) - 1)]];
 }
 
+/** Whether the body is other bytes than the content (RFC 9112 §7): a word that is no coding leaves it as it is. */
+function changesBody(coding: string): boolean {
+  const codings = splitList(coding.toLowerCase());
+  return codings.some((one) => CODINGS.has(one)) || codings.filter((one) => one === 'chunked').length > 1;
+}
+
 /**
  * The end-to-end fields of an upstream's answer, with `Via`, and with the time of its coming as `Date` where it has none
  * (RFC 9110 §6.6.1): so it is the same in all that is made of it, and its age grows.
@@ -55,7 +63,7 @@ export function oneForwardLess(method: string, headers: HeaderList): HeaderList 
 export function receivedFields({ rawHeaders, receivedAt, body }: RelayedResponse): HeaderList {
   const all = toHeaderList(rawHeaders);
   const coding = valueOf(all, 'transfer-encoding');
-  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+  if (coding !== undefined && changesBody(coding)) {
     body.destroy();
     throw new AppError('upstream-invalid', 'The answer of the upstream has a transfer coding that nobody asked for.', {
       retryAfterMs: 1_000,

@@ -19,7 +19,7 @@ export interface Rewriting {
   readonly path: string;
   /** What to call a path in `Link`. */
   readonly linkedAs: (path: string) => string;
-  /** Whether relative references stay as they are. */
+  /** Whether references that name no host stay as they are. */
   readonly keepsRelative: boolean;
 }
 
@@ -67,11 +67,11 @@ export function rewriteUrls(headers: HeaderList, rewriting: Rewriting): HeaderLi
 /** A reference as the gateway's URL, if it is the upstream's; else, and where it leads there as it is, itself. */
 function rewritten(
   reference: string,
-  { upstreamBase, gatewayBase, path }: Rewriting,
+  { upstreamBase, gatewayBase, path, keepsRelative }: Rewriting,
   calledAs = (linked: string): string => linked,
 ): string {
   const asked = `${upstreamBase}${path}`;
-  if (!URL.canParse(reference, asked)) return reference;
+  if (!URL.canParse(reference, asked) || (keepsRelative && !namesHost(reference))) return reference;
   const url = new URL(reference, asked);
   const { origin, pathname: root } = new URL(`${upstreamBase}/`);
   const isUpstreams = url.origin === origin && url.username === '' && url.password === '';
