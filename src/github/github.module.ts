@@ -13,6 +13,9 @@ import { GithubService } from './github.service';
 import { GithubWebhook } from './github.webhook';
 import { githubUpstream } from './github.upstream';
 
+/** How long an answer may hold one of the places while its client reads it, in milliseconds: slow readers must not hold them all. */
+const LONGEST_BODY_MS = 2_000;
+
 /** GitHub's REST API: the reference upstream. Another upstream is a copy of this folder. */
 @Module({
   imports: [HttpModule],
@@ -30,7 +33,7 @@ import { githubUpstream } from './github.upstream';
         { reserve, maxConcurrency, pointsPerMinute }: ConfigType<typeof githubConfig>,
         { timeoutMs }: ConfigType<typeof upstreamConfig>,
       ): RateBudget => {
-        const times = { deadlineMs: timeoutMs, bodyMs: timeoutMs };
+        const times = { deadlineMs: timeoutMs, bodyMs: Math.min(timeoutMs, LONGEST_BODY_MS) };
         const options = {
           upstream: 'github',
           dialect: githubLimits,

@@ -1,5 +1,4 @@
-import { METHODS, type IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
@@ -7,7 +6,6 @@ import {
   isUnsafe,
   toCacheKey,
   toHeaderList,
-  valueOf,
   valuesOf,
   type CacheEntry,
   type CacheEvent,
@@ -18,41 +16,30 @@ import {
   type HttpAnswer,
   type HttpCache,
   type Origin,
-  type OriginResponse,
   type ResponseCache,
 } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
-import type { FairQueue } from '../budget/fair-queue';
-import type { RateBudget } from '../budget/rate-budget';
-import { peek, type Peeked, type PeekLimits } from '../peeked-body';
 import { writeAnswer } from './gateway-answer';
 import type { GatewayLane } from './gateway-lane';
+import { GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
 import type { GatewayRules } from './gateway-rules';
-import { forwardedHeaders, type HeaderRules } from './header-rules';
-import { hopsBefore, oneForwardLess, receivedFields, viaField } from './hops';
-import { ANONYMOUS, type Partition, type Partitions } from './partition';
+import { CACHEABLE, forwardedHeaders } from './header-rules';
+import { oneForwardLess } from './hops';
+import { ANONYMOUS, type Partition } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
-import { begun } from './request-body';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 import { UnpackedBodies } from './unpacked-bodies';
 import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
-export interface GatewayOptions {
+export interface GatewayOptions extends GatewayOriginsOptions {
   /** Where it is mounted, such as `/github`. */
   readonly prefix: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
   /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
   readonly publicUrl: string | undefined;
-  readonly definition: UpstreamDefinition;
-  readonly headerRules: HeaderRules;
-  /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
-  readonly partitions: Partitions | undefined;
-  /** Sent for callers without a credential of their own; undefined for none. */
-  readonly sharedAuthorization: string | undefined;
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
@@ -61,14 +48,8 @@ export interface GatewayOptions {
   readonly linkedAs: (path: string, asked: string) => string;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
-  /** The rate limits that requests count against; undefined to send whatever comes. */
-  readonly budget: RateBudget | undefined;
-  /** Whose limits the requests of callers without a credential count against. */
-  readonly anonymousCredential: string;
   /** Fields that the edge adds to every answer. */
   readonly edge: FlatFields;
-  /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
-  readonly uploads: FairQueue | undefined;
   /** What the edge knows its routes by. */
   readonly routeConfig: object;
 }
@@ -85,10 +66,7 @@ export interface GatewayParts {
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
-/** Where only the body tells what an answer is about. */
-const PEEK: PeekLimits = { maxBytes: 4_096, maxMs: 1_000 };
 const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
-const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -100,11 +78,16 @@ const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
  */
 export class Gateway {
   private readonly unpacked = new UnpackedBodies();
+  private readonly origins: GatewayOrigins;
 
   constructor(
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
-  ) {}
+  ) {
+    this.origins = new GatewayOrigins(options, parts.relay, (fields, request, path) =>
+      this.rewritten(fields, request, path),
+    );
+  }
 
   /** Routes of its own, in front of Nest's pipeline: bodies are streams here, which nobody else may read. */
   mount(fastify: FastifyInstance): void {
@@ -142,7 +125,7 @@ export class Gateway {
       if (!reply.raw.writableFinished || !isCacheable) client.abort();
     });
     const key = this.keyOf(target, partition);
-    const origin = this.originOf(request, reply, target, partition);
+    const origin = this.origins.of(request, reply, target, partition);
     const startedAt = performance.now();
     try {
       const answer = isCacheable
@@ -257,67 +240,6 @@ export class Gateway {
     }
   }
 
-  private originOf(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
-    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential, partitions } = this.options;
-    const { authorization: own } = partition;
-    const authorization = own ?? sharedAuthorization;
-    return async ({ method, headers, signal, isBackground }) => {
-      const isBodiless = CACHEABLE.has(method);
-      const endsHere = (name: string): boolean =>
-        isBodiless && (headerRules.endingHere.has(name) || OF_A_BODY.has(name));
-      const fields = headers.flatMap(([name, value]) => (endsHere(name) ? [] : [name, value]));
-      const add = (name: string, value: string | undefined): void => {
-        if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
-      };
-      // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
-      if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
-      add('authorization', authorization);
-      if (!headerRules.forwards('via', isBodiless))
-        fields.push(...hopsBefore(toHeaderList(request.raw.rawHeaders), isBodiless));
-      fields.push(...viaField(request.raw.httpVersion), ...headerRules.announces);
-      const body = isBodiless ? undefined : bodyOf(request);
-      if (body !== undefined && request.headers['content-length'] === undefined)
-        fields.push('transfer-encoding', 'chunked');
-      const sendWith = async (
-        stream: Readable | undefined,
-      ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
-        const answer = await this.parts.relay.send({
-          ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
-          onInterim: (status, rawHeaders) =>
-            sendInterim(reply, status, rawHeaders, (hints) => this.rewritten(hints, request, target.path)),
-        });
-        return { ...answer, headers: receivedFields(answer) };
-      };
-      if (!budget) return sendWith(body);
-      const { dialect } = budget.options;
-      const sendAndPeek = async (
-        stream: Readable | undefined,
-      ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
-        const sent = await sendWith(stream);
-        const answer = { ...sent, rest: sent.body };
-        const field = (name: string): string | undefined => valueOf(answer.headers, name);
-        const declaredBytes = Number(field('content-length') ?? 0);
-        if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
-        return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
-      };
-      const credential = own === undefined ? anonymousCredential : (partitions?.credentialOf(own) ?? partition.id);
-      const spending = { credential, method, path: target.path, isBackground, signal };
-      const spend = async (stream?: Readable): Promise<OriginResponse> => {
-        const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
-          field: ({ headers: answered }, name) => valueOf(answered, name),
-          text: ({ text }) => text,
-          rest: ({ rest }) => rest,
-        });
-        return refusal ? { ...answer, isRefusal: true } : answer;
-      };
-      if (body === undefined) return spend();
-      const { stream, isWhole } = await begun(body, UPLOAD_BYTES);
-      const { uploads } = this.options;
-      if (isWhole || !uploads) return spend(stream);
-      return uploads.run({ line: credential, limitOf: () => Infinity, signal }, () => spend(stream));
-    };
-  }
-
   private targetOf(url: string): string {
     const { prefix, aliases } = this.options;
     const [path = ''] = url.split('?', 1);
@@ -346,31 +268,6 @@ export class Gateway {
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
 }
-
-/** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
-function sendInterim(
-  { raw, request }: FastifyReply,
-  status: number,
-  rawHeaders: readonly string[],
-  rewrite: (hints: HeaderList) => HeaderList,
-): void {
-  // RFC 9110 §15.2: never to a client of HTTP/1.0
-  if (raw.headersSent || raw.destroyed || request.raw.httpVersionMinor === 0) return;
-  if (status === 102) raw.writeProcessing();
-  if (status !== 103) return;
-  const fields = rewrite(endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length'));
-  const hints = Object.fromEntries(fields.map(([name]) => [name, valuesOf(fields, name)]));
-  try {
-    if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
-  } catch {
-    return; // node takes no link of another form than its own; a hint may be left out, an answer may not
-  }
-}
-
-/** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
-const UPLOAD_BYTES = 65_536;
-/** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */
-const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);
 
 /** Whether the request has certainly not reached the upstream. */
 function isUnsent(error: unknown): boolean {
@@ -406,9 +303,4 @@ function notCached(method: string): 'bypass' | 'method' {
 /** All that is stored of a path, whatever its query and for whomever. */
 function pathTag(upstream: string, path: string): string {
   return `path:${upstream}:${path}`;
-}
-
-function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] | undefined {
-  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
 }

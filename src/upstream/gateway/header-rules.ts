@@ -1,5 +1,7 @@
 import { SURROGATE, type HeaderList } from '../../cache';
 
+/** The methods whose answers may be stored (RFC 9110 §9.2.3). */
+export const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Fields that may change an answer and so go upstream and into the selection of a stored one, where they are sent. */
 const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
 /** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */

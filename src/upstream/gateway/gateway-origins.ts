@@ -1,0 +1,139 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  endToEnd,
+  toHeaderList,
+  valueOf,
+  valuesOf,
+  type HeaderList,
+  type Origin,
+  type OriginResponse,
+} from '../../cache';
+import type { FairQueue } from '../budget/fair-queue';
+import type { RateBudget } from '../budget/rate-budget';
+import { peek, type Peeked, type PeekLimits } from '../peeked-body';
+import type { UpstreamDefinition } from '../upstream-definition';
+import type { UpstreamRelay } from '../upstream-relay';
+import { CACHEABLE, type HeaderRules } from './header-rules';
+import { hopsBefore, receivedFields, viaField } from './hops';
+import type { Partition, Partitions } from './partition';
+import { begun } from './request-body';
+import type { RequestTarget } from './request-target';
+
+export interface GatewayOriginsOptions {
+  readonly definition: UpstreamDefinition;
+  readonly headerRules: HeaderRules;
+  /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
+  readonly partitions: Partitions | undefined;
+  /** Sent with GET and HEAD of callers without a credential of their own; undefined for none. */
+  readonly sharedAuthorization: string | undefined;
+  /** The rate limits that requests count against; undefined to send whatever comes. */
+  readonly budget: RateBudget | undefined;
+  /** Whose limits the requests of callers without a credential count against. */
+  readonly anonymousCredential: string;
+  /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
+  readonly uploads: FairQueue | undefined;
+}
+
+/** The upstream as one request of the gateway asks it: the fields it goes with, its turn, its limits. */
+export class GatewayOrigins {
+  constructor(
+    private readonly options: GatewayOriginsOptions,
+    private readonly relay: UpstreamRelay,
+    private readonly rewrite: (fields: HeaderList, request: FastifyRequest, path: string) => HeaderList,
+  ) {}
+
+  of(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
+    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential, partitions } = this.options;
+    const { authorization: own } = partition;
+    return async ({ method, headers, signal, isBackground }) => {
+      const isBodiless = CACHEABLE.has(method);
+      const endsHere = (name: string): boolean =>
+        isBodiless && (headerRules.endingHere.has(name) || OF_A_BODY.has(name));
+      const fields = headers.flatMap(([name, value]) => (endsHere(name) ? [] : [name, value]));
+      const add = (name: string, value: string | undefined): void => {
+        if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
+      };
+      // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
+      if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
+      // What anonymous callers share is for reading: no page that they visit writes with it.
+      add('authorization', own ?? (isBodiless ? sharedAuthorization : undefined));
+      if (!headerRules.forwards('via', isBodiless))
+        fields.push(...hopsBefore(toHeaderList(request.raw.rawHeaders), isBodiless));
+      fields.push(...viaField(request.raw.httpVersion), ...headerRules.announces);
+      const body = isBodiless ? undefined : bodyOf(request);
+      if (body !== undefined && request.headers['content-length'] === undefined)
+        fields.push('transfer-encoding', 'chunked');
+      const sendWith = async (
+        stream: Readable | undefined,
+      ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
+        const answer = await this.relay.send({
+          ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
+          onInterim: (status, rawHeaders) =>
+            sendInterim(reply, status, rawHeaders, (hints) => this.rewrite(hints, request, target.path)),
+        });
+        return { ...answer, headers: receivedFields(answer) };
+      };
+      if (!budget) return sendWith(body);
+      const { dialect } = budget.options;
+      const sendAndPeek = async (
+        stream: Readable | undefined,
+      ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
+        const sent = await sendWith(stream);
+        const answer = { ...sent, rest: sent.body };
+        const field = (name: string): string | undefined => valueOf(answer.headers, name);
+        const declaredBytes = Number(field('content-length') ?? 0);
+        if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
+        return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
+      };
+      const credential = own === undefined ? anonymousCredential : (partitions?.credentialOf(own) ?? partition.id);
+      const spending = { credential, method, path: target.path, isBackground, signal };
+      const spend = async (stream?: Readable): Promise<OriginResponse> => {
+        const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
+          field: ({ headers: answered }, name) => valueOf(answered, name),
+          text: ({ text }) => text,
+          rest: ({ rest }) => rest,
+        });
+        return refusal ? { ...answer, isRefusal: true } : answer;
+      };
+      if (body === undefined) return spend();
+      const { stream, isWhole } = await begun(body, UPLOAD_BYTES);
+      const { uploads } = this.options;
+      if (isWhole || !uploads) return spend(stream);
+      return uploads.run({ line: credential, limitOf: () => Infinity, signal }, () => spend(stream));
+    };
+  }
+}
+
+/** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
+function sendInterim(
+  { raw, request }: FastifyReply,
+  status: number,
+  rawHeaders: readonly string[],
+  rewrite: (hints: HeaderList) => HeaderList,
+): void {
+  // RFC 9110 §15.2: never to a client of HTTP/1.0
+  if (raw.headersSent || raw.destroyed || request.raw.httpVersionMinor === 0) return;
+  if (status === 102) raw.writeProcessing();
+  if (status !== 103) return;
+  const fields = rewrite(endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length'));
+  const hints = Object.fromEntries(fields.map(([name]) => [name, valuesOf(fields, name)]));
+  try {
+    if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
+  } catch {
+    return; // node takes no link of another form than its own; a hint may be left out, an answer may not
+  }
+}
+
+/** Where only the body tells what an answer is about. */
+const PEEK: PeekLimits = { maxBytes: 4_096, maxMs: 1_000 };
+/** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
+const UPLOAD_BYTES = 65_536;
+/** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */
+const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);
+
+function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] | undefined {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
+}
