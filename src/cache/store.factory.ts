@@ -3,6 +3,7 @@ import { SystemClock, type Clock } from '../kernel/clock';
 import { ChannelSubscription } from '../redis/channel-subscription';
 import { ClusterLink } from '../redis/cluster-link';
 import { KeyTracking } from '../redis/key-tracking';
+import { outageMessage, refusalMessage } from '../redis/outage-message';
 import { PrimaryLink } from '../redis/primary-link';
 import { FixedPrimary, type PrimarySource } from '../redis/primary-source';
 import type { RedisSettings } from '../redis/redis-client-options';
@@ -52,7 +53,7 @@ export function openStore(
   }
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
-  logTransitions(link, logger);
+  logTransitions(link, redis, logger);
   const keys = new RedisKeys(redis.keyPrefix);
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
@@ -64,9 +65,10 @@ export function openStore(
     onOverdue: () => logger.warn('An invalidation is not confirmed: nothing is read from Redis until it is.'),
     onSettled: (count) => logger.log(`${count} invalidations that were not confirmed are done.`),
   });
-  l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, listener, source));
+  const onDeaf = logRefusals('tracking', keys.channel, logger);
+  l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }, source));
   const subscribe = (onMessage: (message: Buffer) => void): Subscription =>
-    new ChannelSubscription(redis, link, keys.channel, onMessage);
+    new ChannelSubscription(redis, link, keys.channel, onMessage, logRefusals('channel', keys.channel, logger));
   return { store: new TieredStore(limits, l2, clock), link, subscribe };
 }
 
@@ -85,16 +87,22 @@ function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly so
 }
 
 /** One line when Redis goes, one for each new reason, one when it is back. */
-function logTransitions(link: RedisLink, logger: Logger): void {
+function logTransitions(link: RedisLink, { endpoint }: RedisSettings, logger: Logger): void {
   let told: string | undefined;
   link.onTransition((isUp) => {
     const problem = link.problem;
     if (isUp) logger.log(told === undefined ? 'Connected.' : 'Connected again; the copies in memory are dropped.');
-    else if (problem !== told) {
-      logger.warn(
-        `Not usable (${problem ?? 'unknown'}): answers come from memory and the API, invalidations get 503. Trying again.`,
-      );
-    }
+    else if (problem !== told) logger.warn(outageMessage(problem ?? 'unknown', endpoint));
     told = isUp ? '' : problem;
   });
+}
+
+/** One line for each new reason. */
+function logRefusals(what: 'tracking' | 'channel', channel: string, logger: Logger): (problem: string) => void {
+  let told: string | undefined;
+  return (problem) => {
+    const message = refusalMessage(problem, what, channel);
+    if (message !== undefined && message !== told) logger.warn(message);
+    told = message ?? told;
+  };
 }

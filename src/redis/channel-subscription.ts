@@ -10,7 +10,13 @@ import { WatchedClient } from './watched-client';
 export class ChannelSubscription {
   private readonly client: WatchedClient;
 
-  constructor(settings: RedisSettings, link: RedisLink, name: string, onMessage: (message: Buffer) => void) {
+  constructor(
+    settings: RedisSettings,
+    link: RedisLink,
+    name: string,
+    onMessage: (message: Buffer) => void,
+    onDown?: (problem: string) => void,
+  ) {
     this.client = new WatchedClient(
       () => {
         const [node] = link.primaries();
@@ -18,7 +24,7 @@ export class ChannelSubscription {
         return Promise.resolve(nodeClientOptions(settings, node));
       },
       settings.commandTimeoutMs,
-      { channel: { name, onMessage } },
+      { channel: { name, onMessage }, ...(onDown && { onDown }) },
     );
   }
 

@@ -116,7 +116,8 @@ export class ClusterLink extends RedisLink {
       topologyRefreshOnReconnectionAttemptStrategy: 200,
     }) as unknown as Cluster;
     // Whether the cluster can be used is for the heartbeat to say; a node that is no primary any more may fail as it likes.
-    cluster.on('error', () => undefined);
+    const reasons = new Set<string>();
+    cluster.on('error', (error: Error) => reasons.add(describe(error)));
     cluster.on('node-error', (error: Error, node: NodeAddress) => {
       const isPrimary = this.primaries().some(({ host, port }) => host === node.host && port === node.port);
       if (isPrimary) this.fall(describe(error));
@@ -125,7 +126,8 @@ export class ClusterLink extends RedisLink {
       await withDeadline(cluster.connect(), CONNECT_MS, () => undefined);
     } catch (error) {
       cluster.destroy();
-      throw error;
+      // Of several nodes the client says only that none can be used, in an order that changes.
+      throw new RedisUnavailableError([describe(error), ...[...reasons].sort()].join('; '), { cause: error });
     }
     if (this.closed) {
       cluster.destroy();
@@ -139,7 +141,7 @@ export class ClusterLink extends RedisLink {
   private async discard(): Promise<void> {
     const { cluster } = this;
     this.cluster = undefined;
-    this.fall('the cluster client is made anew');
+    if (this.up) this.fall('the cluster client is made anew');
     if (!cluster?.isOpen) return;
     if (this.closed) await withDeadline(cluster.close(), CONNECT_MS, () => undefined).catch(() => cluster.destroy());
     else cluster.destroy();

@@ -15,6 +15,8 @@ export interface KeyTrackingListener {
   readonly onKey: (key: string) => void;
   /** Changes may have been missed: everything may have changed. */
   readonly onGap: () => void; // told when the gap is over, so that what is kept can serve while nothing else can
+  /** One primary is not heard any more, and why. */
+  readonly onDeaf?: (problem: string) => void;
 }
 
 /**
@@ -69,6 +71,7 @@ export class KeyTracking {
       {
         prepare: (client) => this.startTracking(client),
         onUp: () => this.listener.onGap(),
+        onDown: (problem) => this.listener.onDeaf?.(problem),
         onInvalidate: (key) => (key === null ? this.listener.onGap() : this.listener.onKey(key)),
       },
     );

@@ -45,6 +45,19 @@ describe('Redis fails, and the service', () => {
     );
   const untilState = (service: ServiceProcess, state: string, timeoutMs = 3_000) =>
     waitUntil(async () => (await health(service)) === state, { what: `the state ${state}`, timeoutMs });
+  /** What looks is a connection as well. */
+  const untilTriedAgain = async (redis: RedisProcess) => {
+    const connections = async () => {
+      const stats = await redis.command('INFO', 'stats');
+      return Number(/total_connections_received:(\d+)/.exec(stats)?.[1]);
+    };
+    const before = await connections();
+    let looks = 0;
+    await waitUntil(async () => (await connections()) - before - ++looks >= 4, {
+      what: 'further tries',
+      pollMs: 50,
+    });
+  };
   const invalidate = (service: ServiceProcess, name: string) =>
     request(`${service.url}/admin/cache/accounts/${name}`, { method: 'DELETE', headers: ADMIN });
 
@@ -66,10 +79,34 @@ describe('Redis fails, and the service', () => {
   it('tells a wrong password in one line without it, and answers', async () => {
     const redis = ends(await RedisProcess.start({ password: 'right-secret' }));
     const service = await startService(redis.uri, { REDIS_PASSWORD: 'wrong-secret' });
-    await service.waitForLog(/WRONGPASS/);
+    await service.waitForLog(
+      /Redis at 127\.0\.0\.1:\d+ refused the login \(WRONGPASS\): check REDIS_USERNAME and REDIS_PASSWORD\./,
+    );
     expect((await ask(service, 'one')).status).toBe(200);
     expect(service.stdout()).not.toMatch(/wrong-secret/);
     expect(service.stdout().match(/WRONGPASS/g)).toHaveLength(1);
+  });
+
+  it.each([
+    ['-client|tracking', /refuses CLIENT TRACKING \(NOPERM[^)]*\).*\+client\|tracking/],
+    ['-subscribe', /refuses SUBSCRIBE \(NOPERM[^)]*\).*\+subscribe and &larder:invalidate/],
+  ])('tells once what a user with %s must be allowed, and answers', async (rule, line) => {
+    const redis = ends(await RedisProcess.start({ acl: [`larder on >secret ~* &* +@all ${rule}`] }));
+    const service = await startService(`redis://127.0.0.1:${redis.port}`, {
+      ...{ REDIS_USERNAME: 'larder', REDIS_PASSWORD: 'secret' },
+    });
+    await service.waitForLog(line);
+    expect((await ask(service, 'one')).status).toBe(200);
+    await untilTriedAgain(redis);
+    expect(service.stdout().match(/Redis refuses/g)).toHaveLength(1);
+  });
+
+  it('tells a Redis that is no Cluster in one line, however often it tries', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(`redis+cluster://127.0.0.1:${redis.port}`);
+    await service.waitForLog(/Redis at 127\.0\.0\.1:\d+ is not usable \(.*cluster support disabled/);
+    await untilTriedAgain(redis);
+    expect(service.stdout().match(/not usable/g)).toHaveLength(1);
   });
 
   it('answers every request while it is frozen, and heals', async () => {
