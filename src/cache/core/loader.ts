@@ -3,10 +3,11 @@ import type { Clock } from '../../kernel/clock';
 import type { CacheEntry, Validators } from './cache-entry';
 import type { CacheRequest } from './cache-request';
 import { storedForm } from './content-coding';
-import { StoreUnavailableError, type CacheStore, type Lease, type LoadFailure } from './cache-store';
+import type { CacheStore, Lease, LoadFailure } from './cache-store';
 import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
 import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
 import { isFresh } from './freshness';
+import { ifAvailable } from './if-available';
 import type { Landed, Load, Loaded, LoadedResponse } from './load';
 import { newToken } from './random-id';
 
@@ -126,7 +127,7 @@ export class Loader {
   ): Promise<T> {
     const renewal = setInterval(() => {
       // A lease that cannot be renewed ends by itself, and another may load.
-      this.attempt(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
+      ifAvailable(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
     }, this.options.leaseMs / 3);
     try {
       return await use(lease, base);
@@ -151,7 +152,7 @@ export class Loader {
     if (loaded.kind === 'response') return this.keep(lease, loaded, filling, fill);
     if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
     const entry = freshenedEntry(base, loaded.headers, filling);
-    const stored = await this.attempt(() => this.store.freshen(lease, entry));
+    const stored = await ifAvailable(() => this.store.freshen(lease, entry));
     return { entry, via: 'validation', stored: stored === true, isError: false };
   }
 
@@ -162,12 +163,12 @@ export class Loader {
       return { entry, via: 'load', stored: false, isError: true };
     }
     if (loaded.ttlMs === 0 || loaded.body.length > this.options.maxEntryBytes) {
-      await this.attempt(() => this.store.release(lease));
+      await ifAvailable(() => this.store.release(lease));
       return { entry, via: 'load', stored: false, isError: false };
     }
     // A marker is spliced into the body as it is.
     const kept = entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
-    const stored = await this.attempt(() => fill(lease, kept));
+    const stored = await ifAvailable(() => fill(lease, kept));
     const landed = { entry: kept, stored: stored === true, isError: false } as const;
     return loaded.madeIn === undefined
       ? { ...landed, via: 'load' }
@@ -176,17 +177,7 @@ export class Loader {
 
   private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {
     const pauseMs = this.options.pausesAfterFailures === false ? 0 : pauseAfterFailures(lease.failures + 1, failure);
-    await this.attempt(() => this.store.fail(lease, failure, pauseMs));
-  }
-
-  /** A store that fails takes nothing from the answer: the response is there, it is only not kept. */
-  private async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await call();
-    } catch (error) {
-      if (error instanceof StoreUnavailableError) return undefined;
-      throw error;
-    }
+    await ifAvailable(() => this.store.fail(lease, failure, pauseMs));
   }
 
   /** The load, or its time-out: one that ignores its signal keeps nobody waiting. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
-import { StoreUnavailableError, type CacheStore, type Lease } from '../cache-store';
+import type { CacheStore, Lease } from '../cache-store';
+import { ifAvailable } from '../if-available';
 import { newToken } from '../random-id';
 import { covers, indexFor } from '../resource-index';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
@@ -60,17 +61,17 @@ export class VariantWriter {
     if (endsAt <= now) return this.giveBack(lease);
     const joining = { names, endsAt };
     if (seen.index && covers(seen.index, joining))
-      return (await this.attempt(() => this.store.fill(lease, entry))) === true;
+      return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
     const placeOf = (generation: string): string => variantKey(key, generation, names, headers);
     const index = indexFor(seen.index, joining, { upstream, tags, now, place: placeOf });
     const place = placeOf(index.generation);
     if (!seen.index) {
       // The variant first: who finds the index is to find the variant.
       const beside = { key: place, entry };
-      return (await this.attempt(() => this.store.fill(lease, index.entry, beside))) === true;
+      return (await ifAvailable(() => this.store.fill(lease, index.entry, beside))) === true;
     }
-    if (place === lease.key) await this.attempt(() => this.store.fill(lease, entry));
-    else await Promise.all([this.attempt(() => this.store.put(place, entry)), this.giveBack(lease)]);
+    if (place === lease.key) await ifAvailable(() => this.store.fill(lease, entry));
+    else await Promise.all([ifAvailable(() => this.store.put(place, entry)), this.giveBack(lease)]);
     return this.replaceIndex(key, tags, seen.index.entry.id, index.entry);
   }
 
@@ -82,7 +83,7 @@ export class VariantWriter {
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
     const entry = validatedEntry(base, response, policy, this.options.keepMs);
-    return { entry, stored: (await this.attempt(() => this.store.freshen(lease, entry))) === true };
+    return { entry, stored: (await ifAvailable(() => this.store.freshen(lease, entry))) === true };
   }
 
   /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
@@ -97,7 +98,7 @@ export class VariantWriter {
       const told = valueOf(response.headers, name);
       return told !== undefined && told !== valueOf(entry.headers, name);
     });
-    await this.attempt(async () => {
+    await ifAvailable(async () => {
       if (differs) {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
@@ -110,7 +111,7 @@ export class VariantWriter {
   }
 
   async giveBack(lease: Lease): Promise<false> {
-    await this.attempt(() => this.store.release(lease));
+    await ifAvailable(() => this.store.release(lease));
     return false;
   }
 
@@ -122,19 +123,10 @@ export class VariantWriter {
     index: CacheEntry,
   ): Promise<boolean> {
     const token = newToken();
-    const stored = await this.attempt(async () => {
+    const stored = await ifAvailable(async () => {
       const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
       return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
     });
     return stored === true;
-  }
-
-  private async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await call();
-    } catch (error) {
-      if (error instanceof StoreUnavailableError) return undefined;
-      throw error;
-    }
   }
 }
