@@ -79,7 +79,7 @@ async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),
             keyPrefix: 'shop',
-            commandTimeoutMs: 1_000,
+            commandTimeoutMs: 10_000,
             tls: {},
           },
         }),
