@@ -89,7 +89,7 @@ describe('three replicas on one Redis', () => {
     const answers = replicas.flatMap((replica) => Array.from({ length: 50 }, () => get(replica, 'orphan')));
     doomed.kill('SIGKILL');
     expect(await lost).toBe('lost');
-    await waitUntil(() => github.requests.count() === 2, { what: 'the call of the next leader', timeoutMs: 10_000 });
+    await waitUntil(() => github.requests.count() === 2, { what: 'the call of the next leader' });
     release();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(150).fill(200));
     expect(github.requests.count()).toBe(2);
@@ -102,13 +102,13 @@ describe('three replicas on one Redis', () => {
     await waitUntil(() => github.inFlight === 1, { what: 'the call of the leader' });
     await frozen.freeze();
     const next = get(replicas[0]!, 'hanging');
-    await waitUntil(() => github.requests.count() === 2, { what: 'the call of the next leader', timeoutMs: 10_000 });
+    await waitUntil(() => github.requests.count() === 2, { what: 'the call of the next leader' });
     release();
     expect((await next).status).toBe(200);
-    const id = await redis.command('GETRANGE', 'larder:v2:e:{github:-:/users/hanging}', '0', '11');
+    const id = await redis.command('GETRANGE', 'larder:v3:e:{github:-:/users/hanging}', '0', '11');
     frozen.thaw();
     expect((await late).status).toBe(200);
-    expect(await redis.command('GETRANGE', 'larder:v2:e:{github:-:/users/hanging}', '0', '11')).toBe(id);
+    expect(await redis.command('GETRANGE', 'larder:v3:e:{github:-:/users/hanging}', '0', '11')).toBe(id);
     await frozen.stop();
   });
 
@@ -117,9 +117,9 @@ describe('three replicas on one Redis', () => {
       'an invalidation on another replica',
       (name) => request(`${replicas[0]!.url}/admin/cache/accounts/${name}`, { method: 'DELETE', headers: ADMIN }),
     ],
-    ['redis-cli DEL', (name) => redis.cli('DEL', `larder:v2:e:{github:-:/users/${name}}`)],
+    ['redis-cli DEL', (name) => redis.cli('DEL', `larder:v3:e:{github:-:/users/${name}}`)],
     ['FLUSHDB', () => redis.command('FLUSHDB')],
-    ['an expiry', (name) => redis.command('PEXPIRE', `larder:v2:e:{github:-:/users/${name}}`, '1')],
+    ['an expiry', (name) => redis.command('PEXPIRE', `larder:v3:e:{github:-:/users/${name}}`, '1')],
   ];
 
   it.each(changes)('drop their copies in memory at %s', async (what, change) => {
@@ -129,10 +129,7 @@ describe('three replicas on one Redis', () => {
     github.setAccount(name, { publicRepos: old + 1 });
     await change(name);
     for (const replica of replicas) {
-      await waitUntil(async () => (await get(replica, name)).json['repos'] === old + 1, {
-        what: 'the new value',
-        timeoutMs: 2_000,
-      });
+      await waitUntil(async () => (await get(replica, name)).json['repos'] === old + 1, { what: 'the new value' });
     }
   });
 

@@ -36,7 +36,7 @@ describe('FaultProxy', () => {
   afterAll(() => redis.stop());
 
   it('passes bytes, and counts the connections that are open', async () => {
-    const second = await open();
+    const second = await open(20_000);
     const value = 'x'.repeat(20_000_000);
     await second.send('SET', 'big', value);
     expect((await second.send('GET', 'big')) === value).toBe(true);

@@ -21,8 +21,12 @@ export class ByteWriter {
   }
 
   text(value: string): this {
-    const length = Buffer.byteLength(value);
-    this.number(length).room(length);
+    return this.number(Buffer.byteLength(value)).utf8(value);
+  }
+
+  /** The text alone: who reads it has to know its length. */
+  utf8(value: string): this {
+    this.room(Buffer.byteLength(value));
     this.at += this.bytes.write(value, this.at);
     return this;
   }
@@ -81,10 +85,25 @@ export class ByteReader {
 
   /** @throws MalformedBytesError */
   text(): string {
-    const length = this.number();
+    return this.utf8(this.number());
+  }
+
+  /** @throws MalformedBytesError */
+  utf8(length: number): string {
+    const from = this.take(length);
+    return this.bytes.toString('utf8', from, this.at);
+  }
+
+  /** A view. @throws MalformedBytesError */
+  raw(length: number): Buffer {
+    const from = this.take(length);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  private take(length: number): number {
     if (length > this.end - this.at) throw new MalformedBytesError();
-    const text = this.bytes.toString('utf8', this.at, this.at + length);
+    const from = this.at;
     this.at += length;
-    return text;
+    return from;
   }
 }

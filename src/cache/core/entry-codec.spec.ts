@@ -11,6 +11,12 @@ const full: CacheEntry = {
     ['content-type', 'application/json; charset=utf-8'],
     ['link', '<https://api.github.com/x?page=2>; rel="next"'],
     ['x-own', 'a'],
+    ['etag', '"e1"'],
+    ['last-modified', 'Mon, 23 Nov 2026 06:46:00 GMT'],
+    ['date', 'Tue, 24 Nov 2026 11:43:52 GMT'],
+    ['x-ratelimit-remaining', '59'],
+    ['x-strong', `"${'0af1'.repeat(16)}"`],
+    ['x-weak', `W/"${'0af1'.repeat(16)}"`],
   ],
   validators: { etag: '"e1"', lastModified: 'Mon, 23 Nov 2026 06:46:00 GMT' },
   upstream: 'github',
@@ -28,19 +34,21 @@ const full: CacheEntry = {
 };
 
 describe('the stored format', () => {
-  it('is v2 and reads as it was released', () => {
-    expect(FORMAT_VERSION).toBe('v2');
+  it('is v3 and reads as it was released', () => {
+    expect(FORMAT_VERSION).toBe('v3');
     expect(
       encodeEntry(full)
         .toString('hex')
         .match(/.{1,80}/g),
     ).toMatchInlineSnapshot(`
       [
-        "644f4a6975356c6f367145720000000000000000c83dc801d2b3cdbaa034d290a9bca034e0d40380",
-        "b89929e20120066769746875621f572f224b364c674777766e68454f576d7668465333745f376331",
-        "704e36552204226531221d4d6f6e2c203233204e6f7620323032362030363a34363a303020474d54",
-        "06636163686564010d6163636f756e743a72656469730301302d3c68747470733a2f2f6170692e67",
-        "69746875622e636f6d2f783f706167653d323e3b2072656c3d226e657874220005782d6f776e0161",
+        "644f4a6975356c6f367145720000000000000001183dc801d2b3cdbaa034d290a9bca034e0d40380",
+        "b89929e2012006676974687562082265312203a8c28fd8063e572f224b364c674777766e68454f57",
+        "6d7668465333745f376331704e36552206636163686564010d6163636f756e743a72656469730901",
+        "305a3c68747470733a2f2f6170692e6769746875622e636f6d2f783f706167653d323e3b2072656c",
+        "3d226e657874220005782d6f776e02612d0b2f0d2b03f8f095d80646093b0008782d7374726f6e67",
+        "050af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10006782d776561",
+        "6b070af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af1000000000000",
         "7b22757365726e616d65223a227265646973222c227265706f73223a3135357d",
       ]
     `);
@@ -125,6 +133,16 @@ describe('the stored format', () => {
         "x-ratelimit-used",
         "x-xss-protection",
         "github-authentication-token-expiration",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cookie",
+        "origin",
+        "user-agent",
+        "x-github-api-version",
+        "x-github-otp",
+        "x-requested-with",
       ]
     `);
   });
@@ -153,8 +171,52 @@ describe('the stored format', () => {
     expect(decodeEntry(value)).toEqual(next);
   });
 
+  it('gives back values that nearly have a shorter form', () => {
+    const hash = '0af1'.repeat(16);
+    const values = [
+      ...[
+        `"${hash.toUpperCase()}"`,
+        `"${hash}a"`,
+        `w/"${hash}"`,
+        hash,
+        ` "${hash}"`,
+        `"${hash}" `,
+        `"${hash}", "${hash}"`,
+      ],
+      ...['007', '-1', '+1', '1.0', '1e3', ' 1', '9007199254740993', '999999999999999', '0', ''],
+      ...['Tue, 24 Nov 2026 11:43:52 UTC', 'Mon, 24 Nov 2026 11:43:52 GMT', 'Tuesday, 24-Nov-26 11:43:52 GMT'],
+      ...['Tue, 24 Nov 2026 24:43:52 GMT', 'Thu, 01 Jan 1970 00:00:00 GMT', 'Wed, 31 Dec 1969 23:59:59 GMT'],
+      ...['Fri, 31 Dec 9999 23:59:59 GMT', 'tue, 24 nov 2026 11:43:52 gmt', '"e1"', 'W/"e1"'],
+    ];
+    const entry: CacheEntry = { ...full, headers: values.map((value) => ['x', value]) };
+    expect(decodeEntry(encodeEntry(entry))).toEqual(entry);
+    for (const value of values) {
+      const named: CacheEntry = { ...full, validators: { etag: value, lastModified: value }, etag: value };
+      expect(decodeEntry(encodeEntry(named))).toEqual(named);
+    }
+  });
+
+  it('keeps what GitHub sends with each answer in few bytes', () => {
+    const etag = `W/"${'0af1'.repeat(16)}"`;
+    const lastModified = 'Mon, 23 Nov 2026 06:46:00 GMT';
+    const validators = { etag, lastModified };
+    const known = encodeHead({ ...full, validators, etag, headers: [] }).length;
+    const headers: [string, string][] = [
+      ...([
+        ['etag', etag],
+        ['last-modified', lastModified],
+        ['date', lastModified],
+      ] as [string, string][]),
+      ...([
+        ['x-ratelimit-reset', '1795524233'],
+        ['content-length', '1199'],
+      ] as [string, string][]),
+    ];
+    expect(encodeHead({ ...full, validators, etag, headers }).length - known).toBeLessThanOrEqual(32);
+  });
+
   it('gives back any entry', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', ',', '\u00e9', ' ') });
+    const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', ',', '\u00e9', ' ', '0', '1') });
     const name = fc.oneof(text, fc.constantFrom(...STATIC_NAMES));
     const instant = fc.integer({ min: 0, max: 1e13 });
     const entries = fc.record({

@@ -1,8 +1,8 @@
 import { ByteReader, ByteWriter, MalformedBytesError } from './bytes';
-import type { CacheEntry, EntryMetadata, HeaderList } from './cache-entry';
+import type { CacheEntry, EntryMetadata, HeaderList, Validators } from './cache-entry';
 import { tagOfUpstream } from './cache-key';
 import { looksLikeGzip } from './content-coding';
-import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
+import { readField, readText, readValue, writeField, writeValue } from './field-codec';
 
 /**
  * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version;
@@ -15,12 +15,12 @@ import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
  * | 0–11 | the entry's id, base64url: what a fill compares |
  * | 12–17 | since when it is soft-purged, ms since the epoch, big endian; 0 for not at all |
  * | 18–20 | the head's length, big endian: where the body begins |
- * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, in the order of `writeMetadata`; zeros up to the body |
+ * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, values of fields as `field-codec.ts` tells, in the order of `writeMetadata`; zeros up to the body |
  * | rest | the body, as it is or gzip |
  *
  * What changes without the body (a freshening, a soft purge) lies in front of it, at known offsets, and is written in place.
  */
-export const FORMAT_VERSION = 'v2';
+export const FORMAT_VERSION = 'v3';
 
 const ID_BYTES = 12;
 const STALED_AT = { at: ID_BYTES, bytes: 6 };
@@ -40,9 +40,6 @@ const HAS_UPSTREAM_TAG = 32;
 const HAS_KEEP = 64;
 
 const ID = /^[\w-]{12}$/;
-const FIRST_NAME = 1 + STATIC_FIELDS.length;
-const codeOfField = new Map(STATIC_FIELDS.map(([name, value], at) => [`${name}\n${value}`, 1 + at]));
-const codeOfName = new Map(STATIC_NAMES.map((name, at) => [name, FIRST_NAME + at]));
 
 /** Everything in front of the body. */
 export function encodeHead(entry: CacheEntry): Buffer {
@@ -124,27 +121,16 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
     (entry.keepMs === undefined ? 0 : HAS_KEEP);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
   writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
-  writer.text(upstream).text(entry.etag);
-  if (validators.etag !== undefined) writer.text(validators.etag);
-  if (validators.lastModified !== undefined) writer.text(validators.lastModified);
+  writer.text(upstream);
+  if (validators.etag !== undefined) writeValue(writer, validators.etag);
+  if (validators.lastModified !== undefined) writeValue(writer, validators.lastModified);
+  writeValue(writer, entry.etag, validators);
   if (marker !== undefined) writer.text(marker);
   if (entry.keepMs !== undefined) writer.number(entry.keepMs);
   writer.number(tags.length);
   for (const tag of tags) writer.text(tag);
   writer.number(entry.headers.length);
-  for (const [name, value] of entry.headers) writeField(writer, name, value);
-}
-
-function writeField(writer: ByteWriter, name: string, value: string): void {
-  const whole = codeOfField.get(`${name}\n${value}`);
-  if (whole !== undefined) {
-    writer.number(whole);
-    return;
-  }
-  const named = codeOfName.get(name);
-  if (named === undefined) writer.number(0).text(name);
-  else writer.number(named);
-  writer.text(value);
+  for (const [name, value] of entry.headers) writeField(writer, name, value, validators);
 }
 
 function readMetadata(
@@ -156,18 +142,18 @@ function readMetadata(
   if (status < 200 || status > 599) throw new MalformedBytesError();
   const [storedAt, freshUntil] = [reader.number(), reader.number()];
   const [swrMs, sieMs, loadMs, bodyLength] = [reader.number(), reader.number(), reader.number(), reader.number()];
-  const upstream = fieldText(reader);
-  const etag = fieldText(reader);
-  const validators = {
-    ...((flags & HAS_ETAG) === 0 ? {} : { etag: fieldText(reader) }),
-    ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: fieldText(reader) }),
+  const upstream = readText(reader);
+  const validators: Validators = {
+    ...((flags & HAS_ETAG) === 0 ? {} : { etag: readValue(reader) }),
+    ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: readValue(reader) }),
   };
-  const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: fieldText(reader) };
+  const etag = readValue(reader, validators);
+  const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: readText(reader) };
   const keep = (flags & HAS_KEEP) === 0 ? {} : { keepMs: reader.number() };
   const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? [] : [tagOfUpstream(upstream)];
-  for (let left = reader.number(); left > 0; left--) tags.push(fieldText(reader));
+  for (let left = reader.number(); left > 0; left--) tags.push(readText(reader));
   const headers: [string, string][] = [];
-  for (let left = reader.number(); left > 0; left--) headers.push(readField(reader));
+  for (let left = reader.number(); left > 0; left--) headers.push(readField(reader, validators));
   const metadata: EntryMetadata = {
     ...{ id, status, headers: headers satisfies HeaderList, validators, upstream, tags, storedAt, freshUntil },
     ...{ swrMs, sieMs, mustRevalidate: (flags & MUST_REVALIDATE) !== 0, loadMs, etag },
@@ -176,20 +162,4 @@ function readMetadata(
     ...keep,
   };
   return { metadata, bodyLength };
-}
-
-function readField(reader: ByteReader): [string, string] {
-  const code = reader.number();
-  const whole = STATIC_FIELDS[code - 1];
-  if (whole) return [whole[0], whole[1]];
-  const name = code === 0 ? fieldText(reader) : STATIC_NAMES[code - FIRST_NAME];
-  if (name === undefined) throw new MalformedBytesError();
-  return [name, fieldText(reader)];
-}
-
-// RFC 9110 §5.5: no control characters in a field, whoever wrote it into Redis.
-function fieldText(reader: ByteReader): string {
-  const text = reader.text();
-  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) throw new MalformedBytesError();
-  return text;
 }

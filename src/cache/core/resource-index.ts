@@ -1,4 +1,6 @@
+import { ByteReader, ByteWriter, MalformedBytesError } from './bytes';
 import type { CacheEntry, EntryMetadata } from './cache-entry';
+import { readName, readText, writeName } from './field-codec';
 import { newEntryId, newGeneration } from './random-id';
 
 const MOST_LISTS = 8;
@@ -19,60 +21,56 @@ export interface ResourceIndex {
   readonly generation: string;
   /** Lists of field names, those of the latest response first. */
   readonly lists: readonly (readonly string[])[];
-  /** Where one whole response is. */
-  readonly latest: string | undefined;
+  /** The name of one whole response, the one that was stored last; empty for none. */
+  readonly latest: string;
   /** Names of what was made of the response that was stored last. */
   readonly parts: readonly string[];
 }
 
 /** What joins a resource. */
 export interface Joining {
-  /** The fields that a response varies by; absent for a part. */
+  /** The fields that a response varies by, and its name; absent for a part. */
   readonly names?: readonly string[];
+  readonly variant?: string;
   readonly part?: string;
   /** When its life ends. */
   readonly endsAt: number;
 }
 
-/** An index that leads to what joins, over the one there is. `place` tells where it is, once the generation is known. */
+/** An index that leads to what joins, over the one there is. */
 export function indexFor(
   known: ResourceIndex | undefined,
-  { names, part, endsAt }: Joining,
-  {
-    upstream,
-    tags,
-    now,
-    place,
-  }: {
-    readonly upstream: string;
-    readonly tags: readonly string[];
-    readonly now: number;
-    readonly place?: (generation: string) => string;
-  },
+  { names, variant, part, endsAt }: Joining,
+  { upstream, tags, now }: { readonly upstream: string; readonly tags: readonly string[]; readonly now: number },
 ): ResourceIndex {
   const generation = known?.generation ?? newGeneration();
   const others = known?.lists.filter((list) => !isSame(list, names ?? [])) ?? [];
   const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MOST_LISTS);
   // What was made of an older response is not what would be made of this one.
   const parts = part === undefined ? [] : [...new Set([part, ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
-  const latest = place?.(generation) ?? known?.latest;
+  const latest = variant ?? known?.latest ?? '';
   const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
   const entry: CacheEntry = {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream },
     tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
     ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
     coding: 'identity',
-    body: Buffer.from(JSON.stringify({ generation, lists, latest, parts })),
+    body: write({ generation, lists, latest, parts }),
     ...(known?.entry.staledAt === undefined ? {} : { staledAt: known.entry.staledAt }),
   };
   return { entry, generation, lists, latest, parts };
+}
+
+/** Where what an index names is: a variant or a part. */
+export function keyBeside(key: string, generation: string, name: string): string {
+  return `${key}|${generation}|${name}`;
 }
 
 /** Whether the index as it is leads to what joins, and lives as long. */
 export function covers(index: ResourceIndex, { names, part, endsAt }: Joining): boolean {
   if (index.entry.freshUntil < endsAt) return false;
   if (part !== undefined) return index.parts.includes(part);
-  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== undefined && index.parts.length === 0;
+  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.parts.length === 0;
 }
 
 /** Whether the entry may be an index, as far as can be told without its body: responses have fields. */
@@ -92,28 +90,42 @@ export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
   return index ?? undefined;
 }
 
+/** Texts and names as in the head of an entry: the generation, the latest, then lists of names and parts, each with its length in front. */
+function write({ generation, lists, latest, parts }: Omit<ResourceIndex, 'entry'>): Buffer {
+  const writer = new ByteWriter().text(generation).text(latest).number(lists.length);
+  for (const names of lists) {
+    writer.number(names.length);
+    for (const name of names) writeName(writer, name);
+  }
+  writer.number(parts.length);
+  for (const part of parts) writer.text(part);
+  return writer.finish();
+}
+
 function parse(entry: CacheEntry): ResourceIndex | undefined {
+  const reader = new ByteReader(entry.body, 0, entry.body.length);
+  const listOf = <T>(read: () => T): T[] => {
+    const list: T[] = [];
+    for (let left = reader.number(); left > 0; left--) list.push(read());
+    return list;
+  };
   try {
-    const value: unknown = JSON.parse(entry.body.toString('utf8'));
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { generation, lists, latest, parts = [] } = value as Record<string, unknown>;
-    if (typeof generation !== 'string' || !/^[\w-]{1,16}$/.test(generation) || !Array.isArray(lists)) return undefined;
-    if (!lists.every(isNames) || !isNames(parts)) return undefined;
-    const place = typeof latest === 'string' ? latest : undefined;
-    return { entry, generation, lists: lists.slice(0, MOST_LISTS), latest: place, parts: parts.slice(0, MOST_PARTS) };
-  } catch {
-    return undefined; // not ours: as if there were none, and replaced
+    const generation = readText(reader);
+    const latest = readText(reader);
+    const lists = listOf(() => listOf(() => readName(reader)));
+    const parts = listOf(() => readText(reader));
+    if (!/^[\w-]{1,16}$/.test(generation)) return undefined;
+    return { entry, generation, lists: lists.slice(0, MOST_LISTS), latest, parts: parts.slice(0, MOST_PARTS) };
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return undefined; // not ours: as if there were none, and replaced
+    throw error;
   }
 }
 
 /** The entry as the index has it: a soft purge of the index is one of all that it leads to. */
-export function underIndex(entry: CacheEntry, index: ResourceIndex | undefined): CacheEntry {
+export function underIndex(entry: CacheEntry, index: Pick<ResourceIndex, 'entry'> | undefined): CacheEntry {
   const staledAt = index?.entry.staledAt;
   return staledAt === undefined || staledAt <= entry.storedAt ? entry : { ...entry, staledAt };
-}
-
-function isNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {

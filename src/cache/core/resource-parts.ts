@@ -3,7 +3,15 @@ import { endOfLife, type CacheEntry } from './cache-entry';
 import type { CacheRequest } from './cache-request';
 import { StoreUnavailableError, type CacheStore, type Found, type Lease, type ListedEntry } from './cache-store';
 import { IndexMemory } from './index-memory';
-import { covers, indexFor, looksLikeIndex, readIndex, underIndex, type ResourceIndex } from './resource-index';
+import {
+  covers,
+  indexFor,
+  keyBeside,
+  looksLikeIndex,
+  readIndex,
+  underIndex,
+  type ResourceIndex,
+} from './resource-index';
 
 const INDEX_LEASE_MS = 1_000;
 
@@ -40,7 +48,7 @@ export class ResourceParts {
 
   /** @param leaseMs as of the store's `find`, of the resource's lease */
   async find(key: string, part: string, leaseMs?: number): Promise<PartPlace | undefined> {
-    const keysOf = ({ generation }: Pick<ResourceIndex, 'generation'>): string[] => [keyOf(key, generation, part)];
+    const keysOf = ({ generation }: Pick<ResourceIndex, 'generation'>): string[] => [keyBeside(key, generation, part)];
     const { found, ahead } = await this.seenLast.find(this.store, key, leaseMs, keysOf);
     const place = this.placeIn(found, key, part);
     return place && { ...place, ahead: ahead.get(place.key) };
@@ -90,11 +98,7 @@ export class ResourceParts {
 }
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
-  return { key: keyOf(key, index.generation, part), index, isCurrent: index.parts.includes(part) };
-}
-
-function keyOf(key: string, generation: string, part: string): string {
-  return `${key}|${generation}|${part}`;
+  return { key: keyBeside(key, index.generation, part), index, isCurrent: index.parts.includes(part) };
 }
 
 /** The part that was found in its place, as the index has it. */
@@ -114,8 +118,8 @@ export async function shownEntry(store: CacheStore, key: string, entry: CacheEnt
 }
 
 function placesIn(index: ResourceIndex, key: string): readonly string[] {
-  const parts = index.parts.map((part) => placeOf(index, key, part).key);
-  return index.latest === undefined ? parts : [index.latest, ...parts];
+  const names = index.latest === '' ? index.parts : [index.latest, ...index.parts];
+  return names.map((name) => keyBeside(key, index.generation, name));
 }
 
 /** The whole response of a resource that was stored last, if it may still be used without a word of the upstream. */
@@ -126,8 +130,9 @@ export async function freshResponse(
 ): Promise<Found | undefined> {
   const found = store.peek(key) ?? (await store.find(key));
   const index = found && readIndex(found.entry);
-  if (index?.latest === undefined) return undefined;
-  const response = store.peek(index.latest) ?? (await store.find(index.latest));
+  if (!index?.latest) return undefined;
+  const place = keyBeside(key, index.generation, index.latest);
+  const response = store.peek(place) ?? (await store.find(place));
   if (!response) return undefined;
   const entry = underIndex(response.entry, index);
   return isUsable(entry) ? { ...response, entry } : undefined;

@@ -49,4 +49,7 @@ export const STATIC_NAMES: readonly string[] = [
   ...['x-github-media-type', 'x-github-request-id', 'x-oauth-scopes', 'x-oauth-client-id', 'x-poll-interval'],
   ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'x-ratelimit-resource', 'x-ratelimit-used'],
   ...['x-xss-protection', 'github-authentication-token-expiration'],
+  // Of requests, which responses vary by.
+  ...['accept', 'accept-encoding', 'accept-language', 'authorization', 'cookie', 'origin', 'user-agent'],
+  ...['x-github-api-version', 'x-github-otp', 'x-requested-with'],
 ];

@@ -6,13 +6,13 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  *
  * | key | type | what |
  * |---|---|---|
- * | `larder:v2:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
- * | `larder:v2:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
- * | `larder:v2:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
- * | `larder:v2:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
- * | `larder:v2:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
- * | `larder:v2:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
- * | `larder:v2:q` | string | the sequence: a count of all invalidations |
+ * | `larder:v3:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
+ * | `larder:v3:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
+ * | `larder:v3:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
+ * | `larder:v3:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
+ * | `larder:v3:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
+ * | `larder:v3:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
+ * | `larder:v3:q` | string | the sequence: a count of all invalidations |
  */
 export class RedisKeys {
   private readonly root: string;

@@ -3,14 +3,14 @@ import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import { ifAvailable } from '../if-available';
 import { newToken } from '../random-id';
-import { covers, indexFor } from '../resource-index';
+import { covers, indexFor, keyBeside } from '../resource-index';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
 import { valueOf } from './fields';
 import { httpEntry, validatedEntry } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
-import { varyNames } from './selection';
+import { selectionKey, varyNames } from './selection';
 import type { SharedBody } from './shared-body';
-import { variantKey, type Seen } from './variants';
+import type { Seen } from './variants';
 
 export interface VariantWriterOptions {
   /** How long after it is stale a response is kept, to be validated or asked for by `max-stale`, in milliseconds. */
@@ -62,9 +62,9 @@ export class VariantWriter {
     const joining = { names, endsAt };
     if (seen.index && covers(seen.index, joining))
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
-    const placeOf = (generation: string): string => variantKey(key, generation, names, headers);
-    const index = indexFor(seen.index, joining, { upstream, tags, now, place: placeOf });
-    const place = placeOf(index.generation);
+    const variant = selectionKey(names, headers);
+    const index = indexFor(seen.index, { ...joining, variant }, { upstream, tags, now });
+    const place = keyBeside(key, index.generation, variant);
     if (!seen.index) {
       // The variant first: who finds the index is to find the variant.
       const beside = { key: place, entry };

@@ -2,7 +2,7 @@ import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheTier } from '../cache-outcome';
 import type { CacheStore } from '../cache-store';
 import type { IndexMemory } from '../index-memory';
-import { readIndex, underIndex, type ResourceIndex } from '../resource-index';
+import { keyBeside, readIndex, underIndex, type ResourceIndex } from '../resource-index';
 import { selectionKey } from './selection';
 
 export interface Seen {
@@ -26,7 +26,7 @@ export async function findVariant(
   leaseMs: number | undefined,
 ): Promise<Seen> {
   const keysOf = ({ lists, generation }: Pick<ResourceIndex, 'lists' | 'generation'>): readonly string[] =>
-    lists.map((names) => variantKey(key, generation, names, request));
+    lists.map((names) => keyBeside(key, generation, selectionKey(names, request)));
   const { found, ahead } = await seenLast.find(store, key, leaseMs, keysOf);
   const index = found && readIndex(found.entry);
   if (!found || !index || now >= found.entry.freshUntil)
@@ -47,8 +47,4 @@ export async function findVariant(
     tier: chosen?.tier ?? 'upstream',
     variantKey: keys[Math.max(0, at)],
   };
-}
-
-export function variantKey(key: string, generation: string, names: readonly string[], request: HeaderList): string {
-  return `${key}|${generation}|${selectionKey(names, request)}`;
 }
