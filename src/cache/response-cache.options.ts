@@ -14,7 +14,7 @@ export interface KeptProblem {
 /** Where requests may be answered before the HTTP framework has looked at them. */
 export interface FrontDoorPort {
   readonly isOpen: boolean;
-  guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean): void;
+  guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>): void;
   /** As `guard`, of requests whose route is known, as long as nothing but its handler is still to come. */
   guardRoutes(answer: (request: FastifyRequest, reply: FastifyReply) => boolean): void;
 }

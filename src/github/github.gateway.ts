@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { CacheEvents, CacheStore, Deliveries, HttpCache, Loader, ResponseCache } from '../cache';
+import { CacheEvents, CacheStore, Deliveries, HttpCache, KnownWays, Loader, ResponseCache } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS, RELAYED, RELAYED_EDGE_FIELDS, requestId, type Preflight } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
@@ -17,6 +17,7 @@ import {
   GatewayRules,
   headerRules,
   RateBudget,
+  RelayedAnswers,
   UpstreamRelay,
 } from '../upstream';
 import { GithubCredentials } from './github.credentials';
@@ -67,27 +68,31 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       github.isStrict ? limits : { ...limits, neverStored: NEVER_STORED },
     );
     const { publicUrl } = this.service;
-    const { deliveries, events, clock } = this;
+    const { events, clock } = this;
+    const relayed = {
+      ...{ definition, prefix: github.routePrefix, publicUrl, partitions },
+      linkedAs: github.isStrict ? (path: string) => path : linkedByName,
+    };
+    const answers = new RelayedAnswers(relayed, this.deliveries);
     const lane = new GatewayLane(
       {
-        ...{ prefix: github.routePrefix, upstream: definition.name, publicUrl, headerRules: rules, partitions },
+        ...{ prefix: github.routePrefix, upstream: definition.name, headerRules: rules, partitions },
         ...{ context: { edge, server: fastify.server }, requestId },
       },
-      { httpCache, deliveries, events, clock },
+      { ways: new KnownWays(this.store, clock), answers, events, clock },
     );
     const door = settings.laneEnabled ? FrontDoor.of(httpAdapter) : undefined;
     door?.guard((request, response) => lane.answers(request, response));
     new Gateway(
       {
-        prefix: github.routePrefix,
+        ...relayed,
         aliases: new Map(
           github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
         ),
-        ...{ publicUrl, definition, headerRules: rules, partitions },
+        headerRules: rules,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
-        linkedAs: github.isStrict ? (path) => path : linkedByName,
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
@@ -96,7 +101,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         routeConfig: { preflight: this.preflight() },
       },
       {
-        ...{ httpCache, deliveries, events, clock, cache: this.cache, relay: this.relay },
+        ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
         lane: door && lane,
         onError: (error, request, reply) => problems.send(error, request, reply),
       },

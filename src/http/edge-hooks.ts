@@ -87,22 +87,26 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
 }
 
 /** Why a request is not looked at any further, whatever its route. */
-function refusalOf({ httpVersionMajor, headers, rawHeaders }: RawRequestDefaultExpression): AppError | undefined {
+export function refusalOf({ httpVersionMajor, rawHeaders }: RawRequestDefaultExpression): AppError | undefined {
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
-  // RFC 9112 §3.2: more than one, or one that is none
-  if (timesNamed('host', rawHeaders) > 1 || !HOST.test(headers.host ?? ''))
-    return new AppError('request-invalid', 'Send one Host field: a host and, if need be, a port.');
-  // RFC 9112 §6.1
-  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked')
-    return new AppError('transfer-coding-unknown', 'Send the body chunked, or with its Content-Length.');
+  let hosts = 0;
+  let codings = 0;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    const value = rawHeaders[at + 1] ?? '';
+    // RFC 9112 §3.2: more than one, or one that is none
+    if (isNamed(name, 'host') && (++hosts > 1 || !HOST.test(value)))
+      return new AppError('request-invalid', 'Send one Host field: a host and, if need be, a port.');
+    // RFC 9112 §6.1
+    if (isNamed(name, 'transfer-encoding') && (++codings > 1 || value.toLowerCase() !== 'chunked'))
+      return new AppError('transfer-coding-unknown', 'Send the body chunked, or with its Content-Length.');
+  }
   return undefined;
 }
 
-function timesNamed(name: string, rawHeaders: readonly string[]): number {
-  let times = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === name) times++;
-  return times;
+function isNamed(name: string, lowerCase: string): boolean {
+  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }
 
 function answerPreflight(reply: FastifyReply, { methods, fields }: Preflight): void {

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
+import { refusalOf } from './edge-hooks';
 
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** Answers a request at once, or leaves it: false. */
-export type Answerer = (request: RawRequest, response: RawResponse) => boolean;
+/** Answers a request, or leaves it: false. A promise keeps it until it settles. */
+export type Answerer = (request: RawRequest, response: RawResponse) => boolean | Promise<boolean>;
 
-/** As `Answerer`, of a request that Fastify has found the route of. */
+/** As `Answerer`, at once, of a request that Fastify has found the route of. */
 export type RoutedAnswerer = (request: FastifyRequest, reply: FastifyReply) => boolean;
 
 /** Hooks that run on the way to an answer. */
@@ -37,6 +38,7 @@ interface DeclaredRoute {
  */
 export class FrontDoor {
   private static readonly doors = new WeakMap<object, FrontDoor>();
+  private readonly answerers: Answerer[] = [];
   private readonly routes: DeclaredRoute[] = [];
   private hook: onRequestHookHandler | undefined;
   private isShut = false;
@@ -69,14 +71,19 @@ export class FrontDoor {
     this.isShut = true;
   }
 
-  /** Has `answer` asked first. What it leaves goes on as if it had not been. */
+  /** Has `answer` asked before Fastify. What all leave goes on as if they had not been asked. */
   guard(answer: Answerer): void {
+    this.answerers.push(answer);
+    if (this.answerers.length > 1) return;
     const { server } = this.fastify;
     const behind = server.listeners('request') as ((request: RawRequest, response: RawResponse) => void)[];
     server.removeAllListeners('request');
     server.on('request', (request: RawRequest, response: RawResponse) => {
-      if (!this.isShut && answer(request, response)) return;
-      for (const listener of behind) listener.call(server, request, response);
+      const goOn = (): void => {
+        for (const listener of behind) listener.call(server, request, response);
+      };
+      if (this.isShut || refusalOf(request)) goOn();
+      else this.ask(0, request, response, goOn);
     });
   }
 
@@ -86,6 +93,19 @@ export class FrontDoor {
       if (this.isHookShut || !answer(request, reply)) done();
     };
     this.fastify.addHook('onRequest', this.hook);
+  }
+
+  /** Asks the answerers in turn. What one of them fails at goes on: Fastify meets the same failure, and tells of it. */
+  private ask(first: number, request: RawRequest, response: RawResponse, goOn: () => void): void {
+    for (let at = first; at < this.answerers.length; at++) {
+      const answered = this.answerers[at]?.(request, response) ?? false;
+      if (answered === true) return;
+      if (answered === false) continue;
+      const next = (): void => this.ask(at + 1, request, response, goOn);
+      answered.then((isAnswered) => isAnswered || next(), next);
+      return;
+    }
+    goOn();
   }
 
   private watchHooks(): void {

@@ -4,6 +4,7 @@ export type { UpstreamDefinition, UpstreamLimits } from './upstream-definition';
 export { UpstreamRelay } from './upstream-relay';
 export { Gateway, type GatewayOptions } from './gateway/gateway';
 export { GatewayLane } from './gateway/gateway-lane';
+export { RelayedAnswers } from './gateway/relayed-answers';
 export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';

@@ -1,48 +1,18 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
-import type { FastifyInstance } from 'fastify';
 import { Agent } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import { openInProcess, type ServiceInProcess } from '../support/in-process-service';
 import { rawRequest, request } from '../support/raw-http';
 import { ScriptedOrigin } from '../support/scripted-origin';
 
 const keepAlive = new Agent({ keepAlive: true });
 const text = 'a line of words that gzip makes shorter\n'.repeat(100);
 
-/** The whole service in this process; `seen` counts the requests that have come as far as Fastify. */
-async function open(env: Record<string, string>) {
-  // Read when the modules are loaded.
-  Object.assign(process.env, { SWAGGER_ENABLED: 'false', CREDENTIAL_SECRET: 'of-the-tests', ...env });
-  const { createAdapter, setUp } = await import('../../src/app.setup.js');
-  const { ResponseCache } = await import('../../src/cache/index.js');
-  const adapter = createAdapter();
-  const fastify = adapter.getInstance<FastifyInstance>();
-  fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
-  const seen = { count: 0 };
-  const [listener] = fastify.server.listeners('request') as ((...args: unknown[]) => void)[];
-  fastify.server.removeAllListeners('request');
-  fastify.server.on('request', (...args) => {
-    seen.count += 1;
-    listener?.call(fastify.server, ...args);
-  });
-  const { AppModule } = await import('../../src/app.module.js');
-  const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
-  const app = setUp(module.createNestApplication<NestFastifyApplication>(adapter));
-  await app.listen(0, '127.0.0.1');
-  return { app, seen, cache: app.get(ResponseCache), port: (app.getHttpServer().address() as { port: number }).port };
-}
-
 describe('a hit of the gateway', () => {
   let origin: ScriptedOrigin;
-  let service: Awaited<ReturnType<typeof open>>;
+  let service: ServiceInProcess;
   const get = (path: string, headers: Record<string, string> = {}) =>
     request(`http://127.0.0.1:${service.port}/github${path}`, { headers, agent: keepAlive });
-  /** How many of the requests are looked at by Fastify. */
-  const seenDuring = async (call: () => Promise<unknown>): Promise<number> => {
-    const before = service.seen.count;
-    await call();
-    return service.seen.count - before;
-  };
+  const seenDuring = (call: () => Promise<unknown>): Promise<number> => service.seenDuring(call);
   const head = (path: string) =>
     request(`http://127.0.0.1:${service.port}/github${path}`, { method: 'HEAD', agent: keepAlive });
   const warm = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
@@ -66,7 +36,7 @@ describe('a hit of the gateway', () => {
       response.writeHead(url.startsWith('/gone') ? 404 : 200, { ...fields, ...coding, ...links, ...type });
       response.end('content-encoding' in coding ? gzipSync(body) : body);
     });
-    service = await open({ GITHUB_API_URL: origin.url });
+    service = await openInProcess({ GITHUB_API_URL: origin.url });
   });
   afterAll(async () => {
     await service.app.close();
@@ -150,6 +120,16 @@ describe('a hit of the gateway', () => {
       await seenDuring(() => request(`http://127.0.0.1:${service.port}/github${path}`, { headers: headers as never })),
     ).toBe(1);
   });
+
+  it.each(['host: a\r\nhost: b\r\n', 'host: a b\r\n', 'host: x\r\ntransfer-encoding: gzip, chunked\r\n'])(
+    'is for nobody whose request is refused: %j',
+    async (fields) => {
+      await warm('/small');
+      const asked = `GET /github/small HTTP/1.1\r\n${fields}connection: keep-alive\r\n\r\n`;
+      const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+      expect((await rawRequest(service.port, asked + last)).toString('latin1')).toMatch(/^HTTP\/1\.1 (400|501) /);
+    },
+  );
 
   it('is none any more once it is invalidated, softly too', async () => {
     for (const mode of ['stale', 'purge'] as const) {

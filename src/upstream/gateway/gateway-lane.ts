@@ -5,21 +5,20 @@ import {
   mayWriteHead,
   writeReady,
   type CacheEvents,
-  type Deliveries,
+  type Found,
   type HeadContext,
-  type HttpCache,
+  type KnownWays,
   type Way,
 } from '../../cache';
 import type { Clock } from '../../kernel/clock';
 import type { HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partitions } from './partition';
-import { RelayedDelivery } from './relayed-delivery';
-import { gatewayBaseOf } from './url-rewriting';
+import type { RelayedAnswers } from './relayed-answers';
+import type { RelayedDelivery } from './relayed-delivery';
 
 export interface GatewayLaneOptions {
   readonly prefix: string;
   readonly upstream: string;
-  readonly publicUrl: string | undefined;
   readonly headerRules: HeaderRules;
   readonly partitions: Partitions | undefined;
   readonly context: HeadContext;
@@ -27,8 +26,8 @@ export interface GatewayLaneOptions {
 }
 
 export interface GatewayLaneParts {
-  readonly httpCache: HttpCache;
-  readonly deliveries: Deliveries;
+  readonly ways: KnownWays;
+  readonly answers: RelayedAnswers;
   readonly events: CacheEvents;
   readonly clock: Clock;
 }
@@ -37,6 +36,20 @@ export interface GatewayLaneParts {
 interface Likeness {
   readonly text: string;
   readonly condition: string | undefined;
+}
+
+/** What has been learned of requests that are alike. */
+interface Known {
+  readonly way: Way;
+  /** What was asked for, behind the prefix. */
+  readonly path: string;
+}
+
+/** A request under way, and since when. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly startedAt: number;
 }
 
 /** What a field of a request means to the lane. */
@@ -61,15 +74,16 @@ const WAYS_BYTES = 4_194_304;
 const WAY_OVERHEAD_BYTES = 300;
 
 /**
- * Answers a fresh hit in memory at the front door, to requests like those that have come the long way before.
+ * Answers a fresh hit at the front door, to requests like those that have come the long way before: from memory at once, from
+ * the shared store after one round trip.
  *
  * Its one invariant: the same answer to the byte as by the gateway. It decides nothing: the way to a hit is the cache's, which
  * is asked whether it still leads there, and the answer is the one that the gateway has prepared.
  */
 export class GatewayLane {
-  private readonly ways = new LRUCache<string, Way>({
+  private readonly known = new LRUCache<string, Known>({
     maxSize: WAYS_BYTES,
-    sizeCalculation: (_way, text) => text.length + WAY_OVERHEAD_BYTES,
+    sizeCalculation: (_known, text) => text.length + WAY_OVERHEAD_BYTES,
   });
   private readonly kinds = new Map<string, FieldKind>();
 
@@ -79,35 +93,58 @@ export class GatewayLane {
   ) {}
 
   /** Remembers the way that a request has taken to a hit. */
-  learn(request: IncomingMessage, way: Way): void {
+  learn(request: IncomingMessage, way: Way, path: string): void {
     const likeness = this.likenessOf(request);
-    if (likeness) this.ways.set(likeness.text, way);
+    if (likeness) this.known.set(likeness.text, { way, path });
   }
 
-  answers(request: IncomingMessage, response: ServerResponse): boolean {
+  /** Whether it has answered, or will: then nobody else does. */
+  answers(request: IncomingMessage, response: ServerResponse): boolean | Promise<boolean> {
     const startedAt = performance.now();
     const { method, url = '' } = request;
-    const { prefix, publicUrl, upstream, context, requestId } = this.options;
-    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(prefix)) return false;
+    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(this.options.prefix)) return false;
     const likeness = this.likenessOf(request);
-    const way = likeness && this.ways.get(likeness.text);
-    const entry = way && this.parts.httpCache.peek(way);
-    if (!entry || !mayWriteHead(request, response)) return false;
-    const delivery = this.parts.deliveries.relayed(entry);
-    if (!(delivery instanceof RelayedDelivery) || !delivery.isWritable) return false;
-    if (delivery.base !== undefined && delivery.base !== gatewayBaseOf(request, publicUrl, prefix)) return false;
-    const { condition } = likeness;
+    const known = likeness && this.known.get(likeness.text);
+    if (!known) return false;
+    const asked = { request, response, startedAt };
+    const found = this.parts.ways.peek(known.way);
+    if (found) return this.answer(asked, likeness, known, found);
+    return this.parts.ways.mayLead(known.way) && this.find(asked, likeness, known);
+  }
+
+  private async find(asked: Asked, likeness: Likeness, known: Known): Promise<boolean> {
+    const found = await this.parts.ways.find(known.way);
+    if (found) return this.answer(asked, likeness, known, found);
+    this.known.delete(likeness.text); // so that the next one does not look here in vain
+    return false;
+  }
+
+  private answer(asked: Asked, likeness: Likeness, { way, path }: Known, found: Found): boolean | Promise<boolean> {
+    const ready = this.parts.answers.ready(found.entry, way.key, asked.request, path);
+    return ready instanceof Promise
+      ? ready.then((delivery) => this.send(asked, likeness, way.key, found, delivery))
+      : this.send(asked, likeness, way.key, found, ready);
+  }
+
+  private send(
+    { request, response, startedAt }: Asked,
+    { condition }: Likeness,
+    key: string,
+    { entry, tier }: Found,
+    delivery: RelayedDelivery,
+  ): boolean {
+    if (!mayWriteHead(request, response) || !delivery.isWritable) return false;
+    const { upstream, context, requestId } = this.options;
     const isKnown =
       condition !== undefined &&
       entry.status === 200 &&
       isNotModified([['if-none-match', condition]], entry.headers, entry.storedAt);
-    const head = delivery.headText({ entry, tier: 'l1' }, this.parts.clock.now(), isKnown, context);
+    const head = delivery.headText({ entry, tier }, this.parts.clock.now(), isKnown, context);
     const durationMs = performance.now() - startedAt;
     const id = requestId(request);
     writeReady({ request, response, id }, delivery, head, { isNotModified: isKnown, durationMs });
-    this.parts.events.publish({
-      ...{ outcome: 'HIT', tier: 'l1', upstream, key: way.key, status: entry.status, durationMs, requestId: id },
-    });
+    const { status } = entry;
+    this.parts.events.publish({ outcome: 'HIT', tier, upstream, key, status, durationMs, requestId: id });
     return true;
   }
 

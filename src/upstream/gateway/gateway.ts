@@ -7,10 +7,8 @@ import {
   toCacheKey,
   toHeaderList,
   valuesOf,
-  type CacheEntry,
   type CacheEvent,
   type CacheEvents,
-  type Deliveries,
   type FlatFields,
   type HeaderList,
   type HttpAnswer,
@@ -28,24 +26,16 @@ import type { GatewayRules } from './gateway-rules';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { oneForwardLess } from './hops';
 import { ANONYMOUS, type Partition } from './partition';
-import { RelayedDelivery } from './relayed-delivery';
+import type { RelayedAnswers, RelayedAnswersOptions } from './relayed-answers';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
-import { UnpackedBodies } from './unpacked-bodies';
-import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
-export interface GatewayOptions extends GatewayOriginsOptions {
-  /** Where it is mounted, such as `/github`. */
-  readonly prefix: string;
+export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOptions {
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
-  readonly publicUrl: string | undefined;
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
   readonly tagsOfWrite: (path: string) => readonly string[];
-  /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
-  readonly linkedAs: (path: string, asked: string) => string;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
   /** Fields that the edge adds to every answer. */
@@ -58,7 +48,7 @@ export interface GatewayParts {
   readonly httpCache: HttpCache;
   readonly cache: ResponseCache;
   readonly relay: UpstreamRelay;
-  readonly deliveries: Deliveries;
+  readonly answers: RelayedAnswers;
   /** Where hits are answered that have come the long way before; undefined where they always do. */
   readonly lane: GatewayLane | undefined;
   readonly events: CacheEvents;
@@ -77,7 +67,6 @@ const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
  * sockets to `UpstreamRelay`.
  */
 export class Gateway {
-  private readonly unpacked = new UnpackedBodies();
   private readonly origins: GatewayOrigins;
 
   constructor(
@@ -85,7 +74,7 @@ export class Gateway {
     private readonly parts: GatewayParts,
   ) {
     this.origins = new GatewayOrigins(options, parts.relay, (fields, request, path) =>
-      this.rewritten(fields, request, path),
+      parts.answers.rewritten(fields, request.raw, path),
     );
   }
 
@@ -108,6 +97,7 @@ export class Gateway {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
+    const { answers } = this.parts;
     const target = parseTarget(this.targetOf(url));
     const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
@@ -143,11 +133,11 @@ export class Gateway {
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       this.tell(request, key, status, startedAt, answer);
-      const rewrite = (fields: HeaderList): HeaderList => this.rewritten(fields, request, target.path);
-      if (answer.kind === 'stored' && answer.outcome === 'HIT') await this.prepare(request, key, answer, rewrite);
+      if (answer.kind === 'stored' && answer.outcome === 'HIT') await this.prepare(request, target.path, key, answer);
       await writeAnswer(request, received, reply, answer, {
-        ...{ key, now: this.parts.clock.now(), edge: this.options.edge, rewrite },
-        bodyOf: (entry) => this.bodyOf(entry),
+        ...{ key, now: this.parts.clock.now(), edge: this.options.edge },
+        rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
+        bodyOf: (entry) => answers.bodyOf(entry),
       });
     } catch (error) {
       if (client.signal.aborted) return;
@@ -161,35 +151,14 @@ export class Gateway {
 
   /** Makes ready what the lane sends to who asks alike. */
   private async prepare(
-    { raw }: FastifyRequest,
+    request: FastifyRequest,
+    path: string,
     key: string,
     { entry, way }: Extract<HttpAnswer, { kind: 'stored' }>,
-    rewrite: (fields: HeaderList) => HeaderList,
   ): Promise<void> {
-    const { deliveries, lane } = this.parts;
     if (WITHOUT_CONTENT.has(entry.status)) return;
-    const fields = entry.headers.filter(([name]) => name !== 'content-length');
-    const base = haveUrls(fields) ? gatewayBaseOf(raw, this.options.publicUrl, this.options.prefix) : undefined;
-    const known = deliveries.relayed(entry);
-    if (!(known instanceof RelayedDelivery) || known.base !== base) {
-      const body = await this.bodyOf(entry);
-      deliveries.keepRelayed(entry, new RelayedDelivery(entry, body, rewrite(fields), base, key));
-    }
-    if (way) lane?.learn(raw, way);
-  }
-
-  private bodyOf(entry: CacheEntry): Buffer | Promise<Buffer> {
-    return this.parts.deliveries.relayed(entry)?.body ?? this.unpacked.of(entry);
-  }
-
-  private rewritten(fields: HeaderList, { raw }: FastifyRequest, path: string): HeaderList {
-    const { definition, publicUrl, prefix, linkedAs, partitions } = this.options;
-    if (!haveUrls(fields)) return fields;
-    return rewriteUrls(fields, {
-      ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(raw, publicUrl, prefix), path },
-      linkedAs: (linked) => linkedAs(linked, path),
-      keepsRelative: partitions === undefined,
-    });
+    await this.parts.answers.ready(entry, key, request.raw, path);
+    if (way) this.parts.lane?.learn(request.raw, way, path);
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */

@@ -1,14 +1,8 @@
-import { PreparedAnswer, type CacheEntry, type FlatFields, type HeaderList } from '../../cache';
+import { PreparedAnswer, type CacheEntry, type FlatFields, type Found, type HeaderList } from '../../cache';
 import { edgeFieldsBeside, fieldsOfCache, keptOfNotModified } from './gateway-fields';
 
-/** A fresh hit in memory. */
-export interface RelayedHit {
-  readonly entry: CacheEntry;
-  readonly tier: 'l1';
-}
-
 /** What is stored of an upstream's answer as the gateway sends it: the upstream's own fields and body, and what the cache says. */
-export class RelayedDelivery extends PreparedAnswer<RelayedHit> {
+export class RelayedDelivery extends PreparedAnswer<Found> {
   /**
    * @param kept the stored fields, with the URLs in them rewritten, without `Content-Length`
    * @param base what they were rewritten to; undefined where there are none
@@ -23,7 +17,7 @@ export class RelayedDelivery extends PreparedAnswer<RelayedHit> {
     super(entry, body, kept, keptOfNotModified(kept));
   }
 
-  protected fieldsOf({ entry, tier }: RelayedHit, now: number): FlatFields {
+  protected fieldsOf({ entry, tier }: Found, now: number): FlatFields {
     return fieldsOfCache({ kind: 'stored', entry, outcome: 'HIT', tier }, this.key, now);
   }
 

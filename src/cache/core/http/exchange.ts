@@ -64,6 +64,8 @@ export interface Way {
   readonly key: string;
   readonly indexId: string;
   readonly variantKey: string;
+  /** Until when what was found is fresh, in milliseconds since the epoch. */
+  readonly freshUntil: number;
 }
 
 export interface StoredAnswer extends ExchangeFacts {

@@ -6,18 +6,9 @@ import type { CacheStore, Lease } from '../cache-store';
 import type { Loader } from '../loader';
 import { matchesIfNoneMatch } from '../representation';
 import { IndexMemory } from '../index-memory';
-import { readIndex, underIndex } from '../resource-index';
 import { settlesWithin, within } from '../within';
 import { CONDITIONS } from './conditions';
-import type {
-  HttpAnswer,
-  HttpCacheRequest,
-  Origin,
-  OriginResponse,
-  StoredAnswer,
-  StreamedAnswer,
-  Way,
-} from './exchange';
+import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
 import { valueOf } from './fields';
 import { Flight } from './flight';
 import { underOperator } from './operator-policy';
@@ -124,16 +115,6 @@ export class HttpCache {
     return this.forward(request, undefined, origin, this.options.deadlineMs);
   }
 
-  /** The fresh entry in memory that the way still leads to, for a request that asks nothing of the cache. */
-  peek({ key, indexId, variantKey }: Way): CacheEntry | undefined {
-    const now = this.clock.now();
-    const found = this.store.peek(key);
-    if (found?.entry.id !== indexId || now >= found.entry.freshUntil) return undefined;
-    const variant = this.store.peek(variantKey);
-    const entry = variant && underIndex(variant.entry, readIndex(found.entry));
-    return entry && reuseOf(entry, PLAIN, now) === 'fresh' ? entry : undefined;
-  }
-
   private fromStore(
     request: HttpCacheRequest,
     policy: RequestPolicy,
@@ -144,7 +125,8 @@ export class HttpCache {
     switch (reuseOf(entry, policy, this.clock.now())) {
       case 'fresh': {
         const isPlain = index?.lists.length === 1 && policy === PLAIN;
-        const way = isPlain ? { key: request.key, indexId: index.entry.id, variantKey: key } : undefined;
+        const { freshUntil } = entry;
+        const way = isPlain ? { key: request.key, indexId: index.entry.id, variantKey: key, freshUntil } : undefined;
         return { kind: 'stored', entry, outcome: 'HIT', tier, ...(way && { way }) };
       }
       case 'stale-allowed':

@@ -1,0 +1,37 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyInstance } from 'fastify';
+
+export type ServiceInProcess = Awaited<ReturnType<typeof openInProcess>>;
+
+/**
+ * The whole service in this process, to see which requests come as far as Fastify. One for each spec file: the settings are read
+ * when the modules are loaded.
+ */
+export async function openInProcess(env: Readonly<Record<string, string>>) {
+  Object.assign(process.env, { SWAGGER_ENABLED: 'false', CREDENTIAL_SECRET: 'of-the-tests', ...env });
+  const { createAdapter, setUp } = await import('../../src/app.setup.js');
+  const { ResponseCache } = await import('../../src/cache/index.js');
+  const adapter = createAdapter();
+  const fastify = adapter.getInstance<FastifyInstance>();
+  fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
+  const seen = { count: 0 };
+  const [listener] = fastify.server.listeners('request') as ((...args: unknown[]) => void)[];
+  fastify.server.removeAllListeners('request');
+  fastify.server.on('request', (...args) => {
+    seen.count += 1;
+    listener?.call(fastify.server, ...args);
+  });
+  const { AppModule } = await import('../../src/app.module.js');
+  const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
+  const app = setUp(module.createNestApplication<NestFastifyApplication>(adapter));
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as { port: number };
+  /** How many of the requests are looked at by Fastify. */
+  const seenDuring = async (call: () => Promise<unknown>): Promise<number> => {
+    const before = seen.count;
+    await call();
+    return seen.count - before;
+  };
+  return { app, seenDuring, cache: app.get(ResponseCache), port };
+}
