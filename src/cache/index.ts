@@ -13,6 +13,7 @@ export { NotModified, Sourced } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
 export { StoredResources } from './stored-resources';
 export { StoreHealth, type StoreState } from './store-health';
+export { StoreWrites } from './store-writes';
 export { KeyvStore } from './keyv-store';
 export { hostStore } from './store.factory';
 export type { StoreHost } from './ipc/store-host';

@@ -21,6 +21,7 @@ import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './respo
 import { RouteRuleReader } from './route-rule.reader';
 import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
+import { StoreWrites } from './store-writes';
 import { StoredResources } from './stored-resources';
 
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
@@ -51,8 +52,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       inject: [OPENED_STORE],
       useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
     },
+    { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
   ],
-  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth],
+  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites],
 })
 class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(private readonly store: CacheStore) {

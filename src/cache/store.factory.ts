@@ -12,6 +12,7 @@ import { SentinelPrimary } from '../redis/sentinel-primary';
 import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
 import type { MemoryLimits } from './core/memory-tier';
+import { looksLikeIndex } from './core/resource-index';
 import { TieredStore } from './core/tiered-store';
 import { IpcStore } from './ipc/ipc-store';
 import { StoreHost } from './ipc/store-host';
@@ -19,11 +20,14 @@ import type { StorePort } from './ipc/store-messages';
 import { forEntries } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
+import { StoreWrites } from './store-writes';
 
 /** The store of this process, and the link to Redis behind it, if there is one. */
 export interface OpenedStore {
   readonly store: CacheStore;
   readonly link: RedisLink | undefined;
+  /** Silent where there is no Redis. */
+  readonly writes: StoreWrites;
   /** Listens to the channel of invalidations, where there is a Redis to publish on. */
   readonly subscribe?: (onMessage: (message: Buffer) => void) => Subscription;
 }
@@ -47,9 +51,10 @@ export function openStore(
   clock: Clock,
 ): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
+  const writes = new StoreWrites();
   if (!redis) {
-    if (!port) return { store: new MemoryStore(limits, clock), link: undefined };
-    return { store: new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock), link: undefined };
+    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes };
+    return { store: new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock), link: undefined, writes };
   }
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
@@ -64,12 +69,14 @@ export function openStore(
     },
     onOverdue: () => logger.warn('An invalidation is not confirmed: nothing is read from Redis until it is.'),
     onSettled: (count) => logger.log(`${count} invalidations that were not confirmed are done.`),
+    onStored: (entry, bytes) =>
+      writes.publish({ upstream: entry.upstream, kind: looksLikeIndex(entry) ? 'index' : 'response', bytes }),
   });
   const onDeaf = logRefusals('tracking', keys.channel, logger);
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }, source));
   const subscribe = (onMessage: (message: Buffer) => void): Subscription =>
     new ChannelSubscription(redis, link, keys.channel, onMessage, logRefusals('channel', keys.channel, logger));
-  return { store: new TieredStore(limits, l2, clock), link, subscribe };
+  return { store: new TieredStore(limits, l2, clock), link, writes, subscribe };
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */

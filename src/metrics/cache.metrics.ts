@@ -1,12 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Registry, type Aggregator, type Metric } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  exponentialBuckets,
+  Gauge,
+  Histogram,
+  Registry,
+  type Aggregator,
+  type Metric,
+} from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
 import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { askForAllMetrics, isWorker, tellOwnMetrics } from '../workers/worker-channel';
-import { CacheEvents, Deliveries, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
+import { CacheEvents, Deliveries, InvalidationChannel, StoreHealth, StoreWrites, type CacheEvent } from '../cache';
 
 const MOST_CREDENTIALS = 100;
+/** 256 B to 16 MiB. */
+const ENTRY_BYTES = exponentialBuckets(256, 4, 9);
 
 /** Prometheus metrics, in a registry of their own: nothing global, so that two applications in one process do not meet. */
 @Injectable()
@@ -19,10 +30,18 @@ export class CacheMetrics {
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
+  private readonly redisEntryBytes = new Histogram({
+    name: 'larder_redis_entry_bytes',
+    help: 'Bytes of each value that is stored in Redis for an entry, head and body.',
+    labelNames: ['upstream', 'kind'] as const,
+    buckets: ENTRY_BYTES,
+    registers: [this.registry],
+  });
 
   constructor(
     events: CacheEvents,
     store: StoreHealth,
+    writes: StoreWrites,
     channel: InvalidationChannel,
     webhooks: WebhookCounts,
     deliveries: Deliveries,
@@ -52,6 +71,7 @@ export class CacheMetrics {
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
+    writes.subscribe(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);

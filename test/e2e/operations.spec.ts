@@ -110,6 +110,11 @@ describe('what a person sees of the service', () => {
     expect(text).not.toMatch(/users.redis|test-admin-token/);
   });
 
+  it('counts no bytes in Redis where there is none', async () => {
+    await get('/repos/redis');
+    expect((await get('/metrics')).text).not.toMatch(/^larder_redis_entry_bytes_/m);
+  });
+
   it('has each metric in docs/reference/metrics.md, and no other', async () => {
     const { text } = await get('/metrics');
     const metrics = new Set(Array.from(text.matchAll(/^# HELP (larder_\w+) /gm), ([, name]) => name));

@@ -1,8 +1,10 @@
+import { indexFor } from '../../src/cache/core/resource-index';
 import { openStore } from '../../src/cache/store.factory';
+import type { StoreWrite } from '../../src/cache/store-writes';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
-import { describeStore, type StoreUnderTest } from '../contract/store-contract';
+import { anEntry, describeStore, fillUnder, leaseOf } from '../contract/store-contract';
 import { RedisCluster } from '../support/redis-cluster';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
@@ -10,16 +12,72 @@ import { waitUntil } from '../support/wait-until';
 const limits = { maxBytes: 64 * 1024 * 1024, maxEntries: 100_000 };
 let prefixes = 0;
 
-async function openRedisStore(uri: string): Promise<StoreUnderTest> {
+async function openRedisStore(uri: string) {
   const settings: RedisSettings = {
     endpoint: parseRedisEndpoint(uri),
     keyPrefix: `t${++prefixes}`,
     commandTimeoutMs: 10_000, // no Redis is frozen here: a slow machine is no outage
     tls: {},
   };
-  const { store, link } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
+  const { store, link, writes } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
+  const told: StoreWrite[] = [];
+  writes.subscribe((write) => told.push(write));
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
-  return { store, close: () => store.close() };
+  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v2:e:{${key}}`, close: () => store.close() };
+}
+
+/** @param bytesAt what Redis itself says of the length of a value */
+function describeWrites(
+  open: () => ReturnType<typeof openRedisStore>,
+  bytesAt: (redisKey: string) => Promise<number>,
+): void {
+  describe('the store over it', () => {
+    let under: Awaited<ReturnType<typeof open>>;
+    beforeEach(async () => {
+      under = await open();
+    });
+    afterEach(() => under.close());
+
+    it('tells the bytes of each value that Redis holds, and an index from a response', async () => {
+      const { store, told, redisKey } = under;
+      const response = anEntry({ body: Buffer.alloc(5_000), tags: ['t'] });
+      const place = { upstream: 'github', tags: ['t'], now: Date.now(), place: () => 'k|variant' };
+      const index = indexFor(undefined, { names: [], endsAt: Date.now() + 60_000 }, place);
+      await store.fill(await leaseOf(store, 'k'), index.entry, { key: 'k|variant', entry: response });
+      await fillUnder(store, 'filled', anEntry());
+      await store.put('set', anEntry({ upstream: 'app', body: Buffer.alloc(70_000), tags: ['t'] }));
+      const length = (key: string) => bytesAt(redisKey(key));
+      expect(told.slice(0, 2).sort((one, other) => one.bytes - other.bytes)).toEqual([
+        { upstream: 'github', kind: 'index', bytes: await length('k') },
+        { upstream: 'github', kind: 'response', bytes: await length('k|variant') },
+      ]);
+      expect(told.slice(2)).toEqual([
+        { upstream: 'github', kind: 'response', bytes: await length('filled') },
+        { upstream: 'app', kind: 'response', bytes: await length('set') },
+      ]);
+    });
+
+    it('tells nothing of a fill that is refused, though of what was stored beside it', async () => {
+      const { store, told, redisKey } = under;
+      const [late, tagged] = [await leaseOf(store, 'k'), await leaseOf(store, 'tagged')];
+      await store.invalidate({ kind: 'key', key: 'k' }, 'purge');
+      await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
+      expect(await store.fill(tagged, anEntry({ tags: ['t'] }))).toBe(false);
+      expect(told).toEqual([]);
+      expect(await store.fill(late, anEntry(), { key: 'k|part', entry: anEntry() })).toBe(false);
+      expect(told).toEqual([{ upstream: 'github', kind: 'response', bytes: await bytesAt(redisKey('k|part')) }]);
+    });
+
+    it('tells nothing where only a head is written', async () => {
+      const { store, told } = under;
+      const entry = anEntry();
+      await fillUnder(store, 'k', entry);
+      const freshened = { ...entry, id: 'nextnextnext', freshUntil: entry.freshUntil + 1_000 };
+      expect(await store.freshen(await leaseOf(store, 'k', { seenId: entry.id }), freshened)).toBe(true);
+      await store.invalidate({ kind: 'key', key: 'k' }, 'stale');
+      expect(told).toHaveLength(1);
+    });
+  });
 }
 
 describe('one Redis', () => {
@@ -30,6 +88,32 @@ describe('one Redis', () => {
   afterAll(() => redis.stop());
 
   describeStore('TieredStore over Redis', () => openRedisStore(redis.uri));
+  describeWrites(
+    () => openRedisStore(redis.uri),
+    async (key) => Number(await redis.command('STRLEN', key)),
+  );
+
+  describe('that is full', () => {
+    let under: Awaited<ReturnType<typeof openRedisStore>>;
+    beforeEach(async () => {
+      under = await openRedisStore(redis.uri);
+      await redis.command('CONFIG', 'SET', 'maxmemory', '1');
+    });
+    afterEach(async () => {
+      await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+      await under.close();
+    });
+
+    it('stores nothing, and the store tells of nothing', async () => {
+      const { store, told } = under;
+      await expect(store.put('k', anEntry())).rejects.toThrow('OOM');
+      expect(await store.fill(await leaseOf(store, 'k'), anEntry())).toBe(true); // in this process alone
+      expect(told).toEqual([]);
+      await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+      await fillUnder(store, 'another', anEntry());
+      expect(told).toHaveLength(1);
+    });
+  });
 });
 
 describe('a Redis Cluster of six', () => {
@@ -40,4 +124,8 @@ describe('a Redis Cluster of six', () => {
   afterAll(() => cluster.stop());
 
   describeStore('TieredStore over a Cluster', () => openRedisStore(cluster.uri));
+  describeWrites(
+    () => openRedisStore(cluster.uri),
+    async (key) => Number(await cluster.commandFor(key, 'STRLEN', key)),
+  );
 });

@@ -30,7 +30,7 @@ import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisNotes } from './redis-notes';
-import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT } from './scripts';
+import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT, type Script } from './scripts';
 
 export interface RedisStoreListener {
   /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
@@ -43,6 +43,8 @@ export interface RedisStoreListener {
   readonly onOverdue: () => void;
   /** So many invalidations that Redis had not confirmed are made up for. */
   readonly onSettled: (invalidations: number) => void;
+  /** A whole value was stored for the entry, head and body: so many bytes. */
+  readonly onStored: (entry: CacheEntry, bytes: number) => void;
 }
 
 const RETRY_MS = 500;
@@ -145,24 +147,22 @@ export class RedisStore extends SharedStore {
   async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
     if (!this.link.isCluster) {
       // One connection, one order: what is sent first is there first.
-      const put =
-        beside && this.commands.run(PUT, this.pair(beside.key), [this.lifeMs(beside.entry), encodeEntry(beside.entry)]);
+      const put = beside && this.write(PUT, this.pair(beside.key), beside.entry, [this.lifeMs(beside.entry)]);
       const [filled] = await Promise.all([this.fillAtOnce(lease, entry), put]);
       return filled;
     }
     if (beside) await this.put(beside.key, beside.entry);
     if (!(await this.indexTags(lease, entry))) return false;
-    const args = [...this.storing(lease, entry), encodeEntry(entry)];
-    return (await this.commands.run(FILL, this.pair(lease.key), args)) === 1;
+    return this.write(FILL, this.pair(lease.key), entry, this.storing(lease, entry));
   }
 
   /** Steps a to c of the class comment in one instant: there is no order for an invalidation to come between. */
-  private async fillAtOnce(lease: Lease, entry: CacheEntry): Promise<boolean> {
+  private fillAtOnce(lease: Lease, entry: CacheEntry): Promise<boolean> {
     const { key, sequence } = lease;
     const now = Math.round(this.clock.now());
     const tags = this.indexedTags(key, entry).flatMap((tag) => [this.keys.tagIndex(tag), this.keys.tagMark(tag)]);
-    const args = [...this.storing(lease, entry), encodeEntry(entry), sequence, now, now + this.lifeMs(entry), key];
-    return (await this.commands.run(FILL_TAGGED, [...this.pair(key), ...tags], args)) === 1;
+    const indexing = [sequence, now, now + this.lifeMs(entry), key];
+    return this.write(FILL_TAGGED, [...this.pair(key), ...tags], entry, this.storing(lease, entry), indexing);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -186,7 +186,7 @@ export class RedisStore extends SharedStore {
   async put(key: string, entry: CacheEntry): Promise<void> {
     await this.ready();
     await Promise.all(this.indexedTags(key, entry).map((tag) => this.index(tag, key, entry)));
-    await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), encodeEntry(entry)]);
+    await this.write(PUT, this.pair(key), entry, [this.lifeMs(entry)]);
   }
 
   async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
@@ -250,6 +250,20 @@ export class RedisStore extends SharedStore {
     if (entry) return { entry, tier: 'l2' };
     await this.discard(redisKey);
     return undefined;
+  }
+
+  /** Stores a whole value, between the arguments before and after it, and tells of it. False: the script stored nothing. */
+  private async write(
+    script: Script,
+    keys: readonly [string, ...string[]],
+    entry: CacheEntry,
+    before: readonly (string | number)[],
+    after: readonly (string | number)[] = [],
+  ): Promise<boolean> {
+    const value = encodeEntry(entry);
+    if ((await this.commands.run(script, keys, [...before, value, ...after])) !== 1) return false;
+    this.listener.onStored(entry, value.length);
+    return true;
   }
 
   private pair(key: string): [string, string] {
