@@ -23,7 +23,7 @@ async function openRedisStore(uri: string) {
   const told: StoreWrite[] = [];
   writes.subscribe((write) => told.push(write));
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
-  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v2:e:{${key}}`, close: () => store.close() };
+  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v3:e:{${key}}`, close: () => store.close() };
 }
 
 /** @param bytesAt what Redis itself says of the length of a value */
@@ -97,6 +97,11 @@ describe('one Redis', () => {
     let under: Awaited<ReturnType<typeof openRedisStore>>;
     beforeEach(async () => {
       under = await openRedisStore(redis.uri);
+      const { store, told } = under;
+      await fillUnder(store, 'heard', anEntry());
+      const isKept = async (): Promise<boolean> => Boolean(await store.find('heard')) && Boolean(store.peek('heard'));
+      await waitUntil(isKept, { what: 'the store to hear of changes' });
+      told.length = 0;
       await redis.command('CONFIG', 'SET', 'maxmemory', '1');
     });
     afterEach(async () => {
