@@ -9,18 +9,12 @@ import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { matchesIfNoneMatch } from './core/representation';
 import { Deliveries } from './deliveries';
-import { isKeptWhole } from './handler-response';
-import { areSound, linesOf } from './head-text';
-import type { HeadContext, HeadText } from './prepared-answer';
+import { earlierLines, hasNoFields, meet } from './earlier-fields';
+import { hasNothingElse, keepsItsFields } from './nest-pipeline';
+import type { HeadContext } from './prepared-answer';
 import { mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
-
-// The names under which Nest keeps @UseGuards, @UseInterceptors, @Header and the host of a @Controller (@nestjs/common, constants).
-const GUARDS = '__guards__';
-const INTERCEPTORS = '__interceptors__';
-const HEADERS = '__headers__';
-const HOST = 'host';
 
 /** What the URLs that a hit may be told by may take in all, in bytes; the least recently used are forgotten. */
 const URLS_BYTES = 4_194_304;
@@ -34,6 +28,8 @@ interface KnownUrl {
   readonly upstream: string;
   /** Whether the rule names a key; if not, it speaks for no caller with credentials. */
   readonly isKeyed: boolean;
+  /** Until when what was found is fresh, in milliseconds since the epoch. */
+  readonly freshUntil: number;
 }
 
 type RawRequest = FastifyRequest['raw'];
@@ -46,7 +42,7 @@ interface LaneRoute {
 
 /**
  * Answers a fresh hit in memory from a hook in front of Nest's router, in one synchronous look-up; everything else goes on to
- * the interceptor.
+ * the interceptor. A URL that it knows it looks for in the shared store as well.
  *
  * Its one invariant: the same answer to the byte as by the interceptor. It decides nothing: it asks the core for a hit that
  * needs no thought, and knows only routes that the interceptor has served and that have nothing else in front of the handler
@@ -97,7 +93,7 @@ export class ExpressLane implements OnModuleInit {
   learn(context: ExecutionContext, rule: RouteRule, interceptor: unknown): void {
     const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
     if (this.routes.has(config)) return;
-    const isOurs = rule.lane !== false && this.hasNothingElse(context, interceptor) && keepsItsFields(context);
+    const isOurs = rule.lane !== false && hasNothingElse(context, interceptor, this.config) && keepsItsFields(context);
     const beta = rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta;
     this.routes.set(config, isOurs ? { rule, beta } : null);
   }
@@ -106,23 +102,33 @@ export class ExpressLane implements OnModuleInit {
   writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: CacheAnswer, upstream: string): boolean {
     if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
+    const route = this.routes.get(request.routeOptions.config);
+    if (route) this.remember(request, route, key, answer);
     if (!this.send(exchange, key, upstream, answer, '', () => reply.elapsedTime)) return false;
     reply.hijack();
     return true;
   }
 
-  private answers(request: FastifyRequest, reply: FastifyReply): boolean {
+  private remember(request: FastifyRequest, { rule, beta }: LaneRoute, key: string, { entry }: CacheAnswer): void {
     const { method, url = '' } = request.raw;
+    const isAtDoor = this.options.laneEnabled && this.door?.isOpen === true && isByUrl(rule);
+    if (!isAtDoor || (method !== 'GET' && method !== 'HEAD')) return;
+    const { freshUntil } = entry;
+    const whose = { upstream: rule.upstream, isKeyed: isKeyed(rule) };
+    this.urls.set(nameOf(method, url), { key, part: partOf(rule, request), beta, ...whose, freshUntil });
+  }
+
+  private answers(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { method } = request.raw;
     if (method !== 'GET' && method !== 'HEAD') return false;
     const route = this.routes.get(request.routeOptions.config);
     if (!route) return false;
     const key = keyOrNone(route.rule, request);
     if (key === undefined) return false;
     const { rule, beta } = route;
-    const known: KnownUrl = { key, part: partOf(rule, request), beta, upstream: rule.upstream, isKeyed: isKeyed(rule) };
-    const answer = this.cache.peek(key, beta, known.part);
+    const answer = this.cache.peek(key, beta, partOf(rule, request));
     if (answer === undefined || answer.entry.status >= 300) return false;
-    if (this.door?.isOpen === true && isByUrl(rule)) this.urls.set(nameOf(method, url), known);
+    this.remember(request, route, key, answer);
     const earlier = earlierLines(reply);
     if (earlier === undefined) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
@@ -132,19 +138,44 @@ export class ExpressLane implements OnModuleInit {
   }
 
   /** As `answers`, of a URL that it has answered before: nobody has looked at the request yet. */
-  private answersAtDoor(request: RawRequest, response: RawResponse): boolean {
+  private answersAtDoor(request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
     const startedAt = performance.now();
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
-    const known = this.urls.get(nameOf(method, url));
+    const name = nameOf(method, url);
+    const known = this.urls.get(name);
     if (known === undefined) return false;
     const { headers } = request;
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
     const answer = this.cache.peek(known.key, known.beta, known.part);
-    if (answer === undefined || answer.entry.status >= 300) return false;
+    if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
+    return this.clock.now() < known.freshUntil && this.find(request, response, startedAt, name, known);
+  }
+
+  private async find(
+    request: RawRequest,
+    response: RawResponse,
+    startedAt: number,
+    name: string,
+    known: KnownUrl,
+  ): Promise<boolean> {
+    const answer = await this.cache.findHit(known.key, known.beta, known.part);
+    if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
+    this.urls.delete(name); // so that the next one does not look here in vain
+    return false;
+  }
+
+  private sendAtDoor(
+    request: RawRequest,
+    response: RawResponse,
+    startedAt: number,
+    { key, upstream }: KnownUrl,
+    answer: CacheAnswer,
+  ): boolean {
+    if (answer.entry.status >= 300) return false;
     const id = this.options.frontDoor?.requestId(request) ?? '';
     const elapsedMs = (): number => performance.now() - startedAt;
-    return this.send({ request, response, id }, known.key, known.upstream, answer, '', elapsedMs);
+    return this.send({ request, response, id }, key, upstream, answer, '', elapsedMs);
   }
 
   private send(
@@ -169,71 +200,11 @@ export class ExpressLane implements OnModuleInit {
     this.events.publish({ outcome, tier, upstream, key, status, durationMs, requestId: exchange.id });
     return true;
   }
-
-  /** Whether the interceptor is all that Nest has in front of the handler. */
-  private hasNothingElse(context: ExecutionContext, interceptor: unknown): boolean {
-    const targets: readonly object[] = [context.getHandler(), context.getClass()];
-    const on = (name: string): unknown[] =>
-      targets.flatMap((target) => (Reflect.getMetadata(name, target) as unknown[] | undefined) ?? []);
-    const { config } = this;
-    const guards = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)];
-    const interceptors = [
-      ...config.getGlobalInterceptors(),
-      ...config.getGlobalRequestInterceptors(),
-      ...on(INTERCEPTORS),
-    ] as object[];
-    const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
-    return guards.length + on(HOST).length === 0 && interceptors.length === 1 && interceptors.every(isIt);
-  }
-}
-
-/** Whether all that the route sets with `@Header` is in what is kept of its answers. */
-function keepsItsFields(context: ExecutionContext): boolean {
-  const fields = Reflect.getMetadata(HEADERS, context.getHandler()) as { name: string; value: unknown }[] | undefined;
-  return (fields ?? []).every(({ name, value }) => isKeptWhole(name, value));
 }
 
 /** What a request is known by that nothing but method and URL leads to its route. No URL has a blank in it. */
 function nameOf(method: 'GET' | 'HEAD', url: string): string {
   return method === 'GET' ? url : `HEAD ${url}`;
-}
-
-/** Fields that node, the edge or the cache would not just leave beside their own. */
-const CHANGING: ReadonlySet<string> = new Set(['connection', 'vary', 'date', 'x-response-time', 'transfer-encoding']);
-
-/** What hooks before this one have set, or undefined where that changes more than the head's first lines. */
-function earlierLines(reply: FastifyReply): string | undefined {
-  if (hasNoFields(reply)) return '';
-  const earlier = reply.getHeaders();
-  let fields: string[] | undefined;
-  for (const name in earlier) {
-    if (CHANGING.has(name)) return undefined;
-    fields ??= [];
-    for (const value of [earlier[name]].flat()) fields.push(name, String(value));
-  }
-  if (fields === undefined) return '';
-  return areSound(fields) ? linesOf(fields) : undefined;
-}
-
-/** Whether a field is in both: the interceptor would have it once. */
-function meet(earlier: string, { front, back }: HeadText): boolean {
-  const head = `\r\n${front}${back}`;
-  return earlier
-    .split('\r\n')
-    .some((line) => line !== '' && head.includes(`\r\n${line.slice(0, line.indexOf(':') + 1)}`));
-}
-
-let fieldsOfReply: symbol | undefined;
-
-/** Whether no hook has set a field yet; told without the copy that `getHeaders()` makes. */
-function hasNoFields(reply: FastifyReply): boolean {
-  fieldsOfReply ??= Object.getOwnPropertySymbols(reply).find(
-    ({ description }) => description === 'fastify.reply.headers',
-  );
-  const fields = fieldsOfReply && (reply as unknown as Record<symbol, object | undefined>)[fieldsOfReply];
-  if (fields === undefined) return false; // another Fastify: ask it
-  for (const _name in fields) return false;
-  return reply.raw.getHeaderNames().length === 0;
 }
 
 function isKeyed({ key, resource }: RouteRule): boolean {

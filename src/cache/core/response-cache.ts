@@ -7,6 +7,7 @@ import type { CacheAnswer, CacheRequest } from './cache-request';
 import {
   CacheStore,
   StoreUnavailableError,
+  type Found,
   type InvalidationMode,
   type InvalidationTarget,
   type KeyPage,
@@ -74,12 +75,15 @@ export class ResponseCache {
   peek(key: string, earlyRefreshBeta: number, part?: string): CacheAnswer | undefined {
     const place = part === undefined ? undefined : this.parts.peek(key, part);
     if (part !== undefined && place?.isCurrent !== true) return undefined;
-    const found = this.store.peek(place?.key ?? key);
-    if (!found) return undefined;
-    const entry = underIndex(found.entry, place?.index);
-    const now = this.clock.now();
-    if (!isFresh(entry, now) || shouldRefreshEarly(entry, now, earlyRefreshBeta, this.random())) return undefined;
-    return { entry, outcome: 'HIT', tier: found.tier };
+    return this.hit(this.store.peek(place?.key ?? key), place, earlyRefreshBeta);
+  }
+
+  /** As `peek`, wherever it is stored. */
+  async findHit(key: string, earlyRefreshBeta: number, part?: string): Promise<CacheAnswer | undefined> {
+    const place = part === undefined ? undefined : await this.parts.find(key, part);
+    if (part !== undefined && place?.isCurrent !== true) return undefined;
+    const found = (await place?.ahead) ?? (await this.store.find(place?.key ?? key));
+    return this.hit(found, place, earlyRefreshBeta);
   }
 
   /**
@@ -119,6 +123,18 @@ export class ResponseCache {
   /** @throws AppError `cache-unavailable` */
   list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
     return this.orUnavailable('list the entries', this.store.list(match, cursor, limit));
+  }
+
+  private hit(
+    found: Found | undefined,
+    place: PartPlace | undefined,
+    earlyRefreshBeta: number,
+  ): CacheAnswer | undefined {
+    if (!found) return undefined;
+    const entry = underIndex(found.entry, place?.index);
+    const now = this.clock.now();
+    if (!isFresh(entry, now) || shouldRefreshEarly(entry, now, earlyRefreshBeta, this.random())) return undefined;
+    return { entry, outcome: 'HIT', tier: found.tier };
   }
 
   private async orUnavailable<T>(doing: string, result: Promise<T>): Promise<T> {

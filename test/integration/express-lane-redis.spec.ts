@@ -1,0 +1,91 @@
+import { Agent } from 'node:http';
+import { StoreHealth } from '../../src/cache/store-health';
+import { FrontDoor } from '../../src/http/front-door';
+import { GithubSimulator } from '../../simulator';
+import { openInProcess, type ServiceInProcess } from '../support/in-process-service';
+import { rawRequest, request } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
+
+const keepAlive = new Agent({ keepAlive: true });
+
+describe('a hit of a cached route that is in Redis only', () => {
+  let github: GithubSimulator;
+  let redis: RedisProcess;
+  let service: ServiceInProcess;
+  const get = async (account: string) => {
+    const { headers, body } = await request(`http://127.0.0.1:${service.port}/repos/${account}`, { agent: keepAlive });
+    return { headers, repos: (JSON.parse(body.toString()) as { repos: number }).repos };
+  };
+  const warm = async (account: string): Promise<void> => {
+    for (let times = 0; times < 3; times++) await get(account);
+  };
+  const isUp = (): boolean => service.app.get(StoreHealth, { strict: false }).get().isUp;
+
+  beforeAll(async () => {
+    [github, redis] = await Promise.all([GithubSimulator.start(), RedisProcess.start()]);
+    const settings = { L1_MAX_BYTES: '0', REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' };
+    service = await openInProcess({ GITHUB_API_URL: github.url, ...settings });
+    await waitUntil(isUp, { what: 'the link to Redis' });
+  });
+  afterAll(async () => {
+    await service.app.close();
+    await Promise.all([github.stop(), redis.stop()]);
+  });
+
+  it('is answered before Fastify has looked at it', async () => {
+    await warm('redis');
+    let cacheStatus: unknown;
+    const seen = await service.seenDuring(async () => (cacheStatus = (await get('redis')).headers['cache-status']));
+    expect([seen, cacheStatus]).toEqual([0, expect.stringContaining('detail=HIT/l2')]);
+  });
+
+  it.each([
+    ['the admin API', (account: string) => service.cache.invalidate({ kind: 'tag', tag: `account:${account}` })],
+    [
+      'a soft purge',
+      (account: string) => service.cache.invalidate({ kind: 'tag', tag: `account:${account}` }, 'stale'),
+    ],
+    ['redis-cli DEL', (account: string) => redis.cli('DEL', `larder:v3:e:{github:-:/users/${account}}`)],
+  ])('is none any more after %s', async (how, invalidate) => {
+    const account = how.replaceAll(' ', '-').toLowerCase();
+    github.setAccount(account, { publicRepos: 1 });
+    await warm(account);
+    expect(await service.seenDuring(() => get(account))).toBe(0);
+    github.setAccount(account, { publicRepos: 2 });
+    await invalidate(account);
+    await waitUntil(async () => (await get(account)).repos === 2, { what: 'the new number' });
+    await warm(account);
+    expect(await service.seenDuring(() => get(account))).toBe(0);
+  });
+
+  it('is answered all the same when Redis freezes', async () => {
+    await warm('frozen');
+    await redis.freeze();
+    expect(await Promise.all(Array.from({ length: 10 }, () => get('frozen')))).toHaveLength(10);
+    await redis.thaw();
+    await waitUntil(isUp, { what: 'the link to Redis' });
+    await warm('frozen');
+    expect(await service.seenDuring(() => get('frozen'))).toBe(0);
+  });
+
+  it('is the same to the byte the long way, once the door is shut', async () => {
+    await warm('nodejs');
+    const ask = async (): Promise<string> => {
+      const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+      const answers = await rawRequest(service.port, `GET /repos/nodejs HTTP/1.1\r\nhost: x\r\n\r\n${last}`);
+      return answers
+        .toString('latin1')
+        .split('HTTP/1.1 404')[0]!
+        .replace(/(x-request-id|x-response-time): .*/gi, '$1: …')
+        .replace(/ttl=\d+/, 'ttl=…')
+        .replace(/age: \d+\r/, 'age: …\r');
+    };
+    let short = '';
+    let long = '';
+    expect(await service.seenDuring(async () => (short = await ask()))).toBe(1); // the last request
+    FrontDoor.of(service.app.getHttpAdapter())?.shut();
+    expect(await service.seenDuring(async () => (long = await ask()))).toBe(2);
+    expect(long).toBe(short);
+  });
+});
