@@ -25,6 +25,8 @@ import { HandlerResponse } from './handler-response';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 
+const DONE = of(ANSWERED);
+
 /**
  * The one caching layer: asks the core for the answer, gives it the handler as the load, and sends what it gets.
  *
@@ -63,11 +65,11 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit) return from(this.answer(context, applied, next, startedAt));
-    if (this.writes(context, hit, key, rule.upstream)) return of(ANSWERED);
+    if (this.writes(context, hit, key, rule.upstream)) return DONE;
     try {
       const sending = this.send(context, hit, key);
       this.tell(context, applied, hit, hit.tier, hit.entry.status, startedAt);
-      if (!sending) return of(ANSWERED);
+      if (!sending) return DONE;
       return from(
         sending.then(() => ANSWERED).catch((error: unknown) => this.again(context, applied, next, startedAt, error)),
       );
