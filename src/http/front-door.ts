@@ -98,7 +98,7 @@ export class FrontDoor {
   /** Asks the answerers in turn. What one of them fails at goes on: Fastify meets the same failure, and tells of it. */
   private ask(first: number, request: RawRequest, response: RawResponse, goOn: () => void): void {
     for (let at = first; at < this.answerers.length; at++) {
-      const answered = this.answerers[at]?.(request, response) ?? false;
+      const answered = this.answerOf(at, request, response);
       if (answered === true) return;
       if (answered === false) continue;
       const next = (): void => this.ask(at + 1, request, response, goOn);
@@ -106,6 +106,14 @@ export class FrontDoor {
       return;
     }
     goOn();
+  }
+
+  private answerOf(at: number, request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
+    try {
+      return this.answerers[at]?.(request, response) ?? false;
+    } catch {
+      return false; // thrown out of the server's event it would end the process
+    }
   }
 
   private watchHooks(): void {

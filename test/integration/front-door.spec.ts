@@ -6,7 +6,7 @@ import { Agent } from 'node:http';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCache, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { FrontDoor } from '../../src/http/front-door';
+import { FrontDoor, type Answerer } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
 import { rawRequest, request } from '../support/raw-http';
 
@@ -194,6 +194,23 @@ describe('at the front door', () => {
       expect(await promises()).toEqual([...then, ...then]);
       server.maxRequestsPerSocket = 2;
       expect(await promises()).toEqual(['Connection: keep-alive', 'Keep-Alive: timeout=5, max=2', 'Connection: close']);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it.each<[string, Answerer]>([
+    [
+      'at once',
+      () => {
+        throw new Error('It fails.');
+      },
+    ],
+    ['after a while', () => Promise.reject(new Error('It fails.'))],
+  ])('what fails %s is answered the long way', async (_when, fail) => {
+    const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(fail));
+    try {
+      expect((await request(`http://127.0.0.1:${portOf(other)}/by-url/1`)).status).toBe(200);
     } finally {
       await other.close();
     }
