@@ -46,6 +46,11 @@ describe('URLs of the upstream', () => {
     },
   );
 
+  it('are the gateway’s by a name too that is no host of a URL', () => {
+    const gatewayBase = 'http://larder.example:99999/github';
+    expect(locationOf('/x', { ...API, gatewayBase })).toBe(`${gatewayBase}/x`);
+  });
+
   it('need no change in a path where the gateway has the same path as the upstream', () => {
     const rewriting = { ...ENTERPRISE, gatewayBase: 'http://larder.example/api/v3' };
     expect(locationOf('/api/v3/x', rewriting)).toBe('/api/v3/x');

@@ -79,7 +79,8 @@ function rewritten(
   const below = asWritten(reference, url).slice(root.length - 1);
   const [linked = ''] = below.split(/[?#]/, 1);
   const called = calledAs(linked);
-  if (called === linked && !namesHost(reference)) {
+  // The host is the client's own word.
+  if (called === linked && !namesHost(reference) && URL.canParse(gatewayBase, ANY_ORIGIN)) {
     const { pathname: gatewayPath } = new URL(gatewayBase, ANY_ORIGIN);
     const { pathname: followed } = new URL(reference, `${ANY_ORIGIN}${gatewayPath}${path}`);
     if (followed === gatewayPath + url.pathname.slice(root.length - 1)) return reference;
