@@ -19,24 +19,30 @@ const PREPARED = Symbol('larder.prepared');
 
 type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
 
+/** Stands for an entry without keeping it: memory may have let go of it, or never have had it. */
+type Mark = WeakRef<WithPrepared>;
+
 /** Where no entries are kept in memory, so much is of what is ready to be sent of those that were read again and again. */
 const WITHOUT_L1_BYTES = 4_194_304;
 
 /**
- * What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so.
+ * What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so. It goes
+ * with its entry, wherever that is forgotten.
  *
  * Without L1 each read brings a new object of the same entry: then its id tells, which is drawn anew whenever one is stored.
  */
 @Injectable()
 export class Deliveries {
-  private readonly prepared: LRUCache<CacheEntry, Prepared>;
+  private readonly marks: LRUCache<Mark, true>;
+  private readonly markOf = new WeakMap<CacheEntry, Mark>();
   private readonly byId: LRUCache<string, Prepared> | undefined;
 
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: ResponseCacheModuleOptions) {
-    this.prepared = new LRUCache<CacheEntry, Prepared>({
+    this.marks = new LRUCache<Mark, true>({
       maxSize: Math.max(1, forDeliveries(l1.maxBytes)),
-      dispose: (prepared, entry: WithPrepared) => {
-        if (entry[PREPARED] === prepared) entry[PREPARED] = undefined;
+      dispose: (_true, mark) => {
+        const entry = mark.deref();
+        if (entry) entry[PREPARED] = undefined;
       },
     });
     if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize: WITHOUT_L1_BYTES });
@@ -44,7 +50,7 @@ export class Deliveries {
 
   /** What they take, in bytes. */
   get bytes(): number {
-    return (this.byId ?? this.prepared).calculatedSize;
+    return (this.byId ?? this.marks).calculatedSize;
   }
 
   /** The delivery that is at hand or takes next to no time to make; undefined where a body must be unpacked first. */
@@ -94,13 +100,16 @@ export class Deliveries {
   private add(entry: CacheEntry, more: Prepared): void {
     const prepared = { ...this.known(entry), ...more };
     const { gzip, identity, relayed } = prepared;
-    const size = [gzip, identity, relayed].reduce((sum, one) => sum + (one?.extraBytes(entry) ?? 0), 0);
+    const keeper = this.byId ? undefined : entry;
+    const size = [gzip, identity, relayed].reduce((sum, one) => sum + (one?.bytesBeside(keeper) ?? 0), 0);
     if (this.byId) {
       this.byId.set(entry.id, prepared, { size });
       return;
     }
-    this.prepared.set(entry, prepared, { size });
-    if (this.prepared.has(entry))
+    const mark = this.markOf.get(entry) ?? new WeakRef<WithPrepared>(entry);
+    this.markOf.set(entry, mark);
+    this.marks.set(mark, true, { size });
+    if (this.marks.has(mark))
       Object.defineProperty(entry, PREPARED, { value: prepared, writable: true, configurable: true });
   }
 }

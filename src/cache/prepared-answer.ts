@@ -65,9 +65,9 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
     return this.bytes ?? Buffer.from(this.text ?? '', 'latin1');
   }
 
-  /** What it holds beside the entry, in bytes. */
-  extraBytes(entry: CacheEntry): number {
-    const body = this.bytes === undefined || this.bytes === entry.body ? 0 : this.bytes.length;
+  /** What it holds beside the entry, or in all where nobody else keeps that, in bytes. */
+  bytesBeside(entry: CacheEntry | undefined): number {
+    const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : this.bytes.length;
     return OVERHEAD_BYTES + body + (this.text?.length ?? 0);
   }
 
