@@ -101,7 +101,10 @@ export class FrontDoor {
       const answered = this.answerOf(at, request, response);
       if (answered === true) return;
       if (answered === false) continue;
-      const next = (): void => this.ask(at + 1, request, response, goOn);
+      // Whose client has gone meanwhile goes nowhere: those behind would not hear of it again.
+      const next = (): void => {
+        if (!response.destroyed) this.ask(at + 1, request, response, goOn);
+      };
       answered.then((isAnswered) => isAnswered || next(), next);
       return;
     }

@@ -2,12 +2,16 @@ import { Controller, Get, Module, UseInterceptors, type MiddlewareConsumer, type
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { once } from 'node:events';
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCache, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
 import { FrontDoor, type Answerer } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
+import { Gate } from '../support/barrier';
 import { rawRequest, request } from '../support/raw-http';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
@@ -211,6 +215,31 @@ describe('at the front door', () => {
     const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(fail));
     try {
       expect((await request(`http://127.0.0.1:${portOf(other)}/by-url/1`)).status).toBe(200);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('what is looked for while its client goes away is left', async () => {
+    const gate = new Gate();
+    let gone: Promise<unknown> | undefined;
+    const look: Answerer = (_request, response) => {
+      gone = once(response, 'close');
+      return gate.wait().then(() => false);
+    };
+    const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(look));
+    try {
+      const client = connect(portOf(other), '127.0.0.1').on('error', () => undefined);
+      client.write('GET /by-url/5 HTTP/1.1\r\nhost: x\r\n\r\n');
+      await gate.untilWaiting(1);
+      client.destroy();
+      await gone;
+      expect(
+        await keyedDuring(async () => {
+          gate.open();
+          await setImmediate();
+        }),
+      ).toBe(0);
     } finally {
       await other.close();
     }
