@@ -149,7 +149,8 @@ export class ExpressLane implements OnModuleInit {
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
     const answer = this.cache.peek(known.key, known.beta, known.part);
     if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
-    return this.clock.now() < known.freshUntil && this.find(request, response, startedAt, name, known);
+    if (this.clock.now() >= known.freshUntil || !mayWriteHead(request, response)) return false;
+    return this.find(request, response, startedAt, name, known);
   }
 
   private async find(

@@ -59,6 +59,16 @@ describe('a hit of a cached route that is in Redis only', () => {
     expect(await service.seenDuring(() => get(account))).toBe(0);
   });
 
+  it('is looked for once where only the long way can answer it', async () => {
+    await warm('old');
+    const reads = async (): Promise<number> =>
+      Number(/cmdstat_get:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1]);
+    const before = await reads();
+    const answer = await rawRequest(service.port, 'GET /repos/old HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    expect(answer.toString()).toContain('detail=HIT/l2');
+    expect((await reads()) - before).toBe(2); // the index and the part
+  });
+
   it('is answered all the same when Redis freezes', async () => {
     await warm('frozen');
     await redis.freeze();

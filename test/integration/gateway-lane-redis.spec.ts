@@ -114,6 +114,16 @@ describe('a hit of the gateway that is in Redis only', () => {
     expect(asked).toBeGreaterThan(before);
   });
 
+  it('is looked for once where only the long way can answer it', async () => {
+    await warm('/old');
+    const reads = async (): Promise<number> =>
+      Number(/cmdstat_get:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1]);
+    const before = await reads();
+    const answer = await rawRequest(service.port, 'GET /github/old HTTP/1.0\r\nhost: x\r\n\r\n');
+    expect(answer.toString()).toContain('detail=HIT/l2');
+    expect((await reads()) - before).toBe(2); // the index and the variant
+  });
+
   it('goes to nobody but its caller', async () => {
     const bodies = new Set<string>();
     for (const token of ['Bearer a', 'Bearer b', undefined]) {

@@ -109,7 +109,7 @@ export class GatewayLane {
     const asked = { request, response, startedAt };
     const found = this.parts.ways.peek(known.way);
     if (found) return this.answer(asked, likeness, known, found);
-    return this.parts.ways.mayLead(known.way) && this.find(asked, likeness, known);
+    return this.parts.ways.mayLead(known.way) && mayWriteHead(request, response) && this.find(asked, likeness, known);
   }
 
   private async find(asked: Asked, likeness: Likeness, known: Known): Promise<boolean> {
