@@ -8,6 +8,7 @@ import { githubPaths } from './github/github.paths';
 import { answerClientError } from './http/client-errors';
 import { drainOnClose } from './http/drain';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
+import { continueInTurn } from './http/expectations';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
@@ -43,6 +44,7 @@ export function createAdapter(): LarderAdapter {
   const fastify: FastifyInstance = adapter.getInstance();
   fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
   fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
+  continueInTurn(fastify.server);
   routes.collect(fastify);
   addEdgeHooks(fastify);
   adapter.openFrontDoor();

@@ -89,6 +89,14 @@ describe('a hit of the gateway', () => {
     expect(short).toBe(long);
   });
 
+  it('has its head and body together behind another whose client asks whether to go on', async () => {
+    const ask = (more = ''): string => `GET /github/small/asks-first HTTP/1.1\r\nhost: x\r\n${more}\r\n`;
+    const asking = ask() + ask('expect: 100-continue\r\ncontent-length: 3\r\n') + 'abc';
+    const answers = (await rawRequest(service.port, asking)).toString('latin1');
+    const parts = answers.replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '<go on>').split('\r\n\r\n');
+    expect(parts.slice(1, 3).map((part) => part.split(/<go on>|HTTP\/1.1/)[0])).toEqual(['- - ', '- - ']);
+  });
+
   it('is not for HEAD where that is a route of its own', async () => {
     await warm('/own-head');
     expect(await seenDuring(() => get('/own-head'))).toBe(0);
