@@ -9,6 +9,7 @@ import { isFromStore } from './core/cache-outcome';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
 import { Deliveries } from './deliveries';
 import { Delivery } from './delivery';
+import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** Sends a stored response: the bytes as they are, the header fields kept, and what the cache has to say. */
 @Injectable()
@@ -98,14 +99,6 @@ function setField(reply: FastifyReply, name: string, value: string | string[]): 
   const known = new Set(names(String(value).toLowerCase()));
   const more = names(String(earlier)).filter((one) => one !== '' && !known.has(one.toLowerCase()));
   reply.removeHeader(name).header(name, [value, ...more].join(', '));
-}
-
-/** The stored bytes cannot be unpacked: the entry is not what it says it is. */
-export class UnreadableEntryError extends Error {
-  constructor(key: string, options: ErrorOptions) {
-    super(`The stored body of ${key} cannot be unpacked.`, options);
-    this.name = 'UnreadableEntryError';
-  }
 }
 
 /** The bytes to send, with what differs from one delivery to the next spliced in at their end. */

@@ -20,6 +20,7 @@ export type { StoreHost } from './ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './ipc/store-messages';
 export type { KeptProblem } from './response-cache.options';
 export { Deliveries } from './deliveries';
+export { UnreadableEntryError } from './unreadable-entry.error';
 export type { FlatFields } from './head-text';
 export { PreparedAnswer, type HeadContext } from './prepared-answer';
 export { mayWriteHead, writeReady } from './ready-writer';

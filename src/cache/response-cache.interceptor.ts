@@ -10,7 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, map, of, type Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender, UnreadableEntryError } from './answer-sender';
+import { AnswerSender } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheStatusOfError } from './cache-headers';
@@ -24,6 +24,7 @@ import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
+import { UnreadableEntryError } from './unreadable-entry.error';
 
 const DONE = of(ANSWERED);
 

@@ -28,6 +28,7 @@ import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.ups
 /** GitHub's whole REST API behind the cache, at `GITHUB_ROUTE_PREFIX`. */
 @Injectable()
 export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('Github');
   private readonly relay: UpstreamRelay;
 
   constructor(
@@ -103,6 +104,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       {
         ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
         lane: door && lane,
+        onUnreadable: ({ message }) => this.logger.warn(`${message} Removed, counts as a miss.`),
         onError: (error, request, reply) => problems.send(error, request, reply),
       },
     ).mount(fastify);
@@ -136,7 +138,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   private sharedAuthorization(): string | undefined {
     const { token, sharesToken, routePrefix } = this.github;
     if (!sharesToken || token === undefined) return undefined;
-    new Logger('Github').warn(
+    this.logger.warn(
       `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see.`,
     );
     return `Bearer ${token}`;

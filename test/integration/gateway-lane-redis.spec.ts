@@ -29,7 +29,12 @@ describe('a hit of the gateway that is in Redis only', () => {
       asked += 1;
       const link = url.startsWith('/linked') ? { link: `<${origin.url}/linked?page=2>; rel="next"` } : {};
       const age = url.startsWith('/brief') ? 1 : 100;
-      response.writeHead(200, { 'cache-control': `public, max-age=${age}`, etag: `"v${version}"`, ...link });
+      response.writeHead(200, {
+        'content-type': 'text/plain',
+        'cache-control': `public, max-age=${age}`,
+        etag: `"v${version}"`,
+        ...link,
+      });
       response.end(`${version} ${headers.authorization ?? '-'} ${url.startsWith('/large') ? large : ''}`);
     });
     const settings = { L1_MAX_BYTES: '0', REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' };
@@ -122,6 +127,19 @@ describe('a hit of the gateway that is in Redis only', () => {
     const answer = await rawRequest(service.port, 'GET /github/old HTTP/1.0\r\nhost: x\r\n\r\n');
     expect(answer.toString()).toContain('detail=HIT/l2');
     expect((await reads()) - before).toBe(2); // the index and the variant
+  });
+
+  it('is removed, and loaded anew, where its stored body cannot be unpacked', async () => {
+    await warm('/large-and-broken');
+    const key = await redis.cli('--scan', '--pattern', 'larder:v3:e:{github:-:/large-and-broken|*}');
+    await redis.command('SETRANGE', key, Number(await redis.command('STRLEN', key)) - 60, 'x'.repeat(40));
+    const before = asked;
+    // Not by the door either, which has what is ready to be sent of what it read before, under another id.
+    await redis.command('SETRANGE', key, 0, 'AAAAAAAAAAAA');
+    const { status, headers } = await get('/large-and-broken');
+    expect([status, headers['cache-status']]).toEqual([200, expect.stringContaining('detail=MISS/upstream')]);
+    expect((await get('/large-and-broken')).body.toString()).toBe(`${version} - ${large}`);
+    expect(asked).toBe(before + 1);
   });
 
   it('goes to nobody but its caller', async () => {

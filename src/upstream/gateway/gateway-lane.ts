@@ -14,7 +14,7 @@ import type { Clock } from '../../kernel/clock';
 import type { HeaderRules } from './header-rules';
 import { ANONYMOUS, type Partitions } from './partition';
 import type { RelayedAnswers } from './relayed-answers';
-import type { RelayedDelivery } from './relayed-delivery';
+import { RelayedDelivery } from './relayed-delivery';
 
 export interface GatewayLaneOptions {
   readonly prefix: string;
@@ -121,9 +121,9 @@ export class GatewayLane {
 
   private answer(asked: Asked, likeness: Likeness, { way, path }: Known, found: Found): boolean | Promise<boolean> {
     const ready = this.parts.answers.ready(found.entry, way.key, asked.request, path);
-    return ready instanceof Promise
-      ? ready.then((delivery) => this.send(asked, likeness, way.key, found, delivery))
-      : this.send(asked, likeness, way.key, found, ready);
+    return ready instanceof RelayedDelivery
+      ? this.send(asked, likeness, way.key, found, ready)
+      : ready.then((delivery) => this.send(asked, likeness, way.key, found, delivery));
   }
 
   private send(

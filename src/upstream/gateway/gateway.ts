@@ -4,6 +4,7 @@ import {
   cacheStatusOfError,
   endToEnd,
   isUnsafe,
+  UnreadableEntryError,
   toCacheKey,
   toHeaderList,
   valuesOf,
@@ -13,6 +14,7 @@ import {
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
+  type HttpCacheRequest,
   type Origin,
   type ResponseCache,
 } from '../../cache';
@@ -53,6 +55,7 @@ export interface GatewayParts {
   readonly lane: GatewayLane | undefined;
   readonly events: CacheEvents;
   readonly clock: Clock;
+  readonly onUnreadable: (error: UnreadableEntryError) => void;
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
@@ -119,7 +122,9 @@ export class Gateway {
     const startedAt = performance.now();
     try {
       const answer = isCacheable
-        ? await this.parts.httpCache.exchange(
+        ? await this.exchange(
+            request,
+            target.path,
             {
               ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
               kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
@@ -133,11 +138,10 @@ export class Gateway {
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       this.tell(request, key, status, startedAt, answer);
-      if (answer.kind === 'stored' && answer.outcome === 'HIT') await this.prepare(request, target.path, key, answer);
       await writeAnswer(request, received, reply, answer, {
         ...{ key, now: this.parts.clock.now(), edge: this.options.edge },
         rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
-        bodyOf: (entry) => answers.bodyOf(entry),
+        bodyOf: (entry) => answers.bodyOf(entry, key),
       });
     } catch (error) {
       if (client.signal.aborted) return;
@@ -149,16 +153,38 @@ export class Gateway {
     }
   }
 
-  /** Makes ready what the lane sends to who asks alike. */
-  private async prepare(
+  /** The cache's answer. A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
+  private async exchange(
     request: FastifyRequest,
     path: string,
+    asked: HttpCacheRequest,
+    origin: Origin,
+  ): Promise<HttpAnswer> {
+    const { httpCache, cache, onUnreadable } = this.parts;
+    const answer = await httpCache.exchange(asked, origin);
+    if (answer.kind !== 'stored') return answer;
+    try {
+      await this.prepare(request, path, asked.key, answer);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof UnreadableEntryError)) throw error;
+      onUnreadable(error);
+      await cache.invalidate({ kind: 'key', key: asked.key });
+      return httpCache.exchange(asked, origin);
+    }
+  }
+
+  /** Makes ready what is sent, and of a hit what the lane sends to who asks alike. */
+  private async prepare(
+    { raw }: FastifyRequest,
+    path: string,
     key: string,
-    { entry, way }: Extract<HttpAnswer, { kind: 'stored' }>,
+    { entry, outcome, way }: Extract<HttpAnswer, { kind: 'stored' }>,
   ): Promise<void> {
     if (WITHOUT_CONTENT.has(entry.status)) return;
-    await this.parts.answers.ready(entry, key, request.raw, path);
-    if (way) this.parts.lane?.learn(request.raw, way, path);
+    if (outcome === 'HIT') await this.parts.answers.ready(entry, key, raw, path);
+    else await this.parts.answers.bodyOf(entry, key);
+    if (way) this.parts.lane?.learn(raw, way, path);
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { CacheEntry, Deliveries, HeaderList } from '../../cache';
+import { UnreadableEntryError, type CacheEntry, type Deliveries, type HeaderList } from '../../cache';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { Partitions } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
@@ -38,16 +38,28 @@ export class RelayedAnswers {
     });
   }
 
-  /** The body of what is stored, without the coding it is stored in. */
-  bodyOf(entry: CacheEntry): Buffer | Promise<Buffer> {
-    return this.deliveries.relayed(entry)?.body ?? this.unpacked.of(entry);
+  /**
+   * The body of what is stored, without the coding it is stored in.
+   *
+   * @throws UnreadableEntryError
+   */
+  bodyOf(entry: CacheEntry, key: string): Buffer | Promise<Buffer> {
+    const refuse = (cause: unknown): never => {
+      throw new UnreadableEntryError(key, { cause });
+    };
+    try {
+      const body = this.deliveries.relayed(entry)?.body ?? this.unpacked.of(entry);
+      return Buffer.isBuffer(body) ? body : body.catch(refuse);
+    } catch (error) {
+      return refuse(error);
+    }
   }
 
   /**
    * What is ready to be sent of the entry to those who name the gateway as the request does; kept for the next.
    *
    * @param key of the URL, as `Cache-Status` tells it
-   * @throws Error for a stored body that cannot be unpacked
+   * @throws UnreadableEntryError
    */
   ready(
     entry: CacheEntry,
@@ -60,7 +72,7 @@ export class RelayedAnswers {
     if (known instanceof RelayedDelivery) {
       if (known.base === undefined || known.base === gatewayBaseOf(request, publicUrl, prefix)) return known;
     }
-    const body = this.bodyOf(entry);
+    const body = this.bodyOf(entry, key);
     const make = (bytes: Buffer): RelayedDelivery => {
       const fields = entry.headers.filter(([name]) => name !== 'content-length');
       const base = haveUrls(fields) ? gatewayBaseOf(request, publicUrl, prefix) : undefined;
