@@ -1,10 +1,12 @@
 import { request } from '../../test/support/raw-http';
 import { payloadOf } from '../peers/payload';
 import type { Side, Surroundings } from '../sides/side';
+import { cpuShares, type CpuShares } from './cpu-shares';
 import type { BenchOptions } from './options';
 import { tell } from './progress';
 import type { RunningServer } from './server-process';
 import { quantile, spreadOf, type Spread } from './statistics';
+import { waitingShare } from './watch';
 import { generateLoad, type LoadResult } from './wrk';
 
 /** All that the rounds told of one side. */
@@ -16,6 +18,9 @@ export interface Measured {
   readonly errors: number;
   readonly generatorCpu: number;
   readonly serverCpu: number;
+  /** The share of the time in which the load generator was at work or ready for it. */
+  readonly generatorReady: number;
+  readonly cpu: CpuShares;
   /** The rate over that of another side in the same round, by its name. */
   readonly ratios: Readonly<Record<string, Spread>>;
 }
@@ -72,6 +77,7 @@ function measured(
 ): Measured {
   const own = all.get(name) ?? [];
   const spread = (read: (result: LoadResult) => number): Spread => spreadOf(own.map(read));
+  const median = (read: (result: LoadResult) => number): number => quantile(own.map(read), 0.5);
   const ratios = yardsticks.flatMap((yardstick) => {
     const theirs = all.get(yardstick);
     if (theirs === undefined) return [];
@@ -84,14 +90,10 @@ function measured(
     p50Ms: spread(({ p50Ms }) => p50Ms),
     p99Ms: spread(({ p99Ms }) => p99Ms),
     errors: own.reduce((sum, { errors }) => sum + errors, 0),
-    generatorCpu: quantile(
-      own.map(({ generatorCpu }) => generatorCpu),
-      0.5,
-    ),
-    serverCpu: quantile(
-      own.map(({ serverCpu }) => serverCpu),
-      0.5,
-    ),
+    generatorCpu: median(({ generatorCpu }) => generatorCpu),
+    serverCpu: median(({ serverCpu }) => serverCpu),
+    generatorReady: median(({ generatorCpu, watched }) => generatorCpu + waitingShare(watched, watched.generator)),
+    cpu: cpuShares(own),
     ratios: Object.fromEntries(ratios),
   };
 }

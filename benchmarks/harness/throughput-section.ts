@@ -33,17 +33,24 @@ export function throughputSection(
   };
 }
 
+/** From this share of the time on, the load generator had no time to spare. */
+const NO_TIME_TO_SPARE = 0.9;
+
 /** Whether the load generator had time to spare against the fastest: where it had not, it is what was measured. */
 export function generatorNote(title: string, measured: readonly Measured[]): string[] {
   const [fastest] = [...measured].sort((a, b) => b.requestsPerSecond.median - a.requestsPerSecond.median);
   if (fastest === undefined) return [];
-  const { name, generatorCpu, serverCpu } = fastest;
+  const { name, generatorCpu, generatorReady, serverCpu, requestsPerSecond } = fastest;
+  const rate = requestsPerSecond.median;
   const verdict =
-    generatorCpu < 0.95 && generatorCpu < serverCpu
-      ? 'it is not the bottleneck'
-      : 'it may be the bottleneck: take this figure as a lower bound';
+    generatorReady < NO_TIME_TO_SPARE && generatorCpu < serverCpu
+      ? 'wrk is not the bottleneck'
+      : 'wrk may be the bottleneck: take this figure as a lower bound';
   return [
-    `${title}: against the fastest, ${name}, wrk took ${percent(generatorCpu)} of its core and the server ${percent(serverCpu)} of its own; ${verdict}.`,
+    `${title}: against the fastest, ${name} at ${figure(rate)}/s, wrk took ${percent(generatorCpu)} of a core and was at work or ready for it ` +
+      `${percent(generatorReady)} of the time; the server took ${percent(serverCpu)} of a core. So ${verdict} ` +
+      `(it counts as one from ${percent(NO_TIME_TO_SPARE)} of the time on, or when it takes more than the server). ` +
+      `With a whole core wrk could ask for ${figure(rate / generatorCpu)}/s.`,
   ];
 }
 

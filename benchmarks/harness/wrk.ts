@@ -1,6 +1,6 @@
 import { OwnedProcess } from '../../test/support/owned-process';
-import { cpuSeconds } from './cpu-time';
 import { GENERATOR_CORE } from './options';
+import { shareOfCore, watch, type Watched } from './watch';
 
 /** What one run of wrk told. */
 export interface LoadResult {
@@ -13,6 +13,8 @@ export interface LoadResult {
   readonly generatorCpu: number;
   /** The share of a core that the server took, its children too. */
   readonly serverCpu: number;
+  /** What each process took. */
+  readonly watched: Watched;
 }
 
 export interface Load {
@@ -32,20 +34,18 @@ export function wrkArguments({ url, seconds, connections, headers = [] }: Omit<L
 /** One run against one server. */
 export async function generateLoad(load: Load): Promise<LoadResult> {
   const wrk = OwnedProcess.spawn('taskset', ['-c', String(GENERATOR_CORE), 'wrk', ...wrkArguments(load)]);
-  const startedAt = performance.now();
-  const before = cpuSeconds(load.serverPid);
+  const watched = watch(load.serverPid, wrk.pid ?? 0);
   // wrk runs until it is looked at for the last time
   await new Promise((resolve) => setTimeout(resolve, load.seconds * 1_000 - 100));
-  const elapsedSeconds = (performance.now() - startedAt) / 1_000;
-  const generatorCpu = cpuSeconds(wrk.pid ?? 0) / elapsedSeconds;
-  const serverCpu = (cpuSeconds(load.serverPid) - before) / elapsedSeconds;
+  const told = watched();
+  const [generatorCpu, serverCpu] = [shareOfCore(told, told.generator), shareOfCore(told, told.server)];
   const code = await wrk.exited;
   if (code !== 0) throw new Error(`wrk ended with code ${code}: ${wrk.output()}`);
-  return { ...parseWrk(wrk.stdout()), generatorCpu, serverCpu };
+  return { ...parseWrk(wrk.stdout()), generatorCpu, serverCpu, watched: told };
 }
 
 /** Reads wrk's report. */
-export function parseWrk(text: string): Omit<LoadResult, 'generatorCpu' | 'serverCpu'> {
+export function parseWrk(text: string): Omit<LoadResult, 'generatorCpu' | 'serverCpu' | 'watched'> {
   const rate = /Requests\/sec:\s+([\d.]+)/.exec(text)?.[1];
   if (rate === undefined) throw new Error(`wrk printed no rate:\n${text}`);
   const statuses = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);

@@ -6,34 +6,46 @@ import { startServer } from '../harness/server-process';
 import { absence, findProgram } from './programs';
 import type { Side, Surroundings } from './side';
 
-/** nginx, one worker, `proxy_cache` as its documentation advises: lock, stale while updating, keep-alive to the origin. */
-export const nginx: Side = {
-  name: 'nginx proxy_cache, 1 worker',
-  missing: absence('nginx'),
-  accountPath: '/users/',
-  async start(around) {
-    const port = await freePort();
-    const folder = makeTempFolder('nginx');
-    const file = join(folder, 'nginx.conf');
-    writeFileSync(file, configuration(folder, port, around));
-    const server = await startServer({
-      command: findProgram('nginx') ?? 'nginx',
-      args: ['-c', file, '-p', folder, '-e', join(folder, 'error.log')],
-      port,
-      readyPath: '/payload/16',
-    });
-    return { ...server, stop: () => server.stop().finally(() => removeTempFolder(folder)) };
-  },
-};
+/** nginx, `proxy_cache` as its documentation advises: lock, stale while updating, keep-alive to the origin. */
+export function nginxWith(workers: number, cores?: string): Side {
+  return {
+    name: `nginx proxy_cache, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+    missing: absence('nginx'),
+    accountPath: '/users/',
+    async start(around) {
+      const port = await freePort();
+      const folder = makeTempFolder('nginx');
+      const file = join(folder, 'nginx.conf');
+      writeFileSync(file, configuration({ folder, port, workers }, around));
+      const server = await startServer({
+        command: findProgram('nginx') ?? 'nginx',
+        args: ['-c', file, '-p', folder, '-e', join(folder, 'error.log')],
+        port,
+        readyPath: '/payload/16',
+        cores,
+      });
+      return { ...server, stop: () => server.stop().finally(() => removeTempFolder(folder)) };
+    },
+  };
+}
 
-function configuration(folder: string, port: number, { originUrl, upstreamUrl, ttlSeconds }: Surroundings): string {
+/** With one worker, as the others have. */
+export const nginx = nginxWith(1);
+
+interface Place {
+  readonly folder: string;
+  readonly port: number;
+  readonly workers: number;
+}
+
+function configuration({ folder, port, workers }: Place, { originUrl, upstreamUrl, ttlSeconds }: Surroundings): string {
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${folder}/${name};`)
     .join('\n');
   return `${user}
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log error;
 events { worker_connections 4096; }

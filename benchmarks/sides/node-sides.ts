@@ -24,13 +24,13 @@ export interface NodeSideOptions {
 
 /** Larder, its own logs, metrics and headers on, with a few settings. */
 export function larder(name: string, options: NodeSideOptions = {}): Side {
-  const { env = {}, withRedis = true, nodeArgs, cores, accountPath = '/repos/' } = options;
+  const { env = {}, withRedis = true, nodeArgs = [], cores, accountPath = '/repos/' } = options;
   const unknown = Object.keys(env).filter((setting) => !hasSetting(setting));
   return {
     name,
     missing: unknown.length > 0 ? `this version has no setting ${unknown.join(', ')}` : undefined,
     accountPath,
-    start: ({ redisUri, upstreamUrl, ttlSeconds }: Surroundings) =>
+    start: ({ redisUri, upstreamUrl, ttlSeconds }: Surroundings, more: readonly string[] = []) =>
       startNode(
         peerScript('larder-app'),
         {
@@ -41,7 +41,7 @@ export function larder(name: string, options: NodeSideOptions = {}): Side {
           ...(withRedis ? { REDIS_ENDPOINT_URI: redisUri } : {}),
           ...env,
         },
-        { nodeArgs, cores },
+        { nodeArgs: [...nodeArgs, ...more], cores },
       ),
   };
 }

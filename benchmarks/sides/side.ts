@@ -20,7 +20,8 @@ export interface Side {
   readonly accountPath?: string;
   /** What stands in front of `/payload/…`. */
   readonly prefix?: string;
-  start(around: Surroundings): Promise<RunningServer>;
+  /** `nodeArgs`: further arguments of Node, where it is what is started. */
+  start(around: Surroundings, nodeArgs?: readonly string[]): Promise<RunningServer>;
 }
 
 /** Those whose name contains the text, all without one; what is skipped comes with the reason. */
