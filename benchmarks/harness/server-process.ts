@@ -8,6 +8,8 @@ import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder
 import { waitUntil } from '../../test/support/wait-until';
 import { SERVER_CORE } from './options';
 
+/** As `npm start` has it; for all Node servers alike. */
+const NODE_ARGS = ['--max-semi-space-size=32'];
 const TO_FILE = 'exec "$@" > "$0" 2>&1';
 
 /** A server that is measured. */
@@ -63,7 +65,7 @@ export async function startNode(
 ): Promise<RunningServer> {
   const port = await freePort();
   const all = { NODE_ENV: 'production', ...env, PORT: String(port) };
-  const args = [...nodeArgs, script];
+  const args = [...NODE_ARGS, ...nodeArgs, script];
   return startServer({ command: process.execPath, args, port, env: all, readyPath, ...(cores ? { cores } : {}) });
 }
 
