@@ -9,6 +9,9 @@ import { quantile, spreadOf, type Spread } from './statistics';
 import { waitingShare } from './watch';
 import { generateLoad, type LoadResult } from './wrk';
 
+/** Who stood idle while the others had their turns has lost some of what makes it fast: compiled code, the core's caches. */
+const REWARM_SECONDS = 1;
+
 /** All that the rounds told of one side. */
 export interface Measured {
   readonly name: string;
@@ -42,13 +45,14 @@ export async function contest(what: Contest, options: BenchOptions): Promise<Mea
   try {
     for (const side of sides) servers.set(side, await side.start(around));
     for (const [{ name, prefix = '' }, { url }] of servers) await check(name, `${url}${prefix}${path}`);
-    const load = ({ prefix = '' }: Side, { url, pid }: RunningServer): Promise<LoadResult> =>
-      generateLoad({ ...options, url: `${url}${prefix}${path}`, serverPid: pid });
+    const load = ({ prefix = '' }: Side, { url, pid }: RunningServer, seconds = options.seconds): Promise<LoadResult> =>
+      generateLoad({ ...options, seconds, url: `${url}${prefix}${path}`, serverPid: pid });
     for (const [side, server] of servers) await load(side, server);
     for (let round = 1; round <= options.rounds; round += 1) {
       // every other round in the opposite order, so that nobody always follows the same side
       for (const [side, server] of round % 2 === 1 ? servers : [...servers].reverse()) {
         const { name } = side;
+        await load(side, server, REWARM_SECONDS);
         const result = await load(side, server);
         results.get(name)?.push(result);
         tell(`  ${title}, round ${round}: ${name} ${Math.round(result.requestsPerSecond)}/s, p50 ${result.p50Ms} ms`);
