@@ -4,13 +4,11 @@ import type { Side, Surroundings } from '../sides/side';
 import { cpuShares, type CpuShares } from './cpu-shares';
 import type { BenchOptions } from './options';
 import { tell } from './progress';
-import type { RunningServer } from './server-process';
 import { quantile, spreadOf, type Spread } from './statistics';
 import { waitingShare } from './watch';
 import { generateLoad, type LoadResult } from './wrk';
 
-/** Who stood idle while the others had their turns has lost some of what makes it fast: compiled code, the core's caches. */
-const REWARM_SECONDS = 1;
+const WARM_UP_SECONDS = 2;
 
 /** All that the rounds told of one side. */
 export interface Measured {
@@ -37,31 +35,36 @@ export interface Contest {
   readonly around: Surroundings;
 }
 
-/** Starts all the sides, warms them, and lets them take turns: what disturbs a round disturbs all of them. */
+/**
+ * Lets the sides take turns, each time as a process of its own that is warmed first: what disturbs a round disturbs all of them,
+ * and nobody is measured as it comes back from standing idle, or by the luck of one process.
+ */
 export async function contest(what: Contest, options: BenchOptions): Promise<Measured[]> {
-  const { title, sides, path, yardsticks, around } = what;
-  const servers = new Map<Side, RunningServer>();
+  const { title, sides, yardsticks } = what;
   const results = new Map<string, LoadResult[]>(sides.map(({ name }) => [name, []]));
-  try {
-    for (const side of sides) servers.set(side, await side.start(around));
-    for (const [{ name, prefix = '' }, { url }] of servers) await check(name, `${url}${prefix}${path}`);
-    const load = ({ prefix = '' }: Side, { url, pid }: RunningServer, seconds = options.seconds): Promise<LoadResult> =>
-      generateLoad({ ...options, seconds, url: `${url}${prefix}${path}`, serverPid: pid });
-    for (const [side, server] of servers) await load(side, server);
-    for (let round = 1; round <= options.rounds; round += 1) {
-      // every other round in the opposite order, so that nobody always follows the same side
-      for (const [side, server] of round % 2 === 1 ? servers : [...servers].reverse()) {
-        const { name } = side;
-        await load(side, server, REWARM_SECONDS);
-        const result = await load(side, server);
-        results.get(name)?.push(result);
-        tell(`  ${title}, round ${round}: ${name} ${Math.round(result.requestsPerSecond)}/s, p50 ${result.p50Ms} ms`);
-      }
+  for (let round = 1; round <= options.rounds; round += 1) {
+    // every other round in the opposite order, so that nobody always follows the same side
+    for (const side of round % 2 === 1 ? sides : [...sides].reverse()) {
+      const result = await turn(side, what, options);
+      results.get(side.name)?.push(result);
+      tell(
+        `  ${title}, round ${round}: ${side.name} ${Math.round(result.requestsPerSecond)}/s, p50 ${result.p50Ms} ms`,
+      );
     }
-  } finally {
-    await Promise.all([...servers.values()].map((server) => server.stop()));
   }
   return sides.map(({ name }) => measured(name, results, yardsticks));
+}
+
+async function turn(side: Side, { path, around }: Contest, options: BenchOptions): Promise<LoadResult> {
+  const server = await side.start(around);
+  try {
+    const url = `${server.url}${side.prefix ?? ''}${path}`;
+    await check(side.name, url);
+    await generateLoad({ ...options, seconds: WARM_UP_SECONDS, url, serverPid: server.pid });
+    return await generateLoad({ ...options, url, serverPid: server.pid });
+  } finally {
+    await server.stop();
+  }
 }
 
 /** Twice, so that the second one is a hit where there is a cache: all must answer the same bytes. */
