@@ -91,6 +91,7 @@ export class ExpressLane implements OnModuleInit {
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
   learn(context: ExecutionContext, rule: RouteRule, interceptor: unknown): void {
+    if (!this.options.laneEnabled) return;
     const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
     if (this.routes.has(config)) return;
     const isOurs = rule.lane !== false && hasNothingElse(context, interceptor, this.config) && keepsItsFields(context);
@@ -102,18 +103,18 @@ export class ExpressLane implements OnModuleInit {
   writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: CacheAnswer, upstream: string): boolean {
     if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
-    const route = this.routes.get(request.routeOptions.config);
-    if (route) this.remember(request, route, key, answer);
+    if (this.options.laneEnabled) this.remember(request, key, answer);
     if (!this.send(exchange, key, upstream, answer, '', () => reply.elapsedTime)) return false;
     reply.hijack();
     return true;
   }
 
-  private remember(request: FastifyRequest, { rule, beta }: LaneRoute, key: string, { entry }: CacheAnswer): void {
+  private remember(request: FastifyRequest, key: string, { entry: { freshUntil } }: CacheAnswer): void {
     const { method, url = '' } = request.raw;
-    const isAtDoor = this.options.laneEnabled && this.door?.isOpen === true && isByUrl(rule);
-    if (!isAtDoor || (method !== 'GET' && method !== 'HEAD')) return;
-    const { freshUntil } = entry;
+    const route = this.routes.get(request.routeOptions.config);
+    if (!route || this.door?.isOpen !== true || (method !== 'GET' && method !== 'HEAD')) return;
+    const { rule, beta } = route;
+    if (!isByUrl(rule)) return;
     const whose = { upstream: rule.upstream, isKeyed: isKeyed(rule) };
     this.urls.set(nameOf(method, url), { key, part: partOf(rule, request), beta, ...whose, freshUntil });
   }
@@ -128,7 +129,7 @@ export class ExpressLane implements OnModuleInit {
     const { rule, beta } = route;
     const answer = this.cache.peek(key, beta, partOf(rule, request));
     if (answer === undefined || answer.entry.status >= 300) return false;
-    this.remember(request, route, key, answer);
+    this.remember(request, key, answer);
     const earlier = earlierLines(reply);
     if (earlier === undefined) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };

@@ -72,10 +72,10 @@ export function newRequestId(): string {
 export function addEdgeHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const refusal = refusalOf(request.raw);
-    const { preflight = USUAL } = request.routeOptions.config;
     const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
+    const preflight = isPreflight ? (request.routeOptions.config.preflight ?? USUAL) : 'passed';
     if (refusal) done(refusal);
-    else if (isPreflight && preflight !== 'passed') answerPreflight(reply, preflight);
+    else if (preflight !== 'passed') answerPreflight(reply, preflight);
     else done();
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
