@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
+import { rawRequest } from './raw-http';
 
 export type ServiceInProcess = Awaited<ReturnType<typeof openInProcess>>;
 
@@ -33,5 +34,15 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
     await call();
     return seen.count - before;
   };
-  return { app, seenDuring, cache: app.get(ResponseCache), port };
+  /** The answer to one request, byte for byte but for what is another each time. Fastify sees one request more, which ends the connection. */
+  const answerTo = async (asked: string): Promise<string> => {
+    const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const answers = (await rawRequest(port, asked + last)).toString('latin1');
+    return answers
+      .slice(0, answers.lastIndexOf('HTTP/1.1 404'))
+      .replace(/(x-request-id|x-response-time): .*/gi, '$1: …')
+      .replace(/ttl=\d+/, 'ttl=…')
+      .replace(/age: \d+\r/, 'age: …\r');
+  };
+  return { app, seenDuring, answerTo, cache: app.get(ResponseCache), port };
 }

@@ -45,7 +45,7 @@ export function haveUrls(headers: HeaderList): boolean {
  */
 export function rewriteUrls(headers: HeaderList, rewriting: Rewriting): HeaderList {
   const rewrite = (reference: string, calledAs?: (linked: string) => string): string =>
-    rewriting.keepsRelative && !namesHost(reference) ? reference : rewritten(reference, rewriting, calledAs);
+    rewritten(reference, rewriting, calledAs);
   return headers.map(([name, value]) => {
     switch (name) {
       case 'link':
