@@ -176,6 +176,20 @@ describe('Redis fails, and the service', () => {
     expect(service.isRunning).toBe(true);
   });
 
+  it('hears of every DEL after it was told to move, as Redis Enterprise tells its clients', async () => {
+    const redis = ends(await RedisProcess.start());
+    const proxy = ends(await FaultProxy.start(redis.port));
+    const service = await startService(proxy.uri);
+    await untilState(service, 'up');
+    proxy.say(Buffer.from(`>4\r\n+MOVING\r\n:1\r\n:15\r\n+127.0.0.1:${redis.port}\r\n`));
+    for (let times = 0; times < 10; times++) {
+      const isInMemory = async () => (await ask(service, 'moved')).cacheStatus.includes('HIT/l1');
+      await waitUntil(isInMemory, { what: 'a hit in memory' });
+      await redis.command('DEL', ENTRY('moved'));
+      await waitUntil(async () => !(await isInMemory()), { what: 'the DEL to be heard', timeoutMs: 3_000 });
+    }
+  });
+
   it('answers, caches and invalidates while it is full', async () => {
     const redis = ends(await RedisProcess.start({ config: { 'maxmemory-policy': 'noeviction' } }));
     const service = await startService(redis.uri);

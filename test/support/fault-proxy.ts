@@ -86,6 +86,11 @@ export class FaultProxy {
     return this.setMode({ kind: 'garbage', bytes });
   }
 
+  /** Tells all clients something that the server has not said, between two of its answers. */
+  say(bytes: Buffer): void {
+    for (const connection of this.open) connection.say(bytes);
+  }
+
   stop(): Promise<void> {
     return this.cut();
   }

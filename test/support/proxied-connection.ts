@@ -27,6 +27,11 @@ export class ProxiedConnection {
     return !this.client.destroyed && !this.client.readableEnded;
   }
 
+  /** Bytes that the server has not sent. */
+  say(bytes: Buffer): void {
+    this.client.write(bytes);
+  }
+
   setMode(mode: FaultMode): void {
     // Replies that were replaced leave the client one answer off: the stream cannot become clean again.
     if (this.replies.isSpoiled && mode.kind !== 'garbage') this.destroy();
