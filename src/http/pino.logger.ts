@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import cluster from 'node:cluster';
-import { pino, type Logger } from 'pino';
+import { destination, pino, type Logger } from 'pino';
 
 /** What Nest tells of its own start, one line for each module and route. */
 const CHATTER: ReadonlySet<string> = new Set([
@@ -11,17 +11,42 @@ const CHATTER: ReadonlySet<string> = new Set([
   'NestApplication',
 ]);
 
+/** What somebody may have to be woken for. */
+const AT_ONCE: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
+const WRITE_AT_BYTES = 4_096;
+const WRITE_WITHIN_MS = 100;
+/** What is kept for a reader of the log that has stopped reading; what comes then is lost, for the answers go on. */
+const MOST_WAITING_BYTES = 8_000_000;
+
+let output: ReturnType<typeof destination> | undefined;
+
+/**
+ * Standard output, one for all loggers of the process. Lines are written together, by another thread: for each line alone a request
+ * would wait for that thread to be woken. What waits is written when the process ends.
+ */
+function standardOutput(): ReturnType<typeof destination> {
+  output ??= destination({
+    dest: 1,
+    sync: false,
+    minLength: WRITE_AT_BYTES,
+    periodicFlush: WRITE_WITHIN_MS,
+    maxLength: MOST_WAITING_BYTES,
+  });
+  return output;
+}
+
 /** Nest's logger over pino: one JSON line each, level and time by name, secrets never given to it in the first place. */
 export class PinoLogger implements LoggerService {
   private readonly pino: Logger;
 
   constructor(level = 'info') {
-    this.pino = pino({
+    const options = {
       level,
       base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    });
+      formatters: { level: (label: string) => ({ level: label }) },
+    };
+    this.pino = pino(options, standardOutput());
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -64,6 +89,7 @@ export class PinoLogger implements LoggerService {
     if (typeof message === 'object' && message !== null && !(message instanceof Error))
       this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));
+    if (AT_ONCE.has(level)) standardOutput().flush();
   }
 }
 

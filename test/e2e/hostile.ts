@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { everythingLogged } from '../support/everything-logged';
 import { rawRequest, request, type HttpAnswer, type HttpRequestOptions } from '../support/raw-http';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
@@ -70,11 +71,12 @@ export class Hostilities {
 
   /** Everything that the service shows or has written, where no token may be. */
   async shown(): Promise<string> {
-    const [entries, metrics] = await Promise.all([
+    const [entries, metrics, log] = await Promise.all([
       ask(this.service, '/admin/cache/entries?limit=1000', { headers: ADMIN }),
       ask(this.service, '/metrics'),
+      everythingLogged(this.service),
     ]);
-    return [entries.text, metrics.text, this.service.stdout(), this.service.stderr()].join('\n');
+    return [entries.text, metrics.text, log].join('\n');
   }
 }
 

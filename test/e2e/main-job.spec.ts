@@ -1,4 +1,5 @@
 import { GithubSimulator } from '../../simulator';
+import { everythingLogged } from '../support/everything-logged';
 import { rawRequest } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
@@ -208,8 +209,8 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
     });
   });
 
-  it('keeps its token and its password out of the log', () => {
-    const log = service.stdout() + service.stderr();
+  it('keeps its token and its password out of the log', async () => {
+    const log = await everythingLogged(service);
     expect(log).not.toContain('test-admin-token');
     expect(log).not.toContain('redis-secret');
   });

@@ -49,7 +49,7 @@ describe('the bytes of entries, in /metrics of two workers over Redis,', () => {
   const loaders = () => [...service.stdout().matchAll(/^(?=.*"outcome":"MISS").*"worker":(\d+)/gm)].map(([, id]) => id);
 
   it('are those of all that both have stored, indexes by themselves', async () => {
-    expect(new Set(loaders()).size).toBe(2);
+    await waitUntil(() => new Set(loaders()).size === 2, { what: 'the lines of both workers' });
     for (const [kind, isMeant] of [
       ['index', (key: string) => !key.includes('|')],
       ['response', (key: string) => key.includes('|')],
