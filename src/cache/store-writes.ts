@@ -15,7 +15,10 @@ export class StoreWrites {
     this.listeners.push(listener);
   }
 
+  /** In the next turn of the event loop: the answer that waits for the write goes first. */
   publish(write: StoreWrite): void {
-    for (const listener of this.listeners) listener(write);
+    setImmediate(() => {
+      for (const listener of this.listeners) listener(write);
+    });
   }
 }

@@ -130,7 +130,7 @@ export abstract class CacheStore {
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
   /**
    * Stores and gives the lease back. False: the lease was void, nothing was stored. What the entry leads to may be given along: it
-   * is there before the entry is, also where the entry is then refused.
+   * is there before the entry is, and may be there where the entry is then refused.
    */
   abstract fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean>;
   /** Stores new metadata over the body that is there, and gives the lease back. False: nothing was stored. */

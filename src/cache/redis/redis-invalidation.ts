@@ -156,7 +156,8 @@ export class RedisInvalidation {
     return this.note(await this.commands.run(NEXT, [this.keys.sequence], [this.highest]));
   }
 
-  private note(sequence: RedisReply | undefined): number {
+  /** Learns a sequence that Redis told; of none it is 0. */
+  note(sequence: RedisReply | undefined): number {
     const number = Number(sequence ?? 0);
     this.highest = Math.max(this.highest, number);
     return number;

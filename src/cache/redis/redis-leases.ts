@@ -1,4 +1,4 @@
-import type { RedisReply } from '../../redis/redis-link';
+import type { RedisLink, RedisReply } from '../../redis/redis-link';
 import {
   StoreUnavailableError,
   type Lease,
@@ -23,6 +23,7 @@ export class RedisLeases {
   private readonly lost = new Map<string, Pick<Lease, 'key' | 'token'>>();
 
   constructor(
+    private readonly link: RedisLink,
     private readonly commands: RedisCommands,
     private readonly invalidation: RedisInvalidation,
     private readonly keys: RedisKeys,
@@ -63,12 +64,21 @@ export class RedisLeases {
     await Promise.allSettled(lost.map((lease) => this.release(lease)));
   }
 
-  /** The sequence before the lease, which is void if it has grown since. */
+  /** The lease, and the sequence before the load: the lease is void if that grows. In a Cluster it may be on another node. */
   private ask(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
     const { key, token, seenId, leaseMs, waitedFor = '' } = request;
     const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor];
-    const answer = this.commands.run(script, [this.keys.lease(key), this.keys.entry(key)], args);
-    return this.orLost(request, Promise.all([this.invalidation.readSequence(), answer]));
+    const keys: [string, string] = [this.keys.lease(key), this.keys.entry(key)];
+    if (this.link.isCluster)
+      return this.orLost(
+        request,
+        Promise.all([this.invalidation.readSequence(), this.commands.run(script, keys, args)]),
+      );
+    const answer = this.commands.run(script, [...keys, this.keys.sequence], args);
+    return this.orLost(
+      request,
+      answer.then((reply) => [this.invalidation.note(sequenceIn(reply)), reply]),
+    );
   }
 
   private async orLost<T>({ key, token }: Pick<Lease, 'key' | 'token'>, reply: Promise<T>): Promise<T> {
@@ -80,6 +90,12 @@ export class RedisLeases {
       throw error;
     }
   }
+}
+
+/** The sequence that comes with a grant. */
+function sequenceIn(reply: RedisReply): RedisReply | undefined {
+  const [kind, , sequence] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+  return String(kind) === 'granted' ? sequence : undefined;
 }
 
 function leaseAnswer(request: LeaseRequest, sequence: number, reply: readonly RedisReply[]): LeaseAnswer {

@@ -30,7 +30,7 @@ import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisNotes } from './redis-notes';
-import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT, type Script } from './scripts';
+import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT } from './scripts';
 
 export interface RedisStoreListener {
   /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
@@ -87,7 +87,7 @@ export class RedisStore extends SharedStore {
     super();
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
-    this.leases = new RedisLeases(this.commands, this.invalidation, keys);
+    this.leases = new RedisLeases(link, this.commands, this.invalidation, keys);
     this.listing = new RedisListing(link, this.commands, keys);
     this.noteBook = new RedisNotes(this.commands, keys, clock);
     link.onTransition((isUp) => {
@@ -145,24 +145,33 @@ export class RedisStore extends SharedStore {
   }
 
   async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    if (!this.link.isCluster) {
-      // One connection, one order: what is sent first is there first.
-      const put = beside && this.write(PUT, this.pair(beside.key), beside.entry, [this.lifeMs(beside.entry)]);
-      const [filled] = await Promise.all([this.fillAtOnce(lease, entry), put]);
-      return filled;
-    }
+    if (!this.link.isCluster) return this.fillAtOnce(lease, entry, beside);
     if (beside) await this.put(beside.key, beside.entry);
     if (!(await this.indexTags(lease, entry))) return false;
-    return this.write(FILL, this.pair(lease.key), entry, this.storing(lease, entry));
+    const value = encodeEntry(entry);
+    const args = [...this.storing(lease, entry), value];
+    return this.stored(await this.commands.run(FILL, this.pair(lease.key), args), [entry, value]);
   }
 
   /** Steps a to c of the class comment in one instant: there is no order for an invalidation to come between. */
-  private fillAtOnce(lease: Lease, entry: CacheEntry): Promise<boolean> {
+  private async fillAtOnce(lease: Lease, entry: CacheEntry, beside: Beside | undefined): Promise<boolean> {
     const { key, sequence } = lease;
     const now = Math.round(this.clock.now());
+    const lifeMs = this.lifeMs(entry);
+    const value = encodeEntry(entry);
     const tags = this.indexedTags(key, entry).flatMap((tag) => [this.keys.tagIndex(tag), this.keys.tagMark(tag)]);
-    const indexing = [sequence, now, now + this.lifeMs(entry), key];
-    return this.write(FILL_TAGGED, [...this.pair(key), ...tags], entry, this.storing(lease, entry), indexing);
+    const args = [lease.token, lease.baseId, lifeMs, value, sequence, now, now + lifeMs, key];
+    if (!beside) {
+      const reply = await this.commands.run(FILL_TAGGED, [...this.pair(key), ...tags], args);
+      return this.stored(reply, [entry, value]);
+    }
+    const alongside = encodeEntry(beside.entry);
+    const reply = await this.commands.run(
+      FILL_TAGGED,
+      [...this.pair(key), ...tags, ...this.pair(beside.key)],
+      [...args, this.lifeMs(beside.entry), alongside],
+    );
+    return this.stored(reply, [entry, value], [beside.entry, alongside]);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -186,7 +195,8 @@ export class RedisStore extends SharedStore {
   async put(key: string, entry: CacheEntry): Promise<void> {
     await this.ready();
     await Promise.all(this.indexedTags(key, entry).map((tag) => this.index(tag, key, entry)));
-    await this.write(PUT, this.pair(key), entry, [this.lifeMs(entry)]);
+    const value = encodeEntry(entry);
+    this.stored(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
   }
 
   async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
@@ -252,17 +262,10 @@ export class RedisStore extends SharedStore {
     return undefined;
   }
 
-  /** Stores a whole value, between the arguments before and after it, and tells of it. False: the script stored nothing. */
-  private async write(
-    script: Script,
-    keys: readonly [string, ...string[]],
-    entry: CacheEntry,
-    before: readonly (string | number)[],
-    after: readonly (string | number)[] = [],
-  ): Promise<boolean> {
-    const value = encodeEntry(entry);
-    if ((await this.commands.run(script, keys, [...before, value, ...after])) !== 1) return false;
-    this.listener.onStored(entry, value.length);
+  /** Tells of whole values, where the script has stored them. */
+  private stored(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
+    if (reply !== 1) return false;
+    for (const [entry, value] of values) this.listener.onStored(entry, value.length);
     return true;
   }
 

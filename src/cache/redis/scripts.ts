@@ -42,9 +42,13 @@ if type(lease) == 'string' then
   end
 end
 redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|', 'PX', ARGV[2])
-return {'granted', tostring(failures)}`;
+local sequence = KEYS[3] and redis.pcall('GET', KEYS[3])
+return {'granted', tostring(failures), type(sequence) == 'string' and sequence or '0'}`;
 
-/** KEYS lease, entry; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. */
+/**
+ * KEYS lease, entry, and the sequence where it is of the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. A grant
+ * comes with the failures before it and the sequence.
+ */
 export const ACQUIRE = script(`#!lua flags=allow-oom
 local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
@@ -97,20 +101,26 @@ local function index(name, now, score, key)
 end`;
 
 /**
- * KEYS lease, entry, then an index and a mark for each tag; ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key.
- * All of a fill at once, where all keys are of one node: the marks of tags are looked at, and the key is indexed, in the same
- * instant in which it is stored.
+ * KEYS lease, entry, then an index and a mark for each tag, then lease and entry of what the entry leads to, if that comes along;
+ * ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key, and of what comes along lifeMs, value. All of a fill at once,
+ * where all keys are of one node: the marks of tags are looked at, and the key is indexed, in the same instant in which it is stored.
  */
 export const FILL_TAGGED = script(`#!lua${INDEX_FUNCTION}${IS_MINE}${HAS_BASE}
-for at = 4, #KEYS, 2 do
+local tagged = #KEYS
+if ARGV[10] then tagged = tagged - 2 end
+for at = 4, tagged, 2 do
   local mark = redis.pcall('GET', KEYS[at])
   if type(mark) == 'string' and (tonumber(mark) or 0) > tonumber(ARGV[5]) then
     redis.call('UNLINK', KEYS[1])
     return 0
   end
 end
+if ARGV[10] then
+  redis.call('UNLINK', KEYS[tagged + 1])
+  redis.call('SET', KEYS[tagged + 2], ARGV[10], 'PX', ARGV[9])
+end
 redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
-for at = 3, #KEYS, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
+for at = 3, tagged, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
