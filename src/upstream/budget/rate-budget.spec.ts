@@ -84,13 +84,26 @@ describe('a budget', () => {
 
   const HELD = { code: 'upstream-rate-limited' };
 
-  it('is known to another replica before it sends the next request', async () => {
+  it('is known to another replica before it sends the next request where little is left', async () => {
     const [one, other] = [new Replica(), new Replica()];
-    await other.ask('/a/1', answered(50));
+    await other.ask('/a/1', answered(10));
     await one.ask('/a/2', answered(0));
     await settled();
-    await expect(other.ask('/a/3', answered(49))).rejects.toMatchObject(HELD);
+    await expect(other.ask('/a/3', answered(9))).rejects.toMatchObject(HELD);
     expect(other.sent).toEqual(['/a/1']);
+  });
+
+  it('is known to another replica 20 ms later where plenty was left, and is read no more often', async () => {
+    const [one, other] = [new Replica(), new Replica()];
+    const read = jest.spyOn(store, 'readNote');
+    await other.ask('/a/1', answered(50));
+    await other.ask('/a/2', answered(49));
+    expect(read).toHaveBeenCalledTimes(1);
+    await one.ask('/a/3', answered(0));
+    await settled();
+    clock.advance(21);
+    await expect(other.ask('/a/4', answered(48))).rejects.toMatchObject(HELD);
+    expect(other.sent).toEqual(['/a/1', '/a/2']);
   });
 
   it('is waited for by all requests of a burst, not by the first alone', async () => {

@@ -65,14 +65,12 @@ export interface BudgetCounts {
 const MOST_WAITING = 10_000;
 /** What counts against no resource. */
 const FREE = 'free';
-/** So old may be what other replicas know when a request's turn has come. */
-const HEARD_WITHIN_MS = 20;
 
 /**
  * The rate limits of an upstream as a budget: learned from each answer, shared across replicas, asked before each request.
  *
  * Its one invariant: while a limit is known to be spent, nothing that counts against it is sent. Replicas tell each other through the
- * store, which is asked before each request; without the store each goes by the answers it sees.
+ * store: what one has known for 20 ms all go by, and at once where little is left. Without the store each goes by the answers it sees.
  */
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
@@ -105,8 +103,7 @@ export class RateBudget {
   ): Promise<Spent<T>> {
     const { credential, method, path, signal } = spending;
     const resource = this.resources.of(method, path);
-    await this.budgets.hear(credential);
-    const heardAt = this.clock.now();
+    await this.budgets.hear(credential, resource);
     this.require(spending, resource);
     const pace = this.pacingOf(spending, resource);
     this.requirePace(spending, pace);
@@ -114,7 +111,7 @@ export class RateBudget {
       resource === undefined ? Infinity : leftOf(this.budgets.of(credential), resource, this.clock.now());
     const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, pace, signal });
     try {
-      if (this.clock.now() - heardAt > HEARD_WITHIN_MS) await this.budgets.hear(credential);
+      await this.budgets.hear(credential); // it may have waited
       this.require(spending, resource);
       const spent = await this.send(spending, resource, send, reader);
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);

@@ -31,7 +31,9 @@ const MOST_CREDENTIALS = 10_000;
 const REMEMBERED_MS = 3_600_000;
 /** How often what changes nothing is told. */
 const TELL_EVERY_MS = 500;
-/** What is left of a limit from which on each answer is told, as a share. */
+/** So old may be what other replicas know when a request is sent, while plenty is left. */
+const HEARD_WITHIN_MS = 20;
+/** What is left of a limit from which on each answer is told, and each request asks what others know, as a share. */
 const LOW_SHARE = 0.1;
 
 /**
@@ -49,6 +51,8 @@ const LOW_SHARE = 0.1;
 export class SharedBudgets {
   private readonly known = new LRUCache<string, Known>({ max: MOST_CREDENTIALS });
   private readonly reads = new Map<string, Promise<void>>();
+  /** When each credential's last read ended. One that is forgotten is read again. */
+  private readonly heardAt = new LRUCache<string, number>({ max: MOST_CREDENTIALS });
 
   constructor(
     private readonly group: string,
@@ -60,11 +64,23 @@ export class SharedBudgets {
     return this.known.get(credential)?.budget ?? NOTHING_KNOWN;
   }
 
-  /** Settles when it is known what the other replicas know; all who come while it is asked for wait for that. */
-  async hear(credential: string): Promise<void> {
+  /**
+   * Settles when it is known what the other replicas know; undefined where that was heard just now. All who come while it is asked
+   * for wait for that.
+   *
+   * @param resource of which, if little is left, it is asked in any case
+   */
+  hear(credential: string, resource?: string): Promise<void> | undefined {
+    const now = this.clock.now();
+    const isRecent = now - (this.heardAt.get(credential) ?? -Infinity) <= HEARD_WITHIN_MS;
+    const isLow = resource !== undefined && isReserved(this.of(credential), resource, LOW_SHARE, now);
+    if (isRecent && !isLow) return undefined;
     const underWay = this.reads.get(credential);
     if (underWay) return underWay;
-    const read = this.read(credential).finally(() => this.reads.delete(credential));
+    const read = this.read(credential).finally(() => {
+      this.heardAt.set(credential, this.clock.now());
+      this.reads.delete(credential);
+    });
     this.reads.set(credential, read);
     return read;
   }

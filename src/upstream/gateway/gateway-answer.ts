@@ -21,6 +21,8 @@ export interface AnswerContext {
   readonly rewrite: (headers: HeaderList) => HeaderList;
   /** The body of what is stored, without the coding it is stored in. */
   readonly bodyOf: (entry: CacheEntry) => Buffer | Promise<Buffer>;
+  /** Called when the head, and the body where it is at hand, are on their way: what is to be told keeps no client waiting. */
+  readonly onSent: () => void;
 }
 
 interface Outgoing {
@@ -57,11 +59,17 @@ export async function writeAnswer(
   const { raw } = reply;
   raw.writeHead(status, fields);
   const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
-  if (isBodiless || body === undefined) {
-    raw.end();
-    if (body !== undefined && !Buffer.isBuffer(body)) await stop(body);
-  } else if (Buffer.isBuffer(body)) raw.end(body);
-  else await pump(body, raw);
+  const sending = send(raw, body, isBodiless);
+  context.onSent();
+  await sending;
+}
+
+/** What is at hand is sent at once. */
+function send(raw: FastifyReply['raw'], body: Outgoing['body'], isBodiless: boolean): Promise<void> | undefined {
+  const isAtHand = body === undefined || Buffer.isBuffer(body);
+  if (!isAtHand && !isBodiless) return pump(body, raw);
+  raw.end(isBodiless ? undefined : body);
+  return isAtHand ? undefined : stop(body);
 }
 
 async function fromEntry(

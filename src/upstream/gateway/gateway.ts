@@ -137,11 +137,11 @@ export class Gateway {
           )
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
-      this.tell(request, key, status, startedAt, answer);
       await writeAnswer(request, received, reply, answer, {
         ...{ key, now: this.parts.clock.now(), edge: this.options.edge },
         rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
         bodyOf: (entry) => answers.bodyOf(entry, key),
+        onSent: () => this.tell(request, key, status, startedAt, answer),
       });
     } catch (error) {
       if (client.signal.aborted) return;
