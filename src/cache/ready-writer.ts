@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { endInBurst } from './burst';
 import { statusLine } from './head-text';
 import type { HeadText, PreparedAnswer } from './prepared-answer';
 
@@ -47,6 +48,5 @@ export function writeReady(
   // A small body goes out with the head as one text, in one write; of two node makes a list of three.
   const { text } = prepared;
   (response as RawResponse & Partial<WithHead>)._header = isBodiless || text === undefined ? head : head + text;
-  if (isBodiless || text !== undefined) response.end();
-  else response.end(prepared.body);
+  endInBurst(response, isBodiless || text !== undefined ? undefined : prepared.body);
 }
