@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 
-type Ending = Pick<ServerResponse, 'end' | 'destroy'>;
+type Ending = Pick<FastifyReply['raw'], 'end' | 'destroy'>;
 
 interface Ready {
   readonly response: Ending;

@@ -1,0 +1,98 @@
+import type { RedisLink } from '../../redis/redis-link';
+import { StoreUnavailableError, type InvalidationMode, type InvalidationTarget } from '../core/cache-store';
+import { OverdueInvalidations } from './overdue-invalidations';
+import type { RedisInvalidation } from './redis-invalidation';
+import type { RedisLeases } from './redis-leases';
+
+export interface RecoveryListener {
+  /** Redis has less than it once had (a restart with old data): all entries are removed. */
+  readonly onRewound: (entries: number) => void;
+  /** Redis has not confirmed an invalidation: nothing is read of it until it has. Told once, until all are settled. */
+  readonly onOverdue: () => void;
+  /** So many invalidations that Redis had not confirmed are made up for. */
+  readonly onSettled: (invalidations: number) => void;
+  /** All is made up for: what was heard before may have been anything. */
+  readonly onRecovered: () => void;
+}
+
+const RETRY_MS = 500;
+
+/**
+ * What is to be done after a gap in the link, or an invalidation that was not confirmed, before Redis is used again.
+ *
+ * Its one invariant: nothing is read of a Redis that may have come back with older data than it had, or that has what is overdue
+ * to be removed.
+ */
+export class RedisRecovery {
+  private readonly overdue = new OverdueInvalidations();
+  private isDone = false;
+  private problem = 'not recovered yet';
+  private underWay: Promise<boolean> | undefined;
+  /** Runs while an invalidation is overdue. */
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly leases: RedisLeases,
+    private readonly invalidation: RedisInvalidation,
+    private readonly listener: RecoveryListener,
+  ) {
+    link.onTransition((isUp) => {
+      this.isDone = false;
+      if (isUp) void this.recover();
+    });
+  }
+
+  get isRecovered(): boolean {
+    return this.isDone;
+  }
+
+  /** @throws StoreUnavailableError where Redis cannot be used now */
+  async ready(): Promise<void> {
+    if (this.isDone) return;
+    if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
+    if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? this.problem);
+  }
+
+  /** An invalidation that Redis has not confirmed: made up for as soon as it can be. */
+  owe(target: InvalidationTarget, mode: InvalidationMode): void {
+    if (this.overdue.isEmpty) this.listener.onOverdue();
+    this.overdue.add(target, mode);
+    this.isDone = false;
+    this.retry ??= setInterval(() => {
+      if (this.link.isUp) void this.recover();
+    }, RETRY_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.retry);
+  }
+
+  private recover(): Promise<boolean> {
+    this.underWay ??= this.makeUp()
+      .then(() => {
+        this.isDone = this.overdue.isEmpty;
+        if (this.isDone) this.listener.onRecovered();
+        return this.isDone;
+      })
+      .catch((error: unknown) => {
+        this.problem = error instanceof Error ? error.message : String(error); // told by who asks; the next one tries again
+        return false;
+      })
+      .finally(() => {
+        this.underWay = undefined;
+      });
+    return this.underWay;
+  }
+
+  private async makeUp(): Promise<void> {
+    await this.leases.giveBackLost();
+    const purged = await this.invalidation.purgeIfRewound();
+    if (purged !== undefined) this.listener.onRewound(purged);
+    const settled = await this.overdue.settle((target, mode) => this.invalidation.invalidate(target, mode));
+    if (!this.overdue.isEmpty) return;
+    clearInterval(this.retry);
+    this.retry = undefined;
+    if (settled > 0) this.listener.onSettled(settled);
+  }
+}
