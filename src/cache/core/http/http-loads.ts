@@ -1,0 +1,207 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../../kernel/clock';
+import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheStore, Lease } from '../cache-store';
+import { mayServeOnError } from '../freshness';
+import type { Loader } from '../loader';
+import { matchesIfNoneMatch } from '../representation';
+import { CONDITIONS } from './conditions';
+import type { HttpCacheRequest, Origin, OriginResponse } from './exchange';
+import { hasFailed, policyOf, policyOfUpdated, type NeverStored } from './exchange-policy';
+import { valueOf } from './fields';
+import { Flight } from './flight';
+import type { ResponsePolicy } from './response-policy';
+import { selectionKey } from './selection';
+import { HeldBytes, SharedBody } from './shared-body';
+import type { VariantWriter, VariantWriterOptions } from './variant-writer';
+import type { Seen } from './variants';
+
+export interface HttpLoadsOptions extends Pick<VariantWriterOptions, 'selecting'> {
+  /** Larger bodies are streamed and not stored, in bytes. */
+  readonly maxEntryBytes: number;
+  readonly neverStored?: NeverStored;
+}
+
+/** A head that has come, for all who wait for it. */
+export type Head =
+  | {
+      readonly kind: 'response';
+      readonly response: OriginResponse;
+      readonly policy: ResponsePolicy;
+      readonly body: SharedBody;
+      /** The fields that the response varies by, and what the request that loaded it has selected by them. */
+      readonly names: readonly string[] | undefined;
+      readonly selection: string;
+      /** Settles when it is stored, or is not. */
+      readonly stored: Promise<boolean>;
+    }
+  | { readonly kind: 'entry'; readonly entry: CacheEntry; readonly isValidated: boolean; readonly stored: boolean }
+  /** Another replica stored an index: look again. */
+  | { readonly kind: 'again' };
+
+/** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
+const APART_MS = 60_000;
+const MOST_APART = 10_000;
+/** What bodies under way may hold in all, and never less than two of the largest that are stored. */
+const HELD_BYTES = 134_217_728;
+
+/**
+ * Loads under way: one for those who would get the same, given up when none of them waits any more.
+ *
+ * Its one invariant: a load that began before an invalidation is joined by nobody who comes after it. It leaves the leases to the
+ * `Loader`, the storing to the `VariantWriter`.
+ */
+export class HttpLoads {
+  /** By the key of the lease. */
+  private readonly flights = new Map<string, Flight<Head>>();
+  private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
+  private readonly held: HeldBytes;
+
+  constructor(
+    store: CacheStore,
+    private readonly loader: Loader,
+    private readonly writer: VariantWriter,
+    private readonly clock: Clock,
+    private readonly options: HttpLoadsOptions,
+  ) {
+    this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
+    store.onChange((change) => {
+      if (change.kind !== 'key') this.flights.clear();
+      else for (const [key, { url }] of this.flights) if (url === change.key) this.flights.delete(key);
+    });
+  }
+
+  find(key: string): Flight<Head> | undefined {
+    return this.flights.get(key);
+  }
+
+  /** Whether requests like this one do not wait for each other, for what one got was not for others. */
+  isApart(request: HttpCacheRequest): boolean {
+    return this.apart.has(this.apartKey(request));
+  }
+
+  /** Loads, and lets others join, until the head has come and the rest is stored. */
+  start(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
+    const flight = new Flight<Head>(request.key);
+    const end = (): void => {
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    };
+    this.flights.set(key, flight);
+    flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
+    const { tags } = request;
+    this.loader
+      .underLease({ key, tags }, seen.entry, async (lease, base) => {
+        try {
+          await this.loadUnder(lease, base, request, seen, flight, origin);
+        } catch (error) {
+          if (!flight.signal.aborted) throw error;
+          // Given up, for nobody waits any more: that says nothing of the upstream.
+          await this.writer.giveBack(lease);
+          flight.fail(error);
+        }
+      })
+      .then((held) => {
+        if (held.by === 'self') return;
+        if (seen.index) flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true });
+        else flight.arrive({ kind: 'again' });
+      })
+      .catch((error: unknown) => flight.fail(error))
+      .finally(end);
+    return flight;
+  }
+
+  private async loadUnder(
+    lease: Lease,
+    base: CacheEntry | undefined,
+    request: HttpCacheRequest,
+    seen: Seen,
+    flight: Flight<Head>,
+    origin: Origin,
+  ): Promise<void> {
+    const response = await this.askFor(request, base, flight, origin);
+    const isValidated = response.status === 304 && base !== undefined;
+    const { neverStored } = this.options;
+    const policy = isValidated
+      ? policyOfUpdated(request, response, base, neverStored)
+      : policyOf(request, response, neverStored);
+    if (isValidated) {
+      response.body.destroy();
+      const freshened = await this.writer.freshen(lease, base, response, policy);
+      flight.arrive({ kind: 'entry', ...freshened, isValidated: true });
+      return;
+    }
+    const body = new SharedBody(response.body, {
+      maxBytes: this.options.maxEntryBytes,
+      declaredBytes: declaredLength(response.headers),
+      held: this.held,
+    });
+    flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
+    const names = this.writer.selectingNames(response.headers);
+    const selection = names === undefined ? '' : selectionKey(names, request.headers);
+    if (!policy.isStorable && response.status < 400) this.apart.set(this.apartKey(request), true);
+    // A failure does not take the place of what may stand in for it.
+    const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
+    const stored =
+      policy.isStorable && !isWorse
+        ? this.writer.keep(lease, request, seen, { response, policy, body, names })
+        : this.writer.giveBack(lease);
+    stored.catch(() => undefined); // told by the body's readers and by the lease
+    flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
+    await stored;
+  }
+
+  /**
+   * The whole response, or 304 for the base. A 304 with another tag than the base's is of something that is not stored: it
+   * validates nothing (RFC 9111 §4.3.4), and the whole is asked for.
+   */
+  private async askFor(
+    { headers }: HttpCacheRequest,
+    base: CacheEntry | undefined,
+    flight: Flight<Head>,
+    origin: Origin,
+  ): Promise<OriginResponse> {
+    const plain = {
+      method: 'GET',
+      headers: withoutConditions(headers),
+      signal: flight.signal,
+      isBackground: flight.isKept,
+    };
+    const conditions = conditionsOf(base);
+    if (conditions.length === 0) return origin(plain);
+    const response = await origin({ ...plain, headers: [...plain.headers, ...conditions] });
+    const [told, known] = [valueOf(response.headers, 'etag'), base?.validators.etag];
+    const isOther = told !== undefined && known !== undefined && told !== known && !matchesIfNoneMatch(told, known);
+    if (response.status !== 304 || !isOther) return response;
+    response.body.destroy();
+    return origin(plain);
+  }
+
+  /** Requests of a URL that select alike by what every response is selected by. */
+  private apartKey({ key, headers }: HttpCacheRequest): string {
+    return `${key}|${selectionKey(this.options.selecting, headers)}`;
+  }
+}
+
+function declaredLength(headers: HeaderList): number | undefined {
+  const text = valueOf(headers, 'content-length');
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Whether the response of another request's load may answer this one. */
+export function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
+  if (!head.policy.isStorable || !head.body.isJoinable || head.names === undefined) return false;
+  return selectionKey(head.names, request.headers) === head.selection;
+}
+
+/** A load asks for the whole response, whatever its client has already. */
+function withoutConditions(headers: HeaderList): HeaderList {
+  return headers.filter(([name]) => name !== 'range' && !CONDITIONS.some((condition) => condition === name));
+}
+
+function conditionsOf(base: CacheEntry | undefined): HeaderList {
+  const { etag, lastModified } = base?.validators ?? {};
+  return [
+    ...(etag === undefined ? [] : [['if-none-match', etag] as const]),
+    ...(lastModified === undefined ? [] : [['if-modified-since', lastModified] as const]),
+  ];
+}
