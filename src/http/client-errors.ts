@@ -26,11 +26,23 @@ const SAID: Readonly<Record<string, Said>> = {
 };
 const NOT_HTTP: Said = { code: 'request-invalid', detail: 'The request is not HTTP/1.1 or HTTP/1.0.' };
 
+/** A response as node keeps it on its connection while it is under way. */
+interface UnderWay {
+  readonly _headerSent?: boolean;
+  readonly req: { readonly complete: boolean };
+  once(event: 'finish', listener: () => void): void;
+}
+
 /** Answers what is no request, which no hook or filter ever sees, as a problem too, and ends the connection. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  // Under way on the connection is an answer to a request before: to write into it would make it another.
-  const { _httpMessage: answer } = socket as { readonly _httpMessage?: { readonly _headerSent?: boolean } };
+  const { _httpMessage: answer } = socket as { readonly _httpMessage?: UnderWay | null };
+  // Requests that came whole before have their answers first: in their place this would be taken for one of them.
+  if (answer?.req.complete === true) {
+    answer.once('finish', () => answerClientError(error, socket));
+    return;
+  }
+  // The request itself may have its answer under way: to write into it would make it another.
   if (!socket.writable || answer?._headerSent === true) {
     socket.destroy();
     return;

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import cluster from 'node:cluster';
-import { destination, pino, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
+import { LogOutput } from './log-output';
 
 /** What Nest tells of its own start, one line for each module and route. */
 const CHATTER: ReadonlySet<string> = new Set([
@@ -13,25 +14,11 @@ const CHATTER: ReadonlySet<string> = new Set([
 
 /** What somebody may have to be woken for. */
 const AT_ONCE: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
-const WRITE_AT_BYTES = 4_096;
-const WRITE_WITHIN_MS = 100;
-/** What is kept for a reader of the log that has stopped reading; what comes then is lost, for the answers go on. */
-const MOST_WAITING_BYTES = 8_000_000;
+let output: LogOutput | undefined;
 
-let output: ReturnType<typeof destination> | undefined;
-
-/**
- * Standard output, one for all loggers of the process. Lines are written together, by another thread: for each line alone a request
- * would wait for that thread to be woken. What waits is written when the process ends.
- */
-function standardOutput(): ReturnType<typeof destination> {
-  output ??= destination({
-    dest: 1,
-    sync: false,
-    minLength: WRITE_AT_BYTES,
-    periodicFlush: WRITE_WITHIN_MS,
-    maxLength: MOST_WAITING_BYTES,
-  });
+/** Standard output, one for all loggers of the process. */
+function standardOutput(): LogOutput {
+  output ??= new LogOutput(1);
   return output;
 }
 

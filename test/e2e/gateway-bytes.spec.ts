@@ -260,6 +260,20 @@ describe('the gateway hands on, byte for byte,', () => {
     expect([...answer.matchAll(/<([^>]+)>/g)].map(([, url]) => url)).toEqual(paths);
   });
 
+  it.each([
+    ['a hit', 1, true],
+    ['hits', 3, true],
+    ['a miss', 1, false],
+  ])('%s, and then the refusal of what came behind and is no request', async (_what, times, isStored) => {
+    attacked.origin.answerBy((response) => response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`<${path}>`));
+    // The second is answered at the door.
+    if (isStored) for (const expected of [200, 200]) expect((await attacked.through(path)).status).toBe(expected);
+    const asked = inOrder(`GET ${BASE}${path} HTTP/1.1`, 'host: x', '', '').repeat(times);
+    const answer = await attacked.raw(`${asked}NO REQUEST\r\n\r\n`);
+    expect(statusesOf(answer)).toEqual([...Array<number>(times).fill(200), 400]);
+    expect(answer.split(`<${path}>`)).toHaveLength(times + 1);
+  });
+
   it('nothing to who has half-closed, which is to have gone, and all to the others', async () => {
     attacked.origin.answerBy(() => undefined);
     const client = connect({ port: attacked.service.port, host: '127.0.0.1', allowHalfOpen: true });

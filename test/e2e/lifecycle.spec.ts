@@ -86,6 +86,13 @@ describe('start and stop', () => {
     other.close();
   });
 
+  it('ends though nobody reads its log any more', async () => {
+    const service = await ServiceProcess.start({ env: { GITHUB_API_URL: 'http://127.0.0.1:1' } });
+    service.leaveOutput();
+    expect((await ask(service, '/repos/unread')).status).toBe(502);
+    expect(await service.stop()).toBe(0);
+  });
+
   it('loses no request of a client that is connected while it stops', async () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const service = await start(github);

@@ -76,6 +76,12 @@ export class OwnedProcess {
     return `${this.out}${this.err}`.trim();
   }
 
+  /** Reads nothing that it writes from now on: there is nobody at the other end. */
+  leaveOutput(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   /** SIGSTOP: the kernel still accepts connections for it, nothing answers. Resolves when it stands still. */
   async freeze(): Promise<void> {
     this.signal('SIGSTOP');

@@ -85,6 +85,11 @@ export class ServiceProcess {
     return match!;
   }
 
+  /** Nobody reads what it prints from now on. */
+  leaveOutput(): void {
+    this.child.leaveOutput();
+  }
+
   /** SIGSTOP; the kernel still accepts connections for it. */
   freeze(): Promise<void> {
     return this.child.freeze();
