@@ -122,6 +122,19 @@ describe('one Redis', () => {
   });
 });
 
+describe('one node of a Cluster, named as a Redis of its own', () => {
+  let redis: RedisProcess;
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ config: { 'cluster-enabled': 'yes' } });
+    await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    const isReady = async () => (await redis.command('CLUSTER', 'INFO')).includes('cluster_state:ok');
+    await waitUntil(isReady, { what: 'a Cluster of one' });
+  });
+  afterAll(() => redis.stop());
+
+  describeStore('TieredStore over it', () => openRedisStore(redis.uri));
+});
+
 describe('a Redis Cluster of six', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {

@@ -5,18 +5,26 @@ import { RedisUnavailableError } from '../../redis/redis-unavailable.error';
 import { StoreUnavailableError } from '../core/cache-store';
 import type { Script } from './scripts';
 
+type ScriptKeys = readonly [string, ...string[]];
+type ScriptArguments = readonly (string | number | Buffer)[];
+
 /**
  * The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache, in which `refusalIn` tells
  * an error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
  */
 export class RedisCommands {
   private readonly told = new Set<string>();
+  /** Not a Cluster by its endpoint, and yet each command's keys must share a slot: one node of a Cluster, or a proxy of several. */
+  private isBoundToSlots = false;
 
   constructor(
     private readonly link: RedisLink,
     private readonly onRefused: (reply: string) => void,
   ) {
-    link.onTransition(() => this.told.clear());
+    link.onTransition(() => {
+      this.told.clear();
+      this.isBoundToSlots = false;
+    });
   }
 
   send(key: string, args: CommandArguments): Promise<RedisReply> {
@@ -38,17 +46,34 @@ export class RedisCommands {
   }
 
   /** EVALSHA, and EVAL where the node does not know the script yet. The first key tells the slot. */
-  async run(
-    script: Script,
-    keys: readonly [string, ...string[]],
-    args: readonly (string | number | Buffer)[],
-  ): Promise<RedisReply> {
+  run(script: Script, keys: ScriptKeys, args: ScriptArguments): Promise<RedisReply> {
+    return this.through(this.evaluate(script, keys, args));
+  }
+
+  /** Whether a command may have keys of several slots, as far as is known. */
+  get spansSlots(): boolean {
+    return !this.link.isCluster && !this.isBoundToSlots;
+  }
+
+  /** As `run`, with keys of several slots; undefined, and nothing is done, where Redis takes none such. */
+  async runAcross(script: Script, keys: ScriptKeys, args: ScriptArguments): Promise<RedisReply | undefined> {
+    if (!this.spansSlots) return undefined;
+    try {
+      return await this.evaluate(script, keys, args);
+    } catch (error) {
+      if (!refusalIn(error)?.message.startsWith('CROSSSLOT')) throw this.unavailable(error);
+      this.isBoundToSlots = true;
+      return undefined;
+    }
+  }
+
+  private async evaluate(script: Script, keys: ScriptKeys, args: ScriptArguments): Promise<RedisReply> {
     const rest = [String(keys.length), ...keys, ...args.map((arg) => (typeof arg === 'number' ? String(arg) : arg))];
     try {
       return await this.link.send(keys[0], ['EVALSHA', script.sha, ...rest]);
     } catch (error) {
-      if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw this.unavailable(error);
-      return this.send(keys[0], ['EVAL', script.source, ...rest]);
+      if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return this.link.send(keys[0], ['EVAL', script.source, ...rest]);
     }
   }
 

@@ -41,7 +41,14 @@ export class RedisInvalidation {
   }
 
   async readSequence(): Promise<number> {
-    return this.note(await this.commands.sendOrReply(this.keys.sequence, ['GET', this.keys.sequence]));
+    return this.learn(await this.commands.sendOrReply(this.keys.sequence, ['GET', this.keys.sequence]));
+  }
+
+  /** Learns a sequence that Redis told; of none it is 0. */
+  learn(sequence: RedisReply | undefined): number {
+    const number = Number(sequence ?? 0);
+    this.highest = Math.max(this.highest, number);
+    return number;
   }
 
   async readMark(tag: string): Promise<number> {
@@ -153,14 +160,7 @@ export class RedisInvalidation {
   }
 
   private async next(): Promise<number> {
-    return this.note(await this.commands.run(NEXT, [this.keys.sequence], [this.highest]));
-  }
-
-  /** Learns a sequence that Redis told; of none it is 0. */
-  note(sequence: RedisReply | undefined): number {
-    const number = Number(sequence ?? 0);
-    this.highest = Math.max(this.highest, number);
-    return number;
+    return this.learn(await this.commands.run(NEXT, [this.keys.sequence], [this.highest]));
   }
 }
 

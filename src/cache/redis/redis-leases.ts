@@ -1,4 +1,4 @@
-import type { RedisLink, RedisReply } from '../../redis/redis-link';
+import type { RedisReply } from '../../redis/redis-link';
 import {
   StoreUnavailableError,
   type Lease,
@@ -23,7 +23,6 @@ export class RedisLeases {
   private readonly lost = new Map<string, Pick<Lease, 'key' | 'token'>>();
 
   constructor(
-    private readonly link: RedisLink,
     private readonly commands: RedisCommands,
     private readonly invalidation: RedisInvalidation,
     private readonly keys: RedisKeys,
@@ -64,21 +63,21 @@ export class RedisLeases {
     await Promise.allSettled(lost.map((lease) => this.release(lease)));
   }
 
-  /** The lease, and the sequence before the load: the lease is void if that grows. In a Cluster it may be on another node. */
   private ask(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
     const { key, token, seenId, leaseMs, waitedFor = '' } = request;
     const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor];
-    const keys: [string, string] = [this.keys.lease(key), this.keys.entry(key)];
-    if (this.link.isCluster)
-      return this.orLost(
-        request,
-        Promise.all([this.invalidation.readSequence(), this.commands.run(script, keys, args)]),
-      );
-    const answer = this.commands.run(script, [...keys, this.keys.sequence], args);
-    return this.orLost(
-      request,
-      answer.then((reply) => [this.invalidation.note(sequenceIn(reply)), reply]),
-    );
+    return this.orLost(request, this.grant(script, [this.keys.lease(key), this.keys.entry(key)], args));
+  }
+
+  /** The lease, and the sequence before the load: the lease is void if that grows. It may be of another node. */
+  private async grant(
+    script: Script,
+    keys: [lease: string, entry: string],
+    args: (string | number)[],
+  ): Promise<[sequence: number, reply: RedisReply]> {
+    const reply = await this.commands.runAcross(script, [...keys, this.keys.sequence], args);
+    if (reply !== undefined) return [this.invalidation.learn(sequenceIn(reply)), reply];
+    return Promise.all([this.invalidation.readSequence(), this.commands.run(script, keys, args)]);
   }
 
   private async orLost<T>({ key, token }: Pick<Lease, 'key' | 'token'>, reply: Promise<T>): Promise<T> {

@@ -64,10 +64,10 @@ export class RedisStore extends SharedStore {
     super();
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
-    this.leases = new RedisLeases(link, this.commands, this.invalidation, keys);
+    this.leases = new RedisLeases(this.commands, this.invalidation, keys);
     this.listing = new RedisListing(link, this.commands, keys);
     this.noteBook = new RedisNotes(this.commands, keys, clock);
-    this.writes = new RedisWrites(link, this.commands, this.invalidation, this.leases, keys, clock, (entry, bytes) =>
+    this.writes = new RedisWrites(this.commands, this.invalidation, this.leases, keys, clock, (entry, bytes) =>
       listener.onStored(entry, bytes),
     );
     this.recovery = new RedisRecovery(link, this.leases, this.invalidation, {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/clock';
-import type { RedisLink, RedisReply } from '../../redis/redis-link';
+import type { RedisReply } from '../../redis/redis-link';
 import { endOfLife, type CacheEntry } from '../core/cache-entry';
 import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
 import type { Beside, Lease } from '../core/cache-store';
@@ -26,7 +26,6 @@ import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT } from './scripts';
 export class RedisWrites {
   /** @param onStored told of each whole value: so many bytes, head and body */
   constructor(
-    private readonly link: RedisLink,
     private readonly commands: RedisCommands,
     private readonly invalidation: RedisInvalidation,
     private readonly leases: RedisLeases,
@@ -36,7 +35,8 @@ export class RedisWrites {
   ) {}
 
   async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    if (!this.link.isCluster) return this.fillAtOnce(lease, entry, beside);
+    const atOnce = await this.fillAtOnce(lease, entry, beside);
+    if (atOnce !== undefined) return atOnce;
     if (beside) await this.put(beside.key, beside.entry);
     if (!(await this.indexTags(lease, entry))) return false;
     const value = encodeEntry(entry);
@@ -57,24 +57,23 @@ export class RedisWrites {
   }
 
   /** Steps a to c of the class comment in one instant: there is no order for an invalidation to come between. */
-  private async fillAtOnce(lease: Lease, entry: CacheEntry, beside: Beside | undefined): Promise<boolean> {
+  private async fillAtOnce(lease: Lease, entry: CacheEntry, beside: Beside | undefined): Promise<boolean | undefined> {
+    if (!this.commands.spansSlots) return undefined;
     const { key, sequence } = lease;
     const now = Math.round(this.clock.now());
-    const lifeMs = this.lifeMs(entry);
     const value = encodeEntry(entry);
+    const along = beside && { ...beside, value: encodeEntry(beside.entry) };
     const tags = this.indexedTags(key, entry).flatMap((tag) => [this.keys.tagIndex(tag), this.keys.tagMark(tag)]);
-    const args = [lease.token, lease.baseId, lifeMs, value, sequence, now, now + lifeMs, key];
-    if (!beside) {
-      const reply = await this.commands.run(FILL_TAGGED, [...this.pair(key), ...tags], args);
-      return this.stored(reply, [entry, value]);
-    }
-    const alongside = encodeEntry(beside.entry);
-    const reply = await this.commands.run(
+    const reply = await this.commands.runAcross(
       FILL_TAGGED,
-      [...this.pair(key), ...tags, ...this.pair(beside.key)],
-      [...args, this.lifeMs(beside.entry), alongside],
+      [...this.pair(key), ...(along ? this.pair(along.key) : []), ...tags],
+      [
+        ...[...this.storing(lease, entry), value, sequence, now, now + this.lifeMs(entry), key],
+        ...(along ? [this.lifeMs(along.entry), along.value] : []),
+      ],
     );
-    return this.stored(reply, [entry, value], [beside.entry, alongside]);
+    if (reply === undefined) return undefined;
+    return this.stored(reply, [entry, value], ...(along ? [[along.entry, along.value] as const] : []));
   }
 
   /** Tells of whole values, where the script has stored them. */

@@ -101,26 +101,26 @@ local function index(name, now, score, key)
 end`;
 
 /**
- * KEYS lease, entry, then an index and a mark for each tag, then lease and entry of what the entry leads to, if that comes along;
- * ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key, and of what comes along lifeMs, value. All of a fill at once,
- * where all keys are of one node: the marks of tags are looked at, and the key is indexed, in the same instant in which it is stored.
+ * KEYS lease, entry, then lease and entry of what the entry leads to, if that comes along, then an index and a mark for each tag;
+ * ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key, and of what comes along lifeMs, value. All of a fill at once: the
+ * marks of tags are looked at, and the key is indexed, in the same instant in which it is stored.
  */
 export const FILL_TAGGED = script(`#!lua${INDEX_FUNCTION}${IS_MINE}${HAS_BASE}
-local tagged = #KEYS
-if ARGV[10] then tagged = tagged - 2 end
-for at = 4, tagged, 2 do
-  local mark = redis.pcall('GET', KEYS[at])
+local along = ARGV[10]
+local tags = along and 5 or 3
+for at = tags, #KEYS, 2 do
+  local mark = redis.pcall('GET', KEYS[at + 1])
   if type(mark) == 'string' and (tonumber(mark) or 0) > tonumber(ARGV[5]) then
     redis.call('UNLINK', KEYS[1])
     return 0
   end
 end
-if ARGV[10] then
-  redis.call('UNLINK', KEYS[tagged + 1])
-  redis.call('SET', KEYS[tagged + 2], ARGV[10], 'PX', ARGV[9])
+if along then
+  redis.call('UNLINK', KEYS[3])
+  redis.call('SET', KEYS[4], along, 'PX', ARGV[9])
 end
 redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
-for at = 3, tagged, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
+for at = tags, #KEYS, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
 redis.call('UNLINK', KEYS[1])
 return 1`);
 

@@ -111,7 +111,7 @@ export class RateBudget {
       resource === undefined ? Infinity : leftOf(this.budgets.of(credential), resource, this.clock.now());
     const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, pace, signal });
     try {
-      await this.budgets.hear(credential); // it may have waited
+      await this.budgets.hear(credential); // anew only if it has waited
       this.require(spending, resource);
       const spent = await this.send(spending, resource, send, reader);
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
