@@ -35,7 +35,7 @@ export function cpuShares(results: readonly LoadResult[]): CpuShares {
     );
     return { process, user, system, waiting };
   };
-  const server = byProcess(results.flatMap(({ watched }) => watched.server)).map((times, at, { length }) =>
+  const server = byPlace(results.map(({ watched }) => watched.server)).map((times, at, { length }) =>
     share(length === 1 ? 'server' : at === 0 ? 'primary' : `worker ${at}`, times),
   );
   return {
@@ -67,9 +67,8 @@ export function cpuSection(
   };
 }
 
-/** The times of each process together, in the order in which they were started. */
-function byProcess(times: readonly ProcessTime[]): ProcessTime[][] {
-  const all = new Map<number, ProcessTime[]>();
-  for (const time of times) all.set(time.pid, [...(all.get(time.pid) ?? []), time]);
-  return [...all.values()];
+/** The times of those together that were started first, second and so on in their round: each has processes of its own. */
+function byPlace(rounds: readonly (readonly ProcessTime[])[]): ProcessTime[][] {
+  const most = Math.max(0, ...rounds.map(({ length }) => length));
+  return Array.from({ length: most }, (_, at) => rounds.flatMap((times) => times[at] ?? []));
 }
