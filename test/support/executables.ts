@@ -1,7 +1,15 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-export type ExecutableName = 'redis-server' | 'redis-cli' | 'openssl';
+/** The programs that the tests run, and the Debian package that brings each. */
+export const DEBIAN_PACKAGES = {
+  'redis-server': 'redis-server',
+  'redis-cli': 'redis-server',
+  openssl: 'openssl',
+  promtool: 'prometheus',
+} as const;
+
+export type ExecutableName = keyof typeof DEBIAN_PACKAGES;
 
 /**
  * Finds the programs that the tests run. `REDIS_SERVER_BIN` (a path) wins over PATH for redis-server, and its folder is
@@ -20,16 +28,22 @@ export function getExecutable(name: ExecutableName): string {
 
 export function missingMessage(names: readonly ExecutableName[]): string {
   return (
-    `The tests need ${names.join(' and ')} on PATH; install the Debian packages redis-server and openssl ` +
-    `(brew: redis, openssl), or point REDIS_SERVER_BIN to a redis-server of version 7 or later.`
+    `The tests need ${names.join(' and ')} on PATH; install the Debian packages ${packagesOf(names).join(' and ')} ` +
+    `(brew: the same names, redis for redis-server). REDIS_SERVER_BIN may name a redis-server of version 7 or later.`
   );
+}
+
+/** The Debian packages that bring these programs, each once. */
+export function packagesOf(names: readonly ExecutableName[]): string[] {
+  return [...new Set(names.map((name) => DEBIAN_PACKAGES[name]))];
 }
 
 function candidates(name: ExecutableName): string[] {
   const chosen = process.env['REDIS_SERVER_BIN'];
   const onPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
-  if (chosen === undefined || chosen === '' || name === 'openssl') return onPath;
-  return name === 'redis-server' ? [chosen] : [join(dirname(chosen), name), ...onPath];
+  if (chosen === undefined || chosen === '') return onPath;
+  if (name === 'redis-server') return [chosen];
+  return name === 'redis-cli' ? [join(dirname(chosen), name), ...onPath] : onPath;
 }
 
 function isExecutable(path: string): boolean {

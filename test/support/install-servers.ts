@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { findExecutable, missingMessage, type ExecutableName } from './executables';
+import { DEBIAN_PACKAGES, findExecutable, missingMessage, packagesOf, type ExecutableName } from './executables';
 import { withFileLock } from './file-lock';
 
 const run = promisify(execFile);
-const needed: readonly ExecutableName[] = ['redis-server', 'redis-cli', 'openssl'];
+const needed = Object.keys(DEBIAN_PACKAGES) as ExecutableName[];
 
 /**
- * Jest globalSetup: makes sure that the real servers are on this machine. Root on Debian gets them from apt-get; anyone
+ * Jest globalSetup: makes sure that the real servers and tools are on this machine. Root on Debian gets them from apt-get; anyone
  * else gets one sentence. Runs once a project; the second run finds everything in place.
  */
 export default async function installServers(): Promise<void> {
@@ -29,9 +29,9 @@ function mayInstall(): boolean {
 }
 
 async function install(): Promise<void> {
-  // RUNLEVEL=1 keeps the package from starting its service on port 6379, which no test uses.
+  // RUNLEVEL=1 keeps packages from starting their services, which no test uses.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const options = ['-qq', '-o', 'DPkg::Lock::Timeout=120'];
   await run('apt-get', ['update', ...options], { env });
-  await run('apt-get', ['install', '-y', '--no-install-recommends', ...options, 'redis-server', 'openssl'], { env });
+  await run('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packagesOf(missing())], { env });
 }

@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+# Build: docker build -t larder .    Run: docker run --read-only --tmpfs /tmp -p 8081:8081 larder
+# The service needs no writable file system, no root and no shell. Pin the base image by digest in your own registry:
+#   docker buildx imagetools inspect node:24-bookworm-slim   →   --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /build
+ENV SCARF_ANALYTICS=false
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM ${NODE_IMAGE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="larder" \
+      org.opencontainers.image.description="A cache in front of third-party REST APIs, GitHub's first" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV NODE_ENV=production PORT=8081
+WORKDIR /larder
+COPY --from=build --chown=root:root /build/package.json /build/LICENSE ./
+COPY --from=build --chown=root:root /build/node_modules ./node_modules
+COPY --from=build --chown=root:root /build/dist ./dist
+COPY --from=build --chown=root:root /build/web ./web
+USER node
+EXPOSE 8081
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "--max-semi-space-size=32", "dist/src/main.js"]
