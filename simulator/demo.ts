@@ -1,7 +1,9 @@
 import 'reflect-metadata';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
 import { environmentShape } from '../src/config/env.schema';
+import { boot } from '../src/boot';
+import { PageFacts } from '../src/web/page.facts';
+import { addDemoRoutes, DEMO_ROUTES } from './demo-routes';
 import { GithubSimulator } from './github-simulator';
 
 /*
@@ -9,38 +11,28 @@ import { GithubSimulator } from './github-simulator';
  * and of the environment neither Redis nor anything of GitHub is used.
  */
 
-/** Set and empty, so that `.env` does not fill them in. */
-const BLANK = Object.fromEntries(
-  Object.keys(environmentShape)
-    .filter((name) => /^(?:REDIS|GITHUB)_/.test(name) && name !== 'GITHUB_ROUTE_PREFIX')
-    .map((name) => [name, '']),
-);
-const LISTENS = /listen(?:ing)? on (http:\/\/[^\s;]+)/i;
+/** So slow that a person sees which answer came from the API. */
+const LATENCY_MS = 800;
 
 async function demo(): Promise<void> {
-  const simulator = await GithubSimulator.start({ rateLimit: { anonymous: 100_000 } });
-  const service = spawn(process.execPath, [join(__dirname, '../src/main.js')], {
-    stdio: ['inherit', 'pipe', 'inherit'],
-    env: { ...process.env, ...BLANK, GITHUB_API_URL: simulator.url, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info' },
-  });
-  let heard = '';
-  const hear = (text: string): void => {
-    heard += text;
-    const [, url] = LISTENS.exec(heard) ?? [];
-    if (url === undefined) return;
-    service.stdout.off('data', hear);
-    tell(url, simulator.url);
-  };
-  service.stdout.setEncoding('utf8').on('data', hear).pipe(process.stdout);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => service.kill(signal));
-  service.on('exit', (code) => {
-    process.exitCode = code ?? 1;
-    void simulator.stop();
+  const simulator = await GithubSimulator.start({ latencyMs: LATENCY_MS, rateLimit: { anonymous: 100_000 } });
+  for (const name of Object.keys(environmentShape)) {
+    // Set and empty, so that `.env` does not fill them in.
+    if (/^(?:REDIS|GITHUB)_/.test(name) && name !== 'GITHUB_ROUTE_PREFIX') process.env[name] = '';
+  }
+  Object.assign(process.env, { GITHUB_API_URL: simulator.url, WORKERS: '1' });
+  await boot(async () => (await import('../src/app.module.js')).AppModule, {
+    beforeListen: (app) => {
+      const server = app.getHttpServer();
+      addDemoRoutes(app.getHttpAdapter().getInstance(), simulator, () => server.address() as AddressInfo);
+      app.get(PageFacts).describeDemo(DEMO_ROUTES);
+    },
+    onListening: (url) => announce(url, simulator.url),
   });
 }
 
-/** What to try, at the address that the service has told: `.env` may name another port. */
-function tell(serviceUrl: string, simulatorUrl: string): void {
+/** What to try, at the address that the service listens on: `.env` may name another port. */
+function announce(serviceUrl: string, simulatorUrl: string): void {
   const { hostname, port } = new URL(serviceUrl);
   const host = `${['0.0.0.0', '[::]', '127.0.0.1', '[::1]'].includes(hostname) ? 'localhost' : hostname}:${port}`;
   process.stdout.write(

@@ -12,7 +12,9 @@ import { continueInTurn } from './http/expectations';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
+import { serviceVersion } from './kernel/project-root';
 import { Budgets } from './upstream';
+import { PageFacts, type SuggestedPath } from './web/page.facts';
 
 /*
  * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
@@ -60,7 +62,10 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.enableShutdownHooks(undefined, { useProcessExit: true });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   drainOnClose(fastify, shutdownTimeoutMs);
-  if (swaggerEnabled) documentApi(app);
+  const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
+  const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
+  app.get(PageFacts).describeGateway({ gatewayPrefix: routePrefix, paths: suggestedPaths(routePrefix, paths) });
+  if (swaggerEnabled) documentApi(app, paths);
   return app;
 }
 
@@ -68,18 +73,25 @@ export function settingsOf(app: INestApplicationContext): ConfigType<typeof serv
   return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
 }
 
-function documentApi(app: NestFastifyApplication): void {
+/** The documented GETs of a gateway, but for the one that stands for all paths. */
+function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly SuggestedPath[] {
+  return Object.entries(paths).flatMap(([path, { get }]) =>
+    get && path.startsWith(`${prefix}/`) && path !== `${prefix}/{path}`
+      ? [{ path: path.slice(prefix.length), summary: get.summary ?? '' }]
+      : [],
+  );
+}
+
+function documentApi(app: NestFastifyApplication, paths: OpenAPIObject['paths']): void {
   const config = new DocumentBuilder()
     .setTitle('Larder')
     .setDescription(
       'A read-through response cache in front of third-party REST APIs. Every error is `application/problem+json` (RFC 9457).',
     )
-    .setVersion('0.1.0')
+    .setVersion(serviceVersion())
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addSecurity('admin', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
-  const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
-  const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
   const budgets = app.get(Budgets).all();
   const document = (): OpenAPIObject =>
     withPaths(

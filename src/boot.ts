@@ -10,15 +10,22 @@ import { startAdvice } from './start-advice';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
 
+/** What the one who starts the service adds to it. */
+export interface BootHooks {
+  /** The application is made and not initialised yet: routes of one's own go here. */
+  readonly beforeListen?: (app: NestFastifyApplication) => void;
+  readonly onListening?: (url: string) => void;
+}
+
 /**
  * Starts the service: in this process, or in workers of it (`WORKERS`). What is wrong with the settings ends the process with
  * a line that says so.
  *
  * @param load imports the root module; what it throws is told as what is wrong with a setting is
  */
-export async function boot(load: () => Promise<Type>): Promise<void> {
+export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Promise<void> {
   try {
-    await start(await load());
+    await start(await load(), hooks);
   } catch (error) {
     const isSetting = error instanceof EnvironmentError;
     process.stderr.write(
@@ -28,7 +35,7 @@ export async function boot(load: () => Promise<Type>): Promise<void> {
   }
 }
 
-async function start(module: Type): Promise<void> {
+async function start(module: Type, { beforeListen, onListening }: BootHooks): Promise<void> {
   if (startsWorkers((level) => new PinoLogger(level), advise)) return;
   const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(), {
     logger: new BootLogger(),
@@ -38,14 +45,16 @@ async function start(module: Type): Promise<void> {
   const logger = new PinoLogger(logLevel);
   app.useLogger(logger);
   if (!isWorker()) advise(logger);
+  beforeListen?.(app);
   await setUp(app)
     .listen(port, host)
     .catch((error: unknown) => {
       const failure = listenFailure(error, host, port);
       throw failure === undefined ? error : new EnvironmentError(failure);
     });
-  if (!isWorker())
-    new Logger('Larder').log(`Listening on ${await app.getUrl()}; try /repos/redis, /docs and the page at /`);
+  const url = await app.getUrl();
+  if (!isWorker()) new Logger('Larder').log(`Listening on ${url}; try /repos/redis, /docs and the page at /`);
+  onListening?.(url);
 }
 
 /** Once for the service, before it listens. */

@@ -31,21 +31,31 @@ const CONDITION = {
   description: 'The `ETag` of an earlier answer: 304 if it still holds.',
 };
 const USER = { login: 'redis', type: 'Organization', public_repos: 155 };
+const OF_REPOSITORY = [
+  ['owner', 'redis'],
+  ['repo', 'redis'],
+] as const;
 const REPOSITORY = { full_name: 'redis/redis', private: false, stargazers_count: 70_000 };
 
 /** The routes that stand beside Nest's router, for the API's documentation. */
 export function githubPaths(prefix: string, hasWebhooks: boolean): Paths {
   const gateway: Paths = {
     [`${prefix}/users/{username}`]: { get: read('A user or organization', [['username', 'redis']], USER) },
-    [`${prefix}/repos/{owner}/{repo}`]: {
-      get: read(
-        'A repository',
-        [
-          ['owner', 'redis'],
-          ['repo', 'redis'],
-        ],
-        REPOSITORY,
-      ),
+    [`${prefix}/users/{username}/repos`]: {
+      get: read('The public repositories of an account', [['username', 'redis']], [REPOSITORY]),
+    },
+    [`${prefix}/orgs/{org}/repos`]: {
+      get: read('The public repositories of an organization', [['org', 'redis']], [REPOSITORY]),
+    },
+    [`${prefix}/repos/{owner}/{repo}`]: { get: read('A repository', OF_REPOSITORY, REPOSITORY) },
+    [`${prefix}/repos/{owner}/{repo}/issues`]: {
+      get: read('Issues of a repository', OF_REPOSITORY, [{ number: 1, title: 'A bug', state: 'open' }]),
+    },
+    [`${prefix}/repos/{owner}/{repo}/commits`]: {
+      get: read('Commits of a repository', OF_REPOSITORY, [{ sha: '6dcb09b5b57875f334f61aebed695e2e4193db5e' }]),
+    },
+    [`${prefix}/repos/{owner}/{repo}/releases`]: {
+      get: read('Releases of a repository', OF_REPOSITORY, [{ tag_name: '8.4.0' }]),
     },
     [`${prefix}/{path}`]: {
       get: {

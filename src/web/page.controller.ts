@@ -1,37 +1,53 @@
-import { Controller, Get, Param, Res } from '@nestjs/common';
+import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../kernel/app-error';
-import { readPageFiles } from './page.files';
+import { acceptedCoding } from './accepted-coding';
+import { PageFiles } from './page.files';
 
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /** The page at `/`: no inline script or style, no third party, and nothing may frame it. */
 @ApiExcludeController()
 @Controller()
 export class PageController {
-  private readonly files = readPageFiles();
+  constructor(private readonly files: PageFiles) {}
 
   @Get()
-  page(@Res() reply: FastifyReply): void {
-    this.send('index.html', reply);
+  page(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    this.send('index.html', request, reply);
   }
 
   @Get('assets/:name')
-  asset(@Param('name') name: string, @Res() reply: FastifyReply): void {
-    this.send(name, reply);
+  asset(@Param('name') name: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    this.send(`assets/${name}`, request, reply);
   }
 
-  private send(name: string, reply: FastifyReply): void {
-    const file = this.files.get(name);
-    if (!file) throw new AppError('route-not-found', 'There is no such file of the page.');
+  private send(path: string, { headers }: FastifyRequest, reply: FastifyReply): void {
+    const file = this.files.find(path);
+    const coding = acceptedCoding(headers['accept-encoding'], [...(file?.forms.keys() ?? [])]);
+    const form = file?.forms.get(coding);
+    if (!file || !form) throw new AppError('route-not-found', 'There is no such file of the page.');
     void reply
       .header('content-type', file.type)
       .header('content-security-policy', POLICY)
       .header('x-frame-options', 'DENY')
       .header('referrer-policy', 'no-referrer')
-      .header('cache-control', 'no-cache')
-      .send(file.body);
+      .header('cache-control', file.cacheControl)
+      .header('vary', 'Accept-Encoding')
+      .header('etag', form.etag);
+    if (isNotModified(headers['if-none-match'], form.etag)) {
+      void reply.code(304).removeHeader('content-type').send();
+      return;
+    }
+    if (coding !== 'identity') void reply.header('content-encoding', coding);
+    void reply.send(form.body);
   }
+}
+
+/** RFC 9110 §13.1.2: `If-None-Match` compares weakly; `*` matches whatever there is. */
+function isNotModified(field: string | undefined, etag: string): boolean {
+  if (field === undefined) return false;
+  return field.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
 }

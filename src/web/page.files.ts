@@ -1,29 +1,86 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { projectRoot } from '../kernel/project-root';
+import { CODINGS, type FileCoding } from './accepted-coding';
 
-const TYPES = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-} as const;
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webp': 'image/webp',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+};
+const SUFFIXES = { br: '.br', gzip: '.gz', identity: '' } as const;
+/** RFC 8246: an immutable response is not asked for again while it is fresh. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 export interface PageFile {
   readonly type: string;
-  readonly body: string;
+  readonly cacheControl: string;
+  /** The bytes by coding; `identity` is always there. */
+  readonly forms: ReadonlyMap<FileCoding, PageForm>;
 }
 
-/** The page's files by name, read once. They stand in `web/` beside package.json, from source and from `dist` alike. */
-export function readPageFiles(): ReadonlyMap<string, PageFile> {
-  const folder = join(projectRoot(__dirname), 'web');
-  const names = { 'index.html': TYPES.html, 'page.css': TYPES.css, 'page.js': TYPES.js };
-  return new Map(
-    Object.entries(names).map(([name, type]) => [name, { type, body: readFileSync(join(folder, name), 'utf8') }]),
-  );
+export interface PageForm {
+  readonly body: Buffer;
+  readonly etag: string;
 }
 
-function projectRoot(folder: string): string {
-  if (existsSync(join(folder, 'package.json'))) return folder;
-  const parent = dirname(folder);
-  if (parent === folder) throw new Error('The page is missing: no package.json above the service.');
-  return projectRoot(parent);
+/** The page's files, for whoever serves them. */
+export class PageFiles {
+  constructor(private readonly files: ReadonlyMap<string, PageFile>) {}
+
+  find(path: string): PageFile | undefined {
+    return this.files.get(path);
+  }
+}
+
+/**
+ * The page's files by their path (`index.html`, `assets/…`), read once: a request never touches the disk, and no path of a request
+ * is ever one of the file system.
+ *
+ * @param root the project's folder
+ */
+export function readPageFiles(root: string = projectRoot()): ReadonlyMap<string, PageFile> {
+  const built = join(root, 'dist', 'web');
+  if (existsSync(join(built, 'index.html'))) return readBuilt(built);
+  const source = join(root, 'web');
+  const files = [
+    ['index.html', 'index.html'],
+    ['assets/page.css', 'page.css'],
+    ['assets/page.js', 'page.js'],
+  ] as const;
+  return new Map(files.map(([path, name]) => [path, readFile(source, name)]));
+}
+
+function readBuilt(folder: string): ReadonlyMap<string, PageFile> {
+  const assets = join(folder, 'assets');
+  const names = existsSync(assets) ? readdirSync(assets, { withFileTypes: true }) : [];
+  const served = names.filter((one) => one.isFile() && TYPES[extname(one.name)] !== undefined);
+  return new Map([
+    ['index.html', readFile(folder, 'index.html')],
+    // The build puts a hash of the content into each name: such a file never changes.
+    ...served.map(({ name }) => [`assets/${name}`, readFile(assets, name, IMMUTABLE)] as const),
+  ]);
+}
+
+function readFile(folder: string, name: string, cacheControl = 'no-cache'): PageFile {
+  const forms = new Map<FileCoding, PageForm>();
+  for (const coding of [...CODINGS, 'identity'] as const) {
+    const path = join(folder, name + SUFFIXES[coding]);
+    if (coding !== 'identity' && !existsSync(path)) continue;
+    const body = readFileSync(path);
+    const digest = createHash('sha256').update(body).digest('base64url').slice(0, 22);
+    forms.set(coding, { body, etag: `"${digest}"` });
+  }
+  return {
+    type: TYPES[extname(name)] ?? 'application/octet-stream',
+    cacheControl,
+    forms,
+  };
 }

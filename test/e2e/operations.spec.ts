@@ -73,20 +73,26 @@ describe('what a person sees of the service', () => {
       '/admin/cache/invalidations',
       '/admin/cache/tags/{path}',
       '/github-budget',
+      '/github/orgs/{org}/repos',
       '/github/repos/{owner}/{repo}',
+      '/github/repos/{owner}/{repo}/commits',
+      '/github/repos/{owner}/{repo}/issues',
+      '/github/repos/{owner}/{repo}/releases',
       '/github/users/{username}',
+      '/github/users/{username}/repos',
       '/github/{path}',
       '/health',
       '/health/live',
       '/health/ready',
       '/metrics',
+      '/page.json',
       '/repos/{account}',
     ]);
     expect(components.securitySchemes['admin']).toEqual({
       ...{ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' },
     });
     for (const [path, operations] of Object.entries(paths)) {
-      if (/^\/(health|metrics)/.test(path)) continue;
+      if (/^\/(health|metrics|page\.json)/.test(path)) continue;
       for (const [method, { responses, security }] of Object.entries(operations)) {
         const problems = Object.entries(responses).filter(([status]) => Number(status) >= 400);
         expect([method, path, problems.length > 0]).toEqual([method, path, true]);
@@ -232,7 +238,7 @@ describe('what a person sees of the service', () => {
       }
       return `${target}?${query.toString()}`;
     };
-    for (const path of ['/github/users/{username}', '/github/repos/{owner}/{repo}'])
+    for (const path of Object.keys(paths).filter((path) => /^\/github\/.*\{(?!path)/.test(path)))
       expect([path, (await get(filled(path, 'get'))).status]).toEqual([path, 200]);
     for (const path of ['/github-budget', '/admin/cache/entries'])
       expect([path, (await get(filled(path, 'get'), ADMIN)).status]).toEqual([path, 200]);

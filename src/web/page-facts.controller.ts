@@ -1,0 +1,47 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
+import { serviceVersion } from '../kernel/project-root';
+import { PageFactsDocument } from './page.documents';
+import { PageFacts } from './page.facts';
+
+/** How far back the figures of `GET /events` reach, in seconds. */
+const MAX_AGE_OF_FIGURES_SECONDS = 900;
+
+/** What the page at `/` has to know, for any other client too. */
+@ApiTags('operations')
+@Controller('page.json')
+export class PageFactsController {
+  private readonly version = serviceVersion();
+
+  constructor(
+    private readonly facts: PageFacts,
+    @Inject(serviceConfig.KEY) private readonly service: ConfigType<typeof serviceConfig>,
+    @Inject(adminConfig.KEY) private readonly admin: ConfigType<typeof adminConfig>,
+    @Inject(redisConfig.KEY) private readonly redis: ConfigType<typeof redisConfig>,
+    @Inject(cacheConfig.KEY) private readonly cache: ConfigType<typeof cacheConfig>,
+  ) {}
+
+  @Get()
+  @Header('cache-control', 'no-cache')
+  @ApiOperation({ summary: 'What a page in front of the service has to know: its routes, and what is on' })
+  @ApiOkResponse({ type: PageFactsDocument })
+  show(): PageFactsDocument {
+    const { swaggerEnabled } = this.service;
+    const { gatewayPrefix, paths, demo } = this.facts.get();
+    return {
+      version: this.version,
+      gatewayPrefix,
+      swagger: swaggerEnabled ? '/docs' : null,
+      openapi: swaggerEnabled ? '/docs-json' : null,
+      metrics: '/metrics',
+      admin: this.admin.token !== undefined || !this.admin.isProduction,
+      redis: this.redis.endpoint !== undefined,
+      ttlSeconds: this.cache.ttlMs / 1_000,
+      maxAgeOfFigures: MAX_AGE_OF_FIGURES_SECONDS,
+      paths,
+      demo,
+    };
+  }
+}
