@@ -1,4 +1,4 @@
-import { StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
+import { ShutdownSignal, StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,6 +13,7 @@ import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
 import { serviceVersion } from './kernel/project-root';
+import { tlsOptions, type TlsFiles } from './http/tls';
 import { Budgets } from './upstream';
 import { PageFacts, type SuggestedPath } from './web/page.facts';
 
@@ -26,10 +27,12 @@ const MAX_PARAM_LENGTH = 2_048;
 const UPLOAD_TIMEOUT_MS = 300_000;
 const HEAD_TIMEOUT_MS = 30_000;
 
-export function createAdapter(): LarderAdapter {
+/** @param tls the files of the service's own TLS; without them it speaks plain HTTP */
+export function createAdapter(tls?: TlsFiles): LarderAdapter {
   const routes = new RouteMethods();
   const problems = new ProblemFilter(routes);
   const adapter = new LarderAdapter({
+    ...(tls && { https: tlsOptions(tls) }),
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
@@ -58,8 +61,10 @@ export function createAdapter(): LarderAdapter {
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
-  const { swaggerEnabled, shutdownTimeoutMs } = settingsOf(app);
-  app.enableShutdownHooks(undefined, { useProcessExit: true });
+  const { swaggerEnabled, shutdownTimeoutMs, tls } = settingsOf(app);
+  // With TLS, SIGHUP reads the certificate again.
+  const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
+  app.enableShutdownHooks(signals, { useProcessExit: true });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   drainOnClose(fastify, shutdownTimeoutMs);
   const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);

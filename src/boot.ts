@@ -3,7 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from './config/env.schema';
-import { githubConfig, redisConfig } from './config/slices';
+import { githubConfig, redisConfig, serviceConfig } from './config/slices';
+import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
 import { startAdvice } from './start-advice';
@@ -37,7 +38,8 @@ export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Pr
 
 async function start(module: Type, { beforeListen, onListening }: BootHooks): Promise<void> {
   if (startsWorkers((level) => new PinoLogger(level), advise)) return;
-  const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(), {
+  const { tls } = serviceConfig();
+  const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(tls), {
     logger: new BootLogger(),
     abortOnError: false,
   });
@@ -46,6 +48,7 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
   app.useLogger(logger);
   if (!isWorker()) advise(logger);
   beforeListen?.(app);
+  if (tls) reloadTls(app.getHttpServer(), tls, logger);
   await setUp(app)
     .listen(port, host)
     .catch((error: unknown) => {

@@ -30,6 +30,7 @@ const pem = (label: RegExp, what: string) =>
     if (!holdsPem(path, label)) context.addIssue({ code: 'custom', message: `holds no ${what} in PEM` });
   });
 const certificate = pem(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/, 'certificate');
+const privateKey = pem(/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/, 'private key');
 const secret = text
   .min(8, 'must have at least 8 characters')
   .refine((value) => !/\s/.test(value), 'must not contain blanks');
@@ -75,6 +76,9 @@ export const environmentShape = {
     .union([z.literal('auto'), whole(1, 256)], { error: 'must be auto or a whole number from 1 to 256' })
     .default(1),
   PUBLIC_URL: httpUrl.optional(),
+  TLS_CERT_FILE: certificate.optional(),
+  TLS_KEY_FILE: privateKey.optional(),
+  TLS_CLIENT_CA_FILE: certificate.optional(),
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
   GITHUB_API_URL: httpUrl.default('https://api.github.com'),
@@ -147,7 +151,7 @@ export const environmentShape = {
   REDIS_COMMAND_TIMEOUT_MS: whole(5, 60_000).default(100),
   REDIS_TLS_CA_FILE: certificate.optional(),
   REDIS_TLS_CERT_FILE: certificate.optional(),
-  REDIS_TLS_KEY_FILE: pem(/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/, 'private key').optional(),
+  REDIS_TLS_KEY_FILE: privateKey.optional(),
   SWAGGER_ENABLED: flag.default(true),
 } as const;
 
@@ -156,6 +160,9 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   LOG_LEVEL: 'info',
   WORKERS: 'auto',
   PUBLIC_URL: 'https://larder.example',
+  TLS_CERT_FILE: '/etc/larder/tls.crt',
+  TLS_KEY_FILE: '/etc/larder/tls.key',
+  TLS_CLIENT_CA_FILE: '/etc/larder/clients-ca.pem',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   GITHUB_API_URL: 'https://ghe.example/api/v3',
   GITHUB_TOKEN: 'ghp_…',
@@ -181,6 +188,9 @@ const schema = z.object(environmentShape).superRefine((env, context) => {
     if (env[given] === undefined || env[given] === false || env[needed] !== undefined) return;
     context.addIssue({ code: 'custom', path: [needed], message: `is missing: ${given} needs ${needed} as well` });
   };
+  needs('TLS_CERT_FILE', 'TLS_KEY_FILE');
+  needs('TLS_KEY_FILE', 'TLS_CERT_FILE');
+  needs('TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE');
   needs('REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE');
   needs('REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE');
   needs('GITHUB_SHARE_TOKEN', 'GITHUB_TOKEN');

@@ -17,6 +17,11 @@ export const serviceConfig = slice('service', (env) => ({
   workers: env.WORKERS,
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
   publicUrl: env.PUBLIC_URL,
+  /** The service's own TLS; undefined for plain HTTP. */
+  tls:
+    env.TLS_CERT_FILE === undefined || env.TLS_KEY_FILE === undefined
+      ? undefined
+      : { certFile: env.TLS_CERT_FILE, keyFile: env.TLS_KEY_FILE, clientCaFile: env.TLS_CLIENT_CA_FILE },
   swaggerEnabled: env.SWAGGER_ENABLED,
 }));
 

@@ -20,6 +20,8 @@ export interface PrimaryOptions {
   /** Variables of the workers, over those of this process. */
   readonly env: Readonly<Record<string, string>>;
   readonly logger: LoggerService;
+  /** Whether the workers speak TLS: then SIGHUP has them read their certificate again. */
+  readonly isHttps: boolean;
 }
 
 /** How many workers `WORKERS` asks for. */
@@ -50,6 +52,10 @@ export class Primary {
     });
     cluster.on('exit', (worker, code, signal) => this.replace(worker, code, signal));
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
+    if (this.options.isHttps)
+      process.on('SIGHUP', () => {
+        for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGHUP');
+      });
     for (let started = 0; started < this.options.workers; started++) this.fork();
   }
 
@@ -99,7 +105,7 @@ export class Primary {
     if (this.hasListened) return;
     this.hasListened = true;
     const { logger, workers } = this.options;
-    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const url = `${this.options.isHttps ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
     logger.log(`${workers} workers listen on ${url}; try /repos/redis, /docs and the page at /`, 'Larder');
   }
 }

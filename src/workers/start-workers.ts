@@ -16,7 +16,7 @@ export function startsWorkers(
   loggerOf: (level: string) => LoggerService,
   advise: (logger: LoggerService) => void,
 ): boolean {
-  const { workers: setting, shutdownTimeoutMs, logLevel } = serviceConfig();
+  const { workers: setting, shutdownTimeoutMs, logLevel, tls } = serviceConfig();
   const workers = numberOfWorkers(setting);
   if (cluster.isWorker || workers < 2) return false;
   const logger = loggerOf(logLevel);
@@ -34,6 +34,7 @@ export function startsWorkers(
       ...(githubConfig().credentialSecret === undefined ? { CREDENTIAL_SECRET: randomBytes(32).toString('hex') } : {}),
     },
     logger,
+    isHttps: tls !== undefined,
   });
   primary.start();
   return true;

@@ -1,0 +1,72 @@
+import { readFileSync, watchFile, unwatchFile } from 'node:fs';
+import { createSecureContext, Server as TlsServer, type SecureContextOptions, type TlsOptions } from 'node:tls';
+import type { LoggerService } from '@nestjs/common';
+import { EnvironmentError } from '../config/env.schema';
+
+/** The files of the service's own TLS, in PEM. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The CA of client certificates: only clients with one of its certificates are served. */
+  readonly clientCaFile?: string | undefined;
+}
+
+/** How often the files are looked at for a change, in milliseconds: by polling, because mounted secrets are replaced by links. */
+const POLL_MS = 2_000;
+
+/**
+ * The options of an https server with these files.
+ *
+ * @throws EnvironmentError where a file cannot be used, or key and certificate do not belong together
+ */
+export function tlsOptions(files: TlsFiles): TlsOptions {
+  const context = readContext(files);
+  const asksClients = files.clientCaFile !== undefined;
+  return { ...context, minVersion: 'TLSv1.2', requestCert: asksClients, rejectUnauthorized: asksClients };
+}
+
+/**
+ * Has the server use the files anew when one of them changes, and on SIGHUP. Connections that are open keep what they began with.
+ * Files that cannot be used are logged, and the server goes on with what it has.
+ */
+export function reloadTls(server: unknown, files: TlsFiles, logger: LoggerService): void {
+  if (!(server instanceof TlsServer)) throw new TypeError('The server does not speak TLS.');
+  const reload = (): void => {
+    try {
+      server.setSecureContext(readContext(files));
+      logger.log('The certificate was read again.', 'Tls');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error(`The new certificate is not used, the one before stays: ${reason}`, undefined, 'Tls');
+    }
+  };
+  const paths = pathsOf(files);
+  for (const path of paths) watchFile(path, { interval: POLL_MS, persistent: false }, reload);
+  process.on('SIGHUP', reload);
+  server.once('close', () => {
+    for (const path of paths) unwatchFile(path, reload);
+    process.off('SIGHUP', reload);
+  });
+}
+
+function pathsOf({ certFile, keyFile, clientCaFile }: TlsFiles): readonly string[] {
+  return [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+}
+
+function readContext({ certFile, keyFile, clientCaFile }: TlsFiles): SecureContextOptions {
+  try {
+    const context: SecureContextOptions = {
+      cert: readFileSync(certFile),
+      key: readFileSync(keyFile),
+      ...(clientCaFile === undefined ? {} : { ca: readFileSync(clientCaFile) }),
+    };
+    createSecureContext(context); // a key of another certificate is refused here
+    return context;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EnvironmentError(
+      `The configuration is wrong:\n  TLS_CERT_FILE and TLS_KEY_FILE cannot be used together (${reason}). ` +
+        `Check that ${keyFile} is the private key of ${certFile}, without a passphrase.`,
+    );
+  }
+}
