@@ -45,6 +45,7 @@ export type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, Way } from '
 export { isNotModified, rangeMayApply } from './core/http/conditions';
 export { splitList } from './core/http/directives';
 export { rangeOf } from './core/http/range';
+export { EVERY_FIELD } from './core/http/selection';
 export { SURROGATE } from './core/http/response-policy';
 export { isUnsafe } from './core/http/update';
 export { parseHttpDate } from './core/http/http-date';

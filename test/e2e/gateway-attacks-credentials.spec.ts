@@ -8,6 +8,8 @@ import { BASE, Hostilities, newPath, statusesOf, TOKEN_MARK, WEBHOOK_SECRET } fr
 const A = `Bearer ${TOKEN_MARK}a`;
 const B = `Bearer ${TOKEN_MARK}b`;
 
+const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
+
 /** Says to everybody who they are, and lets everybody keep it: the worst there is. */
 const whoAmI: OriginScript = (response, { headers }) => {
   const who = headers.authorization ?? 'nobody';
@@ -41,11 +43,22 @@ describe('the gateway gives nobody what is another’s', () => {
     [[A, B, undefined]],
     [[undefined, A, B]],
     [[B, undefined, A]],
-    [['Bearer x', 'bearer x', 'BEARER x', 'token x', 'Basic x', 'x', 'Bearer  x', 'Bearer x,Bearer x', '-', 'null']],
+    [['Bearer x', 'Bearer X', 'Basic x', 'x', 'Bearer x,Bearer x', '-', 'null', basic('alice:x'), basic('bob:x')]],
   ])('whoever asks first: %j', async (callers) => {
     for (let times = 0; times < 2; times++)
       for (const caller of callers) expect((await as(caller)).body).toBe(caller ?? 'nobody');
     expect(attacked.origin.hits).toHaveLength(callers.length);
+  });
+
+  it('but one token is one caller, however it is written', async () => {
+    const token = `${TOKEN_MARK}one`;
+    const written = [
+      ...[`Bearer ${token}`, `token ${token}`, `BEARER ${token}`, `Bearer   ${token}`],
+      ...[`x-access-token:${token}`, `${token}:x-oauth-basic`, `alice:${token}`, `${token}:`].map(basic),
+    ];
+    for (const one of written) expect((await as(one)).body).toBe(written[0]);
+    expect(attacked.origin.hits).toHaveLength(1);
+    expect((await as(undefined)).body).toBe('nobody');
   });
 
   it('when all ask at once', async () => {
@@ -89,7 +102,7 @@ describe('the gateway gives nobody what is another’s', () => {
     const target = `${BASE}${path}${name}`;
     const own = await attacked.rawGet(target, [`authorization: ${A}`]);
     const others = await Promise.all([attacked.rawGet(target), attacked.rawGet(target, [`authorization: ${B}`])]);
-    expect(statusesOf(own)).toEqual([name.includes('%00') ? 400 : 200]);
+    expect(statusesOf(own)).toEqual([/%00|%2f\.\./.test(name) ? 400 : 200]);
     for (const other of others) expect(other).not.toContain(`${TOKEN_MARK}a`);
   });
 
@@ -121,9 +134,38 @@ describe('the gateway gives nobody what is another’s', () => {
   });
 
   it('and refuses a token in the query, whatever the query is called', async () => {
-    for (const name of ['access_token', 'Access_Token', 'access%5ftoken', 'oauth_token', 'client_secret'])
-      expect((await as(undefined, {}, `${path}?a=b&${name}=${TOKEN_MARK}q`)).status).toBe(400);
+    const plain = [
+      'access_token',
+      'Access_Token',
+      'access%5ftoken',
+      'oauth_token',
+      'client_secret',
+      'token',
+      'ToKeN',
+      'jwt',
+    ];
+    const others = [
+      'access_token[]',
+      'access_token%5B%5D',
+      'auth[token]',
+      'access%255Ftoken',
+      'private_token',
+      'apiKey',
+    ];
+    for (const name of [...plain, ...others])
+      for (const separator of ['&', ';']) {
+        const answer = await attacked.through(`${path}?a=b${separator}${name}=${TOKEN_MARK}q`);
+        expect([name, answer.status, answer.headers['content-type']]).toEqual([
+          ...[name, 400, expect.stringContaining('application/problem+json')],
+        ]);
+        expect(JSON.stringify([answer.rawHeaders, answer.body.toString()])).not.toContain(TOKEN_MARK);
+        expect(answer.body.toString()).toMatch(/send credentials in the Authorization field/);
+      }
+    const written = `ghp_${'attacker1'.repeat(4)}`; // a token by its form, whatever the parameter is called
+    for (const target of [`${path}?q=${written}`, `${path}/${written}`])
+      expect((await as(undefined, {}, target)).status).toBe(400);
     expect(attacked.origin.hits).toHaveLength(0);
+    expect(await attacked.shown()).not.toMatch(/attacker1/);
   });
 
   it('and asks the API as nobody for who sends a cookie, a proxy’s or an empty credential', async () => {

@@ -192,6 +192,7 @@ export class GatewayLane {
     if (name === 'if-none-match') return 'condition';
     if (name === 'connection') return 'connection';
     if (name === 'host') return 'none';
+    if (name === 'via') return 'selecting'; // how many hops there were goes upstream
     if (name === 'authorization' && this.options.partitions) return 'credential';
     return this.options.headerRules.forwards(name, true) ? 'selecting' : 'none';
   }

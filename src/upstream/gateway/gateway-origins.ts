@@ -16,7 +16,7 @@ import { peek, type Peeked, type PeekLimits } from '../peeked-body';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
-import { hopsBefore, receivedFields, viaField } from './hops';
+import { receivedFields, viaField } from './hops';
 import type { Partition, Partitions } from './partition';
 import { begun } from './request-body';
 import type { RequestTarget } from './request-target';
@@ -45,7 +45,7 @@ export class GatewayOrigins {
   ) {}
 
   of(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
-    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential, partitions } = this.options;
+    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential } = this.options;
     const { authorization: own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
@@ -59,9 +59,9 @@ export class GatewayOrigins {
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       // What anonymous callers share is for reading: no page that they visit writes with it.
       add('authorization', own ?? (isBodiless ? sharedAuthorization : undefined));
-      if (!headerRules.forwards('via', isBodiless))
-        fields.push(...hopsBefore(toHeaderList(request.raw.rawHeaders), isBodiless));
-      fields.push(...viaField(request.raw.httpVersion), ...headerRules.announces);
+      // An answer that others may get does not depend on the version in which the first of them asked.
+      const isForOthers = isBodiless && this.options.partitions !== undefined;
+      fields.push(...viaField(isForOthers ? '1.1' : request.raw.httpVersion), ...headerRules.announces);
       const body = isBodiless ? undefined : bodyOf(request);
       if (body !== undefined && request.headers['content-length'] === undefined)
         fields.push('transfer-encoding', 'chunked');
@@ -87,7 +87,7 @@ export class GatewayOrigins {
         if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
         return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
       };
-      const credential = own === undefined ? anonymousCredential : (partitions?.credentialOf(own) ?? partition.id);
+      const credential = own === undefined ? anonymousCredential : partition.id;
       const spending = { credential, method, path: target.path, isBackground, signal };
       const spend = async (stream?: Readable): Promise<OriginResponse> => {
         const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {

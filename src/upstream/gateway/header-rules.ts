@@ -1,8 +1,9 @@
-import { SURROGATE, type HeaderList } from '../../cache';
+import { EVERY_FIELD, SURROGATE, toHeaderList, type HeaderList } from '../../cache';
+import { hopsBefore } from './hops';
 
 /** The methods whose answers may be stored (RFC 9110 §9.2.3). */
 export const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
-/** Fields that may change an answer and so go upstream and into the selection of a stored one, where they are sent. */
+/** Fields that may change an answer, and so go upstream and select the stored one. */
 const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
 /** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */
 const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
@@ -21,6 +22,44 @@ const OF_CONTENT = [
   ...['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'],
   'max-forwards',
 ];
+
+/**
+ * Fields that `*` does not forward with a GET or HEAD: they tell one client, one hop or one request from the next, so that selecting
+ * by them would make each request a variant of its own, and not selecting by them would let one client change the answer of others.
+ * They go upstream with all other methods. An API that needs one of them has it by its name. Listed in docs/reference/headers.md.
+ */
+const LEFT_OUT_OF_READS: ReadonlySet<string> = new Set([
+  // the client
+  ...['dnt', 'from', 'origin', 'priority', 'referer', 'save-data', 'upgrade-insecure-requests', 'user-agent'],
+  // the hops before
+  ...['cdn-loop', 'client-ip', 'fastly-client-ip', 'forwarded', 'max-forwards', 'true-client-ip', 'via', 'x-client-ip'],
+  ...['x-cluster-client-ip', 'x-host', 'x-real-ip', 'x-rewrite-url'],
+  // the request
+  ...[
+    'baggage',
+    'b3',
+    'correlation-id',
+    'date',
+    'elastic-apm-traceparent',
+    'idempotency-key',
+    'newrelic',
+    'request-id',
+  ],
+  ...['sentry-trace', 'traceparent', 'tracestate', 'uber-trace-id', 'x-amzn-trace-id', 'x-cloud-trace-context'],
+  ...['x-correlation-id', 'x-request-id', 'x-request-start', 'x-trace-id'],
+]);
+const LEFT_OUT_PREFIXES = [
+  'cf-',
+  'ot-tracer-',
+  'sec-',
+  'x-b3-',
+  'x-datadog-',
+  'x-envoy-',
+  'x-forwarded-',
+  'x-original-',
+];
+/** Would make another method of a GET, and a write of a read: they go with no GET or HEAD, even by their name. */
+const CHANGES_METHOD: ReadonlySet<string> = new Set(['x-http-method', 'x-http-method-override', 'x-method-override']);
 
 export interface HeaderRules {
   /** Whether a field of the client goes upstream. */
@@ -44,22 +83,29 @@ export const ALL_FIELDS: HeaderRules = {
   announces: ['surrogate-capability', `${SURROGATE}="Surrogate/1.0"`],
 };
 
-/** @param more names to forward beside the usual ones; `*` for all end-to-end fields */
+/**
+ * What goes upstream beside the credential, which the partition adds itself. Their one rule: what goes with a GET or HEAD, whose
+ * answer may be stored, selects that answer.
+ *
+ * @param more names to forward beside the usual ones; `*` for all end-to-end fields
+ */
 export function headerRules(more: readonly string[]): HeaderRules {
-  // Credentials are the partition's, which adds them itself; a cookie is one as well, and nobody shares another's answers.
   if (more.includes('*'))
     return {
       ...ALL_FIELDS,
-      forwards: (name) => name !== 'authorization',
-      selecting: ['cookie', ...SELECTING].sort(),
+      forwards: (name, isCacheable) => name !== 'authorization' && !(isCacheable && isLeftOutOfReads(name)),
+      selecting: [EVERY_FIELD],
       endingHere: ENDING_HERE,
       announces: [],
     };
-  const selecting = [...new Set([...SELECTING, ...more.map((name) => name.toLowerCase())])].sort();
-  const always: ReadonlySet<string> = new Set([...selecting, ...HEEDED]);
+  const heeded: ReadonlySet<string> = new Set(HEEDED);
+  const named = more.map((name) => name.toLowerCase()).filter((name) => !heeded.has(name));
+  const selecting = [...new Set([...SELECTING, 'via', ...named])].sort();
+  const always: ReadonlySet<string> = new Set([...SELECTING, ...named, ...HEEDED]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
   return {
-    forwards: (name, isCacheable) => always.has(name) || (!isCacheable && withContent.has(name)),
+    forwards: (name, isCacheable) =>
+      isCacheable ? always.has(name) && !CHANGES_METHOD.has(name) : always.has(name) || withContent.has(name),
     selecting,
     reducesCodings: true,
     endingHere: ENDING_HERE,
@@ -67,11 +113,18 @@ export function headerRules(more: readonly string[]): HeaderRules {
   };
 }
 
-/** The client's fields as they go upstream. */
+function isLeftOutOfReads(name: string): boolean {
+  if (LEFT_OUT_OF_READS.has(name) || CHANGES_METHOD.has(name)) return true;
+  return LEFT_OUT_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** The client's fields as they go upstream, and as they select what is stored. */
 export function forwardedHeaders(headers: HeaderList, rules: HeaderRules, isCacheable: boolean): HeaderList {
-  return headers.flatMap(([name, value]): HeaderList => {
+  const forwarded = headers.flatMap(([name, value]): HeaderList => {
     if (name === 'host' || !rules.forwards(name, isCacheable)) return [];
     if (name !== 'accept-encoding' || !rules.reducesCodings || !isCacheable) return [[name, value]];
     return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*$|\s*,))/i.test(value) ? [[name, 'gzip']] : [];
   });
+  if (rules.forwards('via', isCacheable)) return forwarded;
+  return [...forwarded, ...toHeaderList(hopsBefore(headers, isCacheable))];
 }

@@ -34,18 +34,52 @@ export class Partitions {
     return { id: this.idOf(authorization), authorization };
   }
 
-  /** The same for all ways to write a token: GitHub and others take it by `Bearer` and by `token`, in any case. */
-  credentialOf(authorization: string): string {
-    const [, scheme = '', token = ''] = /^(\S+)\s+(\S.*)$/s.exec(authorization.trim()) ?? [];
-    return this.idOf(/^(?:bearer|token)$/i.test(scheme) ? `Bearer ${token}` : authorization);
-  }
-
-  /** The partition of a credential, as the `Authorization` field has it. */
+  /** The partition of a credential, as the `Authorization` field has it; the same for all ways to write one token. */
   idOf(authorization: string): string {
     const known = this.ids.get(authorization);
     if (known !== undefined) return known;
-    const id = createHmac('sha256', this.secret).update(authorization).digest('base64url').slice(0, ID_LENGTH);
+    const id = fingerprint(this.secret, canonical(authorization.trim()));
     this.ids.set(authorization, id);
     return id;
   }
 }
+
+function fingerprint(secret: string, text: string): string {
+  return createHmac('sha256', secret).update(text).digest('base64url').slice(0, ID_LENGTH);
+}
+
+/**
+ * One text for one credential, however it is written: GitHub takes a token as `Bearer T` and `token T`, in any case, and by `Basic`
+ * as the password of any user, as the user of `x-oauth-basic`, or as the user without a password
+ * (https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api). A password that is no token belongs to its
+ * user: two users with one password are two callers.
+ */
+function canonical(authorization: string): string {
+  const [, scheme = '', rest = ''] = /^(\S+)\s+(\S.*)$/s.exec(authorization) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+    case 'token':
+      return `Bearer ${rest}`;
+    case 'basic': {
+      const pair = Buffer.from(rest, 'base64').toString('utf8');
+      const token = tokenOf(pair);
+      return token === undefined ? `Basic ${rest}` : `Bearer ${token}`;
+    }
+    default:
+      return authorization;
+  }
+}
+
+/** The token in `user:password` (RFC 7617 §2); undefined where the user counts. */
+function tokenOf(pair: string): string | undefined {
+  const at = pair.indexOf(':');
+  if (at < 0) return undefined;
+  const [user, password] = [pair.slice(0, at), pair.slice(at + 1)];
+  if (user !== '' && password === 'x-oauth-basic') return user;
+  if (password !== '' && user === 'x-access-token') return password;
+  if (TOKEN.test(password)) return password;
+  return password === '' && TOKEN.test(user) ? user : undefined;
+}
+
+/** GitHub's tokens by their prefix, and those of 40 hexadecimal digits that it gave before 2021. */
+const TOKEN = /^(?:gh[a-z]_|github_pat_|v\d+\.)\S+$|^[0-9a-f]{40}$/;

@@ -1,11 +1,14 @@
 import { AppError } from '../../kernel/app-error';
+import { refuseCredentials } from './query-credentials';
 
 const LONGEST_TARGET = 8_192;
 /** Characters that a URI has encoded only (RFC 3986 §2); `|` also parts the words of a variant's key. */
 const NOT_IN_URIS = /["<>^`{|}]/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
-/** Credentials that some put into the query: what is in a URL is in logs and keys. */
-const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'client_secret', 'oauth_token']);
+/** Octets that no UTF-8 has at this place: longer forms of ASCII characters, such as `%C0%AF` for a slash (RFC 3629 §3). */
+const OVERLONG = /%C[01]|%E0%[89]|%F0%8/;
+const ENCODED_OCTET = /%([0-9a-f]{2})/gi;
+const MAX_DECODINGS = 5;
 
 /** Path and query as they are keyed and as they go upstream: the same bytes. */
 export interface RequestTarget {
@@ -29,7 +32,7 @@ export function behindPrefix(target: string, prefix: string): string {
 /**
  * Normalises what a client asked for, once (RFC 3986 §6.2.2): percent-encodings in upper case, unreserved characters plain, what a
  * URI may not have plain encoded, dot segments resolved, empty parameters gone; the order of parameters, repeated ones, `//` and
- * `%2F` stay.
+ * `%2F` stay. What would climb out of the path at a server that decodes it is refused, and so are credentials.
  *
  * @param target the part of the request target behind the gateway's prefix
  * @throws AppError `request-invalid` for what could mean one thing to us and another to the upstream
@@ -41,7 +44,14 @@ export function parseTarget(target: string): RequestTarget {
   const at = target.indexOf('?');
   const path = at < 0 ? target : target.slice(0, at);
   const query = at < 0 ? '' : target.slice(at + 1);
-  return { path: resolveDots(normalised(path === '' ? '/' : path)), query: parameters(normalised(query)) };
+  if (!path.startsWith('/') && path !== '') throw invalid('does not go on with a slash');
+  const resolved = resolveDots(normalised(path === '' ? '/' : path));
+  refuseHiddenDots(resolved);
+  const pairs = normalised(query)
+    .split('&')
+    .filter((pair) => pair !== '');
+  refuseCredentials(resolved, pairs.join('&'));
+  return { path: resolved, query: pairs.length === 0 ? '' : `?${pairs.join('&')}` };
 }
 
 function normalised(text: string): string {
@@ -73,14 +83,26 @@ function resolveDots(path: string): string {
   return `/${resolved.join('/')}`;
 }
 
-function parameters(query: string): string {
-  const pairs = query.split('&').filter((pair) => pair !== '');
-  for (const pair of pairs) {
-    const name = pair.split('=', 1)[0] ?? '';
-    if (CREDENTIAL_PARAMETERS.has(name.toLowerCase()))
-      throw new AppError('request-invalid', `The query names ${name}. Send credentials in the Authorization field.`);
+/**
+ * A server that decodes `%2F` before it resolves dot segments, or drops what is behind a `;` (RFC 3986 §3.3 calls both possible),
+ * reads `/a/..%2F..%2Fb` or `/a/..;/b` as a path above its base: dot segments are refused at any depth of encoding. An encoded slash
+ * alone is data, as in `/repos/o/r/contents/a%2Fb`.
+ */
+function refuseHiddenDots(path: string): void {
+  if (OVERLONG.test(path)) throw invalid('has an overlong UTF-8 sequence');
+  let text = path;
+  for (let times = 0; times <= MAX_DECODINGS; times++) {
+    if (hasDotSegment(text)) throw invalid('has a dot segment beside an encoded slash or a semicolon');
+    const decoded = text.replace(ENCODED_OCTET, (_whole, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+    if (decoded === text) return;
+    text = decoded;
   }
-  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+  throw invalid(`is percent-encoded more than ${MAX_DECODINGS} times`);
+}
+
+function hasDotSegment(path: string): boolean {
+  if (!path.includes('.')) return false;
+  return path.split(/[/\\]/).some((segment) => /^\.\.?(?:;.*)?$/s.test(segment));
 }
 
 function invalid(what: string): AppError {

@@ -2,7 +2,7 @@ import type { HeaderList } from '../cache-entry';
 import { isNotModified, rangeMayApply } from './conditions';
 import { endToEnd, toHeaderList } from './fields';
 import { rangeOf } from './range';
-import { selectionKey, varyNames } from './selection';
+import { EVERY_FIELD, selectionKey, varyNames } from './selection';
 import { isUnsafe, updatedHeaders } from './update';
 
 describe('Vary (RFC 9111 §4.1)', () => {
@@ -30,6 +30,24 @@ describe('Vary (RFC 9111 §4.1)', () => {
     expect(key(['accept', 'a'])).not.toBe(key(['accept', 'b']));
     expect(key(['accept', ''])).not.toBe(key());
     expect(key(['accept', 'a'], ['x-a', 'b'])).not.toBe(key(['accept', 'b'], ['x-a', 'a']));
+  });
+
+  it('selects by every field of the request where that is asked for, but for those that the cache carries out', () => {
+    const key = (...fields: [string, string][]) => selectionKey(['accept', EVERY_FIELD], fields);
+    const plain = key(['accept', 'a']);
+    for (const name of ['cache-control', 'pragma', 'range', 'if-none-match', 'if-modified-since'])
+      expect(key(['accept', 'a'], [name, 'x'])).toBe(plain);
+    expect(key(['x-b', '1'], ['x-a', '2'])).toBe(key(['x-a', '2'], ['x-b', '1']));
+    const others = [
+      key(['accept', 'a'], ['x-a', '']),
+      key(['accept', 'a'], ['x-a', '1']),
+      key(['accept', 'a'], ['x-a', '1'], ['x-a', '1']),
+      key(['accept', 'a'], ['x-a', '1,1']),
+      key(['accept', 'a'], ['x-a', '1, 1']),
+      key(['accept', 'a'], ['x-b', '1']),
+      key(['accept', 'a'], ['x-a1', '']),
+    ];
+    expect(new Set([plain, ...others]).size).toBe(others.length + 1);
   });
 
   it('takes what is quoted as it is, and blanks for nothing around commas only', () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HeaderList } from '../cache-entry';
+import { CONDITIONS } from './conditions';
 import { namesIn, valuesOf } from './fields';
 
 /*
@@ -11,6 +12,15 @@ export function varyNames(headers: HeaderList): readonly string[] | undefined {
   const names = namesIn(headers, 'vary');
   return names.includes('*') ? undefined : [...names].sort();
 }
+
+/**
+ * In the place of a field's name: every field of the request, whatever it is called, but for those that the cache carries out
+ * itself and that no stored response depends on.
+ */
+export const EVERY_FIELD = '*';
+
+/** The cache's own: directives (RFC 9111 §5.2.1), conditions (RFC 9110 §13.1), ranges (§14.2). */
+const CARRIED_OUT_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'range', ...CONDITIONS]);
 
 /** Fields with one value, in which a comma parts nothing. */
 const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'referer', 'user-agent']);
@@ -24,11 +34,20 @@ export function selectionKey(names: readonly string[], request: HeaderList): str
   if (names.length === 0) return '-';
   const hash = createHash('sha256');
   for (const name of names) {
-    const values = valuesOf(request, name);
-    const text = values.length === 0 ? undefined : comparable(name, values);
-    hash.update(`${name.length}:${name}`).update(text === undefined ? 'absent' : `${text.length}:${text}`);
+    if (name === EVERY_FIELD) {
+      const present = new Set(request.flatMap(([field]) => (CARRIED_OUT_HERE.has(field) ? [] : [field])));
+      hash.update(`1:*${present.size}:`);
+      for (const field of [...present].sort()) hash.update(nameAndText(field, valuesOf(request, field).join('\n')));
+    } else {
+      const values = valuesOf(request, name);
+      hash.update(nameAndText(name, values.length === 0 ? undefined : comparable(name, values)));
+    }
   }
   return hash.digest('base64url').slice(0, 22);
+}
+
+function nameAndText(name: string, text: string | undefined): string {
+  return `${name.length}:${name}${text === undefined ? 'absent' : `${text.length}:${text}`}`;
 }
 
 /** What is the same for values that mean the same, as far as the field's syntax tells (RFC 9111 §4.1). */
