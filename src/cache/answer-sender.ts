@@ -11,6 +11,9 @@ import { Deliveries } from './deliveries';
 import { Delivery } from './delivery';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
+/** The form of the answer that a client asks for. */
+export type AskedForm = Pick<FastifyRequest['headers'], 'accept-encoding' | 'if-none-match'>;
+
 /** Sends a stored response: the bytes as they are, the header fields kept, and what the cache has to say. */
 @Injectable()
 export class AnswerSender {
@@ -20,17 +23,24 @@ export class AnswerSender {
   ) {}
 
   /**
+   * @param asked the fields by which the client asks for its form of the answer, where the request may lack them
    * @returns a promise only where the body must be unpacked on a thread
    * @throws UnreadableEntryError before anything is sent
    */
-  send(request: FastifyRequest, reply: FastifyReply, answer: CacheAnswer, key: string): void | Promise<void> {
-    const delivery = this.deliveryOf(answer, key, request.headers['accept-encoding']);
+  send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: CacheAnswer,
+    key: string,
+    asked: AskedForm = request.headers,
+  ): void | Promise<void> {
+    const delivery = this.deliveryOf(answer, key, asked['accept-encoding']);
     if (delivery instanceof Delivery) {
-      this.write(request, reply, answer, key, delivery);
+      this.write(request, reply, answer, key, delivery, asked);
       return;
     }
     return delivery.then(
-      (made) => this.write(request, reply, answer, key, made),
+      (made) => this.write(request, reply, answer, key, made, asked),
       (error: unknown) => {
         throw new UnreadableEntryError(key, { cause: error });
       },
@@ -56,9 +66,10 @@ export class AnswerSender {
     answer: CacheAnswer,
     key: string,
     delivery: Delivery,
+    asked: AskedForm,
   ): void {
     const { entry } = answer;
-    const condition = request.headers['if-none-match'];
+    const condition = asked['if-none-match'];
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
     const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
     const kept = isNotModified ? delivery.keptNotModified : delivery.kept;

@@ -47,6 +47,6 @@ export const IsFirst = createParamDecorator(
     context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isFirst === true,
 );
 
-export function leaveLoad(request: FastifyRequest, load: HandlerLoad): void {
+export function setLoadContext(request: FastifyRequest, load: HandlerLoad): void {
   (request as WithLoad)[LOAD] = load;
 }

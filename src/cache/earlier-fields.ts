@@ -31,15 +31,45 @@ export function meet(earlier: string, { front, back }: HeadText): boolean {
     .some((line) => line !== '' && head.includes(`\r\n${line.slice(0, line.indexOf(':') + 1)}`));
 }
 
-let fieldsOfReply: symbol | undefined;
+let symbolOfFields: symbol | undefined;
+
+export type Fields = Readonly<ReturnType<FastifyReply['raw']['getHeaders']>>;
+
+/**
+ * The fields that a reply has of its own, those of the raw response aside: the object itself, not the copy of `getHeaders()`.
+ *
+ * @throws Error for a reply of another Fastify, which does not keep them so
+ */
+export function ownFields(reply: FastifyReply): Fields {
+  return holderOf(reply)[knownSymbol(reply)] ?? {};
+}
+
+export function useFields(reply: FastifyReply, fields: Fields): void {
+  holderOf(reply)[knownSymbol(reply)] = fields;
+}
+
+function holderOf(reply: FastifyReply): Record<symbol, Fields | undefined> {
+  return reply as unknown as Record<symbol, Fields | undefined>;
+}
+
+function knownSymbol(reply: FastifyReply): symbol {
+  const symbol = fieldsSymbol(reply);
+  if (symbol === undefined) throw new Error('Larder does not know the reply of this Fastify: use Fastify 5.');
+  return symbol;
+}
 
 /** Whether no hook has set a field yet; told without the copy that `getHeaders()` makes. */
 export function hasNoFields(reply: FastifyReply): boolean {
-  fieldsOfReply ??= Object.getOwnPropertySymbols(reply).find(
-    ({ description }) => description === 'fastify.reply.headers',
-  );
-  const fields = fieldsOfReply && (reply as unknown as Record<symbol, object | undefined>)[fieldsOfReply];
+  const symbol = fieldsSymbol(reply);
+  const fields = symbol && (reply as unknown as Record<symbol, object | undefined>)[symbol];
   if (fields === undefined) return false; // another Fastify: ask it
   for (const _name in fields) return false;
   return reply.raw.getHeaderNames().length === 0;
+}
+
+function fieldsSymbol(reply: FastifyReply): symbol | undefined {
+  symbolOfFields ??= Object.getOwnPropertySymbols(reply).find(
+    ({ description }) => description === 'fastify.reply.headers',
+  );
+  return symbolOfFields;
 }

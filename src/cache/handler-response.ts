@@ -1,10 +1,12 @@
-import { Inject, Injectable, StreamableFile, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import type { HeaderList } from './core/cache-entry';
 import type { LoadedResponse } from './core/load';
 import { entityTag, weakened } from './core/representation';
+import type { Fields } from './earlier-fields';
 import { Sourced } from './handler-answer';
+import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
 
 /** Fields that belong to one delivery, not to the response. */
@@ -23,6 +25,19 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'x-response-time',
 ]);
 const CORS = /^access-control-/;
+
+/** What a load brought, beside the value of its handler. */
+export interface LoadSetting {
+  readonly fields: LoadFields;
+  /** Whether the fields may lack some of the load's, so that nobody else may be answered by them. */
+  readonly isAmbiguous: boolean;
+  /** Fields that the route sets on each of its answers (`@Header`), names in lower case: Nest does it before the load. */
+  readonly routeFields: ReadonlySet<string>;
+  /** Whether a marker will be spliced in. */
+  readonly isMarked: boolean;
+  /** Whether the rule names a key, which then tells apart all that can change the answer. */
+  readonly isKeyed: boolean;
+}
 
 /** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
 class NegativeAnswer {
@@ -45,32 +60,24 @@ export class HandlerResponse {
     }
   }
 
-  /**
-   * @param isMarked whether a marker will be spliced in
-   * @param isKeyed whether the rule names a key, which then tells apart all that can change the answer
-   */
-  toLoaded(
-    context: ExecutionContext,
-    value: unknown,
-    { isMarked, isKeyed }: { readonly isMarked: boolean; readonly isKeyed: boolean },
-  ): LoadedResponse {
+  toLoaded(value: unknown, { fields, isAmbiguous, routeFields, isMarked, isKeyed }: LoadSetting): LoadedResponse {
     if (value instanceof NegativeAnswer) return this.negative(value.problem);
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
     const sourced = value instanceof Sourced ? value : new Sourced(value);
     const { madeOf } = sourced.origin;
     const { body, type } = serialise(sourced.value);
-    const headers = keptHeaders(reply, type);
+    const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
+    const headers = keptHeaders({ ...Object.fromEntries(ofRoute), ...fields.set }, type);
     const etag = entityTag(body);
     return {
       kind: 'response',
-      status: reply.statusCode,
+      status: fields.status,
       headers,
       body,
       validators: sourced.origin.validators ?? {},
       tags: sourced.origin.tags ?? [],
       etag: isMarked ? weakened(etag) : etag,
       ...(madeOf === undefined ? {} : { bornAt: madeOf.entry.storedAt, madeIn: madeOf.tier }),
-      ...(mayBeStored(reply, isKeyed) ? {} : { ttlMs: 0 }),
+      ...(!isAmbiguous && mayBeStored(fields, isKeyed) ? {} : { ttlMs: 0 }),
     };
   }
 
@@ -102,9 +109,17 @@ function isKept(field: string): boolean {
   return !NOT_KEPT.has(field) && !CORS.test(field);
 }
 
-function keptHeaders(reply: FastifyReply, type: string): HeaderList {
+/** What the client of the load gets beside what is kept: fields that are for this one. */
+export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): void {
+  for (const name of removed) reply.removeHeader(name);
+  for (const [name, value] of Object.entries(set)) {
+    if (value !== undefined && (name === 'set-cookie' || name === 'vary' || CORS.test(name))) reply.header(name, value);
+  }
+}
+
+function keptHeaders(fields: Fields, type: string): HeaderList {
   const kept: [string, string][] = [];
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
+  for (const [name, value] of Object.entries(fields)) {
     const field = name.toLowerCase();
     if (value === undefined || !isKept(field)) continue;
     if (field === 'vary') {
@@ -117,13 +132,14 @@ function keptHeaders(reply: FastifyReply, type: string): HeaderList {
 }
 
 // RFC 9111 §3 and §4.1: not the responses that say so, nor those that set a cookie for one caller, nor those that depend on fields
-// which the key does not have; of the others 2xx only.
-function mayBeStored(reply: FastifyReply, isKeyed: boolean): boolean {
-  const control = String(reply.getHeader('cache-control') ?? '');
+// which the key does not have; of the others 2xx only. What a hook or a guard said counts as well.
+function mayBeStored({ status, set, before }: LoadFields, isKeyed: boolean): boolean {
+  const fields: Fields = { ...before, ...set };
+  const control = String(fields['cache-control'] ?? '');
   if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
-  const varying = varyingNames(String(reply.getHeader('vary') ?? ''));
+  const varying = varyingNames(String(fields['vary'] ?? ''));
   if (varying.some((name) => !isKeyed || name === '*')) return false;
-  return reply.getHeader('set-cookie') === undefined && reply.statusCode >= 200 && reply.statusCode < 300;
+  return fields['set-cookie'] === undefined && status >= 200 && status < 300;
 }
 
 /** The names in `Vary` that concern the stored response: of CORS fields nothing is stored, and coding is the cache's own. */

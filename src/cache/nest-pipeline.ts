@@ -6,9 +6,11 @@ import { isKeptWhole } from './handler-response';
  * What Nest has in front of a handler, as far as a hit that skips it has to know.
  */
 
-// The names under which Nest keeps @UseGuards, @UseInterceptors, @Header and the host of a @Controller (@nestjs/common, constants).
+// The names under which Nest keeps @UseGuards, @UseInterceptors, @UseFilters, @Header and the host of a @Controller
+// (@nestjs/common, constants).
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
+const FILTERS = '__exceptionFilters__';
 const HEADERS = '__headers__';
 const HOST = 'host';
 
@@ -29,6 +31,19 @@ export function hasNothingElse(context: ExecutionContext, interceptor: unknown, 
 
 /** Whether all that the route sets with `@Header` is in what is kept of its answers. */
 export function keepsItsFields(context: ExecutionContext): boolean {
-  const fields = Reflect.getMetadata(HEADERS, context.getHandler()) as { name: string; value: unknown }[] | undefined;
-  return (fields ?? []).every(({ name, value }) => isKeptWhole(name, value));
+  return headersOf(context).every(({ name, value }) => isKeptWhole(name, value));
+}
+
+/** The names of the fields that the route sets with `@Header`, in lower case. */
+export function routeFieldsOf(context: ExecutionContext): ReadonlySet<string> {
+  return new Set(headersOf(context).map(({ name }) => name.toLowerCase()));
+}
+
+/** Whether the route or its controller has exception filters of its own. */
+export function hasOwnFilters(context: ExecutionContext): boolean {
+  return [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(FILTERS, target));
+}
+
+function headersOf(context: ExecutionContext): readonly { name: string; value: unknown }[] {
+  return (Reflect.getMetadata(HEADERS, context.getHandler()) as { name: string; value: unknown }[] | undefined) ?? [];
 }

@@ -8,20 +8,20 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { from, lastValueFrom, map, of, type Observable } from 'rxjs';
+import { from, map, of, type Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender } from './answer-sender';
+import { AnswerSender, type AskedForm } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheStatusOfError } from './cache-headers';
-import { leaveLoad, type RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { policyOf } from './core/cache-rule';
-import type { Load } from './core/load';
 import { ResponseCache } from './core/response-cache';
-import { NotModified, Sourced } from './handler-answer';
+import { Sourced } from './handler-answer';
 import { ExpressLane } from './express-lane';
-import { HandlerResponse } from './handler-response';
+import { HandlerLoad } from './handler-load';
+import { applyUnkept, HandlerResponse } from './handler-response';
+import { hasOwnFilters } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
@@ -86,11 +86,12 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     next: CallHandler,
     startedAt: number,
     error: unknown,
+    load?: HandlerLoad,
   ): Promise<unknown> {
     if (!(error instanceof UnreadableEntryError)) throw error;
     this.logger.warn(`${error.message} Removed, counts as a miss.`);
     await this.cache.invalidate({ kind: 'key', key: applied.key });
-    return this.answer(context, applied, next, startedAt, false);
+    return this.answer(context, applied, next, startedAt, load ?? this.loadOf(context, applied, next), false);
   }
 
   private async answer(
@@ -98,6 +99,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     applied: AppliedRule,
     next: CallHandler,
     startedAt: number,
+    load = this.loadOf(context, applied, next),
     mayRepeat = true,
   ): Promise<unknown> {
     const { rule, key, part } = applied;
@@ -113,21 +115,44 @@ export class ResponseCacheInterceptor implements NestInterceptor {
       ...(part === undefined ? {} : { part }),
       ...(marker === undefined ? {} : { marker }),
     };
+    const { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch } = request.headers;
+    const form: AskedForm = { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch };
     try {
-      const answer = await this.cache.answer(asked, this.loadBy(context, request, next, rule));
-      if (answer.outcome === 'HIT' && this.writes(context, answer, key, upstream)) return ANSWERED;
-      await this.send(context, answer, key);
+      const answer = await this.cache.answer(asked, load.run);
+      if (answer.outcome === 'HIT' && !answer.isRefreshing && this.writes(context, answer, key, upstream))
+        return ANSWERED;
+      const reply = replyTo(answer, load);
+      if (load.fields && !answer.isRefreshing) applyUnkept(reply, load.fields);
+      await this.sender.send(request, reply, answer, key, form);
       this.tell(context, applied, answer, answer.tier, answer.entry.status, startedAt);
       return ANSWERED;
     } catch (error) {
       if (error instanceof UnreadableEntryError && mayRepeat)
-        return this.again(context, applied, next, startedAt, error);
+        return this.again(context, applied, next, startedAt, error, load);
       const failure = error instanceof AppError ? error.code : 'internal';
       this.tell(context, applied, { outcome: 'ERROR', failure }, 'none', statusOf(error), startedAt);
-      const reply = context.switchToHttp().getResponse<FastifyReply>();
-      reply.header('cache-status', cacheStatusOfError(key, failure)).header('x-cache', 'MISS');
-      throw error;
+      return this.refuse(context, load, error, cacheStatusOfError(key, failure));
     }
+  }
+
+  /**
+   * Hands an error to the exception filters. While the handler still runs, the reply is the handler's: the filters get another
+   * one, from Fastify's error handler; those of the route alone, which Fastify does not know, get the handler's own.
+   */
+  private refuse(context: ExecutionContext, load: HandlerLoad, error: unknown, cacheStatus: string): unknown {
+    const isTooLate = error instanceof AppError && error.code === 'deadline-exceeded';
+    const isUnderWay = isTooLate || load.reply.isLoading;
+    const isApart = isUnderWay && !hasOwnFilters(context);
+    if (isUnderWay && !isApart) load.reply.share();
+    const reply = isApart ? load.reply.clientReply() : load.reply.reply;
+    reply.header('cache-status', cacheStatus).header('x-cache', 'MISS');
+    if (!isApart) throw error;
+    void reply.send(error);
+    return ANSWERED;
+  }
+
+  private loadOf(context: ExecutionContext, { rule }: AppliedRule, next: CallHandler): HandlerLoad {
+    return new HandlerLoad(context, next, this.responses, rule);
   }
 
   /** The short way, which tells of the hit itself. */
@@ -154,23 +179,12 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     const event = { outcome, tier, upstream: rule.upstream, key, status, durationMs, requestId };
     this.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
 
-  private loadBy(
-    context: ExecutionContext,
-    request: FastifyRequest,
-    next: CallHandler,
-    { marker, key }: RouteRule,
-  ): Load {
-    const isKeyed = key !== undefined;
-    return async ({ validators, isBackground, isFirst }) => {
-      leaveLoad(request, { validators, isBackground, isFirst });
-      const value: unknown = await this.responses.negativeOf(() =>
-        lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined }),
-      );
-      if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
-      return this.responses.toLoaded(context, value, { isMarked: marker !== undefined, isKeyed });
-    };
-  }
+/** A load that runs on has the reply: the client is answered by another. */
+function replyTo({ outcome, isRefreshing }: CacheAnswer, { reply }: HandlerLoad): FastifyReply {
+  const isFree = !reply.isLoading && outcome !== 'STALE_ON_ERROR' && !isRefreshing;
+  return isFree ? reply.reply : reply.clientReply();
 }
 
 /** Nest's own errors name their status; of all others it is the edge's to decide. */

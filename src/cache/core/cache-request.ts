@@ -26,6 +26,8 @@ export interface CacheAnswer {
   readonly collapsed?: boolean;
   /** Whether the response is stored now (RFC 9211 §2.5). */
   readonly stored?: boolean;
+  /** Whether this request has begun a load that runs on behind the answer. */
+  readonly isRefreshing?: boolean;
   /** The error code behind a `STALE_ON_ERROR`. */
   readonly failure?: string;
 }

@@ -153,13 +153,13 @@ export class ResponseCache {
     const entry = found && (place ? partAt(found.entry, place) : found.entry);
     const now = this.clock.now();
     if (found && entry && isFresh(entry, now)) {
-      if (shouldRefreshEarly(entry, now, request.policy.earlyRefreshBeta, this.random()))
-        this.refreshBehind(request, place, entry, load);
-      return { entry, tier: found.tier, outcome: 'HIT' };
+      const isEarly = shouldRefreshEarly(entry, now, request.policy.earlyRefreshBeta, this.random());
+      const isRefreshing = isEarly && this.refreshBehind(request, place, entry, load);
+      return { entry, tier: found.tier, outcome: 'HIT', isRefreshing };
     }
     if (found && entry && mayServeWhileRevalidating(entry, now)) {
-      this.refreshBehind(request, place, entry, load);
-      return { entry, tier: found.tier, outcome: 'HIT_STALE', forwarded: 'stale' };
+      const isRefreshing = this.refreshBehind(request, place, entry, load);
+      return { entry, tier: found.tier, outcome: 'HIT_STALE', forwarded: 'stale', isRefreshing };
     }
     return this.answerByLoad(request, place, entry, load, found?.tier ?? 'upstream');
   }
@@ -197,11 +197,13 @@ export class ResponseCache {
     }
   }
 
-  private refreshBehind(request: CacheRequest, place: PartPlace | undefined, entry: CacheEntry, load: Load): void {
-    if (this.flights.has(place?.key ?? request.key)) return;
+  /** @returns whether it began a load */
+  private refreshBehind(request: CacheRequest, place: PartPlace | undefined, entry: CacheEntry, load: Load): boolean {
+    if (this.flights.has(place?.key ?? request.key)) return false;
     this.fly(request, place, entry, load, true).result.catch((error: unknown) => {
       for (const listener of this.refreshListeners) listener(request.key, error);
     });
+    return true;
   }
 
   /** One load for all who ask meanwhile. */

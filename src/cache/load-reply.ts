@@ -1,0 +1,146 @@
+import type { FastifyReply } from 'fastify';
+import { ServerResponse } from 'node:http';
+import { ownFields, useFields, type Fields } from './earlier-fields';
+
+/** What a handler, and the interceptors behind the cache, set on their reply during a load. */
+export interface LoadFields {
+  readonly status: number;
+  /** The fields that the load has set, names in lower case. */
+  readonly set: Fields;
+  /** Fields that were there before the load, set by hooks, guards or middleware, and are there still. */
+  readonly before: Fields;
+  /** Fields of those that the load has removed. */
+  readonly removed: readonly string[];
+}
+
+type Mutable = { -readonly [Key in keyof FastifyReply]: FastifyReply[Key] };
+/** Methods by which a handler sets something. */
+const SETTERS = ['code', 'status', 'header', 'headers', 'removeHeader', 'type'] as const;
+
+/**
+ * One reply as two: the load's and the client's.
+ *
+ * Nest hands one reply object to hooks, handler and exception filters. A load may run on when its client has been answered (a
+ * stale answer, a 504) or may be answered otherwise (a 304), and what belongs to this client (a request id that a hook set) is
+ * not the load's. So while the load runs, the object is the load's: its fields and status go to a response without a connection.
+ * The client is answered by `clientReply`, another reply object on the connection.
+ *
+ *   1. `begin`: the object gets a response of its own, which has the fields that were there before
+ *   2. the client must be answered before the load ends: `clientReply` is another object; hooks after the answer get the first
+ *      one, so when the answer is out it shows that answer, and what the handler still sets is recorded apart
+ *   3. `end`: what the load has set is read, the object is the client's again
+ *
+ * Its one invariant: nothing that the load sets reaches the client but by `LoadFields`, nothing of the client's reaches the load.
+ */
+export class LoadReply {
+  /** How the client's side is when it is not the load's turn. */
+  private readonly raw: FastifyReply['raw'];
+  private readonly status: number;
+  private readonly fields: Fields;
+  private before: Fields = {};
+  /** The load's side: the reply itself, or what stands for it when the reply shows the client's answer. */
+  private side: FastifyReply | undefined;
+  private other: FastifyReply | undefined;
+  private isShared = false;
+
+  constructor(readonly reply: FastifyReply) {
+    this.raw = reply.raw;
+    this.status = reply.statusCode;
+    this.fields = ownFields(reply);
+  }
+
+  get isLoading(): boolean {
+    return this.side !== undefined;
+  }
+
+  /** Whether others (a filter, Nest) answered by the same object while the load ran: what was set meanwhile may be either's. */
+  get isAmbiguous(): boolean {
+    return this.isShared;
+  }
+
+  begin(): void {
+    const { reply, raw } = this;
+    this.before = { ...raw.getHeaders(), ...this.fields };
+    const apart = new ServerResponse(reply.request.raw);
+    apart.statusCode = this.status;
+    for (const [name, value] of Object.entries(this.before)) if (value !== undefined) apart.setHeader(name, value);
+    // Shared, the object is in use: a filter may still be about to send.
+    this.side = this.isShared ? standIn(reply) : reply;
+    use(this.side, apart, {});
+    if (!raw.writableFinished) raw.prependOnceListener('finish', this.onAnswered);
+    else this.onAnswered();
+  }
+
+  /** What the load has set so far. */
+  read(): LoadFields {
+    const side = this.side ?? this.reply;
+    const { before } = this;
+    const now = side.raw.getHeaders() as Fields;
+    const changed = Object.entries(now).filter(([name, value]) => value !== before[name]);
+    const set = { ...Object.fromEntries(changed), ...ownFields(side) };
+    const removed = Object.keys(before).filter((name) => now[name] === undefined && set[name] === undefined);
+    return { status: side.statusCode, set, before, removed };
+  }
+
+  end(): void {
+    if (this.side === undefined) return;
+    this.raw.removeListener('finish', this.onAnswered);
+    this.showClient();
+    this.side = undefined;
+  }
+
+  /** The reply to answer the client by while the load runs, or may begin at any time. */
+  clientReply(): FastifyReply {
+    if (this.other) return this.other;
+    const { reply, raw } = this;
+    const Reply = reply.constructor as new (...args: unknown[]) => FastifyReply;
+    const other = new Reply(raw, reply.request, reply.log);
+    // With what plugins keep on a reply, and Fastify its start time.
+    use(Object.assign(other, reply), raw, { ...this.fields });
+    reply.hijack(); // neither Nest nor Fastify answers by it
+    this.other = other;
+    return other;
+  }
+
+  /** Gives the object back for a filter to answer by, while the load runs on. */
+  share(): void {
+    this.isShared = true;
+    if (this.side === undefined) return;
+    this.side = standIn(this.reply);
+    this.showClient();
+  }
+
+  /** The answer is out: hooks see it; what the handler sets from now on is the load's. */
+  private readonly onAnswered = (): void => {
+    const { reply } = this;
+    if (this.side === reply) {
+      this.side = standIn(reply);
+      this.showClient();
+    }
+    const { side } = this;
+    if (side === undefined) return;
+    for (const name of SETTERS) {
+      const setter = (...args: unknown[]): FastifyReply => {
+        (side[name] as (...args: unknown[]) => unknown)(...args);
+        return reply;
+      };
+      Object.defineProperty(reply, name, { value: setter, configurable: true, writable: true });
+    }
+  };
+
+  private showClient(): void {
+    const { reply } = this;
+    for (const name of SETTERS) Reflect.deleteProperty(reply, name);
+    use(reply, this.raw, this.other ? ownFields(this.other) : this.fields);
+  }
+}
+
+function use(reply: FastifyReply, raw: FastifyReply['raw'], fields: Fields): void {
+  (reply as Mutable).raw = raw;
+  useFields(reply, fields);
+}
+
+/** Another object with the same response and fields. */
+function standIn(reply: FastifyReply): FastifyReply {
+  return Object.assign(Object.create(Object.getPrototypeOf(reply) as object) as FastifyReply, reply);
+}

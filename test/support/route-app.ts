@@ -1,0 +1,90 @@
+import type { INestApplication, LoggerService, Provider, Type, VersioningOptions } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyInstance } from 'fastify';
+import { createAdapter } from '../../src/app.setup';
+import { ResponseCacheModule, type ResponseCacheRegistration } from '../../src/cache';
+import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
+import { FrontDoor } from '../../src/http/front-door';
+import { keptProblem } from '../../src/http/problem-table';
+import { ProblemFilter } from '../../src/http/problem.filter';
+import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { request, type HttpRequestOptions } from './raw-http';
+import type { RedisProcess } from './redis-process';
+
+export interface RouteAppOptions {
+  readonly policy?: Partial<ResponseCacheRegistration['policy']>;
+  readonly settings?: Partial<ResponseCacheRegistration>;
+  readonly providers?: Provider[];
+  readonly versioning?: VersioningOptions;
+  /** The service's own filter; without it errors are answered as Nest does. */
+  readonly answersProblems?: boolean;
+  readonly redis?: RedisProcess;
+  /** What the application says in its log: `warn` and above. */
+  readonly log?: string[];
+  readonly prepare?: (app: NestFastifyApplication, fastify: FastifyInstance) => void;
+}
+
+export type RouteApp = Awaited<ReturnType<typeof openRoutes>>;
+
+/** An application of a team's own: its controllers, and Larder's response cache. */
+export async function openRoutes(controllers: Type[], options: RouteAppOptions = {}) {
+  const { policy, settings, providers = [], redis } = options;
+  const module = await Test.createTestingModule({
+    imports: [
+      ResponseCacheModule.registerAsync({
+        useFactory: () => ({
+          policy: {
+            ...{ ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 },
+            ...policy,
+          },
+          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
+          ...{ leaseMs: 2_000, deadlineMs: 10_000, staleAfterMs: 1_000, loadTimeoutMs: 10_000 },
+          maxEntryBytes: 1_000_000,
+          laneEnabled: true,
+          edgeFields: EDGE_FIELDS,
+          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          problemOf: keptProblem,
+          redis: redis && {
+            endpoint: parseRedisEndpoint(redis.uri),
+            keyPrefix: 'shop',
+            commandTimeoutMs: 10_000,
+            tls: {},
+          },
+          ...settings,
+        }),
+      }),
+    ],
+    controllers,
+    providers,
+  }).compile();
+  const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), logInto(options.log));
+  if (options.answersProblems) app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
+  return listen(app, options);
+}
+
+/** The same controllers on Nest and Fastify alone, to see what stock Nest answers. */
+export async function openStock(controllers: Type[], options: RouteAppOptions & { imports?: Type[] } = {}) {
+  const { providers = [], imports = [] } = options;
+  const module = await Test.createTestingModule({ imports, controllers, providers }).compile();
+  return listen(module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false }), options);
+}
+
+async function listen(app: NestFastifyApplication, { versioning, prepare }: RouteAppOptions) {
+  if (versioning) app.enableVersioning(versioning);
+  prepare?.(app, app.getHttpAdapter().getInstance());
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  const send = (path: string, options: HttpRequestOptions = {}) => request(`${url}${path}`, options);
+  const get = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const answer = await send(path, { headers, method });
+    return { ...answer, text: answer.body.toString() };
+  };
+  return { app: app as INestApplication, url, send, get, close: () => app.close() };
+}
+
+function logInto(lines: string[] | undefined): { logger: LoggerService | false } {
+  if (!lines) return { logger: false };
+  const write = (...message: unknown[]): void => void lines.push(message.map(String).join(' '));
+  return { logger: { log: () => undefined, warn: write, error: write, fatal: write } };
+}
