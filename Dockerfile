@@ -10,7 +10,7 @@ ENV SCARF_ANALYTICS=false
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/.cache
 
 FROM ${NODE_IMAGE}
 ARG VERSION=0.1.0
@@ -25,7 +25,6 @@ WORKDIR /larder
 COPY --from=build --chown=root:root /build/package.json /build/LICENSE ./
 COPY --from=build --chown=root:root /build/node_modules ./node_modules
 COPY --from=build --chown=root:root /build/dist ./dist
-COPY --from=build --chown=root:root /build/web ./web
 USER node
 EXPOSE 8081
 STOPSIGNAL SIGTERM

@@ -1,4 +1,13 @@
+import vue from 'eslint-plugin-vue';
 import tseslint from 'typescript-eslint';
+import vueParser from 'vue-eslint-parser';
+
+/** What prettier decides. */
+const LAYOUT = [
+  ...['max-attributes-per-line', 'singleline-html-element-content-newline', 'multiline-html-element-content-newline'],
+  ...['html-self-closing', 'html-indent', 'html-closing-bracket-newline', 'html-closing-bracket-spacing'],
+  ...['first-attribute-linebreak'],
+];
 
 export default tseslint.config(
   {
@@ -9,7 +18,7 @@ export default tseslint.config(
       '*.js',
       '*.mjs',
       '.dependency-cruiser.cjs',
-      'web/**',
+      'web/build.mjs',
       'benchmarks/node_modules/**',
       'benchmarks/results/**',
     ],
@@ -48,5 +57,32 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/require-await': 'off',
     },
+  },
+  // The page. vue-tsc checks the types of its components; here their form and their safety.
+  ...vue.configs['flat/recommended-error'].map((config) => ({ ...config, files: ['web/**/*.vue'] })),
+  {
+    files: ['web/**/*.vue'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: {
+      parser: vueParser,
+      parserOptions: {
+        parser: tseslint.parser,
+        extraFileExtensions: ['.vue'],
+        projectService: false,
+        sourceType: 'module',
+      },
+    },
+    rules: {
+      ...tseslint.configs.disableTypeChecked.rules,
+      ...Object.fromEntries(LAYOUT.map((name) => [`vue/${name}`, 'off'])),
+      'vue/require-default-prop': 'off', // with destructured props the default stands in the destructuring
+      'vue/no-v-html': 'error', // everything from the API is shown as text
+      'vue/no-static-inline-styles': 'error', // the Content-Security-Policy allows none
+    },
+  },
+  {
+    // the one that imports a component, whose type only vue-tsc knows
+    files: ['web/src/main.ts'],
+    rules: { '@typescript-eslint/no-unsafe-argument': 'off' },
   },
 );

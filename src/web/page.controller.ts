@@ -28,7 +28,15 @@ export class PageController {
     const file = this.files.find(path);
     const coding = acceptedCoding(headers['accept-encoding'], [...(file?.forms.keys() ?? [])]);
     const form = file?.forms.get(coding);
-    if (!file || !form) throw new AppError('route-not-found', 'There is no such file of the page.');
+    if (!file || !form) {
+      const isBuilt = this.files.find('index.html') !== undefined;
+      throw new AppError(
+        'route-not-found',
+        isBuilt
+          ? 'There is no such file of the page.'
+          : 'The page is not built: run "npm run build", then start again.',
+      );
+    }
     void reply
       .header('content-type', file.type)
       .header('content-security-policy', POLICY)

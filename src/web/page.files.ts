@@ -41,21 +41,14 @@ export class PageFiles {
 }
 
 /**
- * The page's files by their path (`index.html`, `assets/…`), read once: a request never touches the disk, and no path of a request
- * is ever one of the file system.
+ * The page's files by their path (`index.html`, `assets/…`) as `npm run build` leaves them in `dist/web`, read once: a request never
+ * touches the disk, and no path of a request is ever one of the file system. None where the page is not built.
  *
  * @param root the project's folder
  */
 export function readPageFiles(root: string = projectRoot()): ReadonlyMap<string, PageFile> {
   const built = join(root, 'dist', 'web');
-  if (existsSync(join(built, 'index.html'))) return readBuilt(built);
-  const source = join(root, 'web');
-  const files = [
-    ['index.html', 'index.html'],
-    ['assets/page.css', 'page.css'],
-    ['assets/page.js', 'page.js'],
-  ] as const;
-  return new Map(files.map(([path, name]) => [path, readFile(source, name)]));
+  return existsSync(join(built, 'index.html')) ? readBuilt(built) : new Map<string, PageFile>();
 }
 
 function readBuilt(folder: string): ReadonlyMap<string, PageFile> {

@@ -10,7 +10,7 @@ export const repositoryRoot = resolve(__dirname, '../..');
 const sourceFolders = ['src', 'simulator'];
 const sourceFiles = ['tsconfig.build.json', 'tsconfig.json', 'nest-cli.json', 'package.json'];
 
-/** Builds the service unless dist/src/main.js is newer than every file it is made of. One build at a time. */
+/** Builds the service and its page unless what was built is newer than every file it is made of. One build at a time. */
 export async function buildService(root = repositoryRoot): Promise<void> {
   if (isFresh(root)) return;
   await withFileLock(`build ${root}`, async () => {
@@ -22,6 +22,7 @@ async function build(root: string): Promise<void> {
   const nest = join(root, 'node_modules/@nestjs/cli/bin/nest.js');
   try {
     await promisify(execFile)(process.execPath, [nest, 'build'], { cwd: root });
+    if (existsSync(pageBuild(root))) await promisify(execFile)(process.execPath, [pageBuild(root)], { cwd: root });
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`The service does not build, run "npm run build":\n${stdout}${stderr}`, { cause: error });
@@ -29,14 +30,27 @@ async function build(root: string): Promise<void> {
 }
 
 function isFresh(root: string): boolean {
-  const main = join(root, 'dist/src/main.js');
-  return existsSync(main) && statSync(main).mtimeMs >= newestSourceMs(root);
+  if (modifiedMs(join(root, 'dist/src/main.js')) < newestSourceMs(root)) return false;
+  return !existsSync(pageBuild(root)) || modifiedMs(join(root, 'dist/web/index.html')) >= newestOf([join(root, 'web')]);
+}
+
+/** The second half of `npm run build`. */
+function pageBuild(root: string): string {
+  return join(root, 'web/build.mjs');
+}
+
+/** 0 for what is not there. */
+function modifiedMs(file: string): number {
+  return existsSync(file) ? statSync(file).mtimeMs : 0;
 }
 
 function newestSourceMs(root: string): number {
-  const inFolders = sourceFolders.flatMap((folder) => filesUnder(join(root, folder)));
-  const files = [...inFolders, ...sourceFiles.map((file) => join(root, file))];
-  return Math.max(0, ...files.filter((file) => existsSync(file)).map((file) => statSync(file).mtimeMs));
+  const files = sourceFiles.map((file) => modifiedMs(join(root, file)));
+  return Math.max(1, newestOf(sourceFolders.map((folder) => join(root, folder))), ...files);
+}
+
+function newestOf(folders: readonly string[]): number {
+  return Math.max(0, ...folders.flatMap(filesUnder).map(modifiedMs));
 }
 
 /** The files and folders that go into the build; a folder's own time tells of a file that was deleted. */

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * Builds the page into dist/web. `nest build` empties dist, so the built page is kept in node_modules/.cache under the hash of its sources:
+ * unchanged sources cost a copy, not a build.
+ */
+
+const web = dirname(fileURLToPath(import.meta.url));
+const root = dirname(web);
+const cache = join(root, 'node_modules/.cache/larder-page');
+const target = join(root, 'dist/web');
+
+const built = join(cache, hashOfSources());
+if (!existsSync(built)) await build();
+publish();
+
+/** Everything that decides what the build produces: the sources and the versions of what they are built with. */
+function hashOfSources() {
+  const hash = createHash('sha256');
+  const names = readdirSync(web, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.spec.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const file of [...names, join(root, 'package-lock.json')].sort()) {
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Into a folder of its own, renamed when it is complete: a build that was interrupted is never taken for a finished one. */
+async function build() {
+  const { build: viteBuild } = await import('vite');
+  rmSync(cache, { recursive: true, force: true });
+  const unfinished = `${built}.${process.pid}`;
+  await viteBuild({
+    configFile: join(web, 'vite.config.mts'),
+    logLevel: 'warn',
+    build: { outDir: unfinished, emptyOutDir: true },
+  });
+  if (existsSync(built)) rmSync(unfinished, { recursive: true });
+  else renameSync(unfinished, built);
+}
+
+function publish() {
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(dirname(target), { recursive: true });
+  cpSync(built, target, { recursive: true });
+}
