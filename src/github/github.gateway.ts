@@ -66,7 +66,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       this.store,
       loader,
       this.clock,
-      github.isStrict ? limits : { ...limits, neverStored: NEVER_STORED },
+      github.isStrict ? { ...limits, keepsEveryField: true } : { ...limits, neverStored: NEVER_STORED },
     );
     const { publicUrl } = this.service;
     const { events, clock } = this;
@@ -93,6 +93,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         headerRules: rules,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
+        purgesAfterFailedWrites: !github.isStrict,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type AgentOptions } from 'node:http';
+import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
@@ -24,6 +24,28 @@ export function openAgents(connectTimeoutMs: number): Agents {
 export function closeAgents({ http, https }: Agents): void {
   http.destroy();
   https.destroy();
+}
+
+/**
+ * A body without a length is whole only if its connection ends without an error (RFC 9112 §8). node takes it for whole whatever ends
+ * it, so that its reader has to be told:
+ *
+ *   1. the reset comes after the last data: node emits the error, and then takes the body for ended
+ *   2. the reset comes with the last data: libuv tells of an end, not of an error; but a connection that was reset has no peer any
+ *      more, while one that the peer has closed has
+ */
+export function failIfReset(request: ClientRequest, response: IncomingMessage): void {
+  const { socket, headers } = response;
+  request.once('error', (error) => {
+    if (!response.complete) response.destroy(error);
+  });
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] === 'chunked') return; // node looks at those itself
+  const check = (): void => {
+    if (response.complete || socket.remoteAddress !== undefined) return;
+    response.destroy(Object.assign(new Error('the connection was reset within the body'), { code: 'ECONNRESET' }));
+  };
+  socket.prependOnceListener('end', check); // before node's own, which ends the body
+  response.once('close', () => socket.removeListener('end', check));
 }
 
 type Connectable = Pick<HttpAgent, 'createConnection'>;

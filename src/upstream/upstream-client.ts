@@ -1,3 +1,4 @@
+import { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
@@ -10,7 +11,7 @@ import {
   type CircuitBreakerPolicy,
 } from 'cockatiel';
 import { AppError } from '../kernel/app-error';
-import { closeAgents, openAgents, type Agents } from './sockets';
+import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { retryAfterMs } from './retry-after';
 import { countsAsDown, upstreamFailure } from './upstream-failure';
@@ -137,7 +138,8 @@ export class UpstreamClient {
     });
   }
 
-  private async accepted({ status, headers, data }: AxiosResponse<Readable>): Promise<UpstreamResponse> {
+  private async accepted({ status, headers, data, request }: AxiosResponse<Readable>): Promise<UpstreamResponse> {
+    if (request instanceof ClientRequest && data instanceof IncomingMessage) failIfReset(request, data);
     const coding: unknown = headers['content-encoding'];
     const { maxResponseBytes } = this.definition.limits;
     const body = await wholeBody(data, typeof coding === 'string' ? coding : undefined, maxResponseBytes);

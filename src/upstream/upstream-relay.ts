@@ -9,7 +9,7 @@ import {
   type CircuitBreakerPolicy,
 } from 'cockatiel';
 import { AppError } from '../kernel/app-error';
-import { closeAgents, openAgents, type Agents } from './sockets';
+import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { countsAsDown, upstreamFailure } from './upstream-failure';
 
@@ -166,6 +166,7 @@ export class UpstreamRelay {
         const { statusCode: status = 0, rawHeaders } = response;
         if (status < 200) return void outgoing.destroy(new Error(`answered with status ${status}`));
         answer = response;
+        failIfReset(outgoing, response);
         clearTimeout(late);
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
       });

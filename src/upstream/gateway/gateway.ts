@@ -38,6 +38,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
   readonly tagsOfWrite: (path: string) => readonly string[];
+  /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
+  readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
   /** Fields that the edge adds to every answer. */
@@ -204,7 +206,8 @@ export class Gateway {
       if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(target, []);
       throw error;
     });
-    const hasChanged = isUnsafe(method) && status >= 200 && status < 400;
+    // A 5xx may come from something between: the write may have been done.
+    const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
     const failure = hasChanged ? await this.invalidateAfter(target, answered) : undefined;
     const facts = {
       outcome: 'BYPASS',

@@ -7,6 +7,8 @@ import { updatedHeaders } from './update';
 /** Statuses that are never stored, whatever the response says; undefined for none. */
 export type NeverStored = ReadonlySet<number> | undefined;
 
+/** RFC 9110 §15 */
+const LAST_STATUS = 599;
 /** RFC 5861 §4 */
 const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
@@ -34,7 +36,26 @@ export function policyOfUpdated(
   return policyOf(request, { ...response, status: base.status, headers }, neverStored);
 }
 
-/** Whether a stale response may stand in for this one, if it may for any. */
+/** Whether a stale response may stand in for this one, if it may for any. A status that is none is a 5xx (RFC 9110 §15). */
 export function hasFailed({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): boolean {
-  return FAILED_STATUSES.has(status) || isRefusal === true;
+  return FAILED_STATUSES.has(status) || status > LAST_STATUS || isRefusal === true;
+}
+
+/** What a response says of those that are stored of the same resource. */
+export type Verdict =
+  /** Nothing: the origin is in trouble, or will not answer now. */
+  | 'none'
+  /** The variant that it was asked for is another one now. */
+  | 'variant-replaced'
+  /** There is no such resource for this caller: no variant of it may be used any more, stale or fresh. */
+  | 'resource-withdrawn';
+
+const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
+/** A request that timed out, went astray or came too early or too often; and one that is accepted, with the result to come. */
+const UNDECIDED: ReadonlySet<number> = new Set([202, 408, 421, 425, 429]);
+
+/** RFC 9111 §4.3.3: a full response to a validation decides; a 5xx does not, nor what says nothing of the resource. */
+export function verdictOf({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): Verdict {
+  if (status >= 500 || isRefusal === true || UNDECIDED.has(status)) return 'none';
+  return WITHDRAWN.has(status) ? 'resource-withdrawn' : 'variant-replaced';
 }

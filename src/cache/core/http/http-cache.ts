@@ -6,7 +6,8 @@ import type { Loader } from '../loader';
 import { IndexMemory } from '../index-memory';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
-import { hasFailed, policyOfUpdated } from './exchange-policy';
+import { hasFailed, policyOfUpdated, verdictOf } from './exchange-policy';
+import { sharedFields } from './shared-fields';
 import { valueOf } from './fields';
 import { HttpLoads, maySharedWith, type Head, type HttpLoadsOptions } from './http-loads';
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
@@ -133,6 +134,7 @@ export class HttpCache {
       if (head.kind === 'again') return undefined;
       if (head.kind === 'entry') {
         const { entry, stored } = head;
+        if (underWay && !head.isShareable) return await this.forward(request, seen, origin, this.options.deadlineMs);
         if (!underWay && head.isValidated) {
           const facts = { outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 } as const;
           return { kind: 'stored', entry, stored, ...facts };
@@ -156,7 +158,9 @@ export class HttpCache {
     collapsed: boolean,
     hasSpare: boolean,
   ): Promise<StreamedAnswer> {
-    const { status, headers } = response;
+    const { status } = response;
+    const headers =
+      collapsed && this.options.keepsEveryField !== true ? sharedFields(response.headers) : response.headers;
     const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
     const { staleAfterMs, deadlineMs } = this.options;
     const reader = body.read();
@@ -190,7 +194,8 @@ export class HttpCache {
       giveUp();
       throw error;
     });
-    if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
+    if (seen?.index && verdictOf(response) === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
+    else if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
       await this.writer.heedHead(
         request.tags,
         { entry: seen.entry, key: seen.variantKey },

@@ -4,16 +4,25 @@ import { newEntryId } from '../random-id';
 import { valueOf } from './fields';
 import type { OriginResponse } from './exchange';
 import type { ResponsePolicy } from './response-policy';
+import { sharedFields } from './shared-fields';
 import { updatedHeaders } from './update';
+
+export interface EntryOptions {
+  /** How long after it is stale a response is kept, to be validated or asked for by `max-stale`, in milliseconds. */
+  readonly keepMs: number;
+  /** Whether fields that are meant for one client are stored like others, as RFC 9111 §3.1 has it. */
+  readonly keepsEveryField?: boolean | undefined;
+}
 
 /** The entry of a whole response. Fields of one delivery (`Age`) and those that must not be reused stay out. */
 export async function httpEntry(
   { status, headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   body: Buffer,
   policy: ResponsePolicy,
-  { upstream, keepMs }: { readonly upstream: string; readonly keepMs: number },
+  upstream: string,
+  { keepMs, keepsEveryField }: EntryOptions,
 ): Promise<CacheEntry> {
-  const kept = storedHeaders(headers, policy);
+  const kept = storedHeaders(headers, policy, keepsEveryField);
   const validators = validatorsOf(kept);
   return {
     ...{ id: newEntryId(), status, headers: kept, validators, upstream, tags: [] },
@@ -29,13 +38,13 @@ export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   policy: ResponsePolicy,
-  keepMs: number,
+  { keepMs, keepsEveryField }: EntryOptions,
 ): CacheEntry {
   const { staledAt, keepMs: keptMs, ...kept } = base;
   return {
     ...kept,
     id: newEntryId(),
-    headers: updatedHeaders(base.headers, storedHeaders(headers, policy)),
+    headers: storedHeaders(updatedHeaders(base.headers, headers), policy, keepsEveryField),
     ...timesOf(policy, base.validators, keepMs),
     loadMs: receivedAt - requestedAt,
   };
@@ -60,6 +69,7 @@ function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, kee
   };
 }
 
-function storedHeaders(headers: HeaderList, { leftOut }: ResponsePolicy): HeaderList {
-  return headers.filter(([name]) => name !== 'age' && !leftOut.includes(name));
+function storedHeaders(headers: HeaderList, { leftOut }: ResponsePolicy, keepsEveryField = false): HeaderList {
+  const kept = headers.filter(([name]) => name !== 'age' && !leftOut.includes(name));
+  return keepsEveryField ? kept : sharedFields(kept);
 }

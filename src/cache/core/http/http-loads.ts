@@ -7,7 +7,7 @@ import type { Loader } from '../loader';
 import { matchesIfNoneMatch } from '../representation';
 import { CONDITIONS } from './conditions';
 import type { HttpCacheRequest, Origin, OriginResponse } from './exchange';
-import { hasFailed, policyOf, policyOfUpdated, type NeverStored } from './exchange-policy';
+import { hasFailed, policyOf, policyOfUpdated, verdictOf, type NeverStored } from './exchange-policy';
 import { valueOf } from './fields';
 import { Flight } from './flight';
 import type { ResponsePolicy } from './response-policy';
@@ -35,7 +35,14 @@ export type Head =
       /** Settles when it is stored, or is not. */
       readonly stored: Promise<boolean>;
     }
-  | { readonly kind: 'entry'; readonly entry: CacheEntry; readonly isValidated: boolean; readonly stored: boolean }
+  | {
+      readonly kind: 'entry';
+      readonly entry: CacheEntry;
+      readonly isValidated: boolean;
+      readonly stored: boolean;
+      /** Whether requests that joined may have it. */
+      readonly isShareable: boolean;
+    }
   /** Another replica stored an index: look again. */
   | { readonly kind: 'again' };
 
@@ -102,7 +109,8 @@ export class HttpLoads {
       })
       .then((held) => {
         if (held.by === 'self') return;
-        if (seen.index) flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true });
+        if (seen.index)
+          flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true, isShareable: true });
         else flight.arrive({ kind: 'again' });
       })
       .catch((error: unknown) => flight.fail(error))
@@ -126,10 +134,16 @@ export class HttpLoads {
       : policyOf(request, response, neverStored);
     if (isValidated) {
       response.body.destroy();
-      const freshened = await this.writer.freshen(lease, base, response, policy);
-      flight.arrive({ kind: 'entry', ...freshened, isValidated: true });
+      // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.
+      const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
+      if (!isShareable) this.apart.set(this.apartKey(request), true);
+      const updated = isShareable
+        ? await this.writer.freshen(lease, base, response, policy)
+        : await this.writer.discard(lease, base, response, policy);
+      flight.arrive({ kind: 'entry', ...updated, isValidated: true, isShareable });
       return;
     }
+    const replaced = await this.judge(lease, request, { ...seen, entry: base && seen.entry }, response, policy);
     const body = new SharedBody(response.body, {
       maxBytes: this.options.maxEntryBytes,
       declaredBytes: declaredLength(response.headers),
@@ -142,12 +156,39 @@ export class HttpLoads {
     // A failure does not take the place of what may stand in for it.
     const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
     const stored =
-      policy.isStorable && !isWorse
-        ? this.writer.keep(lease, request, seen, { response, policy, body, names })
+      policy.isStorable && !isWorse && replaced
+        ? this.writer.keep(lease, request, replaced, { response, policy, body, names })
         : this.writer.giveBack(lease);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
+  }
+
+  /**
+   * Carries out what a response says of those stored before it, before anyone has it: what is withdrawn or replaced by something that
+   * may not be stored is removed, so that nothing serves it stale from then on.
+   *
+   * @returns what the response is stored beside; undefined where it may not be stored
+   */
+  private async judge(
+    lease: Lease,
+    request: HttpCacheRequest,
+    seen: Seen,
+    response: OriginResponse,
+    { isStorable }: ResponsePolicy,
+  ): Promise<Seen | undefined> {
+    switch (verdictOf(response)) {
+      case 'none':
+        return seen;
+      case 'resource-withdrawn': {
+        if (!seen.index) return seen;
+        const index = await this.writer.withdraw(request, seen, isStorable);
+        return index && { ...seen, index };
+      }
+      case 'variant-replaced':
+        if (seen.entry && !isStorable) await this.writer.removeVariant(lease.key);
+        return seen;
+    }
   }
 
   /**

@@ -53,6 +53,8 @@ export interface ResponsePolicy {
 const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 /** A part and a validation are no responses to store by themselves (RFC 9111 §3.3, §4.3.4). */
 const NOT_WHOLE: ReadonlySet<number> = new Set([206, 304]);
+/** RFC 9110 §15: what is beyond is invalid, and to be taken for a 5xx. */
+const LAST_STATUS = 599;
 /** Statuses whose meaning for caching is known: those of RFC 9110 §15 and of the IANA registry. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[200, 201, 202, 203, 204, 205, 207, 208, 226, 300, 301, 302, 303, 305, 307, 308],
@@ -149,7 +151,7 @@ function isStorable(
   request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
   isTargeted: boolean,
 ): boolean {
-  if (status < 200 || NOT_WHOLE.has(status) || request.isNoStore) return false;
+  if (status < 200 || status > LAST_STATUS || NOT_WHOLE.has(status) || request.isNoStore) return false;
   // §5.2.2.3: stored only where the status is understood, and then whatever no-store says
   if (directives.has('must-understand')) {
     if (!UNDERSTOOD.has(status)) return false;

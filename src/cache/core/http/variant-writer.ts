@@ -1,20 +1,19 @@
+import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import { ifAvailable } from '../if-available';
 import { newToken } from '../random-id';
-import { covers, indexFor, keyBeside } from '../resource-index';
+import { covers, indexFor, keyBeside, type ResourceIndex } from '../resource-index';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
 import { valueOf } from './fields';
-import { httpEntry, validatedEntry } from './http-entries';
+import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
-import { selectionKey, varyNames } from './selection';
+import { EVERY_FIELD, selectionKey, varyNames } from './selection';
 import type { SharedBody } from './shared-body';
 import type { Seen } from './variants';
 
-export interface VariantWriterOptions {
-  /** How long after it is stale a response is kept, to be validated or asked for by `max-stale`, in milliseconds. */
-  readonly keepMs: number;
+export interface VariantWriterOptions extends EntryOptions {
   /** Request fields that every response is selected by, whatever its `Vary` says, in lower case. */
   readonly selecting: readonly string[];
 }
@@ -52,13 +51,15 @@ export class VariantWriter {
   /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
   async keep(lease: Lease, request: HttpCacheRequest, seen: Seen, arriving: Arriving): Promise<boolean> {
     const { response, policy, body, names } = arriving;
-    const bytes = await body.whole();
+    const bytes = await body.whole().catch((cause: unknown) => {
+      throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000, cause });
+    });
     const now = this.clock.now();
-    if (bytes === undefined || names === undefined) return this.giveBack(lease);
+    if (bytes === undefined || names === undefined) return this.removeReplaced(lease, seen);
     const { upstream, key, tags, headers } = request;
-    const entry = await httpEntry(response, bytes, policy, { upstream, keepMs: this.options.keepMs });
+    const entry = await httpEntry(response, bytes, policy, upstream, this.options);
     const endsAt = endOfLife(entry);
-    if (endsAt <= now) return this.giveBack(lease);
+    if (endsAt <= now) return this.removeReplaced(lease, seen);
     const joining = { names, endsAt };
     if (seen.index && covers(seen.index, joining))
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
@@ -82,7 +83,7 @@ export class VariantWriter {
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    const entry = validatedEntry(base, response, policy, this.options.keepMs);
+    const entry = validatedEntry(base, response, policy, this.options);
     return { entry, stored: (await ifAvailable(() => this.store.freshen(lease, entry))) === true };
   }
 
@@ -103,11 +104,76 @@ export class VariantWriter {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
       }
-      if (!policy.isStorable) return;
+      if (!policy.isStorable) {
+        await this.store.invalidate({ kind: 'key', key }, 'purge');
+        return;
+      }
       const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS };
       const answer = await this.store.acquire(asking);
       if (answer.kind === 'granted') await this.freshen(answer.lease, entry, response, policy);
     });
+  }
+
+  /**
+   * What is stored once the upstream has said that it still holds, but that it may not be stored any more, or that other fields
+   * select it: nothing. The answer is for the request that asked.
+   */
+  async discard(
+    lease: Lease,
+    base: CacheEntry,
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
+    await this.removeVariant(lease.key);
+    await this.giveBack(lease);
+    return { entry: validatedEntry(base, response, policy, this.options), stored: false };
+  }
+
+  /** Whether a 304 leaves the fields by which the stored response is selected as they are, or names fewer. */
+  selectsAsBefore(base: CacheEntry, { headers }: OriginResponse): boolean {
+    const known = this.selectingNames(base.headers);
+    if (known === undefined || known.includes(EVERY_FIELD)) return true;
+    return (varyNames(headers) ?? []).every((name) => known.includes(name));
+  }
+
+  /** Removes what is stored under a variant's key: neither `max-stale` nor a later failure brings it back. */
+  async removeVariant(key: string): Promise<void> {
+    await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
+  }
+
+  /** For a response that came in the place of a stored one and cannot be stored itself. */
+  async removeReplaced(lease: Lease, { entry }: Seen): Promise<false> {
+    if (entry) await this.removeVariant(lease.key);
+    return this.giveBack(lease);
+  }
+
+  /**
+   * Removes all variants and parts of a resource that is not there any more for this caller. One that says so already stays, or the
+   * variants of a missing resource would remove each other for ever.
+   *
+   * @param mayStore whether the answer that says so is stored next
+   * @returns the index to store it under; undefined where nothing is to be stored
+   */
+  async withdraw(
+    { key, tags, upstream }: HttpCacheRequest,
+    { index, entry }: Seen,
+    mayStore: boolean,
+  ): Promise<ResourceIndex | undefined> {
+    if (!index) return undefined;
+    const told = entry ?? (await ifAvailable(() => this.latestOf(key, index)));
+    if (told && told.status >= 400) return index;
+    if (mayStore) {
+      // In the place of the index that was seen, so that an invalidation meanwhile is noticed.
+      const now = this.clock.now();
+      const empty = indexFor(undefined, { endsAt: index.entry.freshUntil }, { upstream, tags, now });
+      if (await this.replaceIndex(key, tags, index.entry.id, empty.entry)) return empty;
+    }
+    await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
+    return undefined;
+  }
+
+  private async latestOf(key: string, { generation, latest }: ResourceIndex): Promise<CacheEntry | undefined> {
+    return latest === '' ? undefined : (await this.store.find(keyBeside(key, generation, latest)))?.entry;
   }
 
   async giveBack(lease: Lease): Promise<false> {
