@@ -7,13 +7,16 @@ import { githubConfig, serviceConfig } from './config/slices';
 import { githubPaths } from './github/github.paths';
 import { answerClientError } from './http/client-errors';
 import { drainOnClose } from './http/drain';
+import { limitConnections } from './http/connection-limit';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { continueInTurn } from './http/expectations';
 import { LarderAdapter } from './http/larder-adapter';
+import { limitPipelines } from './http/pipelines';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
 import { serviceVersion } from './kernel/project-root';
 import { tlsOptions, type TlsFiles } from './http/tls';
+import { closeStalledClients } from './http/stalled-clients';
 import { Budgets } from './upstream';
 import { PageFacts, type SuggestedPath } from './web/page.facts';
 
@@ -26,6 +29,8 @@ const MAX_PARAM_LENGTH = 2_048;
 /** How long a request may take to arrive: its body, and its head. */
 const UPLOAD_TIMEOUT_MS = 300_000;
 const HEAD_TIMEOUT_MS = 30_000;
+/** How often node looks for connections that take longer. */
+const CHECK_INTERVAL_MS = 1_000;
 
 /** @param tls the files of the service's own TLS; without them it speaks plain HTTP */
 export function createAdapter(tls?: TlsFiles): LarderAdapter {
@@ -43,11 +48,13 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
     forceCloseConnections: 'idle',
     return503OnClosing: false, // who is connected already is answered, and told to close
     requestTimeout: UPLOAD_TIMEOUT_MS,
+    trustProxy: trustedProxies(),
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   });
   const fastify: FastifyInstance = adapter.getInstance();
   fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
+  Object.assign(fastify.server, { connectionsCheckingInterval: CHECK_INTERVAL_MS }); // an option of node's server
   fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
   continueInTurn(fastify.server);
   routes.collect(fastify);
@@ -57,16 +64,26 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
   return adapter;
 }
 
+/** In the form that Fastify takes: it knows hops as a function only. */
+function trustedProxies(): boolean | string[] | ((address: string, hop: number) => boolean) {
+  const { trustProxy } = serviceConfig();
+  if (typeof trustProxy === 'number') return (_address, hop) => hop < trustProxy;
+  return typeof trustProxy === 'boolean' ? trustProxy : [...trustProxy];
+}
+
 /** Sets up an application made with `createAdapter()`. */
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
-  const { swaggerEnabled, shutdownTimeoutMs, tls } = settingsOf(app);
+  const { swaggerEnabled, shutdownTimeoutMs, maxConnections, clientTimeoutMs, tls } = settingsOf(app);
   // With TLS, SIGHUP reads the certificate again.
   const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
   app.enableShutdownHooks(signals, { useProcessExit: true });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   drainOnClose(fastify, shutdownTimeoutMs);
+  limitConnections(fastify, maxConnections);
+  limitPipelines(fastify);
+  closeStalledClients(fastify, { stallMs: clientTimeoutMs });
   const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
   const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
   app.get(PageFacts).describeGateway({ gatewayPrefix: routePrefix, paths: suggestedPaths(routePrefix, paths) });

@@ -12,7 +12,7 @@ import { Deliveries } from './deliveries';
 import { earlierLines, hasNoFields, meet } from './earlier-fields';
 import { hasNothingElse, keepsItsFields } from './nest-pipeline';
 import type { HeadContext } from './prepared-answer';
-import { mayWriteHead, writeReady, type Exchange } from './ready-writer';
+import { mayWriteBody, mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
 
@@ -191,6 +191,7 @@ export class ExpressLane implements OnModuleInit {
     const { headers } = exchange.request;
     const delivery = this.deliveries.ready(answer.entry, key, headers['accept-encoding']?.toString());
     if (!delivery?.isWritable || !mayWriteHead(exchange.request, exchange.response)) return false;
+    if (!mayWriteBody(delivery)) return false;
     const condition = headers['if-none-match'];
     const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
     const head = delivery.headText(answer, this.clock.now(), isNotModified, this.context);

@@ -23,7 +23,7 @@ export { Deliveries } from './deliveries';
 export { UnreadableEntryError } from './unreadable-entry.error';
 export type { FlatFields } from './head-text';
 export { PreparedAnswer, type HeadContext } from './prepared-answer';
-export { mayWriteHead, writeReady } from './ready-writer';
+export { mayWriteBody, mayWriteHead, writeReady } from './ready-writer';
 export { InvalidationChannel } from './invalidation-channel';
 export { entryKey, invalidationMessage, tagsMeant, targetsOf, type InvalidationMessage } from './invalidation-message';
 export { ResponseCache } from './core/response-cache';

@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { bodyWriter, isLargeBody, PIECE_BYTES } from '../http/body-writer';
+import { ClientConnection } from '../http/client-connection';
 import { endInBurst } from './burst';
 import { statusLine } from './head-text';
 import type { HeadText, PreparedAnswer } from './prepared-answer';
@@ -34,6 +36,11 @@ export function mayWriteHead(request: RawRequest, response: RawResponse): boolea
   return shouldKeepAlive && !limit && request.httpVersion === '1.1';
 }
 
+/** Whether there is room for the body among those that clients have not read yet; small ones take none. */
+export function mayWriteBody(prepared: PreparedAnswer<never>): boolean {
+  return prepared.bodyBytes <= PIECE_BYTES || bodyWriter.hasRoomFor(prepared.body);
+}
+
 /** Writes what is ready; `earlier` are lines that others want in the head as well. */
 export function writeReady(
   { request, response, id }: Exchange,
@@ -48,5 +55,7 @@ export function writeReady(
   // A small body goes out with the head as one text, in one write; of two node makes a list of three.
   const { text } = prepared;
   (response as RawResponse & Partial<WithHead>)._header = isBodiless || text === undefined ? head : head + text;
-  endInBurst(response, isBodiless || text !== undefined ? undefined : prepared.body);
+  const body = isBodiless || text !== undefined ? undefined : prepared.body;
+  if (isLargeBody(body)) void bodyWriter.write(new ClientConnection(request, response), response, body);
+  else endInBurst(response, body);
 }

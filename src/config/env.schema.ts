@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { parseTrustedProxies } from '../http/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 import { parseGatewayRules, type GatewayRule } from '../upstream';
 
@@ -47,6 +48,15 @@ const redisUri = text.superRefine((value, context) => {
   }
 });
 
+const trustedProxies = text.default('false').transform((value, context) => {
+  try {
+    return parseTrustedProxies(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
 const YEAR_SECONDS = 31_536_000;
 const LONGEST_LOAD_MS = 300_000;
 
@@ -79,6 +89,9 @@ export const environmentShape = {
   TLS_CERT_FILE: certificate.optional(),
   TLS_KEY_FILE: privateKey.optional(),
   TLS_CLIENT_CA_FILE: certificate.optional(),
+  TRUST_PROXY: trustedProxies,
+  MAX_CONNECTIONS: whole(1, 1_000_000).optional(),
+  CLIENT_TIMEOUT_MS: whole(100, 3_600_000).default(60_000),
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
   GITHUB_API_URL: httpUrl.default('https://api.github.com'),
@@ -163,6 +176,8 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   TLS_CERT_FILE: '/etc/larder/tls.crt',
   TLS_KEY_FILE: '/etc/larder/tls.key',
   TLS_CLIENT_CA_FILE: '/etc/larder/clients-ca.pem',
+  TRUST_PROXY: '10.0.0.0/8',
+  MAX_CONNECTIONS: '5000',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   GITHUB_API_URL: 'https://ghe.example/api/v3',
   GITHUB_TOKEN: 'ghp_…',

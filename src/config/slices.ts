@@ -15,6 +15,9 @@ export const serviceConfig = slice('service', (env) => ({
   port: env.PORT,
   logLevel: env.LOG_LEVEL,
   workers: env.WORKERS,
+  trustProxy: env.TRUST_PROXY,
+  maxConnections: env.MAX_CONNECTIONS,
+  clientTimeoutMs: env.CLIENT_TIMEOUT_MS,
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
   publicUrl: env.PUBLIC_URL,
   /** The service's own TLS; undefined for plain HTTP. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
+import { isClosed } from './client-connection';
 import { refusalOf } from './edge-hooks';
 
 type RawRequest = FastifyRequest['raw'];
@@ -101,9 +102,9 @@ export class FrontDoor {
       const answered = this.answerOf(at, request, response);
       if (answered === true) return;
       if (answered === false) continue;
-      // Whose client has gone meanwhile goes nowhere: those behind would not hear of it again.
+      // The client disconnected while we waited: drop the request. Later listeners would never see its `close` event.
       const next = (): void => {
-        if (!response.destroyed) this.ask(at + 1, request, response, goOn);
+        if (!isClosed(request.socket, response)) this.ask(at + 1, request, response, goOn);
       };
       answered.then((isAnswered) => isAnswered || next(), next);
       return;

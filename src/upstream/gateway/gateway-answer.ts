@@ -10,10 +10,13 @@ import {
   type HeaderList,
   type HttpAnswer,
 } from '../../cache';
+import { bodyWriter, isLargeBody } from '../../http/body-writer';
+import type { ClientConnection } from '../../http/client-connection';
 import { edgeFieldsBeside, fieldsOfCache, keptOfNotModified } from './gateway-fields';
 
 /** What is said of every answer of the gateway beside what the upstream said. */
 export interface AnswerContext {
+  readonly client: ClientConnection;
   readonly key: string;
   readonly now: number;
   /** Fields that the edge adds to every answer, where the upstream has not set them. */
@@ -55,19 +58,26 @@ export async function writeAnswer(
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));
+  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
+  if (!isBodiless && isLargeBody(body)) bodyWriter.requireRoomFor(body);
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(status, fields);
-  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
-  const sending = send(raw, body, isBodiless);
+  const sending = send(raw, body, isBodiless, context.client);
   context.onSent();
   await sending;
 }
 
 /** What is at hand is sent at once. */
-function send(raw: FastifyReply['raw'], body: Outgoing['body'], isBodiless: boolean): Promise<void> | undefined {
+function send(
+  raw: FastifyReply['raw'],
+  body: Outgoing['body'],
+  isBodiless: boolean,
+  client: ClientConnection,
+): Promise<void> | undefined {
+  if (!isBodiless && isLargeBody(body)) return bodyWriter.write(client, raw, body);
   const isAtHand = body === undefined || Buffer.isBuffer(body);
-  if (!isAtHand && !isBodiless) return pump(body, raw);
+  if (!isAtHand && !isBodiless) return pump(body, raw, client);
   raw.end(isBodiless ? undefined : body);
   return isAtHand ? undefined : stop(body);
 }
@@ -127,12 +137,11 @@ function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
 }
 
 /** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
-async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw']): Promise<void> {
+async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw'], client: ClientConnection): Promise<void> {
   const iterator = body[Symbol.asyncIterator]();
-  const client = new Presence(raw);
   try {
     for (;;) {
-      const step = await client.meanwhile(iterator.next());
+      const step = await client.race(iterator.next());
       if (step === undefined) return;
       if (step.done === true) break;
       if (!raw.write(step.value)) await client.drained();
@@ -142,41 +151,6 @@ async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw']): Prom
     raw.destroy(); // the head is out: all that can be said is that this was not all
   } finally {
     await iterator.return?.();
-  }
-}
-
-/** A client that may go at any time. Each wait has a promise of its own: one that all share would keep what each resolved with. */
-class Presence {
-  private hasGone: boolean;
-  private leave: () => void = () => undefined;
-
-  constructor(private readonly raw: FastifyReply['raw']) {
-    this.hasGone = raw.destroyed;
-    raw.once('close', () => {
-      this.hasGone = true;
-      this.leave();
-    });
-  }
-
-  /** The result, or undefined as soon as the client has gone. */
-  meanwhile<T>(result: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      this.leave = () => resolve(undefined);
-      result.then(resolve, reject);
-      if (this.hasGone) resolve(undefined);
-    });
-  }
-
-  /** Settles when more may be written, or the client has gone. */
-  async drained(): Promise<void> {
-    let drain: () => void = () => undefined;
-    await this.meanwhile(
-      new Promise<void>((resolve) => {
-        drain = resolve;
-        this.raw.once('drain', drain);
-      }),
-    );
-    this.raw.removeListener('drain', drain);
   }
 }
 

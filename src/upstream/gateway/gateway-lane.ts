@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import {
   isNotModified,
+  mayWriteBody,
   mayWriteHead,
   writeReady,
   type CacheEvents,
@@ -133,7 +134,7 @@ export class GatewayLane {
     { entry, tier }: Found,
     delivery: RelayedDelivery,
   ): boolean {
-    if (!mayWriteHead(request, response) || !delivery.isWritable) return false;
+    if (!mayWriteHead(request, response) || !delivery.isWritable || !mayWriteBody(delivery)) return false;
     const { upstream, context, requestId } = this.options;
     const isKnown =
       condition !== undefined &&

@@ -18,6 +18,7 @@ import {
   type Origin,
   type ResponseCache,
 } from '../../cache';
+import { ClientConnection } from '../../http/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { UpstreamRelay } from '../upstream-relay';
@@ -113,12 +114,8 @@ export class Gateway {
       return;
     }
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
-    const client = new AbortController();
-    // A client that has all it asked for has not gone: what is loaded for it is loaded to its end. What is left of a body that
-    // was answered early goes no further, though.
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished || !isCacheable) client.abort();
-    });
+    // A load goes on when the client has its whole response. What is left of a body that was answered early does not.
+    const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
     const key = this.keyOf(target, partition);
     const origin = this.origins.of(request, reply, target, partition);
     const startedAt = performance.now();
@@ -140,7 +137,7 @@ export class Gateway {
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       await writeAnswer(request, received, reply, answer, {
-        ...{ key, now: this.parts.clock.now(), edge: this.options.edge },
+        ...{ client, key, now: this.parts.clock.now(), edge: this.options.edge },
         rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
         bodyOf: (entry) => answers.bodyOf(entry, key),
         onSent: () => this.tell(request, key, status, startedAt, answer),

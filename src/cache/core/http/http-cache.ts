@@ -171,7 +171,8 @@ export class HttpCache {
     }
     if (body.hasFailed)
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
-    const whole = body.hasEnded ? await body.whole() : undefined;
+    // A larger body stays with `body`, which counts what its readers keep: a copy of it would be counted nowhere.
+    const whole = body.hasEnded && body.received <= IN_ONE_PIECE_BYTES ? await body.whole() : undefined;
     if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
     await reader.return?.();
     return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };

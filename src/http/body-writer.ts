@@ -1,0 +1,114 @@
+import type { FastifyReply } from 'fastify';
+import { AppError } from '../kernel/app-error';
+import type { ClientConnection } from './client-connection';
+
+/** Larger bodies are written in pieces of this size, each when the client has taken the one before. */
+export const PIECE_BYTES = 131_072;
+/** How much the bodies that are being written may hold in all, in bytes; one that several clients read counts once. */
+const MAX_HELD_BYTES = 134_217_728;
+/** A client that took no piece for so long makes room when others need it, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
+/** Whether the body goes out in pieces: then it must be admitted first. */
+export function isLargeBody(body: unknown): body is Buffer {
+  return Buffer.isBuffer(body) && body.length > PIECE_BYTES;
+}
+
+interface Writing {
+  readonly client: ClientConnection;
+  /** When the client last took a piece (`performance.now()`). */
+  movedAt: number;
+  readonly end: () => void;
+}
+
+/**
+ * Writes large bodies that are in memory, no faster than their clients read.
+ *
+ * Its one invariant: what all of them hold stays within its limit, however many clients do not read. It leaves the deadline for a
+ * client that takes nothing at all to `StalledClients`.
+ */
+export class BodyWriter {
+  private readonly writing = new Set<Writing>();
+  /** How many responses read each body, by its memory. */
+  private readonly readers = new Map<ArrayBufferLike, number>();
+  private held = 0;
+
+  constructor(
+    private readonly maxHeldBytes = MAX_HELD_BYTES,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
+
+  /** What the bodies under way hold, in bytes. */
+  get heldBytes(): number {
+    return this.held;
+  }
+
+  /**
+   * Whether there is room for the body. Where there is none, connections that took nothing lately are closed, the longest-idle
+   * first.
+   */
+  hasRoomFor(body: Buffer): boolean {
+    if (this.readers.has(body.buffer) || this.fits(body)) return true;
+    const since = performance.now() - this.patienceMs;
+    const idle = [...this.writing].filter(({ movedAt }) => movedAt < since).sort((a, b) => a.movedAt - b.movedAt);
+    for (const { client, end } of idle) {
+      end();
+      client.disconnect();
+      if (this.fits(body)) return true;
+    }
+    return false;
+  }
+
+  /** @throws AppError `overloaded`, before anything is written */
+  requireRoomFor(body: Buffer): void {
+    if (this.hasRoomFor(body)) return;
+    const message = 'Too many large responses are waiting for clients that read slowly. Try again shortly.';
+    throw new AppError('overloaded', message, { retryAfterMs: 1_000 });
+  }
+
+  /** Writes the body, behind a head that has been written or set, and ends the response. */
+  write(client: ClientConnection, response: FastifyReply['raw'], body: Buffer): Promise<void> {
+    const writing = this.begin(client, body);
+    return this.writePieces(writing, response, body).finally(writing.end);
+  }
+
+  private async writePieces(writing: Writing, response: FastifyReply['raw'], body: Buffer): Promise<void> {
+    const { client } = writing;
+    for (let at = 0; at < body.length; at += PIECE_BYTES) {
+      const piece = body.subarray(at, at + PIECE_BYTES);
+      const isLast = at + PIECE_BYTES >= body.length;
+      if (isLast) response.end(piece);
+      else if (!response.write(piece)) await client.drained();
+      if (client.hasEnded) return;
+      writing.movedAt = performance.now();
+    }
+    await client.ended();
+  }
+
+  private begin(client: ClientConnection, body: Buffer): Writing {
+    const memory = body.buffer;
+    const readers = this.readers.get(memory) ?? 0;
+    if (readers === 0) this.held += body.length;
+    this.readers.set(memory, readers + 1);
+    const end = (): void => {
+      if (!this.writing.delete(writing)) return;
+      const left = (this.readers.get(memory) ?? 1) - 1;
+      if (left > 0) this.readers.set(memory, left);
+      else {
+        this.readers.delete(memory);
+        this.held -= body.length;
+      }
+    };
+    const writing: Writing = { client, movedAt: performance.now(), end };
+    this.writing.add(writing);
+    return writing;
+  }
+
+  /** A body larger than the limit may be written alone. */
+  private fits({ length }: Buffer): boolean {
+    return this.held === 0 || this.held + length <= this.maxHeldBytes;
+  }
+}
+
+/** The one of this process: its limit is for all that it sends. */
+export const bodyWriter = new BodyWriter();
