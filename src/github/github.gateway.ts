@@ -22,7 +22,8 @@ import {
 } from '../upstream';
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
-import { githubTags, githubTagsOfWrite } from './github-tags';
+import { githubTags } from './github-tags';
+import { githubTagsOfWrite } from './github-writes';
 import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.upstream';
 
 /** GitHub's whole REST API behind the cache, at `GITHUB_ROUTE_PREFIX`. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -7,7 +8,7 @@ import { githubConfig } from '../config/slices';
 import { ProblemFilter } from '../http/problem.filter';
 import { AppError } from '../kernel/app-error';
 import { SignedBodies, WebhookCounts, type DeliveryResult } from '../upstream';
-import { tagsOfEvent } from './webhook-events';
+import { effectOf, isKnownEvent, type EventEffect } from './webhook-events';
 
 const PATH = '/webhooks/github';
 /** GitHub sends no more (https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap). */
@@ -18,9 +19,11 @@ const BODY_WITHIN_MS = 10_000;
 const DAY_MS = 86_400_000;
 /** An installation may name thousands of repositories: Redis serves others meanwhile. */
 const TAGS_AT_ONCE = 100;
-const MOST_TAGS_TOLD = 20;
+const MAX_TAGS_LOGGED = 20;
 const DELIVERY = /^[\w-]{1,64}$/;
-const EVENT = /^[a-z_]{1,64}$/;
+const EVENT = /^[a-z][a-z0-9_]{0,63}$/;
+
+type Changed = Pick<EventEffect, 'tags' | 'mode'>;
 
 /** What became of a delivery. */
 interface Received {
@@ -109,26 +112,26 @@ export class GithubWebhook implements OnModuleInit {
         'The delivery needs X-GitHub-Event and X-GitHub-Delivery, as GitHub sends them.',
       );
     const payload = parse(body, textOf(headers['content-type']) ?? '');
-    const mark = `delivery:${delivery}`;
-    const tags = tagsOfEvent(event, payload);
-    if (await this.isMarked(mark, tags ?? [])) return { event, status: 'duplicate', invalidated: 0 };
-    const invalidated = await this.invalidate(tags ?? []);
+    const mark = markOf(event, delivery, body);
+    const effect = effectOf(event, payload);
+    if (await this.isMarked(mark, effect)) return { event, status: 'duplicate', invalidated: 0 };
+    const invalidated = await this.invalidate(effect);
     if (!(await this.isFirstToMark(mark))) return { event, status: 'duplicate', invalidated };
-    if (tags === undefined) return { event, status: 'unknown-event', invalidated };
-    this.logger.log(`${event}: ${invalidated} entries removed (${toldOf(tags)}).`);
-    return { event, status: 'done', invalidated };
+    const done = effect.mode === 'purge' ? 'removed' : 'marked stale';
+    this.logger.log(`${event}: ${invalidated} entries ${done} (${listed(effect.tags)}).`);
+    return { event, status: effect.isKnown ? 'done' : 'unknown-event', invalidated };
   }
 
   private count(event: string, result: DeliveryResult): void {
-    this.counts.add('github', tagsOfEvent(event, undefined) === undefined ? 'other' : event, result);
+    this.counts.add('github', isKnownEvent(event) ? event : 'other', result);
   }
 
   /** None is given up because another one failed: what Redis does not confirm is overdue from then on. */
-  private async invalidate(tags: readonly string[]): Promise<number> {
+  private async invalidate({ tags, mode }: Changed): Promise<number> {
     let invalidated = 0;
     const failures: unknown[] = [];
     for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      const batch = tags.slice(at, at + TAGS_AT_ONCE).map((tag) => this.cache.invalidate({ kind: 'tag', tag }));
+      const batch = tags.slice(at, at + TAGS_AT_ONCE).map((tag) => this.cache.invalidate({ kind: 'tag', tag }, mode));
       for (const one of await Promise.allSettled(batch)) {
         if (one.status === 'fulfilled') invalidated += one.value;
         else failures.push(one.reason);
@@ -138,12 +141,12 @@ export class GithubWebhook implements OnModuleInit {
     return invalidated;
   }
 
-  private async isMarked(name: string, tags: readonly string[]): Promise<boolean> {
+  private async isMarked(name: string, changed: Changed): Promise<boolean> {
     try {
       return await this.store.isClaimed(name);
     } catch (error) {
       // GitHub does not deliver it again by itself: what it has changed goes from memory now, and from Redis when it is back.
-      await this.invalidate(tags).catch(() => undefined);
+      await this.invalidate(changed).catch(() => undefined);
       const message = 'Redis cannot be reached, and so nothing is promised of the delivery. Redeliver it.';
       throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });
     }
@@ -187,10 +190,19 @@ function parse(body: Buffer, contentType: string): unknown {
   }
 }
 
+/**
+ * A delivery's mark. Only the body is signed: with the same id, or as another event, an attacker could send an old body first and have the
+ * real delivery taken for a duplicate. So the mark is of all three, and only the same delivery is a duplicate of itself.
+ */
+function markOf(event: string, delivery: string, body: Buffer): string {
+  const hash = createHash('sha256').update(`${event}\n${delivery}\n`).update(body).digest('base64url');
+  return `delivery:${hash}`;
+}
+
 /** The tags as a log line has them. */
-function toldOf(tags: readonly string[]): string {
-  const more = tags.length - MOST_TAGS_TOLD;
-  return `${tags.slice(0, MOST_TAGS_TOLD).join(', ') || 'nothing to remove'}${more > 0 ? `, and ${more} more` : ''}`;
+function listed(tags: readonly string[]): string {
+  const more = tags.length - MAX_TAGS_LOGGED;
+  return `${tags.slice(0, MAX_TAGS_LOGGED).join(', ') || 'nothing to remove'}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 function textOf(field: string | string[] | undefined): string | undefined {

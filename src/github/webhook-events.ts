@@ -1,24 +1,32 @@
+import type { Named } from './github-places';
 import {
   accountTag,
-  CHANGES,
+  ADVISORIES,
+  areaTag,
+  enterpriseListTag,
+  enterpriseTag,
   listTag,
-  ownedBy,
   profileTag,
-  repositoryChange,
+  REPOSITORIES_BY_ID,
   repositoryTag,
+  settingsTag,
   teamTag,
   viewerTag,
-  type Named,
-  type RepositoryArea,
 } from './github-tags';
+import { everythingOf, ownedBy, repositoryChange } from './github-writes';
+import { CHANGES, type RepositoryArea } from './repository-areas';
+import { isId, namesAt, textAt, valueAt } from './webhook-payload';
 
 /*
  * What an event of GitHub changes, as the tags of what is stored of it, by name and by id
  * (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
+ *
+ * The invariant: every event of GitHub's description has a row here: what it changes, or in `CHANGES_NOTHING` why it changes nothing
+ * that is stored. `webhook-events.spec.ts` holds it, by the description and by GitHub's own example payloads.
  */
 
-/** What an event tells, with the names that most events have. */
-interface Told {
+/** The names that most events have. */
+interface Subject {
   readonly payload: unknown;
   readonly action: string;
   readonly repositories: readonly Named[];
@@ -26,38 +34,69 @@ interface Told {
   readonly organizations: readonly Named[];
 }
 
-type Effect = (told: Told) => readonly string[];
+type Effect = (subject: Subject) => readonly string[];
+
+/** Events after which nothing stored is another: nothing that GitHub's REST API shows has changed. */
+export const CHANGES_NOTHING: Readonly<Record<string, string>> = {
+  ping: 'says that the webhook is there',
+  discussion: 'discussions are in GraphQL only',
+  discussion_comment: 'discussions are in GraphQL only',
+  sponsorship: 'sponsorships are in GraphQL only',
+  project: 'classic projects have left the REST API',
+  project_card: 'classic projects have left the REST API',
+  project_column: 'classic projects have left the REST API',
+};
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
-  ping: () => [],
-  ...forEvents(['push', 'create', 'delete', 'commit_comment', 'gollum'], changeOf(CHANGES.code)),
-  ...forEvents(
-    ['branch_protection_rule', 'branch_protection_configuration', 'repository_ruleset'],
-    changeOf(CHANGES.code),
-  ),
-  ...forEvents(['issues', 'issue_comment', 'label', 'milestone', 'sub_issues'], changeOf(CHANGES.issues)),
+  ...forEvents(Object.keys(CHANGES_NOTHING), () => []),
+  ...forEvents(['push', 'create', 'delete'], refChanged),
+  ...forEvents(['commit_comment', 'gollum'], changeOf(['code', 'self'])),
+  ...forEvents(['branch_protection_rule', 'branch_protection_configuration'], changeOf(['code', 'self'])),
+  repository_ruleset: all(changeOf(['code', 'self']), listsOf('rulesets'), settingsChanged),
+  ...forEvents(['issues', 'issue_comment', 'label', 'milestone'], all(changeOf(CHANGES.issues), issueMoved)),
+  ...forEvents(['sub_issues', 'issue_dependencies'], all(changeOf(CHANGES.issues), relatedIssues)),
   ...forEvents(
     ['pull_request', 'pull_request_review', 'pull_request_review_comment'],
     changeOf(['pulls', 'issues', 'self']),
   ),
   pull_request_review_thread: changeOf(['pulls']),
   release: changeOf(CHANGES.releases),
-  ...forEvents(['workflow_run', 'workflow_job', 'check_run', 'check_suite', 'status'], changeOf(CHANGES.runs)),
+  ...forEvents(['workflow_run', 'check_run', 'check_suite', 'status'], changeOf(CHANGES.runs)),
+  workflow_job: all(changeOf(CHANGES.runs), listsOf('actions')), // a runner is busy or idle again
+  ...forEvents(['workflow_dispatch', 'repository_dispatch', 'merge_group'], changeOf(CHANGES.runs)),
   ...forEvents(['page_build', 'deployment', 'deployment_status'], changeOf(CHANGES.runs)),
   ...forEvents(['deployment_review', 'deployment_protection_rule'], changeOf(CHANGES.runs)),
   deploy_key: changeOf(CHANGES.people),
+  meta: all(changeOf(CHANGES.people), listsOf('hooks')),
   ...forEvents(['star', 'watch'], starred),
   fork: forked,
   ...forEvents(['repository', 'public'], repositoryChanged),
+  repository_import: ({ repositories, owners }) => [...repositories.map(repositoryTag), ...ownedBy(...owners)],
   member: collaboratorChanged,
   ...forEvents(['team', 'team_add'], teamChanged),
   membership: teamMemberChanged,
   organization: organizationChanged,
+  org_block: everythingOfOrganizations, // a blocked account loses its access
   ...forEvents(['installation', 'installation_repositories'], installationChanged),
-  installation_target: ({ payload }) => everythingOf(namesAt(payload, 'login', 'account'), payload),
+  installation_target: ({ payload }) => renamedOrGone(namesAt(payload, 'login', 'account'), payload),
+  github_app_authorization: () => viewerTags('installations'),
+  marketplace_purchase: () => viewerTags('marketplace_purchases'),
+  personal_access_token_request: listsOf('personal-access-token-requests', 'personal-access-tokens'),
+  ...forEvents(['projects_v2', 'projects_v2_item', 'projects_v2_status_update'], projectChanged),
+  ...forEvents(['custom_property', 'custom_property_values'], propertyChanged),
+  ...forEvents(['package', 'registry_package'], packageChanged),
+  ...forEvents(['code_scanning_alert'], securityChanged('code-scanning')),
+  ...forEvents(['dependabot_alert', 'repository_vulnerability_alert'], securityChanged('dependabot')),
+  ...forEvents(
+    ['secret_scanning_alert', 'secret_scanning_alert_location', 'secret_scanning_scan'],
+    securityChanged('secret-scanning'),
+  ),
+  repository_advisory: securityChanged('security-advisories'),
+  security_and_analysis: securityChanged('code-security'),
+  security_advisory: () => [ADVISORIES],
 };
 
-/** Every event that is known: the others are accepted, and change nothing. */
+/** Every event that has a row. */
 export const KNOWN_EVENTS: readonly string[] = Object.keys(EFFECTS);
 
 /** Actions of `repository` after which all that was stored of it is another thing, or nobody's. */
@@ -66,52 +105,117 @@ const WHOLE_REPOSITORY: ReadonlySet<string> = new Set([
 ]);
 /** What else an edit of a repository changes, by the name that `changes` has for it. */
 const EDITS: Readonly<Record<string, RepositoryArea>> = { default_branch: 'code', topics: 'code' };
-/** Lists that tell who belongs to an organization. */
-const MEMBER_LISTS = ['members', 'public_members', 'memberships', 'outside_collaborators', 'invitations', 'teams'];
+/** Lists that show who belongs to an organization. */
+const MEMBER_LISTS = [
+  ...['members', 'public_members', 'memberships', 'outside_collaborators', 'invitations', 'failed_invitations'],
+  ...['teams', 'blocks', 'organization-roles'],
+];
 
-/** The tags of what the event changes; undefined for an event that is not known, none for one that changes nothing stored. */
-export function tagsOfEvent(event: string, payload: unknown): readonly string[] | undefined {
-  if (!Object.hasOwn(EFFECTS, event)) return undefined;
-  const told: Told = {
+/** What an event changes. */
+export interface EventEffect {
+  readonly tags: readonly string[];
+  /** `stale` for an event without a row: what is stored of the repository or organization it names is validated before its next use. */
+  readonly mode: 'purge' | 'stale';
+  readonly isKnown: boolean;
+}
+
+export function isKnownEvent(event: string): boolean {
+  return Object.hasOwn(EFFECTS, event);
+}
+
+export function effectOf(event: string, payload: unknown): EventEffect {
+  const subject: Subject = {
     payload,
     action: event === 'public' ? 'publicized' : (textAt(payload, 'action') ?? ''),
     repositories: namesAt(payload, 'full_name', 'repository'),
     owners: namesAt(payload, 'login', 'repository', 'owner'),
     organizations: namesAt(payload, 'login', 'organization'),
   };
-  return [...new Set(EFFECTS[event]?.(told))];
+  const isKnown = isKnownEvent(event);
+  const effect = (isKnown ? EFFECTS[event] : undefined) ?? unknownChange;
+  return { tags: [...new Set(effect(subject))], mode: isKnown ? 'purge' : 'stale', isKnown };
+}
+
+function unknownChange({ payload, repositories, organizations }: Subject): readonly string[] {
+  const enterprise = textAt(payload, 'enterprise', 'slug');
+  if (repositories.length > 0) return repositories.map(repositoryTag);
+  return [...organizations.map(accountTag), ...(enterprise === undefined ? [] : [enterpriseTag(enterprise)])];
+}
+
+function all(...effects: readonly Effect[]): Effect {
+  return (subject) => effects.flatMap((effect) => effect(subject));
 }
 
 function changeOf(areas: readonly RepositoryArea[]): Effect {
   return ({ repositories, owners }) => repositoryChange(repositories, areas, ...owners);
 }
 
-function starred(told: Told): readonly string[] {
-  const senders = namesAt(told.payload, 'login', 'sender');
+/** Lists of the organization, or of the repository's owner. */
+function listsOf(...lists: readonly string[]): Effect {
+  return ({ organizations, owners }) =>
+    [...organizations, ...owners].flatMap((account) => lists.map((list) => listTag(account, list)));
+}
+
+function settingsChanged({ organizations }: Subject): readonly string[] {
+  return organizations.map(settingsTag);
+}
+
+function viewerTags(...lists: readonly string[]): readonly string[] {
+  return lists.map(viewerTag);
+}
+
+/** A tag may have a release. */
+function refChanged(subject: Subject): readonly string[] {
+  const { payload } = subject;
+  const isOfTag = valueAt(payload, 'ref_type') === 'tag' || textAt(payload, 'ref')?.startsWith('refs/tags/') === true;
+  return changeOf(isOfTag ? [...CHANGES.code, 'releases'] : CHANGES.code)(subject);
+}
+
+/** A transferred issue is in another repository from now on. */
+function issueMoved({ payload }: Subject): readonly string[] {
+  return issuesAt(payload, 'changes', 'new_repository');
+}
+
+/** Issues of other repositories that are above, below, in front of or behind this one. */
+function relatedIssues({ payload }: Subject): readonly string[] {
   return [
-    ...changeOf(CHANGES.stars)(told),
-    ...senders.map((account) => listTag(account, 'starred')),
-    viewerTag('starred'),
+    ...['parent_issue_repo', 'sub_issue_repo', 'blocked_issue_repo', 'blocking_issue_repo'].flatMap((name) =>
+      issuesAt(payload, name),
+    ),
+  ];
+}
+
+function issuesAt(payload: unknown, ...path: readonly string[]): readonly string[] {
+  const owners = namesAt(payload, 'login', ...path, 'owner');
+  return repositoryChange(namesAt(payload, 'full_name', ...path), CHANGES.issues, ...owners);
+}
+
+function starred(subject: Subject): readonly string[] {
+  const senders = namesAt(subject.payload, 'login', 'sender');
+  return [
+    ...changeOf(CHANGES.stars)(subject),
+    ...senders.flatMap((account) => ['starred', 'subscriptions'].map((list) => listTag(account, list))),
+    ...viewerTags('starred', 'subscriptions'),
   ];
 }
 
 /** The fork is a repository like one that is created: under its name there may be a stored 404. */
-function forked(told: Told): readonly string[] {
+function forked(subject: Subject): readonly string[] {
   return [
-    ...changeOf(CHANGES.forks)(told),
-    ...namesAt(told.payload, 'full_name', 'forkee').map(repositoryTag),
-    ...ownedBy(...namesAt(told.payload, 'login', 'forkee', 'owner')),
+    ...changeOf(CHANGES.forks)(subject),
+    ...namesAt(subject.payload, 'full_name', 'forkee').map(repositoryTag),
+    ...ownedBy(...namesAt(subject.payload, 'login', 'forkee', 'owner')),
   ];
 }
 
-function repositoryChanged(told: Told): readonly string[] {
-  const { payload, action, repositories, owners } = told;
+function repositoryChanged(subject: Subject): readonly string[] {
+  const { payload, action, repositories, owners } = subject;
   if (!WHOLE_REPOSITORY.has(action)) {
     const changes = valueAt(payload, 'changes');
     const edited = Object.entries(EDITS).flatMap(([name, area]) =>
       valueAt(changes, name) === undefined ? [] : [area],
     );
-    return changeOf([...new Set([...CHANGES.self, ...edited])])(told);
+    return changeOf([...new Set([...CHANGES.self, ...edited])])(subject);
   }
   const [login = '', name = ''] = (textAt(payload, 'repository', 'full_name') ?? '').split('/');
   const before = ['user', 'organization'].flatMap((kind) =>
@@ -123,66 +227,83 @@ function repositoryChanged(told: Told): readonly string[] {
   return names.length === 0 ? [] : [...names.map(repositoryTag), ...ownedBy(...owners, ...before)];
 }
 
-/** Who may do what is told by the repository itself as well; of a private one, whoever comes or goes sees all or nothing. */
-function accessChanged(told: Told): readonly string[] {
-  const { payload, repositories } = told;
+/** The repository itself shows who may do what; of a private one, an account that comes or goes sees all or nothing. */
+function accessChanged(subject: Subject): readonly string[] {
+  const { payload, action, repositories } = subject;
+  const isWhole = valueAt(payload, 'repository', 'private') === true || /^removed/.test(action);
   return [
-    ...changeOf([...CHANGES.people, ...CHANGES.self])(told),
-    ...(valueAt(payload, 'repository', 'private') === true ? repositories.map(repositoryTag) : []),
+    ...changeOf([...CHANGES.people, ...CHANGES.self])(subject),
+    ...(isWhole ? repositories.map(repositoryTag) : []),
   ];
 }
 
-function collaboratorChanged(told: Told): readonly string[] {
+function collaboratorChanged(subject: Subject): readonly string[] {
   return [
-    ...accessChanged(told),
-    ...told.owners.map((owner) => listTag(owner, 'outside_collaborators')),
-    ...namesAt(told.payload, 'login', 'member').map((account) => listTag(account, 'repos')),
+    ...accessChanged(subject),
+    ...subject.owners.map((owner) => listTag(owner, 'outside_collaborators')),
+    ...namesAt(subject.payload, 'login', 'member').map((account) => listTag(account, 'repos')),
+    ...viewerTags('repository_invitations', 'repos'),
   ];
 }
 
-function teamChanged(told: Told): readonly string[] {
-  const { payload, organizations } = told;
+function teamChanged(subject: Subject): readonly string[] {
+  const { payload, action, organizations } = subject;
   const ids = [valueAt(payload, 'team', 'id'), valueAt(payload, 'team', 'parent', 'id')];
+  const slug = textAt(payload, 'team', 'slug');
+  const logins = organizations.filter((name) => typeof name === 'string');
   return [
     ...organizations.map((organization) => listTag(organization, 'teams')),
     ...ids.filter(isId).map((id) => teamTag(String(id))),
+    ...(slug === undefined ? [] : logins.map((login) => teamTag(`${login}/${slug}`))),
     viewerTag('teams'),
-    ...accessChanged(told),
+    ...accessChanged(subject),
+    ...(action === 'deleted' ? everythingOf(...organizations) : []),
   ];
 }
 
-function teamMemberChanged(told: Told): readonly string[] {
+/** Of a removed member: its access to what the team had ends, and its credential is not known here. */
+function teamMemberChanged(subject: Subject): readonly string[] {
+  const { organizations, action, payload } = subject;
+  const members = namesAt(payload, 'login', 'member');
   return [
-    ...teamChanged(told),
-    ...told.organizations.map((organization) => listTag(organization, 'members')),
-    viewerTag('repos'),
+    ...teamChanged(subject),
+    ...organizations.flatMap((organization) => ['members', 'memberships'].map((list) => listTag(organization, list))),
+    ...members.map((member) => listTag(member, 'orgs')),
+    ...viewerTags('repos', 'orgs', 'memberships', 'issues'),
+    ...(action === 'removed' ? everythingOf(...organizations) : []),
   ];
 }
 
-function organizationChanged({ payload, action, organizations }: Told): readonly string[] {
-  if (action === 'renamed' || action === 'deleted') return everythingOf(organizations, payload);
+function organizationChanged({ payload, action, organizations }: Subject): readonly string[] {
+  if (action === 'renamed' || action === 'deleted') return renamedOrGone(organizations, payload);
   const users = namesAt(payload, 'login', 'membership', 'user');
   return [
     ...organizations.flatMap((organization) => [
       profileTag(organization),
       ...MEMBER_LISTS.map((list) => listTag(organization, list)),
     ]),
-    ...users.map((user) => listTag(user, 'orgs')),
-    ...['orgs', 'memberships', 'teams', 'repos'].map(viewerTag),
+    ...users.flatMap((user) => [profileTag(user), listTag(user, 'orgs'), listTag(user, 'repos')]),
+    ...viewerTags('orgs', 'memberships', 'teams', 'repos', 'issues'),
+    // The removed member's stored answers are in a partition that is not known here: they go for every caller.
+    ...(action === 'member_removed' ? everythingOf(...organizations) : []),
   ];
+}
+
+function everythingOfOrganizations({ organizations }: Subject): readonly string[] {
+  return everythingOf(...organizations);
 }
 
 /** All that is stored of accounts, by the name of before too. */
-function everythingOf(accounts: readonly Named[], payload: unknown): readonly string[] {
+function renamedOrGone(accounts: readonly Named[], payload: unknown): readonly string[] {
   const before = textAt(payload, 'changes', 'login', 'from');
-  return [
-    ...[...accounts, ...(before === undefined ? [] : [before])].map(accountTag),
-    ...['orgs', 'memberships', 'teams', 'repos', 'installations'].map(viewerTag),
-  ];
+  return [...everythingOf(...accounts, ...(before === undefined ? [] : [before])), ...viewerTags('installations')];
 }
 
+/** Actions of `installation` that do not name the repositories. */
+const WHOLE_INSTALLATION: ReadonlySet<string> = new Set(['suspend', 'unsuspend', 'new_permissions_accepted']);
+
 /** What an installation may see has changed: of the repositories that came or went there may be answers or stored 404s. */
-function installationChanged({ payload }: Told): readonly string[] {
+function installationChanged({ payload, action }: Subject): readonly string[] {
   const accounts = namesAt(payload, 'login', 'installation', 'account');
   const repositories = ['repositories', 'repositories_added', 'repositories_removed'].flatMap((list) => {
     const found = valueAt(payload, list);
@@ -190,37 +311,48 @@ function installationChanged({ payload }: Told): readonly string[] {
   });
   return [
     ...accounts.flatMap((account) => ['repos', 'installation', 'installations'].map((list) => listTag(account, list))),
-    ...['installations', 'repos'].map(viewerTag),
+    ...viewerTags('installations', 'repos'),
     ...repositories.map(repositoryTag),
+    ...(WHOLE_INSTALLATION.has(action) ? [...accounts.map(accountTag), REPOSITORIES_BY_ID] : []),
+  ];
+}
+
+function projectChanged(subject: Subject): readonly string[] {
+  const owners = ['projects_v2', 'projects_v2_item'].flatMap((name) =>
+    namesAt(subject.payload, 'login', name, 'owner'),
+  );
+  return [...listsOf('projectsv2')(subject), ...owners.map((owner) => listTag(owner, 'projectsv2'))];
+}
+
+function propertyChanged(subject: Subject): readonly string[] {
+  const enterprise = textAt(subject.payload, 'enterprise', 'slug');
+  return [
+    ...listsOf('properties')(subject),
+    ...settingsChanged(subject),
+    ...changeOf(['self', 'other'])(subject),
+    ...(enterprise === undefined ? [] : [enterpriseTag(enterprise)]),
+  ];
+}
+
+function packageChanged(subject: Subject): readonly string[] {
+  const owners = ['package', 'registry_package'].flatMap((name) => namesAt(subject.payload, 'login', name, 'owner'));
+  return [
+    ...listsOf('packages')(subject),
+    ...owners.map((owner) => listTag(owner, 'packages')),
+    ...viewerTags('packages'),
+  ];
+}
+
+/** Alerts are in the organization's and the enterprise's lists, too; the event does not name the enterprise. */
+function securityChanged(list: string): Effect {
+  return (subject) => [
+    ...changeOf(CHANGES.security)(subject),
+    ...subject.repositories.map((repository) => areaTag(repository, 'other')),
+    ...listsOf(list)(subject),
+    enterpriseListTag(list),
   ];
 }
 
 function forEvents(events: readonly string[], effect: Effect): Record<string, Effect> {
   return Object.fromEntries(events.map((event) => [event, effect]));
-}
-
-/** What the object at a path of members is called: its name and its id, as far as it has them. */
-function namesAt(payload: unknown, name: string, ...path: readonly string[]): readonly Named[] {
-  const text = textAt(payload, ...path, name);
-  const id = valueAt(payload, ...path, 'id');
-  return [...(text === undefined ? [] : [text]), ...(isId(id) ? [{ id: String(id) }] : [])];
-}
-
-function isId(value: unknown): value is number {
-  return Number.isSafeInteger(value);
-}
-
-function textAt(value: unknown, ...path: readonly string[]): string | undefined {
-  const found = valueAt(value, ...path);
-  return typeof found === 'string' && found !== '' ? found : undefined;
-}
-
-/** What is at a path of members, if everything on the way is an object's own member. */
-function valueAt(value: unknown, ...path: readonly string[]): unknown {
-  let at: unknown = value;
-  for (const name of path) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
-    at = (at as Record<string, unknown>)[name];
-  }
-  return at;
 }

@@ -52,10 +52,12 @@ const TEAMS = [
 ];
 const SIBLING = ['/repos/acme/tool2', '/repos/acme/tool2/issues', '/repos/acme/tool2/commits'];
 /** Of other repositories, accounts and teams. */
-const OTHERS = [
-  ...['/repos/acme2/tool', '/users/zed', '/users/zed/repos', '/repositories/78/issues'],
-  ...['/repositories/7/issues', '/organizations/8/repos', '/teams/6', '/rate_limit'],
-];
+const OTHERS = ['/repos/acme2/tool', '/users/zed', '/users/zed/repos', '/organizations/8/repos', '/rate_limit'];
+/** By ids that do not show whose they are: they stay unless everything of an organization goes. */
+const BY_ID = ['/repositories/78/issues', '/repositories/7/issues', '/teams/6'];
+const isOfWholeOrganization = (event: string, action: unknown): boolean =>
+  (event === 'organization' && /^(?:renamed|deleted|member_removed)$/.test(String(action))) ||
+  (event === 'membership' && action === 'removed');
 
 describe('an event of GitHub removes what it has changed, for every caller, and only that:', () => {
   let github: ScriptedOrigin;
@@ -132,7 +134,7 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
     [
       'push',
       about(),
-      [...SELF, ...LISTS, ...CODE, '/user/repos'],
+      [...SELF, ...LISTS, ...CODE, ...PULLS, '/user/repos', '/repos/acme/tool/activity'],
       [...ISSUES, ...RELEASES, ...PROFILE, ...PEOPLE, ...SIBLING],
     ],
     [
@@ -196,6 +198,32 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
     ],
     [
       'organization',
+      ofOrganization({ action: 'member_removed', membership: { user: sender } }),
+      [
+        '/repos/acme/tool/contents/key',
+        ...SELF,
+        ...LISTS,
+        ...CODE,
+        '/repositories/77/contents/key',
+        '/orgs/acme/members',
+      ],
+      [],
+    ],
+    [
+      'membership',
+      ofOrganization({ action: 'removed', team, member: sender }),
+      ['/repos/acme/tool/contents/key', ...SELF, ...LISTS, ...CODE, ...TEAMS],
+      [],
+    ],
+    ['push', about({ ref: 'refs/tags/v1' }), [...SELF, ...CODE, ...RELEASES], ISSUES],
+    [
+      'dependabot_alert',
+      about(),
+      [...SELF, '/repos/acme/tool/dependabot/alerts', '/orgs/acme/dependabot/alerts'],
+      CODE,
+    ],
+    [
+      'organization',
       { organization: { login: 'Newco', id: 7 }, action: 'renamed', changes: { login: { from: 'Acme' } } },
       ['/orgs/Newco', '/users/newco/repos', ...PROFILE, ...LISTS, '/orgs/acme/teams', '/repos/acme/tool/issues'],
       [],
@@ -218,7 +246,8 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
       (event): [string, unknown, readonly string[], readonly string[]] => [event, about(), RUNS, [...ISSUES, ...SELF]],
     ),
   ])('%s %j', async (event, payload, gone, kept) => {
-    const rest = [...kept, ...OTHERS];
+    const { action } = payload as { readonly action?: unknown };
+    const rest = [...kept, ...OTHERS, ...(isOfWholeOrganization(event, action) ? [] : BY_ID)];
     for (const paths of [gone, rest])
       await Promise.all(paths.flatMap((path) => CALLERS.map((headers) => ask(service, `/github${path}`, { headers }))));
     expect(await stored([...gone, ...rest])).toEqual(twice([...gone, ...rest]));

@@ -72,6 +72,33 @@ describe('webhooks of GitHub', () => {
     expect((await deliver('push', {}, { fields, to: services[1]! })).json['status']).toBe('duplicate');
   });
 
+  it('are no duplicate by their id alone, which is not signed: another body or event of the same id is done', async () => {
+    const fields = { 'x-github-delivery': randomUUID() };
+    // An old signed body, sent again with the id of the delivery that is to come, and the real body as an event that changes nothing.
+    expect((await deliver('push', { ref: 'refs/heads/old' }, { fields })).json['status']).toBe('done');
+    expect((await deliver('ping', redisCreated, { fields })).json['status']).toBe('done');
+    for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/redis');
+    expect((await deliver('repository', redisCreated, { fields })).json['status']).toBe('done');
+    await waitUntil(async () => (await cached('/repos/redis')) === 'MISS', { what: '/repos/redis gone' });
+    expect((await deliver('repository', redisCreated, { fields, to: services[1]! })).json['status']).toBe('duplicate');
+  });
+
+  it('are taken with a digit in the name of the event, as projects_v2_item', async () => {
+    const answer = await deliver('projects_v2_item', { action: 'edited', organization: { login: 'redis', id: 9 } });
+    expect([answer.status, answer.json['status']]).toEqual([202, 'done']);
+  });
+
+  it('have what they name validated before its next use, where the event is unknown', async () => {
+    const path = '/github/repos/redis/docs';
+    for (let times = 0; times < 2; times++) await ask(services[1]!, path);
+    expect(await cached(path)).toBe('HIT');
+    const answer = await deliver('event_of_tomorrow', { repository: { full_name: 'redis/docs' } });
+    expect([answer.status, answer.json['status']]).toEqual([202, 'unknown-event']);
+    await waitUntil(async () => (await ask(services[1]!, path)).headers['x-cache'] === 'MISS', {
+      what: 'a validation',
+    });
+  });
+
   it('are taken with the secret of before, as a form, and with an event of tomorrow', async () => {
     const body = JSON.stringify({ zen: 'x' });
     expect(

@@ -38,7 +38,7 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
-  readonly tagsOfWrite: (path: string) => readonly string[];
+  readonly tagsOfWrite: (path: string, method: string) => readonly string[];
   /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
   readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
@@ -200,12 +200,12 @@ export class Gateway {
       body,
     } = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
       // It may have been sent, and done: nobody will tell.
-      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(target, []);
+      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(method, target, []);
       throw error;
     });
     // A 5xx may come from something between: the write may have been done.
     const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
-    const failure = hasChanged ? await this.invalidateAfter(target, answered) : undefined;
+    const failure = hasChanged ? await this.invalidateAfter(method, target, answered) : undefined;
     const facts = {
       outcome: 'BYPASS',
       tier: 'upstream',
@@ -216,7 +216,11 @@ export class Gateway {
   }
 
   /** Undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done. */
-  private async invalidateAfter(target: RequestTarget, answered: HeaderList): Promise<string | undefined> {
+  private async invalidateAfter(
+    method: string,
+    target: RequestTarget,
+    answered: HeaderList,
+  ): Promise<string | undefined> {
     const { definition, tagsOfWrite } = this.options;
     const { baseUrl, name } = definition;
     const root = new URL(`${baseUrl}/`).href;
@@ -225,7 +229,7 @@ export class Gateway {
       const url = URL.canParse(value, base) ? new URL(value, base).href : '';
       return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
-    const tags = new Set([target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path)]));
+    const tags = new Set([target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]));
     try {
       await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag })));
       return undefined;

@@ -1,0 +1,203 @@
+import { placeOf, type AccountPlace, type Named, type Other, type RepositoryPlace } from './github-places';
+import {
+  accountTag,
+  ACCOUNTS_BY_ID,
+  ADVISORIES,
+  areaTag,
+  enterpriseListTag,
+  enterpriseTag,
+  gistTag,
+  GISTS,
+  listTag,
+  profileTag,
+  REPOSITORIES_BY_ID,
+  repositoryTag,
+  settingsTag,
+  TEAMS,
+  teamTag,
+  viewerTag,
+} from './github-tags';
+import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
+
+/*
+ * What a write changes, as tags, beside the path itself (RFC 9111 §4.4 asks for the path and leaves the rest to the cache).
+ *
+ * The invariant: what a write has obviously changed is not a hit after its answer: the thing itself, what it is part of, the lists
+ * it is in, and where somebody's access may have ended, everything that this access has loaded, for every caller. A write purges too
+ * much rather than too little; the number of tags of one write is bounded by its path.
+ */
+
+/** Lists of the caller that depend on organizations and teams. */
+const CALLERS_MEMBERSHIPS = ['orgs', 'memberships', 'teams', 'repos', 'issues'].map(viewerTag);
+/** Lists of an account that show what it belongs to. */
+const BELONGS_TO = ['orgs', 'repos', 'events', 'received_events', 'starred', 'subscriptions', 'followers', 'following'];
+
+/** Words of an organization behind which its settings do not lie. */
+const NOT_SETTINGS: ReadonlySet<string> = new Set([
+  ...['repos', 'teams', 'members', 'memberships', 'public_members', 'outside_collaborators', 'invitations', 'blocks'],
+  ...['packages', 'projectsv2', 'migrations', 'hooks', 'docker'],
+]);
+/** Words behind which a write may end somebody's access to what an organization has. */
+const ACCESS: ReadonlySet<string> = new Set([
+  ...['blocks', 'members', 'memberships', 'organization-roles', 'outside_collaborators', 'personal-access-tokens'],
+  ...['personal-access-token-requests', 'security-managers'],
+]);
+/** Lists of an account that a write to another one changes. */
+const BESIDE: Readonly<Record<string, readonly string[]>> = {
+  invitations: ['failed_invitations', 'members'],
+  public_members: ['members'],
+  teams: ['repos', 'invitations'],
+};
+/** Lists of the caller that a write below a repository changes. */
+const CALLERS_LISTS: Readonly<Record<string, readonly string[]>> = {
+  stargazers: ['starred'],
+  subscription: ['subscriptions', 'notifications'],
+  notifications: ['notifications'],
+  forks: ['profile', 'repos'], // the fork is the caller's
+  collaborators: ['repository_invitations', 'repos'],
+  invitations: ['repository_invitations'],
+  codespaces: ['codespaces'],
+  agents: ['agents'],
+  pulls: ['codespaces'],
+};
+
+/**
+ * Writes that change nothing that is stored: they read, or make something that no path shows. Everything else changes what its path
+ * says.
+ */
+const CHANGES_NOTHING: readonly RegExp[] = [
+  /^\/markdown(?:\/raw)?$/,
+  /^\/(?:orgs|users)\/[^/]+\/attestations\/bulk-list$/,
+  /^\/repos\/[^/]+\/[^/]+\/releases\/generate-notes$/,
+  /\/actions\/runners\/(?:registration|remove)-token$/,
+  /\/hooks\/[^/]+\/(?:pings|tests)$/,
+  /^\/app\/installations\/[^/]+\/access_tokens$/,
+];
+
+/** @param method of the write, in upper case */
+export function githubTagsOfWrite(path: string, method: string): readonly string[] {
+  if (changesNothing(path, method)) return [];
+  const place = placeOf(path);
+  const tags = place === undefined ? [] : [...tagsOf(place, method), ...place.others.flatMap(tagsOfOther)];
+  return [...new Set(tags)];
+}
+
+/** Whether a write only reads. */
+export function changesNothing(path: string, method: string): boolean {
+  return method === 'POST' && CHANGES_NOTHING.some((one) => one.test(path.toLowerCase()));
+}
+
+function tagsOf(place: NonNullable<ReturnType<typeof placeOf>>, method: string): readonly string[] {
+  switch (place.kind) {
+    case 'viewer':
+      return ofViewer(place.lists, place.rest);
+    case 'advisories':
+      return [ADVISORIES];
+    case 'team':
+      return [teamTag(place.id), TEAMS, ...CALLERS_MEMBERSHIPS];
+    case 'enterprise':
+      return [enterpriseTag(place.name), enterpriseListTag(place.below)];
+    case 'gist':
+      return [...(place.id === undefined ? [] : [gistTag(place.id)]), GISTS, viewerTag('gists'), viewerTag('profile')];
+    case 'account':
+      return ofAccount(place, method);
+    case 'repository':
+      return ofRepository(place, method);
+  }
+}
+
+function ofViewer(lists: readonly string[], rest: readonly string[]): readonly string[] {
+  const [list = '', kind = '', organization = ''] = rest;
+  const beside = list === 'memberships' || list === 'repository_invitations' ? CALLERS_MEMBERSHIPS : [];
+  // An accepted or left membership: what the organization shows the caller is other than before.
+  const left = list === 'memberships' && kind === 'orgs' && organization !== '' ? everythingOf(organization) : [];
+  return [...['profile', ...lists].map(viewerTag), ...beside, ...left, ACCOUNTS_BY_ID];
+}
+
+function ofAccount({ named, isOrganization, below, team, rest }: AccountPlace, method: string): readonly string[] {
+  const isGone = below === '' && method === 'DELETE';
+  const [, kind = ''] = rest;
+  const isOfTeam = below === 'teams' && rest.length > 0 && (method === 'DELETE' || kind !== '');
+  const whole = isOrganization && (isGone || ACCESS.has(below) || isOfTeam) ? everythingOf(named) : [];
+  const lists = below === '' ? [] : [below, ...(BESIDE[below] ?? [])];
+  const isSettings = isOrganization && !NOT_SETTINGS.has(below);
+  // An organization's list of repositories to migrate, to lock: `migrations/5/repos/NAME/lock`.
+  const locked = below === 'migrations' && kind === 'repos' && typeof named === 'string' ? rest[2] : undefined;
+  return [
+    ...[profileTag(named), ...lists.map((list) => listTag(named, list)), viewerTag(below === '' ? 'profile' : below)],
+    ...(typeof named === 'string' ? [ACCOUNTS_BY_ID] : [accountTag(named)]),
+    ...(isSettings ? [settingsTag(named)] : []),
+    ...(below === '' || below === 'repos' ? [listTag(named, 'repos'), viewerTag('orgs'), viewerTag('repos')] : []),
+    ...(below === 'teams' ? [TEAMS] : []),
+    ...(team === undefined ? [] : [teamTag(team)]),
+    ...(locked === undefined || typeof named !== 'string' ? [] : [repositoryTag(`${named}/${locked}`)]),
+    ...whole,
+  ];
+}
+
+function ofRepository({ named, owner, below, rest }: RepositoryPlace, method: string): readonly string[] {
+  const [area = 'other'] = areasOf(below, rest);
+  const withdraws = (below === 'collaborators' || below === 'teams') && method === 'DELETE';
+  const isWhole = below === '' || area === 'other' || withdraws;
+  const areas: readonly RepositoryArea[] = area === 'other' ? [] : [...CHANGES[area], ...alsoChanged(below, area)];
+  const beside = below === '' ? [] : [below, ...(below === 'collaborators' ? ['outside_collaborators'] : [])];
+  return [
+    ...(isWhole ? [repositoryTag(named), ...ownedBy(owner)] : repositoryChange([named], areas, owner)),
+    // Lists of the organization, of all enterprises and of the caller show what its repositories have.
+    ...(owner === undefined ? [] : beside.map((list) => listTag(owner, list))),
+    ...(area === 'security' ? [enterpriseListTag(below)] : []),
+    ...(CALLERS_LISTS[below] ?? []).map(viewerTag),
+    ...(owner === undefined ? [] : [REPOSITORIES_BY_ID]),
+  ];
+}
+
+/** A tag may have a release; a page is shown by the repository itself, as `has_pages`. */
+function alsoChanged(below: string, area: RepositoryArea): readonly RepositoryArea[] {
+  if (below === 'git') return ['releases'];
+  return area === 'runs' || area === 'people' || area === 'releases' ? ['self'] : [];
+}
+
+/** Of what a write names beside its own place: who belongs where, and which repository a team has. */
+function tagsOfOther(other: Other): readonly string[] {
+  if (other.kind === 'repository') return [repositoryTag(other.named), ...ownedBy(other.owner), REPOSITORIES_BY_ID];
+  return [profileTag(other.named), ...BELONGS_TO.map((list) => listTag(other.named, list))];
+}
+
+/**
+ * All that is stored of accounts and of their repositories, for every caller: whose access has ended is not known here. Answers by the
+ * id of a repository or a team do not show whose it is, so they go, too.
+ */
+export function everythingOf(...accounts: readonly Named[]): readonly string[] {
+  const hasId = accounts.some((account) => typeof account !== 'string');
+  return [
+    ...[...accounts.map(accountTag), ...CALLERS_MEMBERSHIPS, TEAMS, REPOSITORIES_BY_ID],
+    ...(hasId ? [] : [ACCOUNTS_BY_ID]),
+  ];
+}
+
+/**
+ * The tags of a change in areas of a repository. What the repository says of itself is in lists of repositories too, and its issues
+ * are in lists of issues: its owner's, and those of the callers.
+ */
+export function repositoryChange(
+  names: readonly Named[],
+  areas: readonly RepositoryArea[],
+  ...owners: readonly (Named | undefined)[]
+): readonly string[] {
+  if (names.length === 0) return [];
+  const lists = [...(areas.includes('self') ? ['repos'] : []), ...(areas.includes('issues') ? ['issues'] : [])];
+  const known = owners.filter((owner) => owner !== undefined);
+  return [
+    ...names.flatMap((named) => areas.map((area) => areaTag(named, area))),
+    ...lists.flatMap((list) => [...known.map((owner) => listTag(owner, list)), viewerTag(list)]),
+  ];
+}
+
+/** What shows the repositories of accounts: their profiles count them, and the caller may be their owner. */
+export function ownedBy(...owners: readonly (Named | undefined)[]): readonly string[] {
+  const known = owners.filter((owner) => owner !== undefined);
+  return [
+    ...known.flatMap((owner) => [profileTag(owner), listTag(owner, 'repos')]),
+    ...['profile', 'repos'].map(viewerTag),
+  ];
+}
