@@ -34,6 +34,7 @@ function hashOfSources() {
 
 /** Into a folder of its own, renamed when it is complete: a build that was interrupted is never taken for a finished one. */
 async function build() {
+  process.env['NODE_ENV'] = 'production'; // Vite takes the mode of who builds: under a test runner that is Vue's larger development build
   const { build: viteBuild } = await import('vite');
   rmSync(cache, { recursive: true, force: true });
   const unfinished = `${built}.${process.pid}`;
