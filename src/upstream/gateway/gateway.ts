@@ -229,7 +229,9 @@ export class Gateway {
       const url = URL.canParse(value, base) ? new URL(value, base).href : '';
       return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
-    const tags = new Set([target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]));
+    const tags = new Set(
+      [target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
+    );
     try {
       await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag })));
       return undefined;
