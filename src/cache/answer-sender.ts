@@ -77,7 +77,7 @@ export class AnswerSender {
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', delivery.etag);
     if (isNotModified) void reply.code(304).send(nothingFor(request));
-    else void reply.code(entry.status).send(bodyOf(answer, delivery, request.id));
+    else void reply.code(entry.status).send(isEmpty(entry) ? undefined : bodyOf(answer, delivery, request.id));
   }
 }
 
@@ -87,6 +87,11 @@ export class AnswerSender {
  */
 function nothingFor({ method }: FastifyRequest): Readable | undefined {
   return method === 'HEAD' ? Readable.from([]) : undefined;
+}
+
+/** A handler that returned nothing: Fastify would give bytes a type. */
+function isEmpty({ body, headers }: CacheAnswer['entry']): boolean {
+  return body.length === 0 && !headers.some(([name]) => name === 'content-type');
 }
 
 /** Lines of one name are the values of one field: set one by one, the last would be left. */

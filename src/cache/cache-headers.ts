@@ -51,6 +51,11 @@ export function cacheStatusOfError(
   return `larder;${forward} key="${key}"; detail=ERROR:${code}`;
 }
 
+/** `Cache-Status` of an answer that the origin gave and that is not for the cache. */
+export function cacheStatusOfForward(key: string, outcome: 'MISS' | 'BYPASS'): string {
+  return `larder; fwd=${outcome === 'MISS' ? 'miss' : 'bypass'}; key="${key}"; detail=${outcome}/upstream`;
+}
+
 function hitOrForward({ outcome, forwarded, collapsed, stored }: CacheAnswer): string {
   if (isFromStore(outcome)) return 'hit';
   const parts = [`fwd=${forwarded ?? 'miss'}`];

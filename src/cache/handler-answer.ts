@@ -18,3 +18,8 @@ export class Sourced<T> {
 export class NotModified {
   constructor(readonly headers: HeaderList = []) {}
 }
+
+/** The plain value that a handler returned. */
+export function valueIn(value: unknown): unknown {
+  return value instanceof Sourced ? value.value : value;
+}

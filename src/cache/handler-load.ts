@@ -3,11 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom } from 'rxjs';
 import { setLoadContext, type RouteRule } from './cache-rule.decorator';
 import type { Load, LoadContext, Loaded } from './core/load';
-import { NotModified } from './handler-answer';
+import { DeclinedLoad } from './core/load';
+import { NotModified, valueIn } from './handler-answer';
+import { toLoadError } from './handler-error';
 import type { HandlerResponse } from './handler-response';
 import { LoadReply, type LoadFields } from './load-reply';
 import { routeFieldsOf } from './nest-pipeline';
 import { neutralise } from './neutral-request';
+import { PassedValue, releaseUnsent, whyPassed } from './passed-value';
 
 /**
  * The handler of one request as a load of the cache: it gets a request without this client's conditions and a reply of its own
@@ -17,7 +20,12 @@ export class HandlerLoad {
   readonly reply: LoadReply;
   /** What the last load has set. */
   fields: LoadFields | undefined;
+  /** What the last load brought that is not for the cache: an error, or a value to pass on. */
+  declined: unknown;
+  /** Why the handler's values cannot be kept, once that is known. */
+  whyPassed: string | undefined;
   private previous: Promise<unknown> = Promise.resolve();
+  private isAbandoned = false;
 
   constructor(
     private readonly context: ExecutionContext,
@@ -35,6 +43,11 @@ export class HandlerLoad {
     return loaded;
   };
 
+  /** Nobody takes what the load may still bring. */
+  abandon(): void {
+    this.isAbandoned = true;
+  }
+
   private async load({ validators, isBackground, isFirst }: LoadContext): Promise<Loaded> {
     const request = this.context.switchToHttp().getRequest<FastifyRequest>();
     const { marker, key } = this.rule;
@@ -42,13 +55,13 @@ export class HandlerLoad {
     const restore = neutralise(request);
     this.reply.begin();
     try {
-      const value: unknown = await this.responses.negativeOf(() =>
-        lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }),
-      );
+      const value = await this.valueOf();
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
-      const fields = (this.fields = this.reply.read());
+      this.fields = this.reply.read();
+      this.declineUnkeepable(value, this.fields, isBackground);
       return this.responses.toLoaded(value, {
-        fields,
+        fields: this.fields,
+        serialise: (plain) => this.reply.serialise(plain),
         isAmbiguous: this.reply.isAmbiguous,
         routeFields: routeFieldsOf(this.context),
         isMarked: marker !== undefined,
@@ -58,5 +71,30 @@ export class HandlerLoad {
       this.reply.end();
       restore();
     }
+  }
+
+  private async valueOf(): Promise<unknown> {
+    try {
+      return await this.responses.negativeOf(
+        () => lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }),
+        this.rule,
+      );
+    } catch (error) {
+      const failure = toLoadError(error);
+      if (failure instanceof DeclinedLoad) this.declined = failure.result;
+      throw failure;
+    }
+  }
+
+  /** @throws DeclinedLoad for what can be read only once, and what Nest or Fastify takes for more than a value */
+  private declineUnkeepable(value: unknown, fields: LoadFields, isBackground: boolean): void {
+    const { sentByHandler } = this.reply;
+    const plain = valueIn(value);
+    this.whyPassed = sentByHandler ? 'it sends its answer by the reply' : whyPassed(plain);
+    if (this.whyPassed === undefined && !(plain instanceof Error)) return;
+    const passed = sentByHandler ? sentByHandler.payload : plain;
+    if (isBackground || this.isAbandoned) releaseUnsent(passed);
+    this.declined = new PassedValue(passed, fields, sentByHandler !== undefined);
+    throw new DeclinedLoad(this.declined, false, false);
   }
 }

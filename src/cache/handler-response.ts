@@ -1,10 +1,12 @@
-import { Inject, Injectable, StreamableFile } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../kernel/app-error';
+import type { RouteRule } from './cache-rule.decorator';
 import type { HeaderList } from './core/cache-entry';
 import type { LoadedResponse } from './core/load';
 import { entityTag, weakened } from './core/representation';
 import type { Fields } from './earlier-fields';
+import { exceptionHeaders, isNotFound, problemOfException } from './kept-exception';
 import { Sourced } from './handler-answer';
 import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
@@ -24,11 +26,14 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'x-request-id',
   'x-response-time',
 ]);
+const BINARY_TYPE = 'application/octet-stream';
 const CORS = /^access-control-/;
 
 /** What a load brought, beside the value of its handler. */
 export interface LoadSetting {
   readonly fields: LoadFields;
+  /** Makes text of a value that is no text, as Fastify does it for the route. */
+  readonly serialise: (value: unknown) => string | undefined;
   /** Whether the fields may lack some of the load's, so that nobody else may be answered by them. */
   readonly isAmbiguous: boolean;
   /** Fields that the route sets on each of its answers (`@Header`), names in lower case: Nest does it before the load. */
@@ -39,9 +44,14 @@ export interface LoadSetting {
   readonly isKeyed: boolean;
 }
 
+const problemHeaders: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
+
 /** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
 class NegativeAnswer {
-  constructor(readonly problem: KeptProblem) {}
+  constructor(
+    readonly problem: KeptProblem,
+    readonly headers: HeaderList,
+  ) {}
 }
 
 /** Turns what a handler returned, and what it set on the reply, into a response to keep. */
@@ -49,22 +59,27 @@ class NegativeAnswer {
 export class HandlerResponse {
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions) {}
 
-  /** The value of the call, or the "not found" it threw as a value. */
-  async negativeOf(call: () => Promise<unknown>): Promise<unknown> {
+  /** The value of the call, or the "not found" it threw as a value, where that is to be kept. */
+  async negativeOf(call: () => Promise<unknown>, { negativeTtlMs = 0 }: RouteRule): Promise<unknown> {
     try {
       return await call();
     } catch (error) {
       const problem = error instanceof AppError ? this.options.problemOf(error) : undefined;
-      if (problem) return new NegativeAnswer(problem);
+      if (problem) return new NegativeAnswer(problem, problemHeaders);
+      if (negativeTtlMs > 0 && isNotFound(error))
+        return new NegativeAnswer(problemOfException(error), exceptionHeaders);
       throw error;
     }
   }
 
-  toLoaded(value: unknown, { fields, isAmbiguous, routeFields, isMarked, isKeyed }: LoadSetting): LoadedResponse {
-    if (value instanceof NegativeAnswer) return this.negative(value.problem);
+  toLoaded(
+    value: unknown,
+    { fields, serialise, isAmbiguous, routeFields, isMarked, isKeyed }: LoadSetting,
+  ): LoadedResponse {
+    if (value instanceof NegativeAnswer) return negative(value);
     const sourced = value instanceof Sourced ? value : new Sourced(value);
     const { madeOf } = sourced.origin;
-    const { body, type } = serialise(sourced.value);
+    const { body, type } = bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const headers = keptHeaders({ ...Object.fromEntries(ofRoute), ...fields.set }, type);
     const etag = entityTag(body);
@@ -77,25 +92,26 @@ export class HandlerResponse {
       tags: sourced.origin.tags ?? [],
       etag: isMarked ? weakened(etag) : etag,
       ...(madeOf === undefined ? {} : { bornAt: madeOf.entry.storedAt, madeIn: madeOf.tier }),
-      ...(!isAmbiguous && mayBeStored(fields, isKeyed) ? {} : { ttlMs: 0 }),
+      ...(isAmbiguous || fields.status < 200 || fields.status >= 300 ? { ttlMs: 0 } : {}),
+      ...(mayBeShared(fields, isKeyed) ? {} : { ttlMs: 0, isForOne: true }),
     };
-  }
-
-  private negative({ status, body }: KeptProblem): LoadedResponse {
-    const headers: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
-    return { kind: 'response', status, headers, body, validators: {}, tags: [], etag: weakened(entityTag(body)) };
   }
 }
 
-function serialise(value: unknown): { readonly body: Buffer; readonly type: string } {
-  if (value instanceof StreamableFile)
-    throw new TypeError('A StreamableFile cannot be cached: take @CacheRule off the route.');
-  if (Buffer.isBuffer(value)) return { body: value, type: 'application/octet-stream' };
+function negative({ problem: { status, body }, headers }: NegativeAnswer): LoadedResponse {
+  return { kind: 'response', status, headers, body, validators: {}, tags: [], etag: weakened(entityTag(body)) };
+}
+
+/** The bytes that Fastify sends for a value, and the type it gives them where the handler names none. */
+function bodyOf(value: unknown, serialise: LoadSetting['serialise']): { body: Buffer; type: string | undefined } {
+  if (value === undefined) return { body: Buffer.alloc(0), type: undefined };
   if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
-  return {
-    body: Buffer.from(value === undefined ? '' : JSON.stringify(value)),
-    type: 'application/json; charset=utf-8',
-  };
+  if (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer) {
+    const { buffer, byteOffset, byteLength } = value;
+    // A copy: what is kept must not change with the handler's.
+    return { body: Buffer.from(Buffer.from(buffer, byteOffset, byteLength)), type: BINARY_TYPE };
+  }
+  return { body: Buffer.from(serialise(value) ?? ''), type: 'application/json; charset=utf-8' };
 }
 
 /** Whether a field that the route sets on each of its answers is all there in what is kept of one. */
@@ -109,6 +125,12 @@ function isKept(field: string): boolean {
   return !NOT_KEPT.has(field) && !CORS.test(field);
 }
 
+/** Fastify's way with text: JSON under a type without a charset gets one. */
+function withCharset(given: string, type: string | undefined): string {
+  const isText = type !== undefined && type !== BINARY_TYPE;
+  return isText && /^[^;]*json/i.test(given) && !/;\s*charset\s*=/i.test(given) ? `${given}; charset=utf-8` : given;
+}
+
 /** What the client of the load gets beside what is kept: fields that are for this one. */
 export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): void {
   for (const name of removed) reply.removeHeader(name);
@@ -117,7 +139,7 @@ export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): 
   }
 }
 
-function keptHeaders(fields: Fields, type: string): HeaderList {
+function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
   const kept: [string, string][] = [];
   for (const [name, value] of Object.entries(fields)) {
     const field = name.toLowerCase();
@@ -125,21 +147,21 @@ function keptHeaders(fields: Fields, type: string): HeaderList {
     if (field === 'vary') {
       const names = varyingNames(String(value));
       if (names.length > 0) kept.push([field, names.join(', ')]);
-    } else for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
+    } else if (field === 'content-type') kept.push([field, withCharset(String(value), type)]);
+    else for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
   }
-  if (!kept.some(([name]) => name === 'content-type')) kept.push(['content-type', type]);
+  if (type !== undefined && !kept.some(([name]) => name === 'content-type')) kept.push(['content-type', type]);
   return kept;
 }
 
-// RFC 9111 §3 and §4.1: not the responses that say so, nor those that set a cookie for one caller, nor those that depend on fields
-// which the key does not have; of the others 2xx only. What a hook or a guard said counts as well.
-function mayBeStored({ status, set, before }: LoadFields, isKeyed: boolean): boolean {
+// RFC 9111 §3, §3.5 and §4.1: not a response that says so, nor one that sets a cookie for one caller, nor one that depends on fields
+// which the key does not have. What a hook or a guard said counts as well.
+function mayBeShared({ set, before }: LoadFields, isKeyed: boolean): boolean {
   const fields: Fields = { ...before, ...set };
-  const control = String(fields['cache-control'] ?? '');
+  const control = [fields['cache-control'] ?? ''].join();
   if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
-  const varying = varyingNames(String(fields['vary'] ?? ''));
-  if (varying.some((name) => !isKeyed || name === '*')) return false;
-  return fields['set-cookie'] === undefined && status >= 200 && status < 300;
+  const varying = varyingNames([fields['vary'] ?? ''].join());
+  return !varying.some((name) => !isKeyed || name === '*') && fields['set-cookie'] === undefined;
 }
 
 /** The names in `Vary` that concern the stored response: of CORS fields nothing is stored, and coding is the cache's own. */

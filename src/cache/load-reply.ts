@@ -16,6 +16,7 @@ export interface LoadFields {
 type Mutable = { -readonly [Key in keyof FastifyReply]: FastifyReply[Key] };
 /** Methods by which a handler sets something. */
 const SETTERS = ['code', 'status', 'header', 'headers', 'removeHeader', 'type'] as const;
+const REPLACED = [...SETTERS, 'send'] as const;
 
 /**
  * One reply as two: the load's and the client's.
@@ -42,6 +43,7 @@ export class LoadReply {
   private side: FastifyReply | undefined;
   private other: FastifyReply | undefined;
   private isShared = false;
+  private sent: { readonly payload: unknown } | undefined;
 
   constructor(readonly reply: FastifyReply) {
     this.raw = reply.raw;
@@ -58,8 +60,14 @@ export class LoadReply {
     return this.isShared;
   }
 
+  /** What the handler itself has sent by its reply, if it did. */
+  get sentByHandler(): { readonly payload: unknown } | undefined {
+    return this.sent;
+  }
+
   begin(): void {
     const { reply, raw } = this;
+    this.sent = undefined;
     this.before = { ...raw.getHeaders(), ...this.fields };
     const apart = new ServerResponse(reply.request.raw);
     apart.statusCode = this.status;
@@ -67,6 +75,7 @@ export class LoadReply {
     // Shared, the object is in use: a filter may still be about to send.
     this.side = this.isShared ? standIn(reply) : reply;
     use(this.side, apart, {});
+    if (this.side === reply) this.replace('send', this.onSend);
     if (!raw.writableFinished) raw.prependOnceListener('finish', this.onAnswered);
     else this.onAnswered();
   }
@@ -80,6 +89,11 @@ export class LoadReply {
     const set = { ...Object.fromEntries(changed), ...ownFields(side) };
     const removed = Object.keys(before).filter((name) => now[name] === undefined && set[name] === undefined);
     return { status: side.statusCode, set, before, removed };
+  }
+
+  /** As Fastify does it for the route: its serializer or schema, or JSON. */
+  serialise(value: unknown): string | undefined {
+    return (this.side ?? this.reply).serialize(value) as string | undefined;
   }
 
   end(): void {
@@ -120,17 +134,29 @@ export class LoadReply {
     const { side } = this;
     if (side === undefined) return;
     for (const name of SETTERS) {
-      const setter = (...args: unknown[]): FastifyReply => {
+      this.replace(name, (...args) => {
         (side[name] as (...args: unknown[]) => unknown)(...args);
         return reply;
-      };
-      Object.defineProperty(reply, name, { value: setter, configurable: true, writable: true });
+      });
     }
+    this.replace('send', this.onSend);
   };
+
+  private readonly onSend = (payload: unknown): FastifyReply => {
+    // Fastify's own limit on handlers is for the client.
+    if ((payload as { code?: unknown } | undefined)?.code === 'FST_ERR_HANDLER_TIMEOUT')
+      void this.clientReply().send(payload);
+    else this.sent ??= { payload };
+    return this.reply;
+  };
+
+  private replace(name: (typeof REPLACED)[number], value: (...args: unknown[]) => unknown): void {
+    Object.defineProperty(this.reply, name, { value, configurable: true, writable: true });
+  }
 
   private showClient(): void {
     const { reply } = this;
-    for (const name of SETTERS) Reflect.deleteProperty(reply, name);
+    for (const name of REPLACED) Reflect.deleteProperty(reply, name);
     use(reply, this.raw, this.other ? ownFields(this.other) : this.fields);
   }
 }

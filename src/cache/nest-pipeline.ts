@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ExecutionContext, Type } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import { isKeptWhole } from './handler-response';
 
@@ -12,7 +12,18 @@ const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
 const FILTERS = '__exceptionFilters__';
 const HEADERS = '__headers__';
+const ROUTE_ARGS = '__routeArguments__';
+const PASSTHROUGH = '__responsePassthrough__';
+/** Nest's `RouteParamtypes` of @Res() and @Next(), as its keys of route arguments begin. */
+const HANDS_OVER = /^[12]:/;
+const OTHERWISE: readonly (readonly [name: string, why: string])[] = [
+  ['__sse__', 'it is an @Sse() stream'],
+  ['__redirect__', 'it is a @Redirect()'],
+  ['__renderTemplate__', 'it is rendered (@Render())'],
+];
 const HOST = 'host';
+
+type Callback = ReturnType<ExecutionContext['getHandler']>;
 
 /** Whether the interceptor is all that Nest has in front of the handler. */
 export function hasNothingElse(context: ExecutionContext, interceptor: unknown, config: ApplicationConfig): boolean {
@@ -42,6 +53,34 @@ export function routeFieldsOf(context: ExecutionContext): ReadonlySet<string> {
 /** Whether the route or its controller has exception filters of its own. */
 export function hasOwnFilters(context: ExecutionContext): boolean {
   return [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(FILTERS, target));
+}
+
+/** Why the answers of a route are not values that Nest sends, as its decorators tell; undefined where they are. */
+export function whyNoValue(context: ExecutionContext): string | undefined {
+  const handler = context.getHandler();
+  const known = OTHERWISE.find(([name]) => Reflect.hasMetadata(name, handler));
+  if (known) return known[1];
+  const controller = context.getClass();
+  const method = methodOf(controller, handler);
+  const args = (Reflect.getMetadata(ROUTE_ARGS, controller, method) ?? {}) as Readonly<Record<string, unknown>>;
+  const isHandedOver = Object.keys(args).some((one) => HANDS_OVER.test(one));
+  const isPassthrough = Reflect.getMetadata(PASSTHROUGH, controller, method) === true;
+  return isHandedOver && !isPassthrough ? 'it takes @Res() or @Next() without { passthrough: true }' : undefined;
+}
+
+/** The name under which a controller has a handler: a decorator may have changed the function's own. */
+function methodOf(controller: Type, handler: Callback): string {
+  for (
+    let level = controller.prototype as object | null;
+    level;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
+    const name = Object.getOwnPropertyNames(level).find(
+      (one) => Object.getOwnPropertyDescriptor(level, one)?.value === handler,
+    );
+    if (name !== undefined) return name;
+  }
+  return handler.name;
 }
 
 function headersOf(context: ExecutionContext): readonly { name: string; value: unknown }[] {

@@ -18,6 +18,7 @@ import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RouteAnswers } from './route-answers';
 import { RouteRuleReader } from './route-rule.reader';
 import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
@@ -107,6 +108,7 @@ export class ResponseCacheModule implements OnModuleInit {
             new ResponseCache(store, loader, clock, settings),
         },
         ExpressLane,
+        RouteAnswers,
         InvalidationChannel,
         StoredResources,
         ResponseCacheInterceptor,
@@ -121,6 +123,7 @@ export class ResponseCacheModule implements OnModuleInit {
         Loader,
         ResponseCache,
         ExpressLane,
+        RouteAnswers,
         InvalidationChannel,
         StoredResources,
         ResponseCacheInterceptor,

@@ -1,8 +1,9 @@
-import { Injectable, type ExecutionContext } from '@nestjs/common';
+import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { requestKey, toCacheKey } from './core/cache-key';
 import { CACHE_RULE_METADATA, type RouteRule } from './cache-rule.decorator';
+import { whyNoValue } from './nest-pipeline';
 
 // The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
 const NEST_CACHE_KEY = 'cache_module:cache_key';
@@ -33,7 +34,9 @@ export interface AppliedRule {
  */
 @Injectable()
 export class RouteRuleReader {
-  private readonly facts = new WeakMap<object, RouteFacts | null>();
+  private readonly logger = new Logger('Cache');
+  /** By controller, then by handler: several controllers may inherit one. Null for routes that are not cached. */
+  private readonly facts = new WeakMap<object, Map<object, RouteFacts | null>>();
 
   constructor(private readonly reflector: Reflector) {}
 
@@ -47,6 +50,15 @@ export class RouteRuleReader {
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
     const key = keyOf(rule, request);
     return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true };
+  }
+
+  /** Has the route pass by the cache from now on, and says so once. */
+  leaveOut(context: ExecutionContext, why: string): void {
+    const facts = this.factsIn(context);
+    if (facts.get(context.getHandler()) === null) return;
+    facts.set(context.getHandler(), null);
+    const route = `${context.getClass().name}.${context.getHandler().name}`;
+    this.logger.warn(`${route} is not cached: ${why}. Take the cache rule off it, or return a plain value.`);
   }
 
   private async readWithNest(
@@ -64,14 +76,27 @@ export class RouteRuleReader {
 
   private factsOf(context: ExecutionContext): RouteFacts | null {
     const handler = context.getHandler();
-    const known = this.facts.get(handler);
+    const ofController = this.factsIn(context);
+    const known = ofController.get(handler);
     if (known !== undefined) return known;
     const own = this.get<RouteRule>(CACHE_RULE_METADATA, context);
     const nestKey = this.get<ValueOrFactory<string>>(NEST_CACHE_KEY, context);
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
     const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl } : null;
-    this.facts.set(handler, facts);
+    const why = facts && whyNoValue(context);
+    if (why) {
+      this.leaveOut(context, why);
+      return null;
+    }
+    ofController.set(handler, facts);
+    return facts;
+  }
+
+  private factsIn(context: ExecutionContext): Map<object, RouteFacts | null> {
+    const controller = context.getClass();
+    let facts = this.facts.get(controller);
+    if (!facts) this.facts.set(controller, (facts = new Map<object, RouteFacts | null>()));
     return facts;
   }
 

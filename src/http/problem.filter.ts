@@ -1,8 +1,8 @@
-import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpStatus, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, PROBLEMS, problemOf } from './problem-table';
 import type { RouteMethods } from './route-methods';
-import { toAppError } from './to-app-error';
+import { statusProblemOf, toAppError } from './to-app-error';
 
 /** Answers every error as `application/problem+json` (RFC 9457), also those that Fastify meets before Nest does. */
 @Catch()
@@ -31,18 +31,49 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Logs what is our own fault, once. */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const own = statusProblemOf(error, request);
+    if (own) {
+      this.sendStatus(own, request, reply);
+      return;
+    }
     const problem = toAppError(error, request, (path) => this.routes.allowed(path));
     if (problem.code === 'internal')
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;
-    // Who is still sending would lose the answer with the connection (RFC 9112 §9.6): the rest of the body is read away instead.
-    if (!request.raw.complete) reply.removeHeader('connection');
+    readAway(request, reply);
     const { status, mayRetry } = PROBLEMS[problem.code];
     if (mayRetry && status !== 500)
       reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
     reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_TYPE });
     void reply.code(status).send(JSON.stringify({ ...problemOf(problem.code, problem.message), instance: request.id }));
   }
+
+  /** An exception of a route's own keeps its status. */
+  private sendStatus(
+    { status, detail }: { readonly status: number; readonly detail: string },
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    if (reply.sent) return;
+    readAway(request, reply);
+    reply.headers({ 'cache-control': 'no-store', 'content-type': PROBLEM_TYPE });
+    void reply.code(status).send(JSON.stringify({ ...statusProblem(status, detail), instance: request.id }));
+  }
+}
+
+/** Who is still sending would lose the answer with the connection (RFC 9112 §9.6): the rest of the body is read away instead. */
+function readAway(request: FastifyRequest, reply: FastifyReply): void {
+  if (!request.raw.complete) reply.removeHeader('connection');
+}
+
+/** RFC 9457 §4.2.1: a problem that says no more than its status is `about:blank`, titled as the status is. */
+function statusProblem(status: number, detail: string): Record<string, unknown> {
+  return { type: 'about:blank', title: phraseOf(status), status, code: `http-${status}`, detail };
+}
+
+function phraseOf(status: number): string {
+  const name = (HttpStatus as Readonly<Record<number, string | undefined>>)[status] ?? 'Error';
+  return name.replace(/[A-Z]+/g, (word) => word.charAt(0) + word.slice(1).toLowerCase()).replaceAll('_', ' ');
 }
 
 function stackOf(cause: unknown): string {

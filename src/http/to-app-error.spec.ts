@@ -1,5 +1,11 @@
-import { BadRequestException, NotFoundException } from '@nestjs/common';
-import { toAppError } from './to-app-error';
+import {
+  BadGatewayException,
+  BadRequestException,
+  ForbiddenException,
+  HttpException,
+  NotFoundException,
+} from '@nestjs/common';
+import { statusProblemOf, toAppError } from './to-app-error';
 
 const request = { method: 'GET', url: '/nowhere?x' };
 const withDocs = (path: string): readonly string[] => (path === '/docs' ? ['GET'] : []);
@@ -20,6 +26,22 @@ describe('what was thrown, as a problem,', () => {
     const at = (allowed: typeof withDocs) => toAppError(new NotFoundException(), request, allowed).message;
     expect(at(withDocs)).toBe('There is no GET /nowhere. The routes are listed at /docs; try GET /repos/redis.');
     expect(at(() => [])).toBe('There is no GET /nowhere. Try GET /repos/redis.');
+  });
+
+  it.each([
+    [new ForbiddenException('not for you'), { status: 403, detail: 'not for you' }],
+    [new NotFoundException('no such item'), { status: 404, detail: 'no such item' }],
+    [
+      new HttpException({ message: ['a is wrong', 'b is wrong'] }, 422),
+      { status: 422, detail: 'a is wrong; b is wrong' },
+    ],
+    [new BadGatewayException('closed'), { status: 502, detail: 'closed' }],
+    [new NotFoundException('Cannot GET /nowhere?x'), undefined],
+    [new HttpException('too large', 413, { cause: { statusCode: 413 } }), undefined],
+    [new BadRequestException(), undefined],
+    [new Error('no'), undefined],
+  ])('%s keeps its status if it is of a route', (thrown, problem) => {
+    expect(statusProblemOf(thrown, request)).toEqual(problem);
   });
 
   it.each([

@@ -30,6 +30,22 @@ export function toAppError(error: unknown, request: Asked, allowed: (path: strin
   return new AppError(code, detailOf(code, error), { cause: error });
 }
 
+/**
+ * The status and words of an exception that a route of the application has thrown. Undefined for what has a code of ours: 400 and 500,
+ * the router's 404, and errors of Fastify's, which Nest has mapped.
+ */
+export function statusProblemOf(
+  error: unknown,
+  { method }: Asked,
+): { readonly status: number; readonly detail: string } | undefined {
+  if (!(error instanceof HttpException)) return undefined;
+  const status = error.getStatus();
+  const isMapped = typeof (error.cause as { statusCode?: unknown } | undefined)?.statusCode === 'number';
+  const isOfRouter = status === 404 && error.message.startsWith(`Cannot ${method} `);
+  if (isMapped || isOfRouter || status === 400 || status === 500 || status < 400 || status > 599) return undefined;
+  return { status, detail: oneLine(messageOf(error)) };
+}
+
 function notFound(request: Asked, allowed: readonly string[], isDocumented: boolean, cause: unknown): AppError {
   const { method } = request;
   const path = pathOf(request).slice(0, 200);

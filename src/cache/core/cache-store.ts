@@ -31,6 +31,10 @@ export interface LoadFailure {
   readonly code: string;
   readonly message: string;
   readonly retryAfterMs?: number;
+  /** The status of the origin's own, where it gave one. */
+  readonly status?: number;
+  /** What it said with it, as JSON. */
+  readonly body?: string;
 }
 
 export interface LeaseRequest {

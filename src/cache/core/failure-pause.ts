@@ -1,5 +1,6 @@
 import { AppError, type ErrorCode } from '../../kernel/app-error';
 import type { LoadFailure } from './cache-store';
+import { StatusFailure } from './load';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -17,6 +18,8 @@ export function pauseAfterFailures(failures: number, failure: LoadFailure): numb
 }
 
 export function toFailure(error: unknown): LoadFailure {
+  if (error instanceof StatusFailure)
+    return { code: 'internal', message: error.message, status: error.status, body: error.body };
   if (!(error instanceof AppError))
     return { code: 'internal', message: 'The load failed inside the service; see its log.' };
   const { code, message, retryAfterMs } = error;
@@ -24,7 +27,8 @@ export function toFailure(error: unknown): LoadFailure {
 }
 
 /** The failure of another's load as this caller's error. */
-export function fromFailure(failure: LoadFailure, remainingMs: number): AppError {
+export function fromFailure(failure: LoadFailure, remainingMs: number): AppError | StatusFailure {
+  if (failure.status !== undefined) return new StatusFailure(failure.status, failure.message, failure.body ?? '{}');
   const retryAfterMs = Math.max(failure.retryAfterMs ?? 0, remainingMs, 1_000);
   return new AppError(failure.code as ErrorCode, failure.message, { retryAfterMs });
 }

@@ -28,6 +28,8 @@ export interface LoadedResponse {
   readonly madeIn?: CacheTier;
   /** Its own freshness lifetime; 0 answers those who wait and stores nothing. Without it the policy's. */
   readonly ttlMs?: number;
+  /** Whether it is for the caller alone whose load it was (`private`, a cookie): others who wait load for themselves. */
+  readonly isForOne?: boolean;
   /** Counts as a failure where a stale entry may answer instead (RFC 5861 §4: 500, 502, 503, 504). */
   readonly isError?: boolean;
 }
@@ -43,6 +45,46 @@ export type Loaded = LoadedResponse | LoadedNotModified;
 /** Calls the upstream for the cache. Rejects with an `AppError` when there is no response. */
 export type Load = (context: LoadContext) => Promise<Loaded>;
 
+/**
+ * The load brought something that is not for the cache: an error that is an answer of the origin's, or a body that can be read
+ * only once. It is no failure. The caller whose load it was gets it.
+ */
+export class DeclinedLoad extends Error {
+  constructor(
+    readonly result: unknown,
+    /** Whether others who wait for the same load may get it, too; if not, each of them loads. */
+    readonly mayShare: boolean,
+    /** Whether it says that what is stored must not be used any more. */
+    readonly removesEntry: boolean,
+  ) {
+    super('The result of this load is not for the cache.');
+    this.name = 'DeclinedLoad';
+  }
+}
+
+/** The origin failed with a status of its own, which everyone who waited for it gets. */
+export class StatusFailure extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** What the origin said with it, as JSON. */
+    readonly body: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'StatusFailure';
+  }
+}
+
+// RFC 5861 §4: an error is "any situation that would result in a 500, 502, 503, or 504 HTTP response status code being returned".
+const STALE_IF_ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/** Whether a stale entry may be served instead. */
+export function mayHide(error: unknown): boolean {
+  if (error instanceof DeclinedLoad) return false;
+  return !(error instanceof StatusFailure) || STALE_IF_ERROR_STATUSES.has(error.status);
+}
+
 /** How a flight ended: an entry, which may or may not have been stored. */
 export interface Landed {
   readonly entry: CacheEntry;
@@ -50,6 +92,8 @@ export interface Landed {
   /** The tier that had what it was made of, `via` the store. */
   readonly madeIn?: CacheTier;
   readonly stored: boolean;
+  /** Others who wait for the same load load for themselves. */
+  readonly isForOne?: boolean;
   /** The response is an error that a stale entry may stand in for. */
   readonly isError: boolean;
 }

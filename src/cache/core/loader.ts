@@ -8,7 +8,7 @@ import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
 import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
 import { isFresh } from './freshness';
 import { ifAvailable } from './if-available';
-import type { Landed, Load, Loaded, LoadedResponse } from './load';
+import { DeclinedLoad, type Landed, type Load, type Loaded, type LoadedResponse } from './load';
 import { newToken } from './random-id';
 
 export interface LoaderOptions {
@@ -132,7 +132,8 @@ export class Loader {
     try {
       return await use(lease, base);
     } catch (error) {
-      await this.giveBackFailed(lease, toFailure(error));
+      if (error instanceof DeclinedLoad) await this.giveBackDeclined(lease, error);
+      else await this.giveBackFailed(lease, toFailure(error));
       throw error;
     } finally {
       clearInterval(renewal);
@@ -164,7 +165,7 @@ export class Loader {
     }
     if (loaded.ttlMs === 0 || loaded.body.length > this.options.maxEntryBytes) {
       await ifAvailable(() => this.store.release(lease));
-      return { entry, via: 'load', stored: false, isError: false };
+      return { entry, via: 'load', stored: false, isError: false, isForOne: loaded.isForOne === true };
     }
     // A marker is spliced into the body as it is.
     const kept = entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
@@ -173,6 +174,15 @@ export class Loader {
     return loaded.madeIn === undefined
       ? { ...landed, via: 'load' }
       : { ...landed, via: 'store', madeIn: loaded.madeIn };
+  }
+
+  /** No failure: those who wait load for themselves. What is stored goes if the origin said so, and the lease with it. */
+  private async giveBackDeclined(lease: Lease, { removesEntry }: DeclinedLoad): Promise<void> {
+    await ifAvailable<unknown>(() =>
+      removesEntry && lease.baseId !== ''
+        ? this.store.invalidate({ kind: 'key', key: lease.key }, 'purge')
+        : this.store.release(lease),
+    );
   }
 
   private async giveBackFailed(lease: Lease, failure: LoadFailure): Promise<void> {

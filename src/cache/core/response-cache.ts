@@ -14,7 +14,7 @@ import {
   type ListedEntry,
 } from './cache-store';
 import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly } from './freshness';
-import type { Landed, Load } from './load';
+import { DeclinedLoad, mayHide, type Landed, type Load } from './load';
 import { Loader, type Fill } from './loader';
 import { underIndex } from './resource-index';
 import { partAt, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
@@ -192,7 +192,8 @@ export class ResponseCache {
       if (spare && landed.isError) return staleOnError(spare, staleTier, 'upstream-error');
       return answerOf(landed, flight.isLeader, forwarded);
     } catch (error) {
-      if (spare) return staleOnError(spare, staleTier, error instanceof AppError ? error.code : 'internal');
+      if (spare && mayHide(error))
+        return staleOnError(spare, staleTier, error instanceof AppError ? error.code : 'internal');
       throw error;
     }
   }
@@ -201,6 +202,7 @@ export class ResponseCache {
   private refreshBehind(request: CacheRequest, place: PartPlace | undefined, entry: CacheEntry, load: Load): boolean {
     if (this.flights.has(place?.key ?? request.key)) return false;
     this.fly(request, place, entry, load, true).result.catch((error: unknown) => {
+      if (error instanceof DeclinedLoad) return; // an answer, no failure
       for (const listener of this.refreshListeners) listener(request.key, error);
     });
     return true;
@@ -228,7 +230,10 @@ export class ResponseCache {
   }
 }
 
-function answerOf({ entry, via, stored, madeIn }: Landed, isLeader: boolean, forwarded: 'miss' | 'stale'): CacheAnswer {
+/** @throws DeclinedLoad for who waited for a response that is another's alone */
+function answerOf(landed: Landed, isLeader: boolean, forwarded: 'miss' | 'stale'): CacheAnswer {
+  const { entry, via, stored, madeIn } = landed;
+  if (landed.isForOne && !isLeader) throw new DeclinedLoad(undefined, false, false);
   if (madeIn !== undefined) return { entry, outcome: 'HIT', tier: madeIn };
   if (!isLeader || via === 'other-replica')
     return { entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true, stored };

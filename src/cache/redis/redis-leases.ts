@@ -108,9 +108,10 @@ function leaseAnswer(request: LeaseRequest, sequence: number, reply: readonly Re
 
 function parseFailure(text: string): LoadFailure {
   try {
-    const { code, message, retryAfterMs } = JSON.parse(text) as Record<string, unknown>;
+    const { code, message, retryAfterMs, status, body } = JSON.parse(text) as Record<string, unknown>;
     const wait = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
-    if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait };
+    const own = typeof status === 'number' && typeof body === 'string' ? { status, body } : {};
+    if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait, ...own };
   } catch {
     // not ours: the failure below says as much
   }

@@ -1,0 +1,44 @@
+import { HttpException } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { DeclinedLoad, StatusFailure } from './core/load';
+
+/*
+ * What a handler throws, as the cache sees it: an error that Nest answers with a status below 500 is an answer, of which
+ * nothing is kept; a status from 500 is a failure.
+ */
+
+/** Answers about the resource, the same for all who ask for it now. */
+const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
+/** After these what is stored must not be used any more: it is gone, or is not for those who ask. */
+const WITHDRAWS: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+
+const filter = new BaseExceptionFilter();
+
+/** The status that Nest answers an error with, where that says more than 500. */
+export function statusOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  return filter.isHttpError(error) ? error.statusCode : undefined;
+}
+
+/** The error for the cache's loader. */
+export function toLoadError(error: unknown): unknown {
+  const status = statusOf(error);
+  if (status === undefined) return error;
+  if (status < 500) return new DeclinedLoad(error, OF_THE_RESOURCE.has(status), WITHDRAWS.has(status));
+  const body = bodyOf(error, status);
+  return new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
+}
+
+/** The error for the application's exception filters. */
+export function fromLoadError(error: unknown): unknown {
+  if (error instanceof DeclinedLoad) return error.result;
+  if (!(error instanceof StatusFailure)) return error;
+  // That of another replica has left what it said.
+  return error.cause ?? new HttpException(JSON.parse(error.body) as string | Record<string, unknown>, error.status);
+}
+
+/** What Nest would answer with: it is all that those on other replicas get. */
+function bodyOf(error: unknown, status: number): string {
+  if (error instanceof HttpException) return JSON.stringify(error.getResponse());
+  return JSON.stringify({ statusCode: status, message: filter.getHttpErrorMessage(error as never) });
+}

@@ -1,0 +1,50 @@
+import { StreamableFile } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { LoadFields } from './load-reply';
+
+/** What a handler returned that the cache cannot keep: it goes to the client as it is. */
+export class PassedValue {
+  constructor(
+    readonly value: unknown,
+    readonly fields: LoadFields,
+    /** Whether the handler has sent it by its reply. */
+    readonly isSent: boolean,
+  ) {}
+
+  /** Sets what the handler has set, for Nest to send the value. */
+  applyTo(reply: FastifyReply): void {
+    const { status, set, removed } = this.fields;
+    for (const name of removed) reply.removeHeader(name);
+    for (const [name, value] of Object.entries(set)) if (value !== undefined) reply.header(name, value);
+    reply.code(status);
+  }
+}
+
+/** Why a value cannot be kept; undefined where it can. */
+export function whyPassed(value: unknown): string | undefined {
+  if (value instanceof StreamableFile) return 'it returns a StreamableFile';
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Object.prototype.toString.call(value) === '[object Response]') return 'it returns a web Response';
+  if (isFunction(value, 'pipe')) return 'it returns a stream';
+  if (isFunction(value, 'getReader')) return 'it returns a web stream';
+  // As Nest has it: an async iterable with a `then` stands for what it resolves to.
+  if (isFunction(value, Symbol.asyncIterator) && !isFunction(value, 'then')) return 'it returns an async iterable';
+  return undefined;
+}
+
+/** Ends what produces a body that nobody is going to read. */
+export function releaseUnsent(value: unknown): void {
+  const body = value instanceof StreamableFile ? value.getStream() : value;
+  if (typeof body !== 'object' || body === null) return;
+  const source = Object.prototype.toString.call(body) === '[object Response]' ? (body as Response).body : body;
+  const { destroy, cancel, return: stop } = (source ?? {}) as Record<string, unknown>;
+  const end = [destroy, cancel, stop].find((one) => typeof one === 'function') as (() => unknown) | undefined;
+  if (!end) return;
+  const { on } = source as { on?: (name: string, listener: () => void) => void };
+  if (typeof on === 'function') on.call(source, 'error', () => undefined); // one that cannot open what it reads says so now
+  void Promise.resolve(end.call(source)).catch(() => undefined);
+}
+
+function isFunction(value: object, name: string | symbol): boolean {
+  return typeof (value as Record<string | symbol, unknown>)[name] === 'function';
+}

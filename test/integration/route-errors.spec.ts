@@ -1,0 +1,324 @@
+import {
+  BadGatewayException,
+  Catch,
+  ConflictException,
+  Controller,
+  ForbiddenException,
+  Get,
+  HttpException,
+  NotFoundException,
+  Param,
+  ParseIntPipe,
+  Req,
+  UnauthorizedException,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  type ArgumentsHost,
+  type CanActivate,
+  type ExceptionFilter,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import type { Server } from 'node:http';
+import { Gate } from '../support/barrier';
+import { RedisProcess } from '../support/redis-process';
+import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { waitUntil } from '../support/wait-until';
+
+let calls: number;
+let gate: Gate;
+/** What handlers throw; undefined: they answer. */
+let thrown: (() => unknown) | undefined;
+
+@Catch(HttpException)
+class TeapotFilter implements ExceptionFilter {
+  catch(error: HttpException, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    void reply.code(error.getStatus()).send({ brewed: error.message });
+  }
+}
+
+class Nobody implements CanActivate {
+  canActivate(): boolean {
+    return false;
+  }
+}
+
+@Controller('errors')
+@UseInterceptors(ResponseCacheInterceptor)
+class ErrorsController {
+  @Get('price')
+  @CacheRule({ upstream: 'things' })
+  async price() {
+    calls += 1;
+    await gate.wait();
+    if (thrown) throw thrown();
+    return { price: 1 };
+  }
+
+  @Get('filtered')
+  @UseFilters(TeapotFilter)
+  @CacheRule({ upstream: 'things' })
+  async filtered() {
+    calls += 1;
+    await gate.wait();
+    throw thrown?.();
+  }
+
+  @Get('report')
+  @CacheRule({ upstream: 'things', key: () => 'report' })
+  async report(@Req() request: FastifyRequest) {
+    calls += 1;
+    await gate.wait();
+    if (request.headers['x-role'] !== 'admin') throw new ForbiddenException('not for you');
+    return { report: 1 };
+  }
+
+  @Get('kept')
+  @CacheRule({ upstream: 'things', negativeTtlMs: 60_000 })
+  kept() {
+    calls += 1;
+    if (thrown) throw thrown();
+    return { kept: 1 };
+  }
+
+  @Get('numbers/:id')
+  @CacheRule({ upstream: 'things' })
+  number(@Param('id', ParseIntPipe) id: number) {
+    return { id };
+  }
+}
+
+@Controller('guarded')
+@UseGuards(Nobody)
+class GuardedController {
+  @Get()
+  get() {
+    return {};
+  }
+}
+
+const opened: RouteApp[] = [];
+const open = async (options: RouteAppOptions = {}): Promise<RouteApp> => {
+  const app = await openRoutes([ErrorsController, GuardedController], options);
+  opened.push(app);
+  return app;
+};
+
+beforeEach(() => {
+  calls = 0;
+  thrown = undefined;
+  gate = new Gate();
+  gate.open();
+});
+afterEach(async () => {
+  gate.open();
+  for (const app of opened.splice(0)) await app.close();
+});
+
+const gone = (): HttpException => new NotFoundException('no such price');
+
+describe("an exception of Nest's", () => {
+  const exceptions: [string, () => unknown][] = [
+    ['404', gone],
+    ['409', () => new ConflictException('x', { description: 'why' })],
+    ['401', () => new UnauthorizedException()],
+    ['418', () => new HttpException({ own: 'body' }, 418)],
+    ['502', () => new BadGatewayException('the shop is closed')],
+    ['501', () => new HttpException('not yet', 501)],
+  ];
+
+  it.each(exceptions)('%s has the status and body of stock Nest, each time', async (_status, error) => {
+    thrown = error;
+    const stock = await openStock([ErrorsController].map(uncached));
+    opened.push(stock);
+    const right = await stock.get('/errors/price');
+    const { get } = await open();
+    for (let times = 0; times < 5; times++) {
+      const { status, text } = await get('/errors/price');
+      expect([times, status, text]).toEqual([times, right.status, right.text]);
+    }
+    calls = 0;
+    thrown = undefined;
+    if (right.status < 500) expect((await get('/errors/price')).status).toBe(200);
+  });
+
+  it('goes to the filters of its route', async () => {
+    thrown = gone;
+    const { get } = await open();
+    for (let times = 0; times < 3; times++) {
+      const { status, text } = await get('/errors/filtered');
+      expect([status, JSON.parse(text)]).toEqual([404, { brewed: 'no such price' }]);
+    }
+  });
+
+  it('of a pipe is no failure of the route', async () => {
+    const { get } = await open();
+    for (let times = 0; times < 5; times++) expect((await get('/errors/numbers/x')).status).toBe(400);
+    expect((await get('/errors/numbers/1')).text).toBe('{"id":1}');
+  });
+
+  it('keeps its status in a problem of the service', async () => {
+    const { get } = await open({ answersProblems: true });
+    thrown = gone;
+    expect(JSON.parse((await get('/errors/price')).text)).toMatchObject({ detail: 'no such price' });
+    for (const [status, error] of exceptions) {
+      thrown = error;
+      const answer = await get('/errors/price');
+      expect([answer.status, JSON.parse(answer.text)]).toEqual([
+        Number(status),
+        expect.objectContaining({ status: Number(status) }),
+      ]);
+    }
+    expect((await get('/guarded')).status).toBe(403);
+    expect(JSON.parse((await get('/nowhere')).text)).toMatchObject({ code: 'route-not-found' });
+  });
+});
+
+describe('an entry whose resource is refused or gone', () => {
+  it.each([
+    [404, gone],
+    [403, () => new ForbiddenException()],
+    [401, () => new UnauthorizedException()],
+    [410, () => new HttpException('gone', 410)],
+  ])('is removed by %d, and does not come back at a 503', async (status, error) => {
+    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    expect((await get('/errors/price')).status).toBe(200);
+    thrown = error;
+    expect((await get('/errors/price')).status).toBe(status);
+    thrown = () => new HttpException('down', 503);
+    expect((await get('/errors/price')).status).toBe(503);
+  });
+
+  it('is removed when the refusal comes by a refresh behind a stale answer', async () => {
+    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000, sieMs: 86_400_000 } });
+    await get('/errors/price');
+    thrown = gone;
+    await waitUntil(async () => (await get('/errors/price')).status === 404, { what: 'the 404' });
+  });
+
+  it.each([
+    ['500', () => new HttpException('broken', 500)],
+    ['502', () => new BadGatewayException()],
+    ['no status', () => new Error('broken')],
+  ])('is served stale at %s', async (_status, error) => {
+    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    await get('/errors/price');
+    thrown = error;
+    const { status, headers, text } = await get('/errors/price');
+    expect([status, text, headers['cache-status']]).toEqual([
+      200,
+      '{"price":1}',
+      expect.stringContaining('STALE_ON_ERROR'),
+    ]);
+  });
+
+  it('is not served stale at 409 nor 501, and stays for the next failure', async () => {
+    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    await get('/errors/price');
+    for (const status of [409, 501]) {
+      thrown = () => new HttpException('no', status);
+      expect((await get('/errors/price')).status).toBe(status);
+    }
+    thrown = () => new Error('broken');
+    expect((await get('/errors/price')).status).toBe(200);
+  });
+});
+
+describe('those who wait for one load', () => {
+  it('are not refused because another was', async () => {
+    const { get } = await open();
+    gate = new Gate();
+    const stranger = get('/errors/report');
+    await gate.untilWaiting(1);
+    const entitled = get('/errors/report', { 'x-role': 'admin' });
+    setImmediate(() => gate.open());
+    expect((await stranger).status).toBe(403);
+    expect([(await entitled).status, (await entitled).text]).toEqual([200, '{"report":1}']);
+  });
+
+  it('are answered after any number of strangers', async () => {
+    const { get } = await open();
+    for (let times = 0; times < 4; times++) expect((await get('/errors/report')).status).toBe(403);
+    expect((await get('/errors/report', { 'x-role': 'admin' })).text).toBe('{"report":1}');
+  });
+
+  it('share a 404: the handler runs once', async () => {
+    const { get } = await open();
+    thrown = gone;
+    gate = new Gate();
+    const first = get('/errors/price');
+    await gate.untilWaiting(1);
+    let arrived = 0;
+    (opened[0]?.app.getHttpServer() as Server).on('request', () => (arrived += 1));
+    const others = [get('/errors/price'), get('/errors/price')];
+    await waitUntil(() => arrived === 2, { what: 'the others' });
+    setImmediate(() => gate.open());
+    for (const { status } of await Promise.all([first, ...others])) expect(status).toBe(404);
+    expect(calls).toBe(1);
+  });
+});
+
+describe('a not found that the rule keeps', () => {
+  it('is thrown anew for each request, by the filters of the application', async () => {
+    thrown = gone;
+    const { get } = await open();
+    const miss = await get('/errors/kept');
+    thrown = undefined;
+    const hit = await get('/errors/kept');
+    expect([hit.status, hit.text]).toEqual([404, miss.text]);
+    expect([hit.headers['x-cache'], hit.headers['cache-status']]).toEqual([
+      'HIT',
+      expect.stringContaining('hit; ttl='),
+    ]);
+    expect(calls).toBe(1);
+  });
+
+  it('is not kept of other statuses', async () => {
+    thrown = () => new ForbiddenException();
+    const { get } = await open();
+    await get('/errors/kept');
+    thrown = undefined;
+    expect((await get('/errors/kept')).text).toBe('{"kept":1}');
+  });
+});
+
+describe('a waiter on another replica', () => {
+  let redis: RedisProcess;
+  beforeAll(async () => (redis = await RedisProcess.start()));
+  afterAll(() => redis.stop());
+
+  it.each([
+    [404, gone],
+    [403, () => new ForbiddenException()],
+    [502, () => new BadGatewayException('the shop is closed')],
+  ])('gets %d as well', async (status, error) => {
+    const [a, b] = [await open({ redis }), await open({ redis })];
+    for (const { get } of [a, b])
+      await waitUntil(async () => (await get('/errors/numbers/1')).headers['cache-status']?.includes('/l') ?? false, {
+        what: 'Redis',
+      });
+    thrown = error;
+    gate = new Gate();
+    const first = a.get('/errors/price');
+    await gate.untilWaiting(1);
+    const second = b.get('/errors/price');
+    setImmediate(() => gate.open());
+    const answers = await Promise.all([first, second]);
+    expect(answers.map((answer) => answer.status)).toEqual([status, status]);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+  });
+});
+
+/** The controller without the cache. */
+function uncached(): typeof ErrorsController {
+  @Controller('errors')
+  class Plain {
+    @Get('price')
+    price() {
+      throw thrown?.();
+    }
+  }
+  return Plain as unknown as typeof ErrorsController;
+}
