@@ -3,7 +3,7 @@ import { ConfigModule, type ConfigType } from '@nestjs/config';
 import { AdminModule } from './admin/admin.module';
 import { ResponseCacheModule, type ResponseCacheRegistration } from './cache';
 import { envFiles, requireEnvironment } from './config/env.schema';
-import { cacheConfig, redisConfig, slices } from './config/slices';
+import { cacheConfig, redisConfig, serviceConfig, slices } from './config/slices';
 import { GithubModule } from './github/github.module';
 import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './http/edge-hooks';
@@ -13,6 +13,7 @@ import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
 import { UpstreamModule } from './upstream';
 import { WebModule } from './web/web.module';
+import { processesOf } from './workers/primary';
 import { portToPrimary } from './workers/worker-channel';
 
 /** The list of modules. Another upstream is one line here. */
@@ -20,7 +21,7 @@ import { portToPrimary } from './workers/worker-channel';
   imports: [
     ConfigModule.forRoot({ isGlobal: true, load: slices, envFilePath: envFiles(), validate: requireEnvironment }),
     ResponseCacheModule.registerAsync({
-      inject: [cacheConfig.KEY, redisConfig.KEY],
+      inject: [cacheConfig.KEY, redisConfig.KEY, serviceConfig.KEY],
       useFactory: (
         {
           l1,
@@ -33,8 +34,10 @@ import { portToPrimary } from './workers/worker-channel';
           ...policy
         }: ConfigType<typeof cacheConfig>,
         redis: ConfigType<typeof redisConfig>,
+        { workers }: ConfigType<typeof serviceConfig>,
       ): ResponseCacheRegistration => ({
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
+        processes: processesOf(workers),
         edgeFields: EDGE_FIELDS,
         frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
         problemOf: keptProblem,

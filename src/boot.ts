@@ -2,12 +2,14 @@ import { Logger, type LoggerService, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
+import { processMemory } from './cache';
 import { EnvironmentError } from './config/env.schema';
-import { githubConfig, redisConfig, serviceConfig } from './config/slices';
+import { cacheConfig, githubConfig, redisConfig, serviceConfig } from './config/slices';
 import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
 import { startAdvice } from './start-advice';
+import { processesOf } from './workers/primary';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
 
@@ -62,7 +64,9 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
 
 /** Once for the service, before it listens. */
 function advise(logger: LoggerService): void {
-  const { store, warnings } = startAdvice(redisConfig(), githubConfig());
+  const { l1 } = cacheConfig();
+  const memory = processMemory(processesOf(serviceConfig().workers));
+  const { store, warnings } = startAdvice(redisConfig(), githubConfig(), { maxBytes: l1.maxBytes, memory });
   logger.log(store, 'Store');
   for (const warning of warnings) logger.warn(warning, 'Settings');
 }

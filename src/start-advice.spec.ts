@@ -2,6 +2,9 @@ import { parseRedisEndpoint } from './redis/redis-endpoint';
 import { startAdvice } from './start-advice';
 
 const github = { credentialSecret: 'hunter2-hunter2', isStrict: false };
+const MIB = 1_048_576;
+const GIB = 1_024 * MIB;
+const roomy = { maxBytes: 67_108_864, memory: { heapBytes: 4 * GIB, totalBytes: 16 * GIB, processes: 1 } };
 const redis = (uri: string) => ({ endpoint: parseRedisEndpoint(uri), password: 'hunter2' });
 
 describe('what is told at a start', () => {
@@ -10,13 +13,13 @@ describe('what is told at a start', () => {
     ['redis+cluster://a:1,b:2', 'the Redis Cluster of a:1, b:2'],
     ['redis+sentinel://a,b/main', 'the Redis that the sentinels at a:26379, b:26379 call main'],
   ])('names the store at %s, and no credential', (uri, name) => {
-    const { store, warnings } = startAdvice(redis(uri), github);
+    const { store, warnings } = startAdvice(redis(uri), github, roomy);
     expect(store).toBe(`Entries are kept in ${name}, and in memory in front of it.`);
     expect(warnings).toEqual([]);
   });
 
   it('says that memory is all there is', () => {
-    expect(startAdvice({ endpoint: undefined }, { ...github, credentialSecret: undefined })).toEqual({
+    expect(startAdvice({ endpoint: undefined }, { ...github, credentialSecret: undefined }, roomy)).toEqual({
       store: expect.stringContaining('in memory only'),
       warnings: [],
     });
@@ -27,8 +30,30 @@ describe('what is told at a start', () => {
     ['no secret that replicas share', redis('a'), { ...github, credentialSecret: undefined }, /CREDENTIAL_SECRET/],
     ['the profile for measuring', redis('a'), { ...github, isStrict: true }, /GATEWAY_PROFILE/],
   ])('warns of %s', (_what, redisSlice, githubSlice, warning) => {
-    const { warnings } = startAdvice(redisSlice, githubSlice);
+    const { warnings } = startAdvice(redisSlice, githubSlice, roomy);
     expect(warnings).toEqual([expect.stringMatching(warning)]);
     expect(warnings.join()).not.toContain('hunter2');
+  });
+
+  it.each([
+    [
+      'the heap',
+      { heapBytes: 208 * MIB, totalBytes: 16 * GIB, processes: 1 },
+      "node's heap limit is 208 MiB: 38 MiB are used",
+    ],
+    [
+      'the memory of the container',
+      { heapBytes: 4 * GIB, totalBytes: 256 * MIB, processes: 1 },
+      'there are 256 MiB of memory: 32 MiB are used',
+    ],
+    [
+      'the memory that workers share',
+      { heapBytes: 4 * GIB, totalBytes: GIB, processes: 5 },
+      'there are 1024 MiB of memory, for 5 processes: 6.3 MiB are used',
+    ],
+  ])('says what is used of an L1 that is too large for %s', (_what, memory, figures) => {
+    const { warnings } = startAdvice(redis('a'), github, { maxBytes: 64 * MIB, memory });
+    expect(warnings).toEqual([expect.stringContaining(`L1_MAX_BYTES is 64 MiB, but ${figures}`)]);
+    expect(warnings[0]).toMatch(/set L1_MAX_BYTES=\d+\. See docs\/guides\/sizing\.md\.$/);
   });
 });

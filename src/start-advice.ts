@@ -1,4 +1,5 @@
 import type { ConfigType } from '@nestjs/config';
+import { unfitAdvice, type ProcessMemory } from './cache';
 import type { githubConfig, redisConfig } from './config/slices';
 import type { RedisEndpoint } from './redis/redis-endpoint';
 
@@ -9,10 +10,14 @@ export interface StartAdvice {
   readonly warnings: readonly string[];
 }
 
-/** @param redis the slices of the configuration; no credential is repeated */
+/**
+ * @param redis the slices of the configuration; no credential is repeated
+ * @param memory what each process may use
+ */
 export function startAdvice(
   redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
   github: Pick<ConfigType<typeof githubConfig>, 'credentialSecret' | 'isStrict'>,
+  l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
 ): StartAdvice {
   const { endpoint } = redis;
   const warnings: string[] = [];
@@ -28,6 +33,8 @@ export function startAdvice(
     warnings.push(
       'GATEWAY_PROFILE is rfc, which is for measuring: all callers share one cache, and nothing of GitHub is known. Unset it in front of GitHub.',
     );
+  const unfit = unfitAdvice(l1.maxBytes, l1.memory);
+  if (unfit !== undefined) warnings.push(unfit);
   const store =
     endpoint === undefined
       ? 'Entries are kept in memory only, for REDIS_ENDPOINT_URI is not set.'

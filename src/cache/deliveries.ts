@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './core/cache-entry';
 import { acceptsGzip, identityBody } from './core/content-coding';
 import { Delivery } from './delivery';
+import { forDeliveries, forHitPointers } from './memory-shares';
 import type { PreparedAnswer } from './prepared-answer';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { forDeliveries } from './memory-shares';
 
 interface Prepared {
   gzip?: Delivery;
@@ -22,9 +22,6 @@ type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
 /** Stands for an entry without keeping it: memory may have let go of it, or never have had it. */
 type Mark = WeakRef<WithPrepared>;
 
-/** Where no entries are kept in memory, so much is of what is ready to be sent of those that were read again and again. */
-const WITHOUT_L1_BYTES = 4_194_304;
-
 /**
  * What is ready to be sent of the entries in memory: in the form they are kept in, and unpacked for those who asked so. It goes
  * with its entry, wherever that is forgotten.
@@ -36,16 +33,19 @@ export class Deliveries {
   private readonly marks: LRUCache<Mark, true>;
   private readonly markOf = new WeakMap<CacheEntry, Mark>();
   private readonly byId: LRUCache<string, Prepared> | undefined;
+  /** What a table of where requests found their entries may take. */
+  readonly hitPointerBytes: number;
 
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: ResponseCacheModuleOptions) {
     this.marks = new LRUCache<Mark, true>({
-      maxSize: Math.max(1, forDeliveries(l1.maxBytes)),
+      maxSize: forDeliveries(l1.maxBytes),
       dispose: (_true, mark) => {
         const entry = mark.deref();
         if (entry) entry[PREPARED] = undefined;
       },
     });
-    if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize: WITHOUT_L1_BYTES });
+    if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize: forDeliveries(0) });
+    this.hitPointerBytes = forHitPointers(l1.maxBytes);
   }
 
   /** What they take, in bytes. */

@@ -8,6 +8,7 @@ import type { RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { matchesIfNoneMatch } from './core/representation';
+import { inOnePiece, textBytes } from './core/resident-entry';
 import { Deliveries } from './deliveries';
 import { earlierLines, hasNoFields, meet } from './earlier-fields';
 import { hasNothingElse, keepsItsFields } from './nest-pipeline';
@@ -16,9 +17,8 @@ import { mayWriteBody, mayWriteHead, writeReady, type Exchange } from './ready-w
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { keyOf, partOf } from './route-rule.reader';
 
-/** What the URLs that a hit may be told by may take in all, in bytes; the least recently used are forgotten. */
-const URLS_BYTES = 4_194_304;
-const URL_OVERHEAD_BYTES = 200;
+/** The objects that one row is made of, beside its texts. */
+const ROW_BYTES = 250;
 
 /** A URL whose answers are told by it alone. */
 interface KnownUrl {
@@ -59,11 +59,8 @@ export class ExpressLane implements OnModuleInit {
    * host. Null for those that are not the lane's.
    */
   private readonly routes = new WeakMap<object, LaneRoute | null>();
-  /** By `nameOf`. */
-  private readonly urls = new LRUCache<string, KnownUrl>({
-    maxSize: URLS_BYTES,
-    sizeCalculation: (_known, url) => url.length + URL_OVERHEAD_BYTES,
-  });
+  /** By `nameOf`; the least recently used are forgotten. */
+  private readonly urls: LRUCache<string, KnownUrl>;
   private door: FrontDoorPort | undefined;
   private context: HeadContext;
 
@@ -76,6 +73,10 @@ export class ExpressLane implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {
+    this.urls = new LRUCache<string, KnownUrl>({
+      maxSize: deliveries.hitPointerBytes,
+      sizeCalculation: ({ key, part = '' }, url) => ROW_BYTES + textBytes(url) + textBytes(key) + textBytes(part),
+    });
     this.context = { edge: Object.entries(options.edgeFields ?? {}).flat(), server: { keepAliveTimeout: 0 } };
   }
 
@@ -116,7 +117,7 @@ export class ExpressLane implements OnModuleInit {
     const { rule, beta } = route;
     if (!isByUrl(rule)) return;
     const whose = { upstream: rule.upstream, isKeyed: isKeyed(rule) };
-    this.urls.set(nameOf(method, url), { key, part: partOf(rule, request), beta, ...whose, freshUntil });
+    this.urls.set(inOnePiece(nameOf(method, url)), { key, part: partOf(rule, request), beta, ...whose, freshUntil });
   }
 
   private answers(request: FastifyRequest, reply: FastifyReply): boolean {

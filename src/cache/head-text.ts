@@ -8,8 +8,15 @@ import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http
 export type FlatFields = readonly string[];
 
 export function statusLine(status: number): string {
+  return STATUS_LINES.get(status) ?? lineOf(status);
+}
+
+function lineOf(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
 }
+
+/** Once for all prepared responses. */
+const STATUS_LINES = new Map(Object.keys(STATUS_CODES).map((status) => [Number(status), lineOf(Number(status))]));
 
 export function linesOf(fields: FlatFields): string {
   let lines = '';

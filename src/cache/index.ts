@@ -16,6 +16,7 @@ export { StoreHealth, type StoreState } from './store-health';
 export { StoreWrites } from './store-writes';
 export { KeyvStore } from './keyv-store';
 export { hostStore } from './store.factory';
+export { processMemory, unfitAdvice, type ProcessMemory } from './memory-shares';
 export type { StoreHost } from './ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './ipc/store-messages';
 export type { KeptProblem } from './response-cache.options';
@@ -36,6 +37,7 @@ export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from '
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './core/cache-entry';
 export type { Found, InvalidationMode, InvalidationTarget, KeyPage, ListedEntry } from './core/cache-store';
 export { withLastMember } from './core/representation';
+export { inOnePiece, textBytes } from './core/resident-entry';
 export { cacheStatusOf, cacheStatusOfError } from './cache-headers';
 export { identityBody, identityLength } from './core/content-coding';
 export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';

@@ -1,11 +1,85 @@
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+import type { MemoryLimits } from './core/memory-tier';
+
 /*
- * How `L1_MAX_BYTES` is divided: three quarters for entries, one for what is ready to be sent of them.
+ * How `L1_MAX_BYTES` is divided, and how much of it a process has room for. Its one invariant: the cache alone cannot make the
+ * process run out of memory.
  */
 
+const MIB = 1_048_576;
+
+/** What entries may take. */
 export function forEntries(maxBytes: number): number {
-  return Math.floor(maxBytes * 0.75);
+  return Math.floor(maxBytes * 0.68);
 }
 
+/** Where no entries are kept, so much is of what is prepared of those in Redis, and of where they are. */
+const WITHOUT_L1_BYTES = 4 * MIB;
+
+/** What is prepared of them, ready to be sent. */
 export function forDeliveries(maxBytes: number): number {
-  return Math.floor(maxBytes * 0.25);
+  return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.22);
+}
+
+/** Where requests that came before found them; there are two such tables, the routes' and the gateway's. */
+export function forHitPointers(maxBytes: number): number {
+  return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.05);
+}
+
+/** What a process may use. */
+export interface ProcessMemory {
+  /** V8's limit of the heap, young generation included. */
+  readonly heapBytes: number;
+  /** The machine's memory, or the container's. */
+  readonly totalBytes: number;
+  /** How many processes of the service share that. */
+  readonly processes: number;
+}
+
+export function processMemory(processes = 1): ProcessMemory {
+  // 0, or a number beyond any machine, where there is no limit
+  const limit = process.constrainedMemory();
+  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { heapBytes: getHeapStatistics().heap_size_limit, totalBytes, processes };
+}
+
+/** The heap of a service without entries, its young generation, and room for what requests leave behind. */
+const BASE_HEAP_BYTES = 112 * MIB;
+/** The memory of a service without entries. */
+const BASE_BYTES = 192 * MIB;
+/** The rest is the collector's: garbage that is not collected yet, pages that are partly used. */
+const HEAP_SHARE = 0.4;
+const MEMORY_SHARE = 0.5;
+/** Where there is hardly room for the service itself, so little is still kept. */
+const LEAST_SHARE = 1 / 32;
+
+/** How many bytes of entries the process has room for, whatever they are: a heap full, in the worst case. */
+export function roomForL1({ heapBytes, totalBytes, processes }: ProcessMemory): number {
+  const ownBytes = totalBytes / processes;
+  const inHeap = Math.max((heapBytes - BASE_HEAP_BYTES) * HEAP_SHARE, heapBytes * LEAST_SHARE);
+  const inMemory = Math.max((ownBytes - BASE_BYTES) * MEMORY_SHARE, ownBytes * LEAST_SHARE);
+  return Math.floor(Math.min(inHeap, inMemory));
+}
+
+/** The limits as far as the process has room for them. */
+export function fitted(limits: MemoryLimits, memory: ProcessMemory): MemoryLimits {
+  return { ...limits, maxBytes: Math.min(limits.maxBytes, roomForL1(memory)) };
+}
+
+/** What an operator should know of an `L1_MAX_BYTES` that is larger than the room there is; undefined where it fits. */
+export function unfitAdvice(maxBytes: number, memory: ProcessMemory): string | undefined {
+  const room = roomForL1(memory);
+  if (maxBytes <= room) return undefined;
+  const isHeap = roomForL1({ ...memory, totalBytes: Infinity }) === room;
+  const { heapBytes, totalBytes, processes } = memory;
+  const shared = processes > 1 ? `, for ${processes} processes` : '';
+  const limit = isHeap ? `node's heap limit is ${mib(heapBytes)}` : `there are ${mib(totalBytes)} of memory${shared}`;
+  const remedy = isHeap ? 'a larger heap, such as NODE_OPTIONS=--max-old-space-size=1024' : 'more memory';
+  return `L1_MAX_BYTES is ${mib(maxBytes)}, but ${limit}: ${mib(room)} are used, so that the process survives. Give it ${remedy}, or set L1_MAX_BYTES=${room}. See docs/guides/sizing.md.`;
+}
+
+function mib(bytes: number): string {
+  const value = bytes / MIB;
+  return `${value < 10 ? Math.floor(value * 10) / 10 : Math.floor(value)} MiB`;
 }

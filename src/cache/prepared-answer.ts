@@ -1,11 +1,16 @@
 import type { CacheTier } from './core/cache-outcome';
 import { ageMs, freshForMs } from './core/freshness';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
+import { bufferBytes, inOnePiece, textBytes } from './core/resident-entry';
 import { areSound, linesOf, statusLine, tailOf, type FlatFields } from './head-text';
 
 const LARGEST_TEXT_BYTES = 16_384;
-/** What the prepared head and the objects take, roughly. */
-const OVERHEAD_BYTES = 2_048;
+/** The objects, and where they are found. */
+const OVERHEAD_BYTES = 900;
+/** What the head says beside the fields of the entry: what the cache and the edge add. */
+const ADDED_HEAD_BYTES = 720;
+/** A field's line end and its place in the list. */
+const FIELD_BYTES = 12;
 
 /** The head of a hit as text, but for what differs from one request to the next: it goes between the two. */
 export interface HeadText {
@@ -42,8 +47,8 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
   private second = 0;
   private keepAliveMs = 0;
   private tier: CacheTier = 'l1';
-  private head: HeadText = { front: '', back: '' };
-  private headNotModified: HeadText = { front: '', back: '' };
+  private head: HeadText | undefined;
+  private headNotModified: HeadText | undefined;
 
   constructor(
     { status, body: stored }: CacheEntry,
@@ -67,8 +72,9 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
 
   /** What it holds beside the entry, or in all where nobody else keeps that, in bytes. */
   bytesBeside(entry: CacheEntry | undefined): number {
-    const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : this.bytes.length;
-    return OVERHEAD_BYTES + body + (this.text?.length ?? 0);
+    const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : bufferBytes(this.bytes.length);
+    const head = ADDED_HEAD_BYTES + linesBytes(this.kept);
+    return OVERHEAD_BYTES + head + body + (this.text === undefined ? 0 : textBytes(this.text));
   }
 
   /** Whether the fields can be written as they are: what node would refuse is left to node to refuse. */
@@ -90,15 +96,10 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
     const isSame = age === this.age && ttl === this.ttl && second === this.second;
     if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
       [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
-      const ours = this.fieldsOf(answer, now);
-      const headOf = (kept: HeaderList, length: string): HeadText => ({
-        front: `${linesOf([...kept.flat(), ...ours, ...this.edgeFields(context.edge, kept)])}x-request-id: `,
-        back: `${length}${tailOf(second, keepAliveMs, hasDate(kept))}`,
-      });
-      this.head = headOf(this.kept, `\r\ncontent-length: ${this.bodyBytes}`);
-      this.headNotModified = headOf(this.keptNotModified, '');
+      this.head = this.headNotModified = undefined;
     }
-    return isNotModified ? this.headNotModified : this.head;
+    if (isNotModified) return (this.headNotModified ??= this.headOf(this.keptNotModified, '', answer, now, context));
+    return (this.head ??= this.headOf(this.kept, `\r\ncontent-length: ${this.bodyBytes}`, answer, now, context));
   }
 
   /** What the cache has to say of the hit, at this instant. */
@@ -108,6 +109,18 @@ export abstract class PreparedAnswer<Answer extends Hit = Hit> {
   protected edgeFields(edge: FlatFields, _kept: HeaderList): FlatFields {
     return edge;
   }
+
+  private headOf(kept: HeaderList, length: string, answer: Answer, now: number, { edge }: HeadContext): HeadText {
+    const fields = [...kept.flat(), ...this.fieldsOf(answer, now), ...this.edgeFields(edge, kept)];
+    return {
+      front: inOnePiece(`${linesOf(fields)}x-request-id: `),
+      back: inOnePiece(`${length}${tailOf(this.second, this.keepAliveMs, hasDate(kept))}`),
+    };
+  }
+}
+
+function linesBytes(fields: HeaderList): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + FIELD_BYTES, 0);
 }
 
 function hasDate(kept: HeaderList): boolean {

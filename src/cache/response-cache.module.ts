@@ -16,6 +16,7 @@ import { HandlerResponse } from './handler-response';
 import type { StorePort } from './ipc/store-messages';
 import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
+import { fitted, processMemory } from './memory-shares';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
@@ -40,10 +41,17 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 @Module({
   providers: [
     { provide: Clock, useClass: SystemClock },
-    { provide: RESPONSE_CACHE_OPTIONS, useExisting: MODULE_OPTIONS_TOKEN },
+    {
+      provide: RESPONSE_CACHE_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: ResponseCacheRegistration): ResponseCacheRegistration => ({
+        ...given,
+        l1: fitted(given.l1, processMemory(given.processes)),
+      }),
+    },
     {
       provide: OPENED_STORE,
-      inject: [MODULE_OPTIONS_TOKEN, Clock],
+      inject: [RESPONSE_CACHE_OPTIONS, Clock],
       useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
         openStore({ redis: options.redis, port: options.port }, options.l1, clock),
     },

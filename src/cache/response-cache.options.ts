@@ -28,7 +28,10 @@ export interface FrontDoorOptions {
 export interface ResponseCacheModuleOptions {
   /** What rules leave out. */
   readonly policy: FreshnessPolicy;
+  /** As far as the process has room for it. */
   readonly l1: MemoryLimits;
+  /** How many processes of the service share the machine's or the container's memory; absent for one. */
+  readonly processes?: number;
   readonly leaseMs: number;
   readonly deadlineMs: number;
   readonly staleAfterMs: number;

@@ -17,7 +17,7 @@ import { TieredStore } from './core/tiered-store';
 import { IpcStore } from './ipc/ipc-store';
 import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
-import { forEntries } from './memory-shares';
+import { fitted, forEntries, processMemory } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
 import { StoreWrites } from './store-writes';
@@ -80,8 +80,8 @@ export function openStore(
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */
-export function hostStore(limits: MemoryLimits): StoreHost {
-  return new StoreHost(new MemoryStore(limits, new SystemClock()));
+export function hostStore(limits: MemoryLimits, processes: number): StoreHost {
+  return new StoreHost(new MemoryStore(fitted(limits, processMemory(processes)), new SystemClock()));
 }
 
 function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly source: PrimarySource | undefined } {

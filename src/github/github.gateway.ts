@@ -80,6 +80,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       {
         ...{ prefix: github.routePrefix, upstream: definition.name, headerRules: rules, partitions },
         ...{ context: { edge, server: fastify.server }, requestId },
+        maxBytes: this.deliveries.hitPointerBytes,
       },
       { ways: new KnownWays(this.store, clock), answers, events, clock },
     );

@@ -75,7 +75,7 @@ export class CacheMetrics {
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
-    this.gauge('larder_l1_bytes', 'What they take, about.', () => store.get().l1Bytes ?? 0);
+    this.gauge('larder_l1_bytes', 'Estimated size of in-memory entries in bytes.', () => store.get().l1Bytes ?? 0);
     this.gauge('larder_deliveries_bytes', 'What is ready to be sent of entries, beside them.', () => deliveries.bytes);
   }
 

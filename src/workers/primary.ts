@@ -29,6 +29,12 @@ export function numberOfWorkers(setting: number | 'auto'): number {
   return setting === 'auto' ? availableParallelism() : setting;
 }
 
+/** How many processes of the service share the machine's memory: the workers, and the one that starts them. */
+export function processesOf(setting: number | 'auto'): number {
+  const workers = numberOfWorkers(setting);
+  return workers > 1 ? workers + 1 : 1;
+}
+
 /**
  * The process that starts the workers, hands them the connections of the one port (node:cluster), starts another for one
  * that died, and ends with the last of them. It serves no request itself.

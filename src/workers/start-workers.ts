@@ -27,7 +27,7 @@ export function startsWorkers(
   const primary = new Primary({
     workers,
     shutdownTimeoutMs,
-    store: redisConfig().endpoint === undefined ? hostStore(cacheConfig().l1) : undefined,
+    store: redisConfig().endpoint === undefined ? hostStore(cacheConfig().l1, workers + 1) : undefined,
     // one token and one secret for all
     env: {
       ...(made === undefined ? {} : { ADMIN_TOKEN: made }),

@@ -53,13 +53,3 @@ export interface CacheEntry extends EntryMetadata {
 export function endOfLife(entry: EntryMetadata): number {
   return entry.freshUntil + Math.max(entry.swrMs, entry.sieMs, entry.keepMs ?? 0);
 }
-
-const ENTRY_OVERHEAD_BYTES = 512;
-
-/** What the entry costs in memory, roughly: body, header texts and a fixed overhead for the objects around them. */
-export function sizeOf(key: string, entry: CacheEntry): number {
-  let bytes = ENTRY_OVERHEAD_BYTES + key.length + entry.body.length + entry.etag.length;
-  for (const [name, value] of entry.headers) bytes += name.length + value.length + 32;
-  for (const tag of entry.tags) bytes += tag.length + 16;
-  return bytes;
-}

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheStore, Found } from './cache-store';
 import { readIndex, type ResourceIndex } from './resource-index';
+import { textBytes } from './resident-entry';
 
 /** What of an index tells where the rest of its resource is. */
 type Leading = Pick<ResourceIndex, 'generation' | 'lists'>;
@@ -11,7 +12,10 @@ export interface FoundIndex {
   readonly ahead: ReadonlyMap<string, Promise<Found | undefined>>;
 }
 
-const REMEMBERED = 10_000;
+/** What is remembered of indexes. */
+const MAX_BYTES = 2_097_152;
+/** The objects that one is made of, beside its texts. */
+const ROW_BYTES = 350;
 const NOTHING_AHEAD: FoundIndex['ahead'] = new Map();
 
 /**
@@ -21,7 +25,11 @@ const NOTHING_AHEAD: FoundIndex['ahead'] = new Map();
  * Its one invariant: it decides nothing. What it has asked for ahead is used only if the index itself, as it is now, leads there.
  */
 export class IndexMemory {
-  private readonly seen = new LRUCache<string, Leading>({ max: REMEMBERED });
+  private readonly seen = new LRUCache<string, Leading>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ lists }, key) =>
+      ROW_BYTES + textBytes(key) + lists.flat().reduce((sum, name) => sum + textBytes(name), 0),
+  });
 
   /**
    * @param leaseMs as of the store's `find`, for the index

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { endOfLife, sizeOf, type CacheEntry } from './cache-entry';
+import { endOfLife, type CacheEntry } from './cache-entry';
 import type { InvalidationTarget } from './cache-store';
+import { inOnePiece, MIN_RESIDENT_BYTES, resident } from './resident-entry';
 
 export interface MemoryLimits {
   readonly maxBytes: number;
@@ -16,7 +17,8 @@ interface Kept {
 /** Entries of this process, bounded by bytes and by number, least recently used out first, with an index by tag. */
 export class MemoryTier {
   private readonly entries: LRUCache<string, Kept>;
-  private readonly keysOfTag = new Map<string, Set<string>>();
+  /** Most tags have one key: that one by itself, for a set costs as much as a small entry. */
+  private readonly keysOfTag = new Map<string, string | Set<string>>();
   private readonly unshared = new Set<string>();
 
   /** Whether it has no room for anything. */
@@ -26,10 +28,10 @@ export class MemoryTier {
   constructor(limits: MemoryLimits, onEvicted?: (key: string) => void) {
     this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({
-      max: limits.maxEntries,
+      // The table has its full length from the beginning: no longer than there are bytes for.
+      max: Math.max(1, Math.min(limits.maxEntries, Math.ceil(limits.maxBytes / MIN_RESIDENT_BYTES))),
       maxSize: Math.max(1, limits.maxBytes),
       maxEntrySize: Math.max(1, Math.floor(limits.maxBytes / 4)),
-      sizeCalculation: ({ entry }, key) => sizeOf(key, entry),
       dispose: ({ entry }, key, reason) => {
         this.forget(key, entry);
         if (reason === 'evict') onEvicted?.(key);
@@ -53,15 +55,17 @@ export class MemoryTier {
     return undefined;
   }
 
-  put(key: string, entry: CacheEntry, shared: boolean): void {
+  put(key: string, given: CacheEntry, shared: boolean): void {
     this.entries.delete(key);
-    this.entries.set(key, { entry, shared });
+    const { entry, bytes } = resident(inOnePiece(key), given);
+    this.entries.set(key, { entry, shared }, { size: bytes });
     if (!this.entries.has(key)) return; // larger than the tier takes
     if (!shared) this.unshared.add(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);
-      if (keys) keys.add(key);
-      else this.keysOfTag.set(tag, new Set([key]));
+      if (keys === undefined) this.keysOfTag.set(tag, key);
+      else if (typeof keys !== 'string') keys.add(key);
+      else if (keys !== key) this.keysOfTag.set(tag, new Set([keys, key]));
     }
   }
 
@@ -79,7 +83,10 @@ export class MemoryTier {
 
   keysOf(target: InvalidationTarget): string[] {
     if (target.kind === 'key') return this.entries.has(target.key) ? [target.key] : [];
-    if (target.kind === 'tag') return [...(this.keysOfTag.get(target.tag) ?? [])];
+    if (target.kind === 'tag') {
+      const keys = this.keysOfTag.get(target.tag) ?? [];
+      return typeof keys === 'string' ? [keys] : [...keys];
+    }
     return [...this.entries.keys()].filter((key) => key.startsWith(target.prefix));
   }
 
@@ -91,8 +98,8 @@ export class MemoryTier {
     this.unshared.delete(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);
-      keys?.delete(key);
-      if (keys?.size === 0) this.keysOfTag.delete(tag);
+      if (typeof keys === 'object') keys.delete(key);
+      if (keys === key || (typeof keys === 'object' && keys.size === 0)) this.keysOfTag.delete(tag);
     }
   }
 }

@@ -195,9 +195,9 @@ export class TieredStore extends CacheStore {
       const { found } = looked;
       if (!looked.found && looked.lease) this.keepAhead(key, looked.lease, epoch);
       if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
-      const entry = { ...found.entry, body: ownBytes(found.entry.body) };
-      this.l1.put(key, entry, true);
-      return { ...found, entry };
+      this.l1.put(key, found.entry, true);
+      // What others find in memory from now on, and what is prepared of it.
+      return { ...found, entry: this.l1.get(key, this.clock.now()) ?? found.entry };
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       const entry = this.l1.get(key, this.clock.now());
@@ -296,14 +296,6 @@ export class TieredStore extends CacheStore {
     for (const key of this.l1.keysOf(target)) this.l1.delete(key);
     this.l1.deleteUnshared();
   }
-}
-
-/** A slice of what a socket read would keep all of that alive as long as the entry. */
-function ownBytes(body: Buffer): Buffer {
-  if (body.buffer.byteLength === body.length) return body;
-  const own = Buffer.allocUnsafeSlow(body.length);
-  body.copy(own);
-  return own;
 }
 
 function ignoreUnavailable(error: unknown): void {

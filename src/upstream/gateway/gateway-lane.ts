@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import {
+  inOnePiece,
   isNotModified,
   mayWriteBody,
   mayWriteHead,
+  textBytes,
   writeReady,
   type CacheEvents,
   type Found,
@@ -18,6 +20,8 @@ import type { RelayedAnswers } from './relayed-answers';
 import { RelayedDelivery } from './relayed-delivery';
 
 export interface GatewayLaneOptions {
+  /** What may be remembered of requests. */
+  readonly maxBytes: number;
   readonly prefix: string;
   readonly upstream: string;
   readonly headerRules: HeaderRules;
@@ -70,9 +74,8 @@ const NEEDS_THOUGHT: ReadonlySet<string> = new Set([
   ...['content-length', 'transfer-encoding', 'expect', 'upgrade'],
 ]);
 const NAMES = 500;
-/** What is remembered of requests, in bytes. */
-const WAYS_BYTES = 4_194_304;
-const WAY_OVERHEAD_BYTES = 300;
+/** The objects that one row is made of, beside its texts. */
+const ROW_BYTES = 300;
 
 /**
  * Answers a fresh hit at the front door, to requests like those that have come the long way before: from memory at once, from
@@ -82,21 +85,24 @@ const WAY_OVERHEAD_BYTES = 300;
  * is asked whether it still leads there, and the answer is the one that the gateway has prepared.
  */
 export class GatewayLane {
-  private readonly known = new LRUCache<string, Known>({
-    maxSize: WAYS_BYTES,
-    sizeCalculation: (_known, text) => text.length + WAY_OVERHEAD_BYTES,
-  });
+  private readonly known: LRUCache<string, Known>;
   private readonly kinds = new Map<string, FieldKind>();
 
   constructor(
     private readonly options: GatewayLaneOptions,
     private readonly parts: GatewayLaneParts,
-  ) {}
+  ) {
+    this.known = new LRUCache<string, Known>({
+      maxSize: options.maxBytes,
+      sizeCalculation: ({ way, path }, text) =>
+        ROW_BYTES + [text, path, way.key, way.variantKey].reduce((sum, one) => sum + textBytes(one), 0),
+    });
+  }
 
   /** Remembers the way that a request has taken to a hit. */
   learn(request: IncomingMessage, way: Way, path: string): void {
     const likeness = this.likenessOf(request);
-    if (likeness) this.known.set(likeness.text, { way, path });
+    if (likeness) this.known.set(inOnePiece(likeness.text), { way, path });
   }
 
   /** Whether it has answered, or will: then nobody else does. */

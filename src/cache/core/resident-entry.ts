@@ -1,0 +1,173 @@
+import type { CacheEntry, ContentCoding, HeaderList, Validators } from './cache-entry';
+
+/*
+ * The form in which entries are kept in memory, and what it costs there.
+ *
+ * One class, so that all have one shape; bytes of their own; texts that many entries have in common kept once. Its one
+ * invariant: the size that is counted is what the process grows by, within about 15 % (`benchmarks/entry-cost.ts` measures it,
+ * `test/integration/memory-cost.spec.ts` holds it).
+ */
+
+/** All fields of an entry, so that one added to it cannot be forgotten here. */
+type Complete = { readonly [Name in keyof Required<CacheEntry>]: CacheEntry[Name] };
+
+class ResidentEntry implements Complete {
+  readonly id: string;
+  readonly status: number;
+  readonly upstream: string;
+  readonly storedAt: number;
+  readonly freshUntil: number;
+  readonly swrMs: number;
+  readonly sieMs: number;
+  readonly keepMs: number | undefined;
+  readonly mustRevalidate: boolean;
+  readonly loadMs: number;
+  readonly etag: string;
+  readonly coding: ContentCoding;
+  readonly marker: string | undefined;
+  readonly staledAt: number | undefined;
+
+  constructor(
+    entry: CacheEntry,
+    readonly headers: HeaderList,
+    readonly validators: Validators,
+    readonly tags: readonly string[],
+    readonly body: Buffer,
+  ) {
+    this.id = entry.id;
+    this.status = entry.status;
+    this.upstream = sharedText(':upstream', entry.upstream);
+    this.storedAt = entry.storedAt;
+    this.freshUntil = entry.freshUntil;
+    this.swrMs = entry.swrMs;
+    this.sieMs = entry.sieMs;
+    this.keepMs = entry.keepMs;
+    this.mustRevalidate = entry.mustRevalidate;
+    this.loadMs = entry.loadMs;
+    this.etag = entry.etag;
+    this.coding = entry.coding;
+    this.marker = entry.marker;
+    this.staledAt = entry.staledAt;
+  }
+}
+
+export interface Resident {
+  readonly entry: CacheEntry;
+  /** What the entry costs the process under its key, in bytes. */
+  readonly bytes: number;
+}
+
+type Field = HeaderList[number];
+
+/** The entry itself, its numbers and its id, its place in the table of entries. */
+const OBJECT_BYTES = 390;
+/** What V8 keeps for bytes outside of its heap, beside them. */
+const BUFFER_BYTES = 280;
+/** An array, and what is in it as a reference. */
+const ARRAY_BYTES = 48;
+const REFERENCE_BYTES = 8;
+/** A name and a value as a pair, beside the texts. */
+const FIELD_BYTES = 64;
+/** A table's row, such as that of a tag. */
+const ROW_BYTES = 56;
+/** An index is kept parsed as well. */
+const PARSED_INDEX_BYTES = 420;
+/** V8 keeps so small typed arrays on its heap, at far less cost than a buffer outside. */
+const ON_HEAP_BYTES = 64;
+/** No entry costs less. */
+export const MIN_RESIDENT_BYTES = OBJECT_BYTES;
+const NOTHING: readonly never[] = [];
+const NO_VALIDATORS: Validators = {};
+
+/** What a string costs: V8 keeps a header and, of Latin-1, a byte for each character. */
+export function textBytes(text: string): number {
+  return 16 + ((text.length + 7) & ~7);
+}
+
+/** A copy of the entry as it is kept in memory under the key. */
+export function resident(key: string, entry: CacheEntry): Resident {
+  let bytes = OBJECT_BYTES + textBytes(key);
+  const headers =
+    entry.headers.length === 0
+      ? NOTHING
+      : entry.headers.map((field) => {
+          const shared = sharedField(field);
+          if (shared) return shared;
+          bytes += FIELD_BYTES + textBytes(field[1]);
+          return ownField(field);
+        });
+  const tags = entry.tags.length === 0 ? NOTHING : entry.tags.map((tag) => sharedText(':tag', tag));
+  for (const tag of tags) bytes += REFERENCE_BYTES + 2 * ROW_BYTES + textBytes(tag);
+  const { etag, lastModified } = entry.validators;
+  const validators = etag === undefined && lastModified === undefined ? NO_VALIDATORS : entry.validators;
+  if (headers.length > 0) bytes += ARRAY_BYTES + REFERENCE_BYTES * headers.length;
+  if (headers.length === 0 && entry.etag === '') bytes += PARSED_INDEX_BYTES;
+  if (validators !== NO_VALIDATORS) bytes += ARRAY_BYTES;
+  if (entry.etag !== etag && entry.etag !== '') bytes += textBytes(entry.etag);
+  bytes += bufferBytes(entry.body.length);
+  return { entry: new ResidentEntry(entry, headers, validators, tags, ownBytes(entry.body)), bytes };
+}
+
+/** What a buffer of its own costs. */
+export function bufferBytes(length: number): number {
+  return length <= ON_HEAP_BYTES ? 128 + length : BUFFER_BYTES + length;
+}
+
+/** A slice of a pool, or of what a socket read, would keep all of that alive as long as the entry. */
+function ownBytes(body: Buffer): Buffer {
+  if (body.length > ON_HEAP_BYTES && body.buffer.byteLength === body.length) return body;
+  const own = Buffer.allocUnsafeSlow(body.length);
+  body.copy(own);
+  return own;
+}
+
+/** How many of the latest values of one name are known. */
+const VALUES_PER_NAME = 4;
+const MAX_NAMES = 256;
+/** Longer values are each entry's own. */
+const MAX_SHARED_LENGTH = 1_024;
+
+/** The field lines that were seen last, by name: most fields of an API's responses have the same value each time. */
+const recent = new Map<string, Field[]>();
+
+/**
+ * The same field line as another entry has it; undefined where none has been seen lately. A value that comes again moves ahead of
+ * those that do not.
+ */
+function sharedField([name, value]: Field): Field | undefined {
+  const known = recent.get(name);
+  const at = known?.findIndex((one) => one[1] === value) ?? -1;
+  const found = known?.[at];
+  const ahead = known?.[at - 1];
+  if (known && found && ahead) [known[at - 1], known[at]] = [found, ahead];
+  return found;
+}
+
+/** The field line for an entry that is the first to have it; the next one may share it. */
+function ownField([name, value]: Field): Field {
+  const known = recent.get(name);
+  const field: Field = [known?.[0]?.[0] ?? name, value];
+  if (value.length > MAX_SHARED_LENGTH) return field;
+  if (known) {
+    known[Math.min(known.length, VALUES_PER_NAME - 1)] = field;
+    return field;
+  }
+  if (recent.size >= MAX_NAMES) recent.clear();
+  recent.set(name, [field]);
+  return field;
+}
+
+/** A text that is no field's, kept under a name that no field has. */
+function sharedText(kind: ':tag' | ':upstream', text: string): string {
+  const field: Field = [kind, text];
+  return (sharedField(field) ?? ownField(field))[1];
+}
+
+/** Written so that the compiler cannot leave out what it is written for. */
+const lastRead = { number: 0 };
+
+/** The text in one piece: of one that was put together, V8 keeps the pieces until somebody reads it as a whole. */
+export function inOnePiece(text: string): string {
+  lastRead.number = Number(text);
+  return text;
+}
