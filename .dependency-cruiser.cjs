@@ -31,13 +31,13 @@ module.exports = {
       comment: 'an upstream knows the kit, never another upstream nor an operation',
       severity: 'error',
       from: { path: '^src/github/', pathNot: '[.]spec[.]ts$' },
-      to: { path: '^src/(admin|health|metrics|web)/' },
+      to: { path: '^src/(admin|health|live|metrics|web)/' },
     },
     {
       name: 'operations-know-no-feature',
       severity: 'error',
       from: {
-        path: '^src/(admin|health|metrics|http|web|cache|upstream|redis|config|kernel)/',
+        path: '^src/(admin|health|live|metrics|http|web|cache|upstream|redis|config|kernel)/',
         pathNot: '[.]spec[.]ts$',
       },
       to: { path: '^src/github/' },

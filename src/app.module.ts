@@ -9,6 +9,7 @@ import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './http/edge-hooks';
 import { FrontDoor } from './http/front-door';
 import { keptProblem } from './http/problem-table';
+import { LiveModule } from './live/live.module';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
 import { UpstreamModule } from './upstream';
@@ -51,6 +52,7 @@ import { portToPrimary } from './workers/worker-channel';
     AdminModule,
     HealthModule,
     MetricsModule,
+    LiveModule,
     WebModule,
   ],
 })

@@ -12,6 +12,7 @@ import { JsonBodyGuard } from './json-body.guard';
 /** Operations on the cache; knows no feature, only keys, tags and prefixes. */
 @Module({
   controllers: [AdminController, BudgetController],
+  exports: [AdminGuard],
   providers: [
     AdminService,
     AdminGuard,

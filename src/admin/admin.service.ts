@@ -75,7 +75,7 @@ export class AdminService {
 
   private async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<Invalidated> {
     let invalidated = 0;
-    for (const target of targets) invalidated += await this.cache.invalidate(target, mode);
+    for (const target of targets) invalidated += await this.cache.invalidate(target, mode, 'admin');
     return { invalidated };
   }
 }

@@ -61,7 +61,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   private async heed(message: InvalidationMessage): Promise<void> {
     // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
     const settled = await Promise.allSettled(
-      targetsOf(message).map((target) => this.cache.invalidate(target, message.mode)),
+      targetsOf(message).map((target) => this.cache.invalidate(target, message.mode, 'channel')),
     );
     const failed = settled.filter((one) => one.status === 'rejected');
     if (failed.length === 0) {

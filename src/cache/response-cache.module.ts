@@ -4,6 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { Keyv } from 'keyv';
 import { Clock, SystemClock } from '../kernel/clock';
 import type { RedisSettings } from '../redis/redis-client-options';
+import { ReplicaMessages } from '../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
 import { acceptAnswered } from './answered';
 import { CacheEvents } from './cache-events';
@@ -62,8 +63,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
     },
     { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
+    { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
   ],
-  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites],
+  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites, ReplicaMessages],
 })
 class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(private readonly store: CacheStore) {

@@ -1,7 +1,12 @@
 import type { RedisLink } from '../redis/redis-link';
+import { readRedisUsage, type RedisUsage } from '../redis/redis-usage';
 import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
+import { runwayOf, type Runway } from './core/runway';
 import { TieredStore } from './core/tiered-store';
+
+/** How many entries in memory stand for all. */
+const SAMPLED_ENTRIES = 256;
 
 /** How the store is, for health and metrics. */
 export interface StoreState {
@@ -25,5 +30,17 @@ export class StoreHealth {
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };
+  }
+
+  /** Undefined without Redis. */
+  async readUsage(): Promise<RedisUsage | undefined> {
+    return this.link && (await readRedisUsage(this.link));
+  }
+
+  /** Of the entries in memory that were used last. */
+  readRunway(now: number): Runway | undefined {
+    const { store } = this;
+    if (!(store instanceof TieredStore || store instanceof MemoryStore)) return undefined;
+    return runwayOf(store.recentEntries(SAMPLED_ENTRIES), now);
   }
 }

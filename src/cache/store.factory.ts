@@ -8,6 +8,7 @@ import { PrimaryLink } from '../redis/primary-link';
 import { FixedPrimary, type PrimarySource } from '../redis/primary-source';
 import type { RedisSettings } from '../redis/redis-client-options';
 import type { RedisLink } from '../redis/redis-link';
+import { ReplicaMessages } from '../redis/replica-messages';
 import { SentinelPrimary } from '../redis/sentinel-primary';
 import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
@@ -28,6 +29,8 @@ export interface OpenedStore {
   readonly link: RedisLink | undefined;
   /** Silent where there is no Redis. */
   readonly writes: StoreWrites;
+  /** Silent where there is no Redis. */
+  readonly messages: ReplicaMessages;
   /** Listens to the channel of invalidations, where there is a Redis to publish on. */
   readonly subscribe?: (onMessage: (message: Buffer) => void) => Subscription;
 }
@@ -53,8 +56,10 @@ export function openStore(
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
   const writes = new StoreWrites();
   if (!redis) {
-    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes };
-    return { store: new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock), link: undefined, writes };
+    const messages = new ReplicaMessages();
+    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, messages };
+    const store = new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock);
+    return { store, link: undefined, writes, messages };
   }
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
@@ -74,9 +79,20 @@ export function openStore(
   });
   const onDeaf = logRefusals('tracking', keys.channel, logger);
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }, source));
+  const messages = new ReplicaMessages(link, keys.liveChannel);
+  const live = {
+    name: keys.liveChannel,
+    onMessage: (message: Buffer) => messages.receive(message),
+    onRefused: logRefusals('live', keys.liveChannel, logger),
+  };
   const subscribe = (onMessage: (message: Buffer) => void): Subscription =>
-    new ChannelSubscription(redis, link, keys.channel, onMessage, logRefusals('channel', keys.channel, logger));
-  return { store: new TieredStore(limits, l2, clock), link, writes, subscribe };
+    new ChannelSubscription(
+      redis,
+      link,
+      [{ name: keys.channel, onMessage }, live],
+      logRefusals('channel', keys.channel, logger),
+    );
+  return { store: new TieredStore(limits, l2, clock), link, writes, messages, subscribe };
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */
@@ -105,7 +121,11 @@ function logTransitions(link: RedisLink, { endpoint }: RedisSettings, logger: Lo
 }
 
 /** One line for each new reason. */
-function logRefusals(what: 'tracking' | 'channel', channel: string, logger: Logger): (problem: string) => void {
+function logRefusals(
+  what: 'tracking' | 'channel' | 'live',
+  channel: string,
+  logger: Logger,
+): (problem: string) => void {
   let told: string | undefined;
   return (problem) => {
     const message = refusalMessage(problem, what, channel);

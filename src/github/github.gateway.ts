@@ -19,6 +19,7 @@ import {
   RateBudget,
   RelayedAnswers,
   UpstreamRelay,
+  type BreakerState,
 } from '../upstream';
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
@@ -111,6 +112,10 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         onError: (error, request, reply) => problems.send(error, request, reply),
       },
     ).mount(fastify);
+  }
+
+  get breakerState(): BreakerState {
+    return this.relay.breakerState;
   }
 
   onApplicationShutdown(): void {

@@ -4,7 +4,7 @@ import type { ConfigType } from '@nestjs/config';
 import { CacheStore } from '../cache';
 import { githubConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
-import { Budgets, RateBudget, UpstreamClient } from '../upstream';
+import { Breakers, Budgets, RateBudget, UpstreamClient } from '../upstream';
 import { githubLimits } from './github-limits';
 import { GithubController } from './github.controller';
 import { GithubCredentials } from './github.credentials';
@@ -61,7 +61,14 @@ const LONGEST_BODY_MS = 2_000;
   ],
 })
 export class GithubModule implements OnApplicationShutdown {
-  constructor(private readonly client: UpstreamClient) {}
+  constructor(
+    private readonly client: UpstreamClient,
+    gateway: GithubGateway,
+    breakers: Breakers,
+  ) {
+    breakers.add(client.name, () => client.breakerState);
+    breakers.add(client.name, () => gateway.breakerState);
+  }
 
   onApplicationShutdown(): void {
     this.client.close();

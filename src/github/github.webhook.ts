@@ -131,7 +131,9 @@ export class GithubWebhook implements OnModuleInit {
     let invalidated = 0;
     const failures: unknown[] = [];
     for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      const batch = tags.slice(at, at + TAGS_AT_ONCE).map((tag) => this.cache.invalidate({ kind: 'tag', tag }, mode));
+      const batch = tags
+        .slice(at, at + TAGS_AT_ONCE)
+        .map((tag) => this.cache.invalidate({ kind: 'tag', tag }, mode, 'webhook'));
       for (const one of await Promise.allSettled(batch)) {
         if (one.status === 'fulfilled') invalidated += one.value;
         else failures.push(one.reason);

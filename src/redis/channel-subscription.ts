@@ -1,10 +1,10 @@
 import { nodeClientOptions, type RedisSettings } from './redis-client-options';
 import type { RedisLink } from './redis-link';
 import { RedisUnavailableError } from './redis-unavailable.error';
-import { WatchedClient } from './watched-client';
+import { WatchedClient, type Channel } from './watched-client';
 
 /**
- * Hears the messages of one pub/sub channel (https://redis.io/docs/latest/develop/pubsub/), on a connection of its own to one
+ * Receives the messages of pub/sub channels (https://redis.io/docs/latest/develop/pubsub/), on a connection of its own to one
  * primary: in a Cluster a message reaches every node. At most once: what is published while the connection is made anew is lost.
  */
 export class ChannelSubscription {
@@ -13,8 +13,7 @@ export class ChannelSubscription {
   constructor(
     settings: RedisSettings,
     link: RedisLink,
-    name: string,
-    onMessage: (message: Buffer) => void,
+    channels: readonly Channel[],
     onDown?: (problem: string) => void,
   ) {
     this.client = new WatchedClient(
@@ -24,7 +23,7 @@ export class ChannelSubscription {
         return Promise.resolve(nodeClientOptions(settings, node));
       },
       settings.commandTimeoutMs,
-      { channel: { name, onMessage }, ...(onDown && { onDown }) },
+      { channels, ...(onDown && { onDown }) },
     );
   }
 

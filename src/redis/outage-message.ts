@@ -19,8 +19,14 @@ export function outageMessage(problem: string, endpoint: RedisEndpoint): string 
 }
 
 /** A line for the operator where an ACL keeps a user from what the service hears by; undefined for any other problem. */
-export function refusalMessage(problem: string, what: 'tracking' | 'channel', channel: string): string | undefined {
+export function refusalMessage(
+  problem: string,
+  what: 'tracking' | 'channel' | 'live',
+  channel: string,
+): string | undefined {
   if (!REFUSED_COMMAND.test(problem)) return undefined;
+  if (what === 'live')
+    return `Redis refuses SUBSCRIBE (${problem}): the live figures are those of one replica alone. Allow the user &${channel}.`;
   return what === 'tracking'
     ? `Redis refuses CLIENT TRACKING (${problem}): no copy in memory is used, each answer asks Redis. Allow the user +client|tracking.`
     : `Redis refuses SUBSCRIBE (${problem}): invalidations published there are not heard. Allow the user +subscribe and &${channel}.`;

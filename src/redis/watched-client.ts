@@ -13,6 +13,14 @@ type Client = ReturnType<typeof createClient>;
 
 const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
+/** A pub/sub channel. */
+export interface Channel {
+  readonly name: string;
+  readonly onMessage: (message: Buffer) => void;
+  /** Is told that Redis refuses the channel. Without it the connection does not count as up then. */
+  readonly onRefused?: (problem: string) => void;
+}
+
 export interface WatchedClientHooks {
   /** Runs on each new connection before it counts as up. */
   readonly prepare?: (client: WatchedClient) => Promise<void>;
@@ -20,8 +28,8 @@ export interface WatchedClientHooks {
   readonly onDown?: (problem: string) => void;
   /** A key that the server's tracking names, or null for all of them. */
   readonly onInvalidate?: (key: string | null) => void;
-  /** A pub/sub channel that each new connection listens to. */
-  readonly channel?: { readonly name: string; readonly onMessage: (message: Buffer) => void };
+  /** Pub/sub channels that each new connection listens to. */
+  readonly channels?: readonly Channel[];
 }
 
 /**
@@ -109,9 +117,10 @@ export class WatchedClient {
         made.on('invalidate', (key: Buffer | string | null) => onInvalidate(key === null ? null : key.toString()));
       await withDeadline(made.connect(), HANDSHAKE_MS, () => undefined);
       await this.hooks.prepare?.(this);
-      const { channel } = this.hooks;
-      if (channel)
-        await withDeadline(made.subscribe(channel.name, channel.onMessage, true), HANDSHAKE_MS, () => undefined);
+      for (const { name, onMessage, onRefused } of this.hooks.channels ?? []) {
+        const subscribed = withDeadline(made.subscribe(name, onMessage, true), HANDSHAKE_MS, () => undefined);
+        await (onRefused ? subscribed.catch((error: unknown) => onRefused(describe(error))) : subscribed);
+      }
       if (this.client !== made) return; // lost, or closed, while it got ready
       this.isConnected = true;
       this.attempts = 0;

@@ -8,6 +8,7 @@ export { RelayedAnswers } from './gateway/relayed-answers';
 export { ALL_FIELDS, headerRules } from './gateway/header-rules';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
+export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';
 export { FairQueue } from './budget/fair-queue';
 export type { LimitDialect, LimitedAnswer } from './budget/limit-dialect';

@@ -11,6 +11,7 @@ import {
   type CircuitBreakerPolicy,
 } from 'cockatiel';
 import { AppError } from '../kernel/app-error';
+import { stateOf, type BreakerState } from './breakers';
 import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { retryAfterMs } from './retry-after';
@@ -64,6 +65,10 @@ export class UpstreamClient {
   /** Whether the breaker keeps requests from the upstream now. */
   get isPaused(): boolean {
     return this.breaker.state !== CircuitState.Closed;
+  }
+
+  get breakerState(): BreakerState {
+    return stateOf(this.breaker);
   }
 
   async get(request: UpstreamRequest): Promise<UpstreamResponse> {

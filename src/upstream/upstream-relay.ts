@@ -9,6 +9,7 @@ import {
   type CircuitBreakerPolicy,
 } from 'cockatiel';
 import { AppError } from '../kernel/app-error';
+import { stateOf, type BreakerState } from './breakers';
 import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { countsAsDown, upstreamFailure } from './upstream-failure';
@@ -60,6 +61,10 @@ export class UpstreamRelay {
       halfOpenAfter: breakerPauseMs,
       breaker: new ConsecutiveBreaker(breakerFailures),
     });
+  }
+
+  get breakerState(): BreakerState {
+    return stateOf(this.breaker);
   }
 
   async send(request: RelayedRequest): Promise<RelayedResponse> {

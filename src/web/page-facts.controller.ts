@@ -3,11 +3,9 @@ import type { ConfigType } from '@nestjs/config';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
 import { serviceVersion } from '../kernel/project-root';
+import { MAX_SAMPLES } from '../live/figures-history';
 import { PageFactsDocument } from './page.documents';
 import { PageFacts } from './page.facts';
-
-/** How far back the figures of `GET /events` reach, in seconds. */
-const MAX_AGE_OF_FIGURES_SECONDS = 900;
 
 /** What the page at `/` has to know, for any other client too. */
 @ApiTags('operations')
@@ -39,7 +37,7 @@ export class PageFactsController {
       admin: this.admin.token !== undefined || !this.admin.isProduction,
       redis: this.redis.endpoint !== undefined,
       ttlSeconds: this.cache.ttlMs / 1_000,
-      maxAgeOfFigures: MAX_AGE_OF_FIGURES_SECONDS,
+      maxAgeOfFigures: MAX_SAMPLES,
       paths,
       demo,
     };

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
 import type { StoreHost } from '../cache';
-import { askForOwnMetrics, portToWorker, tellAllMetrics } from './worker-channel';
+import { askForOwnMetrics, portToWorker, relayToOthers, tellAllMetrics } from './worker-channel';
 import { WorkerMetrics } from './worker-metrics';
 
 /** A worker that lived so long ended for a reason of its own, not because it cannot start. */
@@ -71,6 +71,7 @@ export class Primary {
     this.startedAt.set(worker.id, performance.now());
     store?.serve(portToWorker(worker));
     tellAllMetrics(worker, () => this.metrics.read());
+    relayToOthers(worker);
   }
 
   private replace(worker: Worker, code: number, signal: string | null): void {

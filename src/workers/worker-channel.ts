@@ -3,7 +3,8 @@ import { isStoreMessage, type StoreMessage, type StorePort } from '../cache';
 import type { ToldMetric } from './worker-metrics';
 
 /*
- * The line between a worker and the primary process of one service (node:cluster): store messages and the asking for metrics.
+ * The line between a worker and the primary process of one service (node:cluster): store messages, the asking for metrics, and texts of one
+ * worker for the others.
  */
 
 /** What is asked for: the metrics of one worker, or of all. */
@@ -84,6 +85,38 @@ export function tellAllMetrics(worker: Worker, read: () => Promise<string>): voi
 /** Answers the primary process, in a worker. */
 export function tellOwnMetrics(read: () => Promise<unknown>): void {
   answer(process, 'own-metrics', read, () => process.connected);
+}
+
+/** A text of one worker for all others, which its primary process passes on. */
+interface Relayed {
+  readonly larder: 'relayed';
+  readonly text: string;
+}
+
+function isRelayed(message: unknown): message is Relayed {
+  return typeof message === 'object' && message !== null && (message as { larder?: unknown }).larder === 'relayed';
+}
+
+/** Sends a text to the other workers of the service, where there are any; it may be lost. */
+export function sendToWorkers(text: string): void {
+  if (cluster.isWorker && process.connected) process.send?.({ larder: 'relayed', text } satisfies Relayed);
+}
+
+/** Listens to the texts of the other workers. */
+export function onWorkerMessage(listener: (text: string) => void): void {
+  if (!cluster.isWorker) return;
+  process.on('message', (message: unknown) => {
+    if (isRelayed(message)) listener(message.text);
+  });
+}
+
+/** Passes texts of one worker on to all others, in the primary process. */
+export function relayToOthers(worker: Worker): void {
+  worker.on('message', (message: unknown) => {
+    if (!isRelayed(message)) return;
+    for (const other of Object.values(cluster.workers ?? {}))
+      if (other && other !== worker && other.isConnected()) other.send(message);
+  });
 }
 
 let questions = 0;

@@ -72,6 +72,7 @@ describe('what a person sees of the service', () => {
       '/admin/cache/entries/{path}',
       '/admin/cache/invalidations',
       '/admin/cache/tags/{path}',
+      '/events',
       '/github-budget',
       '/github/orgs/{org}/repos',
       '/github/repos/{owner}/{repo}',

@@ -55,6 +55,10 @@ export class MemoryStore extends CacheStore {
     return this.tier.size;
   }
 
+  recentEntries(count: number): readonly CacheEntry[] {
+    return this.tier.recent(count);
+  }
+
   peek(key: string): Found | undefined {
     const entry = this.tier.get(key, this.clock.now());
     return entry && { entry, tier: 'l1' };

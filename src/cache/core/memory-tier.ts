@@ -90,6 +90,16 @@ export class MemoryTier {
     return [...this.entries.keys()].filter((key) => key.startsWith(target.prefix));
   }
 
+  /** Those used last, at most so many. */
+  recent(count: number): CacheEntry[] {
+    const recent: CacheEntry[] = [];
+    for (const { entry } of this.entries.values()) {
+      if (recent.length >= count) break;
+      recent.push(entry);
+    }
+    return recent;
+  }
+
   keys(): string[] {
     return [...this.entries.keys()];
   }

@@ -35,6 +35,18 @@ const LOOKS = 3;
 /** Is told of refreshes that no request waits for. */
 export type RefreshListener = (key: string, error: unknown) => void;
 
+/** Who asked for an invalidation. */
+export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
+
+/** An invalidation that the store has confirmed. */
+export interface Invalidation {
+  readonly target: InvalidationTarget;
+  readonly mode: InvalidationMode;
+  /** How many entries went, or became stale. */
+  readonly count: number;
+  readonly source: InvalidationSource;
+}
+
 /**
  * The read-through cache: looks up, decides, loads once per key, answers.
  *
@@ -45,6 +57,7 @@ export class ResponseCache {
   private readonly flights = new SingleFlight<Landed>();
   private readonly parts: ResourceParts;
   private readonly refreshListeners: RefreshListener[] = [];
+  private readonly invalidationListeners: ((invalidation: Invalidation) => void)[] = [];
   private readonly random: () => number;
 
   constructor(
@@ -69,6 +82,10 @@ export class ResponseCache {
 
   onRefreshFailed(listener: RefreshListener): void {
     this.refreshListeners.push(listener);
+  }
+
+  onInvalidated(listener: (invalidation: Invalidation) => void): void {
+    this.invalidationListeners.push(listener);
   }
 
   /** The answer that needs nothing but this process's memory: a fresh hit that nobody has to refresh, or undefined. */
@@ -111,8 +128,14 @@ export class ResponseCache {
    *
    * @throws AppError `cache-unavailable` when the shared store cannot promise it
    */
-  invalidate(target: InvalidationTarget, mode: InvalidationMode = 'purge'): Promise<number> {
-    return this.orUnavailable('confirm the invalidation', this.store.invalidate(target, mode));
+  async invalidate(
+    target: InvalidationTarget,
+    mode: InvalidationMode = 'purge',
+    source: InvalidationSource = 'code',
+  ): Promise<number> {
+    const count = await this.orUnavailable('confirm the invalidation', this.store.invalidate(target, mode));
+    for (const listener of this.invalidationListeners) listener({ target, mode, count, source });
+    return count;
   }
 
   /** @throws AppError `cache-unavailable` */

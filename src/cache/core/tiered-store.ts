@@ -71,6 +71,10 @@ export class TieredStore extends CacheStore {
     return this.l1.size;
   }
 
+  recentEntries(count: number): readonly CacheEntry[] {
+    return this.l1.recent(count);
+  }
+
   peek(key: string): Found | undefined {
     if (!this.l2.isCoherent) return undefined;
     const entry = this.l1.get(key, this.clock.now());

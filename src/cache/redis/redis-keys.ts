@@ -21,9 +21,12 @@ export class RedisKeys {
   readonly sequence: string;
   /** The pub/sub channel of invalidations; without the format's version, for others publish on it. */
   readonly channel: string;
+  /** The pub/sub channel of live figures, which replicas send each other while somebody watches. */
+  readonly liveChannel: string;
 
   constructor(prefix: string) {
     this.channel = `${prefix}:invalidate`;
+    this.liveChannel = `${prefix}:live`;
     this.root = `${prefix}:${FORMAT_VERSION}`;
     this.entryPrefix = `${this.root}:e:{`;
     this.leasePrefix = `${this.root}:l:{`;

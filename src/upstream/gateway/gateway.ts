@@ -233,7 +233,7 @@ export class Gateway {
       [target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
     );
     try {
-      await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag })));
+      await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
       return undefined;
     } catch (error) {
       if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;

@@ -1,0 +1,64 @@
+import { Controller, Get, Headers, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiProblems } from '../http/api-docs';
+import { EDGE_FIELDS } from '../http/edge-hooks';
+import { EventClients } from './event-clients';
+import { EventStream } from './event-stream';
+import { EVENTS_EXAMPLE, EventsDocument } from './events.documents';
+import { hasCredential, LiveGuard } from './live.guard';
+
+const DESCRIPTION =
+  'First `history`: what was gathered of the last 15 minutes while somebody watched. Then `figures`, one a second, of all replicas and ' +
+  'workers together; its id is the second. After a reconnect `Last-Event-ID` brings the seconds that were missed. With the admin token also ' +
+  '`outcome` and `invalidation`, with their keys: all while there are few, one in `oneIn` under load. A comment every 15 s keeps the ' +
+  'connection up; `end` tells why the server ends it. A reader that falls behind is cut off.';
+
+/** The live figures as server-sent events, for the page at `/` and for anybody else. */
+@ApiTags('operations')
+@Controller('events')
+export class EventsController {
+  constructor(private readonly clients: EventClients) {}
+
+  @Get()
+  @UseGuards(LiveGuard)
+  @ApiOperation({ summary: 'Live figures of all replicas, as server-sent events', description: DESCRIPTION })
+  @ApiBearerAuth('admin')
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that was received.' })
+  @ApiQuery({ name: 'lastEventId', required: false, description: 'The same, for clients that cannot send the field.' })
+  @ApiProduces('text/event-stream')
+  @ApiOkResponse({ type: EventsDocument, example: EVENTS_EXAMPLE })
+  @ApiProblems('admin-unauthorized', 'too-many-attempts', 'overloaded', 'shutting-down')
+  async open(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Headers('last-event-id') lastEventId?: string,
+    @Query('lastEventId') lastEventIdInQuery?: unknown,
+  ): Promise<void> {
+    const isAdmin = hasCredential(request);
+    this.clients.require(isAdmin);
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(200, {
+      ...EDGE_FIELDS,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no', // nginx would keep events back until its buffer is full
+      'x-request-id': request.id,
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    response.flushHeaders();
+    await this.clients.serve(new EventStream(response), {
+      isAdmin,
+      lastEventId: idOf(lastEventId ?? lastEventIdInQuery),
+    });
+  }
+}
+
+/** What is no id of ours is none: the client starts anew. */
+function idOf(value: unknown): number | undefined {
+  return typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,129 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+
+const counts = (description: string, example: object) => ({
+  type: 'object' as const,
+  additionalProperties: { type: 'integer' as const },
+  description,
+  example,
+});
+
+/** The data of each event, by the event's name, for OpenAPI only: it is sent as text. */
+export class FiguresDocument {
+  @ApiProperty({ example: 1_700_000_000_000, description: 'The second, in ms since the epoch.' })
+  at!: number;
+
+  @ApiProperty(counts('Requests by outcome; an outcome that did not occur is left out.', { HIT: 12, MISS: 1 }))
+  requests!: object;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'object' },
+    description: 'Time in the service by outcome, in ms: median and 99th percentile, within 10 %.',
+    example: { HIT: { p50: 0.2, p99: 1.1 } },
+  })
+  latencyMs!: object;
+
+  @ApiProperty(counts('Requests to upstreams, and those that needed none.', { calls: 1, notModified: 0, saved: 12 }))
+  upstream!: object;
+
+  @ApiProperty(counts('What memory holds, of all processes.', { entries: 10, bytes: 12_345, maxBytes: 67_108_864 }))
+  l1!: object;
+
+  @ApiProperty({
+    type: 'object',
+    properties: {
+      kind: { type: 'string', enum: ['memory', 'redis'] },
+      isUp: { type: 'boolean', description: 'For all processes.' },
+      problem: { type: 'string', nullable: true },
+      usedBytes: { type: 'integer', nullable: true, description: 'The memory of Redis, at most 5 s old.' },
+      entries: { type: 'integer', nullable: true, description: 'The keys of Redis, all of them, at most 5 s old.' },
+    },
+    example: { kind: 'redis', isUp: true, problem: null, usedBytes: 2_097_152, entries: 420 },
+  })
+  store!: object;
+
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'object' },
+    description: 'What is left of rate limits; `resetAt` in ms since the epoch.',
+    example: [
+      {
+        ...{ upstream: 'github', credential: '-', resource: 'core', limit: 60, remaining: 12 },
+        resetAt: 1_700_000_540_000,
+      },
+    ],
+  })
+  budgets!: object[];
+
+  @ApiProperty({
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: { upstream: { type: 'string' }, state: { type: 'string', enum: ['closed', 'half-open', 'open'] } },
+    },
+    example: [{ upstream: 'github', state: 'closed' }],
+  })
+  breakers!: object[];
+
+  @ApiProperty({
+    ...counts('How long responses in memory would still be served if upstreams stopped now, in ms.', {
+      ...{ p50: 86_400_000, least: 1_000 },
+    }),
+    nullable: true,
+  })
+  runwayMs!: object | null;
+
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'object' },
+    description: '`requests` and `hits` of the second; `isUp`: heard of within 5 s.',
+    example: [
+      {
+        ...{ id: 'host-1:4711', pid: 4711, workers: 2, startedAt: 1_700_000_000_000, version: '0.1.0' },
+        ...{ requests: 13, hits: 12, l1Bytes: 12_345, l1Entries: 10, isUp: true, seenAt: 1_700_000_000_050 },
+      },
+    ],
+  })
+  replicas!: object[];
+}
+
+export class EventsDocument {
+  @ApiPropertyOptional({ type: 'object', properties: { samples: { type: 'array', items: { type: 'object' } } } })
+  history?: object;
+
+  @ApiProperty({ type: FiguresDocument })
+  figures!: FiguresDocument;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'For admins.',
+    example: {
+      ...{ at: 1_700_000_000_000, replica: 'host-1:4711', outcome: 'HIT', tier: 'l1', upstream: 'github' },
+      ...{ key: 'github:-:/users/redis', status: 200, durationMs: 0.21, requestId: 'trace-1', oneIn: 1 },
+    },
+  })
+  outcome?: object;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'For admins. `by`: `admin`, `webhook`, `write`, `channel` or `code`.',
+    example: {
+      ...{ at: 1_700_000_000_000, replica: 'host-1:4711', by: 'admin', what: [{ kind: 'tag', name: 'account:redis' }] },
+      ...{ mode: 'purge', count: 3, oneIn: 1 },
+    },
+  })
+  invalidation?: object;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    properties: { reason: { type: 'string', enum: ['slow-reader', 'shutdown'] } },
+  })
+  end?: object;
+}
+
+export const EVENTS_EXAMPLE = [
+  ...['retry: 1000', '', 'event: history', 'data: {"samples":[]}', ''],
+  ...['event: figures', 'id: 1700000000', 'data: {"at":1700000000000,"requests":{"HIT":12,"MISS":1}, …}', ''],
+].join('\n');

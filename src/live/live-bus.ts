@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { ReplicaMessages } from '../cache';
+import { isWorker, onWorkerMessage, sendToWorkers } from '../workers/worker-channel';
+import { liveMessage, type LiveContent, type LiveMessage } from './live-message';
+
+const MAX_PROCESSES = 1_000;
+
+/**
+ * Carries messages among all processes of the service: between replicas through Redis, between the workers of one replica through the
+ * process that started them, so that a replica stays whole while Redis is down. What comes on both ways is delivered once. A message may
+ * be lost.
+ */
+@Injectable()
+export class LiveBus {
+  /** The same for all workers of a replica. */
+  readonly replica = `${hostname()}:${isWorker() ? process.ppid : process.pid}`;
+  readonly process = `${this.replica}/${process.pid}/${randomBytes(6).toString('base64url')}`;
+  private readonly listeners: ((message: LiveMessage) => void)[] = [];
+  /** The number of the last message of each process: on each way they keep their order. */
+  private readonly heard = new LRUCache<string, number>({ max: MAX_PROCESSES });
+  private sent = 0;
+
+  constructor(private readonly replicas: ReplicaMessages) {
+    replicas.subscribe((text) => this.receive(text));
+    onWorkerMessage((text) => this.receive(text));
+  }
+
+  publish(content: LiveContent): void {
+    const text = JSON.stringify({ from: this.process, number: ++this.sent, ...content });
+    sendToWorkers(text);
+    void this.replicas.publish(text);
+  }
+
+  /** Messages of the other processes. */
+  subscribe(listener: (message: LiveMessage) => void): void {
+    this.listeners.push(listener);
+  }
+
+  private receive(text: string): void {
+    const message = parse(text);
+    if (!message || message.from === this.process || message.number <= (this.heard.get(message.from) ?? 0)) return;
+    this.heard.set(message.from, message.number);
+    for (const listener of this.listeners) listener(message);
+  }
+}
+
+/** Another version of the service may say what this one does not know: ignored. */
+function parse(text: string): LiveMessage | undefined {
+  try {
+    return liveMessage.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

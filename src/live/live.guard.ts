@@ -1,0 +1,18 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AdminGuard } from '../admin/admin.guard';
+
+/** Lets everybody in who shows no credential, and of those who show one the admin. */
+@Injectable()
+export class LiveGuard implements CanActivate {
+  constructor(private readonly admin: AdminGuard) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    return !hasCredential(context.switchToHttp().getRequest<FastifyRequest>()) || this.admin.canActivate(context);
+  }
+}
+
+/** Whether the request, once it is let in, is an admin's. */
+export function hasCredential({ headers }: FastifyRequest): boolean {
+  return headers.authorization !== undefined;
+}

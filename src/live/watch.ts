@@ -1,0 +1,47 @@
+/** How long this process goes on after its last viewer has left, so that a reconnect finds no gap, in milliseconds. */
+const LINGER_MS = 60_000;
+/** How long one word that somebody watches holds, in milliseconds. It is said once a second. */
+const LEASE_MS = 5_000;
+
+/**
+ * Whether anybody watches, here or at another replica: a lease that ends by itself. Times are those of a clock that only goes forward.
+ */
+export class Watch {
+  private viewers = 0;
+  private admins = 0;
+  private lastLeftAt = -Infinity;
+  private heardUntil = -Infinity;
+  private eventsHeardUntil = -Infinity;
+
+  enter(isAdmin: boolean): void {
+    this.viewers += 1;
+    if (isAdmin) this.admins += 1;
+  }
+
+  leave(isAdmin: boolean, now: number): void {
+    this.viewers -= 1;
+    if (isAdmin) this.admins -= 1;
+    this.lastLeftAt = now;
+  }
+
+  /** Somebody watches elsewhere. */
+  hear(forMs: number, wantsEvents: boolean, now: number): void {
+    const until = now + Math.min(forMs, LINGER_MS);
+    this.heardUntil = Math.max(this.heardUntil, until);
+    if (wantsEvents) this.eventsHeardUntil = Math.max(this.eventsHeardUntil, until);
+  }
+
+  /** What is to be told the others; undefined where this process has no viewer, and had none lately. */
+  lease(now: number): { readonly forMs: number; readonly wantsEvents: boolean } | undefined {
+    const isWanted = this.viewers > 0 || now - this.lastLeftAt < LINGER_MS;
+    return isWanted ? { forMs: LEASE_MS, wantsEvents: this.admins > 0 } : undefined;
+  }
+
+  isOn(now: number): boolean {
+    return this.lease(now) !== undefined || now < this.heardUntil;
+  }
+
+  wantsEvents(now: number): boolean {
+    return this.admins > 0 || now < this.eventsHeardUntil;
+  }
+}
