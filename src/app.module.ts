@@ -31,13 +31,14 @@ import { portToPrimary } from './workers/worker-channel';
           staleAfterMs,
           loadTimeoutMs,
           maxEntryBytes,
+          settleMs,
           laneEnabled,
           ...policy
         }: ConfigType<typeof cacheConfig>,
         redis: ConfigType<typeof redisConfig>,
         { workers }: ConfigType<typeof serviceConfig>,
       ): ResponseCacheRegistration => ({
-        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, laneEnabled },
+        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, laneEnabled },
         processes: processesOf(workers),
         edgeFields: EDGE_FIELDS,
         frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },

@@ -32,6 +32,7 @@ export { ResponseCache, type Invalidation, type InvalidationSource } from './cor
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { looksLikeIndex } from './core/resource-index';
 export { Loader } from './core/loader';
+export { SettlingTags } from './core/settling-tags';
 export { tagOfAccount, toCacheKey } from './core/cache-key';
 export { ageMs, freshForMs, isFresh } from './core/freshness';
 export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from './core/cache-outcome';

@@ -10,6 +10,7 @@ import { acceptAnswered } from './answered';
 import { CacheEvents } from './cache-events';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
+import { SettlingTags } from './core/settling-tags';
 import { ResponseCache } from './core/response-cache';
 import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
@@ -106,10 +107,16 @@ export class ResponseCacheModule implements OnModuleInit {
         Deliveries,
         AnswerSender,
         {
-          provide: Loader,
+          provide: SettlingTags,
           inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
-          useFactory: (store: CacheStore, clock: Clock, settings: ResponseCacheModuleOptions) =>
-            new Loader(store, clock, { ...settings, pollMs: POLL_MS }),
+          useFactory: (store: CacheStore, clock: Clock, { settleMs = 0 }: ResponseCacheModuleOptions) =>
+            new SettlingTags(store, clock, settleMs),
+        },
+        {
+          provide: Loader,
+          inject: [CacheStore, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS],
+          useFactory: (store: CacheStore, clock: Clock, settling: SettlingTags, settings: ResponseCacheModuleOptions) =>
+            new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
         },
         {
           provide: ResponseCache,
@@ -130,6 +137,7 @@ export class ResponseCacheModule implements OnModuleInit {
         HandlerResponse,
         Deliveries,
         AnswerSender,
+        SettlingTags,
         Loader,
         ResponseCache,
         ExpressLane,

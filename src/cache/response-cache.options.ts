@@ -37,6 +37,8 @@ export interface ResponseCacheModuleOptions {
   readonly staleAfterMs: number;
   readonly loadTimeoutMs: number;
   readonly maxEntryBytes: number;
+  /** For how long after a change what it covers is stored for a second at most; 0, the default, for no time. */
+  readonly settleMs?: number | undefined;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
   readonly laneEnabled: boolean;
   /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */

@@ -124,6 +124,7 @@ export const environmentShape = {
     .min(0, 'must be at least 0')
     .max(0.9, 'must be at most 0.9')
     .default(0.1),
+  GITHUB_SETTLE_SECONDS: whole(0, 3_600).default(10),
   GITHUB_MAX_CONCURRENCY: whole(1, 10_000).default(64),
   GITHUB_POINTS_PER_MINUTE: whole(0, 1_000_000).default(900),
   CREDENTIAL_SECRET: secret.optional(),

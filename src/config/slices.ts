@@ -63,6 +63,7 @@ export const cacheConfig = slice('cache', (env) => ({
   swrMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
   sieMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
   staleAfterMs: env.CACHE_STALE_AFTER_MS,
+  settleMs: env.GITHUB_SETTLE_SECONDS * 1_000,
   jitter: env.CACHE_TTL_JITTER,
   earlyRefreshBeta: env.CACHE_EARLY_REFRESH_BETA,
   leaseMs: env.CACHE_LEASE_MS,

@@ -2,7 +2,16 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { CacheEvents, CacheStore, Deliveries, HttpCache, KnownWays, Loader, ResponseCache } from '../cache';
+import {
+  CacheEvents,
+  CacheStore,
+  Deliveries,
+  HttpCache,
+  KnownWays,
+  Loader,
+  ResponseCache,
+  SettlingTags,
+} from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { EDGE_FIELDS, RELAYED, RELAYED_EDGE_FIELDS, requestId, type Preflight } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
@@ -38,6 +47,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly store: CacheStore,
     private readonly loader: Loader,
     private readonly cache: ResponseCache,
+    private readonly settling: SettlingTags,
     private readonly events: CacheEvents,
     private readonly deliveries: Deliveries,
     private readonly clock: Clock,
@@ -107,6 +117,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
       },
       {
         ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
+        settling: github.isStrict ? undefined : this.settling,
         lane: door && lane,
         onUnreadable: ({ message }) => this.logger.warn(`${message} Removed, counts as a miss.`),
         onError: (error, request, reply) => problems.send(error, request, reply),

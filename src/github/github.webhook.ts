@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { CacheStore, ResponseCache, StoreUnavailableError } from '../cache';
+import { CacheStore, ResponseCache, SettlingTags, StoreUnavailableError } from '../cache';
 import { githubConfig } from '../config/slices';
 import { ProblemFilter } from '../http/problem.filter';
 import { AppError } from '../kernel/app-error';
@@ -51,6 +51,7 @@ export class GithubWebhook implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     private readonly cache: ResponseCache,
     private readonly store: CacheStore,
+    private readonly settling: SettlingTags,
     private readonly counts: WebhookCounts,
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
   ) {
@@ -131,9 +132,9 @@ export class GithubWebhook implements OnModuleInit {
     let invalidated = 0;
     const failures: unknown[] = [];
     for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      const batch = tags
-        .slice(at, at + TAGS_AT_ONCE)
-        .map((tag) => this.cache.invalidate({ kind: 'tag', tag }, mode, 'webhook'));
+      const some = tags.slice(at, at + TAGS_AT_ONCE);
+      await this.settling.begin(some);
+      const batch = some.map((tag) => this.cache.invalidate({ kind: 'tag', tag }, mode, 'webhook'));
       for (const one of await Promise.allSettled(batch)) {
         if (one.status === 'fulfilled') invalidated += one.value;
         else failures.push(one.reason);

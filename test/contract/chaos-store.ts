@@ -89,9 +89,9 @@ export class ChaosStore extends CacheStore {
     return this.below.invalidate(target, mode);
   }
 
-  async claim(name: string, ttlMs: number): Promise<boolean> {
+  async claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
     await this.disturb('claim');
-    return this.below.claim(name, ttlMs);
+    return this.below.claim(name, ttlMs, mode);
   }
 
   async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {

@@ -85,6 +85,15 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
     });
 
+    describe('names that are renewed', () => {
+      it('are taken for as long as the last claim says, whoever had them', async () => {
+        expect(await store.claim('r', 20)).toBe(true);
+        expect(await store.claim('r', 60_000, 'renew')).toBe(true);
+        await elapsed(80);
+        expect(await store.isClaimed('r')).toBe(true);
+      });
+    });
+
     describe('notes', () => {
       it('are what was left last under a name, until their time is over', async () => {
         expect(await store.readNote('g', 'a')).toBeUndefined();

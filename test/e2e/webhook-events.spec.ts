@@ -68,7 +68,9 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
       response.setHeader('cache-control', 'public, max-age=3600');
       response.end('{"public_repos":1}');
     });
-    service = await ServiceProcess.start({ env: { GITHUB_API_URL: github.url, GITHUB_WEBHOOK_SECRET: SECRET } });
+    service = await ServiceProcess.start({
+      env: { GITHUB_API_URL: github.url, GITHUB_WEBHOOK_SECRET: SECRET, GITHUB_SETTLE_SECONDS: '0' },
+    });
   });
   afterAll(async () => {
     await service.stop();

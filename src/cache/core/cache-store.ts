@@ -150,8 +150,11 @@ export abstract class CacheStore {
   abstract put(key: string, entry: CacheEntry): Promise<void>;
   /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
   abstract invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number>;
-  /** Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. */
-  abstract claim(name: string, ttlMs: number): Promise<boolean>;
+  /**
+   * Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. With `renew` the name is
+   * taken from now on for so long in any case.
+   */
+  abstract claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean>;
   /** Whether somebody has the name. */
   abstract isClaimed(name: string): Promise<boolean>;
   /**

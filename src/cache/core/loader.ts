@@ -10,6 +10,7 @@ import { isFresh } from './freshness';
 import { ifAvailable } from './if-available';
 import { DeclinedLoad, type Landed, type Load, type Loaded, type LoadedResponse } from './load';
 import { newToken } from './random-id';
+import { ruleWhileSettling, SETTLING_FRESH_MS, type SettlingTags } from './settling-tags';
 
 export interface LoaderOptions {
   /** The life of a lease between two renewals, in milliseconds: after it a dead leader is replaced. */
@@ -22,6 +23,8 @@ export interface LoaderOptions {
   readonly maxEntryBytes: number;
   /** Whether a key pauses after repeated failures; without it every request tries anew. */
   readonly pausesAfterFailures?: boolean;
+  /** Undefined where what is loaded after an invalidation is stored like anything else. */
+  readonly settling?: SettlingTags | undefined;
   readonly random?: () => number;
 }
 
@@ -31,6 +34,8 @@ export type Fill = (lease: Lease, entry: CacheEntry) => Promise<boolean>;
 export interface Landing {
   /** Whether nobody waits for it. */
   readonly isBackground?: boolean;
+  /** The tags of the resource, where the entry is stored without them. */
+  readonly resourceTags?: readonly string[];
   /** Another way to store than as the lease's own entry. */
   readonly fill?: Fill;
 }
@@ -38,6 +43,10 @@ export interface Landing {
 interface Loading {
   readonly load: Load;
   readonly fill: Fill;
+}
+
+interface LoadingUnderLease extends Loading {
+  readonly settling: Promise<boolean> | undefined;
 }
 
 /**
@@ -71,10 +80,16 @@ export class Loader {
     request: CacheRequest,
     stale: CacheEntry | undefined,
     load: Load,
-    { isBackground = false, fill = (lease, entry) => this.store.fill(lease, entry) }: Landing = {},
+    {
+      isBackground = false,
+      resourceTags = request.tags,
+      fill = (lease, entry) => this.store.fill(lease, entry),
+    }: Landing = {},
   ): Promise<Landed> {
     const loading: Loading = { load: (context) => load({ ...context, isBackground }), fill };
-    const held = await this.underLease(request, stale, (lease, base) => this.loadUnder(lease, request, base, loading));
+    const held = await this.underLease(request, stale, (lease, base) =>
+      this.loadUnder(lease, request, base, { ...loading, settling: this.isSettling(resourceTags, lease) }),
+    );
     if (held.by === 'self') return held.result;
     return { entry: held.entry, via: 'other-replica', stored: true, isError: false };
   }
@@ -120,6 +135,11 @@ export class Loader {
     });
   }
 
+  /** As `SettlingTags.isSettling`. To be asked before the load begins. */
+  isSettling(tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
+    return this.options.settling?.isSettling(tags, lease);
+  }
+
   private async holding<T>(
     lease: Lease,
     base: CacheEntry | undefined,
@@ -144,13 +164,15 @@ export class Loader {
     lease: Lease,
     request: CacheRequest,
     base: CacheEntry | undefined,
-    { load, fill }: Loading,
+    { load, fill, settling }: LoadingUnderLease,
   ): Promise<Landed> {
     const startedAt = this.clock.now();
     const loaded = await this.inTime(load, base);
+    const isSettling = settling !== undefined && (await settling);
     const now = this.clock.now();
-    const filling: Filling = { request, now, loadMs: now - startedAt, random: this.random() };
-    if (loaded.kind === 'response') return this.keep(lease, loaded, filling, fill);
+    const asked = isSettling ? { ...request, policy: ruleWhileSettling(request.policy) } : request;
+    const filling: Filling = { request: asked, now, loadMs: now - startedAt, random: this.random() };
+    if (loaded.kind === 'response') return this.keep(lease, isSettling ? briefly(loaded) : loaded, filling, fill);
     if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
     const entry = freshenedEntry(base, loaded.headers, filling);
     const stored = await ifAvailable(() => this.store.freshen(lease, entry));
@@ -210,4 +232,9 @@ export class Loader {
 
 function validatorsOf(entry: CacheEntry | undefined): Validators | undefined {
   return entry && (entry.validators.etag ?? entry.validators.lastModified) !== undefined ? entry.validators : undefined;
+}
+
+/** A response with a lifetime of its own, while what it is about settles. */
+function briefly(loaded: LoadedResponse): LoadedResponse {
+  return loaded.ttlMs === undefined ? loaded : { ...loaded, ttlMs: Math.min(loaded.ttlMs, SETTLING_FRESH_MS) };
 }

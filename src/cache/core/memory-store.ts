@@ -129,8 +129,8 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve(keys.length);
   }
 
-  claim(name: string, ttlMs: number): Promise<boolean> {
-    const isFree = !this.claims.has(name);
+  claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
+    const isFree = mode === 'renew' || !this.claims.has(name);
     if (isFree) this.claims.set(name, true, { ttl: ttlMs });
     return Promise.resolve(isFree);
   }

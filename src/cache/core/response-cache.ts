@@ -246,7 +246,7 @@ export class ResponseCache {
     const asked = { ...request, key: place.key, tags: [] };
     const loadPart: Load = (context) => load({ ...context, isFirst: false }); // others are beside it
     return this.flights.run(place.key, async () => {
-      const landed = await this.loader.land(asked, stale, loadPart, { isBackground });
+      const landed = await this.loader.land(asked, stale, loadPart, { isBackground, resourceTags: request.tags });
       if (landed.stored) await this.parts.extend({ ...request, part }, place, endOfLife(landed.entry));
       return landed;
     });

@@ -155,8 +155,8 @@ export class TieredStore extends CacheStore {
     return count;
   }
 
-  claim(name: string, ttlMs: number): Promise<boolean> {
-    return this.l2.claim(name, ttlMs);
+  claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
+    return this.l2.claim(name, ttlMs, mode);
   }
 
   isClaimed(name: string): Promise<boolean> {

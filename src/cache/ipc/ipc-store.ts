@@ -105,8 +105,8 @@ export class IpcStore extends SharedStore {
     return this.call('invalidate', [target, mode]) as Promise<number>;
   }
 
-  claim(name: string, ttlMs: number): Promise<boolean> {
-    return this.call('claim', [name, ttlMs]) as Promise<boolean>;
+  claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
+    return this.call('claim', mode === undefined ? [name, ttlMs] : [name, ttlMs, mode]) as Promise<boolean>;
   }
 
   isClaimed(name: string): Promise<boolean> {

@@ -159,10 +159,13 @@ export class RedisStore extends SharedStore {
     }
   }
 
-  async claim(name: string, ttlMs: number): Promise<boolean> {
+  async claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
     await this.recovery.ready();
     const key = this.keys.claim(name);
-    return (await this.commands.send(key, ['SET', key, '1', 'NX', 'PX', String(ttlMs)])) !== null;
+    return (
+      (await this.commands.send(key, ['SET', key, '1', ...(mode === 'renew' ? [] : ['NX']), 'PX', String(ttlMs)])) !==
+      null
+    );
   }
 
   async isClaimed(name: string): Promise<boolean> {

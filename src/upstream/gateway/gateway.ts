@@ -17,6 +17,7 @@ import {
   type HttpCacheRequest,
   type Origin,
   type ResponseCache,
+  type SettlingTags,
 } from '../../cache';
 import { ClientConnection } from '../../http/client-connection';
 import { AppError } from '../../kernel/app-error';
@@ -52,6 +53,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
 export interface GatewayParts {
   readonly httpCache: HttpCache;
   readonly cache: ResponseCache;
+  /** Undefined where what a write has changed is stored like anything else afterwards. */
+  readonly settling: SettlingTags | undefined;
   readonly relay: UpstreamRelay;
   readonly answers: RelayedAnswers;
   /** Where hits are answered that have come the long way before; undefined where they always do. */
@@ -233,6 +236,7 @@ export class Gateway {
       [target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
     );
     try {
+      await this.parts.settling?.begin([...tags]);
       await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
       return undefined;
     } catch (error) {

@@ -12,6 +12,7 @@ import { valueOf } from './fields';
 import { Flight } from './flight';
 import type { ResponsePolicy } from './response-policy';
 import { selectionKey } from './selection';
+import { whileSettling } from '../settling-tags';
 import { HeldBytes, SharedBody } from './shared-body';
 import type { VariantWriter, VariantWriterOptions } from './variant-writer';
 import type { Seen } from './variants';
@@ -98,8 +99,9 @@ export class HttpLoads {
     const { tags } = request;
     this.loader
       .underLease({ key, tags }, seen.entry, async (lease, base) => {
+        const settling = this.loader.isSettling(tags, lease);
         try {
-          await this.loadUnder(lease, base, request, seen, flight, origin);
+          await this.loadUnder(lease, base, request, seen, flight, origin, settling);
         } catch (error) {
           if (!flight.signal.aborted) throw error;
           // Given up, for nobody waits any more: that says nothing of the upstream.
@@ -125,13 +127,15 @@ export class HttpLoads {
     seen: Seen,
     flight: Flight<Head>,
     origin: Origin,
+    settling: Promise<boolean> | undefined,
   ): Promise<void> {
     const response = await this.askFor(request, base, flight, origin);
     const isValidated = response.status === 304 && base !== undefined;
     const { neverStored } = this.options;
-    const policy = isValidated
+    const ownPolicy = isValidated
       ? policyOfUpdated(request, response, base, neverStored)
       : policyOf(request, response, neverStored);
+    const policy = settling !== undefined && (await settling) ? whileSettling(ownPolicy) : ownPolicy;
     if (isValidated) {
       response.body.destroy();
       // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.

@@ -1,0 +1,78 @@
+import type { Clock } from '../../kernel/clock';
+import type { FreshnessPolicy } from './cache-rule';
+import type { CacheStore, Lease } from './cache-store';
+import { ifAvailable } from './if-available';
+import type { ResponsePolicy } from './http/response-policy';
+
+/** How long a response about something that has just changed is fresh, in milliseconds. */
+export const SETTLING_FRESH_MS = 1_000;
+
+/**
+ * What was changed a moment ago by a write or an event. An API may still give the old response right after its own event: for a while such
+ * a response is stored for a second at most, so that the old one does not stay for its whole lifetime.
+ *
+ * The invariant: a load that began after an invalidation and before the end of its window finds it here, on every replica:
+ *
+ *   1. replica A marks the tag as settling, then invalidates it; the count of invalidations grows
+ *   2. replica B's load is granted its lease. Before the invalidation: its fill is refused anyway. After it: the lease has the new count,
+ *      so B looks for the mark, which is there
+ *
+ * A hit costs nothing; a load costs one look at its tags, beside the request to the API, and only while something was invalidated lately.
+ */
+export class SettlingTags {
+  private sequence = -1;
+  private changedAt = -Infinity;
+
+  /** @param windowMs how long a change takes to settle, 0 for no time */
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+    private readonly windowMs: number,
+  ) {
+    store.onChange(({ kind }) => {
+      if (kind !== 'key') this.changedAt = this.clock.now();
+    });
+  }
+
+  /** To be called before the tags are invalidated. A store that cannot be reached refuses the invalidation, too. */
+  async begin(tags: readonly string[]): Promise<void> {
+    if (this.windowMs === 0) return;
+    await ifAvailable(() => Promise.all(tags.map((tag) => this.store.claim(markOf(tag), this.windowMs, 'renew'))));
+  }
+
+  /** Whether a load under this lease is about something that settles; undefined where nothing was invalidated lately. */
+  isSettling(tags: readonly string[], { sequence }: Lease): Promise<boolean> | undefined {
+    if (this.windowMs === 0) return undefined;
+    if (sequence !== this.sequence) {
+      this.sequence = sequence;
+      this.changedAt = this.clock.now();
+    }
+    if (tags.length === 0 || this.clock.now() - this.changedAt > this.windowMs) return undefined;
+    return this.hasMark(tags);
+  }
+
+  private async hasMark(tags: readonly string[]): Promise<boolean> {
+    const marks = await ifAvailable(() => Promise.all(tags.map((tag) => this.store.isClaimed(markOf(tag)))));
+    return marks?.some(Boolean) ?? true; // not known: the short life is the safe one
+  }
+}
+
+function markOf(tag: string): string {
+  return `settling:${tag}`;
+}
+
+/** The policy of a response about something that settles: fresh for a second, then validated before any use. */
+export function whileSettling(policy: ResponsePolicy): ResponsePolicy {
+  return { ...policy, lifetimeMs: Math.min(policy.lifetimeMs, SETTLING_FRESH_MS), swrMs: 0 };
+}
+
+/** The same for a rule of a route. */
+export function ruleWhileSettling(policy: FreshnessPolicy): FreshnessPolicy {
+  const { ttlMs, negativeTtlMs } = policy;
+  return {
+    ...policy,
+    ttlMs: Math.min(ttlMs, SETTLING_FRESH_MS),
+    negativeTtlMs: Math.min(negativeTtlMs, SETTLING_FRESH_MS),
+    swrMs: 0,
+  };
+}
