@@ -64,10 +64,12 @@ export function openStore(
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
   logTransitions(link, redis, logger);
-  const keys = new RedisKeys(redis.keyPrefix);
+  const keys = new RedisKeys(redis.keyPrefix, redis.source);
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
-      logger.warn(`What is at ${JSON.stringify(key)} was not written by this version: removed, counts as a miss.`),
+      logger.warn(
+        `What is at ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
+      ),
     onRefused: (reply) => logger.warn(`Redis refuses (${reply}): answers go on, what it refuses is not shared.`),
     onRewound: (count) => {
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);

@@ -39,12 +39,18 @@ const HAS_MARKER = 16;
 const HAS_UPSTREAM_TAG = 32;
 const HAS_KEEP = 64;
 
+/** Between an upstream's name and the source; in neither. */
+const SOURCE = '\t';
 const ID = /^[\w-]{12}$/;
 
-/** Everything in front of the body. */
-export function encodeHead(entry: CacheEntry): Buffer {
+/**
+ * Everything in front of the body.
+ *
+ * @param source what decided the answer beside the request, as `RedisKeys` has it: written behind the upstream's name
+ */
+export function encodeHead(entry: CacheEntry, source = ''): Buffer {
   const writer = new ByteWriter().raw(Buffer.alloc(METADATA_AT));
-  writeMetadata(writer, entry);
+  writeMetadata(writer, entry, source);
   const written = writer.finish();
   const head = Buffer.alloc(Math.ceil(written.length / ALIGNMENT) * ALIGNMENT);
   written.copy(head);
@@ -55,8 +61,8 @@ export function encodeHead(entry: CacheEntry): Buffer {
 }
 
 /** The stored value. */
-export function encodeEntry(entry: CacheEntry): Buffer {
-  return Buffer.concat([encodeHead(entry), entry.body]);
+export function encodeEntry(entry: CacheEntry, source = ''): Buffer {
+  return Buffer.concat([encodeHead(entry, source), entry.body]);
 }
 
 /** An instant as a soft purge writes it into a stored value. */
@@ -74,9 +80,9 @@ export interface DecodedHead {
   readonly bodyLength: number;
 }
 
-/** The entry, or undefined for anything that we did not write: nothing in Redis is trusted to be ours. */
-export function decodeEntry(value: Buffer): CacheEntry | undefined {
-  const head = decodeHead(value);
+/** The entry, or undefined for anything that we did not write, or not of this source: nothing in Redis is trusted to be ours. */
+export function decodeEntry(value: Buffer, source = ''): CacheEntry | undefined {
+  const head = decodeHead(value, source);
   if (!head || head.headLength + head.bodyLength !== value.length) return undefined;
   const body = value.subarray(head.headLength);
   if (head.metadata.coding === 'gzip' && !looksLikeGzip(body)) return undefined;
@@ -92,14 +98,14 @@ export function headLengthOf(value: Buffer): number | undefined {
 }
 
 /** As `decodeEntry`, of the beginning of a value. */
-export function decodeHead(value: Buffer): DecodedHead | undefined {
+export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined {
   const headLength = headLengthOf(value);
   if (headLength === undefined || headLength > value.length) return undefined;
   const id = value.toString('latin1', 0, ID_BYTES);
   if (!ID.test(id)) return undefined;
   const staledAt = value.readUIntBE(STALED_AT.at, STALED_AT.bytes);
   try {
-    const { metadata, bodyLength } = readMetadata(id, new ByteReader(value, METADATA_AT, headLength));
+    const { metadata, bodyLength } = readMetadata(id, new ByteReader(value, METADATA_AT, headLength), source);
     return { metadata, headLength, bodyLength, ...(staledAt === 0 ? {} : { staledAt }) };
   } catch (error) {
     if (error instanceof MalformedBytesError) return undefined; // truncated or foreign: a miss, as said above
@@ -107,7 +113,7 @@ export function decodeHead(value: Buffer): DecodedHead | undefined {
   }
 }
 
-function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
+function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string): void {
   const { validators, marker, upstream } = entry;
   const upstreamTag = tagOfUpstream(upstream);
   const tags = entry.tags.filter((tag) => tag !== upstreamTag);
@@ -121,7 +127,7 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
     (entry.keepMs === undefined ? 0 : HAS_KEEP);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
   writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
-  writer.text(upstream);
+  writer.text(source === '' ? upstream : `${upstream}${SOURCE}${source}`);
   if (validators.etag !== undefined) writeValue(writer, validators.etag);
   if (validators.lastModified !== undefined) writeValue(writer, validators.lastModified);
   writeValue(writer, entry.etag, validators);
@@ -136,13 +142,15 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry): void {
 function readMetadata(
   id: string,
   reader: ByteReader,
+  source: string,
 ): { readonly metadata: EntryMetadata; readonly bodyLength: number } {
   const flags = reader.number();
   const status = reader.number();
   if (status < 200 || status > 599) throw new MalformedBytesError();
   const [storedAt, freshUntil] = [reader.number(), reader.number()];
   const [swrMs, sieMs, loadMs, bodyLength] = [reader.number(), reader.number(), reader.number(), reader.number()];
-  const upstream = readText(reader);
+  const [upstream = '', theirs = ''] = readText(reader).split(SOURCE, 2);
+  if (theirs !== source) throw new MalformedBytesError();
   const validators: Validators = {
     ...((flags & HAS_ETAG) === 0 ? {} : { etag: readValue(reader) }),
     ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: readValue(reader) }),

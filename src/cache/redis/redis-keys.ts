@@ -24,7 +24,14 @@ export class RedisKeys {
   /** The pub/sub channel of live figures, which replicas send each other while somebody watches. */
   readonly liveChannel: string;
 
-  constructor(prefix: string) {
+  /**
+   * @param source a short word for what decides the answers beside the requests, such as the address of the API. It is not part of an
+   * entry's key, which people type, but of the entry: one of another source is not ours. Claims and notes have it in their names.
+   */
+  constructor(
+    prefix: string,
+    readonly source = '',
+  ) {
     this.channel = `${prefix}:invalidate`;
     this.liveChannel = `${prefix}:live`;
     this.root = `${prefix}:${FORMAT_VERSION}`;
@@ -50,11 +57,16 @@ export class RedisKeys {
   }
 
   claim(name: string): string {
-    return `${this.root}:c:{${name}}`;
+    return `${this.root}:c:{${this.ofSource(name)}}`;
   }
 
   notes(group: string): string {
     return `${this.root}:n:{${group}}`;
+  }
+
+  /** A name among those of the same source. */
+  ofSource(name: string): string {
+    return this.source === '' ? name : `${this.source}:${name}`;
   }
 
   /** What client tracking listens to: entries, leases, the sequence. */

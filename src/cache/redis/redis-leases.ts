@@ -29,7 +29,7 @@ export class RedisLeases {
   ) {}
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const [sequence, reply] = await this.ask(ACQUIRE, request);
+    const [sequence, reply] = await this.askOwn(ACQUIRE, request);
     return leaseAnswer(request, sequence, reply as RedisReply[]);
   }
 
@@ -37,7 +37,7 @@ export class RedisLeases {
   async findOrAcquire(
     request: LeaseRequest,
   ): Promise<{ readonly value: RedisReply } | { readonly lease: LeaseAnswer }> {
-    const [sequence, reply] = await this.ask(FIND_OR_ACQUIRE, request);
+    const [sequence, reply] = await this.askOwn(FIND_OR_ACQUIRE, request);
     if (Array.isArray(reply)) return { lease: leaseAnswer(request, sequence, reply as RedisReply[]) };
     return { value: reply };
   }
@@ -52,7 +52,8 @@ export class RedisLeases {
 
   async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
     const keepMs = Math.round(pauseMs + FAILURE_MEMORY_MS);
-    const args = [lease.token, lease.failures + 1, JSON.stringify(failure), keepMs];
+    const text = JSON.stringify({ ...failure, source: this.keys.source });
+    const args = [lease.token, lease.failures + 1, text, keepMs];
     await this.orLost(lease, this.commands.run(FAIL, [this.keys.lease(lease.key)], args));
   }
 
@@ -61,6 +62,15 @@ export class RedisLeases {
     const lost = [...this.lost.values()];
     this.lost.clear();
     await Promise.allSettled(lost.map((lease) => this.release(lease)));
+  }
+
+  /** What another source failed with is no answer here: it is removed. */
+  private async askOwn(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
+    const answer = await this.ask(script, request);
+    if (!isFailureOfAnother(answer[1], this.keys.source)) return answer;
+    const key = this.keys.lease(request.key);
+    await this.commands.send(key, ['UNLINK', key]);
+    return this.ask(script, request);
   }
 
   private ask(script: Script, request: LeaseRequest): Promise<[sequence: number, reply: RedisReply]> {
@@ -88,6 +98,18 @@ export class RedisLeases {
       if (error instanceof StoreUnavailableError && !refusalIn(error)) this.lost.set(token, { key, token });
       throw error;
     }
+  }
+}
+
+function isFailureOfAnother(reply: RedisReply, source: string): boolean {
+  if (!Array.isArray(reply)) return false;
+  const [kind, , failure] = (reply as readonly RedisReply[]).map(String);
+  if (kind !== 'failed' || failure === undefined) return false;
+  try {
+    const { source: theirs = '' } = JSON.parse(failure) as { readonly source?: unknown };
+    return theirs !== source;
+  } catch {
+    return false; // not ours: taken for a failure without a reason
   }
 }
 

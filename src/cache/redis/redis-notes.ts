@@ -20,25 +20,26 @@ export class RedisNotes {
     const now = Math.round(this.clock.now());
     const endsAt = now + Math.round(Math.min(ttlMs, MOST_NOTE_MS));
     const before = seen === undefined ? '' : `:${seen}`; // none is not the same as an empty one
-    const args = [name, before, `${endsAt}:${text}`, now, MOST_NOTE_MS];
+    const args = [this.keys.ofSource(name), before, `${endsAt}:${text}`, now, MOST_NOTE_MS];
     const there = await this.commands.run(NOTE, [this.keys.notes(group)], args);
     return there === null ? { kind: 'left' } : { kind: 'changed', text: this.live(there) };
   }
 
   async read(group: string, name: string): Promise<string | undefined> {
     const key = this.keys.notes(group);
-    return this.live(await this.commands.sendOrReply(key, ['HGET', key, name]));
+    return this.live(await this.commands.sendOrReply(key, ['HGET', key, this.keys.ofSource(name)]));
   }
 
   async readAll(group: string): Promise<readonly Note[]> {
     const key = this.keys.notes(group);
     const pairs = pairsOf(await this.commands.sendOrReply(key, ['HGETALL', key]));
+    const own = this.keys.ofSource('');
     const live: Note[] = [];
     const over: string[] = [];
     for (const [name, value] of pairs) {
       const text = this.live(value);
       if (text === undefined) over.push(name);
-      else live.push([name, text]);
+      else if (name.startsWith(own)) live.push([name.slice(own.length), text]);
     }
     if (over.length > 0) await this.commands.send(key, ['HDEL', key, ...over]);
     return live;

@@ -209,7 +209,7 @@ export class RedisStore extends SharedStore {
   }
 
   private async foundIn(value: RedisReply | undefined, redisKey: string): Promise<Found | undefined> {
-    const entry = Buffer.isBuffer(value) ? decodeEntry(value) : undefined;
+    const entry = Buffer.isBuffer(value) ? decodeEntry(value, this.keys.source) : undefined;
     if (entry) return { entry, tier: 'l2' };
     await this.discard(redisKey);
     return undefined;

@@ -39,20 +39,20 @@ export class RedisWrites {
     if (atOnce !== undefined) return atOnce;
     if (beside) await this.put(beside.key, beside.entry);
     if (!(await this.indexTags(lease, entry))) return false;
-    const value = encodeEntry(entry);
+    const value = encodeEntry(entry, this.keys.source);
     const args = [...this.storing(lease, entry), value];
     return this.stored(await this.commands.run(FILL, this.pair(lease.key), args), [entry, value]);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
     if (!(await this.indexTags(lease, entry))) return false;
-    const args = [...this.storing(lease, entry), encodeHead(entry)];
+    const args = [...this.storing(lease, entry), encodeHead(entry, this.keys.source)];
     return (await this.commands.run(FRESHEN, this.pair(lease.key), args)) === 1;
   }
 
   async put(key: string, entry: CacheEntry): Promise<void> {
     await Promise.all(this.indexedTags(key, entry).map((tag) => this.index(tag, key, entry)));
-    const value = encodeEntry(entry);
+    const value = encodeEntry(entry, this.keys.source);
     this.stored(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
   }
 
@@ -61,8 +61,8 @@ export class RedisWrites {
     if (!this.commands.spansSlots) return undefined;
     const { key, sequence } = lease;
     const now = Math.round(this.clock.now());
-    const value = encodeEntry(entry);
-    const along = beside && { ...beside, value: encodeEntry(beside.entry) };
+    const value = encodeEntry(entry, this.keys.source);
+    const along = beside && { ...beside, value: encodeEntry(beside.entry, this.keys.source) };
     const tags = this.indexedTags(key, entry).flatMap((tag) => [this.keys.tagIndex(tag), this.keys.tagMark(tag)]);
     const reply = await this.commands.runAcross(
       FILL_TAGGED,
