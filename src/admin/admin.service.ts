@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import {
   entryKey,
+  keysMeant,
+  prefixesMeant,
   ResponseCache,
   tagOfAccount,
   tagsMeant,
@@ -40,7 +42,7 @@ export class AdminService {
   /** The first that is there. */
   async find(keys: readonly string[]): Promise<EntryView | undefined> {
     for (const key of keys) {
-      const item = await this.cache.inspect(keyOf(key));
+      const item = await this.cache.inspect(entryKey(named(key)));
       if (item) return entryView(item, this.clock.now());
     }
     return undefined;
@@ -48,7 +50,10 @@ export class AdminService {
 
   invalidateKeys(keys: readonly string[]): Promise<Invalidated> {
     return this.invalidate(
-      keys.map((key) => ({ kind: 'key', key: keyOf(key) })),
+      keys
+        .map(named)
+        .flatMap(keysMeant)
+        .map((key) => ({ kind: 'key' as const, key })),
       'purge',
     );
   }
@@ -62,7 +67,10 @@ export class AdminService {
   }
 
   invalidatePrefix(prefix: string): Promise<Invalidated> {
-    return this.invalidate([{ kind: 'prefix', prefix }], 'purge');
+    return this.invalidate(
+      prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one })),
+      'purge',
+    );
   }
 
   invalidateAccount(account: string): Promise<Invalidated> {
@@ -80,7 +88,7 @@ export class AdminService {
   }
 }
 
-function keyOf(key: string): string {
+function named(key: string): string {
   if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:-:/users/redis.');
-  return entryKey(key);
+  return key;
 }

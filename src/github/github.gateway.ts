@@ -13,7 +13,7 @@ import {
   SettlingTags,
 } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
-import { edgeFieldsFor, RELAYED, relayedCors, requestId, type Preflight } from '../http/edge-hooks';
+import { EDGE_FIELDS, RELAYED, RELAYED_EDGE_FIELDS, requestId, type Preflight } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
@@ -73,10 +73,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const fastify = httpAdapter.getInstance<FastifyInstance>();
     const definition = githubUpstream(github, this.limits);
     const partitions = github.isStrict ? undefined : this.credentials.partitions;
-    const cors = relayedCors(github.corsOrigins, github.isStrict);
-    const edgeFor = (origin: string | undefined): readonly string[] =>
-      Object.entries(edgeFieldsFor(cors, origin)).flat();
-    const edge = edgeFor(undefined);
+    const edge = Object.entries(github.isStrict ? EDGE_FIELDS : RELAYED_EDGE_FIELDS).flat();
     const httpCache = new HttpCache(
       this.store,
       loader,
@@ -87,14 +84,13 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const { events, clock } = this;
     const relayed = {
       ...{ definition, prefix: github.routePrefix, publicUrl, partitions },
-      keepsCors: cors.allowsAny,
       linkedAs: github.isStrict ? (path: string) => path : linkedByName,
     };
     const answers = new RelayedAnswers(relayed, this.deliveries);
     const lane = new GatewayLane(
       {
         ...{ prefix: github.routePrefix, upstream: definition.name, headerRules: rules, partitions },
-        ...{ context: { edge, server: fastify.server }, isByOrigin: cors.isByOrigin, requestId },
+        ...{ context: { edge, server: fastify.server }, requestId },
         maxBytes: this.deliveries.hitPointerBytes,
       },
       { ways: new KnownWays(this.store, clock), answers, events, clock },
@@ -108,7 +104,6 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
           github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
         ),
         headerRules: rules,
-        anonymousPartition: this.credentials.partitions.anonymousId,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
@@ -116,9 +111,9 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
-        edgeFor: cors.isByOrigin ? edgeFor : () => edge,
+        edge,
         uploads: github.isStrict ? undefined : this.uploads(),
-        routeConfig: { preflight: this.preflight(), cors },
+        routeConfig: { preflight: this.preflight() },
       },
       {
         ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
@@ -160,10 +155,10 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   private sharedAuthorization(): string | undefined {
-    const { token, sharesToken, routePrefix, corsOrigins } = this.github;
+    const { token, sharesToken, routePrefix } = this.github;
     if (!sharesToken || token === undefined) return undefined;
     this.logger.warn(
-      `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see${corsOrigins === '*' ? ', and so does any web page they visit (CORS_ALLOWED_ORIGINS=*)' : ''}.`,
+      `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see.`,
     );
     return `Bearer ${token}`;
   }

@@ -22,11 +22,10 @@ export class RedisListing {
     ]);
     if (!glance) return undefined;
     const length = headLengthOf(glance) ?? 0;
-    const value = length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance;
-    const head = decodeHead(value, this.keys.source);
+    const head = decodeHead(length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance);
     if (!head) return undefined;
-    const { metadata, bodyLength, staledAt } = head;
-    const soft = staledAt === undefined ? {} : { staledAt };
+    const { metadata, bodyLength, softPurgeMark } = head;
+    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
     return { key, metadata, bodyBytes: bodyLength, expiresInMs: Number(ttlMs), ...soft };
   }
 

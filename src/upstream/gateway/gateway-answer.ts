@@ -51,11 +51,10 @@ export async function writeAnswer(
       ? await fromEntry(request, asked, answer.entry, context)
       : asItComes(asked, answer, context.now);
   const { status, body, contentLength } = outgoing;
-  const headers = context.rewrite(outgoing.headers);
   const fields = [
-    ...headers.flat(),
+    ...context.rewrite(outgoing.headers).flat(),
     ...fieldsOfCache(answer, context.key, context.now),
-    ...edgeFieldsBeside(headers, context.edge),
+    ...edgeFieldsBeside(outgoing.headers, context.edge),
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));

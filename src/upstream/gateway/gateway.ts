@@ -34,8 +34,6 @@ import type { RelayedAnswers, RelayedAnswersOptions } from './relayed-answers';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 
 export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOptions {
-  /** The partition of callers without a credential; in the strict profile of all callers. */
-  readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Tags of what is stored under a path. */
@@ -46,8 +44,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
-  /** Fields that the edge adds to an answer, by the `Origin` of the request. */
-  readonly edgeFor: (origin: string | undefined) => FlatFields;
+  /** Fields that the edge adds to every answer. */
+  readonly edge: FlatFields;
   /** What the edge knows its routes by. */
   readonly routeConfig: object;
 }
@@ -67,6 +65,7 @@ export interface GatewayParts {
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
+const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 /** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -109,8 +108,7 @@ export class Gateway {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { answers } = this.parts;
     const target = parseTarget(this.targetOf(url));
-    const { partitions, anonymousPartition } = this.options;
-    const partition = partitions?.of(rawHeaders) ?? { id: anonymousPartition, authorization: undefined };
+    const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
     const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
@@ -142,8 +140,7 @@ export class Gateway {
         : await this.passOn(method, target, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       await writeAnswer(request, received, reply, answer, {
-        ...{ client, key, now: this.parts.clock.now() },
-        edge: this.options.edgeFor(request.headers.origin),
+        ...{ client, key, now: this.parts.clock.now(), edge: this.options.edge },
         rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
         bodyOf: (entry) => answers.bodyOf(entry, key),
         onSent: () => this.tell(request, key, status, startedAt, answer),

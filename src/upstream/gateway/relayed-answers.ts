@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { UnreadableEntryError, type CacheEntry, type Deliveries, type HeaderList } from '../../cache';
 import type { UpstreamDefinition } from '../upstream-definition';
-import { withoutCors } from './gateway-fields';
 import type { Partitions } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
 import { UnpackedBodies } from './unpacked-bodies';
@@ -15,8 +14,6 @@ export interface RelayedAnswersOptions {
   readonly publicUrl: string | undefined;
   /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
-  /** Whether what the upstream says of CORS goes on to its clients. */
-  readonly keepsCors: boolean;
   /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
   readonly linkedAs: (path: string, asked: string) => string;
 }
@@ -31,9 +28,8 @@ export class RelayedAnswers {
   ) {}
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
-  rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
-    const { definition, publicUrl, prefix, linkedAs, partitions, keepsCors } = this.options;
-    const fields = keepsCors ? received : withoutCors(received);
+  rewritten(fields: HeaderList, request: IncomingMessage, path: string): HeaderList {
+    const { definition, publicUrl, prefix, linkedAs, partitions } = this.options;
     if (!haveUrls(fields)) return fields;
     return rewriteUrls(fields, {
       ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(request, publicUrl, prefix), path },
