@@ -167,9 +167,11 @@ describe('the rate limit as a budget', () => {
 
   it('spends no more points a minute than it may, however the token is written', async () => {
     await begin(100, { GITHUB_POINTS_PER_MINUTE: '3' });
-    const ways = ['Bearer ghp_x', 'bearer ghp_x', 'token ghp_x', 'Bearer  ghp_x'];
+    const basic = `Basic ${Buffer.from('x-access-token:ghp_x').toString('base64')}`;
+    const ways = ['Bearer ghp_x', 'bearer ghp_x', basic, 'token ghp_x'];
     const answers: HttpAnswer[] = [];
-    for (const authorization of ways) answers.push(await through(service, '/users/redis', { authorization }));
+    for (const [at, authorization] of ways.entries())
+      answers.push(await through(service, `/users/redis?page=${at}`, { authorization })); // one caller: the same URL would be a hit
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
     const { retryAfter, ...problem } = problemOf(answers[3] as HttpAnswer);
     expect(problem).toEqual({ status: 429, code: 'upstream-rate-limited', remaining: undefined });
