@@ -242,10 +242,20 @@ describe("GitHub's own description", () => {
     ['PATCH', '/orgs/O', ['/organizations/15', '/user/orgs']],
     ['POST', '/repos/o/r/pages', ['/repos/o/r', '/repos/o/r/pages/builds']],
     ['DELETE', '/user/following/U', ['/users/U', '/users/U/followers', '/user/following']],
+    ['DELETE', '/teams/5/memberships/U', ['/teams/5/members', '/orgs/O/teams/T', '/user/orgs']],
     ['POST', '/agents/repos/o/r/tasks', ['/agents/tasks', '/agents/repos/o/r/tasks']],
   ])('%s %s leaves none of %j', (method, path, changed) => {
     const tags = new Set(githubTagsOfWrite(path, method));
     expect(changed.filter((read) => !githubTags(read).some((tag) => tags.has(tag)))).toEqual([]);
+  });
+
+  it.each([
+    ['DELETE', '/teams/5/memberships/U'],
+    ['DELETE', '/teams/5'],
+    ['DELETE', '/repositories/9/collaborators/mona'],
+    ['DELETE', '/organizations/7/members/mona'],
+  ])('%s %s leaves nothing that GitHub gave, for the ids do not tell whose access has ended', (method, path) => {
+    expect(githubTagsOfWrite(path, method)).toContain('upstream:github');
   });
 
   it.each<[string, string, readonly string[]]>([

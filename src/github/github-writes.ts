@@ -17,6 +17,7 @@ import {
   teamTag,
   viewerTag,
 } from './github-tags';
+import { mayMutate } from './graphql-operation';
 import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
 
 /*
@@ -26,6 +27,9 @@ import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
  * it is in, and where somebody's access may have ended, everything that this access has loaded, for every caller. A write purges too
  * much rather than too little; the number of tags of one write is bounded by its path.
  */
+
+/** All that GitHub gave: where access ends by an id alone, it is not known whose answers are concerned. GitHub documents few such paths. */
+const EVERYTHING = 'upstream:github';
 
 /** Lists of the caller that depend on organizations and teams. */
 const CALLERS_MEMBERSHIPS = ['orgs', 'memberships', 'teams', 'repos', 'issues'].map(viewerTag);
@@ -82,6 +86,20 @@ export function githubTagsOfWrite(path: string, method: string): readonly string
   return [...new Set(tags)];
 }
 
+/**
+ * Whether a write may change any answer of its caller: one by GraphQL, one of the caller's own settings, which are at `/users/NAME` too, and
+ * one by an id, which is somewhere by its name.
+ *
+ * @param body of the write, where it is small
+ */
+export function changesCaller(path: string, method: string, body: Buffer | undefined): boolean {
+  if (path === '/graphql') return method === 'POST' && mayMutate(body);
+  const place = placeOf(path);
+  if (place === undefined || changesNothing(path, method)) return false;
+  const isById = (place.kind === 'account' || place.kind === 'repository') && typeof place.named !== 'string';
+  return place.kind === 'viewer' || place.kind === 'team' || isById;
+}
+
 /** Whether a write only reads. */
 export function changesNothing(path: string, method: string): boolean {
   return method === 'POST' && CHANGES_NOTHING.some((one) => one.test(path.toLowerCase()));
@@ -94,7 +112,7 @@ function tagsOf(place: NonNullable<ReturnType<typeof placeOf>>, method: string):
     case 'advisories':
       return [ADVISORIES];
     case 'team':
-      return [teamTag(place.id), TEAMS, ...CALLERS_MEMBERSHIPS];
+      return [teamTag(place.id), TEAMS, ...CALLERS_MEMBERSHIPS, ...(method === 'DELETE' ? [EVERYTHING] : [])];
     case 'enterprise':
       return [enterpriseTag(place.name), enterpriseListTag(place.below)];
     case 'gist':
@@ -132,6 +150,7 @@ function ofAccount({ named, isOrganization, below, team, rest }: AccountPlace, m
     ...(team === undefined ? [] : [teamTag(team)]),
     ...(locked === undefined || typeof named !== 'string' ? [] : [repositoryTag(`${named}/${locked}`)]),
     ...whole,
+    ...(whole.length > 0 && typeof named !== 'string' ? [EVERYTHING] : []),
   ];
 }
 
@@ -148,6 +167,7 @@ function ofRepository({ named, owner, below, rest }: RepositoryPlace, method: st
     ...(area === 'security' ? [enterpriseListTag(below)] : []),
     ...(CALLERS_LISTS[below] ?? []).map(viewerTag),
     ...(owner === undefined ? [] : [REPOSITORIES_BY_ID]),
+    ...(owner === undefined && method === 'DELETE' && (withdraws || below === '') ? [EVERYTHING] : []),
   ];
 }
 

@@ -33,7 +33,7 @@ import {
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
 import { githubTags } from './github-tags';
-import { githubTagsOfWrite } from './github-writes';
+import { changesCaller, githubTagsOfWrite } from './github-writes';
 import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.upstream';
 
 /** GitHub's whole REST API behind the cache, at `GITHUB_ROUTE_PREFIX`. */
@@ -108,6 +108,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
+        changesCaller: github.isStrict ? () => false : changesCaller,
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,

@@ -44,7 +44,14 @@ export class GatewayOrigins {
     private readonly rewrite: (fields: HeaderList, request: FastifyRequest, path: string) => HeaderList,
   ) {}
 
-  of(request: FastifyRequest, reply: FastifyReply, target: RequestTarget, partition: Partition): Origin {
+  /** @param onBody called with the body of a write before it is sent, where all of it is at hand */
+  of(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    target: RequestTarget,
+    partition: Partition,
+    onBody?: (body: Buffer) => void,
+  ): Origin {
     const { definition, headerRules, sharedAuthorization, budget, anonymousCredential } = this.options;
     const { authorization: own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
@@ -98,7 +105,8 @@ export class GatewayOrigins {
         return refusal ? { ...answer, isRefusal: true } : answer;
       };
       if (body === undefined) return spend();
-      const { stream, isWhole } = await begun(body, UPLOAD_BYTES);
+      const { stream, isWhole, bytes } = await begun(body, UPLOAD_BYTES);
+      if (bytes !== undefined) onBody?.(bytes);
       const { uploads } = this.options;
       if (isWhole || !uploads) return spend(stream);
       return uploads.run({ line: credential, limitOf: () => Infinity, signal }, () => spend(stream));

@@ -40,6 +40,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
   readonly tagsOfWrite: (path: string, method: string) => readonly string[];
+  /** Whether a write may change any answer of its caller. The body is there where it is small. */
+  readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
   /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
   readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
@@ -120,7 +122,8 @@ export class Gateway {
     // A load goes on when the client has its whole response. What is left of a body that was answered early does not.
     const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
     const key = this.keyOf(target, partition);
-    const origin = this.origins.of(request, reply, target, partition);
+    let sentBody: Buffer | undefined;
+    const origin = this.origins.of(request, reply, target, partition, (body) => (sentBody = body));
     const startedAt = performance.now();
     try {
       const answer = isCacheable
@@ -131,13 +134,13 @@ export class Gateway {
               ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
               kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
               hasAuthorization: request.headers.authorization !== undefined,
-              tags: [...this.tagsOf(target.path), ...(rule?.tags ?? [])],
+              tags: [...this.tagsOf(target.path), ...(rule?.tags ?? []), ...callerTags(partition)],
               operator: rule?.policy,
               signal: client.signal,
             },
             origin,
           )
-        : await this.passOn(method, target, headers, client.signal, origin);
+        : await this.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       await writeAnswer(request, received, reply, answer, {
         ...{ client, key, now: this.parts.clock.now(), edge: this.options.edge },
@@ -190,25 +193,20 @@ export class Gateway {
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
-  private async passOn(
-    method: string,
-    target: RequestTarget,
-    headers: HeaderList,
-    signal: AbortSignal,
-    origin: Origin,
-  ): Promise<HttpAnswer> {
+  private async passOn(write: Write, headers: HeaderList, signal: AbortSignal, origin: Origin): Promise<HttpAnswer> {
+    const { method } = write;
     const {
       status,
       headers: answered,
       body,
     } = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
       // It may have been sent, and done: nobody will tell.
-      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(method, target, []);
+      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, []);
       throw error;
     });
     // A 5xx may come from something between: the write may have been done.
     const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
-    const failure = hasChanged ? await this.invalidateAfter(method, target, answered) : undefined;
+    const failure = hasChanged ? await this.invalidateAfter(write, answered) : undefined;
     const facts = {
       outcome: 'BYPASS',
       tier: 'upstream',
@@ -220,11 +218,10 @@ export class Gateway {
 
   /** Undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done. */
   private async invalidateAfter(
-    method: string,
-    target: RequestTarget,
+    { method, target, partition, body }: Write,
     answered: HeaderList,
   ): Promise<string | undefined> {
-    const { definition, tagsOfWrite } = this.options;
+    const { definition, tagsOfWrite, changesCaller } = this.options;
     const { baseUrl, name } = definition;
     const root = new URL(`${baseUrl}/`).href;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
@@ -236,8 +233,13 @@ export class Gateway {
       [target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
     );
     try {
-      await this.parts.settling?.begin([...tags]);
-      await Promise.all(Array.from(tags, (tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
+      const ofCaller = changesCaller(target.path, method, body()) ? callerTags(partition) : [];
+      await this.parts.settling?.begin([...tags, ...ofCaller]);
+      const { cache } = this.parts;
+      await Promise.all([
+        ...Array.from(tags, (tag) => cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')),
+        ...ofCaller.map((tag) => cache.invalidate({ kind: 'tag', tag }, 'stale', 'write')),
+      ]);
       return undefined;
     } catch (error) {
       if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
@@ -272,6 +274,20 @@ export class Gateway {
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
+
+/** A request that may change something. */
+interface Write {
+  readonly method: string;
+  readonly target: RequestTarget;
+  readonly partition: Partition;
+  /** The body that was sent, where it is small. */
+  readonly body: () => Buffer | undefined;
+}
+
+/** The tag of everything that is stored for one caller; none for the anonymous callers, who have no writes. */
+function callerTags({ id }: Partition): readonly string[] {
+  return id === ANONYMOUS ? [] : [`caller:${id}`];
 }
 
 /** Whether the request has certainly not reached the upstream. */

@@ -5,6 +5,8 @@ import { Readable } from 'node:stream';
 export interface BegunBody {
   readonly stream: Readable;
   readonly isWhole: boolean;
+  /** All of it, where it is whole. */
+  readonly bytes?: Buffer;
 }
 
 /**
@@ -22,8 +24,10 @@ export async function begun(body: Readable, bytes: number): Promise<BegunBody> {
     if (chunk !== null) {
       chunks.push(chunk);
       length += chunk.length;
-    } else if ((await Promise.race([ended, once(body, 'readable')])) === 'end')
-      return { stream: Readable.from(length === 0 ? [] : [Buffer.concat(chunks, length)]), isWhole: true };
+    } else if ((await Promise.race([ended, once(body, 'readable')])) === 'end') {
+      const whole = Buffer.concat(chunks, length);
+      return { stream: Readable.from(length === 0 ? [] : [whole]), isWhole: true, bytes: whole };
+    }
   }
   body.unshift(Buffer.concat(chunks, length));
   return { stream: body, isWhole: false };
