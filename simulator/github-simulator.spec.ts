@@ -99,6 +99,36 @@ describe('the GitHub simulator', () => {
     expect((await get('/repos/redis/redis/issues', {}, { method: 'POST', body: '{}' })).status).toBe(401);
   });
 
+  it('takes GraphQL of callers with a token, whose mutations REST shows', async () => {
+    const run = async (query: string, variables = {}) => {
+      const answer = await get('/graphql', token, { method: 'POST', body: JSON.stringify({ query, variables }) });
+      return (await answer.json()) as { data?: Record<string, Record<string, never>>; errors?: { type?: string }[] };
+    };
+    const { data } = await run('{ viewer { login } repository(owner: "redis", name: "docs") { id stargazerCount } }');
+    const { id, stargazerCount } = data!['repository'] as unknown as { id: string; stargazerCount: number };
+    const create = 'mutation M($i: CreateIssueInput!) { createIssue(input: $i) { made: issue { number title } } }';
+    const made = await run(create, { i: { repositoryId: id, title: 'By GraphQL' } });
+    expect(made).toEqual({ data: { createIssue: { made: { number: 46, title: 'By GraphQL' } } } });
+    expect(await (await get('/repos/redis/docs/issues/46')).json()).toMatchObject({ title: 'By GraphQL' });
+    await run(`mutation { addStar(input: {starrableId: "${id}"}) { starrable { stargazerCount } } }`);
+    expect(await (await get('/repos/redis/docs')).json()).toMatchObject({ stargazers_count: stargazerCount + 1 });
+    expect(await run('{ user(login: "nobody") { login } }')).toMatchObject({
+      data: { user: null },
+      errors: [{ type: 'NOT_FOUND' }],
+    });
+    expect((await run('{ viewer { login }')).errors).toHaveLength(1);
+    expect((await get('/graphql', {}, { method: 'POST', body: '{}' })).status).toBe(401);
+  });
+
+  it("shows the caller's rate limits, and repositories page by page", async () => {
+    const limits = (await (await get('/rate_limit', token)).json()) as { rate: object; resources: { core: object } };
+    expect(limits.resources.core).toEqual(limits.rate);
+    expect(limits.rate).toMatchObject({ limit: 5_000, resource: 'core' });
+    const repos = (await (await get('/user/repos?per_page=1', token)).json()) as { full_name: string }[];
+    expect(repos.every((one) => 'full_name' in one)).toBe(true);
+    expect((await get('/user/repos')).status).toBe(401);
+  });
+
   it('counts what it has seen', async () => {
     await Promise.all([get('/users/redis'), get('/users/nodejs'), get('/repos/redis/redis')]);
     expect([github.requests.count(), github.requests.count('/users/{login}'), github.requests.count(/nodejs/)]).toEqual(
@@ -134,7 +164,8 @@ describe('the GitHub simulator', () => {
   it('stands under a base path, as Enterprise Server does', async () => {
     const enterprise = await GithubSimulator.start({ latencyMs: 0, basePath: '/api/v3' });
     expect((await fetch(`${enterprise.url}/users/redis`, { headers: { 'user-agent': 'test' } })).status).toBe(200);
-    const graphql = { method: 'POST', headers: { 'user-agent': 'test' }, body: '{}' };
+    const headers = { 'user-agent': 'test', authorization: 'Bearer ghp_someone' };
+    const graphql = { method: 'POST', headers, body: '{}' };
     expect((await fetch(`${enterprise.url}/graphql`, graphql)).status).toBe(404);
     expect((await fetch(enterprise.url.replace(/v3$/, 'graphql'), graphql)).status).toBe(200);
     await enterprise.stop();

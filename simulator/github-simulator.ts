@@ -189,7 +189,7 @@ export class GithubSimulator {
   }
 
   private get router(): Routes {
-    return new Routes(this.catalogue, this.url);
+    return new Routes(this.catalogue, this.url, (token) => this.limits.overview(token));
   }
 }
 

@@ -17,7 +17,7 @@ export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   searchWindowMs: 60_000,
 };
 
-export type RateLimitResource = 'core' | 'search';
+export type RateLimitResource = 'core' | 'search' | 'graphql';
 
 interface Window {
   readonly limit: number;
@@ -54,6 +54,17 @@ export class RateLimits {
     };
   }
 
+  /** What `GET /rate_limit` shows. */
+  overview(credential: string | undefined): Readonly<Record<string, unknown>> {
+    const show = (resource: RateLimitResource) => {
+      const { limit, used, resetAt } = this.window(credential, resource);
+      const remaining = Math.max(0, limit - used);
+      return { limit, used: Math.min(used, limit), remaining, reset: Math.ceil(resetAt / 1_000), resource };
+    };
+    const core = show('core');
+    return { resources: { core, search: show('search'), graphql: show('graphql') }, rate: core };
+  }
+
   reset(): void {
     this.windows.clear();
   }
@@ -65,7 +76,8 @@ export class RateLimits {
     if (current && current.resetAt > now) return current;
     const { anonymous, token, searchAnonymous, searchToken, windowMs, searchWindowMs } = this.settings;
     const isSearch = resource === 'search';
-    const limit = credential === undefined ? (isSearch ? searchAnonymous : anonymous) : isSearch ? searchToken : token;
+    const ofAnonymous = resource === 'graphql' ? 0 : isSearch ? searchAnonymous : anonymous;
+    const limit = credential === undefined ? ofAnonymous : isSearch ? searchToken : token;
     const fresh = { limit, resetAt: now + (isSearch ? searchWindowMs : windowMs), used: 0 };
     this.windows.set(name, fresh);
     return fresh;

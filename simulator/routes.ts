@@ -1,5 +1,6 @@
 import { numberOf, type Catalogue } from './catalogue';
 import { issue, organization, partsOf, repositories, repository, user, type Payload } from './payloads';
+import { GraphqlApi } from './graphql';
 import type { RateLimitResource } from './rate-limits';
 
 /** A request as the routes see it. */
@@ -36,6 +37,7 @@ export class Routes {
   constructor(
     private readonly catalogue: Catalogue,
     private readonly base: string,
+    private readonly limitsOf: (token: string | undefined) => Payload,
   ) {}
 
   answer(request: ApiRequest): ApiAnswer {
@@ -49,7 +51,7 @@ export class Routes {
           payload: { current_user_url: `${this.base}/user`, user_url: `${this.base}/users/{user}` },
         };
       case 'rate_limit':
-        return { route: '/rate_limit', status: 200, payload: {}, isFree: true };
+        return { route: '/rate_limit', status: 200, payload: this.limitsOf(request.token), isFree: true };
       case 'user':
         if (/^\d+$/.test(rest[0] ?? '')) return this.accountById('users', request, rest);
         return this.viewer(request, rest);
@@ -65,20 +67,32 @@ export class Routes {
       case 'search':
         return this.search(request);
       case 'graphql':
-        return { route: '/graphql', status: 200, payload: { data: { viewer: { login: loginOf(request.token) } } } };
+        return this.graphql(request);
       default:
         return notFound('*');
     }
   }
 
-  private viewer({ method, token }: ApiRequest, rest: readonly string[]): ApiAnswer {
+  private viewer(request: ApiRequest, rest: readonly string[]): ApiAnswer {
+    const { method, token } = request;
     if (token === undefined) return problem('/user', 401, 'Requires authentication');
     if (rest[0] === 'starred' && rest.length === 3 && (method === 'PUT' || method === 'DELETE')) {
       this.catalogue.star(`${rest[1] ?? ''}/${rest[2] ?? ''}`.toLowerCase(), method === 'PUT' ? 1 : -1);
       return { route: '/user/starred/{owner}/{repo}', status: 204 };
     }
     const account = this.catalogue.account(loginOf(token));
+    if (account && rest[0] === 'repos' && rest.length === 1)
+      return this.page('/user/repos', request, repositories(this.base, this.catalogue, account));
+    if (rest.length > 0) return notFound('/user/{list}');
     return account ? { route: '/user', status: 200, payload: user(this.base, account) } : notFound('/user');
+  }
+
+  private graphql({ method, token, body }: ApiRequest): ApiAnswer {
+    const route = '/graphql';
+    if (method !== 'POST') return notFound(route);
+    if (token === undefined) return problem(route, 401, 'This endpoint requires you to be authenticated.');
+    const payload = new GraphqlApi(this.catalogue, this.catalogue.account(loginOf(token))).answer(body);
+    return { route, status: 200, payload, resource: 'graphql' };
   }
 
   private account(kind: 'users' | 'orgs', request: ApiRequest, [name = '', list]: readonly string[]): ApiAnswer {

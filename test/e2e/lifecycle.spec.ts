@@ -164,7 +164,8 @@ describe('GitHub Enterprise Server', () => {
   ])('is at %s for its clients, with GraphQL at %s', async (prefix, graphql) => {
     const github = await GithubSimulator.start({ latencyMs: 0, basePath: '/api/v3' });
     const service = await start(github, { GITHUB_ROUTE_PREFIX: prefix });
-    const body = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"query":"{ x }"}' };
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer ghp_owner_secret' };
+    const body = { method: 'POST', headers, body: '{"query":"{ viewer { login } }"}' };
     expect((await ask(service, `${prefix}/users/redis`)).json['public_repos']).toBe(155);
     expect((await ask(service, graphql, body)).json).toMatchObject({ data: { viewer: {} } });
     expect(github.requests.all().map(({ url }) => url)).toEqual(['/api/v3/users/redis', '/api/graphql']);

@@ -234,12 +234,9 @@ export class Gateway {
     );
     try {
       const ofCaller = changesCaller(target.path, method, body()) ? callerTags(partition) : [];
-      await this.parts.settling?.begin([...tags, ...ofCaller]);
-      const { cache } = this.parts;
-      await Promise.all([
-        ...Array.from(tags, (tag) => cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')),
-        ...ofCaller.map((tag) => cache.invalidate({ kind: 'tag', tag }, 'stale', 'write')),
-      ]);
+      const all = [...tags, ...ofCaller];
+      await this.parts.settling?.begin(all);
+      await Promise.all(all.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
       return undefined;
     } catch (error) {
       if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
