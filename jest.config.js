@@ -43,6 +43,7 @@ module.exports = {
     project('unit', [
       '<rootDir>/src/**/*.spec.ts',
       '<rootDir>/simulator/**/*.spec.ts',
+      '<rootDir>/web/**/*.spec.ts',
       '<rootDir>/test/contract/**/*.spec.ts',
     ]),
     project(
@@ -55,5 +56,6 @@ module.exports = {
       withProcesses,
     ),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
+    project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withProcesses),
   ],
 };

@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
   entryKey,
-  keysMeant,
-  prefixesMeant,
   ResponseCache,
   tagOfAccount,
   tagsMeant,
@@ -42,7 +40,7 @@ export class AdminService {
   /** The first that is there. */
   async find(keys: readonly string[]): Promise<EntryView | undefined> {
     for (const key of keys) {
-      const item = await this.cache.inspect(entryKey(named(key)));
+      const item = await this.cache.inspect(keyOf(key));
       if (item) return entryView(item, this.clock.now());
     }
     return undefined;
@@ -50,10 +48,7 @@ export class AdminService {
 
   invalidateKeys(keys: readonly string[]): Promise<Invalidated> {
     return this.invalidate(
-      keys
-        .map(named)
-        .flatMap(keysMeant)
-        .map((key) => ({ kind: 'key' as const, key })),
+      keys.map((key) => ({ kind: 'key', key: keyOf(key) })),
       'purge',
     );
   }
@@ -67,10 +62,7 @@ export class AdminService {
   }
 
   invalidatePrefix(prefix: string): Promise<Invalidated> {
-    return this.invalidate(
-      prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one })),
-      'purge',
-    );
+    return this.invalidate([{ kind: 'prefix', prefix }], 'purge');
   }
 
   invalidateAccount(account: string): Promise<Invalidated> {
@@ -88,7 +80,7 @@ export class AdminService {
   }
 }
 
-function named(key: string): string {
+function keyOf(key: string): string {
   if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:-:/users/redis.');
-  return key;
+  return entryKey(key);
 }

@@ -73,7 +73,7 @@ export class AnswerSender {
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
     const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
     const kept = isNotModified ? delivery.keptNotModified : delivery.kept;
-    for (const [name, value] of byName(kept)) setField(reply, name, value);
+    for (const [name, value] of fieldsByName(kept)) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', delivery.etag);
     if (isNotModified) void reply.code(304).send(nothingFor(request));
@@ -95,7 +95,7 @@ function isEmpty({ body, headers }: CacheAnswer['entry']): boolean {
 }
 
 /** Lines of one name are the values of one field: set one by one, the last would be left. */
-function byName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
+export function fieldsByName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
   const fields = new Map<string, string | string[]>();
   for (const [name, value] of kept) {
     const known = fields.get(name);
@@ -105,7 +105,7 @@ function byName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
 }
 
 /** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
-function setField(reply: FastifyReply, name: string, value: string | string[]): void {
+export function setField(reply: FastifyReply, name: string, value: string | string[]): void {
   const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
   if (earlier === undefined) {
     reply.header(name, value);

@@ -29,24 +29,37 @@ interface WithLoad {
   [LOAD]?: HandlerLoad;
 }
 
+type LoadFactory = (data: unknown, context: ExecutionContext) => unknown;
+const loadOf = (context: ExecutionContext): HandlerLoad | undefined =>
+  context.switchToHttp().getRequest<WithLoad>()[LOAD];
+const validatorsFactory = (_: unknown, context: ExecutionContext): Validators | undefined =>
+  loadOf(context)?.validators;
+const isBackgroundFactory: LoadFactory = (_, context) => loadOf(context)?.isBackground === true;
+const isFirstFactory: LoadFactory = (_, context) => loadOf(context)?.isFirst === true;
+
+/** What the decorators below call: it hands no reply to the handler. */
+export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([validatorsFactory, isBackgroundFactory, isFirstFactory]);
+
 /** Gives the handler the stored validators: if it gets some, it may ask conditionally and answer `NotModified`. */
-export const StoredValidators = createParamDecorator(
-  (_: unknown, context: ExecutionContext): Validators | undefined =>
-    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.validators,
-);
+export const StoredValidators = createParamDecorator(validatorsFactory);
 
 /** Tells the handler whether it is called for a refresh behind an answer, which nobody waits for. */
-export const IsBackground = createParamDecorator(
-  (_: unknown, context: ExecutionContext): boolean =>
-    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isBackground === true,
-);
+export const IsBackground = createParamDecorator(isBackgroundFactory);
 
 /** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
-export const IsFirst = createParamDecorator(
-  (_: unknown, context: ExecutionContext): boolean =>
-    context.switchToHttp().getRequest<WithLoad>()[LOAD]?.isFirst === true,
-);
+export const IsFirst = createParamDecorator(isFirstFactory);
 
 export function setLoadContext(request: FastifyRequest, load: HandlerLoad): void {
   (request as WithLoad)[LOAD] = load;
+}
+
+const ANSWERED_BY_CACHE = Symbol('larder.answered-by-cache');
+
+/** Whether the cache stands in front of this request already: the same interceptor further in passes it on. */
+export function isInCache(request: object): boolean {
+  return (request as { [ANSWERED_BY_CACHE]?: true })[ANSWERED_BY_CACHE] === true;
+}
+
+export function enterCache(request: object): void {
+  (request as { [ANSWERED_BY_CACHE]?: true })[ANSWERED_BY_CACHE] = true;
 }

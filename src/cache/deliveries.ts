@@ -4,6 +4,7 @@ import type { CacheEntry } from './core/cache-entry';
 import { acceptsGzip, identityBody } from './core/content-coding';
 import { Delivery } from './delivery';
 import { forDeliveries, forHitPointers } from './memory-shares';
+import { isValueEntry } from './handed-value';
 import type { PreparedAnswer } from './prepared-answer';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 
@@ -59,7 +60,7 @@ export class Deliveries {
     const known = this.known(entry);
     const delivery = isGzip ? known?.gzip : known?.identity;
     if (delivery) return delivery;
-    if (!isGzip && entry.coding === 'gzip') return undefined;
+    if ((!isGzip && entry.coding === 'gzip') || isValueEntry(entry)) return undefined;
     return this.keep(entry, new Delivery(entry, key, entry.coding, entry.body));
   }
 
@@ -70,6 +71,8 @@ export class Deliveries {
    */
   of(entry: CacheEntry, key: string, acceptEncoding: string | undefined): Delivery | Promise<Delivery> {
     const ready = this.ready(entry, key, acceptEncoding);
+    if (!ready && isValueEntry(entry))
+      throw new Error('It was stored for an interceptor that the route no longer has.');
     return ready ?? unpacked(entry, (body) => this.keep(entry, new Delivery(entry, key, 'identity', body)));
   }
 

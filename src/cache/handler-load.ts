@@ -1,16 +1,18 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom } from 'rxjs';
-import { setLoadContext, type RouteRule } from './cache-rule.decorator';
+import { enterCache, setLoadContext } from './cache-rule.decorator';
 import type { Load, LoadContext, Loaded } from './core/load';
 import { DeclinedLoad } from './core/load';
 import { NotModified, valueIn } from './handler-answer';
+import { isPlainData } from './handed-value';
 import { toLoadError } from './handler-error';
 import type { HandlerResponse } from './handler-response';
 import { LoadReply, type LoadFields } from './load-reply';
 import { routeFieldsOf } from './nest-pipeline';
 import { neutralise } from './neutral-request';
 import { PassedValue, releaseUnsent, whyPassed } from './passed-value';
+import type { AppliedRule } from './route-rule.reader';
 
 /**
  * The handler of one request as a load of the cache: it gets a request without this client's conditions and a reply of its own
@@ -26,13 +28,15 @@ export class HandlerLoad {
   whyPassed: string | undefined;
   private previous: Promise<unknown> = Promise.resolve();
   private isAbandoned = false;
+  private hasLeft = false;
 
   constructor(
     private readonly context: ExecutionContext,
     private readonly next: CallHandler,
     private readonly responses: HandlerResponse,
-    private readonly rule: RouteRule,
+    private readonly applied: Pick<AppliedRule, 'rule' | 'way'>,
   ) {
+    enterCache(context.switchToHttp().getRequest<FastifyRequest>());
     this.reply = new LoadReply(context.switchToHttp().getResponse<FastifyReply>());
   }
 
@@ -48,9 +52,21 @@ export class HandlerLoad {
     this.isAbandoned = true;
   }
 
+  /** The request is answered otherwise: the reply is not the load's any more. */
+  leave(): void {
+    if (this.hasLeft) return;
+    this.hasLeft = true;
+    this.abandon();
+    if (this.reply.isLoading) this.reply.share();
+  }
+
+  get isLeft(): boolean {
+    return this.hasLeft;
+  }
+
   private async load({ validators, isBackground, isFirst }: LoadContext): Promise<Loaded> {
     const request = this.context.switchToHttp().getRequest<FastifyRequest>();
-    const { marker, key } = this.rule;
+    const { rule, way } = this.applied;
     setLoadContext(request, { validators, isBackground, isFirst });
     const restore = neutralise(request);
     this.reply.begin();
@@ -62,10 +78,11 @@ export class HandlerLoad {
       return this.responses.toLoaded(value, {
         fields: this.fields,
         serialise: (plain) => this.reply.serialise(plain),
-        isAmbiguous: this.reply.isAmbiguous,
+        isAmbiguous: way.mayTouchReply && this.reply.isAmbiguous,
+        isHandedOn: way.isHandedOn,
         routeFields: routeFieldsOf(this.context),
-        isMarked: marker !== undefined,
-        isKeyed: key !== undefined,
+        isMarked: rule.marker !== undefined,
+        isKeyed: rule.key !== undefined,
       });
     } finally {
       this.reply.end();
@@ -77,7 +94,7 @@ export class HandlerLoad {
     try {
       return await this.responses.negativeOf(
         () => lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }),
-        this.rule,
+        this.applied.rule,
       );
     } catch (error) {
       const failure = toLoadError(error);
@@ -86,11 +103,17 @@ export class HandlerLoad {
     }
   }
 
+  private whyNotKept(plain: unknown): string | undefined {
+    const why = whyPassed(plain);
+    if (why !== undefined || !this.applied.way.isHandedOn || plain === undefined || isPlainData(plain)) return why;
+    return 'an interceptor or hook around the cache gets what it returns, which JSON would change (a class instance, a date)';
+  }
+
   /** @throws DeclinedLoad for what can be read only once, and what Nest or Fastify takes for more than a value */
   private declineUnkeepable(value: unknown, fields: LoadFields, isBackground: boolean): void {
     const { sentByHandler } = this.reply;
     const plain = valueIn(value);
-    this.whyPassed = sentByHandler ? 'it sends its answer by the reply' : whyPassed(plain);
+    this.whyPassed = sentByHandler ? 'it sends its answer by the reply' : this.whyNotKept(plain);
     if (this.whyPassed === undefined && !(plain instanceof Error)) return;
     const passed = sentByHandler ? sentByHandler.payload : plain;
     if (isBackground || this.isAbandoned) releaseUnsent(passed);

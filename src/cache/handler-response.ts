@@ -7,6 +7,7 @@ import type { LoadedResponse } from './core/load';
 import { entityTag, weakened } from './core/representation';
 import type { Fields } from './earlier-fields';
 import { exceptionHeaders, isNotFound, problemOfException } from './kept-exception';
+import { valueFields } from './handed-value';
 import { Sourced } from './handler-answer';
 import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
@@ -36,6 +37,8 @@ export interface LoadSetting {
   readonly serialise: (value: unknown) => string | undefined;
   /** Whether the fields may lack some of the load's, so that nobody else may be answered by them. */
   readonly isAmbiguous: boolean;
+  /** Whether the value goes on to interceptors, instead of bytes to the client. */
+  readonly isHandedOn: boolean;
   /** Fields that the route sets on each of its answers (`@Header`), names in lower case: Nest does it before the load. */
   readonly routeFields: ReadonlySet<string>;
   /** Whether a marker will be spliced in. */
@@ -74,14 +77,15 @@ export class HandlerResponse {
 
   toLoaded(
     value: unknown,
-    { fields, serialise, isAmbiguous, routeFields, isMarked, isKeyed }: LoadSetting,
+    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, isKeyed }: LoadSetting,
   ): LoadedResponse {
     if (value instanceof NegativeAnswer) return negative(value);
     const sourced = value instanceof Sourced ? value : new Sourced(value);
     const { madeOf } = sourced.origin;
-    const { body, type } = bodyOf(sourced.value, serialise);
+    const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
-    const headers = keptHeaders({ ...Object.fromEntries(ofRoute), ...fields.set }, type);
+    const kept = keptHeaders({ ...Object.fromEntries(ofRoute), ...fields.set }, type);
+    const headers = isHandedOn ? valueFields(kept) : kept;
     const etag = entityTag(body);
     return {
       kind: 'response',
@@ -123,6 +127,11 @@ export function isKeptWhole(name: string, value: unknown): boolean {
 
 function isKept(field: string): boolean {
   return !NOT_KEPT.has(field) && !CORS.test(field);
+}
+
+/** A value as JSON, whatever it will be sent as; Fastify gives it its type then. */
+function jsonOf(value: unknown): { body: Buffer; type: undefined } {
+  return { body: Buffer.from(value === undefined ? '' : JSON.stringify(value)), type: undefined };
 }
 
 /** Fastify's way with text: JSON under a type without a charset gets one. */

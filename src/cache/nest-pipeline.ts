@@ -23,6 +23,12 @@ const OTHERWISE: readonly (readonly [name: string, why: string])[] = [
 ];
 const HOST = 'host';
 
+/** On classes of interceptors: they are the cache, or extend it. */
+export const IS_CACHE = Symbol('larder.is-cache');
+/** In Fastify, where a request keeps what its route has in front of the handler and behind it. */
+const ROUTE_CONTEXT = 'fastify.context';
+const CUSTOM_ARGS = '__customRouteArgs__';
+
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
 /** Whether the interceptor is all that Nest has in front of the handler. */
@@ -31,13 +37,55 @@ export function hasNothingElse(context: ExecutionContext, interceptor: unknown, 
   const on = (name: string): unknown[] =>
     targets.flatMap((target) => (Reflect.getMetadata(name, target) as unknown[] | undefined) ?? []);
   const guards = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)];
-  const interceptors = [
+  const interceptors = interceptorsOf(context, config);
+  const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
+  return guards.length + on(HOST).length === 0 && interceptors.length > 0 && interceptors.every(isIt);
+}
+
+/**
+ * Whether something is to have a word in the value before it is sent: an interceptor in front of the cache, or a
+ * `preSerialization` hook. Where the cache is not in the list, another interceptor calls it.
+ */
+export function isHandedOn(context: ExecutionContext, config: ApplicationConfig): boolean {
+  const [first] = interceptorsOf(context, config);
+  return first === undefined || !isCache(first) || hasSerializationHook(context);
+}
+
+/** Whether handler, or interceptors behind the cache, may have the reply in their hands. */
+export function mayTouchReply(
+  context: ExecutionContext,
+  config: ApplicationConfig,
+  harmless: ReadonlySet<unknown>,
+): boolean {
+  const interceptors = interceptorsOf(context, config);
+  const args = Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown }>>);
+  const takesIt = ([name, { factory }]: (typeof args)[number]): boolean =>
+    HANDS_OVER.test(name) || (name.includes(CUSTOM_ARGS) && !harmless.has(factory));
+  return !interceptors.slice(interceptors.findIndex(isCache)).every(isCache) || args.some(takesIt);
+}
+
+/** In the order in which Nest runs them. */
+function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): readonly object[] {
+  const on = (target: object): object[] => (Reflect.getMetadata(INTERCEPTORS, target) as object[] | undefined) ?? [];
+  return [
     ...config.getGlobalInterceptors(),
     ...config.getGlobalRequestInterceptors(),
-    ...on(INTERCEPTORS),
-  ] as object[];
-  const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
-  return guards.length + on(HOST).length === 0 && interceptors.length === 1 && interceptors.every(isIt);
+    ...on(context.getClass()),
+    ...on(context.getHandler()),
+  ];
+}
+
+/** An instance, a class, or what Nest keeps of a request-scoped one. */
+function isCache(one: object): boolean {
+  const { metatype } = one as { metatype?: object };
+  const type = typeof one === 'function' ? one : (metatype ?? one.constructor);
+  return (type as { [IS_CACHE]?: boolean })[IS_CACHE] === true;
+}
+
+function hasSerializationHook(context: ExecutionContext): boolean {
+  const request = context.switchToHttp().getRequest<Record<symbol, { preSerialization?: unknown } | undefined>>();
+  const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === ROUTE_CONTEXT);
+  return symbol !== undefined && Boolean(request[symbol]?.preSerialization);
 }
 
 /** Whether all that the route sets with `@Header` is in what is kept of its answers. */
@@ -61,11 +109,15 @@ export function whyNoValue(context: ExecutionContext): string | undefined {
   const known = OTHERWISE.find(([name]) => Reflect.hasMetadata(name, handler));
   if (known) return known[1];
   const controller = context.getClass();
-  const method = methodOf(controller, handler);
-  const args = (Reflect.getMetadata(ROUTE_ARGS, controller, method) ?? {}) as Readonly<Record<string, unknown>>;
-  const isHandedOver = Object.keys(args).some((one) => HANDS_OVER.test(one));
-  const isPassthrough = Reflect.getMetadata(PASSTHROUGH, controller, method) === true;
+  const isHandedOver = Object.keys(routeArgsOf(context)).some((one) => HANDS_OVER.test(one));
+  const isPassthrough = Reflect.getMetadata(PASSTHROUGH, controller, methodOf(controller, handler)) === true;
   return isHandedOver && !isPassthrough ? 'it takes @Res() or @Next() without { passthrough: true }' : undefined;
+}
+
+function routeArgsOf(context: ExecutionContext): Readonly<Record<string, unknown>> {
+  const controller = context.getClass();
+  const args: unknown = Reflect.getMetadata(ROUTE_ARGS, controller, methodOf(controller, context.getHandler()));
+  return (args ?? {}) as Readonly<Record<string, unknown>>;
 }
 
 /** The name under which a controller has a handler: a decorator may have changed the function's own. */

@@ -8,6 +8,8 @@ import { ResponseCache } from './core/response-cache';
 import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
 import { exceptionIn } from './kept-exception';
+import { isInCache } from './cache-rule.decorator';
+import { IS_CACHE } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
@@ -22,6 +24,7 @@ const DONE = of(ANSWERED);
  */
 @Injectable()
 export class ResponseCacheInterceptor implements NestInterceptor {
+  static readonly [IS_CACHE] = true;
   /** A subclass may do more than the lane, which would pass it by. */
   private readonly isItself = this.constructor === ResponseCacheInterceptor;
 
@@ -35,7 +38,8 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
-    if (context.getType() !== 'http') return next.handle();
+    if (context.getType() !== 'http' || isInCache(context.switchToHttp().getRequest<FastifyRequest>()))
+      return next.handle();
     const applied = this.rules.read(context);
     if (applied instanceof Promise) return applied.then((rule) => this.pass(context, rule, next));
     return this.pass(context, applied, next);
@@ -47,7 +51,8 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     if (applied.isOwnKey && this.isItself) this.lane.learn(context, rule, ResponseCacheInterceptor);
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
-    if (!hit) return from(this.answers.answer(this.answers.exchange(context, applied, next, startedAt)));
+    if (!hit || applied.way.isHandedOn)
+      return this.answers.observe(this.answers.exchange(context, applied, next, startedAt), hit);
     return this.sendHit(context, applied, hit, next, startedAt);
   }
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender, type AskedForm } from './answer-sender';
+import { AnswerSender, fieldsByName, setField, type AskedForm } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOfError, cacheStatusOfForward } from './cache-headers';
@@ -14,6 +14,7 @@ import { ResponseCache } from './core/response-cache';
 import { Clock } from '../kernel/clock';
 import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
+import { handedFields, handedValue } from './handed-value';
 import { fromLoadError, statusOf } from './handler-error';
 import { HandlerLoad } from './handler-load';
 import { applyUnkept, HandlerResponse } from './handler-response';
@@ -61,8 +62,30 @@ export class RouteAnswers {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch } = request.headers;
     const form: AskedForm = { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch };
-    const load = new HandlerLoad(context, next, this.responses, applied.rule);
+    const load = new HandlerLoad(context, next, this.responses, applied);
     return { context, request, applied, next, startedAt, load, form };
+  }
+
+  /** @param hit what memory has already, of a route whose values are handed on */
+  observe(exchange: RouteExchange, hit: CacheAnswer | undefined): Observable<unknown> {
+    return new Observable((subscriber) => {
+      let isSettled = false;
+      const answer = hit ? this.deliver(exchange, hit) : this.answer(exchange);
+      answer.then(
+        (value) => {
+          isSettled = true;
+          subscriber.next(value);
+          subscriber.complete();
+        },
+        (error: unknown) => {
+          isSettled = true;
+          subscriber.error(error);
+        },
+      );
+      return () => {
+        if (!isSettled) exchange.load.leave(); // an interceptor around (a time-out) answers otherwise, by the same reply
+      };
+    });
   }
 
   /** @returns `ANSWERED`, or a value for Nest to send */
@@ -70,17 +93,21 @@ export class RouteAnswers {
     const { request, applied, load } = exchange;
     const { rule, key, part } = applied;
     const { upstream, marker } = rule;
+    const policy = policyOf(rule, this.options.policy);
     const asked = {
       key,
       upstream,
       tags: rule.tags?.(request) ?? [],
-      policy: policyOf(rule, this.options.policy),
+      // With a reply for two, a stale answer and its handler would both set fields on it.
+      policy:
+        applied.way.isHandedOn && applied.way.mayTouchReply ? { ...policy, swrMs: 0, earlyRefreshBeta: 0 } : policy,
       ...(part === undefined ? {} : { part }),
       ...(marker === undefined ? {} : { marker }),
     };
     try {
       return await this.deliver(exchange, await this.cache.answer(asked, load.run));
     } catch (error) {
+      if (load.isLeft) return ANSWERED;
       if (error instanceof UnreadableEntryError && mayRepeat) return await this.again(exchange, error);
       if (error instanceof DeclinedLoad) return await this.decline(exchange, error);
       return this.refuse(exchange, fromLoadError(error));
@@ -125,7 +152,9 @@ export class RouteAnswers {
     const { reply } = load.reply;
     const isRefreshing = answer.isRefreshing === true;
     const exception = exceptionIn(answer.entry);
+    if (load.isLeft) return ANSWERED;
     if (exception) this.throwKept(exchange, answer, exception);
+    if (applied.way.isHandedOn) return this.handOn(exchange, answer);
     if (answer.outcome === 'HIT' && !isRefreshing && this.lane.writes(request, reply, key, answer, rule.upstream))
       return ANSWERED;
     const to = replyTo(answer, load);
@@ -133,6 +162,19 @@ export class RouteAnswers {
     await this.sender.send(request, to, answer, key, form);
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
     return ANSWERED;
+  }
+
+  /** Gives the value to the interceptors around, and the fields that the handler set to the reply. */
+  private async handOn({ context, applied, startedAt, load }: RouteExchange, answer: CacheAnswer): Promise<unknown> {
+    const { entry, isRefreshing } = answer;
+    const value = await handedValue(answer);
+    if (load.reply.isLoading || isRefreshing === true || answer.outcome === 'STALE_ON_ERROR') load.reply.share();
+    const { reply } = load.reply;
+    if (load.fields && isRefreshing !== true) applyUnkept(reply, load.fields);
+    for (const [name, fieldValue] of fieldsByName(handedFields(entry))) setField(reply, name, fieldValue);
+    reply.headers({ ...cacheFields(answer, applied.key, this.clock.now()) }).code(entry.status);
+    this.publish(context, applied, answer, answer.tier, entry.status, startedAt);
+    return value;
   }
 
   /** Gives the request what the load brought, if it is its own or for all; else the request's handler runs for it alone. */
@@ -170,7 +212,7 @@ export class RouteAnswers {
     const failure = error instanceof AppError ? error.code : 'internal';
     this.publish(context, applied, { outcome: 'ERROR', failure }, 'none', statusOf(error), startedAt);
     const isUnderWay = failure === 'deadline-exceeded' || load.reply.isLoading;
-    const isApart = isUnderWay && !hasOwnFilters(context);
+    const isApart = isUnderWay && !applied.way.isHandedOn && !hasOwnFilters(context);
     if (isUnderWay && !isApart) load.reply.share();
     const reply = isApart ? load.reply.clientReply() : load.reply.reply;
     reply.header('cache-status', cacheStatusOfError(applied.key, failure)).header('x-cache', 'MISS');

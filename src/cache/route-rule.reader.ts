@@ -1,9 +1,9 @@
 import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { ApplicationConfig, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { requestKey, toCacheKey } from './core/cache-key';
-import { CACHE_RULE_METADATA, type RouteRule } from './cache-rule.decorator';
-import { whyNoValue } from './nest-pipeline';
+import { CACHE_RULE_METADATA, LOAD_FACTORIES, type RouteRule } from './cache-rule.decorator';
+import { isHandedOn, mayTouchReply, whyNoValue } from './nest-pipeline';
 
 // The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
 const NEST_CACHE_KEY = 'cache_module:cache_key';
@@ -16,6 +16,15 @@ interface RouteFacts {
   readonly rule: RouteRule;
   readonly nestKey: ValueOrFactory<string> | undefined;
   readonly nestTtl: ValueOrFactory<number> | undefined;
+  readonly way: RouteWay;
+}
+
+/** How a route's answers go out. */
+export interface RouteWay {
+  /** As values, through interceptors around the cache or hooks of Fastify's; not as bytes. */
+  readonly isHandedOn: boolean;
+  /** Whether the handler may set fields on its reply by itself. */
+  readonly mayTouchReply: boolean;
 }
 
 /** A route's rule applied to one request. */
@@ -26,6 +35,7 @@ export interface AppliedRule {
   readonly part?: string | undefined;
   /** Whether the key follows from rule and request alone. */
   readonly isOwnKey: boolean;
+  readonly way: RouteWay;
 }
 
 /**
@@ -38,7 +48,10 @@ export class RouteRuleReader {
   /** By controller, then by handler: several controllers may inherit one. Null for routes that are not cached. */
   private readonly facts = new WeakMap<object, Map<object, RouteFacts | null>>();
 
-  constructor(private readonly reflector: Reflector) {}
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly config: ApplicationConfig,
+  ) {}
 
   /** @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for */
   read(context: ExecutionContext): AppliedRule | undefined | Promise<AppliedRule | undefined> {
@@ -46,10 +59,10 @@ export class RouteRuleReader {
     if (!facts) return undefined;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const { rule, nestKey, nestTtl } = facts;
+    const { rule, nestKey, nestTtl, way } = facts;
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
     const key = keyOf(rule, request);
-    return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true };
+    return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
   }
 
   /** Has the route pass by the cache from now on, and says so once. */
@@ -63,7 +76,7 @@ export class RouteRuleReader {
 
   private async readWithNest(
     context: ExecutionContext,
-    { rule, nestKey, nestTtl }: RouteFacts,
+    { rule, nestKey, nestTtl, way }: RouteFacts,
     request: FastifyRequest,
   ): Promise<AppliedRule | undefined> {
     const named = nestKey === undefined ? undefined : await resolve(nestKey, context);
@@ -71,7 +84,7 @@ export class RouteRuleReader {
     if (key === undefined) return undefined;
     const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
     const part = named === undefined ? partOf(rule, request) : undefined;
-    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey: nestKey === undefined };
+    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey: nestKey === undefined, way };
   }
 
   private factsOf(context: ExecutionContext): RouteFacts | null {
@@ -83,7 +96,7 @@ export class RouteRuleReader {
     const nestKey = this.get<ValueOrFactory<string>>(NEST_CACHE_KEY, context);
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
-    const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl } : null;
+    const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl, way: this.wayOf(context) } : null;
     const why = facts && whyNoValue(context);
     if (why) {
       this.leaveOut(context, why);
@@ -91,6 +104,13 @@ export class RouteRuleReader {
     }
     ofController.set(handler, facts);
     return facts;
+  }
+
+  private wayOf(context: ExecutionContext): RouteWay {
+    return {
+      isHandedOn: isHandedOn(context, this.config),
+      mayTouchReply: mayTouchReply(context, this.config, LOAD_FACTORIES),
+    };
   }
 
   private factsIn(context: ExecutionContext): Map<object, RouteFacts | null> {

@@ -42,6 +42,10 @@ describe('the environment', () => {
       'X-A, Transfer-Encoding,Host',
       'names Transfer-Encoding, Host, which the service decides',
     ],
+    ['CORS_ALLOWED_ORIGINS', 'https://a.example, app.example', 'origins such as .*: not app.example'],
+    ['CORS_ALLOWED_ORIGINS', 'https://a.example/path', 'not https://a.example/path'],
+    ['CORS_ALLOWED_ORIGINS', 'null', 'not null'],
+    ['CORS_ALLOWED_ORIGINS', '*,https://a.example', 'not \\*'],
     ['NODE_ENV', 'prod', 'must be development, production or test'],
     ['SWAGGER_ENABLED', 'maybe', 'must be true or false'],
   ])('%s=%s stops the start: %s', (name, value, problem) => {

@@ -105,6 +105,17 @@ export const environmentShape = {
     .default('/github'),
   GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
   GITHUB_SHARE_TOKEN: flag.default(false),
+  CORS_ALLOWED_ORIGINS: text
+    .transform((value): '*' | string[] => {
+      if (value === '*') return value;
+      return value.toLowerCase() === 'none' ? [] : value.split(',').map((origin) => origin.trim());
+    })
+    .superRefine((origins, context) => {
+      const wrong = origins === '*' ? [] : origins.filter((origin) => !isOrigin(origin));
+      const message = `must be *, none, or origins such as https://app.example with commas between them: not ${wrong.join(', ')}`;
+      if (wrong.length > 0) context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
   GITHUB_FORWARD_HEADERS: text
     .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
     .transform((value) => value.split(',').map((name) => name.trim()))
@@ -191,6 +202,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   GITHUB_ROUTE_PREFIX: '/github',
   GITHUB_SHARE_TOKEN: 'true',
   GATEWAY_PROFILE: 'rfc',
+  CORS_ALLOWED_ORIGINS: 'https://app.example,https://admin.example',
   GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
   GITHUB_RULES_FILE: '/etc/larder/github-rules.json',
   GITHUB_RESERVE: '0.1',
@@ -265,6 +277,11 @@ function readRules(path: string, context: z.RefinementCtx): readonly GatewayRule
     context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
     return z.NEVER;
   }
+}
+
+/** As browsers write it into `Origin`: scheme, host and port, in lower case, without the default port. */
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value && /^https?:/.test(value);
 }
 
 function isHttpUrl(value: string): boolean {

@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
 import { registerAs } from '@nestjs/config';
 import { parseRedisEndpoint, type RedisEndpoint } from '../redis/redis-endpoint';
-import { readEnvironment, type Environment } from './env.schema';
+import { defaultOf, readEnvironment, type Environment } from './env.schema';
 
 /*
  * The typed slices of the configuration: each module injects its own by `slice.KEY` and sees nothing of the others.
  */
+
+const SOURCE_LENGTH = 6;
+const ANY_ORIGIN = '*' as const;
 
 const slice = <T extends object>(name: string, pick: (env: Environment) => T) =>
   registerAs(name, () => pick(readEnvironment()));
@@ -49,6 +53,8 @@ export const githubConfig = slice('github', (env) => ({
   isStrict: env.GATEWAY_PROFILE === 'rfc',
   sharesToken: env.GITHUB_SHARE_TOKEN,
   forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
+  // What everyone may see, every page may read; what a token sees is for those whom the operator names.
+  corsOrigins: env.CORS_ALLOWED_ORIGINS ?? (env.GITHUB_SHARE_TOKEN ? [] : ANY_ORIGIN),
   rules: env.GITHUB_RULES_FILE ?? [],
   reserve: env.GITHUB_RESERVE,
   maxConcurrency: env.GITHUB_MAX_CONCURRENCY,
@@ -81,6 +87,7 @@ export const redisConfig = slice('redis', (env) => ({
   ...(env.REDIS_SENTINEL_USERNAME === undefined ? {} : { sentinelUsername: env.REDIS_SENTINEL_USERNAME }),
   ...(env.REDIS_SENTINEL_PASSWORD === undefined ? {} : { sentinelPassword: env.REDIS_SENTINEL_PASSWORD }),
   keyPrefix: env.REDIS_KEY_PREFIX,
+  source: sourceOf(env),
   commandTimeoutMs: env.REDIS_COMMAND_TIMEOUT_MS,
   tls: {
     ...(env.REDIS_TLS_CA_FILE === undefined ? {} : { caFile: env.REDIS_TLS_CA_FILE }),
@@ -88,6 +95,19 @@ export const redisConfig = slice('redis', (env) => ({
     ...(env.REDIS_TLS_KEY_FILE === undefined ? {} : { keyFile: env.REDIS_TLS_KEY_FILE }),
   },
 }));
+
+/**
+ * What decides the answers beside the requests: the API's address and the profile. Empty for the default, else a short fingerprint.
+ * What is stored in Redis under another one is not used.
+ */
+function sourceOf({
+  GITHUB_API_URL,
+  GATEWAY_PROFILE,
+}: Pick<Environment, 'GITHUB_API_URL' | 'GATEWAY_PROFILE'>): string {
+  const source = `${GATEWAY_PROFILE} ${new URL(GITHUB_API_URL).href}`;
+  if (source === `${defaultOf('GATEWAY_PROFILE')} ${new URL(defaultOf('GITHUB_API_URL')).href}`) return '';
+  return createHash('sha256').update(source).digest('base64url').slice(0, SOURCE_LENGTH);
+}
 
 function endpointOf(env: Environment): RedisEndpoint | undefined {
   return env.REDIS_ENDPOINT_URI === undefined ? undefined : parseRedisEndpoint(env.REDIS_ENDPOINT_URI);

@@ -11,8 +11,11 @@ export class GithubCredentials {
   /** The service's own: that of `GITHUB_TOKEN`, or that of all who have none. */
   readonly own: string;
 
-  constructor(@Inject(githubConfig.KEY) { credentialSecret, token }: ConfigType<typeof githubConfig>) {
-    this.partitions = new Partitions(credentialSecret ?? randomBytes(32).toString('hex'));
+  constructor(@Inject(githubConfig.KEY) { credentialSecret, token, sharesToken }: ConfigType<typeof githubConfig>) {
+    this.partitions = new Partitions(
+      credentialSecret ?? randomBytes(32).toString('hex'),
+      sharesToken ? token : undefined,
+    );
     this.own = token === undefined ? ANONYMOUS : this.partitions.idOf(`Bearer ${token}`);
   }
 }

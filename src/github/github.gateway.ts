@@ -13,7 +13,7 @@ import {
   SettlingTags,
 } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
-import { EDGE_FIELDS, RELAYED, RELAYED_EDGE_FIELDS, requestId, type Preflight } from '../http/edge-hooks';
+import { edgeFieldsFor, RELAYED, relayedCors, requestId, type Preflight } from '../http/edge-hooks';
 import { FrontDoor } from '../http/front-door';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
@@ -73,7 +73,10 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const fastify = httpAdapter.getInstance<FastifyInstance>();
     const definition = githubUpstream(github, this.limits);
     const partitions = github.isStrict ? undefined : this.credentials.partitions;
-    const edge = Object.entries(github.isStrict ? EDGE_FIELDS : RELAYED_EDGE_FIELDS).flat();
+    const cors = relayedCors(github.corsOrigins, github.isStrict);
+    const edgeFor = (origin: string | undefined): readonly string[] =>
+      Object.entries(edgeFieldsFor(cors, origin)).flat();
+    const edge = edgeFor(undefined);
     const httpCache = new HttpCache(
       this.store,
       loader,
@@ -84,13 +87,14 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const { events, clock } = this;
     const relayed = {
       ...{ definition, prefix: github.routePrefix, publicUrl, partitions },
+      keepsCors: cors.allowsAny,
       linkedAs: github.isStrict ? (path: string) => path : linkedByName,
     };
     const answers = new RelayedAnswers(relayed, this.deliveries);
     const lane = new GatewayLane(
       {
         ...{ prefix: github.routePrefix, upstream: definition.name, headerRules: rules, partitions },
-        ...{ context: { edge, server: fastify.server }, requestId },
+        ...{ context: { edge, server: fastify.server }, isByOrigin: cors.isByOrigin, requestId },
         maxBytes: this.deliveries.hitPointerBytes,
       },
       { ways: new KnownWays(this.store, clock), answers, events, clock },
@@ -104,6 +108,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
           github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
         ),
         headerRules: rules,
+        anonymousPartition: this.credentials.partitions.anonymousId,
         sharedAuthorization: this.sharedAuthorization(),
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
@@ -112,9 +117,9 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
-        edge,
+        edgeFor: cors.isByOrigin ? edgeFor : () => edge,
         uploads: github.isStrict ? undefined : this.uploads(),
-        routeConfig: { preflight: this.preflight() },
+        routeConfig: { preflight: this.preflight(), cors },
       },
       {
         ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
@@ -156,10 +161,10 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   private sharedAuthorization(): string | undefined {
-    const { token, sharesToken, routePrefix } = this.github;
+    const { token, sharesToken, routePrefix, corsOrigins } = this.github;
     if (!sharesToken || token === undefined) return undefined;
     this.logger.warn(
-      `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see.`,
+      `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see${corsOrigins === '*' ? ', and so does any web page they visit (CORS_ALLOWED_ORIGINS=*)' : ''}.`,
     );
     return `Bearer ${token}`;
   }

@@ -1,31 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 import { AppError } from '../kernel/app-error';
+import { Cors, type AllowedOrigins } from './cors';
 
 /** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without the characters that no host has in its name. */
 const HOST = /^(?:\[[\da-f:.]+\]|(?:[\w.~-]|%[\da-f]{2})*)(?::\d{0,5})?$/i;
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const PREFLIGHT_SECONDS = '86400';
 
+const EXPOSED = 'X-Response-Time, X-Request-Id, X-Cache, Cache-Status, Age, ETag, Retry-After, Allow, Location, Link';
+/** Fields that every answer carries, whatever it is. */
+const ALWAYS: Readonly<Record<string, string>> = { 'x-content-type-options': 'nosniff' };
+
 /**
- * Fields that every answer carries, whatever it is. CORS is the same for all: anybody's page may read, none may send cookies
+ * Fields of every answer of the service's own. CORS is the same for all: anybody's page may read, none may send cookies
  * (https://fetch.spec.whatwg.org/#http-cors-protocol), so that it needs no thought per request.
  */
 export const EDGE_FIELDS: Readonly<Record<string, string>> = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers':
-    'X-Response-Time, X-Request-Id, X-Cache, Cache-Status, Age, ETag, Retry-After, Allow, Location, Link',
-  'x-content-type-options': 'nosniff',
+  ...new Cors('*', EXPOSED).fieldsFor(undefined),
+  ...ALWAYS,
 };
 
 /**
- * The same for what an upstream answers: whatever field it has may be read. A wildcard means all of them, where no cookies
- * are sent (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
+ * CORS of what an upstream answers: whatever field it has may be read. A wildcard means all of them, where no cookies are sent
+ * (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
  */
-export const RELAYED_EDGE_FIELDS: Readonly<Record<string, string>> = {
-  ...EDGE_FIELDS,
-  'access-control-expose-headers': '*',
-};
+export function relayedCors(origins: AllowedOrigins, isStrict: boolean): Cors {
+  return new Cors(origins, isStrict ? EXPOSED : '*');
+}
+
+/** The fields of an answer on a route with its own CORS. */
+export function edgeFieldsFor(cors: Cors, origin: string | undefined): Readonly<Record<string, string>> {
+  return { ...cors.fieldsFor(origin), ...ALWAYS };
+}
 
 /** What a preflight is told (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
 export interface Preflight {
@@ -51,6 +58,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a preflight of the route is told, if not the usual; `passed` if the route answers it itself. */
     preflight?: Preflight | 'passed';
+    /** Which pages may read the route's answers, if not those of any origin. */
+    cors?: Cors;
   }
 }
 
@@ -75,11 +84,13 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
     const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
     const preflight = isPreflight ? (request.routeOptions.config.preflight ?? USUAL) : 'passed';
     if (refusal) done(refusal);
-    else if (preflight !== 'passed') answerPreflight(reply, preflight);
+    else if (preflight !== 'passed')
+      answerPreflight(reply, preflight, request.routeOptions.config.cors?.allows(request.headers.origin) !== false);
     else done();
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    reply.headers(EDGE_FIELDS);
+    const { cors } = request.routeOptions.config;
+    reply.headers(cors ? edgeFieldsFor(cors, request.headers.origin) : EDGE_FIELDS);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
     done(null, payload);
@@ -109,7 +120,11 @@ function isNamed(name: string, lowerCase: string): boolean {
   return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }
 
-function answerPreflight(reply: FastifyReply, { methods, fields }: Preflight): void {
+function answerPreflight(reply: FastifyReply, { methods, fields }: Preflight, isAllowed: boolean): void {
+  if (!isAllowed) {
+    void reply.code(204).send(); // without a word of CORS the browser goes no further
+    return;
+  }
   void reply
     .code(204)
     .headers({

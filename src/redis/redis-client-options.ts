@@ -10,6 +10,8 @@ export interface RedisSettings {
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
   readonly keyPrefix: string;
+  /** A short word for what decides the answers that are stored; empty or absent in the default configuration. */
+  readonly source?: string;
   readonly commandTimeoutMs: number;
   readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }

@@ -1,6 +1,6 @@
 import {
   CacheStore,
-  type FindOptions,
+  type Beside,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -8,7 +8,6 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -41,9 +40,9 @@ export class ChaosStore extends CacheStore {
     return this.below.peek(key);
   }
 
-  async find(key: string, options?: FindOptions): Promise<Found | undefined> {
+  async find(key: string, leaseMs?: number): Promise<Found | undefined> {
     await this.disturb('find');
-    return this.below.find(key, options);
+    return this.below.find(key, leaseMs);
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
@@ -56,14 +55,9 @@ export class ChaosStore extends CacheStore {
     await this.below.renew(lease, leaseMs);
   }
 
-  async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+  async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
     await this.disturb('fill');
-    return this.below.fill(lease, entry, linked);
-  }
-
-  async isStanding(lease: Lease): Promise<boolean> {
-    await this.disturb('isStanding');
-    return this.below.isStanding(lease);
+    return this.below.fill(lease, entry, beside);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {

@@ -7,6 +7,7 @@ export const DEBIAN_PACKAGES = {
   'redis-cli': 'redis-server',
   openssl: 'openssl',
   promtool: 'prometheus',
+  chromium: 'chromium',
 } as const;
 
 export type ExecutableName = keyof typeof DEBIAN_PACKAGES;

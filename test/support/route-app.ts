@@ -3,7 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
 import { createAdapter } from '../../src/app.setup';
-import { ResponseCacheModule, type ResponseCacheRegistration } from '../../src/cache';
+import { ResponseCache, ResponseCacheModule, type ResponseCacheRegistration } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
 import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
@@ -80,7 +80,17 @@ async function listen(app: NestFastifyApplication, { versioning, prepare }: Rout
     const answer = await send(path, { headers, method });
     return { ...answer, text: answer.body.toString() };
   };
-  return { app: app as INestApplication, url, send, get, close: () => app.close() };
+  /** Absent in stock Nest. */
+  const cache = cacheOf(app);
+  return { app: app as INestApplication, url, send, get, cache, close: () => app.close() };
+}
+
+function cacheOf(app: INestApplication): ResponseCache | undefined {
+  try {
+    return app.get(ResponseCache, { strict: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function logInto(lines: string[] | undefined): { logger: LoggerService | false } {

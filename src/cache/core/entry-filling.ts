@@ -40,7 +40,6 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
     coding: 'identity',
     body: loaded.body,
     ...(request.marker === undefined ? {} : { marker: request.marker }),
-    ...underMark(request),
   };
 }
 
@@ -56,7 +55,7 @@ export function freshenedEntry(
   const { policy } = request;
   const isNegative = NEGATIVE_STATUSES.has(base.status);
   const updated = new Set(headers.map(([name]) => name));
-  const { softPurgeMark, indexMark, ...kept } = base;
+  const { staledAt, ...kept } = base;
   return {
     ...kept,
     id: newEntryId(),
@@ -66,10 +65,5 @@ export function freshenedEntry(
     swrMs: isNegative ? 0 : policy.swrMs,
     sieMs: isNegative ? 0 : policy.sieMs,
     loadMs,
-    ...underMark(request),
   };
-}
-
-function underMark({ indexMark = 0 }: CacheRequest): Pick<CacheEntry, 'indexMark'> {
-  return indexMark === 0 ? {} : { indexMark };
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import {
   CacheStore,
+  type Beside,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -10,7 +11,6 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   MOST_NOTE_MS,
@@ -21,10 +21,8 @@ import {
 import { ChangeSignal } from './change-signal';
 import { matchesGlob } from './glob';
 import { InvalidationLog } from './invalidation-log';
-import { isCovered } from './invalidation-target';
 import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
-import { softPurged } from './soft-purge';
 
 const LONGEST_LOAD_MS = 300_000;
 const MOST_CLAIMS = 100_000;
@@ -81,21 +79,15 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
-  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
-    const isStanding = this.stands(lease, [...lease.tags, ...entry.tags]);
-    const hasBase = (this.peek(lease.key)?.entry.id ?? '') === lease.baseId;
-    if (isStanding && !hasBase && lease.selection !== undefined) return Promise.resolve(false);
+  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    if (beside) this.tier.put(beside.key, beside.entry, true);
+    const baseId = this.peek(lease.key)?.entry.id ?? '';
+    const isVoid =
+      !this.leases.isHeldBy(lease) || baseId !== lease.baseId || this.log.covers(lease.key, entry.tags, lease.sequence);
     this.leases.release(lease);
-    if (isStanding && hasBase) {
-      if (linked) this.tier.put(linked.key, linked.entry, true);
-      this.tier.put(lease.key, entry, true);
-    }
+    if (!isVoid) this.tier.put(lease.key, entry, true);
     this.changes.emit({ kind: 'key', key: lease.key });
-    return Promise.resolve(isStanding && hasBase);
-  }
-
-  isStanding(lease: Lease): Promise<boolean> {
-    return Promise.resolve(this.stands(lease, lease.tags));
+    return Promise.resolve(!isVoid);
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -119,7 +111,7 @@ export class MemoryStore extends CacheStore {
   }
 
   put(key: string, entry: CacheEntry): Promise<void> {
-    this.leases.revoke(key);
+    this.leases.void(key);
     this.tier.put(key, entry, true);
     this.changes.emit({ kind: 'key', key });
     return Promise.resolve();
@@ -128,8 +120,9 @@ export class MemoryStore extends CacheStore {
   invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
     const now = this.clock.now();
     this.log.record(target, now);
-    if (target.kind === 'key') this.leases.revoke(target.key);
-    else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.leases.revoke(key);
+    if (target.kind === 'key') this.leases.void(target.key);
+    if (target.kind === 'prefix')
+      for (const key of [...this.leases.keys()]) if (key.startsWith(target.prefix)) this.leases.void(key);
     const keys = this.tier.keysOf(target);
     for (const key of keys) this.invalidateKey(key, mode, now);
     this.changes.emit({ kind: 'invalidation' });
@@ -195,26 +188,16 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
-  private stands(lease: Lease, tags: readonly string[]): boolean {
-    return this.leases.isHeldBy(lease) && !this.log.covers(lease.key, tags, lease.sequence);
-  }
-
   private invalidateKey(key: string, mode: InvalidationMode, now: number): void {
     const entry = this.tier.get(key, now);
-    this.leases.revoke(key);
+    this.leases.void(key);
     this.tier.delete(key);
-    if (mode === 'stale' && entry) this.tier.put(key, softPurged(entry, this.log.sequence), true);
+    if (mode === 'stale' && entry) this.tier.put(key, { ...entry, staledAt: entry.staledAt ?? now }, true);
     this.changes.emit({ kind: 'key', key });
   }
 }
 
-function listed(key: string, { body, softPurgeMark, ...metadata }: CacheEntry, now: number): ListedEntry {
+function listed(key: string, { body, staledAt, ...metadata }: CacheEntry, now: number): ListedEntry {
   const expiresInMs = endOfLife(metadata) - now;
-  return {
-    key,
-    metadata,
-    bodyBytes: body.length,
-    expiresInMs,
-    ...(softPurgeMark === undefined ? {} : { softPurgeMark }),
-  };
+  return { key, metadata, bodyBytes: body.length, expiresInMs, ...(staledAt === undefined ? {} : { staledAt }) };
 }

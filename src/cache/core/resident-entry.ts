@@ -25,8 +25,7 @@ class ResidentEntry implements Complete {
   readonly etag: string;
   readonly coding: ContentCoding;
   readonly marker: string | undefined;
-  readonly indexMark: number | undefined;
-  readonly softPurgeMark: number | undefined;
+  readonly staledAt: number | undefined;
 
   constructor(
     entry: CacheEntry,
@@ -48,8 +47,7 @@ class ResidentEntry implements Complete {
     this.etag = entry.etag;
     this.coding = entry.coding;
     this.marker = entry.marker;
-    this.indexMark = entry.indexMark;
-    this.softPurgeMark = entry.softPurgeMark;
+    this.staledAt = entry.staledAt;
   }
 }
 

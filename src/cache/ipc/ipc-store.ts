@@ -1,6 +1,7 @@
 import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
+  type Beside,
   StoreUnavailableError,
   type Found,
   type FoundOrLease,
@@ -10,7 +11,6 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -76,12 +76,8 @@ export class IpcStore extends SharedStore {
     await this.call('renew', [lease, leaseMs]);
   }
 
-  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
-    return this.call('fill', [lease, entry, linked]) as Promise<boolean>;
-  }
-
-  isStanding(lease: Lease): Promise<boolean> {
-    return this.call('isStanding', [lease]) as Promise<boolean>;
+  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+    return this.call('fill', [lease, entry, beside]) as Promise<boolean>;
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -197,5 +193,5 @@ export class IpcStore extends SharedStore {
 }
 
 function ignoreFailure(error: unknown): void {
-  if (!(error instanceof StoreUnavailableError)) throw error; // the time-out linked it wakes the caller
+  if (!(error instanceof StoreUnavailableError)) throw error; // the time-out beside it wakes the caller
 }

@@ -7,19 +7,7 @@ import type { CacheStore, StoreChange } from '../core/cache-store';
 
 /** The operations that may be called from another process; no other is answered. */
 export const REMOTE_OPERATIONS = [
-  ...([
-    'find',
-    'acquire',
-    'renew',
-    'fill',
-    'isStanding',
-    'freshen',
-    'release',
-    'fail',
-    'change',
-    'put',
-    'invalidate',
-  ] as const),
+  ...(['find', 'acquire', 'renew', 'fill', 'freshen', 'release', 'fail', 'change', 'put', 'invalidate'] as const),
   ...(['claim', 'isClaimed', 'note', 'readNote', 'notes', 'inspect', 'list'] as const),
 ] as const;
 

@@ -22,10 +22,11 @@ export class RedisListing {
     ]);
     if (!glance) return undefined;
     const length = headLengthOf(glance) ?? 0;
-    const head = decodeHead(length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance);
+    const value = length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance;
+    const head = decodeHead(value, this.keys.source);
     if (!head) return undefined;
-    const { metadata, bodyLength, softPurgeMark } = head;
-    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
+    const { metadata, bodyLength, staledAt } = head;
+    const soft = staledAt === undefined ? {} : { staledAt };
     return { key, metadata, bodyBytes: bodyLength, expiresInMs: Number(ttlMs), ...soft };
   }
 

@@ -51,10 +51,11 @@ export async function writeAnswer(
       ? await fromEntry(request, asked, answer.entry, context)
       : asItComes(asked, answer, context.now);
   const { status, body, contentLength } = outgoing;
+  const headers = context.rewrite(outgoing.headers);
   const fields = [
-    ...context.rewrite(outgoing.headers).flat(),
+    ...headers.flat(),
     ...fieldsOfCache(answer, context.key, context.now),
-    ...edgeFieldsBeside(outgoing.headers, context.edge),
+    ...edgeFieldsBeside(headers, context.edge),
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));

@@ -29,15 +29,20 @@ export function fieldsOfCache(answer: HttpAnswer, key: string, now: number): Fla
   return [...age, ...status, 'x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS'];
 }
 
-/** A list that the edge adds to: what the cache tells is to be read beside what the upstream lets be read. */
-const ADDED_TO = 'access-control-expose-headers';
+/** Lists that the edge adds to: what the cache tells is to be read beside what the upstream lets be read, and CORS may vary, too. */
+const ADDED_TO: ReadonlySet<string> = new Set(['access-control-expose-headers', 'vary']);
+
+/** The fields without the upstream's own word on which pages may read them: it knows nothing of the token that they came with. */
+export function withoutCors(headers: HeaderList): HeaderList {
+  return headers.filter(([name]) => !name.startsWith('access-control-') && name !== 'timing-allow-origin');
+}
 
 /** The edge's fields, but for those that the upstream has set itself. */
 export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFields {
   const fields: string[] = [];
   for (let at = 0; at < edge.length; at += 2) {
     const name = edge[at] ?? '';
-    if (name === ADDED_TO || valueOf(headers, name) === undefined) fields.push(name, edge[at + 1] ?? '');
+    if (ADDED_TO.has(name) || valueOf(headers, name) === undefined) fields.push(name, edge[at + 1] ?? '');
   }
   return fields;
 }

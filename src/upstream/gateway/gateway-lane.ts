@@ -27,6 +27,8 @@ export interface GatewayLaneOptions {
   readonly headerRules: HeaderRules;
   readonly partitions: Partitions | undefined;
   readonly context: HeadContext;
+  /** Whether the edge's fields depend on the `Origin` of a request. */
+  readonly isByOrigin: boolean;
   readonly requestId: (request: IncomingMessage) => string;
 }
 
@@ -199,6 +201,7 @@ export class GatewayLane {
     if (name === 'if-none-match') return 'condition';
     if (name === 'connection') return 'connection';
     if (name === 'host') return 'none';
+    if (name === 'origin' && this.options.isByOrigin) return 'thought';
     if (name === 'via') return 'selecting'; // how many hops there were goes upstream
     if (name === 'authorization' && this.options.partitions) return 'credential';
     return this.options.headerRules.forwards(name, true) ? 'selecting' : 'none';

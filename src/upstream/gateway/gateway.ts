@@ -34,6 +34,8 @@ import type { RelayedAnswers, RelayedAnswersOptions } from './relayed-answers';
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 
 export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOptions {
+  /** The partition of callers without a credential; in the strict profile of all callers. */
+  readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Tags of what is stored under a path. */
@@ -46,8 +48,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
-  /** Fields that the edge adds to every answer. */
-  readonly edge: FlatFields;
+  /** Fields that the edge adds to an answer, by the `Origin` of the request. */
+  readonly edgeFor: (origin: string | undefined) => FlatFields;
   /** What the edge knows its routes by. */
   readonly routeConfig: object;
 }
@@ -67,7 +69,6 @@ export interface GatewayParts {
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
-const EVERYBODY: Partition = { id: ANONYMOUS, authorization: undefined };
 /** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
 const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -110,7 +111,8 @@ export class Gateway {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { answers } = this.parts;
     const target = parseTarget(this.targetOf(url));
-    const partition = this.options.partitions?.of(rawHeaders) ?? EVERYBODY;
+    const { partitions, anonymousPartition } = this.options;
+    const partition = partitions?.of(rawHeaders) ?? { id: anonymousPartition, authorization: undefined };
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
     const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
@@ -143,7 +145,8 @@ export class Gateway {
         : await this.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin);
       const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
       await writeAnswer(request, received, reply, answer, {
-        ...{ client, key, now: this.parts.clock.now(), edge: this.options.edge },
+        ...{ client, key, now: this.parts.clock.now() },
+        edge: this.options.edgeFor(request.headers.origin),
         rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
         bodyOf: (entry) => answers.bodyOf(entry, key),
         onSent: () => this.tell(request, key, status, startedAt, answer),

@@ -12,6 +12,7 @@ export interface Partition {
 
 export const ANONYMOUS = '-';
 const ID_LENGTH = 16;
+const SHARED = 'the partition of callers who share a token';
 /** So many credentials' ids are remembered, each for so long, for callers who come again and again. */
 const REMEMBERED = 1_000;
 const REMEMBERED_MS = 60_000;
@@ -20,7 +21,17 @@ const REMEMBERED_MS = 60_000;
 export class Partitions {
   private readonly ids = new LRUCache<string, string>({ max: REMEMBERED, ttl: REMEMBERED_MS });
 
-  constructor(private readonly secret: string) {}
+  /** Of callers without a credential: `-`, or where they are served with a token, a word that only that token leads to. */
+  readonly anonymousId: string;
+
+  /** @param sharedToken what callers without a credential are served with; undefined for nothing */
+  constructor(
+    private readonly secret: string,
+    sharedToken?: string,
+  ) {
+    // Keyed by the token alone: replicas without a common secret share it, and what one token saw is found by no other.
+    this.anonymousId = sharedToken === undefined ? ANONYMOUS : fingerprint(sharedToken, SHARED);
+  }
 
   /** @throws AppError `request-invalid` for more than one credential */
   of(rawHeaders: readonly string[]): Partition {
@@ -30,7 +41,7 @@ export class Partitions {
     if (credentials.length > 1)
       throw new AppError('request-invalid', 'The request has more than one Authorization field. Send one.');
     const [authorization] = credentials;
-    if (authorization === undefined) return { id: ANONYMOUS, authorization: undefined };
+    if (authorization === undefined) return { id: this.anonymousId, authorization: undefined };
     return { id: this.idOf(authorization), authorization };
   }
 

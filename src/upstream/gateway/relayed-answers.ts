@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { UnreadableEntryError, type CacheEntry, type Deliveries, type HeaderList } from '../../cache';
 import type { UpstreamDefinition } from '../upstream-definition';
+import { withoutCors } from './gateway-fields';
 import type { Partitions } from './partition';
 import { RelayedDelivery } from './relayed-delivery';
 import { UnpackedBodies } from './unpacked-bodies';
@@ -14,6 +15,8 @@ export interface RelayedAnswersOptions {
   readonly publicUrl: string | undefined;
   /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
+  /** Whether what the upstream says of CORS goes on to its clients. */
+  readonly keepsCors: boolean;
   /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
   readonly linkedAs: (path: string, asked: string) => string;
 }
@@ -28,8 +31,9 @@ export class RelayedAnswers {
   ) {}
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
-  rewritten(fields: HeaderList, request: IncomingMessage, path: string): HeaderList {
-    const { definition, publicUrl, prefix, linkedAs, partitions } = this.options;
+  rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
+    const { definition, publicUrl, prefix, linkedAs, partitions, keepsCors } = this.options;
+    const fields = keepsCors ? received : withoutCors(received);
     if (!haveUrls(fields)) return fields;
     return rewriteUrls(fields, {
       ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(request, publicUrl, prefix), path },

@@ -29,7 +29,8 @@ export type SortKey = 'key' | 'age' | 'ttl' | 'size' | 'status';
 
 /** An empty filter filters nothing. */
 export const filters = reactive({ match: '', tag: '', partition: '', status: '', freshness: '' });
-export const sort = reactive<{ by: SortKey; order: 'asc' | 'desc' }>({ by: 'key', order: 'asc' });
+/** As the store has them until a column is chosen; pages are sorted in themselves, for the store has no order to page by. */
+export const sort = reactive<{ by: SortKey | undefined; order: 'asc' | 'desc' }>({ by: undefined, order: 'asc' });
 export const entries = shallowRef<readonly EntryView[]>();
 export const failure = shallowRef<Failure>();
 export const waiting = shallowRef<{ readonly what: string; readonly since: number }>();
@@ -118,7 +119,7 @@ function query(cursor: string | undefined): string {
     limit: String(PAGE),
     match: wanted === '' || /[*?]/.test(wanted) ? wanted : `*${wanted}*`,
     ...{ tag: tag.trim(), partition: partition.trim(), status: status.trim(), freshness },
-    ...(sort.by === 'key' && sort.order === 'asc' ? {} : { sort: sort.by, order: sort.order }),
+    ...(sort.by === undefined ? {} : { sort: sort.by, order: sort.order }),
     cursor: cursor ?? '',
   };
   return new URLSearchParams(Object.entries(given).filter(([, value]) => value !== '')).toString();

@@ -36,7 +36,7 @@ export function summaryOf({ kind, value }: JsonNode): string {
 function membersOf({ value, path, kind }: JsonNode): JsonNode[] {
   if (kind === 'range') return value as JsonNode[];
   if (Array.isArray(value)) return value.map((item, at) => nodeOf(String(at), item, `${path}/${at}`));
-  return Object.entries(value as object).map(([name, item]) => nodeOf(name, item, `${path}/${name}`));
+  return Object.entries(value as object).map(([name, item]) => nodeOf(name, item, `${path}/${escaped(name)}`));
 }
 
 function grouped(nodes: JsonNode[], path: string): JsonNode[] {
@@ -57,4 +57,9 @@ function kindOf(value: unknown): JsonNode['kind'] {
 
 function sized(size: number, of: string): string {
   return `${size} ${of}${size === 1 ? '' : 's'}`;
+}
+
+/** As in a JSON Pointer (RFC 6901 §3). */
+function escaped(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

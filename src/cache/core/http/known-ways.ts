@@ -1,6 +1,6 @@
 import type { Clock } from '../../../kernel/clock';
 import type { CacheStore, Found } from '../cache-store';
-import { applySoftPurge } from '../soft-purge';
+import { underIndex } from '../resource-index';
 import type { Way } from './exchange';
 import { PLAIN } from './request-policy';
 import { reuseOf } from './reuse';
@@ -37,7 +37,7 @@ export class KnownWays {
   private hit(index: Found, variant: Found | undefined): Found | undefined {
     const now = this.clock.now();
     if (!variant || now >= index.entry.freshUntil) return undefined;
-    const entry = applySoftPurge(variant.entry, index.entry);
+    const entry = underIndex(variant.entry, index);
     return reuseOf(entry, PLAIN, now) === 'fresh' ? { entry, tier: variant.tier } : undefined;
   }
 }

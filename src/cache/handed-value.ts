@@ -1,0 +1,57 @@
+import type { CacheAnswer } from './core/cache-request';
+import type { CacheEntry, HeaderList } from './core/cache-entry';
+import { identityBody } from './core/content-coding';
+import { isFromStore } from './core/cache-outcome';
+
+/*
+ * Values that are handed on to interceptors around the cache, instead of bytes to the client.
+ */
+
+/** Marks an entry whose body is a value as JSON, not what a client gets; tells whether the handler gave it a type. Never sent. */
+const MARK = 'larder-value';
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** The header fields of such an entry. */
+export function valueFields(fields: HeaderList): HeaderList {
+  const isTyped = fields.some(([name]) => name === 'content-type');
+  return [...fields, ...(isTyped ? [] : [['content-type', JSON_TYPE] as const]), [MARK, isTyped ? 'typed' : 'untyped']];
+}
+
+export function isValueEntry({ headers }: CacheEntry): boolean {
+  return headers.some(([name]) => name === MARK);
+}
+
+/** The fields that the handler has set. */
+export function handedFields({ headers }: CacheEntry): HeaderList {
+  const mark = headers.find(([name]) => name === MARK)?.[1];
+  return headers.filter(([name]) => name !== MARK && !(name === 'content-type' && mark === 'untyped'));
+}
+
+/** The value to hand on: a new one each time, for interceptors may change it. */
+export async function handedValue({ entry, outcome }: CacheAnswer): Promise<unknown> {
+  const body = await identityBody(entry);
+  const isJson = entry.headers.some(([name, value]) => name === 'content-type' && /[/+]json\b/.test(value));
+  if (!isJson && !isValueEntry(entry)) return body;
+  if (body.length === 0) return undefined;
+  const value: unknown = JSON.parse(body.toString('utf8'));
+  const { marker } = entry;
+  return marker === undefined || !isObject(value) ? value : { ...value, [marker]: isFromStore(outcome) };
+}
+
+/** Whether JSON gives the value back as it is; members that are `undefined` may go. */
+export function isPlainData(value: unknown, depth = 0): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value !== 'object' || depth > MAX_DEPTH) return false;
+  if (Array.isArray(value)) return value.every((one) => isPlainData(one, depth + 1));
+  if (!isObject(value) || Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value) return false;
+  return Object.values(value).every((one) => one === undefined || isPlainData(one, depth + 1));
+}
+
+const MAX_DEPTH = 100;
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,110 @@
+import type { Page } from 'playwright-core';
+import { GithubSimulator } from '../../simulator';
+import { freePort } from '../support/free-port';
+import { request } from '../support/raw-http';
+import { RedisProcess } from '../support/redis-process';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { giveToken, TestBrowser, textOf } from './browser';
+
+const TOKEN = 'token-of-the-browser-test';
+
+describe('Live', () => {
+  let redis: RedisProcess;
+  let simulator: GithubSimulator;
+  let service: ServiceProcess;
+  let browser: TestBrowser;
+  let page: Page;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    [redis, simulator, browser] = await Promise.all([
+      RedisProcess.start(),
+      GithubSimulator.start({ latencyMs: 20 }),
+      TestBrowser.start(),
+    ]);
+    env = {
+      ...{ GITHUB_API_URL: simulator.url, ADMIN_TOKEN: TOKEN, REDIS_ENDPOINT_URI: redis.uri },
+      ...{ PORT: String(await freePort()), CREDENTIAL_SECRET: 'secret-of-the-browser-test' },
+    };
+    service = await ServiceProcess.start({ env });
+    page = await browser.open(`${service.url}/#/live`);
+    await page.getByRole('heading', { name: 'Replicas' }).waitFor();
+  });
+  afterAll(async () => {
+    await browser.stop();
+    await service.stop();
+    await redis.stop();
+    await simulator.stop();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  const streamState = (): Promise<string | null> => page.locator('[data-test="stream"]').getAttribute('data-state');
+  const shown = async (tile: string): Promise<string> => (await textOf(page, tile)).replaceAll('\n', ' ');
+
+  it('shows the same numbers as /metrics', async () => {
+    for (let times = 0; times < 30; times += 1) await request(`${service.url}/repos/redis`);
+    const metrics = (await request(`${service.url}/metrics`)).body.toString();
+    const lines = metrics.matchAll(/^larder_requests_total\{[^}]*outcome="HIT"[^}]*\} (\d+)$/gm);
+    const hits = [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+    expect(hits).toBe(29);
+    const row = (outcome: string) => page.locator('table tr', { hasText: new RegExp(`^\\s*${outcome}`) }).first();
+    await waitUntil(async () => (await row('Hit').locator('td').first().innerText()) === String(hits), {
+      what: 'the hits of /metrics on the page',
+    });
+    expect(await row('Miss').locator('td').first().innerText()).toBe('1');
+    expect(await shown('saved')).toMatch(/^Calls saved 29 /);
+    expect(await shown('store')).toMatch(/^Redis [\d.]+ [KM]iB \d+ keys/);
+    expect(await shown('budget')).toMatch(/^Rate limit left 59 of 60 \(core\), anew in /);
+    expect(await shown('breaker')).toBe('API Being asked Circuit breaker closed');
+  });
+
+  it('lets those with the token see requests and invalidations as they happen', async () => {
+    await page.getByRole('button', { name: 'Show them' }).click();
+    await giveToken(page, TOKEN);
+    await waitUntil(async () => (await streamState()) === 'open', { what: 'the stream with the token' });
+    await waitUntil(
+      async () => {
+        await request(`${service.url}/repos/redis`);
+        return (await page.getByText('github:-:/users/redis').count()) > 0;
+      },
+      { what: 'a request with its key', pollMs: 100 },
+    );
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    await request(`${service.url}/admin/cache/accounts/redis`, { method: 'DELETE', headers });
+    await page.getByText('Purge', { exact: true }).first().waitFor();
+  });
+
+  it('shows a frozen Redis, and that it is back', async () => {
+    await redis.freeze();
+    await waitUntil(
+      async () => {
+        await request(`${service.url}/repos/redis`);
+        return (await shown('store')).startsWith('Redis Bypassed');
+      },
+      { what: 'the bypassed Redis on the page', pollMs: 50 },
+    );
+    expect(await streamState()).toBe('open');
+    await redis.thaw();
+    await waitUntil(
+      async () => {
+        await request(`${service.url}/repos/redis`);
+        return /^Redis [\d.]+ [KM]iB/.test(await shown('store'));
+      },
+      { what: 'Redis back on the page', pollMs: 50 },
+    );
+  });
+
+  it('finds the service again after its restart, by itself', async () => {
+    const before = await page.locator('[data-test="requests"]').innerText();
+    expect(before).not.toBe('');
+    await service.stop();
+    await waitUntil(async () => (await streamState()) === 'waiting', { what: 'the page to notice' });
+    service = await ServiceProcess.start({ env });
+    await waitUntil(async () => (await streamState()) === 'open', { what: 'the page to be connected again' });
+    await request(`${service.url}/repos/nodejs`);
+    await waitUntil(async () => (await page.locator('table tr', { hasText: /^\s*Miss/ }).count()) > 0, {
+      what: 'new figures on the page',
+    });
+  });
+});

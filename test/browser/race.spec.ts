@@ -1,0 +1,67 @@
+import type { Page } from 'playwright-core';
+import { GithubSimulator } from '../../simulator';
+import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
+import { TestBrowser, textOf } from './browser';
+import { DemoProcess } from './demo-process';
+
+describe('Race', () => {
+  let demo: DemoProcess;
+  let browser: TestBrowser;
+  let page: Page;
+
+  beforeAll(async () => {
+    [demo, browser] = await Promise.all([DemoProcess.start('token-of-the-browser-test'), TestBrowser.start()]);
+    page = await browser.open(`${demo.url}/#/race`);
+  });
+  afterAll(async () => {
+    await browser.stop();
+    await demo.stop();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it('draws 200 requests at a cold key: one call, and 199 that wait for it', async () => {
+    await page.getByRole('button', { name: 'Send 200 requests' }).click();
+    await page.locator('[data-test="race"]').waitFor();
+    expect(await textOf(page, 'race-calls')).toBe('1');
+    expect(await textOf(page, 'race-waited')).toBe('199');
+    const drawing = page.getByRole('img', { name: /^200 requests in .*: 1 asked GitHub, 199 waited/ });
+    await drawing.waitFor();
+    expect(await drawing.locator('path.waited.runner').getAttribute('d')).toMatch(/^(?:M[\d.]+ [\d.]+H[\d.]+){199}$/);
+  });
+
+  it('goes on with answers while GitHub is switched off, and checks with it again once it is on', async () => {
+    const latest = () => page.locator('.beats li').last().innerText();
+    await page.getByRole('button', { name: 'Keep asking' }).click();
+    await page.getByText('Checked with the API').last().waitFor({ state: 'attached' });
+    const api = page.getByRole('switch', { name: 'Simulated GitHub' });
+    await api.click();
+    await page.locator('[data-test="api-state"]', { hasText: 'off' }).waitFor();
+    await waitUntil(async () => (await latest()) === 'From the cache, the API failed', { what: 'a stale answer' });
+    await api.click();
+    await waitUntil(async () => (await latest()) === 'Checked with the API', { what: 'GitHub to be asked again' });
+    await page.getByRole('button', { name: 'Stop asking' }).click();
+    expect(await textOf(page, 'outage')).toMatch(/^\d+ answers, 0 errors; \d+ while GitHub was off\./);
+  });
+});
+
+describe('Race, without the demo', () => {
+  it('sends the requests over the browser’s own connections, and calls the API once too', async () => {
+    const simulator = await GithubSimulator.start({ latencyMs: 100 });
+    const browser = await TestBrowser.start();
+    const service = await ServiceProcess.start({ env: { GITHUB_API_URL: simulator.url } });
+    try {
+      const page = await browser.open(`${service.url}/#/race`);
+      await page.getByText('npm run demo').first().waitFor();
+      await page.getByRole('button', { name: 'Send 200 requests' }).click();
+      await page.locator('[data-test="race"]').waitFor();
+      expect(await textOf(page, 'race-calls')).toBe('1');
+      expect(simulator.requests.count()).toBe(1);
+      expect(await page.getByText('A browser opens only six connections').count()).toBe(1);
+    } finally {
+      await browser.stop();
+      await service.stop();
+      await simulator.stop();
+    }
+  });
+});
