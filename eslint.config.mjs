@@ -18,7 +18,7 @@ export default tseslint.config(
       '*.js',
       '*.mjs',
       '.dependency-cruiser.cjs',
-      'web/build.mjs',
+      'web/*.mjs',
       'benchmarks/node_modules/**',
       'benchmarks/results/**',
     ],

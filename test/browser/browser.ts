@@ -26,7 +26,10 @@ export class TestBrowser {
 
   /** A page in a context of its own: nothing is kept from one to the next. `script` runs in it before the page's own. */
   async open(url: string, options: BrowserContextOptions = {}, script?: string): Promise<Page> {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = await this.browser.newContext({
+      ...{ viewport: { width: 1280, height: 900 }, baseURL: new URL(url).origin },
+      ...options,
+    });
     context.setDefaultTimeout(10_000);
     if (script !== undefined) await context.addInitScript(script);
     const page = await context.newPage();
@@ -45,9 +48,11 @@ export class TestBrowser {
   }
 }
 
+/** The whole page; of a large screen, which takes long to write, what is on it. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENS, { recursive: true });
-  await page.screenshot({ path: join(SCREENS, `${name}.png`), fullPage: true });
+  await page.evaluate('scrollTo(0, 0)'); // the header stays on top
+  await page.screenshot({ path: join(SCREENS, `${name}.png`), fullPage: (page.viewportSize()?.width ?? 0) < 2000 });
 }
 
 /** The text of the element with this `data-test`. */

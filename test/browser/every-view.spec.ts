@@ -37,6 +37,8 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
   live: async (page) => {
     await page.getByRole('heading', { name: 'Replicas' }).waitFor();
+    for (let times = 0; times < 20; times += 1) await page.request.get('/repos/redis');
+    await page.getByRole('rowheader', { name: 'Hit' }).waitFor();
   },
   entries: async (page) => {
     await page.getByRole('button', { name: 'Enter the admin token' }).click();

@@ -56,7 +56,7 @@ describe('Live', () => {
     expect(await shown('saved')).toMatch(/^Calls saved 29 /);
     expect(await shown('store')).toMatch(/^Redis [\d.]+ [KM]iB \d+ keys/);
     expect(await shown('budget')).toMatch(/^Rate limit left 59 of 60 \(core\), anew in /);
-    expect(await shown('breaker')).toBe('API Being asked Circuit breaker closed');
+    expect(await shown('breaker')).toBe('API Up circuit breaker closed');
   });
 
   it('lets those with the token see requests and invalidations as they happen', async () => {
