@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { processMemory } from './cache';
-import { EnvironmentError } from './config/env.schema';
+import { EnvironmentError, misspelledSettings } from './config/env.schema';
 import { cacheConfig, githubConfig, redisConfig, serviceConfig } from './config/slices';
 import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
@@ -68,5 +68,5 @@ function advise(logger: LoggerService): void {
   const memory = processMemory(processesOf(serviceConfig().workers));
   const { store, warnings } = startAdvice(redisConfig(), githubConfig(), { maxBytes: l1.maxBytes, memory });
   logger.log(store, 'Store');
-  for (const warning of warnings) logger.warn(warning, 'Settings');
+  for (const warning of [...misspelledSettings(), ...warnings]) logger.warn(warning, 'Settings');
 }

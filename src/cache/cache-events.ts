@@ -1,4 +1,5 @@
 import type { CacheOutcome, CacheTier } from './core/cache-outcome';
+import type { RefreshListener, RefreshReport } from './core/refresh-report';
 
 /** One request that came through the cache, told after its answer is decided. */
 export interface CacheEvent {
@@ -22,6 +23,7 @@ export interface CacheEvent {
 /** Where metrics, log and live page hear of outcomes; the cache itself knows none of them. */
 export class CacheEvents {
   private readonly listeners: ((event: CacheEvent) => void)[] = [];
+  private readonly refreshListeners: RefreshListener[] = [];
 
   subscribe(listener: (event: CacheEvent) => void): () => void {
     this.listeners.push(listener);
@@ -33,5 +35,14 @@ export class CacheEvents {
 
   publish(event: CacheEvent): void {
     for (const listener of this.listeners) listener(event);
+  }
+
+  /** Subscribes to loads that no request waited for. */
+  onRefreshed(listener: RefreshListener): void {
+    this.refreshListeners.push(listener);
+  }
+
+  refreshed(report: RefreshReport): void {
+    for (const listener of this.refreshListeners) listener(report);
   }
 }

@@ -11,6 +11,7 @@ export {
 } from './cache-rule.decorator';
 export { NotModified, Sourced } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
+export type { RefreshReport } from './core/refresh-report';
 export { StoredResources } from './stored-resources';
 export { StoreHealth, type StoreState } from './store-health';
 export { StoreWrites } from './store-writes';

@@ -120,9 +120,12 @@ export class ResponseCacheModule implements OnModuleInit {
         },
         {
           provide: ResponseCache,
-          inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS],
-          useFactory: (store: CacheStore, loader: Loader, clock: Clock, settings: ResponseCacheModuleOptions) =>
-            new ResponseCache(store, loader, clock, settings),
+          inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
+          useFactory: (...[store, loader, clock, settings, events]: ResponseCacheParts) => {
+            const cache = new ResponseCache(store, loader, clock, settings);
+            cache.onRefreshed((report) => events.refreshed(report));
+            return cache;
+          },
         },
         ExpressLane,
         RouteAnswers,
@@ -153,6 +156,8 @@ export class ResponseCacheModule implements OnModuleInit {
     acceptAnswered(this.adapterHost.httpAdapter);
   }
 }
+
+type ResponseCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
 
 /** Waiters hear of a change by push; this is how often they look all the same. */
 const POLL_MS = 100;

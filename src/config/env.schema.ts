@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { inspectEnvFile, misspelled } from './env.file';
 import { parseTrustedProxies } from '../http/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 import { parseGatewayRules, type GatewayRule } from '../upstream';
@@ -20,10 +21,8 @@ const flag = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
   .transform((value) => value === 'true' || value === '1');
 const file = text.superRefine((path, context) => {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats?.isFile() === true) return;
-  const message = stats === undefined ? 'names a file that does not exist' : 'is a directory, not a file';
-  context.addIssue({ code: 'custom', message });
+  const message = problemOfFile(path);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 /** A file in PEM (RFC 7468) with at least one block of this kind. */
 const pem = (label: RegExp, what: string) =>
@@ -262,6 +261,20 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && (typeof value !== 'string' || value.trim() !== '');
 }
 
+/** Why it cannot be read; undefined where it can. */
+function problemOfFile(path: string): string | undefined {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return 'names a file that does not exist';
+    if (stats.isDirectory()) return 'is a directory, not a file';
+    if (!stats.isFile()) return 'is no regular file';
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return `names a file that this user cannot read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
+  }
+}
+
 function holdsPem(path: string, label: RegExp): boolean {
   try {
     return label.test(readFileSync(path, 'latin1'));
@@ -290,9 +303,24 @@ function isHttpUrl(value: string): boolean {
   return /^https?:$/.test(protocol) && search === '' && hash === '' && username === '' && password === '';
 }
 
-/** The env files to read: none in tests, which say all they need themselves. */
+const ENV_FILE = '.env';
+
+/**
+ * The env files to read: none in tests, which say all they need themselves.
+ *
+ * @throws EnvironmentError for one that cannot be read as it is meant
+ */
 export function envFiles(): string[] {
-  return process.env['NODE_ENV'] === 'test' ? [] : ['.env'];
+  if (process.env['NODE_ENV'] === 'test') return [];
+  const problem = inspectEnvFile(ENV_FILE)?.problem;
+  if (problem !== undefined) throw new EnvironmentError(`The configuration is wrong:\n${problem}`);
+  return [ENV_FILE];
+}
+
+/** Variables that are most likely settings under a wrong name, each with a hint; none of their values. */
+export function misspelledSettings(): readonly string[] {
+  const inFile = process.env['NODE_ENV'] === 'test' ? [] : (inspectEnvFile(ENV_FILE)?.names ?? []);
+  return misspelled({ known: Object.keys(environmentShape), given: Object.keys(process.env), inFile }, ENV_FILE);
 }
 
 /** For ConfigModule: fails the start, and leaves the variables as they are. */

@@ -11,6 +11,7 @@ import {
   Loader,
   ResponseCache,
   SettlingTags,
+  type RefreshReport,
 } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { edgeFieldsFor, RELAYED, relayedCors, requestId, type Preflight } from '../http/edge-hooks';
@@ -68,7 +69,15 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const { staleAfterMs, maxEntryBytes } = settings;
     const deadlineMs = github.isStrict ? settings.loadTimeoutMs : settings.deadlineMs;
     const loader = github.isStrict ? this.strictLoader() : this.loader;
-    const limits = { deadlineMs, staleAfterMs, maxEntryBytes, keepMs: KEEP_MS, selecting: rules.selecting };
+    const onRefreshed = (report: RefreshReport): void => this.events.refreshed(report);
+    const limits = {
+      deadlineMs,
+      staleAfterMs,
+      maxEntryBytes,
+      keepMs: KEEP_MS,
+      selecting: rules.selecting,
+      onRefreshed,
+    };
     const problems = ProblemFilter.of(httpAdapter);
     const fastify = httpAdapter.getInstance<FastifyInstance>();
     const definition = githubUpstream(github, this.limits);

@@ -34,6 +34,16 @@ export function edgeFieldsFor(cors: Cors, origin: string | undefined): Readonly<
   return { ...cors.fieldsFor(origin), ...ALWAYS };
 }
 
+/** Swagger UI sends requests with the token that it was given: no page may lay it under its own (https://www.w3.org/TR/CSP3/#directive-frame-ancestors). */
+const NEVER_FRAMED: Readonly<Record<string, string>> = {
+  'content-security-policy': "frame-ancestors 'none'",
+  'x-frame-options': 'DENY',
+};
+
+function isDocs(url: string): boolean {
+  return /^\/docs(?![\w.~-])/i.test(url);
+}
+
 /** What a preflight is told (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
 export interface Preflight {
   readonly methods: readonly string[];
@@ -93,6 +103,7 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
     reply.headers(cors ? edgeFieldsFor(cors, request.headers.origin) : EDGE_FIELDS);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
+    if (isDocs(request.url)) reply.headers(NEVER_FRAMED);
     done(null, payload);
   });
 }

@@ -30,6 +30,12 @@ export class CacheMetrics {
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
+  private readonly refreshFailures = new Counter({
+    name: 'larder_refresh_failures_total',
+    help: 'Background refreshes that failed, by error code; stale responses were served meanwhile.',
+    labelNames: ['upstream', 'code'] as const,
+    registers: [this.registry],
+  });
   private readonly redisEntryBytes = new Histogram({
     name: 'larder_redis_entry_bytes',
     help: 'Bytes of each value that is stored in Redis for an entry, head and body.',
@@ -71,6 +77,9 @@ export class CacheMetrics {
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
+    events.onRefreshed(({ upstream, failure }) => {
+      if (failure !== undefined) this.refreshFailures.inc({ upstream, code: failure });
+    });
     writes.subscribe(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');

@@ -54,10 +54,21 @@ describe('what a person sees of the service', () => {
       'x-content-type-options': 'nosniff',
     });
     expect(page.text).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|style=/);
-    for (const [, asset] of page.text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g))
-      expect((await get(asset!)).status).toBe(200);
+    const assets = [...page.text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, asset]) => asset!);
+    expect(assets.length).toBeGreaterThan(1);
+    for (const asset of assets) expect((await get(asset)).status).toBe(200);
     expect((await get('/assets/..%2fpackage.json')).status).toBe(404);
   });
+
+  it.each(['/docs', '/docs/', '/docs/index.html', '/Docs', '/docs?x', '/docs/nothing', '/docs-json'])(
+    'lets no page frame %s',
+    async (path) => {
+      expect((await get(path)).headers).toMatchObject({
+        'content-security-policy': "frame-ancestors 'none'",
+        'x-frame-options': 'DENY',
+      });
+    },
+  );
 
   it('is Swagger UI at /docs', async () => {
     expect(await get('/docs')).toMatchObject({ status: 200, text: expect.stringContaining('swagger-ui') });

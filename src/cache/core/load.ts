@@ -30,8 +30,6 @@ export interface LoadedResponse {
   readonly ttlMs?: number;
   /** Whether it is for the caller alone whose load it was (`private`, a cookie): others who wait load for themselves. */
   readonly isForOne?: boolean;
-  /** Counts as a failure where a stale entry may answer instead (RFC 5861 §4: 500, 502, 503, 504). */
-  readonly isError?: boolean;
 }
 
 /** The upstream says that what is stored still holds (RFC 9110 §15.4.5). */
@@ -94,6 +92,4 @@ export interface Landed {
   readonly stored: boolean;
   /** Others who wait for the same load load for themselves. */
   readonly isForOne?: boolean;
-  /** The response is an error that a stale entry may stand in for. */
-  readonly isError: boolean;
 }

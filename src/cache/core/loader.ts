@@ -91,7 +91,7 @@ export class Loader {
       this.loadUnder(lease, request, base, { ...loading, settling: this.isSettling(resourceTags, lease) }),
     );
     if (held.by === 'self') return held.result;
-    return { entry: held.entry, via: 'other-replica', stored: true, isError: false };
+    return { entry: held.entry, via: 'other-replica', stored: true };
   }
 
   /**
@@ -176,23 +176,19 @@ export class Loader {
     if (!base) throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
     const entry = freshenedEntry(base, loaded.headers, filling);
     const stored = await ifAvailable(() => this.store.freshen(lease, entry));
-    return { entry, via: 'validation', stored: stored === true, isError: false };
+    return { entry, via: 'validation', stored: stored === true };
   }
 
   private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling, fill: Fill): Promise<Landed> {
     const entry = filledEntry(loaded, filling);
-    if (loaded.isError) {
-      await this.giveBackFailed(lease, { code: 'upstream-error', message: `The upstream answered ${loaded.status}.` });
-      return { entry, via: 'load', stored: false, isError: true };
-    }
     if (loaded.ttlMs === 0 || loaded.body.length > this.options.maxEntryBytes) {
       await ifAvailable(() => this.store.release(lease));
-      return { entry, via: 'load', stored: false, isError: false, isForOne: loaded.isForOne === true };
+      return { entry, via: 'load', stored: false, isForOne: loaded.isForOne === true };
     }
     // A marker is spliced into the body as it is.
     const kept = entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
     const stored = await ifAvailable(() => fill(lease, kept));
-    const landed = { entry: kept, stored: stored === true, isError: false } as const;
+    const landed = { entry: kept, stored: stored === true } as const;
     return loaded.madeIn === undefined
       ? { ...landed, via: 'load' }
       : { ...landed, via: 'store', madeIn: loaded.madeIn };

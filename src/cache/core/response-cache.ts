@@ -16,6 +16,7 @@ import {
 import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly } from './freshness';
 import { DeclinedLoad, mayHide, type Landed, type Load } from './load';
 import { Loader, type Fill } from './loader';
+import { failureOf, type RefreshListener } from './refresh-report';
 import { underIndex } from './resource-index';
 import { partAt, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
 import { SingleFlight, type Flight } from './single-flight';
@@ -31,9 +32,6 @@ export interface ResponseCacheOptions {
 
 /** How often an answer is looked for that another replica loads. */
 const LOOKS = 3;
-
-/** Is told of refreshes that no request waits for. */
-export type RefreshListener = (key: string, error: unknown) => void;
 
 /** Who asked for an invalidation. */
 export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
@@ -80,7 +78,7 @@ export class ResponseCache {
     return this.flights.size;
   }
 
-  onRefreshFailed(listener: RefreshListener): void {
+  onRefreshed(listener: RefreshListener): void {
     this.refreshListeners.push(listener);
   }
 
@@ -212,7 +210,6 @@ export class ResponseCache {
     const spare = stale && mayServeOnError(stale, this.clock.now()) ? stale : undefined;
     try {
       const landed = await within(flight.result, spare ? this.options.staleAfterMs : this.options.deadlineMs);
-      if (spare && landed.isError) return staleOnError(spare, staleTier, 'upstream-error');
       return answerOf(landed, flight.isLeader, forwarded);
     } catch (error) {
       if (spare && mayHide(error))
@@ -224,10 +221,15 @@ export class ResponseCache {
   /** @returns whether it began a load */
   private refreshBehind(request: CacheRequest, place: PartPlace | undefined, entry: CacheEntry, load: Load): boolean {
     if (this.flights.has(place?.key ?? request.key)) return false;
-    this.fly(request, place, entry, load, true).result.catch((error: unknown) => {
-      if (error instanceof DeclinedLoad) return; // an answer, no failure
-      for (const listener of this.refreshListeners) listener(request.key, error);
-    });
+    const report = (failure?: string): void => {
+      for (const listener of this.refreshListeners) listener({ upstream: request.upstream, key: request.key, failure });
+    };
+    this.fly(request, place, entry, load, true).result.then(
+      ({ via }) => {
+        if (via !== 'other-replica') report();
+      },
+      (error: unknown) => report(error instanceof DeclinedLoad ? undefined : failureOf(error)), // declined: an answer
+    );
     return true;
   }
 

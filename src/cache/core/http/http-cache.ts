@@ -91,8 +91,7 @@ export class HttpCache {
       case 'stale-allowed':
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'stale-while-revalidate':
-        if (!this.loads.find(key))
-          this.loads.start(key, request, { entry, index, tier, variantKey: key }, origin).keep();
+        if (!this.loads.find(key)) this.loads.refresh(key, request, { entry, index, tier, variantKey: key }, origin);
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'validate':
         return undefined;

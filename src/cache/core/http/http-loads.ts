@@ -4,6 +4,7 @@ import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import { mayServeOnError } from '../freshness';
 import type { Loader } from '../loader';
+import { failureOf, UPSTREAM_ERROR, type RefreshListener } from '../refresh-report';
 import { matchesIfNoneMatch } from '../representation';
 import { CONDITIONS } from './conditions';
 import type { HttpCacheRequest, Origin, OriginResponse } from './exchange';
@@ -21,6 +22,8 @@ export interface HttpLoadsOptions extends Pick<VariantWriterOptions, 'selecting'
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
   readonly neverStored?: NeverStored;
+  /** Called when a load has ended that no request waited for. */
+  readonly onRefreshed?: RefreshListener;
 }
 
 /** A head that has come, for all who wait for it. */
@@ -86,6 +89,22 @@ export class HttpLoads {
   /** Whether requests like this one do not wait for each other, for what one got was not for others. */
   isApart(request: HttpCacheRequest): boolean {
     return this.apart.has(this.apartKey(request));
+  }
+
+  /** A load behind a response that is served stale: no request waits for it. */
+  refresh(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): void {
+    const flight = this.start(key, request, seen, origin);
+    flight.keep();
+    const report = (failure?: string): void =>
+      this.options.onRefreshed?.({ upstream: request.upstream, key: request.key, failure });
+    flight.head
+      .then(async (head) => {
+        if (head.kind === 'response') {
+          await head.stored; // its body may still break off
+          report(hasFailed(head.response) ? UPSTREAM_ERROR : undefined);
+        } else if (head.kind === 'entry' && head.isValidated) report();
+      })
+      .catch((error: unknown) => report(failureOf(error)));
   }
 
   /** Loads, and lets others join, until the head has come and the rest is stored. */
