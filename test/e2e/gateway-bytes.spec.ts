@@ -54,8 +54,9 @@ describe('the gateway hands on, byte for byte,', () => {
       answerWith(inOrder('HTTP/1.1 200 OK', ...fields, caching, 'content-length: 2', '', 'ok'));
       for (let times = 0; times < 2; times++) {
         const answer = await attacked.rawGet(`${BASE}${path}`);
-        const sent = headOf(answer).slice(0, fields.length + 1);
-        expect(sent).toEqual([...fields, caching]);
+        const isStored = times > 0 && !caching.includes('no-store');
+        const shared = isStored ? fields.filter((line) => !line.startsWith('set-cookie')) : fields; // a cookie is one client's
+        expect(headOf(answer).slice(0, shared.length + 1)).toEqual([...shared, caching]);
         expect(bodyOf(answer)).toBe('ok');
       }
       expect(attacked.origin.hits).toHaveLength(caching.includes('no-store') ? 2 : 1);
