@@ -1,14 +1,26 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import type { InvalidationMessage } from '../cache';
+import type { EntryCount, InvalidationMessage } from '../cache';
 import { ApiProblems } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
-import { EntryDocument, EntryPageDocument, InvalidatedDocument } from './admin.documents';
-import { invalidationBody, listQuery, purgeQuery, type ListQuery, type PurgeQuery } from './admin.schemas';
-import { AdminService, type EntryPage, type Invalidated } from './admin.service';
-import type { EntryView } from './entry-view';
+import {
+  countQuery,
+  invalidationBody,
+  listQuery,
+  modeQuery,
+  purgeQuery,
+  type CountQuery,
+  type ListQuery,
+  type ModeQuery,
+  type PurgeQuery,
+} from './admin.schemas';
+import { AdminService, type Invalidated } from './admin.service';
+import type { Actor } from './audit-trail';
+import { EntriesService, type EntryDetails, type EntryPage } from './entries.service';
+import { SORT_FIELDS } from './entry-filter';
+import { EntryCountDocument, EntryDetailsDocument, EntryPageDocument, InvalidatedDocument } from './entry.documents';
 import { JsonBodyGuard } from './json-body.guard';
 import { namedKeys } from './named-keys';
 
@@ -19,6 +31,12 @@ const KEY_PARAMETER = {
   description:
     'The key as `Cache-Status` has it, its query too. Percent-encoded or as it is: both readings are looked for.',
 };
+const MODE_PARAMETER = {
+  name: 'mode',
+  required: false,
+  enum: ['purge', 'stale'],
+  description: '`stale`: kept for the case that the API fails, and validated before any other use.',
+};
 const ADMIN_PROBLEMS = ['admin-unauthorized', 'too-many-attempts', 'request-invalid', 'cache-unavailable'] as const;
 
 /** Looks into the cache and invalidates. What is answered 2xx is done: no replica answers the old value from then on. */
@@ -27,7 +45,10 @@ const ADMIN_PROBLEMS = ['admin-unauthorized', 'too-many-attempts', 'request-inva
 @Controller('admin/cache')
 @UseGuards(AdminGuard)
 export class AdminController {
-  constructor(private readonly admin: AdminService) {}
+  constructor(
+    private readonly admin: AdminService,
+    private readonly entries: EntriesService,
+  ) {}
 
   @Get('entries')
   @ApiOperation({ summary: 'Lists entries, a page at a time' })
@@ -39,20 +60,27 @@ export class AdminController {
     description: '1 to 1000; a page may hold somewhat more or fewer.',
   })
   @ApiQuery({ name: 'cursor', required: false, description: 'Of the page before.' })
+  @ApiQuery({ name: 'tag', required: false, description: 'Only entries that carry the tag: read from its index.' })
+  @ApiQuery({ name: 'partition', required: false, description: '`-`: of callers without a credential.' })
+  @ApiQuery({ name: 'status', required: false, type: Number })
+  @ApiQuery({ name: 'freshness', required: false, enum: ['fresh', 'stale'] })
+  @ApiQuery({ name: 'sort', required: false, enum: SORT_FIELDS, description: 'Within the page.' })
+  @ApiQuery({ name: 'order', required: false, enum: ['asc', 'desc'] })
   @ApiOkResponse({ type: EntryPageDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   list(@Query({ schema: listQuery }) query: ListQuery): Promise<EntryPage> {
-    return this.admin.list(query);
+    return this.entries.list(query);
   }
 
   @Get('entries/*')
   @ApiOperation({ summary: 'Shows one entry' })
   @ApiParam(KEY_PARAMETER)
-  @ApiOkResponse({ type: EntryDocument })
+  @ApiQuery({ name: 'body', required: false, enum: ['true', 'false'], description: 'The last of the parameters.' })
+  @ApiOkResponse({ type: EntryDetailsDocument })
   @ApiProblems(...ADMIN_PROBLEMS, 'entry-not-found')
-  async show(@Req() { raw }: FastifyRequest): Promise<EntryView> {
-    const keys = namedKeys(raw.url ?? '');
-    const entry = await this.admin.find(keys);
+  async show(@Req() { raw }: FastifyRequest): Promise<EntryDetails> {
+    const { keys, withBody } = namedKeys(raw.url ?? '');
+    const entry = await this.entries.find(keys, withBody);
     if (!entry)
       throw new AppError(
         'entry-not-found',
@@ -61,41 +89,67 @@ export class AdminController {
     return entry;
   }
 
+  @Get('count')
+  @ApiOperation({ summary: 'Counts what an invalidation would meet' })
+  @ApiQuery({ name: 'key', required: false })
+  @ApiQuery({ name: 'tag', required: false })
+  @ApiQuery({ name: 'account', required: false, example: 'redis' })
+  @ApiQuery({ name: 'prefix', required: false })
+  @ApiQuery({ name: 'all', required: false, enum: ['true'] })
+  @ApiOkResponse({ type: EntryCountDocument })
+  @ApiProblems(...ADMIN_PROBLEMS)
+  count(@Query({ schema: countQuery }) query: CountQuery): Promise<EntryCount> {
+    return this.entries.count(query);
+  }
+
   @Delete('entries/*')
   @ApiOperation({ summary: 'Invalidates one key' })
+  @ApiQuery(MODE_PARAMETER)
   @ApiParam(KEY_PARAMETER)
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteEntry(@Req() { raw }: FastifyRequest): Promise<Invalidated> {
-    return this.admin.invalidateKeys(namedKeys(raw.url ?? ''));
+  deleteEntry(@Req() request: FastifyRequest): Promise<Invalidated> {
+    const { keys, mode } = namedKeys(request.raw.url ?? '');
+    return this.admin.invalidateKeys(keys, mode, actorOf(request));
   }
 
   @Delete('accounts/:account')
   @ApiOperation({ summary: 'Invalidates all that is known of an account' })
+  @ApiQuery(MODE_PARAMETER)
   @ApiParam({ name: 'account', type: String, example: 'redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteAccount(@Param('account') account: string): Promise<Invalidated> {
-    return this.admin.invalidateAccount(account);
+  deleteAccount(
+    @Param('account') account: string,
+    @Query({ schema: modeQuery }) { mode }: ModeQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<Invalidated> {
+    return this.admin.invalidateAccount(account, mode, actorOf(request));
   }
 
   @Delete('tags/*')
   @ApiOperation({ summary: 'Invalidates all entries that carry a tag' })
+  @ApiQuery(MODE_PARAMETER)
   @ApiParam({ name: 'path', type: String, description: 'The tag.', example: 'account:redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteTag(@Req() { raw }: FastifyRequest): Promise<Invalidated> {
-    return this.admin.invalidateTags(namedKeys(raw.url ?? ''));
+  deleteTag(@Req() request: FastifyRequest): Promise<Invalidated> {
+    const { keys, mode } = namedKeys(request.raw.url ?? '');
+    return this.admin.invalidateTags(keys, mode, actorOf(request));
   }
 
   @Delete()
   @ApiOperation({ summary: 'Invalidates by prefix of the key, or everything' })
+  @ApiQuery(MODE_PARAMETER)
   @ApiQuery({ name: 'prefix', required: false, example: 'github:' })
   @ApiQuery({ name: 'all', required: false, enum: ['true'], description: 'Instead of a prefix.' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteMany(@Query({ schema: purgeQuery }) query: PurgeQuery): Promise<Invalidated> {
-    return this.admin.invalidatePrefix(query.prefix ?? '');
+  deleteMany(
+    @Query({ schema: purgeQuery }) { prefix = '', mode }: PurgeQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<Invalidated> {
+    return this.admin.invalidatePrefix(prefix, mode, actorOf(request));
   }
 
   @Post('invalidations')
@@ -104,7 +158,14 @@ export class AdminController {
   @ApiOperation({ summary: 'Invalidates a batch of keys, tags, accounts and prefixes' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  invalidate(@Body({ schema: invalidationBody }) message: InvalidationMessage): Promise<Invalidated> {
-    return this.admin.invalidateBatch(message);
+  invalidate(
+    @Body({ schema: invalidationBody }) message: InvalidationMessage,
+    @Req() request: FastifyRequest,
+  ): Promise<Invalidated> {
+    return this.admin.invalidateBatch(message, actorOf(request));
   }
+}
+
+function actorOf({ ip, id }: FastifyRequest): Actor {
+  return { by: ip, requestId: id };
 }

@@ -4,17 +4,22 @@ import { adminConfig } from '../config/slices';
 import { AdminController } from './admin.controller';
 import { AdminGuard } from './admin.guard';
 import { AdminService } from './admin.service';
+import { AuditTrail } from './audit-trail';
+import { AuditController } from './audit.controller';
 import { BudgetController } from './budget.controller';
 import { AdminToken } from './admin-token';
+import { EntriesService } from './entries.service';
 import { FailedAttempts } from './failed-attempts';
 import { JsonBodyGuard } from './json-body.guard';
 
 /** Operations on the cache; knows no feature, only keys, tags and prefixes. */
 @Module({
-  controllers: [AdminController, BudgetController],
+  controllers: [AdminController, AuditController, BudgetController],
   exports: [AdminGuard],
   providers: [
     AdminService,
+    AuditTrail,
+    EntriesService,
     AdminGuard,
     JsonBodyGuard,
     FailedAttempts,

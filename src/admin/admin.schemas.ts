@@ -1,18 +1,35 @@
 import { z } from 'zod';
 import { invalidationMessage } from '../cache';
+import { SORT_FIELDS } from './entry-filter';
 
 /*
  * What the admin routes take. Globs know `*` and `?`; everything else in them is literal.
  */
 
 const MAX_KEY = 1_024;
+const AUDIT_LIMIT = 'must be a whole number from 1 to 500';
 const LIMIT = 'must be a whole number from 1 to 1000';
 
 /** `cursor=&match=` is how forms leave out what is not filled in. */
 const orAbsent = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema);
 
+const STATUS = 'must be a status, 100 to 599';
+const modeOfPurge = orAbsent(z.enum(['purge', 'stale']).default('purge'));
+const name = orAbsent(z.string().min(1).max(MAX_KEY).optional());
+
 export const listQuery = z.strictObject({
+  tag: name,
+  partition: orAbsent(
+    z
+      .string()
+      .regex(/^[\w-]{1,64}$/, 'must be the id of a partition, or -')
+      .optional(),
+  ),
+  status: orAbsent(z.coerce.number(STATUS).int(STATUS).min(100, STATUS).max(599, STATUS).optional()),
+  freshness: orAbsent(z.enum(['fresh', 'stale']).optional()),
+  sort: orAbsent(z.enum(SORT_FIELDS).optional()),
+  order: orAbsent(z.enum(['asc', 'desc']).default('asc')),
   cursor: orAbsent(
     z
       .string()
@@ -27,8 +44,27 @@ export const purgeQuery = z
   .strictObject({
     prefix: z.string().min(1).max(MAX_KEY).meta({ example: 'github:' }).optional(),
     all: z.literal('true', { error: 'must be true, or left out' }).optional(),
+    mode: modeOfPurge,
   })
   .refine(({ prefix, all }) => (prefix === undefined) !== (all === undefined), 'give either prefix=... or all=true');
+
+/** What may go with any invalidation. */
+export const modeQuery = z.strictObject({ mode: modeOfPurge });
+
+export const countQuery = z
+  .strictObject({
+    ...{ key: name, tag: name, account: name, prefix: name },
+    all: orAbsent(z.literal('true', { error: 'must be true, or left out' }).optional()),
+  })
+  .refine(
+    (query: Readonly<Record<string, unknown>>) =>
+      Object.values(query).filter((value) => value !== undefined).length === 1,
+    'give one of key, tag, account, prefix, or all=true',
+  );
+
+export const auditQuery = z.strictObject({
+  limit: orAbsent(z.coerce.number(AUDIT_LIMIT).int(AUDIT_LIMIT).min(1, AUDIT_LIMIT).max(500, AUDIT_LIMIT).default(100)),
+});
 
 /** The message, with what the documentation shows of it: a batch that may be sent as it is. */
 export const invalidationBody = invalidationMessage.meta({
@@ -43,4 +79,7 @@ export const invalidationBody = invalidationMessage.meta({
 });
 
 export type ListQuery = z.infer<typeof listQuery>;
+export type ModeQuery = z.infer<typeof modeQuery>;
+export type CountQuery = z.infer<typeof countQuery>;
+export type AuditQuery = z.infer<typeof auditQuery>;
 export type PurgeQuery = z.infer<typeof purgeQuery>;

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import {
-  entryKey,
   ResponseCache,
   tagOfAccount,
   tagsMeant,
@@ -10,77 +9,74 @@ import {
   type InvalidationTarget,
 } from '../cache';
 import { AppError } from '../kernel/app-error';
-import { Clock } from '../kernel/clock';
-import type { ListQuery } from './admin.schemas';
-import { entryView, type EntryView } from './entry-view';
-
-export interface EntryPage {
-  readonly entries: readonly EntryView[];
-  readonly cursor?: string;
-}
+import { AuditTrail, type Actor } from './audit-trail';
+import { keyOf } from './named-keys';
 
 export interface Invalidated {
   readonly invalidated: number;
 }
 
+/** Invalidates for admins, and leaves a line of each in the audit trail, also of one that failed. */
 @Injectable()
 export class AdminService {
   constructor(
     private readonly cache: ResponseCache,
-    private readonly clock: Clock,
+    private readonly trail: AuditTrail,
   ) {}
 
-  async list({ match, cursor, limit }: ListQuery): Promise<EntryPage> {
-    const page = await this.cache.list(match, cursor, limit);
-    const now = this.clock.now();
-    const entries = page.items.map((item) => entryView(item, now));
-    return page.cursor === undefined ? { entries } : { entries, cursor: page.cursor };
+  invalidateKeys(keys: readonly string[], mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+    const targets = keys.map((key) => ({ kind: 'key' as const, key: keyOf(key) }));
+    return this.invalidate(targets, mode, actor);
   }
 
-  /** The first that is there. */
-  async find(keys: readonly string[]): Promise<EntryView | undefined> {
-    for (const key of keys) {
-      const item = await this.cache.inspect(keyOf(key));
-      if (item) return entryView(item, this.clock.now());
-    }
-    return undefined;
-  }
-
-  invalidateKeys(keys: readonly string[]): Promise<Invalidated> {
-    return this.invalidate(
-      keys.map((key) => ({ kind: 'key', key: keyOf(key) })),
-      'purge',
-    );
-  }
-
-  invalidateTags(tags: readonly string[]): Promise<Invalidated> {
+  invalidateTags(tags: readonly string[], mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
     if (tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
-    return this.invalidate(
-      tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag })),
-      'purge',
-    );
+    const targets = tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag }));
+    return this.invalidate(targets, mode, actor);
   }
 
-  invalidatePrefix(prefix: string): Promise<Invalidated> {
-    return this.invalidate([{ kind: 'prefix', prefix }], 'purge');
+  invalidatePrefix(prefix: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+    return this.invalidate([{ kind: 'prefix', prefix }], mode, actor);
   }
 
-  invalidateAccount(account: string): Promise<Invalidated> {
-    return this.invalidateTags([tagOfAccount(account)]);
+  invalidateAccount(account: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+    return this.invalidateTags([tagOfAccount(account)], mode, actor);
   }
 
-  invalidateBatch(message: InvalidationMessage): Promise<Invalidated> {
-    return this.invalidate(targetsOf(message), message.mode);
+  invalidateBatch(message: InvalidationMessage, actor: Actor): Promise<Invalidated> {
+    return this.invalidate(targetsOf(message), message.mode, actor);
   }
 
-  private async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<Invalidated> {
-    let invalidated = 0;
-    for (const target of targets) invalidated += await this.cache.invalidate(target, mode, 'admin');
-    return { invalidated };
+  private async invalidate(
+    targets: readonly InvalidationTarget[],
+    mode: InvalidationMode,
+    actor: Actor,
+  ): Promise<Invalidated> {
+    let count = 0;
+    let outcome: 'done' | 'failed' = 'failed';
+    try {
+      for (const target of targets) count += await this.cache.invalidate(target, mode, 'admin');
+      outcome = 'done';
+      return { invalidated: count };
+    } finally {
+      await this.trail.record({ ...actor, target: textOf(targets), mode, count, outcome });
+    }
   }
 }
 
-function keyOf(key: string): string {
-  if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:-:/users/redis.');
-  return entryKey(key);
+/** The trail cuts what is too long. */
+function textOf(targets: readonly InvalidationTarget[]): string {
+  const texts = [...new Set(targets.map(nameOf))];
+  return texts.length > 1 ? `${texts.length} targets: ${texts.slice(0, 20).join(', ')}` : texts.join();
+}
+
+function nameOf(target: InvalidationTarget): string {
+  switch (target.kind) {
+    case 'key':
+      return `key ${target.key}`;
+    case 'tag':
+      return `tag ${target.tag}`;
+    case 'prefix':
+      return target.prefix === '' ? 'all' : `prefix ${target.prefix}`;
+  }
 }

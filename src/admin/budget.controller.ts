@@ -5,7 +5,7 @@ import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { Budgets } from '../upstream';
 import { AdminGuard } from './admin.guard';
-import { BudgetDocument } from './admin.documents';
+import { BudgetDocument } from './budget.documents';
 import { budgetView, type UpstreamBudgetView } from './budget-view';
 
 /** What is left of an upstream's rate limits, and what the cache has saved of them. */

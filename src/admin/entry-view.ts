@@ -1,5 +1,5 @@
 import type { ListedEntry } from '../cache';
-import { ageMs, freshForMs, looksLikeIndex } from '../cache';
+import { ageMs, freshForMs, isFresh, looksLikeIndex } from '../cache';
 
 /**
  * What an entry is, as far as its key and head tell (docs/reference/redis-keys.md): by itself; a resource's index, or what is found
@@ -12,6 +12,8 @@ export interface EntryView {
   readonly key: string;
   readonly kind: EntryKind;
   readonly upstream: string;
+  /** Who may share it: `-` for callers without a credential; empty where the key names none. */
+  readonly partition: string;
   readonly status: number;
   readonly size: number;
   readonly age: number;
@@ -19,6 +21,7 @@ export interface EntryView {
   readonly ttl: number;
   /** What is left until the store forgets it, stale windows included. */
   readonly expiresIn: number;
+  readonly isFresh: boolean;
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
@@ -35,16 +38,23 @@ export function entryView(
     key,
     kind: leadsTo === undefined ? kindOf(key, metadata) : 'index',
     upstream: metadata.upstream,
+    partition: partitionOf(key),
     status: metadata.status,
     size: bodyBytes,
     age: Math.floor(ageMs(metadata, now) / 1000),
     ttl: Math.floor(freshForMs(entry, now) / 1000),
     expiresIn: Math.floor(expiresInMs / 1000),
+    isFresh: isFresh(entry, now),
     tags: metadata.tags,
     etag: metadata.etag,
     storedAt: new Date(metadata.storedAt).toISOString(),
     ...(leadsTo === undefined ? {} : { leadsTo }),
   };
+}
+
+/** The second part of a key such as `github:-:/users/redis`. */
+function partitionOf(key: string): string {
+  return /^[^:/?]+:([\w-]{1,64}):\//.exec(key)?.[1] ?? '';
 }
 
 /** What is found through an index has its generation in the key, and what it is selected by or called. */

@@ -11,7 +11,17 @@ describe('the key that a URL names', () => {
     ['100%', ['100%']],
     ['', ['']],
   ])('%s may be %j', (written, keys) => {
-    expect(namedKeys(`/admin/cache/entries/${written}`)).toEqual(keys);
-    expect(namedKeys(`http://h:1/%61dmin/cache/entries/${written}`)).toEqual(keys);
+    expect(namedKeys(`/admin/cache/entries/${written}`).keys).toEqual(keys);
+    expect(namedKeys(`http://h:1/%61dmin/cache/entries/${written}`).keys).toEqual(keys);
+  });
+
+  it.each([
+    ['github:-:/a?body=true', { keys: ['github:-:/a'], withBody: true, mode: 'purge' }],
+    ['github:-:/a?mode=stale', { keys: ['github:-:/a'], withBody: false, mode: 'stale' }],
+    ['github:-:/a?page=2&mode=stale', { keys: ['github:-:/a?page=2'], withBody: false, mode: 'stale' }],
+    ['github:-:/a?mode=stale&page=2', { keys: ['github:-:/a?mode=stale&page=2'], withBody: false, mode: 'purge' }],
+    ['github:-:/a?body=text', { keys: ['github:-:/a?body=text'], withBody: false, mode: 'purge' }],
+  ])('has what this service reads at its end taken off: %s', (written, named) => {
+    expect(namedKeys(`/admin/cache/entries/${written}`)).toEqual(named);
   });
 });

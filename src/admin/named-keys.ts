@@ -1,18 +1,42 @@
+import { entryKey } from '../cache';
+import { AppError } from '../kernel/app-error';
+
 /** The segments in front of the key: `/admin/cache/entries/`. */
 const SEGMENTS_BEFORE = 4;
+/** A parameter of this service's at the end: a key that ends so is given percent-encoded. */
+const OWN_PARAMETER = /[?&](body=(?:true|false)|mode=(?:purge|stale))$/;
+
+export interface NamedKeys {
+  /** Each once, the decoded one first. */
+  readonly keys: readonly string[];
+  /** Whether the body is asked for, too. */
+  readonly withBody: boolean;
+  readonly mode: 'purge' | 'stale';
+}
 
 /**
  * What a path such as `/admin/cache/entries/github:-:/users/redis?per_page=5` may name: the key with its percent-encodings decoded
  * (RFC 3986 §2.4), and the key as it is written. For keys have queries and percent-encodings of their own, and who copies one
- * out of `Cache-Status` into a URL means it as it is.
+ * out of `Cache-Status` into a URL means it as it is. `body=true` and `mode=stale` at the end are this service's.
  *
  * @param target the request target, query and all
- * @returns the names, each once, the decoded one first
  */
-export function namedKeys(target: string): readonly string[] {
+export function namedKeys(target: string): NamedKeys {
   const path = target.replace(/^https?:\/\/[^/]*/i, '');
-  const written = path.split('/').slice(SEGMENTS_BEFORE).join('/');
-  return [...new Set([decoded(written), written])];
+  const whole = path.split('/').slice(SEGMENTS_BEFORE).join('/');
+  const [, own = ''] = OWN_PARAMETER.exec(whole) ?? [];
+  const written = whole.replace(OWN_PARAMETER, '');
+  return {
+    keys: [...new Set([decoded(written), written])],
+    withBody: own === 'body=true',
+    mode: own === 'mode=stale' ? 'stale' : 'purge',
+  };
+}
+
+/** @throws AppError for no key at all */
+export function keyOf(key: string): string {
+  if (key === '') throw new AppError('request-invalid', 'Name a key, such as github:-:/users/redis.');
+  return entryKey(key);
 }
 
 /** What cannot be decoded is taken as it is. */

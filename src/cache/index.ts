@@ -38,7 +38,7 @@ export { tagOfAccount, toCacheKey } from './core/cache-key';
 export { ageMs, freshForMs, isFresh } from './core/freshness';
 export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from './core/cache-outcome';
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './core/cache-entry';
-export type { Found, InvalidationMode, InvalidationTarget, KeyPage, ListedEntry } from './core/cache-store';
+export type { EntryCount, Found, InvalidationMode, InvalidationTarget, KeyPage, ListedEntry } from './core/cache-store';
 export { withLastMember } from './core/representation';
 export { inOnePiece, textBytes } from './core/resident-entry';
 export { cacheStatusOf, cacheStatusOfError } from './cache-headers';

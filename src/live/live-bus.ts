@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { ReplicaMessages } from '../cache';
-import { isWorker, onWorkerMessage, sendToWorkers } from '../workers/worker-channel';
+import { onWorkerMessage, replicaName, sendToWorkers } from '../workers/worker-channel';
 import { liveMessage, type LiveContent, type LiveMessage } from './live-message';
 
 const MAX_PROCESSES = 1_000;
@@ -16,7 +15,7 @@ const MAX_PROCESSES = 1_000;
 @Injectable()
 export class LiveBus {
   /** The same for all workers of a replica. */
-  readonly replica = `${hostname()}:${isWorker() ? process.ppid : process.pid}`;
+  readonly replica = replicaName();
   readonly process = `${this.replica}/${process.pid}/${randomBytes(6).toString('base64url')}`;
   private readonly listeners: ((message: LiveMessage) => void)[] = [];
   /** The number of the last message of each process: on each way they keep their order. */

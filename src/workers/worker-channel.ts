@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { hostname } from 'node:os';
 import { isStoreMessage, type StoreMessage, type StorePort } from '../cache';
 import type { ToldMetric } from './worker-metrics';
 
@@ -36,6 +37,11 @@ function isMessage(message: unknown): message is Message {
 /** Whether this process is one of several of one service, started by its primary. */
 export function isWorker(): boolean {
   return cluster.isWorker;
+}
+
+/** Names this replica among all, the same in each of its workers. */
+export function replicaName(): string {
+  return `${hostname()}:${isWorker() ? process.ppid : process.pid}`;
 }
 
 /** The worker's end for the store that its primary keeps; undefined in a process of its own. */

@@ -1,6 +1,7 @@
 import {
   CacheStore,
   type Beside,
+  type EntryCount,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -119,9 +120,24 @@ export class ChaosStore extends CacheStore {
     return this.below.inspect(key);
   }
 
-  async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+  async list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
     await this.disturb('list');
-    return this.below.list(match, cursor, limit);
+    return this.below.list(match, cursor, limit, tag);
+  }
+
+  async count(target: InvalidationTarget): Promise<EntryCount> {
+    await this.disturb('count');
+    return this.below.count(target);
+  }
+
+  async appendToLog(log: string, line: string): Promise<void> {
+    await this.disturb('appendToLog');
+    return this.below.appendToLog(log, line);
+  }
+
+  async readLog(log: string, limit: number): Promise<readonly string[]> {
+    await this.disturb('readLog');
+    return this.below.readLog(log, limit);
   }
 
   onChange(listener: (change: StoreChange) => void): void {

@@ -77,8 +77,10 @@ describe('what a person sees of the service', () => {
   it('is documented route by route, with the shape of its errors and the bearer of the admin', async () => {
     const { paths, components } = JSON.parse((await get('/docs-json')).text) as OpenApi;
     expect(Object.keys(paths).sort()).toEqual([
+      '/admin/audit',
       '/admin/cache',
       '/admin/cache/accounts/{account}',
+      '/admin/cache/count',
       '/admin/cache/entries',
       '/admin/cache/entries/{path}',
       '/admin/cache/invalidations',
@@ -252,7 +254,7 @@ describe('what a person sees of the service', () => {
     };
     for (const path of Object.keys(paths).filter((path) => /^\/github\/.*\{(?!path)/.test(path)))
       expect([path, (await get(filled(path, 'get'))).status]).toEqual([path, 200]);
-    for (const path of ['/github-budget', '/admin/cache/entries'])
+    for (const path of ['/github-budget', '/admin/cache/entries', '/admin/audit'])
       expect([path, (await get(filled(path, 'get'), ADMIN)).status]).toEqual([path, 200]);
     expect(
       (await request(service.url + filled('/admin/cache', 'delete'), { method: 'DELETE', headers: ADMIN })).status,

@@ -98,6 +98,15 @@ export interface Beside {
   readonly entry: CacheEntry;
 }
 
+export interface EntryCount {
+  readonly count: number;
+  /** False: there are at least so many. */
+  readonly isExact: boolean;
+}
+
+/** How many lines of a log are kept. */
+export const MAX_LOG_LINES = 500;
+
 export type Note = readonly [name: string, text: string];
 
 /** What became of a note; `text` is what is there instead, absent for nothing. */
@@ -172,8 +181,15 @@ export abstract class CacheStore {
   /** All notes of a group, in no order. */
   abstract notes(group: string): Promise<readonly Note[]>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
-  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page. */
-  abstract list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage>;
+  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; of those that carry a tag, if one is given. */
+  abstract list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;
+  /** How many entries an invalidation would meet. Bounded work: of very many it says how many it has seen. */
+  abstract count(target: InvalidationTarget): Promise<EntryCount>;
+
+  /** Adds a line to a log that all replicas share. The last `MAX_LOG_LINES` are kept. */
+  abstract appendToLog(log: string, line: string): Promise<void>;
+  /** The last lines of a log, newest first. */
+  abstract readLog(log: string, limit: number): Promise<readonly string[]>;
 
   abstract onChange(listener: (change: StoreChange) => void): void;
   abstract close(): Promise<void>;

@@ -4,6 +4,7 @@ import { endOfLife, type CacheEntry } from './cache-entry';
 import {
   CacheStore,
   type Beside,
+  type EntryCount,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -13,6 +14,7 @@ import {
   type LeaseRequest,
   type ListedEntry,
   type LoadFailure,
+  MAX_LOG_LINES,
   MOST_NOTE_MS,
   type Note,
   type NoteAnswer,
@@ -35,6 +37,7 @@ export class MemoryStore extends CacheStore {
   private readonly log = new InvalidationLog(LONGEST_LOAD_MS);
   private readonly changes = new ChangeSignal();
   private readonly noted = new LRUCache<string, string>({ max: MOST_NOTES });
+  private readonly logs = new Map<string, readonly string[]>();
   private readonly claims = new LRUCache<string, true>({ max: MOST_CLAIMS });
 
   constructor(
@@ -163,12 +166,10 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve(entry && listed(key, entry, now));
   }
 
-  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
     const now = this.clock.now();
-    const keys = this.tier
-      .keys()
-      .filter((key) => matchesGlob(match, key))
-      .sort();
+    const all = tag === undefined ? this.tier.keys() : this.tier.keysOf({ kind: 'tag', tag });
+    const keys = all.filter((key) => matchesGlob(match, key)).sort();
     const start = cursor === undefined ? 0 : keys.findIndex((key) => key > cursor);
     const page = start < 0 ? [] : keys.slice(start, start + limit);
     const items = page.flatMap((key) => {
@@ -177,6 +178,21 @@ export class MemoryStore extends CacheStore {
     });
     const last = page.at(-1);
     return Promise.resolve(start + limit < keys.length && last !== undefined ? { items, cursor: last } : { items });
+  }
+
+  count(target: InvalidationTarget): Promise<EntryCount> {
+    const now = this.clock.now();
+    const keys = this.tier.keysOf(target).filter((key) => this.tier.get(key, now));
+    return Promise.resolve({ count: keys.length, isExact: true });
+  }
+
+  appendToLog(log: string, line: string): Promise<void> {
+    this.logs.set(log, [line, ...(this.logs.get(log) ?? [])].slice(0, MAX_LOG_LINES));
+    return Promise.resolve();
+  }
+
+  readLog(log: string, limit: number): Promise<readonly string[]> {
+    return Promise.resolve((this.logs.get(log) ?? []).slice(0, limit));
   }
 
   onChange(listener: (change: StoreChange) => void): void {

@@ -7,6 +7,7 @@ import type { CacheAnswer, CacheRequest } from './cache-request';
 import {
   CacheStore,
   StoreUnavailableError,
+  type EntryCount,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -142,8 +143,18 @@ export class ResponseCache {
   }
 
   /** @throws AppError `cache-unavailable` */
-  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
-    return this.orUnavailable('list the entries', this.store.list(match, cursor, limit));
+  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
+    return this.orUnavailable('list the entries', this.store.list(match, cursor, limit, tag));
+  }
+
+  /** @throws AppError `cache-unavailable` */
+  count(target: InvalidationTarget): Promise<EntryCount> {
+    return this.orUnavailable('count the entries', this.store.count(target));
+  }
+
+  /** @throws AppError `cache-unavailable` */
+  find(key: string): Promise<Found | undefined> {
+    return this.orUnavailable('show the entry', this.store.find(key));
   }
 
   private hit(

@@ -3,6 +3,7 @@ import type { CacheEntry } from './cache-entry';
 import {
   CacheStore,
   type Beside,
+  type EntryCount,
   StoreUnavailableError,
   type Found,
   type FoundOrLease,
@@ -179,8 +180,20 @@ export class TieredStore extends CacheStore {
     return this.l2.inspect(key);
   }
 
-  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
-    return this.l2.list(match, cursor, limit);
+  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
+    return this.l2.list(match, cursor, limit, tag);
+  }
+
+  count(target: InvalidationTarget): Promise<EntryCount> {
+    return this.l2.count(target);
+  }
+
+  appendToLog(log: string, line: string): Promise<void> {
+    return this.l2.appendToLog(log, line);
+  }
+
+  readLog(log: string, limit: number): Promise<readonly string[]> {
+    return this.l2.readLog(log, limit);
   }
 
   onChange(listener: (change: StoreChange) => void): void {

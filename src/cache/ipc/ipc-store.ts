@@ -2,6 +2,7 @@ import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
   type Beside,
+  type EntryCount,
   StoreUnavailableError,
   type Found,
   type FoundOrLease,
@@ -129,8 +130,20 @@ export class IpcStore extends SharedStore {
     return this.call('inspect', [key]) as Promise<ListedEntry | undefined>;
   }
 
-  list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
-    return this.call('list', [match, cursor, limit]) as Promise<KeyPage>;
+  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
+    return this.call('list', [match, cursor, limit, tag]) as Promise<KeyPage>;
+  }
+
+  count(target: InvalidationTarget): Promise<EntryCount> {
+    return this.call('count', [target]) as Promise<EntryCount>;
+  }
+
+  async appendToLog(log: string, line: string): Promise<void> {
+    await this.call('appendToLog', [log, line]);
+  }
+
+  readLog(log: string, limit: number): Promise<readonly string[]> {
+    return this.call('readLog', [log, limit]) as Promise<readonly string[]>;
   }
 
   onChange(listener: (change: StoreChange) => void): void {

@@ -12,6 +12,7 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  * | `larder:v3:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
  * | `larder:v3:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
  * | `larder:v3:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
+ * | `larder:v3:a:{LOG}` | list | the last lines of a log that replicas share, newest first: `audit` |
  * | `larder:v3:q` | string | the sequence: a count of all invalidations |
  */
 export class RedisKeys {
@@ -67,6 +68,10 @@ export class RedisKeys {
   /** A name among those of the same source. */
   ofSource(name: string): string {
     return this.source === '' ? name : `${this.source}:${name}`;
+  }
+
+  log(name: string): string {
+    return `${this.root}:a:{${name}}`;
   }
 
   /** What client tracking listens to: entries, leases, the sequence. */

@@ -5,6 +5,7 @@ import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
   type Beside,
+  type EntryCount,
   StoreUnavailableError,
   type Found,
   type FoundOrLease,
@@ -27,6 +28,7 @@ import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
+import { RedisLogs } from './redis-logs';
 import { RedisNotes } from './redis-notes';
 import { RedisRecovery, type RecoveryListener } from './redis-recovery';
 import { RedisWrites } from './redis-writes';
@@ -49,6 +51,7 @@ export class RedisStore extends SharedStore {
   private readonly invalidation: RedisInvalidation;
   private readonly leases: RedisLeases;
   private readonly listing: RedisListing;
+  private readonly logs: RedisLogs;
   private readonly noteBook: RedisNotes;
   private readonly recovery: RedisRecovery;
   private readonly writes: RedisWrites;
@@ -65,7 +68,8 @@ export class RedisStore extends SharedStore {
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
     this.leases = new RedisLeases(this.commands, this.invalidation, keys);
-    this.listing = new RedisListing(link, this.commands, keys);
+    this.listing = new RedisListing(link, this.commands, keys, clock);
+    this.logs = new RedisLogs(this.commands, keys);
     this.noteBook = new RedisNotes(this.commands, keys, clock);
     this.writes = new RedisWrites(this.commands, this.invalidation, this.leases, keys, clock, (entry, bytes) =>
       listener.onStored(entry, bytes),
@@ -193,9 +197,24 @@ export class RedisStore extends SharedStore {
     return this.listing.inspect(key);
   }
 
-  async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+  async list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
     await this.recovery.ready();
-    return this.listing.list(match, cursor, limit);
+    return tag === undefined
+      ? this.listing.list(match, cursor, limit)
+      : this.listing.listByTag(tag, match, cursor, limit);
+  }
+
+  async count(target: InvalidationTarget): Promise<EntryCount> {
+    await this.recovery.ready();
+    return this.listing.count(target);
+  }
+
+  appendToLog(log: string, line: string): Promise<void> {
+    return this.logs.append(log, line);
+  }
+
+  readLog(log: string, limit: number): Promise<readonly string[]> {
+    return this.logs.read(log, limit);
   }
 
   onChange(listener: (change: StoreChange) => void): void {

@@ -1,0 +1,25 @@
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiProblems } from '../http/api-docs';
+import { AdminGuard } from './admin.guard';
+import { auditQuery, type AuditQuery } from './admin.schemas';
+import { AuditTrail, type AuditEntry } from './audit-trail';
+import { AuditDocument } from './entry.documents';
+
+/** Who invalidated what. */
+@ApiTags('admin')
+@ApiBearerAuth('admin')
+@Controller('admin/audit')
+@UseGuards(AdminGuard)
+export class AuditController {
+  constructor(private readonly trail: AuditTrail) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The last actions of admins, of all replicas, newest first; 500 are kept' })
+  @ApiQuery({ name: 'limit', required: false, example: 100, description: '1 to 500.' })
+  @ApiOkResponse({ type: AuditDocument })
+  @ApiProblems('admin-unauthorized', 'too-many-attempts', 'request-invalid')
+  async list(@Query({ schema: auditQuery }) { limit }: AuditQuery): Promise<{ items: readonly AuditEntry[] }> {
+    return { items: await this.trail.list(limit) };
+  }
+}

@@ -1,0 +1,47 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** The shape of a budget, for OpenAPI only. */
+export class BudgetDocument {
+  @ApiProperty({ example: 'github' })
+  upstream!: string;
+
+  @ApiProperty({
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: {
+        credential: { type: 'string' },
+        resources: { type: 'object', additionalProperties: { type: 'object' } },
+        pausedFor: { type: 'integer', description: 'Seconds for which nothing is sent, after a secondary limit.' },
+      },
+    },
+    description: "By credential: a partition's id, `-` for callers without one. As any replica last heard it.",
+    example: [
+      {
+        credential: '-',
+        resources: { core: { limit: 60, remaining: 12, used: 48, resetAt: '2026-11-23T14:00:00.000Z', resetIn: 540 } },
+        pausedFor: 0,
+      },
+    ],
+  })
+  credentials!: object[];
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'integer' },
+    description:
+      'Of the process that answers, since its start; `/metrics` has the totals. `notModified`: 304 with a credential, which do not count against the limit.',
+    example: {
+      ...{
+        sent: 48,
+        notModified: 30,
+        heldBack: 0,
+        savedByStore: 90_210,
+        savedByCollapsing: 412,
+        underWay: 1,
+        waiting: 0,
+      },
+    },
+  })
+  requests!: object;
+}

@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { ResponseCache, tagOfAccount, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
+import { AppError } from '../kernel/app-error';
+import { Clock } from '../kernel/clock';
+import type { CountQuery, ListQuery } from './admin.schemas';
+import { readBody, type EntryBody } from './entry-body';
+import { matchesFilter, sorted } from './entry-filter';
+import { keyOf } from './named-keys';
+import { entryView, type EntryView } from './entry-view';
+import { whyStored } from './why-stored';
+
+/** How many entries one page looks at, whatever a filter leaves of them: two commands each to Redis. */
+const MAX_LOOKED_AT = 2_000;
+
+export interface EntryPage {
+  readonly entries: readonly EntryView[];
+  readonly cursor?: string;
+  /** How many entries were looked at. */
+  readonly scanned: number;
+  /** No store can sort a million entries: the order is that of the page. */
+  readonly sortedWithin: 'page';
+}
+
+export interface EntryDetails extends EntryView {
+  readonly headers: HeaderList;
+  /** Of a resource: what is stored of it. */
+  readonly variants?: readonly EntryView[];
+  readonly why: string;
+  /** When the store forgets it, ISO 8601. */
+  readonly endsAt: string;
+  readonly body?: EntryBody;
+}
+
+/** Looks at entries: never at a body that nobody asked for, and with bounded work for each request. */
+@Injectable()
+export class EntriesService {
+  constructor(
+    private readonly cache: ResponseCache,
+    private readonly clock: Clock,
+  ) {}
+
+  async list({ match, tag, limit, sort, order, ...query }: ListQuery): Promise<EntryPage> {
+    const now = this.clock.now();
+    const { partition } = query;
+    const glob = match === '*' && partition !== undefined ? `*:${partition}:*` : match;
+    const entries: EntryView[] = [];
+    let { cursor } = query;
+    let scanned = 0;
+    do {
+      const page = await this.cache.list(glob, cursor, limit, tag);
+      const views = page.items.map((item) => entryView(item, now));
+      entries.push(...views.filter((view) => matchesFilter(view, query)));
+      scanned += page.items.length;
+      ({ cursor } = page);
+      // A page without any is one of many keys that the glob leaves out: as much work as one that is full.
+      if (page.items.length === 0) break;
+    } while (cursor !== undefined && entries.length < limit && scanned < MAX_LOOKED_AT);
+    const page = { entries: sort ? sorted(entries, sort, order) : entries, scanned, sortedWithin: 'page' as const };
+    return cursor === undefined ? page : { ...page, cursor };
+  }
+
+  /** The first of the keys that is there. */
+  async find(keys: readonly string[], withBody: boolean): Promise<EntryDetails | undefined> {
+    for (const key of keys) {
+      const item = await this.cache.inspect(keyOf(key));
+      if (item) return this.detailsOf(item, withBody);
+    }
+    return undefined;
+  }
+
+  count({ key, tag, account, prefix }: CountQuery): Promise<EntryCount> {
+    if (key !== undefined) return this.cache.count({ kind: 'key', key: keyOf(key) });
+    const named = tag ?? (account === undefined ? undefined : tagOfAccount(account));
+    if (named !== undefined) return this.cache.count({ kind: 'tag', tag: named });
+    return this.cache.count({ kind: 'prefix', prefix: prefix ?? '' });
+  }
+
+  private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetails> {
+    const now = this.clock.now();
+    const { leadsTo } = item;
+    const listed = await Promise.all((leadsTo ?? []).map((key) => this.cache.inspect(key)));
+    const variants = listed.flatMap((one) => (one ? [entryView(one, now)] : []));
+    return {
+      ...entryView(item, now),
+      headers: item.metadata.headers,
+      ...(leadsTo === undefined ? {} : { variants }),
+      why: whyStored(item.metadata),
+      endsAt: new Date(now + item.expiresInMs).toISOString(),
+      ...(withBody ? { body: await this.bodyOf(leadsTo?.[0] ?? item.key) } : {}),
+    };
+  }
+
+  private async bodyOf(key: string): Promise<EntryBody> {
+    const found = await this.cache.find(key);
+    if (!found) throw new AppError('entry-not-found', `The body of "${key}" has just been removed. Look again.`);
+    return readBody(found.entry);
+  }
+}

@@ -1,0 +1,29 @@
+import type { EntryView } from './entry-view';
+
+export const SORT_FIELDS = ['key', 'age', 'ttl', 'size', 'status'] as const;
+export type SortField = (typeof SORT_FIELDS)[number];
+
+/** Which entries are wanted; what is left out is not asked. */
+export interface EntryFilter {
+  readonly partition?: string | undefined;
+  readonly status?: number | undefined;
+  readonly freshness?: 'fresh' | 'stale' | undefined;
+}
+
+export function matchesFilter(entry: EntryView, { partition, status, freshness }: EntryFilter): boolean {
+  return (
+    (partition === undefined || entry.partition === partition) &&
+    (status === undefined || entry.status === status) &&
+    (freshness === undefined || entry.isFresh === (freshness === 'fresh'))
+  );
+}
+
+/** Sorted by a field; equals by key, so that the order is the same each time. */
+export function sorted(entries: readonly EntryView[], field: SortField, order: 'asc' | 'desc'): EntryView[] {
+  const sign = order === 'asc' ? 1 : -1;
+  return [...entries].sort((one, other) => sign * (compare(one[field], other[field]) || compare(one.key, other.key)));
+}
+
+function compare(one: string | number, other: string | number): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

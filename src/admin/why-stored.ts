@@ -1,0 +1,44 @@
+import type { EntryMetadata } from '../cache';
+
+/** Whether a lifetime is the one that the response itself names, give or take a second. */
+const TOLERANCE_MS = 1_000;
+
+/** In one sentence why a response is stored, how long it is fresh, and what becomes of it then. */
+export function whyStored({ upstream, status, headers, ...entry }: EntryMetadata): string {
+  const field = headers.find(([name]) => name === 'cache-control')?.[1];
+  const freshMs = entry.freshUntil - entry.storedAt;
+  const named = Number(
+    /\bs-maxage="?(\d+)/i.exec(field ?? '')?.[1] ?? /\bmax-age="?(\d+)/i.exec(field ?? '')?.[1] ?? NaN,
+  );
+  const isNamed = Math.abs(named * 1_000 - freshMs) <= TOLERANCE_MS;
+  const answered = `${upstream === '' ? 'The origin' : upstream} answered ${status}`;
+  const rule =
+    field === undefined
+      ? `${answered}, and a rule of this service keeps it fresh for ${inWords(freshMs)}`
+      : isNamed
+        ? `${answered} with "Cache-Control: ${field}", so it is fresh for ${inWords(freshMs)}`
+        : `${answered} with "Cache-Control: ${field}", and a rule of this service keeps it fresh for ${inWords(freshMs)}`;
+  return `${rule}; ${afterwards(entry)}.`;
+}
+
+function afterwards({
+  mustRevalidate,
+  swrMs,
+  sieMs,
+  validators,
+}: Pick<EntryMetadata, 'mustRevalidate' | 'swrMs' | 'sieMs' | 'validators'>): string {
+  if (mustRevalidate) return 'after that it is validated before any use';
+  const uses = [
+    ...(swrMs > 0 ? [`for ${inWords(swrMs)} while a refresh runs`] : []),
+    ...(sieMs > 0 ? [`for ${inWords(sieMs)} if the upstream fails`] : []),
+  ];
+  if (uses.length > 0) return `after that it may be served stale ${uses.join(' and ')}`;
+  const hasValidator = validators.etag !== undefined || validators.lastModified !== undefined;
+  return hasValidator ? 'after that it is validated' : 'after that it is loaded anew';
+}
+
+function inWords(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds >= 172_800) return `${Math.round(seconds / 8_640) / 10} days`;
+  return seconds >= 7_200 ? `${Math.round(seconds / 360) / 10} h` : `${seconds} s`;
+}
