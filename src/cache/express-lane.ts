@@ -15,7 +15,7 @@ import { hasNothingElse, keepsItsFields } from './nest-pipeline';
 import type { HeadContext } from './prepared-answer';
 import { mayWriteBody, mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
-import { keyOf, partOf } from './route-rule.reader';
+import { isKeyed, keyOf, partOf, type KeyShape } from './route-key';
 
 /** The objects that one row is made of, beside its texts. */
 const ROW_BYTES = 250;
@@ -37,6 +37,7 @@ type RawResponse = FastifyReply['raw'];
 
 interface LaneRoute {
   readonly rule: RouteRule;
+  readonly shape: KeyShape;
   readonly beta: number;
 }
 
@@ -61,6 +62,8 @@ export class ExpressLane implements OnModuleInit {
   private readonly routes = new WeakMap<object, LaneRoute | null>();
   /** By `nameOf`; the least recently used are forgotten. */
   private readonly urls: LRUCache<string, KnownUrl>;
+  /** Whether some URLs are known together with a host. */
+  private hasHosts = false;
   private door: FrontDoorPort | undefined;
   private context: HeadContext;
 
@@ -91,13 +94,13 @@ export class ExpressLane implements OnModuleInit {
   }
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
-  learn(context: ExecutionContext, rule: RouteRule, interceptor: unknown): void {
+  learn(context: ExecutionContext, rule: RouteRule, shape: KeyShape, interceptor: unknown): void {
     if (!this.options.laneEnabled) return;
     const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
     if (this.routes.has(config)) return;
     const isOurs = rule.lane !== false && hasNothingElse(context, interceptor, this.config) && keepsItsFields(context);
     const beta = rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta;
-    this.routes.set(config, isOurs ? { rule, beta } : null);
+    this.routes.set(config, isOurs ? { rule, shape, beta } : null);
   }
 
   /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
@@ -114,10 +117,21 @@ export class ExpressLane implements OnModuleInit {
     const { method, url = '' } = request.raw;
     const route = this.routes.get(request.routeOptions.config);
     if (!route || this.door?.isOpen !== true || (method !== 'GET' && method !== 'HEAD')) return;
-    const { rule, beta } = route;
-    if (!isByUrl(rule)) return;
+    const { rule, shape, beta } = route;
+    if (!isByUrl(rule, shape)) return;
+    const host = isKeyed(rule) ? undefined : hostOf(request.raw);
+    if (!isKeyed(rule)) {
+      if (host === undefined) return;
+      this.hasHosts = true;
+    }
     const whose = { upstream: rule.upstream, isKeyed: isKeyed(rule) };
-    this.urls.set(inOnePiece(nameOf(method, url)), { key, part: partOf(rule, request), beta, ...whose, freshUntil });
+    this.urls.set(inOnePiece(nameOf(method, url, host)), {
+      key,
+      part: partOf(rule, request),
+      beta,
+      ...whose,
+      freshUntil,
+    });
   }
 
   private answers(request: FastifyRequest, reply: FastifyReply): boolean {
@@ -125,7 +139,7 @@ export class ExpressLane implements OnModuleInit {
     if (method !== 'GET' && method !== 'HEAD') return false;
     const route = this.routes.get(request.routeOptions.config);
     if (!route) return false;
-    const key = keyOrNone(route.rule, request);
+    const key = keyOrNone(route, request);
     if (key === undefined) return false;
     const { rule, beta } = route;
     const answer = this.cache.peek(key, beta, partOf(rule, request));
@@ -144,8 +158,14 @@ export class ExpressLane implements OnModuleInit {
     const startedAt = performance.now();
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
-    const name = nameOf(method, url);
-    const known = this.urls.get(name);
+    let name = nameOf(method, url);
+    let known = this.urls.get(name);
+    if (known === undefined && this.hasHosts) {
+      const host = hostOf(request);
+      if (host === undefined) return false;
+      name = nameOf(method, url, host);
+      known = this.urls.get(name);
+    }
     if (known === undefined) return false;
     const { headers } = request;
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
@@ -206,23 +226,29 @@ export class ExpressLane implements OnModuleInit {
   }
 }
 
-/** What a request is known by that nothing but method and URL leads to its route. No URL has a blank in it. */
-function nameOf(method: 'GET' | 'HEAD', url: string): string {
-  return method === 'GET' ? url : `HEAD ${url}`;
+/**
+ * What a request is known by that nothing but method and URL leads to its route, and the host where its key has that. No URL or host has
+ * a blank in it.
+ */
+function nameOf(method: 'GET' | 'HEAD', url: string, host?: string): string {
+  const name = method === 'GET' ? url : `HEAD ${url}`;
+  return host === undefined ? name : `${host} ${name}`;
 }
 
-function isKeyed({ key, resource }: RouteRule): boolean {
-  return key !== undefined || resource !== undefined;
+/** The host that the key has, where nothing but the `Host` field says it: a proxy's word for it is Fastify's to weigh. */
+function hostOf({ headers }: RawRequest): string | undefined {
+  return headers['x-forwarded-host'] === undefined ? (headers.host ?? '') : undefined;
 }
 
-function isByUrl(rule: RouteRule): boolean {
-  return rule.byUrl === true || !isKeyed(rule);
+function isByUrl(rule: RouteRule, { versionOf }: KeyShape): boolean {
+  if (rule.keyBy !== undefined) return false;
+  return isKeyed(rule) ? rule.byUrl === true : versionOf === undefined;
 }
 
 /** A key that throws is a wrong request, and the interceptor's to answer. */
-function keyOrNone(rule: RouteRule, request: FastifyRequest): string | undefined {
+function keyOrNone({ rule, shape }: LaneRoute, request: FastifyRequest): string | undefined {
   try {
-    return keyOf(rule, request);
+    return keyOf(rule, request, shape);
   } catch {
     return undefined; // the interceptor asks again, and answers the error
   }

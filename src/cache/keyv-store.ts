@@ -3,6 +3,7 @@ import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { Clock } from '../kernel/clock';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { toCacheKey } from './core/cache-key';
+import { ENDLESS_MS } from './core/cache-rule';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
 import { identityBody, storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
@@ -11,7 +12,6 @@ import { shownEntry } from './core/resource-parts';
 import { entityTag } from './core/representation';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-const YEAR_MS = 31_536_000_000;
 
 /** What keyv, without a serialiser, hands to a store. */
 interface KeyvValue {
@@ -52,7 +52,9 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
 
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const data = value as KeyvValue;
-    const lifeMs = ttl ?? (data.expires === undefined ? YEAR_MS : data.expires - Date.now());
+    // keyv takes 0 for no end, and hands it on as none.
+    const lifeMs =
+      ttl === 0 ? ENDLESS_MS : (ttl ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
     if (lifeMs > 0) await this.store.put(toCacheKey(key), await this.entryOf(data.value, lifeMs));
     return true;
   }
@@ -82,7 +84,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       upstream: 'app',
       tags: [],
       storedAt: now,
-      freshUntil: now + Math.min(lifeMs, YEAR_MS),
+      freshUntil: now + Math.min(lifeMs, ENDLESS_MS),
       swrMs: 0,
       sieMs: 0,
       mustRevalidate: false,

@@ -1,5 +1,5 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
-import type { ApplicationConfig } from '@nestjs/core';
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { isKeptWhole } from './handler-response';
 
 /*
@@ -40,6 +40,21 @@ export function hasNothingElse(context: ExecutionContext, interceptor: unknown, 
   const interceptors = interceptorsOf(context, config);
   const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
   return guards.length + on(HOST).length === 0 && interceptors.length > 0 && interceptors.every(isIt);
+}
+
+/** Why the answers of a route may be another for each caller; undefined where nothing says so. */
+export function whyNotForAll(
+  context: ExecutionContext,
+  config: ApplicationConfig,
+  modules: ModulesContainer,
+): string | undefined {
+  const own = [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(GUARDS, target));
+  if (own || config.getGlobalGuards().length + config.getGlobalRequestGuards().length > 0)
+    return 'a guard tells its callers apart, and its key does not';
+  const controller = context.getClass();
+  const wrappers = [...modules.values()].flatMap(({ controllers }) => [...controllers.values()]);
+  const isScoped = wrappers.some((one) => one.metatype === controller && !one.isDependencyTreeStatic());
+  return isScoped ? 'its controller is made for each request, and its key does not tell callers apart' : undefined;
 }
 
 /**

@@ -48,7 +48,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   private pass(context: ExecutionContext, applied: AppliedRule | undefined, next: CallHandler): Observable<unknown> {
     if (!applied) return next.handle().pipe(map(valueIn));
     const { rule, key, part } = applied;
-    if (applied.isOwnKey && this.isItself) this.lane.learn(context, rule, ResponseCacheInterceptor);
+    if (applied.isOwnKey && this.isItself) this.lane.learn(context, rule, applied.way.shape, ResponseCacheInterceptor);
     const startedAt = performance.now();
     const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
     if (!hit || applied.way.isHandedOn)

@@ -1,9 +1,10 @@
 import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
-import { ApplicationConfig, Reflector } from '@nestjs/core';
+import { ApplicationConfig, ModulesContainer, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { requestKey, toCacheKey } from './core/cache-key';
+import { toCacheKey } from './core/cache-key';
 import { CACHE_RULE_METADATA, LOAD_FACTORIES, type RouteRule } from './cache-rule.decorator';
-import { isHandedOn, mayTouchReply, whyNoValue } from './nest-pipeline';
+import { isHandedOn, mayTouchReply, whyNoValue, whyNotForAll } from './nest-pipeline';
+import { isKeyed, keyOf, partOf, shapeOf, type KeyShape } from './route-key';
 
 // The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
 const NEST_CACHE_KEY = 'cache_module:cache_key';
@@ -19,8 +20,9 @@ interface RouteFacts {
   readonly way: RouteWay;
 }
 
-/** How a route's answers go out. */
+/** How a route is found, and its answers go out. */
 export interface RouteWay {
+  readonly shape: KeyShape;
   /** As values, through interceptors around the cache or hooks of Fastify's; not as bytes. */
   readonly isHandedOn: boolean;
   /** Whether the handler may set fields on its reply by itself. */
@@ -51,6 +53,7 @@ export class RouteRuleReader {
   constructor(
     private readonly reflector: Reflector,
     private readonly config: ApplicationConfig,
+    private readonly modules: ModulesContainer,
   ) {}
 
   /** @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for */
@@ -61,17 +64,21 @@ export class RouteRuleReader {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const { rule, nestKey, nestTtl, way } = facts;
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
-    const key = keyOf(rule, request);
+    const key = keyOf(rule, request, way.shape);
     return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
   }
 
   /** Has the route pass by the cache from now on, and says so once. */
-  leaveOut(context: ExecutionContext, why: string): void {
+  leaveOut(
+    context: ExecutionContext,
+    why: string,
+    advice = 'Take the cache rule off it, or return a plain value.',
+  ): void {
     const facts = this.factsIn(context);
     if (facts.get(context.getHandler()) === null) return;
     facts.set(context.getHandler(), null);
     const route = `${context.getClass().name}.${context.getHandler().name}`;
-    this.logger.warn(`${route} is not cached: ${why}. Take the cache rule off it, or return a plain value.`);
+    this.logger.warn(`${route} is not cached: ${why}. ${advice}`);
   }
 
   private async readWithNest(
@@ -80,10 +87,11 @@ export class RouteRuleReader {
     request: FastifyRequest,
   ): Promise<AppliedRule | undefined> {
     const named = nestKey === undefined ? undefined : await resolve(nestKey, context);
-    const key = named === undefined ? keyOf(rule, request) : toCacheKey(named);
+    if (nestKey !== undefined && !named) return undefined; // as in stock: no key, no cache
+    const key = nestKey === undefined ? keyOf(rule, request, way.shape) : toCacheKey(named ?? '');
     if (key === undefined) return undefined;
     const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-    const part = named === undefined ? partOf(rule, request) : undefined;
+    const part = nestKey === undefined ? partOf(rule, request) : undefined;
     return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey: nestKey === undefined, way };
   }
 
@@ -93,21 +101,24 @@ export class RouteRuleReader {
     const known = ofController.get(handler);
     if (known !== undefined) return known;
     const own = this.get<RouteRule>(CACHE_RULE_METADATA, context);
-    const nestKey = this.get<ValueOrFactory<string>>(NEST_CACHE_KEY, context);
+    // On a class Nest does not look at it: one key for all routes would be one entry.
+    const nestKey = this.reflector.get<ValueOrFactory<string> | undefined>(NEST_CACHE_KEY, handler);
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
     const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl, way: this.wayOf(context) } : null;
     const why = facts && whyNoValue(context);
-    if (why) {
-      this.leaveOut(context, why);
-      return null;
-    }
+    const isForAll = facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
+    const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules);
+    if (why) this.leaveOut(context, why);
+    else if (whose) this.leaveOut(context, whose, 'Name what tells callers apart on its @CacheRule: keyBy, or a key.');
+    if (why ?? whose) return null;
     ofController.set(handler, facts);
     return facts;
   }
 
   private wayOf(context: ExecutionContext): RouteWay {
     return {
+      shape: shapeOf(context, this.config),
       isHandedOn: isHandedOn(context, this.config),
       mayTouchReply: mayTouchReply(context, this.config, LOAD_FACTORIES),
     };
@@ -123,19 +134,6 @@ export class RouteRuleReader {
   private get<T>(name: string, context: ExecutionContext): T | undefined {
     return this.reflector.getAllAndOverride<T | undefined>(name, [context.getHandler(), context.getClass()]);
   }
-}
-
-/** Without a key of its own a rule speaks for no caller: a request with credentials is not for a shared cache (RFC 9111 §3.5). */
-export function keyOf(rule: RouteRule, request: FastifyRequest): string | undefined {
-  if (rule.resource) return toCacheKey(`${rule.upstream}:${rule.resource(request)}`);
-  if (rule.key) return toCacheKey(`${rule.upstream}:${rule.key(request)}`);
-  if (request.headers.authorization !== undefined || request.headers.cookie !== undefined) return undefined;
-  return requestKey(`${rule.upstream}:GET`, request.url);
-}
-
-/** The name of the part of a resource that the response is. */
-export function partOf(rule: RouteRule, request: FastifyRequest): string | undefined {
-  return rule.resource && (rule.key?.(request) ?? rule.upstream);
 }
 
 function resolve<T>(value: ValueOrFactory<T>, context: ExecutionContext): T | Promise<T> {

@@ -9,10 +9,15 @@ export interface CacheRule<Request = unknown> {
   readonly upstream: string;
   /**
    * The entry's key, after the upstream's name. It must tell apart all that can change the answer, the caller's identity
-   * too. Without it the key is method, path and query, and a request with credentials is not cached (RFC 9111 §3.5).
+   * too. Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5).
    * May throw an `AppError` for a request that must not get further.
    */
   readonly key?: (request: Request) => string;
+  /**
+   * What tells callers apart who get different answers: an API key, a tenant, a language. It goes into the key as a digest, never as it
+   * is. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached.
+   */
+  readonly keyBy?: (request: Request) => string;
   /**
    * The resource that the response is made of, by its key after the upstream's name, such as `-:/users/redis`. The response is then
    * stored as a part of it, under the name that `key` gives: whatever removes the resource removes the part with it.
@@ -20,7 +25,7 @@ export interface CacheRule<Request = unknown> {
   readonly resource?: (request: Request) => string;
   /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
   readonly tags?: (request: Request) => readonly string[];
-  /** Freshness lifetime in milliseconds. */
+  /** Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv. */
   readonly ttlMs?: number;
   /** Freshness lifetime of a remembered "not found", in milliseconds. */
   readonly negativeTtlMs?: number;
@@ -53,10 +58,13 @@ export interface FreshnessPolicy {
   readonly earlyRefreshBeta: number;
 }
 
+/** What counts as without end. */
+export const ENDLESS_MS = 31_536_000_000;
+
 /** The rule's times over the defaults. */
 export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): FreshnessPolicy {
   return {
-    ttlMs: rule.ttlMs ?? defaults.ttlMs,
+    ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : (rule.ttlMs ?? defaults.ttlMs),
     negativeTtlMs: rule.negativeTtlMs ?? defaults.negativeTtlMs,
     swrMs: rule.swrMs ?? defaults.swrMs,
     sieMs: rule.sieMs ?? defaults.sieMs,

@@ -1,0 +1,340 @@
+import { CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
+import {
+  Controller,
+  Get,
+  Head,
+  HostParam,
+  Req,
+  Res,
+  Scope,
+  UnauthorizedException,
+  UseGuards,
+  UseInterceptors,
+  VersioningType,
+  type CanActivate,
+  type ExecutionContext,
+  type Type,
+  type VersioningOptions,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
+
+let calls: number;
+const requestOf = (context: ExecutionContext): FastifyRequest => context.switchToHttp().getRequest<FastifyRequest>();
+
+class ApiKey implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (requestOf(context).headers['x-api-key'] === undefined) throw new UnauthorizedException();
+    return true;
+  }
+}
+
+@Controller({ path: 'items', version: '1' })
+@UseInterceptors(ResponseCacheInterceptor)
+class FirstItems {
+  @Get()
+  @CacheTTL(60_000)
+  get() {
+    return { version: 1 };
+  }
+}
+
+@Controller({ path: 'items', version: '2' })
+@UseInterceptors(ResponseCacheInterceptor)
+class SecondItems {
+  @Get()
+  @CacheTTL(60_000)
+  get() {
+    return { version: 2 };
+  }
+}
+
+@Controller({ path: 'h', host: ':account.example' })
+@UseInterceptors(ResponseCacheInterceptor)
+class Hosts {
+  @Get()
+  @CacheTTL(60_000)
+  get(@HostParam('account') account: string) {
+    calls += 1;
+    return { account };
+  }
+}
+
+@Controller('own-host')
+@UseInterceptors(ResponseCacheInterceptor)
+class OwnHost {
+  @Get()
+  @CacheTTL(60_000)
+  get(@Req() { host }: FastifyRequest) {
+    calls += 1;
+    return { host };
+  }
+}
+
+@Controller('mine')
+@UseInterceptors(ResponseCacheInterceptor)
+class Mine {
+  @Get('guarded')
+  @UseGuards(ApiKey)
+  @CacheTTL(60_000)
+  guarded(@Req() { headers }: FastifyRequest) {
+    calls += 1;
+    return { key: headers['x-api-key'] };
+  }
+
+  @Get('told-apart')
+  @UseGuards(ApiKey)
+  @CacheRule({ upstream: 'mine', keyBy: ({ headers }) => String(headers['x-api-key']) })
+  toldApart(@Req() { headers }: FastifyRequest) {
+    calls += 1;
+    return { key: headers['x-api-key'] };
+  }
+
+  @Get('by-language')
+  @CacheRule({
+    upstream: 'mine',
+    key: () => 'by-language',
+    byUrl: true,
+    keyBy: ({ headers }) => String(headers['x-lang']),
+  })
+  byLanguage(@Req() { headers }: FastifyRequest) {
+    calls += 1;
+    return { lang: headers['x-lang'] };
+  }
+
+  @Get('open')
+  @CacheTTL(60_000)
+  open() {
+    return { calls: ++calls };
+  }
+}
+
+@Controller({ path: 'scoped', scope: Scope.REQUEST })
+@UseInterceptors(ResponseCacheInterceptor)
+class Scoped {
+  @Get()
+  @CacheTTL(60_000)
+  get(@Req() { headers }: FastifyRequest) {
+    calls += 1;
+    return { user: headers['x-user'] };
+  }
+}
+
+@Controller('class-key')
+@CacheKey('one-for-all')
+@CacheTTL(60_000)
+@UseInterceptors(ResponseCacheInterceptor)
+class ClassKey {
+  @Get('a')
+  a() {
+    return 'a';
+  }
+
+  @Get('b')
+  b() {
+    return 'b';
+  }
+}
+
+@Controller('nest')
+@UseInterceptors(ResponseCacheInterceptor)
+class NestKeys {
+  @Get('me')
+  @CacheKey((context) => (requestOf(context).headers['x-session'] ? undefined : '/x/me'))
+  @CacheTTL(60_000)
+  me(@Req() { headers }: FastifyRequest) {
+    calls += 1;
+    return { session: headers['x-session'] ?? null };
+  }
+
+  @Get('default-ttl')
+  @CacheKey('default-ttl')
+  @CacheTTL(() => undefined as never)
+  defaultTtl() {
+    return { calls: ++calls };
+  }
+
+  @Head('x')
+  @CacheTTL(60_000)
+  head(@Res({ passthrough: true }) reply: FastifyReply) {
+    void reply.header('x-from', 'head');
+  }
+
+  @Get('x')
+  @CacheTTL(60_000)
+  get() {
+    calls += 1;
+    return { from: 'get' };
+  }
+
+  @Get('endless')
+  @CacheTTL(0)
+  endless() {
+    return { calls: ++calls };
+  }
+
+  @Get('endless-rule')
+  @CacheRule({ upstream: 'nest', ttlMs: 0 })
+  endlessRule() {
+    return { calls: ++calls };
+  }
+}
+
+let app: RouteApp;
+const open = async (controllers: Type[], options: RouteAppOptions = {}): Promise<RouteApp> =>
+  (app = await openRoutes(controllers, options));
+
+beforeEach(() => (calls = 0));
+afterEach(() => app.close());
+
+/** Asks in turn, several times, so that hits are answered wherever they may be. */
+async function inTurn(path: string, askers: readonly Record<string, string>[]): Promise<unknown[][]> {
+  const rounds: unknown[][] = [];
+  for (let times = 0; times < 4; times++) {
+    const answers: unknown[] = [];
+    for (const headers of askers) answers.push(JSON.parse((await app.get(path, headers)).text));
+    rounds.push(answers);
+  }
+  return rounds;
+}
+
+const four = (answers: unknown[]): unknown[][] => [answers, answers, answers, answers];
+
+describe('versions of a route', () => {
+  const ways: [string, VersioningOptions, (version: string) => Record<string, string>][] = [
+    ['a header', { type: VersioningType.HEADER, header: 'X-Version' }, (version) => ({ 'x-version': version })],
+    [
+      'the media type',
+      { type: VersioningType.MEDIA_TYPE, key: 'v=' },
+      (version) => ({ accept: `application/json;v=${version}` }),
+    ],
+    [
+      'something of its own',
+      {
+        type: VersioningType.CUSTOM,
+        extractor: (request: unknown) => String((request as IncomingMessage).headers['x-own'] ?? ''),
+      },
+      (version) => ({ 'x-own': version }),
+    ],
+  ];
+
+  it.each(ways)('by %s are entries of their own', async (_way, versioning, headersOf) => {
+    await open([FirstItems, SecondItems], { versioning });
+    const answers = await inTurn('/items', [headersOf('1'), headersOf('2')]);
+    expect(answers).toEqual(four([{ version: 1 }, { version: 2 }]));
+  });
+});
+
+describe('hosts', () => {
+  it('that a route takes apart are entries of their own', async () => {
+    await open([Hosts]);
+    const answers = await inTurn('/h', [{ host: 'a.example' }, { host: 'b.example' }, { host: 'A.example' }]);
+    expect(answers.map((round) => round.slice(0, 2))).toEqual(four([{ account: 'a' }, { account: 'b' }]));
+    expect(calls).toBe(2);
+  });
+
+  it('are entries of their own at the front door, too', async () => {
+    await open([OwnHost]);
+    const answers = await inTurn('/own-host', [{ host: 'a.example' }, { host: 'b.example:8080' }]);
+    expect(answers).toEqual(four([{ host: 'a.example' }, { host: 'b.example:8080' }]));
+    expect(calls).toBe(2);
+  });
+
+  it('in any number take no more memory than the limit', async () => {
+    await open([OwnHost], { settings: { l1: { maxBytes: 200_000, maxEntries: 50 } } });
+    for (let at = 0; at < 200; at++) await app.get('/own-host', { host: `h${at}.example` });
+    const { items } = (await app.cache?.list('*', undefined, 1_000)) ?? { items: [] };
+    expect(items.length).toBeLessThanOrEqual(50);
+  });
+});
+
+describe('a route that answers each caller otherwise', () => {
+  const alice = { 'x-api-key': 'alice-secret', 'x-lang': 'en', 'x-user': 'alice' };
+  const bob = { 'x-api-key': 'bob-secret', 'x-lang': 'de', 'x-user': 'bob' };
+
+  it('is not cached behind a guard, and that is said once', async () => {
+    const log: string[] = [];
+    await open([Mine], { log });
+    expect(await inTurn('/mine/guarded', [alice, bob])).toEqual(four([{ key: 'alice-secret' }, { key: 'bob-secret' }]));
+    expect((await app.get('/mine/guarded')).status).toBe(401);
+    expect(log.filter((line) => line.includes('Mine.guarded is not cached: a guard'))).toEqual([
+      expect.stringContaining('keyBy'),
+    ]);
+  });
+
+  it('is not cached behind a guard for all', async () => {
+    await open([Mine], { providers: [{ provide: APP_GUARD, useClass: ApiKey }] });
+    expect(await inTurn('/mine/open', [alice, bob])).not.toEqual(four([{ calls: 1 }, { calls: 1 }]));
+    expect(calls).toBe(8);
+  });
+
+  it('is not cached in a controller that is made for each request', async () => {
+    const log: string[] = [];
+    await open([Scoped], { log });
+    expect(await inTurn('/scoped', [alice, bob])).toEqual(four([{ user: 'alice' }, { user: 'bob' }]));
+    expect(log.filter((line) => line.includes('Scoped.get is not cached'))).toHaveLength(1);
+  });
+
+  it('is cached by what tells callers apart, which is in no key', async () => {
+    await open([Mine]);
+    const right = four([{ key: 'alice-secret' }, { key: 'bob-secret' }]);
+    expect(await inTurn('/mine/told-apart', [alice, bob])).toEqual(right);
+    expect(calls).toBe(2);
+    const { items } = (await app.cache?.list('*', undefined, 100)) ?? { items: [] };
+    expect(items).toHaveLength(2);
+    for (const { key } of items) expect(key).not.toMatch(/alice|bob/);
+  });
+
+  it('is cached by it beside a key, wherever hits are answered', async () => {
+    await open([Mine]);
+    expect(await inTurn('/mine/by-language', [alice, bob])).toEqual(four([{ lang: 'en' }, { lang: 'de' }]));
+    expect(calls).toBe(2);
+  });
+});
+
+describe("stock Nest's decorators", () => {
+  it('@CacheKey on a class names no entry', async () => {
+    await open([ClassKey]);
+    for (const path of ['a', 'b', 'a', 'b']) expect((await app.get(`/class-key/${path}`)).text).toBe(path);
+  });
+
+  it('@CacheKey that returns nothing passes by the cache', async () => {
+    await open([NestKeys]);
+    const sessions = [{ 'x-session': 'alice' }, { 'x-session': 'bob' }];
+    expect(await inTurn('/nest/me', sessions)).toEqual(four([{ session: 'alice' }, { session: 'bob' }]));
+    expect(await inTurn('/nest/me', [{}])).toEqual(four([{ session: null }]));
+    expect(calls).toBe(9);
+  });
+
+  it('@CacheTTL that returns nothing leaves the default', async () => {
+    await open([NestKeys]);
+    expect(await inTurn('/nest/default-ttl', [{}])).toEqual(four([{ calls: 1 }]));
+  });
+
+  it('@Head of its own is not the @Get of the same path', async () => {
+    await open([NestKeys]);
+    for (let times = 0; times < 3; times++) {
+      expect((await app.get('/nest/x', {}, 'HEAD')).headers['x-from']).toBe('head');
+      const { text, headers } = await app.get('/nest/x');
+      expect([text, headers['x-from']]).toEqual(['{"from":"get"}', undefined]);
+    }
+    expect(calls).toBe(1);
+  });
+
+  it('0 is a lifetime without end: @CacheTTL, a rule, and CACHE_MANAGER', async () => {
+    await open([NestKeys]);
+    for (const path of ['/nest/endless', '/nest/endless-rule']) {
+      calls = 0;
+      expect(await inTurn(path, [{}])).toEqual(four([{ calls: 1 }]));
+    }
+    const cache = app.app.get<Cache>(CACHE_MANAGER, { strict: false });
+    await cache.set('zero', 1, 0);
+    await cache.set('none', 2);
+    expect([await cache.get('zero'), await cache.get('none')]).toEqual([1, 2]);
+    const listed = (await app.cache?.list('*', undefined, 100))?.items ?? [];
+    for (const { expiresInMs } of listed) expect(expiresInMs).toBeGreaterThan(86_400_000 * 300);
+  });
+});
