@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
+  keysMeant,
+  prefixesMeant,
   ResponseCache,
   tagOfAccount,
   tagsMeant,
@@ -25,7 +27,8 @@ export class AdminService {
   ) {}
 
   invalidateKeys(keys: readonly string[], mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
-    const targets = keys.map((key) => ({ kind: 'key' as const, key: keyOf(key) }));
+    const named = new Set(keys.flatMap((key) => [keyOf(key), ...keysMeant(key)]));
+    const targets = [...named].map((key) => ({ kind: 'key' as const, key }));
     return this.invalidate(targets, mode, actor);
   }
 
@@ -36,7 +39,8 @@ export class AdminService {
   }
 
   invalidatePrefix(prefix: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
-    return this.invalidate([{ kind: 'prefix', prefix }], mode, actor);
+    const targets = prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one }));
+    return this.invalidate(targets, mode, actor);
   }
 
   invalidateAccount(account: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {

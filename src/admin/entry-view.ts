@@ -25,15 +25,17 @@ export interface EntryView {
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
+  /** By a soft purge it is only validated, or served when the upstream fails; absent else. */
+  readonly softPurged?: true;
   /** Of a resource: the keys of what is stored of it. The rest is told of the first. */
   readonly leadsTo?: readonly string[];
 }
 
 export function entryView(
-  { key, metadata, bodyBytes, staledAt, expiresInMs, leadsTo }: ListedEntry,
+  { key, metadata, bodyBytes, softPurgeMark, expiresInMs, leadsTo }: ListedEntry,
   now: number,
 ): EntryView {
-  const entry = { ...metadata, body: Buffer.alloc(0), ...(staledAt === undefined ? {} : { staledAt }) };
+  const entry = { ...metadata, body: Buffer.alloc(0), ...(softPurgeMark === undefined ? {} : { softPurgeMark }) };
   return {
     key,
     kind: leadsTo === undefined ? kindOf(key, metadata) : 'index',
@@ -48,6 +50,7 @@ export function entryView(
     tags: metadata.tags,
     etag: metadata.etag,
     storedAt: new Date(metadata.storedAt).toISOString(),
+    ...(softPurgeMark === undefined ? {} : { softPurged: true }),
     ...(leadsTo === undefined ? {} : { leadsTo }),
   };
 }

@@ -52,6 +52,12 @@ export class EntryDocument {
   storedAt!: string;
 
   @ApiPropertyOptional({
+    enum: [true],
+    description: 'It is soft-purged: only validated, or served when the upstream fails.',
+  })
+  softPurged?: true;
+
+  @ApiPropertyOptional({
     type: [String],
     example: ['github:-:/users/redis|4Gz0lNQx|repos'],
     description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',

@@ -28,7 +28,15 @@ export type { FlatFields } from './head-text';
 export { PreparedAnswer, type HeadContext } from './prepared-answer';
 export { mayWriteBody, mayWriteHead, writeReady } from './ready-writer';
 export { InvalidationChannel } from './invalidation-channel';
-export { entryKey, invalidationMessage, tagsMeant, targetsOf, type InvalidationMessage } from './invalidation-message';
+export {
+  entryKey,
+  invalidationMessage,
+  keysMeant,
+  prefixesMeant,
+  tagsMeant,
+  targetsOf,
+  type InvalidationMessage,
+} from './invalidation-message';
 export { ResponseCache, type Invalidation, type InvalidationSource } from './core/response-cache';
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { looksLikeIndex } from './core/resource-index';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { tagOfAccount, toCacheKey } from './core/cache-key';
+import { tagOfAccount, toCacheKey, toKeyPrefix } from './core/cache-key';
 import type { InvalidationTarget } from './core/cache-store';
 
 const LONGEST_NAME = 1_024;
@@ -23,15 +23,25 @@ export type InvalidationMessage = z.infer<typeof invalidationMessage>;
 
 export function targetsOf({ keys, tags, accounts, prefixes }: InvalidationMessage): readonly InvalidationTarget[] {
   return [
-    ...keys.map((key) => ({ kind: 'key' as const, key: entryKey(key) })),
+    ...keys.flatMap(keysMeant).map((key) => ({ kind: 'key' as const, key })),
     ...[...tags.flatMap(tagsMeant), ...accounts.map(tagOfAccount)].map((tag) => ({ kind: 'tag' as const, tag })),
-    ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix })),
+    ...prefixes.flatMap(prefixesMeant).map((prefix) => ({ kind: 'prefix' as const, prefix })),
   ];
 }
 
 /** A tag as it was written, which may be an operator's own, and in lower case, as the names in all others are. */
 export function tagsMeant(tag: string): readonly string[] {
   return [...new Set([tag, tag.toLowerCase()])];
+}
+
+/** The key itself, and what a key of this name would be: a URL that is typed by hand has a `%` or a length that keys have not. */
+export function keysMeant(key: string): readonly string[] {
+  return [...new Set([entryKey(key), toCacheKey(key)])];
+}
+
+/** A prefix as it was written, and as the keys have it. */
+export function prefixesMeant(prefix: string): readonly string[] {
+  return [...new Set([prefix, toKeyPrefix(prefix)])];
 }
 
 /** A key as a person has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */

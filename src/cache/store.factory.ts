@@ -70,6 +70,12 @@ export function openStore(
       logger.warn(
         `What is at ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
       ),
+    onUnindexed: onceUntilReconnected(link, (key) =>
+      logger.warn(
+        `What Redis has of ${JSON.stringify(key)} is not in the index of its tags any more (evicted or deleted): removed, counts as a miss. ` +
+          'More of these are not logged until Redis is connected anew.',
+      ),
+    ),
     onRefused: (reply) => logger.warn(`Redis refuses (${reply}): answers go on, what it refuses is not shared.`),
     onRewound: (count) => {
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
@@ -109,6 +115,16 @@ function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly so
   if (!node) throw new Error('REDIS_ENDPOINT_URI names no host');
   const source = mode === 'sentinel' ? new SentinelPrimary(redis) : new FixedPrimary(node);
   return { link: new PrimaryLink(redis, source), source };
+}
+
+/** Tells the first, and the first after each time that the link was away. */
+function onceUntilReconnected(link: RedisLink, tell: (key: string) => void): (key: string) => void {
+  let isTold = false;
+  link.onTransition(() => (isTold = false));
+  return (key) => {
+    if (!isTold) tell(key);
+    isTold = true;
+  };
 }
 
 /** One line when Redis goes, one for each new reason, one when it is back. */

@@ -1,7 +1,7 @@
 import {
   CacheStore,
-  type Beside,
   type EntryCount,
+  type FindOptions,
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
@@ -9,6 +9,7 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
+  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -41,9 +42,9 @@ export class ChaosStore extends CacheStore {
     return this.below.peek(key);
   }
 
-  async find(key: string, leaseMs?: number): Promise<Found | undefined> {
+  async find(key: string, options?: FindOptions): Promise<Found | undefined> {
     await this.disturb('find');
-    return this.below.find(key, leaseMs);
+    return this.below.find(key, options);
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
@@ -56,9 +57,14 @@ export class ChaosStore extends CacheStore {
     await this.below.renew(lease, leaseMs);
   }
 
-  async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
+  async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
     await this.disturb('fill');
-    return this.below.fill(lease, entry, beside);
+    return this.below.fill(lease, entry, linked);
+  }
+
+  async isStanding(lease: Lease): Promise<boolean> {
+    await this.disturb('isStanding');
+    return this.below.isStanding(lease);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {

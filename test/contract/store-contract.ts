@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
+import { toCacheKey } from '../../src/cache/core/cache-key';
 import type { CacheStore, InvalidationTarget, Lease, LeaseRequest } from '../../src/cache/core/cache-store';
 
 /** A store to put to the test; a fresh one, empty, for each fact. */
@@ -227,20 +228,20 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
 
       it('may be taken by who finds nothing, and are free again if nobody asks for them', async () => {
-        expect(await store.find('k', 60_000)).toBeUndefined();
+        expect(await store.find('k', { leaseMs: 60_000 })).toBeUndefined();
         const lease = await leaseOf(store, 'k', { tags: ['t'] });
         expect(lease).toMatchObject({ key: 'k', tags: ['t'], baseId: '' });
         expect((await store.acquire(asking('k'))).kind).toBe('held');
         expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(true);
-        expect(await store.find('k', 60_000)).toBeDefined();
+        expect(await store.find('k', { leaseMs: 60_000 })).toBeDefined();
 
-        expect(await store.find('other', 60_000)).toBeUndefined();
+        expect(await store.find('other', { leaseMs: 60_000 })).toBeUndefined();
         await elapsed(80);
         expect((await store.acquire(asking('other'))).kind).toBe('granted');
       });
 
-      it('that were taken by who found nothing are void after an invalidation', async () => {
-        expect(await store.find('k', 60_000)).toBeUndefined();
+      it('that were taken by who found nothing are revoked by an invalidation', async () => {
+        expect(await store.find('k', { leaseMs: 60_000 })).toBeUndefined();
         const lease = await leaseOf(store, 'k', { tags: ['t'] });
         await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
         expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(false);
@@ -258,9 +259,9 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const { store } = under;
       for (let times = 0; times < 5; times++) {
         const key = `looked-for-${times}`;
-        const first = store.find(key, 60_000).then(() => store.acquire(asking(key)));
+        const first = store.find(key, { leaseMs: 60_000 }).then(() => store.acquire(asking(key)));
         const dropping = store.invalidate({ kind: 'key', key: 'another' }, 'purge');
-        const second = store.find(key, 60_000);
+        const second = store.find(key, { leaseMs: 60_000 });
         const [answer] = await Promise.all([first, second, dropping]);
         if (answer.kind === 'granted') await store.release(answer.lease);
         await elapsed(10); // what nobody has asked for is given back
@@ -337,11 +338,97 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.find('github:k')).toBeDefined();
       });
 
-      it.each(targets)('by %s, soft, keeps the entry as stale', async (_name, target) => {
+      it.each(targets)(
+        'by %s, soft, keeps the entry as stale under a new id, each time anew',
+        async (_name, target) => {
+          const entry = anEntry({ tags: ['account:k'] });
+          await fillUnder(store, 'github:k', entry);
+          expect(await store.invalidate(target, 'stale')).toBe(1);
+          const first = (await store.find('github:k'))?.entry;
+          expect(first).toEqual({
+            ...entry,
+            id: expect.any(String) as string,
+            softPurgeMark: expect.any(Number) as number,
+          });
+          expect(await store.invalidate(target, 'stale')).toBe(1);
+          const second = (await store.find('github:k'))?.entry;
+          expect(second?.softPurgeMark).toBeGreaterThan(first?.softPurgeMark ?? NaN);
+          expect(new Set([entry.id, first?.id, second?.id]).size).toBe(3);
+          expect(await store.inspect('github:k')).toMatchObject({ softPurgeMark: second?.softPurgeMark });
+        },
+      );
+
+      it.each(targets)(
+        'by %s, soft, keeps a load and a validation that began before from storing',
+        async (_name, target) => {
+          const entry = anEntry({ tags: ['account:k'], body: Buffer.from('old') });
+          await fillUnder(store, 'github:k', entry);
+          const loading = await leaseOf(store, 'github:k', { seenId: entry.id });
+          await store.invalidate(target, 'stale');
+          expect(await store.fill(loading, anEntry({ tags: ['account:k'] }))).toBe(false);
+          const stale = (await store.find('github:k'))?.entry;
+          const validating = await leaseOf(store, 'github:k', { seenId: stale?.id ?? '' });
+          await store.invalidate(target, 'stale');
+          expect(await store.freshen(validating, { ...entry, id: 'nextnextnext' })).toBe(false);
+          expect((await store.find('github:k'))?.entry.softPurgeMark).toBeGreaterThan(0);
+        },
+      );
+
+      it.each(targets)('by %s, soft, is over once a load that began after it has stored', async (_name, target) => {
         await fillUnder(store, 'github:k', anEntry({ tags: ['account:k'] }));
-        expect(await store.invalidate(target, 'stale')).toBe(1);
-        const found = await store.find('github:k');
-        expect(found?.entry.staledAt).toEqual(expect.any(Number));
+        await store.invalidate(target, 'stale');
+        const stale = (await store.find('github:k'))?.entry;
+        const next = anEntry({ tags: ['account:k'] });
+        expect(await store.fill(await leaseOf(store, 'github:k', { seenId: stale?.id ?? '' }), next)).toBe(true);
+        expect((await store.find('github:k'))?.entry).toEqual(next);
+      });
+
+      it('takes the lease of a member from a load that began under a lower mark of the index, and never from a later one', async () => {
+        const before = await leaseOf(store, 'k|generation|-');
+        expect((await store.acquire(asking('k|generation|-'))).kind).toBe('held');
+        const after = await leaseOf(store, 'k|generation|-', { indexMark: 7 });
+        for (const indexMark of [0, 6, 7])
+          expect(await store.acquire(asking('k|generation|-', { indexMark }))).toEqual({
+            kind: 'held',
+            holder: after.token,
+          });
+        expect(await store.fill(before, anEntry({ body: Buffer.from('old') }))).toBe(false);
+        const entry = anEntry({ indexMark: 7 });
+        expect(await store.fill(after, entry)).toBe(true);
+        expect((await store.find('k|generation|-'))?.entry).toEqual(entry);
+      });
+
+      it('gives the lease of a member by the mark of the index that was seen, also where the search takes it', async () => {
+        await leaseOf(store, 'k|generation|-');
+        expect(await store.find('k|generation|-', { leaseMs: 60_000, indexMark: 7 })).toBeUndefined();
+        await leaseOf(store, 'k|generation|-', { indexMark: 7 });
+      });
+
+      it('by the tag of an upstream covers every key of it, whatever its tags', async () => {
+        const tag = { kind: 'tag', tag: 'upstream:github' } as const;
+        const [loading, other] = [await leaseOf(store, 'github:loading'), await leaseOf(store, 'githubs:loading')];
+        for (const key of ['github:k', 'github:k|generation|-', 'named']) {
+          const tags = key === 'named' ? ['upstream:github'] : [];
+          await fillUnder(store, key, anEntry({ tags }));
+        }
+        await fillUnder(store, 'githubs:k', anEntry({ upstream: 'githubs', tags: ['upstream:githubs'] }));
+        expect(await store.invalidate(tag, 'purge')).toBe(3);
+        for (const key of ['github:k', 'github:k|generation|-', 'named']) expect(await store.find(key)).toBeUndefined();
+        expect(await store.find('githubs:k')).toBeDefined();
+        expect(await store.fill(loading, anEntry({ tags: [] }))).toBe(false);
+        expect(await store.fill(other, anEntry({ upstream: 'githubs', tags: [] }))).toBe(true);
+      });
+
+      it('by a prefix longer than the beginning that a hashed key keeps covers what may begin so', async () => {
+        const name = `github:-:/search?q=${'a'.repeat(300)}`;
+        const [hashed, readable] = [toCacheKey(`${name}${'b'.repeat(300)}`), `${name}c`];
+        const other = toCacheKey(`github:-:/search?q=${'b'.repeat(900)}`);
+        for (const key of [hashed, `${hashed}|generation|-`, readable, other]) await fillUnder(store, key, anEntry());
+        const lease = await leaseOf(store, toCacheKey(`${name}${'d'.repeat(300)}`));
+        expect(await store.invalidate({ kind: 'prefix', prefix: name }, 'purge')).toBe(3);
+        for (const key of [hashed, `${hashed}|generation|-`, readable]) expect(await store.find(key)).toBeUndefined();
+        expect(await store.find(other)).toBeDefined();
+        expect(await store.fill(lease, anEntry())).toBe(false);
       });
 
       it('takes a prefix literally', async () => {

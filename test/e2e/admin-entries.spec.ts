@@ -216,7 +216,7 @@ describe('20,000 entries in Redis', () => {
         Array.from({ length: 20 }, (_, at) => admin(`/admin/cache/entries/none-${from + at}`, { method: 'DELETE' })),
       );
     expect((await admin('/admin/audit?limit=500')).json['items']).toHaveLength(500);
-    expect(await redis.command('LLEN', 'larder:v3:a:{audit}')).toBe('500');
+    expect(await redis.command('LLEN', 'larder:v4:a:{audit}')).toBe('500');
   });
 
   it('have an invalidation on record that failed while Redis was frozen', async () => {

@@ -173,7 +173,7 @@ describe('the gateway of two replicas', () => {
     ['another index', 'SET', '{"generation":"x","lists":[[]]}'],
   ])('stands %s in the place of an index', async (_what, command, value) => {
     await through(0, '/users/garbage');
-    const key = 'larder:v3:e:{github:-:/users/garbage}';
+    const key = 'larder:v4:e:{github:-:/users/garbage}';
     await redis.command('DEL', key);
     await redis.command(command, key, value);
     await waitUntil(async () => outcomeOf(await through(0, '/users/garbage')) === 'MISS', { what: 'the miss' });

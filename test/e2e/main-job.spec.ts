@@ -220,7 +220,7 @@ describe('an entry in Redis', () => {
   let github: GithubSimulator;
   let redis: RedisProcess;
   let services: ServiceProcess[];
-  const key = 'larder:v3:e:{github:-:/users/redis}';
+  const key = 'larder:v4:e:{github:-:/users/redis}';
 
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 100_000 } });
@@ -245,7 +245,7 @@ describe('an entry in Redis', () => {
     const cached = async (service: ServiceProcess) => (await ask(service, '/repos/redis')).json['cached'];
     expect(await cached(one)).toBe(false);
     expect([await cached(one), await cached(two), await cached(two)]).toEqual([true, true, true]);
-    const keys = (await redis.cli('--scan', '--pattern', 'larder:v3:e:*')).split('\n').sort();
+    const keys = (await redis.cli('--scan', '--pattern', 'larder:v4:e:*')).split('\n').sort();
     expect(keys).toEqual([expect.stringMatching(/\{github:-:\/users\/redis\|[\w-]+\|repos\}$/), key]);
     expect(Number(await redis.cli('TTL', key))).toBeGreaterThan(140);
     expect(await redis.cli('DEL', key)).toBe('1');
@@ -258,6 +258,6 @@ describe('an entry in Redis', () => {
     await redis.command('SET', 'session:1', '1');
     await ask(services[0]!, '/admin/cache?all=true', { method: 'DELETE', headers: ADMIN });
     expect(await redis.command('EXISTS', 'larder:other', 'session:1')).toBe('2');
-    expect(await redis.cli('--scan', '--pattern', 'larder:v3:e:*')).toBe('');
+    expect(await redis.cli('--scan', '--pattern', 'larder:v4:e:*')).toBe('');
   });
 });

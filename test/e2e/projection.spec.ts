@@ -107,7 +107,7 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     it('goes by one redis-cli DEL', async () => {
       await countOf();
       await user();
-      expect(await redis!.cli('DEL', `larder:v3:e:{${key()}}`)).toBe('1');
+      expect(await redis!.cli('DEL', `larder:v4:e:{${key()}}`)).toBe('1');
       await waitUntil(async () => !(await countOf()).cached, { what: 'the miss of the count' });
       expect((await user()).outcome).toBe('MISS');
     });

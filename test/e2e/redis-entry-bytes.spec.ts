@@ -40,7 +40,7 @@ describe('the bytes of entries, in /metrics of two workers over Redis,', () => {
   };
   /** What Redis itself says of the lengths of the values whose keys are so. */
   const stored = async (isMeant: (key: string) => boolean): Promise<number[]> => {
-    const keys = (await redis.cli('--scan', '--pattern', 'larder:v3:e:*')).split('\n').filter(isMeant);
+    const keys = (await redis.cli('--scan', '--pattern', 'larder:v4:e:*')).split('\n').filter(isMeant);
     return Promise.all(keys.map(async (key) => Number(await redis.command('STRLEN', key))));
   };
 

@@ -60,7 +60,7 @@ describe('the API fails', () => {
   const untilStale = (name: string): Promise<void> =>
     waitUntil(
       async () => {
-        const key = await redis.cli('--scan', '--pattern', `larder:v3:e:{github:-:/users/${name}|*}`);
+        const key = await redis.cli('--scan', '--pattern', `larder:v4:e:{github:-:/users/${name}|*}`);
         return Number(await redis.command('PTTL', key)) < 86_400_000;
       },
       { what: 'the end of freshness' },
@@ -88,7 +88,7 @@ describe('the API fails', () => {
       expect([429, 502, 504]).toContain(seen.status);
       if (code.source !== '^upstream-too-large$') expect(Number(seen.retryAfter)).toBeGreaterThan(0);
       expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
-      expect(await redis.command('EXISTS', `larder:v3:e:{github:-:/users/${name}}`)).toBe('0');
+      expect(await redis.command('EXISTS', `larder:v4:e:{github:-:/users/${name}}`)).toBe('0');
       github.faults.clear();
       await waitUntil(async () => (await ask(service, name)).status === 200, { what: 'a good answer' });
     },
@@ -109,7 +109,7 @@ describe('the API fails', () => {
     'with %s: the stale entry, or a problem that says when to try again',
     async (_name, fault, code) => {
       // A limit is spent for all that a service asks: one of its own, with nothing known of limits.
-      await redis.command('DEL', 'larder:v3:n:{budget:github}');
+      await redis.command('DEL', 'larder:v4:n:{budget:github}');
       const limited = await startService();
       try {
         const name = `refused-${++count}`;
@@ -122,10 +122,10 @@ describe('the API fails', () => {
         const cold = await ask(limited, `cold-${name}`);
         expect([cold.status, cold.code]).toEqual([429, expect.stringMatching(code)]);
         expect(Number(cold.retryAfter)).toBeGreaterThan(0);
-        expect(await redis.command('EXISTS', `larder:v3:e:{github:-:/users/cold-${name}}`)).toBe('0');
+        expect(await redis.command('EXISTS', `larder:v4:e:{github:-:/users/cold-${name}}`)).toBe('0');
       } finally {
         await limited.stop();
-        await redis.command('DEL', 'larder:v3:n:{budget:github}');
+        await redis.command('DEL', 'larder:v4:n:{budget:github}');
       }
     },
   );

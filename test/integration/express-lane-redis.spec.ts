@@ -46,7 +46,7 @@ describe('a hit of a cached route that is in Redis only', () => {
       'a soft purge',
       (account: string) => service.cache.invalidate({ kind: 'tag', tag: `account:${account}` }, 'stale'),
     ],
-    ['redis-cli DEL', (account: string) => redis.cli('DEL', `larder:v3:e:{github:-:/users/${account}}`)],
+    ['redis-cli DEL', (account: string) => redis.cli('DEL', `larder:v4:e:{github:-:/users/${account}}`)],
   ])('is none any more after %s', async (how, invalidate) => {
     const account = how.replaceAll(' ', '-').toLowerCase();
     github.setAccount(account, { publicRepos: 1 });

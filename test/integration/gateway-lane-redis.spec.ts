@@ -21,7 +21,7 @@ describe('a hit of the gateway that is in Redis only', () => {
     for (let times = 0; times < 3; times++) await get(path, headers);
   };
   const isUp = (): boolean => service.app.get(StoreHealth, { strict: false }).get().isUp;
-  const indexOf = (path: string): string => `larder:v3:e:{github:-:${path}}`;
+  const indexOf = (path: string): string => `larder:v4:e:{github:-:${path}}`;
 
   beforeAll(async () => {
     [origin, redis] = await Promise.all([ScriptedOrigin.start(), RedisProcess.start()]);
@@ -123,7 +123,7 @@ describe('a hit of the gateway that is in Redis only', () => {
 
   it('is removed, and loaded anew, where its stored body cannot be unpacked', async () => {
     await warm('/large-and-broken');
-    const key = await redis.cli('--scan', '--pattern', 'larder:v3:e:{github:-:/large-and-broken|*}');
+    const key = await redis.cli('--scan', '--pattern', 'larder:v4:e:{github:-:/large-and-broken|*}');
     await redis.command('SETRANGE', key, Number(await redis.command('STRLEN', key)) - 60, 'x'.repeat(40));
     const before = asked;
     // Not by the door either, which has what is ready to be sent of what it read before, under another id.

@@ -9,8 +9,8 @@ import { ask, health, keepAsking, statuses } from './clients';
 
 const ADMIN = { authorization: 'Bearer test-admin-token' };
 const NAMES = ['one', 'two', 'three', 'four'];
-const ENTRY = (name: string) => `larder:v3:e:{github:-:/users/${name}}`;
-const LEASE = (name: string) => `larder:v3:l:{github:-:/users/${name}}`;
+const ENTRY = (name: string) => `larder:v4:e:{github:-:/users/${name}}`;
+const LEASE = (name: string) => `larder:v4:l:{github:-:/users/${name}}|repos`;
 /** Changes the stored bytes of the entry that is there. */
 const edited = (script: string) => ['EVAL', script, '1', ENTRY('garbage')] as const;
 
@@ -233,9 +233,9 @@ describe('Redis fails, and the service', () => {
     const release = github.hold();
     const answer = ask(reader, 'changing');
     await waitUntil(() => github.inFlight === 1, { what: 'the load' });
-    const sequence = await replica.command('GET', 'larder:v3:q');
+    const sequence = await replica.command('HGET', 'larder:v4:q', 's');
     expect((await invalidate(writer, 'changing')).status).toBe(200);
-    await waitUntil(async () => (await replica.command('GET', 'larder:v3:q')) !== sequence, {
+    await waitUntil(async () => (await replica.command('HGET', 'larder:v4:q', 's')) !== sequence, {
       what: 'the replication',
     });
     await new Promise((resolve) => setTimeout(resolve, 50)); // the promise of the other replicas
@@ -322,7 +322,7 @@ describe('Redis fails, and the service', () => {
       else await ask(service, 'garbage');
       await redis.command(...command);
       await waitUntil(async () => (await ask(service, 'garbage')).json['cached'] === false, { what: 'the miss' });
-      const parts = await redis.cli('--scan', '--pattern', 'larder:v3:e:{github:-:/users/garbage|*}');
+      const parts = await redis.cli('--scan', '--pattern', 'larder:v4:e:{github:-:/users/garbage|*}');
       const bodies = await Promise.all(parts.split('\n').map((key) => redis.command('GET', key)));
       expect(bodies.join()).toContain('{"username":"garbage"');
     }
@@ -334,10 +334,11 @@ describe('Redis fails, and the service', () => {
     const redis = ends(await RedisProcess.start());
     const service = await startService(redis.uri);
     await untilState(service, 'up');
-    await redis.command('RPUSH', 'larder:v3:q', 'x');
-    await redis.command('SET', 'larder:v3:t:{account:odd}', 'x');
-    await redis.command('RPUSH', 'larder:v3:i:{account:odd}', 'x');
-    await redis.command('RPUSH', 'larder:v3:l:{github:-:/users/odd}', 'x');
+    const replace = "redis.call('DEL', KEYS[1]) return redis.call('RPUSH', KEYS[1], 'x')";
+    await redis.command('EVAL', replace, '1', 'larder:v4:q');
+    await redis.command('SET', 'larder:v4:t:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v4:i:{account:odd}', 'x');
+    await redis.command('RPUSH', 'larder:v4:l:{github:-:/users/odd}', 'x');
     expect((await ask(service, 'odd')).status).toBe(200);
     expect((await ask(service, 'odd')).json['cached']).toBe(true);
     expect((await invalidate(service, 'odd')).status).toBe(200);

@@ -23,7 +23,7 @@ async function openRedisStore(uri: string) {
   const told: StoreWrite[] = [];
   writes.subscribe((write) => told.push(write));
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
-  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v3:e:{${key}}`, close: () => store.close() };
+  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v4:e:{${key}}`, close: () => store.close() };
 }
 
 /** @param bytesAt what Redis itself says of the length of a value */

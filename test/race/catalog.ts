@@ -1,5 +1,12 @@
 import type { InvalidationTarget } from '../../src/cache/core/cache-store';
 
+/** How a key is read: as a route's own entry; through the gateway, in one of its variants; as a projection of a resource. */
+export type Reading = 'route' | 'projection' | 'gateway-a' | 'gateway-b' | 'gateway-c';
+
+export function readingsOf({ kind }: RaceKey): readonly Reading[] {
+  return kind === 'entry' ? ['route'] : ['gateway-a', 'gateway-b', 'gateway-c', 'projection'];
+}
+
 /** A key of the race and everything that an invalidation can name it by. */
 export interface RaceKey {
   readonly key: string;
@@ -8,12 +15,20 @@ export interface RaceKey {
   /** Told by the response alone. */
   readonly responseTag: string;
   readonly prefix: string;
+  /** An entry by itself, or a resource with variants and a projection. */
+  readonly kind: 'entry' | 'resource';
 }
 
-/** Twelve keys: three prefixes, four request tags across them, six response tags across both. */
+/** Twelve keys, half of them resources: three prefixes, four request tags across them, six response tags across both. */
 export const RACE_KEYS: readonly RaceKey[] = Array.from({ length: 12 }, (_, i) => {
   const prefix = `race:${'abc'.charAt(i % 3)}:`;
-  return { key: `${prefix}${i}`, requestTag: `asked:${i % 4}`, responseTag: `told:${i % 6}`, prefix };
+  return {
+    key: `${prefix}${i}`,
+    requestTag: `asked:${i % 4}`,
+    responseTag: `told:${i % 6}`,
+    prefix,
+    kind: i % 4 < 2 ? 'entry' : 'resource',
+  };
 });
 
 export function targetsOf({ key, requestTag, responseTag, prefix }: RaceKey): InvalidationTarget[] {

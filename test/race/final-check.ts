@@ -66,7 +66,10 @@ async function readEverything({ replicas, readers, referee, history }: Quiet, ti
     }
   };
   const readings = RACE_KEYS.flatMap((key) =>
-    replicas.map(({ number }) => ({ key, replica: number, ttlMs: LONG_TTL_MS, swrMs: 0 })),
+    replicas.map(({ number }) => {
+      const reading = key.kind === 'entry' ? 'route' : 'gateway-a';
+      return { key, reading, replica: number, ttlMs: LONG_TTL_MS, swrMs: 0 } as const;
+    }),
   );
   await Promise.all(readings.flatMap((reading) => Array.from({ length: times }, () => readOne(reading))));
 }

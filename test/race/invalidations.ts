@@ -66,6 +66,15 @@ export class Invalidations {
           await this.redis.command('DEL', this.keys.lease(step.key.key));
           this.history.add(step.key.key, 'the lease is lost');
         });
+      case 'lose-bookkeeping':
+        return this.onRedis(async () => {
+          const { requestTag, responseTag } = step.key;
+          const indexes = [requestTag, responseTag].map((tag) => this.keys.tagIndex(tag));
+          await this.redis.command('DEL', ...(step.what === 'ledger' ? [this.keys.ledger] : indexes));
+          this.history.add(step.key.key, `the ${step.what} is lost`);
+        });
+      case 'crowd':
+        return this.replicas[step.replica]!.crowd(step.draw);
       case 'save':
         return this.onRedis(async () => {
           await this.redis.save();

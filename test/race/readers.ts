@@ -1,15 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CacheAnswer } from '../../src/cache/core/cache-request';
 import { AppError } from '../../src/kernel/app-error';
-import { RACE_KEYS, type RaceKey } from './catalog';
+import { RACE_KEYS, readingsOf, type RaceKey, type Reading } from './catalog';
 import type { History } from './history';
 import type { RedisFaults } from './redis-faults';
-import type { Referee } from './referee';
+import type { Answer, Referee } from './referee';
 import type { Replica } from './replica';
-import type { VersionedUpstream } from './versioned-upstream';
+import { versionIn, type VersionedUpstream } from './versioned-upstream';
 
-export interface Reading {
+export interface Read {
   readonly key: RaceKey;
+  readonly reading: Reading;
   readonly replica: number;
   readonly ttlMs: number;
   readonly swrMs: number;
@@ -32,15 +32,16 @@ export class Readers {
   ) {}
 
   /** Begins `count` reads and does not wait for them, unless too many are under way. */
-  async read({ count, ...reading }: Reading & { readonly count: number }): Promise<void> {
+  async read({ count, ...read }: Read & { readonly count: number }): Promise<void> {
     while (this.open.size >= MOST_OPEN) await pause(2);
-    for (let i = 0; i < count; i++) this.begin(reading);
+    for (let i = 0; i < count; i++) this.begin(read);
   }
 
   /** Each key on each replica, once. */
   readAll(): void {
     for (const key of RACE_KEYS) {
-      for (const { number } of this.replicas) this.begin({ key, replica: number, ttlMs: 300, swrMs: 0 });
+      for (const { number } of this.replicas)
+        for (const reading of readingsOf(key)) this.begin({ key, reading, replica: number, ttlMs: 300, swrMs: 0 });
     }
   }
 
@@ -49,11 +50,11 @@ export class Readers {
   }
 
   /** One read and its verdict; undefined when there was no answer but an error. */
-  async readOne(reading: Reading): Promise<CacheAnswer | undefined> {
-    const { key, replica } = reading;
+  async readOne(one: Read): Promise<Answer | undefined> {
+    const { key, replica } = one;
     const asked = this.referee.ask(key.key, replica, this.faults.isBroken);
     try {
-      const answer = await this.answer(reading);
+      const answer = await this.answer(one);
       this.referee.judge(asked, answer);
       return answer;
     } catch (error) {
@@ -64,16 +65,42 @@ export class Readers {
     }
   }
 
-  private begin(reading: Reading): void {
-    const read = this.readOne(reading).finally(() => this.open.delete(read));
+  private begin(one: Read): void {
+    const read = this.readOne(one).finally(() => this.open.delete(read));
     this.open.add(read);
   }
 
-  private async answer({ key, replica, ttlMs, swrMs }: Reading): Promise<CacheAnswer> {
+  private answer(read: Read): Promise<Answer> {
+    return read.reading.startsWith('gateway') ? this.throughGateway(read) : this.throughRoute(read);
+  }
+
+  private async throughGateway({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
+    const answer = await this.replicas[replica]!.http.exchange(
+      {
+        ...{ key: key.key, upstream: 'race', method: 'GET', kind: 'shared', hasAuthorization: false },
+        ...{ tags: [key.requestTag, key.responseTag], headers: [['accept', reading]] },
+        ...{ operator: { ttlMs, swrMs, sieMs: SIE_MS }, signal: new AbortController().signal },
+      },
+      (request) => this.upstream.respond(key, replica, request),
+    );
+    const { outcome, tier } = answer;
+    if (answer.kind === 'stored') return { version: versionIn(answer.entry), entryId: answer.entry.id, outcome, tier };
+    const chunks: Buffer[] = [];
+    if (Buffer.isBuffer(answer.body)) chunks.push(answer.body);
+    else for await (const chunk of answer.body) chunks.push(chunk);
+    return { version: Number(Buffer.concat(chunks).toString()), entryId: 'none', outcome, tier };
+  }
+
+  private async throughRoute({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
     const cache = this.replicas[replica]!.cache;
+    const part = reading === 'projection' ? 'count' : undefined;
     const policy = { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: SIE_MS, jitter: 0, earlyRefreshBeta: 1 };
-    const request = { key: key.key, upstream: 'race', tags: [key.requestTag], policy };
-    const atOnce = cache.peek(key.key, policy.earlyRefreshBeta);
-    return atOnce ?? cache.answer(request, (context) => this.upstream.load(key, replica, context));
+    // What a resource's response tells is a tag of its index only if the request tells it too.
+    const tags = part === undefined ? [key.requestTag] : [key.requestTag, key.responseTag];
+    const request = { key: key.key, upstream: 'race', tags, policy, ...(part === undefined ? {} : { part }) };
+    const atOnce = cache.peek(key.key, policy.earlyRefreshBeta, part);
+    const { entry, outcome, tier } =
+      atOnce ?? (await cache.answer(request, (context) => this.upstream.load(key, replica, context)));
+    return { version: versionIn(entry), entryId: entry.id, outcome, tier };
   }
 }

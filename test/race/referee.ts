@@ -1,13 +1,20 @@
-import type { CacheAnswer } from '../../src/cache/core/cache-request';
+import type { CacheOutcome, CacheTier } from '../../src/cache/core/cache-outcome';
 import type { History } from './history';
 import type { Floors, PromiseBook } from './promise-book';
-import { versionIn } from './versioned-upstream';
 
 export interface Violation {
   readonly key: string;
   readonly replica: number;
   readonly what: string;
   readonly timeline: readonly string[];
+}
+
+/** What a request got. */
+export interface Answer {
+  readonly version: number;
+  readonly entryId: string;
+  readonly outcome: CacheOutcome;
+  readonly tier: CacheTier;
 }
 
 /** A request under way and what it was promised when it began. */
@@ -46,10 +53,9 @@ export class Referee {
     return { ...asked, floors };
   }
 
-  judge(asked: Asked, { entry, outcome, tier }: CacheAnswer): void {
+  judge(asked: Asked, { version, entryId, outcome, tier }: Answer): void {
     const { id, key, floors, isExempt } = asked;
-    const version = versionIn(entry);
-    this.history.add(key, `request ${id} is answered v${version}, ${outcome}/${tier}, entry ${entry.id}`);
+    this.history.add(key, `request ${id} is answered v${version}, ${outcome}/${tier}, entry ${entryId}`);
     if (isExempt) {
       this.exempt += 1;
       return;

@@ -1,12 +1,15 @@
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
 import type { CacheStore } from '../../src/cache/core/cache-store';
+import { HttpCache } from '../../src/cache/core/http/http-cache';
+import { ifAvailable } from '../../src/cache/core/if-available';
 import { Loader } from '../../src/cache/core/loader';
+import { newEntryId } from '../../src/cache/core/random-id';
 import { ResponseCache } from '../../src/cache/core/response-cache';
 import { openStore } from '../../src/cache/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { waitUntil } from '../support/wait-until';
-import { withBrokenLease } from './broken-lease';
+import { withPlant, type Plant } from './plants';
 
 export const RACE_PREFIX = 'race';
 
@@ -18,11 +21,12 @@ export class Replica {
   private readonly clock = new SystemClock();
   private readonly store: CacheStore;
   readonly cache: ResponseCache;
+  readonly http: HttpCache;
 
   constructor(
     readonly number: number,
     redisUri: string,
-    brokenLease: boolean,
+    plant: Plant | undefined,
   ) {
     const redis = {
       endpoint: parseRedisEndpoint(redisUri),
@@ -31,10 +35,20 @@ export class Replica {
       tls: {},
     };
     const { store } = openStore({ redis, port: undefined }, LIMITS, this.clock);
-    this.store = brokenLease ? withBrokenLease(store) : store;
+    this.store = withPlant(store, plant);
     const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS, maxEntryBytes: 1_000_000 };
     const loader = new Loader(this.store, this.clock, times);
-    this.cache = new ResponseCache(this.store, loader, this.clock, { deadlineMs: DEADLINE_MS, staleAfterMs: 400 });
+    const waits = { deadlineMs: DEADLINE_MS, staleAfterMs: 400 };
+    this.cache = new ResponseCache(this.store, loader, this.clock, waits);
+    const bounds = { keepMs: 60_000, selecting: ['accept'], maxEntryBytes: times.maxEntryBytes };
+    this.http = new HttpCache(this.store, loader, this.clock, { ...waits, ...bounds });
+  }
+
+  /** Stores something that nobody reads, for which a small Redis evicts something else. A full one may refuse. */
+  async crowd(draw: number): Promise<void> {
+    const { id: _id, ...probe } = this.probe();
+    const entry = { ...probe, id: newEntryId(), body: Buffer.alloc(20_000, draw) };
+    await ifAvailable(() => this.store.put(`crowd:${Math.floor(draw * 1_000)}`, entry));
   }
 
   /** Until it reaches Redis and hears of changes again: only then does it answer from its memory at once. */

@@ -1,7 +1,11 @@
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CacheEntry } from '../../src/cache/core/cache-entry';
+import type { CacheEntry, HeaderList } from '../../src/cache/core/cache-entry';
+import type { OriginRequest, OriginResponse } from '../../src/cache/core/http/exchange';
+import { valueOf } from '../../src/cache/core/http/fields';
 import type { LoadContext, Loaded } from '../../src/cache/core/load';
 import { AppError } from '../../src/kernel/app-error';
+import { SystemClock } from '../../src/kernel/clock';
 import { RACE_KEYS, type RaceKey } from './catalog';
 import type { History } from './history';
 import type { Random } from './random';
@@ -13,6 +17,7 @@ import type { Random } from './random';
 export class VersionedUpstream {
   private readonly versions = new Map(RACE_KEYS.map(({ key }) => [key, 1]));
   private readonly loadsByKey = new Map<string, number>();
+  private readonly clock = new SystemClock();
   private isCalm = false;
   private loads = 0;
 
@@ -45,26 +50,47 @@ export class VersionedUpstream {
   }
 
   async load({ key, responseTag }: RaceKey, replica: number, { validators }: LoadContext): Promise<Loaded> {
+    const version = await this.read(key, replica, validators?.etag);
+    if (version === undefined) return { kind: 'not-modified', headers: [] };
+    const etag = `"v${version}"`;
+    const body = Buffer.from(String(version));
+    return { kind: 'response', status: 200, headers: [], body, validators: { etag }, tags: [responseTag], etag };
+  }
+
+  /** The same over HTTP. Some responses vary by one field more than others, so that indexes are rewritten. */
+  async respond({ key }: RaceKey, replica: number, { headers }: OriginRequest): Promise<OriginResponse> {
+    const requestedAt = this.clock.now();
+    const version = await this.read(key, replica, valueOf(headers, 'if-none-match'));
+    const body = Readable.from(version === undefined ? [] : [Buffer.from(String(version))]);
+    const fields: HeaderList = [
+      ['etag', `"v${version}"`],
+      ['vary', this.random.chance(0.2) ? 'x-other' : 'x-none'],
+    ];
+    const receivedAt = this.clock.now();
+    if (version === undefined) return { status: 304, headers: [], requestedAt, receivedAt, body };
+    return { status: 200, headers: fields, requestedAt, receivedAt, body };
+  }
+
+  /** The version as it was when the load began; undefined if it is the validated one. */
+  private async read(key: string, replica: number, validated: string | undefined): Promise<number | undefined> {
     const version = this.versionOf(key);
     const number = ++this.loads;
     this.loadsByKey.set(key, this.loadsOf(key) + 1);
     const waitMs = this.delayMs();
     const isFailure = !this.isCalm && this.random.chance(0.02);
-    const validating = validators?.etag === undefined ? '' : `, validating ${validators.etag}`;
+    const validating = validated === undefined ? '' : `, validating ${validated}`;
     this.history.add(key, `load ${number} begins on ${replica}, reads v${version}${validating}`);
     if (waitMs > 0) await pause(waitMs);
     if (isFailure) {
       this.history.add(key, `load ${number} fails on ${replica}`);
       throw new AppError('upstream-unreachable', 'The upstream of the race refused.', { retryAfterMs: 20 });
     }
-    const etag = `"v${version}"`;
-    if (validators?.etag === etag) {
+    if (validated === `"v${version}"`) {
       this.history.add(key, `load ${number} ends on ${replica}: 304 for v${version}`);
-      return { kind: 'not-modified', headers: [] };
+      return undefined;
     }
     this.history.add(key, `load ${number} ends on ${replica}: v${version}`);
-    const body = Buffer.from(String(version));
-    return { kind: 'response', status: 200, headers: [], body, validators: { etag }, tags: [responseTag], etag };
+    return version;
   }
 
   /** Mostly short, sometimes none, sometimes longer than the lease. */

@@ -38,6 +38,8 @@ export interface EntryMetadata {
   readonly etag: string;
   /** How the stored body is coded. */
   readonly coding: ContentCoding;
+  /** Of a variant or a part: the soft-purge mark of its index when its load began; absent for none. */
+  readonly indexMark?: number;
   /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
   readonly marker?: string;
 }
@@ -45,8 +47,11 @@ export interface EntryMetadata {
 /** A stored response. */
 export interface CacheEntry extends EntryMetadata {
   readonly body: Buffer;
-  /** Since when it counts as stale by a soft purge, whatever `freshUntil` says. */
-  readonly staledAt?: number;
+  /**
+   * Set by a soft purge: the entry counts as stale, whatever `freshUntil` says, and is only validated or served on errors. Each soft
+   * purge of a key writes a greater number than the one before. It is a count, not an instant: no clock takes part.
+   */
+  readonly softPurgeMark?: number;
 }
 
 /** The instant after which no use of the entry is allowed and every store may forget it. */

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
 
 const LONGEST_READABLE = 480;
+/** What a key that is too long keeps of its beginning. */
+export const READABLE_OF_HASHED = 200;
+// No other key has this: `%` is always followed by two hexadecimal digits.
+const HASH = '%sha256:';
 // Printable ASCII is kept, but for what would end a Redis hash tag, quote a header value or start an escape.
 const IS_SAFE = /^[!#$&-[\]-z|~]*$/;
 const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
@@ -12,11 +16,25 @@ const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
  */
 export function toCacheKey(name: string): string {
   if (name.length <= LONGEST_READABLE && IS_SAFE.test(name)) return name;
-  const safe = name.replace(UNSAFE, (character) =>
+  const safe = encoded(name);
+  if (safe.length <= LONGEST_READABLE) return safe;
+  return `${safe.slice(0, READABLE_OF_HASHED)}${HASH}${createHash('sha256').update(name).digest('hex')}`;
+}
+
+/** What the keys begin with whose names begin so: encoded as they are, and never hashed. */
+export function toKeyPrefix(name: string): string {
+  return IS_SAFE.test(name) ? name : encoded(name);
+}
+
+/** Whether the key is too long to be kept whole, so that of its name only the beginning is known. */
+export function isHashed(key: string): boolean {
+  return key.startsWith(HASH, READABLE_OF_HASHED);
+}
+
+function encoded(name: string): string {
+  return name.replace(UNSAFE, (character) =>
     [...Buffer.from(character, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
   );
-  if (safe.length <= LONGEST_READABLE) return safe;
-  return `${safe.slice(0, 200)}%sha256:${createHash('sha256').update(name).digest('hex')}`;
 }
 
 /**

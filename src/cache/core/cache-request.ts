@@ -13,6 +13,10 @@ export interface CacheRequest {
   readonly tags: readonly string[];
   readonly policy: FreshnessPolicy;
   readonly marker?: string;
+  /** Of the first load of a resource: what it is the first of (see `LeaseRequest`). */
+  readonly selection?: string | undefined;
+  /** Of a part: the soft-purge mark of the index that it was looked for under; absent for none. */
+  readonly indexMark?: number;
 }
 
 /** An entry and what became of the request. */

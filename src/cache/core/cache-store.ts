@@ -8,16 +8,20 @@ export interface Found {
 }
 
 /**
- * The right to store under a key: given to one load at a time, void as soon as the key is invalidated. The "lease" of
+ * The right to store under a key: given to one load at a time, revoked as soon as the key is invalidated. The "lease" of
  * "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1).
  */
 export interface Lease {
   readonly key: string;
+  /** As of its request. */
+  readonly selection?: string;
   readonly token: string;
   /** The id of the entry that the load may replace, empty if there was none. */
   readonly baseId: string;
   /** The count of invalidations when the lease was given. */
   readonly sequence: number;
+  /** Names the ledger in which the shared store keeps the invalidations since then. */
+  readonly ledger?: string;
   /** How many loads of this key failed in a row before. */
   readonly failures: number;
   /** The tags known before the load. */
@@ -39,12 +43,22 @@ export interface LoadFailure {
 
 export interface LeaseRequest {
   readonly key: string;
+  /**
+   * Of a URL of which nothing is stored: what the request selects of it. Each selection has a lease of its own, so that a load that is slow or
+   * fails is none of the others' concern.
+   */
+  readonly selection?: string | undefined;
   /** Names the holder; random, never used twice. */
   readonly token: string;
   readonly tags: readonly string[];
   /** The id of the entry the caller saw, empty if none. */
   readonly seenId: string;
   readonly leaseMs: number;
+  /**
+   * Of a variant or a part: the soft-purge mark of the index that the caller saw. A load that began under a lower one is not waited
+   * for: the caller gets its lease.
+   */
+  readonly indexMark?: number;
   /** The holder whose load the caller has waited for: its failure is shared with the caller. */
   readonly waitedFor?: string;
 }
@@ -63,12 +77,14 @@ export type InvalidationTarget =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'prefix'; readonly prefix: string };
 
-/** `purge`: gone. `stale`: kept for its stale-if-error window, to be validated before any other use. */
+/** `purge`: gone. `stale`, a soft purge: kept for its stale-if-error window, to be validated before any other use. */
 export type InvalidationMode = 'purge' | 'stale';
 
 export type StoreChange =
   /** The entry of this key changed, went or was invalidated. */
   | { readonly kind: 'key'; readonly key: string }
+  /** This tag was invalidated, whether or not the shared store knew which entries carry it. */
+  | { readonly kind: 'tag'; readonly tag: string }
   /** Something was invalidated somewhere; what, is not said. */
   | { readonly kind: 'invalidation' }
   /** Anything may have changed: a flush, or changes missed while the store could not be heard. */
@@ -85,15 +101,15 @@ export interface ListedEntry {
   readonly key: string;
   readonly metadata: EntryMetadata;
   readonly bodyBytes: number;
-  readonly staledAt?: number;
+  readonly softPurgeMark?: number;
   /** What the store itself says of the remaining life, in milliseconds. */
   readonly expiresInMs: number;
   /** Of a resource: the keys of what is stored of it; the rest is told of the first. */
   readonly leadsTo?: readonly string[];
 }
 
-/** An entry that is found through another one only. */
-export interface Beside {
+/** An entry that is found through another one, its index, only. */
+export interface LinkedEntry {
   readonly key: string;
   readonly entry: CacheEntry;
 }
@@ -112,6 +128,14 @@ export type Note = readonly [name: string, text: string];
 /** What became of a note; `text` is what is there instead, absent for nothing. */
 export type NoteAnswer = { readonly kind: 'left' } | { readonly kind: 'changed'; readonly text?: string | undefined };
 
+/** How a store is asked for an entry. */
+export interface FindOptions {
+  /** Given by who loads if there is nothing: as of `LeaseRequest`. */
+  readonly leaseMs?: number | undefined;
+  readonly indexMark?: number;
+  readonly selection?: string | undefined;
+}
+
 export const MOST_NOTE_MS = 7_200_000;
 
 /** The store did not answer or refused; `message` names the reason in the store's words. */
@@ -125,27 +149,30 @@ export class StoreUnavailableError extends Error {
 /**
  * Where responses are kept, and who may load them.
  *
- * Its one invariant: a fill under a lease that an invalidation has voided stores nothing, so that nothing invalidated comes
+ * Its one invariant: a fill under a lease that an invalidation has revoked stores nothing, so that nothing invalidated comes
  * back. Every method but `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
  */
 export abstract class CacheStore {
   /** What can be answered at once, without a promise, from this process. */
   abstract peek(key: string): Found | undefined;
   /**
-   * @param leaseMs given by who loads if there is nothing: the store may then take the lease in the same step, for the `acquire`
-   * that follows at once; a lease that nobody asks for is given back
+   * With `leaseMs` the store may take the lease in the same step where there is nothing, for the `acquire` that follows at once; a lease
+   * that is not asked for is given back.
    */
-  abstract find(key: string, leaseMs?: number): Promise<Found | undefined>;
+  abstract find(key: string, options?: FindOptions): Promise<Found | undefined>;
 
   /** Asks for the right to load and store. */
   abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Keeps the lease for another `leaseMs`. */
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
   /**
-   * Stores and gives the lease back. False: the lease was void, nothing was stored. What the entry leads to may be given along: it
+   * Stores and gives the lease back. False: the lease was revoked, or the entry is another than its holder saw; nothing was stored. A lease of a
+   * selection is then still held, for the load of another selection may have stored the entry, and this one may join it. What the entry leads to may be given along: it
    * is there before the entry is, and may be there where the entry is then refused.
    */
-  abstract fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean>;
+  abstract fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean>;
+  /** Whether the lease is still its holder's, and nothing that it covers was invalidated since. */
+  abstract isStanding(lease: Lease): Promise<boolean>;
   /** Stores new metadata over the body that is there, and gives the lease back. False: nothing was stored. */
   abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
   /** Gives the lease back with nothing stored. */

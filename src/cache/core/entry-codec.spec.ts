@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import type { CacheEntry } from './cache-entry';
-import { decodeEntry, decodeHead, encodeEntry, encodeHead, encodeInstant, FORMAT_VERSION } from './entry-codec';
+import { decodeEntry, decodeHead, encodeEntry, encodeHead, FORMAT_VERSION } from './entry-codec';
 import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
 
 const full: CacheEntry = {
@@ -33,25 +33,54 @@ const full: CacheEntry = {
   body: Buffer.from('{"username":"redis","repos":155}'),
 };
 
+const { marker: _none, ...unmarked } = full;
+const variant: CacheEntry = {
+  ...unmarked,
+  headers: [],
+  validators: {},
+  tags: [],
+  mustRevalidate: false,
+  keepMs: 86_400_000,
+  indexMark: 300,
+  softPurgeMark: 70_000,
+  coding: 'gzip',
+  body: Buffer.from('1f8b0800000000000203ab00008316dc8c01000000', 'hex'),
+};
+const named: CacheEntry = { ...full, tags: ['account:redis', 'upstream:github'] };
+
+/** Values as a release wrote them: of this version of the format they stay readable, whatever is appended to it. */
+const RELEASED = {
+  full: '644f4a6975356c6f36714572000000000000000118010d6163636f756e743a72656469733dc801d2b3cdbaa034d290a9bca034e0d40380b89929e2012006676974687562082265312203a8c28fd8063e572f224b364c674777766e68454f576d7668465333745f376331704e365522066361636865640901285a3c68747470733a2f2f6170692e6769746875622e636f6d2f783f706167653d323e3b2072656c3d226e657874220005782d6f776e0261220b260d1e03f8f095d80654093b0008782d7374726f6e67050af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10006782d7765616b070af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10000000000007b22757365726e616d65223a227265646973222c227265706f73223a3135357d',
+  variant:
+    '644f4a6975356c6f3671457200000001117000006000c201c801d2b3cdbaa034d290a9bca034e0d40380b89929e20115066769746875623e572f224b364c674777766e68454f576d7668465333745f376331704e36552280b89929ac020000001f8b0800000000000203ab00008316dc8c01000000',
+  named:
+    '644f4a6975356c6f36714572000000000000000128020d6163636f756e743a72656469730f757073747265616d3a6769746875621dc801d2b3cdbaa034d290a9bca034e0d40380b89929e2012006676974687562082265312203a8c28fd8063e572f224b364c674777766e68454f576d7668465333745f376331704e365522066361636865640901285a3c68747470733a2f2f6170692e6769746875622e636f6d2f783f706167653d323e3b2072656c3d226e657874220005782d6f776e0261220b260d1e03f8f095d80654093b0008782d7374726f6e67050af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10006782d7765616b070af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10000000000007b22757365726e616d65223a227265646973222c227265706f73223a3135357d',
+};
+
 describe('the stored format', () => {
-  it('is v3 and reads as it was released', () => {
-    expect(FORMAT_VERSION).toBe('v3');
-    expect(
-      encodeEntry(full)
-        .toString('hex')
-        .match(/.{1,80}/g),
-    ).toMatchInlineSnapshot(`
-      [
-        "644f4a6975356c6f367145720000000000000001183dc801d2b3cdbaa034d290a9bca034e0d40380",
-        "b89929e2012006676974687562082265312203a8c28fd8063e572f224b364c674777766e68454f57",
-        "6d7668465333745f376331704e36552206636163686564010d6163636f756e743a72656469730901",
-        "305a3c68747470733a2f2f6170692e6769746875622e636f6d2f783f706167653d323e3b2072656c",
-        "3d226e657874220005782d6f776e02612d0b2f0d2b03f8f095d80646093b0008782d7374726f6e67",
-        "050af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10006782d776561",
-        "6b070af10af10af10af10af10af10af10af10af10af10af10af10af10af10af10af1000000000000",
-        "7b22757365726e616d65223a227265646973222c227265706f73223a3135357d",
-      ]
-    `);
+  it('is v4 and is written as it was released', () => {
+    expect(FORMAT_VERSION).toBe('v4');
+    expect(encodeEntry(full).toString('hex')).toBe(RELEASED.full);
+    expect(encodeEntry(variant).toString('hex')).toBe(RELEASED.variant);
+    expect(encodeEntry(named, '', true).toString('hex')).toBe(RELEASED.named);
+  });
+
+  it('reads what was written when it was released', () => {
+    expect(decodeEntry(Buffer.from(RELEASED.full, 'hex'))).toEqual(full);
+    expect(decodeEntry(Buffer.from(RELEASED.variant, 'hex'))).toEqual(variant);
+    expect(decodeEntry(Buffer.from(RELEASED.named, 'hex'))).toEqual(named);
+  });
+
+  it('reads a dictionary that has grown since: what is appended to one list renumbers nothing of the other', () => {
+    const value = encodeEntry(full);
+    const lists: unknown[][] = [STATIC_FIELDS as unknown[], STATIC_NAMES as unknown[]];
+    const added = [['x-later', 'a field'], 'x-later-name'];
+    lists.forEach((list, at) => list.push(added[at]));
+    try {
+      expect(decodeEntry(value)).toEqual(full);
+    } finally {
+      for (const list of lists) list.pop();
+    }
   });
 
   it('keeps the order of its dictionary', () => {
@@ -155,9 +184,10 @@ describe('the stored format', () => {
 
   it('takes a soft purge in place', () => {
     const value = encodeEntry(full);
-    encodeInstant(1_795_419_232_999).copy(value, 12);
-    expect(decodeEntry(value)).toEqual({ ...full, staledAt: 1_795_419_232_999 });
-    expect(decodeEntry(encodeEntry({ ...full, staledAt: 5 }))).toEqual({ ...full, staledAt: 5 });
+    value.write('AAAAAAAAAAAA', 0, 'latin1');
+    value.writeUIntBE(300, 12, 6);
+    expect(decodeEntry(value)).toEqual({ ...full, id: 'AAAAAAAAAAAA', softPurgeMark: 300 });
+    expect(decodeEntry(encodeEntry({ ...full, softPurgeMark: 5 }))).toEqual({ ...full, softPurgeMark: 5 });
   });
 
   it('takes a shorter head in the place of a longer one', () => {

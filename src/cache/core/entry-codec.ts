@@ -13,17 +13,17 @@ import { readField, readText, readValue, writeField, writeValue } from './field-
  * | bytes | what |
  * |---|---|
  * | 0–11 | the entry's id, base64url: what a fill compares |
- * | 12–17 | since when it is soft-purged, ms since the epoch, big endian; 0 for not at all |
+ * | 12–17 | the mark of its last soft purge, a number of the store's, big endian; 0 for none |
  * | 18–20 | the head's length, big endian: where the body begins |
- * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, values of fields as `field-codec.ts` tells, in the order of `writeMetadata`; zeros up to the body |
+ * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, values of fields as `field-codec.ts` tells, in the order of `writeMetadata`: the tags that have an index first; zeros up to the body |
  * | rest | the body, as it is or gzip |
  *
  * What changes without the body (a freshening, a soft purge) lies in front of it, at known offsets, and is written in place.
  */
-export const FORMAT_VERSION = 'v3';
+export const FORMAT_VERSION = 'v4';
 
 const ID_BYTES = 12;
-const STALED_AT = { at: ID_BYTES, bytes: 6 };
+const SOFT_PURGE_MARK = { at: ID_BYTES, bytes: 6 };
 const HEAD_LENGTH = { at: 18, bytes: 3 };
 const METADATA_AT = 21;
 const LONGEST_HEAD_BYTES = 262_144;
@@ -38,6 +38,7 @@ const HAS_LAST_MODIFIED = 8;
 const HAS_MARKER = 16;
 const HAS_UPSTREAM_TAG = 32;
 const HAS_KEEP = 64;
+const HAS_INDEX_MARK = 128;
 
 /** Between an upstream's name and the source; in neither. */
 const SOURCE = '\t';
@@ -47,35 +48,29 @@ const ID = /^[\w-]{12}$/;
  * Everything in front of the body.
  *
  * @param source what decided the answer beside the request, as `RedisKeys` has it: written behind the upstream's name
+ * @param isUpstreamIndexed whether the tag of the entry's upstream has an index of its own: not where the key begins with its name
  */
-export function encodeHead(entry: CacheEntry, source = ''): Buffer {
+export function encodeHead(entry: CacheEntry, source = '', isUpstreamIndexed = false): Buffer {
   const writer = new ByteWriter().raw(Buffer.alloc(METADATA_AT));
-  writeMetadata(writer, entry, source);
+  writeMetadata(writer, entry, source, isUpstreamIndexed);
   const written = writer.finish();
   const head = Buffer.alloc(Math.ceil(written.length / ALIGNMENT) * ALIGNMENT);
   written.copy(head);
   head.write(entry.id, 0, ID_BYTES, 'latin1');
-  head.writeUIntBE(Math.round(entry.staledAt ?? 0), STALED_AT.at, STALED_AT.bytes);
+  head.writeUIntBE(entry.softPurgeMark ?? 0, SOFT_PURGE_MARK.at, SOFT_PURGE_MARK.bytes);
   head.writeUIntBE(head.length, HEAD_LENGTH.at, HEAD_LENGTH.bytes);
   return head;
 }
 
 /** The stored value. */
-export function encodeEntry(entry: CacheEntry, source = ''): Buffer {
-  return Buffer.concat([encodeHead(entry, source), entry.body]);
-}
-
-/** An instant as a soft purge writes it into a stored value. */
-export function encodeInstant(ms: number): Buffer {
-  const bytes = Buffer.alloc(STALED_AT.bytes);
-  bytes.writeUIntBE(Math.round(ms), 0, STALED_AT.bytes);
-  return bytes;
+export function encodeEntry(entry: CacheEntry, source = '', isUpstreamIndexed = false): Buffer {
+  return Buffer.concat([encodeHead(entry, source, isUpstreamIndexed), entry.body]);
 }
 
 /** What the head of a stored value says. */
 export interface DecodedHead {
   readonly metadata: EntryMetadata;
-  readonly staledAt?: number;
+  readonly softPurgeMark?: number;
   readonly headLength: number;
   readonly bodyLength: number;
 }
@@ -87,7 +82,7 @@ export function decodeEntry(value: Buffer, source = ''): CacheEntry | undefined 
   const body = value.subarray(head.headLength);
   if (head.metadata.coding === 'gzip' && !looksLikeGzip(body)) return undefined;
   const entry = { ...head.metadata, body };
-  return head.staledAt === undefined ? entry : { ...entry, staledAt: head.staledAt };
+  return head.softPurgeMark === undefined ? entry : { ...entry, softPurgeMark: head.softPurgeMark };
 }
 
 /** How long the head of a stored value is, as its fixed part tells; undefined for what we did not write. */
@@ -103,20 +98,20 @@ export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined 
   if (headLength === undefined || headLength > value.length) return undefined;
   const id = value.toString('latin1', 0, ID_BYTES);
   if (!ID.test(id)) return undefined;
-  const staledAt = value.readUIntBE(STALED_AT.at, STALED_AT.bytes);
+  const softPurgeMark = value.readUIntBE(SOFT_PURGE_MARK.at, SOFT_PURGE_MARK.bytes);
   try {
     const { metadata, bodyLength } = readMetadata(id, new ByteReader(value, METADATA_AT, headLength), source);
-    return { metadata, headLength, bodyLength, ...(staledAt === 0 ? {} : { staledAt }) };
+    return { metadata, headLength, bodyLength, ...(softPurgeMark === 0 ? {} : { softPurgeMark }) };
   } catch (error) {
     if (error instanceof MalformedBytesError) return undefined; // truncated or foreign: a miss, as said above
     throw error;
   }
 }
 
-function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string): void {
+function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, isUpstreamIndexed: boolean): void {
   const { validators, marker, upstream } = entry;
   const upstreamTag = tagOfUpstream(upstream);
-  const tags = entry.tags.filter((tag) => tag !== upstreamTag);
+  const tags = isUpstreamIndexed ? entry.tags : entry.tags.filter((tag) => tag !== upstreamTag);
   const flags =
     (entry.mustRevalidate ? MUST_REVALIDATE : 0) |
     (entry.coding === 'gzip' ? GZIP : 0) |
@@ -124,7 +119,10 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string): v
     (validators.lastModified === undefined ? 0 : HAS_LAST_MODIFIED) |
     (marker === undefined ? 0 : HAS_MARKER) |
     (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG) |
-    (entry.keepMs === undefined ? 0 : HAS_KEEP);
+    (entry.keepMs === undefined ? 0 : HAS_KEEP) |
+    (entry.indexMark === undefined ? 0 : HAS_INDEX_MARK);
+  writer.number(tags.length);
+  for (const tag of tags) writer.text(tag);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
   writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
   writer.text(source === '' ? upstream : `${upstream}${SOURCE}${source}`);
@@ -133,8 +131,7 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string): v
   writeValue(writer, entry.etag, validators);
   if (marker !== undefined) writer.text(marker);
   if (entry.keepMs !== undefined) writer.number(entry.keepMs);
-  writer.number(tags.length);
-  for (const tag of tags) writer.text(tag);
+  if (entry.indexMark !== undefined) writer.number(entry.indexMark);
   writer.number(entry.headers.length);
   for (const [name, value] of entry.headers) writeField(writer, name, value, validators);
 }
@@ -144,6 +141,8 @@ function readMetadata(
   reader: ByteReader,
   source: string,
 ): { readonly metadata: EntryMetadata; readonly bodyLength: number } {
+  const indexed: string[] = [];
+  for (let left = reader.number(); left > 0; left--) indexed.push(readText(reader));
   const flags = reader.number();
   const status = reader.number();
   if (status < 200 || status > 599) throw new MalformedBytesError();
@@ -158,8 +157,8 @@ function readMetadata(
   const etag = readValue(reader, validators);
   const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: readText(reader) };
   const keep = (flags & HAS_KEEP) === 0 ? {} : { keepMs: reader.number() };
-  const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? [] : [tagOfUpstream(upstream)];
-  for (let left = reader.number(); left > 0; left--) tags.push(readText(reader));
+  const indexMark = (flags & HAS_INDEX_MARK) === 0 ? {} : { indexMark: reader.number() };
+  const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? indexed : [tagOfUpstream(upstream), ...indexed];
   const headers: [string, string][] = [];
   for (let left = reader.number(); left > 0; left--) headers.push(readField(reader, validators));
   const metadata: EntryMetadata = {
@@ -168,6 +167,7 @@ function readMetadata(
     coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
     ...marker,
     ...keep,
+    ...indexMark,
   };
   return { metadata, bodyLength };
 }

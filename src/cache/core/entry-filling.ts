@@ -40,6 +40,7 @@ export function filledEntry(loaded: LoadedResponse, { request, now, loadMs, rand
     coding: 'identity',
     body: loaded.body,
     ...(request.marker === undefined ? {} : { marker: request.marker }),
+    ...underMark(request),
   };
 }
 
@@ -55,7 +56,7 @@ export function freshenedEntry(
   const { policy } = request;
   const isNegative = NEGATIVE_STATUSES.has(base.status);
   const updated = new Set(headers.map(([name]) => name));
-  const { staledAt, ...kept } = base;
+  const { softPurgeMark, indexMark, ...kept } = base;
   return {
     ...kept,
     id: newEntryId(),
@@ -65,5 +66,10 @@ export function freshenedEntry(
     swrMs: isNegative ? 0 : policy.swrMs,
     sieMs: isNegative ? 0 : policy.sieMs,
     loadMs,
+    ...underMark(request),
   };
+}
+
+function underMark({ indexMark = 0 }: CacheRequest): Pick<CacheEntry, 'indexMark'> {
+  return indexMark === 0 ? {} : { indexMark };
 }

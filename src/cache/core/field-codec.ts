@@ -3,9 +3,10 @@ import type { Validators } from './cache-entry';
 import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
 
 /*
- * Header fields in the stored format. A field, or a name, that is in the dictionary is one number; a value that has a shorter
- * form is kept in that:
+ * Header fields in the stored format. A field, or a name, that is in the dictionary is one number, which no other field or name that is
+ * appended later can change: fields have the odd ones, names the even ones. A value that has a shorter form is kept in that:
  *
+ *   field  = 0, name, value / 2 n + 1 for the n-th of STATIC_FIELDS / 2 n + 2 for the n-th of STATIC_NAMES, value
  *   value  = plain / form
  *   plain  = 2 × length, UTF-8
  *   form   = 2 × which + 1, then what the form needs
@@ -13,9 +14,8 @@ import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
  * A form is taken only where it gives back the same text to the byte.
  */
 
-const FIRST_NAME = 1 + STATIC_FIELDS.length;
-const codeOfField = new Map(STATIC_FIELDS.map(([name, value], at) => [`${name}\n${value}`, 1 + at]));
-const codeOfName = new Map(STATIC_NAMES.map((name, at) => [name, FIRST_NAME + at]));
+const codeOfField = new Map(STATIC_FIELDS.map(([name, value], at) => [`${name}\n${value}`, 2 * at + 1]));
+const codeOfName = new Map(STATIC_NAMES.map((name, at) => [name, 2 * at + 2]));
 
 /** Part of the format: append only. */
 const FORM = {
@@ -54,8 +54,10 @@ export function writeField(writer: ByteWriter, name: string, value: string, know
 /** @throws MalformedBytesError */
 export function readField(reader: ByteReader, known: Validators): [name: string, value: string] {
   const code = reader.number();
-  const whole = STATIC_FIELDS[code - 1];
-  if (whole) return [whole[0], whole[1]];
+  if (code % 2 === 1) {
+    const [name, value] = required(STATIC_FIELDS[(code - 1) / 2]);
+    return [name, value];
+  }
   return [nameOf(code, reader), readValue(reader, known)];
 }
 
@@ -123,7 +125,7 @@ export function readText(reader: ByteReader): string {
 }
 
 function nameOf(code: number, reader: ByteReader): string {
-  return code === 0 ? readText(reader) : required(STATIC_NAMES[code - FIRST_NAME]);
+  return code === 0 ? readText(reader) : required(STATIC_NAMES[(code - 2) / 2]);
 }
 
 /** Undefined for what is no date, or would not be written so. */
@@ -139,9 +141,9 @@ function dateOf(seconds: number): string {
   return date.toUTCString();
 }
 
-function required(text: string | undefined): string {
-  if (text === undefined) throw new MalformedBytesError();
-  return text;
+function required<T>(known: T | undefined): T {
+  if (known === undefined) throw new MalformedBytesError();
+  return known;
 }
 
 function sound(text: string): string {

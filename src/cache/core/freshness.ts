@@ -6,7 +6,7 @@ import { endOfLife, type CacheEntry, type EntryMetadata } from './cache-entry';
 
 // RFC 9111 §4.2: "A fresh response is one whose age has not yet exceeded its freshness lifetime."
 export function isFresh(entry: CacheEntry, now: number): boolean {
-  return entry.staledAt === undefined && now < entry.freshUntil;
+  return entry.softPurgeMark === undefined && now < entry.freshUntil;
 }
 
 // RFC 9111 §5.1: the time since the response was generated or validated; a clock behind the writer's makes no negative age.
@@ -14,15 +14,15 @@ export function ageMs(entry: EntryMetadata, now: number): number {
   return Math.max(0, now - entry.storedAt);
 }
 
-/** What is left of freshness, negative once stale; the `ttl` of RFC 9211 §2.4. */
+/** What is left of freshness, negative once stale, at most 0 after a soft purge; the `ttl` of RFC 9211 §2.4. */
 export function freshForMs(entry: CacheEntry, now: number): number {
-  const until = entry.staledAt === undefined ? entry.freshUntil : Math.min(entry.freshUntil, entry.staledAt);
-  return until - now;
+  const leftMs = entry.freshUntil - now;
+  return entry.softPurgeMark === undefined ? leftMs : Math.min(0, leftMs);
 }
 
 // RFC 5861 §3. A soft-purged entry is known to be wrong: it waits for its refresh.
 export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boolean {
-  return !entry.mustRevalidate && entry.staledAt === undefined && now < entry.freshUntil + entry.swrMs;
+  return !entry.mustRevalidate && entry.softPurgeMark === undefined && now < entry.freshUntil + entry.swrMs;
 }
 
 // RFC 5861 §4; RFC 9111 §4.2.4 forbids it under must-revalidate.

@@ -40,7 +40,13 @@ describe('the memory of indexes', () => {
     const store = new RemoteStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
     await store.put('url', indexOf());
     const memory = new IndexMemory();
-    const find = () => memory.find(store, 'url', undefined, ({ generation }) => [`url|${generation}`]);
+    const find = () =>
+      memory.find(
+        store,
+        'url',
+        () => ({}),
+        ({ generation }) => [`url|${generation}`],
+      );
     return { store, find };
   };
 

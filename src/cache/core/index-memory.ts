@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { CacheStore, Found } from './cache-store';
+import type { CacheStore, FindOptions, Found } from './cache-store';
 import { readIndex, type ResourceIndex } from './resource-index';
 import { textBytes } from './resident-entry';
 
@@ -32,20 +32,20 @@ export class IndexMemory {
   });
 
   /**
-   * @param leaseMs as of the store's `find`, for the index
+   * @param optionsOf as of the store's `find`, for the index
    * @param keysOf what the caller wants of an index: each the key of an entry beside it
    */
   async find(
     store: CacheStore,
     key: string,
-    leaseMs: number | undefined,
+    optionsOf: () => FindOptions,
     keysOf: (index: Leading) => readonly string[],
   ): Promise<FoundIndex> {
     const local = store.peek(key);
     if (local) return { found: local, ahead: NOTHING_AHEAD };
     const last = this.seen.get(key);
     // The index first: what is read after it is no older than it.
-    const finding = store.find(key, leaseMs);
+    const finding = store.find(key, optionsOf());
     const ahead = new Map(last && keysOf(last).map((one) => [one, this.lookAhead(store, one)]));
     const found = await finding;
     const index = found && readIndex(found.entry);

@@ -1,4 +1,5 @@
 import type { InvalidationTarget } from './cache-store';
+import { isCovered } from './invalidation-target';
 
 /**
  * The invalidations of this process that a load under way may have missed: a load that began before one of them and whose
@@ -22,16 +23,5 @@ export class InvalidationLog {
 
   covers(key: string, tags: readonly string[], since: number): boolean {
     return this.log.some(({ sequence, target }) => sequence > since && isCovered(target, key, tags));
-  }
-}
-
-function isCovered(target: InvalidationTarget, key: string, tags: readonly string[]): boolean {
-  switch (target.kind) {
-    case 'key':
-      return target.key === key;
-    case 'tag':
-      return tags.includes(target.tag);
-    case 'prefix':
-      return key.startsWith(target.prefix);
   }
 }

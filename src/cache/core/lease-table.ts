@@ -5,6 +5,7 @@ interface HeldLease {
   readonly kind: 'held';
   readonly token: string;
   readonly failures: number;
+  readonly indexMark: number;
   until: number;
 }
 
@@ -17,6 +18,8 @@ interface FailedLease {
   readonly until: number;
 }
 
+type LeaseName = Pick<LeaseRequest, 'key' | 'selection'>;
+
 /** How long a failure is remembered beyond its pause, so that the next one counts as repeated. */
 export const FAILURE_MEMORY_MS = 10_000;
 
@@ -24,36 +27,39 @@ const SWEEP_OVER = 10_000;
 
 /** The leases of one process: the same rules as the Redis scripts, for a store in memory and for days without Redis. */
 export class LeaseTable {
-  private readonly leases = new Map<string, HeldLease | FailedLease>();
+  /** By key, then by selection. */
+  private readonly leases = new Map<string, Map<string, HeldLease | FailedLease>>();
 
   constructor(private readonly clock: Clock) {}
 
   acquire(request: LeaseRequest, sequence: number, scope: Lease['scope']): LeaseAnswer {
     const now = this.clock.now();
-    const current = this.current(request.key, now);
-    if (current?.kind === 'held') return { kind: 'held', holder: current.token };
+    const current = this.current(request, now);
+    const { key, selection, token, seenId: baseId, tags, indexMark = 0 } = request;
+    // A load that began before a soft purge is not waited for after it: its fill will find that the lease is another's.
+    if (current?.kind === 'held' && current.indexMark >= indexMark) return { kind: 'held', holder: current.token };
     if (current?.kind === 'failed' && (current.pausedUntil > now || current.token === request.waitedFor)) {
       return { kind: 'failed', failure: current.failure, remainingMs: Math.max(0, current.pausedUntil - now) };
     }
     const failures = current?.failures ?? 0;
     if (this.leases.size > SWEEP_OVER) this.sweep(now);
-    this.leases.set(request.key, { kind: 'held', token: request.token, failures, until: now + request.leaseMs });
-    const { key, token, seenId: baseId, tags } = request;
-    return { kind: 'granted', lease: { key, token, baseId, sequence, failures, tags, scope } };
+    this.set(request, { kind: 'held', token, failures, indexMark, until: now + request.leaseMs });
+    const lease = { key, token, baseId, sequence, failures, tags, scope };
+    return { kind: 'granted', lease: selection === undefined ? lease : { ...lease, selection } };
   }
 
   isHeldBy(lease: Lease): boolean {
-    const current = this.current(lease.key, this.clock.now());
+    const current = this.current(lease, this.clock.now());
     return current?.kind === 'held' && current.token === lease.token;
   }
 
   renew(lease: Lease, leaseMs: number): void {
-    const current = this.current(lease.key, this.clock.now());
+    const current = this.current(lease, this.clock.now());
     if (current?.kind === 'held' && current.token === lease.token) current.until = this.clock.now() + leaseMs;
   }
 
   release(lease: Lease): void {
-    if (this.isHeldBy(lease)) this.leases.delete(lease.key);
+    if (this.isHeldBy(lease)) this.delete(lease);
   }
 
   fail(lease: Lease, failure: LoadFailure, pauseMs: number): void {
@@ -61,10 +67,11 @@ export class LeaseTable {
     const pausedUntil = this.clock.now() + pauseMs;
     const failures = lease.failures + 1;
     const until = pausedUntil + FAILURE_MEMORY_MS;
-    this.leases.set(lease.key, { kind: 'failed', token: lease.token, failures, failure, pausedUntil, until });
+    this.set(lease, { kind: 'failed', token: lease.token, failures, failure, pausedUntil, until });
   }
 
-  void(key: string): void {
+  /** All leases of the key, those of its selections too. */
+  revoke(key: string): void {
     this.leases.delete(key);
   }
 
@@ -76,16 +83,29 @@ export class LeaseTable {
     this.leases.clear();
   }
 
-  private current(key: string, now: number): HeldLease | FailedLease | undefined {
-    const lease = this.leases.get(key);
+  private current(name: LeaseName, now: number): HeldLease | FailedLease | undefined {
+    const lease = this.leases.get(name.key)?.get(name.selection ?? '');
     if (lease && lease.until <= now) {
-      this.leases.delete(key);
+      this.delete(name);
       return undefined;
     }
     return lease;
   }
 
+  private set({ key, selection = '' }: LeaseName, lease: HeldLease | FailedLease): void {
+    const leases = this.leases.get(key);
+    if (leases) leases.set(selection, lease);
+    else this.leases.set(key, new Map([[selection, lease]]));
+  }
+
+  private delete({ key, selection = '' }: LeaseName): void {
+    const leases = this.leases.get(key);
+    leases?.delete(selection);
+    if (leases?.size === 0) this.leases.delete(key);
+  }
+
   private sweep(now: number): void {
-    for (const [key, lease] of this.leases) if (lease.until <= now) this.leases.delete(key);
+    for (const [key, leases] of this.leases)
+      for (const [selection, lease] of leases) if (lease.until <= now) this.delete({ key, selection });
   }
 }

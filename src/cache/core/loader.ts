@@ -10,6 +10,7 @@ import { isFresh } from './freshness';
 import { ifAvailable } from './if-available';
 import { DeclinedLoad, type Landed, type Load, type Loaded, type LoadedResponse } from './load';
 import { newToken } from './random-id';
+import { looksLikeIndex } from './resource-index';
 import { ruleWhileSettling, SETTLING_FRESH_MS, type SettlingTags } from './settling-tags';
 
 export interface LoaderOptions {
@@ -101,7 +102,7 @@ export class Loader {
    * @throws whatever `use` throws, after the failure is left for those who wait; AppError their failure, or a time-out
    */
   async underLease<T>(
-    { key, tags }: Pick<CacheRequest, 'key' | 'tags'>,
+    { key, selection, tags, indexMark = 0 }: Pick<CacheRequest, 'key' | 'selection' | 'tags' | 'indexMark'>,
     stale: CacheEntry | undefined,
     use: (lease: Lease, base: CacheEntry | undefined) => Promise<T>,
   ): Promise<{ readonly by: 'self'; readonly result: T } | { readonly by: 'other'; readonly entry: CacheEntry }> {
@@ -116,6 +117,8 @@ export class Loader {
         tags,
         seenId: base?.id ?? '',
         leaseMs: this.options.leaseMs,
+        indexMark,
+        selection,
         ...(waitedFor === undefined ? {} : { waitedFor }),
       });
       if (answer.kind === 'granted') return { by: 'self', result: await this.holding(answer.lease, base, use) };
@@ -125,9 +128,8 @@ export class Loader {
         await this.store.change(key, Math.min(this.options.pollMs, Math.max(1, until - this.clock.now())));
       }
       const found = await this.store.find(key);
-      if (found && found.entry.id !== base?.id && isFresh(found.entry, this.clock.now())) {
+      if (found && found.entry.id !== base?.id && this.isLoaded(found.entry, indexMark))
         return { by: 'other', entry: found.entry };
-      }
       base = found?.entry;
     }
     throw new AppError('deadline-exceeded', 'Another replica still loads this resource. Try again shortly.', {
@@ -138,6 +140,16 @@ export class Loader {
   /** As `SettlingTags.isSettling`. To be asked before the load begins. */
   isSettling(tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
     return this.options.settling?.isSettling(tags, lease);
+  }
+
+  /**
+   * Whether another's load has brought what the caller waits for: an index, by which the caller looks again; or a fresh entry that was
+   * loaded under the index as the caller saw it, or later.
+   */
+  private isLoaded(entry: CacheEntry, indexMark: number): boolean {
+    const now = this.clock.now();
+    if (looksLikeIndex(entry)) return now < entry.freshUntil;
+    return isFresh(entry, now) && (entry.indexMark ?? 0) >= indexMark;
   }
 
   private async holding<T>(

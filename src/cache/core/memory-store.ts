@@ -3,7 +3,6 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import {
   CacheStore,
-  type Beside,
   type EntryCount,
   type Found,
   type InvalidationMode,
@@ -12,6 +11,7 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
+  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   MAX_LOG_LINES,
@@ -23,8 +23,10 @@ import {
 import { ChangeSignal } from './change-signal';
 import { matchesGlob } from './glob';
 import { InvalidationLog } from './invalidation-log';
+import { isCovered } from './invalidation-target';
 import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
+import { softPurged } from './soft-purge';
 
 const LONGEST_LOAD_MS = 300_000;
 const MOST_CLAIMS = 100_000;
@@ -82,15 +84,21 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
-  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    if (beside) this.tier.put(beside.key, beside.entry, true);
-    const baseId = this.peek(lease.key)?.entry.id ?? '';
-    const isVoid =
-      !this.leases.isHeldBy(lease) || baseId !== lease.baseId || this.log.covers(lease.key, entry.tags, lease.sequence);
+  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    const isStanding = this.stands(lease, [...lease.tags, ...entry.tags]);
+    const hasBase = (this.peek(lease.key)?.entry.id ?? '') === lease.baseId;
+    if (isStanding && !hasBase && lease.selection !== undefined) return Promise.resolve(false);
     this.leases.release(lease);
-    if (!isVoid) this.tier.put(lease.key, entry, true);
+    if (isStanding && hasBase) {
+      if (linked) this.tier.put(linked.key, linked.entry, true);
+      this.tier.put(lease.key, entry, true);
+    }
     this.changes.emit({ kind: 'key', key: lease.key });
-    return Promise.resolve(!isVoid);
+    return Promise.resolve(isStanding && hasBase);
+  }
+
+  isStanding(lease: Lease): Promise<boolean> {
+    return Promise.resolve(this.stands(lease, lease.tags));
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -114,7 +122,7 @@ export class MemoryStore extends CacheStore {
   }
 
   put(key: string, entry: CacheEntry): Promise<void> {
-    this.leases.void(key);
+    this.leases.revoke(key);
     this.tier.put(key, entry, true);
     this.changes.emit({ kind: 'key', key });
     return Promise.resolve();
@@ -123,9 +131,8 @@ export class MemoryStore extends CacheStore {
   invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
     const now = this.clock.now();
     this.log.record(target, now);
-    if (target.kind === 'key') this.leases.void(target.key);
-    if (target.kind === 'prefix')
-      for (const key of [...this.leases.keys()]) if (key.startsWith(target.prefix)) this.leases.void(key);
+    if (target.kind === 'key') this.leases.revoke(target.key);
+    else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.leases.revoke(key);
     const keys = this.tier.keysOf(target);
     for (const key of keys) this.invalidateKey(key, mode, now);
     this.changes.emit({ kind: 'invalidation' });
@@ -204,16 +211,26 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
+  private stands(lease: Lease, tags: readonly string[]): boolean {
+    return this.leases.isHeldBy(lease) && !this.log.covers(lease.key, tags, lease.sequence);
+  }
+
   private invalidateKey(key: string, mode: InvalidationMode, now: number): void {
     const entry = this.tier.get(key, now);
-    this.leases.void(key);
+    this.leases.revoke(key);
     this.tier.delete(key);
-    if (mode === 'stale' && entry) this.tier.put(key, { ...entry, staledAt: entry.staledAt ?? now }, true);
+    if (mode === 'stale' && entry) this.tier.put(key, softPurged(entry, this.log.sequence), true);
     this.changes.emit({ kind: 'key', key });
   }
 }
 
-function listed(key: string, { body, staledAt, ...metadata }: CacheEntry, now: number): ListedEntry {
+function listed(key: string, { body, softPurgeMark, ...metadata }: CacheEntry, now: number): ListedEntry {
   const expiresInMs = endOfLife(metadata) - now;
-  return { key, metadata, bodyBytes: body.length, expiresInMs, ...(staledAt === undefined ? {} : { staledAt }) };
+  return {
+    key,
+    metadata,
+    bodyBytes: body.length,
+    expiresInMs,
+    ...(softPurgeMark === undefined ? {} : { softPurgeMark }),
+  };
 }

@@ -17,7 +17,14 @@ describe('the memory tier', () => {
   it('gives an entry back as it was put, whatever its fields', () => {
     const tier = new MemoryTier(limits);
     const entry = entryOf({
-      ...{ validators: { etag: '"v"', lastModified: 'x' }, tags: ['a', 'b'], marker: 'cached', keepMs: 5, staledAt: 7 },
+      ...{
+        validators: { etag: '"v"', lastModified: 'x' },
+        tags: ['a', 'b'],
+        marker: 'cached',
+        keepMs: 5,
+        indexMark: 6,
+        softPurgeMark: 7,
+      },
       headers: [
         ['link', '<1>'],
         ['link', '<2>'],

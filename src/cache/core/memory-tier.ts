@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { endOfLife, type CacheEntry } from './cache-entry';
+import { upstreamOfTag } from './cache-key';
 import type { InvalidationTarget } from './cache-store';
+import { hasPrefix, isOfUpstream } from './invalidation-target';
 import { inOnePiece, MIN_RESIDENT_BYTES, resident } from './resident-entry';
 
 export interface MemoryLimits {
@@ -83,11 +85,12 @@ export class MemoryTier {
 
   keysOf(target: InvalidationTarget): string[] {
     if (target.kind === 'key') return this.entries.has(target.key) ? [target.key] : [];
-    if (target.kind === 'tag') {
-      const keys = this.keysOfTag.get(target.tag) ?? [];
-      return typeof keys === 'string' ? [keys] : [...keys];
-    }
-    return [...this.entries.keys()].filter((key) => key.startsWith(target.prefix));
+    if (target.kind === 'prefix') return this.keys().filter((key) => hasPrefix(key, target.prefix));
+    const tagged = this.keysOfTag.get(target.tag) ?? [];
+    const keys = new Set(typeof tagged === 'string' ? [tagged] : tagged);
+    if (upstreamOfTag(target.tag) !== undefined)
+      for (const key of this.entries.keys()) if (isOfUpstream(target.tag, key)) keys.add(key);
+    return [...keys];
   }
 
   /** Those used last, at most so many. */

@@ -25,7 +25,8 @@ class ResidentEntry implements Complete {
   readonly etag: string;
   readonly coding: ContentCoding;
   readonly marker: string | undefined;
-  readonly staledAt: number | undefined;
+  readonly indexMark: number | undefined;
+  readonly softPurgeMark: number | undefined;
 
   constructor(
     entry: CacheEntry,
@@ -47,7 +48,8 @@ class ResidentEntry implements Complete {
     this.etag = entry.etag;
     this.coding = entry.coding;
     this.marker = entry.marker;
-    this.staledAt = entry.staledAt;
+    this.indexMark = entry.indexMark;
+    this.softPurgeMark = entry.softPurgeMark;
   }
 }
 

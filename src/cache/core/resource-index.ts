@@ -14,7 +14,7 @@ const SPARE_SHARE = 0.1;
  *
  * The index names the fields that responses varied by, and a generation, which is part of the others' keys. So whoever removes
  * the index (an invalidation, `redis-cli DEL`) removes all of it: the next index has another generation, and what a load that
- * began before still stores is found by nobody.
+ * began before still stores is never found. A soft purge marks the index: what was loaded under another mark is stale (`soft-purge.ts`).
  */
 export interface ResourceIndex {
   readonly entry: CacheEntry;
@@ -28,7 +28,7 @@ export interface ResourceIndex {
 }
 
 /** What joins a resource. */
-export interface Joining {
+export interface IndexUpdate {
   /** The fields that a response varies by, and its name; absent for a part. */
   readonly names?: readonly string[];
   readonly variant?: string;
@@ -40,7 +40,7 @@ export interface Joining {
 /** An index that leads to what joins, over the one there is. */
 export function indexFor(
   known: ResourceIndex | undefined,
-  { names, variant, part, endsAt }: Joining,
+  { names, variant, part, endsAt }: IndexUpdate,
   { upstream, tags, now }: { readonly upstream: string; readonly tags: readonly string[]; readonly now: number },
 ): ResourceIndex {
   const generation = known?.generation ?? newGeneration();
@@ -56,18 +56,23 @@ export function indexFor(
     ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
     coding: 'identity',
     body: write({ generation, lists, latest, parts }),
-    ...(known?.entry.staledAt === undefined ? {} : { staledAt: known.entry.staledAt }),
+    ...(known?.entry.softPurgeMark === undefined ? {} : { softPurgeMark: known.entry.softPurgeMark }),
   };
   return { entry, generation, lists, latest, parts };
 }
 
 /** Where what an index names is: a variant or a part. */
-export function keyBeside(key: string, generation: string, name: string): string {
+export function memberKey(key: string, generation: string, name: string): string {
   return `${key}|${generation}|${name}`;
 }
 
+/** Whether a key looks like one of `memberKey`: a hint, for other keys may look so too. */
+export function looksLikeMember(key: string): boolean {
+  return /\|[\w-]{8}\|[^|]+$/.test(key);
+}
+
 /** Whether the index as it is leads to what joins, and lives as long. */
-export function covers(index: ResourceIndex, { names, part, endsAt }: Joining): boolean {
+export function alreadyContains(index: ResourceIndex, { names, part, endsAt }: IndexUpdate): boolean {
   if (index.entry.freshUntil < endsAt) return false;
   if (part !== undefined) return index.parts.includes(part);
   return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.parts.length === 0;
@@ -120,12 +125,6 @@ function parse(entry: CacheEntry): ResourceIndex | undefined {
     if (error instanceof MalformedBytesError) return undefined; // not ours: as if there were none, and replaced
     throw error;
   }
-}
-
-/** The entry as the index has it: a soft purge of the index is one of all that it leads to. */
-export function underIndex(entry: CacheEntry, index: Pick<ResourceIndex, 'entry'> | undefined): CacheEntry {
-  const staledAt = index?.entry.staledAt;
-  return staledAt === undefined || staledAt <= entry.storedAt ? entry : { ...entry, staledAt };
 }
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {

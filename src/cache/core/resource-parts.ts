@@ -3,17 +3,11 @@ import { endOfLife, type CacheEntry } from './cache-entry';
 import type { CacheRequest } from './cache-request';
 import { StoreUnavailableError, type CacheStore, type Found, type Lease, type ListedEntry } from './cache-store';
 import { IndexMemory } from './index-memory';
-import {
-  covers,
-  indexFor,
-  keyBeside,
-  looksLikeIndex,
-  readIndex,
-  underIndex,
-  type ResourceIndex,
-} from './resource-index';
+import { alreadyContains, indexFor, looksLikeIndex, memberKey, readIndex, type ResourceIndex } from './resource-index';
+import { applySoftPurge, markOf } from './soft-purge';
 
 const INDEX_LEASE_MS = 1_000;
+const NO_BODY = Buffer.alloc(0);
 
 /** Where a part is. */
 export interface PartPlace {
@@ -48,23 +42,47 @@ export class ResourceParts {
 
   /** @param leaseMs as of the store's `find`, of the resource's lease */
   async find(key: string, part: string, leaseMs?: number): Promise<PartPlace | undefined> {
-    const keysOf = ({ generation }: Pick<ResourceIndex, 'generation'>): string[] => [keyBeside(key, generation, part)];
-    const { found, ahead } = await this.seenLast.find(this.store, key, leaseMs, keysOf);
+    const keysOf = ({ generation }: Pick<ResourceIndex, 'generation'>): string[] => [memberKey(key, generation, part)];
+    const { found, ahead } = await this.seenLast.find(this.store, key, () => ({ leaseMs, selection: part }), keysOf);
     const place = this.placeIn(found, key, part);
     return place && { ...place, ahead: ahead.get(place.key) };
   }
 
   /** Stores the first of a resource: the index under its lease, the part beside it. Found by nobody if the lease is void. */
-  fillFirst(lease: Lease, { key, part, upstream, tags }: PartRequest, entry: CacheEntry): Promise<boolean> {
+  async fillFirst(lease: Lease, { key, part, upstream, tags }: PartRequest, entry: CacheEntry): Promise<boolean> {
     const now = this.clock.now();
-    const index = indexFor(undefined, { part, endsAt: endOfLife(entry) }, { upstream, tags, now });
-    return this.store.fill(lease, index.entry, { key: placeOf(index, key, part).key, entry });
+    const all = [...new Set([...tags, ...entry.tags])];
+    const index = indexFor(undefined, { part, endsAt: endOfLife(entry) }, { upstream, tags: all, now });
+    // The tags are the index's: what removes that removes the part.
+    const linked = { key: placeOf(index, key, part).key, entry: { ...entry, tags: [] } };
+    if (await this.store.fill(lease, index.entry, linked)) return true;
+    const joined = await this.joinIndex(lease, { key, part }, linked.entry);
+    if (joined) await this.extend({ key, upstream, tags: all, part }, { index: joined }, endOfLife(entry));
+    return joined !== undefined;
+  }
+
+  /** Beside what another load has stored first: as the `VariantWriter` does. Gives the lease back. */
+  private async joinIndex(
+    lease: Lease,
+    { key, part }: Pick<PartRequest, 'key' | 'part'>,
+    entry: CacheEntry,
+  ): Promise<ResourceIndex | undefined> {
+    const found = await this.store.find(key);
+    const index = found && readIndex(found.entry);
+    const isStanding = index !== undefined && (await this.store.isStanding(lease));
+    if (isStanding) await this.store.put(memberKey(key, index.generation, part), entry);
+    await this.store.release(lease);
+    return isStanding ? index : undefined;
   }
 
   /** Has the index live as long as the part that was just stored, if it does not. */
-  async extend({ key, upstream, tags, part }: PartRequest, { index }: PartPlace, endsAt: number): Promise<void> {
+  async extend(
+    { key, upstream, tags, part }: Pick<PartRequest, 'key' | 'upstream' | 'tags' | 'part'>,
+    { index }: Pick<PartPlace, 'index'>,
+    endsAt: number,
+  ): Promise<void> {
     const joining = { part, endsAt };
-    if (covers(index, joining)) return;
+    if (alreadyContains(index, joining)) return;
     const now = this.clock.now();
     const longer = indexFor(index, joining, { upstream, tags, now });
     const seenId = index.entry.id;
@@ -88,7 +106,10 @@ export class ResourceParts {
     const all = await Promise.all(keys.map((one) => this.store.inspect(one)));
     const [first = listed] = all.filter((one) => one !== undefined);
     const metadata = { ...first.metadata, tags: listed.metadata.tags };
-    return { ...listed, metadata, bodyBytes: first.bodyBytes, leadsTo: keys.filter((_key, at) => all[at]) };
+    const { softPurgeMark } = applySoftPurge({ ...first, ...first.metadata, body: NO_BODY }, index.entry);
+    const { softPurgeMark: _ofIndex, ...rest } = listed;
+    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
+    return { ...rest, ...soft, metadata, bodyBytes: first.bodyBytes, leadsTo: keys.filter((_key, at) => all[at]) };
   }
 
   private placeIn(found: Found | undefined, key: string, part: string): PartPlace | undefined {
@@ -98,12 +119,12 @@ export class ResourceParts {
 }
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {
-  return { key: keyBeside(key, index.generation, part), index, isCurrent: index.parts.includes(part) };
+  return { key: memberKey(key, index.generation, part), index, isCurrent: index.parts.includes(part) };
 }
 
 /** The part that was found in its place, as the index has it. */
 export function partAt(entry: CacheEntry, { index, isCurrent }: PartPlace): CacheEntry {
-  return underIndex(isCurrent ? entry : { ...entry, staledAt: entry.storedAt }, index);
+  return applySoftPurge(isCurrent ? entry : { ...entry, softPurgeMark: markOf(index.entry) }, index.entry);
 }
 
 /** What stands for the entry of a key: itself, or of a resource its whole response, else its first part. */
@@ -112,14 +133,14 @@ export async function shownEntry(store: CacheStore, key: string, entry: CacheEnt
   if (!index) return entry;
   for (const one of placesIn(index, key)) {
     const found = store.peek(one) ?? (await store.find(one));
-    if (found) return underIndex(found.entry, index);
+    if (found) return applySoftPurge(found.entry, index.entry);
   }
   return undefined;
 }
 
 function placesIn(index: ResourceIndex, key: string): readonly string[] {
   const names = index.latest === '' ? index.parts : [index.latest, ...index.parts];
-  return names.map((name) => keyBeside(key, index.generation, name));
+  return names.map((name) => memberKey(key, index.generation, name));
 }
 
 /** The whole response of a resource that was stored last, if it may still be used without a word of the upstream. */
@@ -131,9 +152,9 @@ export async function freshResponse(
   const found = store.peek(key) ?? (await store.find(key));
   const index = found && readIndex(found.entry);
   if (!index?.latest) return undefined;
-  const place = keyBeside(key, index.generation, index.latest);
+  const place = memberKey(key, index.generation, index.latest);
   const response = store.peek(place) ?? (await store.find(place));
   if (!response) return undefined;
-  const entry = underIndex(response.entry, index);
+  const entry = applySoftPurge(response.entry, index.entry);
   return isUsable(entry) ? { ...response, entry } : undefined;
 }

@@ -18,8 +18,8 @@ import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly
 import { DeclinedLoad, mayHide, type Landed, type Load } from './load';
 import { Loader, type Fill } from './loader';
 import { failureOf, type RefreshListener } from './refresh-report';
-import { underIndex } from './resource-index';
 import { partAt, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
+import { applySoftPurge, markOf } from './soft-purge';
 import { SingleFlight, type Flight } from './single-flight';
 import { within } from './within';
 
@@ -163,7 +163,7 @@ export class ResponseCache {
     earlyRefreshBeta: number,
   ): CacheAnswer | undefined {
     if (!found) return undefined;
-    const entry = underIndex(found.entry, place?.index);
+    const entry = applySoftPurge(found.entry, place?.index.entry);
     const now = this.clock.now();
     if (!isFresh(entry, now) || shouldRefreshEarly(entry, now, earlyRefreshBeta, this.random())) return undefined;
     return { entry, outcome: 'HIT', tier: found.tier };
@@ -181,7 +181,10 @@ export class ResponseCache {
 
   private async answerAt(request: CacheRequest, place: PartPlace | undefined, load: Load): Promise<CacheAnswer> {
     const key = place?.key ?? request.key;
-    const found = this.store.peek(key) ?? (await place?.ahead) ?? (await this.store.find(key, this.loader.leaseMs));
+    const found =
+      this.store.peek(key) ??
+      (await place?.ahead) ??
+      (await this.store.find(key, { leaseMs: this.loader.leaseMs, indexMark: markOf(place?.index.entry) }));
     const entry = found && (place ? partAt(found.entry, place) : found.entry);
     const now = this.clock.now();
     if (found && entry && isFresh(entry, now)) {
@@ -201,9 +204,10 @@ export class ResponseCache {
     const { tags } = request;
     const all = [tagOfUpstream(request.upstream), ...tags];
     const fill: Fill = (lease, entry) => this.parts.fillFirst(lease, { ...request, tags: all }, entry);
-    const flight = this.flights.run(request.key, () =>
-      this.loader.land({ ...request, tags: all }, undefined, load, { fill }),
-    );
+    const { key, part: selection } = request;
+    const run = (): Promise<Landed> =>
+      this.loader.land({ ...request, selection, tags: all }, undefined, load, { fill });
+    const flight = this.flights.run(`${key}|${selection}`, run, { resource: key });
     const landed = await within(flight.result, this.options.deadlineMs);
     if (landed.via === 'other-replica') return undefined;
     return answerOf(landed, flight.isLeader, 'miss');
@@ -256,13 +260,15 @@ export class ResponseCache {
     if (place === undefined || part === undefined)
       return this.flights.run(request.key, () => this.loader.land(request, stale, load, { isBackground }));
     // The tags are the index's: what removes that removes the part.
-    const asked = { ...request, key: place.key, tags: [] };
+    const indexMark = markOf(place.index.entry);
+    const asked = { ...request, key: place.key, tags: [], indexMark };
     const loadPart: Load = (context) => load({ ...context, isFirst: false }); // others are beside it
-    return this.flights.run(place.key, async () => {
+    const run = async (): Promise<Landed> => {
       const landed = await this.loader.land(asked, stale, loadPart, { isBackground, resourceTags: request.tags });
       if (landed.stored) await this.parts.extend({ ...request, part }, place, endOfLife(landed.entry));
       return landed;
-    });
+    };
+    return this.flights.run(place.key, run, { indexMark, resource: request.key });
   }
 }
 

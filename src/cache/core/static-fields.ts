@@ -1,6 +1,7 @@
 /*
  * The dictionary of the stored format: header fields and names that entries repeat a million times are kept as one number.
- * Part of the format: append only, never reorder (as the static table of RFC 7541, appendix A).
+ * Part of the format: a place in either list is a number in stored values, so append only, never reorder (as the static table of RFC 7541,
+ * appendix A). The two lists are numbered apart: appending to one leaves the other as it is. A test holds both.
  */
 
 /** Whole fields. */

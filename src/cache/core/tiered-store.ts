@@ -2,9 +2,9 @@ import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from './cache-entry';
 import {
   CacheStore,
-  type Beside,
   type EntryCount,
   StoreUnavailableError,
+  type FindOptions,
   type Found,
   type FoundOrLease,
   type InvalidationMode,
@@ -13,6 +13,7 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
+  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -28,6 +29,10 @@ import { MemoryTier, type MemoryLimits } from './memory-tier';
 import { newToken } from './random-id';
 
 const LONGEST_LOAD_MS = 300_000;
+
+interface AheadLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
+  readonly answer: LeaseAnswer;
+}
 
 /**
  * L1 in this process over a shared L2.
@@ -51,7 +56,7 @@ export class TieredStore extends CacheStore {
   /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
   /** What the shared store said of a lease when it had nothing to find, until it is asked for in the same turn of the event loop. */
-  private readonly ahead = new Map<string, LeaseAnswer>();
+  private readonly ahead = new Map<string, AheadLease>();
 
   constructor(
     limits: MemoryLimits,
@@ -82,12 +87,12 @@ export class TieredStore extends CacheStore {
     return entry && { entry, tier: 'l1' };
   }
 
-  find(key: string, leaseMs?: number): Promise<Found | undefined> {
+  find(key: string, options: FindOptions = {}): Promise<Found | undefined> {
     const local = this.peek(key);
     if (local) return Promise.resolve(local);
     const underWay = this.finds.get(key);
     if (underWay) return underWay;
-    const find = this.readThrough(key, leaseMs).finally(() => {
+    const find = this.readThrough(key, options).finally(() => {
       if (this.finds.get(key) === find) this.finds.delete(key);
     });
     this.finds.set(key, find);
@@ -117,8 +122,13 @@ export class TieredStore extends CacheStore {
     else await this.l2.renew(lease, leaseMs);
   }
 
-  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    return this.store(lease, entry, () => this.l2.fill(lease, entry, beside), beside);
+  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    return this.store(lease, entry, () => this.l2.fill(lease, entry, linked), linked);
+  }
+
+  async isStanding(lease: Lease): Promise<boolean> {
+    if (lease.scope === 'shared') return this.l2.isStanding(lease);
+    return this.localLeases.isHeldBy(lease) && !this.localLog.covers(lease.key, lease.tags, lease.sequence);
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -205,12 +215,12 @@ export class TieredStore extends CacheStore {
     await this.l2.close();
   }
 
-  private async readThrough(key: string, leaseMs: number | undefined): Promise<Found | undefined> {
+  private async readThrough(key: string, options: FindOptions): Promise<Found | undefined> {
     const epoch = this.epochs.of(key);
     try {
-      const looked = await this.look(key, leaseMs);
+      const looked = await this.look(key, options);
       const { found } = looked;
-      if (!looked.found && looked.lease) this.keepAhead(key, looked.lease, epoch);
+      if (!looked.found && looked.lease) this.keepAhead(key, { ...options, answer: looked.lease }, epoch);
       if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
       this.l1.put(key, found.entry, true);
       // What others find in memory from now on, and what is prepared of it.
@@ -223,31 +233,34 @@ export class TieredStore extends CacheStore {
   }
 
   /** Without L1 each hit is a find: the simplest command serves it, and a miss pays for the lease. */
-  private async look(key: string, leaseMs: number | undefined): Promise<FoundOrLease> {
+  private async look(key: string, { leaseMs, indexMark = 0, selection }: FindOptions): Promise<FoundOrLease> {
     if (leaseMs === undefined || this.l1.isOff) {
       const found = await this.l2.find(key);
       return found ? { found } : {};
     }
-    return this.l2.findOrAcquire({ key, token: newToken(), tags: [], seenId: '', leaseMs });
+    return this.l2.findOrAcquire({ key, token: newToken(), tags: [], seenId: '', leaseMs, indexMark, selection });
   }
 
-  private keepAhead(key: string, answer: LeaseAnswer, epoch: number): void {
+  private keepAhead(key: string, kept: AheadLease, epoch: number): void {
+    const { answer } = kept;
     if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
     // Two finds of a key can be under way, for a change detaches the first: the grant of one is why the other is refused.
-    if (answer.kind !== 'granted' && this.ahead.get(key)?.kind === 'granted') return;
-    this.ahead.set(key, answer);
+    if (answer.kind !== 'granted' && this.ahead.get(key)?.answer.kind === 'granted') return;
+    this.ahead.set(key, kept);
     // Who has waited for the find goes on in this turn; a lease that is left after it is wanted by nobody.
     setImmediate(() => {
-      if (this.ahead.get(key) !== answer) return;
+      if (this.ahead.get(key) !== kept) return;
       this.ahead.delete(key);
       if (answer.kind === 'granted') this.l2.release(answer.lease).catch(ignoreUnavailable);
     });
   }
 
-  private takeAhead({ key, seenId, tags, waitedFor }: LeaseRequest): LeaseAnswer | undefined {
-    const answer = this.ahead.get(key);
-    if (!answer || seenId !== '' || waitedFor !== undefined) return undefined;
+  private takeAhead({ key, seenId, tags, waitedFor, indexMark = 0, selection }: LeaseRequest): LeaseAnswer | undefined {
+    const kept = this.ahead.get(key);
+    if (!kept || seenId !== '' || waitedFor !== undefined) return undefined;
+    if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
     this.ahead.delete(key);
+    const { answer } = kept;
     if (answer.kind !== 'granted') return answer;
     const lease = { ...answer.lease, tags };
     this.leaseEpochs.set(lease, this.leaseEpochs.get(answer.lease) ?? NaN);
@@ -258,41 +271,46 @@ export class TieredStore extends CacheStore {
     lease: Lease,
     entry: CacheEntry,
     share: () => Promise<boolean>,
-    beside?: Beside,
+    linked?: LinkedEntry,
   ): Promise<boolean> {
-    if (lease.scope === 'local') return this.storeLocally(lease, entry, beside);
+    if (lease.scope === 'local') return this.storeLocally(lease, entry, linked);
     const { key } = lease;
     try {
-      return await share();
+      const isStored = await share();
+      if (isStored) this.l1.delete(key); // its push may come later than this answer
+      return isStored;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       await this.l2.release(lease).catch(ignoreUnavailable);
       // The shared store has no room, or went away under the load: keep it here, if no invalidation was heard since.
       if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
-      if (beside) this.l1.put(beside.key, beside.entry, false);
+      if (linked) this.l1.put(linked.key, linked.entry, false);
       this.l1.put(key, entry, false);
       return true;
     }
   }
 
-  private storeLocally(lease: Lease, entry: CacheEntry, beside: Beside | undefined): boolean {
-    const isVoid = !this.localLeases.isHeldBy(lease) || this.localLog.covers(lease.key, entry.tags, lease.sequence);
+  private storeLocally(lease: Lease, entry: CacheEntry, linked: LinkedEntry | undefined): boolean {
+    const id = this.l1.get(lease.key, this.clock.now())?.id ?? '';
+    if (lease.selection !== undefined && id !== lease.baseId) return false;
+    const isRevoked = !this.localLeases.isHeldBy(lease) || this.localLog.covers(lease.key, entry.tags, lease.sequence);
     this.localLeases.release(lease);
-    if (!isVoid && beside) this.l1.put(beside.key, beside.entry, false);
-    if (!isVoid) this.l1.put(lease.key, entry, false);
+    if (!isRevoked && linked) this.l1.put(linked.key, linked.entry, false);
+    if (!isRevoked) this.l1.put(lease.key, entry, false);
     this.changes.wake(lease.key);
-    return !isVoid;
+    return !isRevoked;
   }
 
   private hear(change: StoreChange): void {
     if (change.kind === 'key') {
       this.dropKey(change.key);
-      this.localLeases.void(change.key);
+      this.localLeases.revoke(change.key);
     } else {
       this.epochs.bumpAll();
       this.localLeases.clear();
     }
     if (change.kind === 'invalidation') this.l1.deleteUnshared();
+    if (change.kind === 'tag') for (const key of this.l1.keysOf(change)) this.l1.delete(key);
     if (change.kind === 'everything') {
       this.l1.clear();
       this.finds.clear();

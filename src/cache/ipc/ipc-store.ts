@@ -1,7 +1,6 @@
 import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
-  type Beside,
   type EntryCount,
   StoreUnavailableError,
   type Found,
@@ -12,6 +11,7 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
+  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -77,8 +77,12 @@ export class IpcStore extends SharedStore {
     await this.call('renew', [lease, leaseMs]);
   }
 
-  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    return this.call('fill', [lease, entry, beside]) as Promise<boolean>;
+  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    return this.call('fill', [lease, entry, linked]) as Promise<boolean>;
+  }
+
+  isStanding(lease: Lease): Promise<boolean> {
+    return this.call('isStanding', [lease]) as Promise<boolean>;
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -206,5 +210,5 @@ export class IpcStore extends SharedStore {
 }
 
 function ignoreFailure(error: unknown): void {
-  if (!(error instanceof StoreUnavailableError)) throw error; // the time-out beside it wakes the caller
+  if (!(error instanceof StoreUnavailableError)) throw error; // the time-out linked it wakes the caller
 }

@@ -7,9 +7,9 @@ import type { CacheStore, StoreChange } from '../core/cache-store';
 
 /** The operations that may be called from another process; no other is answered. */
 export const REMOTE_OPERATIONS = [
-  ...(['find', 'acquire', 'renew', 'fill', 'freshen', 'release', 'fail', 'change', 'put', 'invalidate'] as const),
-  ...(['claim', 'isClaimed', 'note', 'readNote', 'notes', 'inspect', 'list', 'count'] as const),
-  ...(['appendToLog', 'readLog'] as const),
+  ...(['find', 'acquire', 'renew', 'fill', 'isStanding', 'freshen', 'release', 'fail'] as const),
+  ...(['change', 'put', 'invalidate', 'claim', 'isClaimed', 'note', 'readNote', 'notes'] as const),
+  ...(['inspect', 'list', 'count', 'appendToLog', 'readLog'] as const),
 ] as const;
 
 export type RemoteOperation = (typeof REMOTE_OPERATIONS)[number];

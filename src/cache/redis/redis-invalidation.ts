@@ -1,32 +1,37 @@
-import type { Clock } from '../../kernel/clock';
 import type { NodeAddress } from '../../redis/redis-endpoint';
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
-import { encodeInstant } from '../core/entry-codec';
 import { prefixOfUpstream, upstreamOfTag } from '../core/cache-key';
+import { hasPrefix } from '../core/invalidation-target';
 import { StoreUnavailableError, type InvalidationMode, type InvalidationTarget } from '../core/cache-store';
+import { newEntryId } from '../core/random-id';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
-import { MARK, NEXT, STALE, UNINDEX } from './scripts';
+import type { PurgeLedger } from './purge-ledger';
+import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './scripts';
 
 /** Keys looked at in one step; between two steps Redis serves others. */
 const BATCH = '250';
-/** No load takes longer, so that a mark so old concerns none (`UPSTREAM_TIMEOUT_MS` is at most this). */
-const LONGEST_LOAD_MS = 300_000;
+
+/** How an entry is dropped: removed, or soft-purged under the number of the invalidation. */
+interface Dropping {
+  readonly mode: InvalidationMode;
+  readonly sequence: number;
+}
+
+const PURGE: Dropping = { mode: 'purge', sequence: 0 };
 
 /**
  * Invalidation by key, tag and prefix, in small steps (SCAN, ZSCAN, UNLINK; never KEYS, never FLUSHDB), and the sequence
  * that counts them.
  */
 export class RedisInvalidation {
-  /** The highest sequence ever seen here: a Redis that knows a lower one has lost an invalidation. */
-  private highest = 0;
   private noting: Promise<void> | undefined;
 
   constructor(
     private readonly link: RedisLink,
     private readonly commands: RedisCommands,
     private readonly keys: RedisKeys,
-    private readonly clock: Clock,
+    private readonly ledger: PurgeLedger,
   ) {}
 
   invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
@@ -40,25 +45,10 @@ export class RedisInvalidation {
     }
   }
 
-  async readSequence(): Promise<number> {
-    return this.learn(await this.commands.sendOrReply(this.keys.sequence, ['GET', this.keys.sequence]));
-  }
-
-  /** Learns a sequence that Redis told; of none it is 0. */
-  learn(sequence: RedisReply | undefined): number {
-    const number = Number(sequence ?? 0);
-    this.highest = Math.max(this.highest, number);
-    return number;
-  }
-
-  async readMark(tag: string): Promise<number> {
-    const mark = this.keys.tagMark(tag);
-    return Number((await this.commands.sendOrReply(mark, ['GET', mark])) ?? 0);
-  }
-
   /** Learns the sequence that another replica has raised. Told in the background: without an answer the next one tells. */
   noteSequence(): Promise<void> {
-    this.noting ??= this.readSequence()
+    this.noting ??= this.ledger
+      .read()
       .then(() => undefined)
       .catch((error: unknown) => {
         if (!(error instanceof StoreUnavailableError)) throw error;
@@ -69,23 +59,21 @@ export class RedisInvalidation {
     return this.noting;
   }
 
-  /** The number of entries removed because Redis went back in time, or undefined if it did not. */
+  /** The number of entries removed because Redis has other data than it had, or undefined if it has not. */
   async purgeIfRewound(): Promise<number | undefined> {
-    const sequence = Number((await this.commands.sendOrReply(this.keys.sequence, ['GET', this.keys.sequence])) ?? 0);
-    if (sequence >= this.highest) return undefined;
-    const purged = await this.sweep('', 'purge');
-    await this.commands.send(this.keys.sequence, ['SET', this.keys.sequence, String(this.highest)]);
+    if (!(await this.ledger.hasRewound())) return undefined;
+    const purged = await this.sweep('', PURGE);
+    await this.ledger.catchUp();
     return purged;
   }
 
+  /** The ledger first: a load whose lease is not the key's own, but one selection's, is refused by it. */
   private async byKey(key: string, mode: InvalidationMode): Promise<number> {
-    const [, count] = await Promise.all([this.next(), this.drop(key, mode)]);
-    return count;
+    return this.drop(key, { mode, sequence: await this.ledger.record(`k:${key}`) });
   }
 
   private async byTag(tag: string, mode: InvalidationMode): Promise<number> {
-    const sequence = await this.next();
-    await this.commands.run(MARK, [this.keys.tagMark(tag)], [sequence, LONGEST_LOAD_MS]);
+    const sequence = await this.ledger.record(`t:${tag}`);
     const index = this.keys.tagIndex(tag);
     let count = 0;
     let cursor = '0';
@@ -94,7 +82,7 @@ export class RedisInvalidation {
       if (!Array.isArray(reply)) break; // not ours: the next fill under the tag replaces it
       const [next, found] = reply as [RedisReply, RedisReply[]];
       const pairs = toPairs(found);
-      const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, mode)));
+      const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, { mode, sequence })));
       count += dropped.reduce((sum, gone) => sum + gone, 0);
       if (mode === 'purge' && pairs.length > 0) {
         await this.commands.run(
@@ -106,28 +94,41 @@ export class RedisInvalidation {
       cursor = String(next);
     } while (cursor !== '0');
     const upstream = upstreamOfTag(tag);
-    return upstream === undefined ? count : count + (await this.sweep(prefixOfUpstream(upstream), mode));
+    const swept = upstream === undefined ? 0 : await this.sweep(prefixOfUpstream(upstream), { mode, sequence });
+    // Last: of what the index no longer knew, a replica may have taken a copy until now.
+    await this.commands.run(NOTIFY_TAG, [this.keys.tagNotice(tag)], []);
+    return count + swept;
   }
 
   private async byPrefix(prefix: string, mode: InvalidationMode): Promise<number> {
-    await this.next();
-    return this.sweep(prefix, mode);
+    return this.sweep(prefix, { mode, sequence: await this.ledger.record('') });
   }
 
   /**
    * Leases first, to the end, then entries. A load that was under way at the start is either still under way when its lease
    * is met, and stores nothing, or has stored before the second pass began, which then meets the entry.
    */
-  private async sweep(prefix: string, mode: InvalidationMode): Promise<number> {
+  private async sweep(prefix: string, how: Dropping): Promise<number> {
     const { leases, entries } = this.keys.scanByPrefix(prefix);
     const nodes = this.link.primaries();
-    for (const node of nodes) await this.scan(node, leases, (redisKey) => this.unlink(redisKey));
+    const under = (visit: (key: string, redisKey: string) => Promise<number>) => (redisKey: string) => {
+      const parsed = this.keys.parse(redisKey);
+      return parsed && hasPrefix(parsed.key, prefix) ? visit(parsed.key, redisKey) : Promise.resolve(0);
+    };
+    for (const node of nodes) {
+      await this.scan(
+        node,
+        leases,
+        under((_key, redisKey) => this.unlink(redisKey)),
+      );
+    }
     let count = 0;
     for (const node of nodes) {
-      count += await this.scan(node, entries, (redisKey) => {
-        const parsed = this.keys.parse(redisKey);
-        return parsed ? this.drop(parsed.key, mode) : Promise.resolve(0);
-      });
+      count += await this.scan(
+        node,
+        entries,
+        under((key) => this.drop(key, how)),
+      );
     }
     return count;
   }
@@ -145,22 +146,17 @@ export class RedisInvalidation {
     return count;
   }
 
-  /** Lease first: a fill between the two finds its lease void, a fill before both finds its entry gone. */
-  private async drop(key: string, mode: InvalidationMode): Promise<number> {
+  /** Lease first: a fill between the two finds its lease gone, a fill before both finds its entry gone. */
+  private async drop(key: string, { mode, sequence }: Dropping): Promise<number> {
     const entry = this.keys.entry(key);
     const lease = this.keys.lease(key);
-    if (mode === 'stale')
-      return Number(await this.commands.run(STALE, [lease, entry], [encodeInstant(this.clock.now())]));
+    if (mode === 'stale') return Number(await this.commands.run(SOFT_PURGE, [lease, entry], [sequence, newEntryId()]));
     const [, count] = await Promise.all([this.unlink(lease), this.unlink(entry)]);
     return count;
   }
 
   private async unlink(redisKey: string): Promise<number> {
     return Number(await this.commands.send(redisKey, ['UNLINK', redisKey]));
-  }
-
-  private async next(): Promise<number> {
-    return this.learn(await this.commands.run(NEXT, [this.keys.sequence], [this.highest]));
   }
 }
 

@@ -1,3 +1,4 @@
+import { READABLE_OF_HASHED } from '../core/cache-key';
 import { FORMAT_VERSION } from '../core/entry-codec';
 
 /**
@@ -6,20 +7,23 @@ import { FORMAT_VERSION } from '../core/entry-codec';
  *
  * | key | type | what |
  * |---|---|---|
- * | `larder:v3:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
- * | `larder:v3:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
- * | `larder:v3:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
- * | `larder:v3:i:{TAG}` | string | the sequence of the tag's last invalidation, for loads under way |
- * | `larder:v3:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
- * | `larder:v3:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
- * | `larder:v3:a:{LOG}` | list | the last lines of a log that replicas share, newest first: `audit` |
- * | `larder:v3:q` | string | the sequence: a count of all invalidations |
+ * | `larder:v4:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
+ * | `larder:v4:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
+ * | `larder:v4:l:{KEY}\|SELECTION` | string | the same of one selection, while nothing is stored of the URL |
+ * | `larder:v4:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
+ * | `larder:v4:i:{TAG}` | string | written and removed in one step: tells replicas that the tag was invalidated |
+ * | `larder:v4:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
+ * | `larder:v4:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
+ * | `larder:v4:a:{LOG}` | list | the last lines of a log that replicas share, newest first: `audit` |
+ * | `larder:v4:q` | hash | the ledger of invalidations: their count, and the last ones by tag and key |
  */
 export class RedisKeys {
   private readonly root: string;
   private readonly entryPrefix: string;
   private readonly leasePrefix: string;
-  readonly sequence: string;
+  private readonly tagNoticePrefix: string;
+  readonly tagIndexPrefix: string;
+  readonly ledger: string;
   /** The pub/sub channel of invalidations; without the format's version, for others publish on it. */
   readonly channel: string;
   /** The pub/sub channel of live figures, which replicas send each other while somebody watches. */
@@ -38,23 +42,26 @@ export class RedisKeys {
     this.root = `${prefix}:${FORMAT_VERSION}`;
     this.entryPrefix = `${this.root}:e:{`;
     this.leasePrefix = `${this.root}:l:{`;
-    this.sequence = `${this.root}:q`;
+    this.ledger = `${this.root}:q`;
+    this.tagIndexPrefix = `${this.root}:t:{`;
+    this.tagNoticePrefix = `${this.root}:i:{`;
   }
 
   entry(key: string): string {
     return `${this.entryPrefix}${key}}`;
   }
 
-  lease(key: string): string {
-    return `${this.leasePrefix}${key}}`;
+  /** @param selection of a URL of which nothing is stored: in the slot of the entry all the same */
+  lease(key: string, selection?: string): string {
+    return `${this.leasePrefix}${key}}${selection === undefined ? '' : `|${selection}`}`;
   }
 
   tagIndex(tag: string): string {
-    return `${this.root}:t:{${tag}}`;
+    return `${this.tagIndexPrefix}${tag}}`;
   }
 
-  tagMark(tag: string): string {
-    return `${this.root}:i:{${tag}}`;
+  tagNotice(tag: string): string {
+    return `${this.tagNoticePrefix}${tag}}`;
   }
 
   claim(name: string): string {
@@ -74,24 +81,31 @@ export class RedisKeys {
     return `${this.root}:a:{${name}}`;
   }
 
-  /** What client tracking listens to: entries, leases, the sequence. */
+  /** What client tracking listens to: entries, leases, notices of tags, the ledger. */
   get trackedPrefixes(): readonly string[] {
-    return [this.entryPrefix, this.leasePrefix, this.sequence];
+    return [this.entryPrefix, this.leasePrefix, this.tagNoticePrefix, this.ledger];
   }
 
-  /** The cache key that a Redis key stands for, or undefined for one of another shape. */
-  parse(redisKey: string): { readonly kind: 'entry' | 'lease'; readonly key: string } | undefined {
+  /** The cache key or the tag that a Redis key stands for, or undefined for one of another shape. */
+  parse(redisKey: string): { readonly kind: 'entry' | 'lease' | 'tag'; readonly key: string } | undefined {
+    if (redisKey.startsWith(this.leasePrefix)) {
+      const end = redisKey.indexOf('}', this.leasePrefix.length);
+      return end < 0 ? undefined : { kind: 'lease', key: redisKey.slice(this.leasePrefix.length, end) };
+    }
     if (!redisKey.endsWith('}')) return undefined;
     if (redisKey.startsWith(this.entryPrefix))
       return { kind: 'entry', key: redisKey.slice(this.entryPrefix.length, -1) };
-    if (redisKey.startsWith(this.leasePrefix))
-      return { kind: 'lease', key: redisKey.slice(this.leasePrefix.length, -1) };
+    if (redisKey.startsWith(this.tagNoticePrefix))
+      return { kind: 'tag', key: redisKey.slice(this.tagNoticePrefix.length, -1) };
     return undefined;
   }
 
-  /** SCAN patterns of the entries and leases whose cache key begins so; the prefix itself is taken literally. */
+  /**
+   * SCAN patterns of the entries and leases whose cache key may begin so: the prefix itself is taken literally, up to where long keys are
+   * hashed. What is found is to be asked of `hasPrefix`.
+   */
   scanByPrefix(prefix: string): { readonly entries: string; readonly leases: string } {
-    const literal = escapeGlob(prefix);
+    const literal = escapeGlob(prefix.slice(0, READABLE_OF_HASHED));
     return {
       entries: `${escapeGlob(this.entryPrefix)}${literal}*`,
       leases: `${escapeGlob(this.leasePrefix)}${literal}*`,

@@ -33,8 +33,8 @@ export class RedisListing {
     const value = length > glance.length ? ((await this.readHead(redisKey, length)) ?? glance) : glance;
     const head = decodeHead(value, this.keys.source);
     if (!head) return undefined;
-    const { metadata, bodyLength, staledAt } = head;
-    const soft = staledAt === undefined ? {} : { staledAt };
+    const { metadata, bodyLength, softPurgeMark } = head;
+    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
     return { key, metadata, bodyBytes: bodyLength, expiresInMs: Number(ttlMs), ...soft };
   }
 

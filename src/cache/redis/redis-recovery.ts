@@ -1,6 +1,7 @@
 import type { RedisLink } from '../../redis/redis-link';
 import { StoreUnavailableError, type InvalidationMode, type InvalidationTarget } from '../core/cache-store';
 import { OverdueInvalidations } from './overdue-invalidations';
+import { RewoundError, type PurgeLedger } from './purge-ledger';
 import type { RedisInvalidation } from './redis-invalidation';
 import type { RedisLeases } from './redis-leases';
 
@@ -16,6 +17,8 @@ export interface RecoveryListener {
 }
 
 const RETRY_MS = 500;
+/** How often the ledger is asked for while nothing is read: copies in memory must not outlive the data that they are of. */
+const WATCH_MS = 200;
 
 /**
  * What is to be done after a gap in the link, or an invalidation that was not confirmed, before Redis is used again.
@@ -30,13 +33,16 @@ export class RedisRecovery {
   private underWay: Promise<boolean> | undefined;
   /** Runs while an invalidation is overdue. */
   private retry: NodeJS.Timeout | undefined;
+  private readonly watch: NodeJS.Timeout;
 
   constructor(
     private readonly link: RedisLink,
     private readonly leases: RedisLeases,
     private readonly invalidation: RedisInvalidation,
+    private readonly ledger: PurgeLedger,
     private readonly listener: RecoveryListener,
   ) {
+    this.watch = setInterval(() => void this.lookAtLedger(), WATCH_MS).unref();
     link.onTransition((isUp) => {
       this.isDone = false;
       if (isUp) void this.recover();
@@ -64,8 +70,25 @@ export class RedisRecovery {
     }, RETRY_MS).unref();
   }
 
+  /** Redis has other data than it had: everything is removed before anything of it is read. */
+  rewind(): void {
+    this.isDone = false;
+    if (this.link.isUp) void this.recover();
+  }
+
   close(): void {
     clearInterval(this.retry);
+    clearInterval(this.watch);
+  }
+
+  private async lookAtLedger(): Promise<void> {
+    if (!this.isDone || !this.link.isUp) return;
+    try {
+      await this.ledger.read();
+    } catch (error) {
+      if (error instanceof RewoundError) this.rewind();
+      else if (!(error instanceof StoreUnavailableError)) throw error;
+    }
   }
 
   private recover(): Promise<boolean> {

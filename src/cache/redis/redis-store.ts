@@ -1,10 +1,9 @@
 import type { Clock } from '../../kernel/clock';
 import type { KeyTracking } from '../../redis/key-tracking';
-import type { RedisLink, RedisReply } from '../../redis/redis-link';
+import type { RedisLink } from '../../redis/redis-link';
 import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
-  type Beside,
   type EntryCount,
   StoreUnavailableError,
   type Found,
@@ -15,6 +14,7 @@ import {
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
+  type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
   type Note,
@@ -22,20 +22,19 @@ import {
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
-import { decodeEntry } from '../core/entry-codec';
 import { refusalIn, RedisCommands } from './redis-commands';
+import { PurgeLedger, RewoundError } from './purge-ledger';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisLogs } from './redis-logs';
 import { RedisNotes } from './redis-notes';
+import { RedisReads, type ReadsListener } from './redis-reads';
 import { RedisRecovery, type RecoveryListener } from './redis-recovery';
 import { RedisWrites } from './redis-writes';
 
-export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'> {
-  /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
-  readonly onGarbage: (redisKey: string) => void;
+export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'>, ReadsListener {
   /** Redis answers with an error, such as OOM or READONLY. Told once for each kind. */
   readonly onRefused: (reply: string) => void;
   /** A whole value was stored for the entry, head and body: so many bytes. */
@@ -50,33 +49,37 @@ export class RedisStore extends SharedStore {
   private readonly commands: RedisCommands;
   private readonly invalidation: RedisInvalidation;
   private readonly leases: RedisLeases;
+  private readonly ledger: PurgeLedger;
   private readonly listing: RedisListing;
   private readonly logs: RedisLogs;
   private readonly noteBook: RedisNotes;
+  private readonly reads: RedisReads;
   private readonly recovery: RedisRecovery;
   private readonly writes: RedisWrites;
-  private readonly garbageTold = new Set<string>();
   private tracking: KeyTracking | undefined;
 
   constructor(
     private readonly link: RedisLink,
     private readonly keys: RedisKeys,
     clock: Clock,
-    private readonly listener: RedisStoreListener,
+    listener: RedisStoreListener,
   ) {
     super();
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
-    this.invalidation = new RedisInvalidation(link, this.commands, keys, clock);
-    this.leases = new RedisLeases(this.commands, this.invalidation, keys);
+    const forgetCopies = (): void => this.changes.emit({ kind: 'everything' });
+    this.ledger = new PurgeLedger(this.commands, keys, forgetCopies);
+    this.invalidation = new RedisInvalidation(link, this.commands, keys, this.ledger);
+    this.leases = new RedisLeases(this.commands, keys, this.ledger);
+    this.reads = new RedisReads(this.commands, keys, this.ledger, this.leases, listener);
     this.listing = new RedisListing(link, this.commands, keys, clock);
     this.logs = new RedisLogs(this.commands, keys);
-    this.noteBook = new RedisNotes(this.commands, keys, clock);
-    this.writes = new RedisWrites(this.commands, this.invalidation, this.leases, keys, clock, (entry, bytes) =>
+    this.noteBook = new RedisNotes(this.commands, keys);
+    this.writes = new RedisWrites(this.commands, this.ledger, this.leases, keys, clock, (entry, bytes) =>
       listener.onStored(entry, bytes),
     );
-    this.recovery = new RedisRecovery(link, this.leases, this.invalidation, {
+    this.recovery = new RedisRecovery(link, this.leases, this.invalidation, this.ledger, {
       ...listener,
-      onRecovered: () => this.changes.emit({ kind: 'everything' }),
+      onRecovered: forgetCopies,
     });
   }
 
@@ -96,22 +99,18 @@ export class RedisStore extends SharedStore {
     return undefined;
   }
 
-  async find(key: string): Promise<Found | undefined> {
-    await this.recovery.ready();
-    const redisKey = this.keys.entry(key);
-    const value = await this.commands.sendOrReply(redisKey, ['GET', redisKey]);
-    if (value === null) return undefined;
-    return this.foundIn(value, redisKey);
+  find(key: string): Promise<Found | undefined> {
+    return this.unlessRewound(async () => foundIn(await this.reads.find(key)));
   }
 
   /** One round trip. A Redis that refuses the script (a replica) may still find. */
   async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
-    await this.recovery.ready();
     try {
-      const answer = await this.leases.findOrAcquire(request);
-      if ('lease' in answer) return answer;
-      const found = await this.foundIn(answer.value, this.keys.entry(request.key));
-      return found ? { found } : {};
+      return await this.unlessRewound(async () => {
+        const { entry, lease } = await this.reads.findOrAcquire(request);
+        const found = foundIn(entry);
+        return found ? { found } : { lease };
+      });
     } catch (error) {
       if (!refusalIn(error)) throw error;
       const found = await this.find(request.key);
@@ -119,21 +118,24 @@ export class RedisStore extends SharedStore {
     }
   }
 
-  async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    await this.recovery.ready();
-    return this.leases.acquire(request);
+  acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    return this.unlessRewound(() => this.leases.acquire(request));
   }
 
   renew(lease: Lease, leaseMs: number): Promise<void> {
     return this.leases.renew(lease, leaseMs);
   }
 
-  fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    return this.writes.fill(lease, entry, beside);
+  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    return this.writes.fill(lease, entry, linked);
   }
 
   freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
     return this.writes.freshen(lease, entry);
+  }
+
+  isStanding(lease: Lease): Promise<boolean> {
+    return this.leases.isStanding(lease);
   }
 
   release(lease: Lease): Promise<void> {
@@ -155,8 +157,7 @@ export class RedisStore extends SharedStore {
 
   async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
     try {
-      await this.recovery.ready();
-      return await this.invalidation.invalidate(target, mode);
+      return await this.unlessRewound(() => this.invalidation.invalidate(target, mode));
     } catch (error) {
       if (error instanceof StoreUnavailableError) this.recovery.owe(target, mode);
       throw error;
@@ -227,30 +228,32 @@ export class RedisStore extends SharedStore {
     await this.link.close();
   }
 
-  private async foundIn(value: RedisReply | undefined, redisKey: string): Promise<Found | undefined> {
-    const entry = Buffer.isBuffer(value) ? decodeEntry(value, this.keys.source) : undefined;
-    if (entry) return { entry, tier: 'l2' };
-    await this.discard(redisKey);
-    return undefined;
-  }
-
-  private async discard(redisKey: string): Promise<void> {
-    if (!this.garbageTold.has(redisKey)) {
-      if (this.garbageTold.size >= 1000) this.garbageTold.clear();
-      this.garbageTold.add(redisKey);
-      this.listener.onGarbage(redisKey);
+  /** What Redis has instead of what it had is removed first; then the call is made once more. */
+  private async unlessRewound<T>(call: () => Promise<T>): Promise<T> {
+    await this.recovery.ready();
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof RewoundError)) throw error;
+      this.recovery.rewind();
+      await this.recovery.ready();
+      return call();
     }
-    await this.commands.send(redisKey, ['UNLINK', redisKey]);
   }
 
   private hear(redisKey: string): void {
-    if (redisKey === this.keys.sequence) {
+    if (redisKey === this.keys.ledger) {
       this.changes.emit({ kind: 'invalidation' });
       void this.invalidation.noteSequence();
       return;
     }
     const parsed = this.keys.parse(redisKey);
     if (parsed?.kind === 'entry') this.changes.emit({ kind: 'key', key: parsed.key });
+    else if (parsed?.kind === 'tag') this.changes.emit({ kind: 'tag', tag: parsed.key });
     else if (parsed) this.changes.wake(parsed.key);
   }
+}
+
+function foundIn(entry: CacheEntry | undefined): Found | undefined {
+  return entry && { entry, tier: 'l2' };
 }

@@ -1,90 +1,115 @@
 import type { Clock } from '../../kernel/clock';
 import type { RedisReply } from '../../redis/redis-link';
-import { endOfLife, type CacheEntry } from '../core/cache-entry';
+import { endOfLife, type CacheEntry, type EntryMetadata } from '../core/cache-entry';
 import { prefixOfUpstream, tagOfUpstream } from '../core/cache-key';
-import type { Beside, Lease } from '../core/cache-store';
+import type { Lease, LinkedEntry } from '../core/cache-store';
 import { encodeEntry, encodeHead } from '../core/entry-codec';
 import type { RedisCommands } from './redis-commands';
-import type { RedisInvalidation } from './redis-invalidation';
+import type { PurgeLedger } from './purge-ledger';
 import type { RedisKeys } from './redis-keys';
 import type { RedisLeases } from './redis-leases';
-import { FILL, FILL_TAGGED, FRESHEN, INDEX, PUT } from './scripts';
+import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type Script } from './scripts';
 
 /**
- * Entries on their way into Redis. Its one invariant is that of the scripts: a fill under a void lease stores nothing.
+ * Entries on their way into Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing.
  *
- * Tags may be of other slots than the entry, so that a fill meets an invalidation by tag in this order:
+ * On one node all of a fill is one instant. On a Cluster tags and the ledger may be of other slots than the entry, so that a fill meets an
+ * invalidation by tag in this order:
  *
  *   fill                                        invalidation
- *   a. index the key under each tag             1. sequence + 1
- *   b. read the tags' marks; one newer than     2. mark the tag with it
- *      the lease's sequence: do not store       3. for each indexed key: unlink lease, unlink entry
- *   c. store, if the lease still stands
+ *   a. read the ledger: an invalidation since   1. record it in the ledger
+ *      the lease was given: do not store        2. for each indexed key: unlink lease, unlink entry
+ *   b. index the key under each tag
+ *   c. read the ledger again, as in a
+ *   d. store, if the lease still stands
  *
- * If b does not see the mark of 2, then a was before 3, and 3 finds the key: lease void before c, or entry gone after it.
+ * If c does not see what 1 has recorded, then b was before 2, and 2 finds the key: lease gone before d, or entry gone after it. Should
+ * the index be evicted between b and 2, then what d stores is not in it, and counts as a miss.
  */
 export class RedisWrites {
   /** @param onStored told of each whole value: so many bytes, head and body */
   constructor(
     private readonly commands: RedisCommands,
-    private readonly invalidation: RedisInvalidation,
+    private readonly ledger: PurgeLedger,
     private readonly leases: RedisLeases,
     private readonly keys: RedisKeys,
     private readonly clock: Clock,
     private readonly onStored: (entry: CacheEntry, bytes: number) => void,
   ) {}
 
-  async fill(lease: Lease, entry: CacheEntry, beside?: Beside): Promise<boolean> {
-    const atOnce = await this.fillAtOnce(lease, entry, beside);
-    if (atOnce !== undefined) return atOnce;
-    if (beside) await this.put(beside.key, beside.entry);
+  async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
+    // One that has tags of its own is indexed on its own.
+    const isApart = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
+    if (isApart) await this.put(linked.key, linked.entry);
+    const along = isApart ? undefined : linked;
+    const linkedValue = along && encodeEntry(along.entry, this.keys.source);
+    const stored = linkedValue ? [[along.entry, linkedValue] as const] : [];
+    const args = along && linkedValue ? { ...along, value: linkedValue } : undefined;
+    const atOnce = await this.storeAtOnce(FILL_TAGGED, lease, [entry, value], args);
+    if (atOnce !== undefined) return this.tell(atOnce, [entry, value], ...stored);
+    if (along) await this.put(along.key, along.entry);
     if (!(await this.indexTags(lease, entry))) return false;
-    const value = encodeEntry(entry, this.keys.source);
-    const args = [...this.storing(lease, entry), value];
-    return this.stored(await this.commands.run(FILL, this.pair(lease.key), args), [entry, value]);
+    const reply = await this.commands.run(FILL, this.pair(lease.key, lease.selection), [
+      ...this.storing(lease, entry),
+      value,
+    ]);
+    return this.tell(reply, [entry, value]);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    const head = encodeHead(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
+    const atOnce = await this.storeAtOnce(FRESHEN_TAGGED, lease, [entry, head], undefined);
+    if (atOnce !== undefined) return atOnce === 1;
     if (!(await this.indexTags(lease, entry))) return false;
-    const args = [...this.storing(lease, entry), encodeHead(entry, this.keys.source)];
-    return (await this.commands.run(FRESHEN, this.pair(lease.key), args)) === 1;
+    return (
+      (await this.commands.run(FRESHEN, this.pair(lease.key, lease.selection), [
+        ...this.storing(lease, entry),
+        head,
+      ])) === 1
+    );
   }
 
   async put(key: string, entry: CacheEntry): Promise<void> {
-    await Promise.all(this.indexedTags(key, entry).map((tag) => this.index(tag, key, entry)));
-    const value = encodeEntry(entry, this.keys.source);
-    this.stored(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
+    await this.index(key, entry, indexedTags(key, entry));
+    const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(key, entry));
+    this.tell(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
   }
 
-  /** Steps a to c of the class comment in one instant: there is no order for an invalidation to come between. */
-  private async fillAtOnce(lease: Lease, entry: CacheEntry, beside: Beside | undefined): Promise<boolean | undefined> {
-    if (!this.commands.spansSlots) return undefined;
-    const { key, sequence } = lease;
-    const now = Math.round(this.clock.now());
-    const value = encodeEntry(entry, this.keys.source);
-    const along = beside && { ...beside, value: encodeEntry(beside.entry, this.keys.source) };
-    const tags = this.indexedTags(key, entry).flatMap((tag) => [this.keys.tagIndex(tag), this.keys.tagMark(tag)]);
-    const reply = await this.commands.runAcross(
-      FILL_TAGGED,
-      [...this.pair(key), ...(along ? this.pair(along.key) : []), ...tags],
+  /** Undefined where the keys are of several nodes. */
+  private async storeAtOnce(
+    script: Script,
+    lease: Lease,
+    [entry, value]: readonly [CacheEntry, Buffer],
+    linked: (LinkedEntry & { readonly value: Buffer }) | undefined,
+  ): Promise<RedisReply | undefined> {
+    const { key, sequence, ledger = '' } = lease;
+    const tags = indexedTags(key, entry);
+    return this.commands.runAcross(
+      script,
       [
-        ...[...this.storing(lease, entry), value, sequence, now, now + this.lifeMs(entry), key],
-        ...(along ? [this.lifeMs(along.entry), along.value] : []),
+        ...this.pair(key, lease.selection),
+        this.keys.ledger,
+        ...(linked ? this.pair(linked.key) : []),
+        ...tags.map((tag) => this.keys.tagIndex(tag)),
+      ],
+      [
+        ...[...this.storing(lease, entry), value, sequence, ledger, key],
+        ...(linked ? [this.lifeMs(linked.entry), linked.value] : ['', '']),
+        ...tags,
       ],
     );
-    if (reply === undefined) return undefined;
-    return this.stored(reply, [entry, value], ...(along ? [[along.entry, along.value] as const] : []));
   }
 
   /** Tells of whole values, where the script has stored them. */
-  private stored(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
+  private tell(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
     if (reply !== 1) return false;
     for (const [entry, value] of values) this.onStored(entry, value.length);
     return true;
   }
 
-  private pair(key: string): [string, string] {
-    return [this.keys.lease(key), this.keys.entry(key)];
+  private pair(key: string, selection?: string): [string, string] {
+    return [this.keys.lease(key, selection), this.keys.entry(key)];
   }
 
   private storing(lease: Lease, entry: CacheEntry): (string | number)[] {
@@ -95,28 +120,34 @@ export class RedisWrites {
     return Math.max(1, Math.ceil(endOfLife(entry) - this.clock.now()));
   }
 
-  /** Steps a and b of the class comment; index and mark of a tag share a slot and so are done in the order sent. False: a tag was invalidated since the lease was given. */
+  /** Steps a to c of the class comment. False: something of it was invalidated since the lease was given. */
   private async indexTags(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    const marks = await Promise.all(
-      this.indexedTags(lease.key, entry).map(async (tag) => {
-        const [, mark] = await Promise.all([this.index(tag, lease.key, entry), this.invalidation.readMark(tag)]);
-        return mark;
-      }),
-    );
-    if (marks.every((mark) => mark <= lease.sequence)) return true;
+    const tags = indexedTags(lease.key, entry);
+    const names = [`k:${lease.key}`, ...tags.map((tag) => `t:${tag}`)];
+    if (await this.ledger.isUnpurged(lease, names)) {
+      await this.index(lease.key, entry, tags);
+      if (await this.ledger.isUnpurged(lease, names)) return true;
+      // What is there still may have been out of its index when it was invalidated, and is in it again by b.
+      if (tags.length > 0 && lease.baseId !== '')
+        await this.commands.run(DISCARD, [this.keys.entry(lease.key)], [lease.baseId]);
+    }
     await this.leases.release(lease);
     return false;
   }
 
-  /** The tag that the key itself begins with needs no index: an invalidation finds it by the prefix. */
-  private indexedTags(key: string, { tags, upstream }: CacheEntry): readonly string[] {
-    if (!key.startsWith(prefixOfUpstream(upstream))) return tags;
-    const own = tagOfUpstream(upstream);
-    return tags.filter((tag) => tag !== own);
+  private async index(key: string, entry: CacheEntry, tags: readonly string[]): Promise<void> {
+    const args = [this.lifeMs(entry), key];
+    await Promise.all(tags.map((tag) => this.commands.run(INDEX, [this.keys.tagIndex(tag)], args)));
   }
+}
 
-  private async index(tag: string, key: string, entry: CacheEntry): Promise<void> {
-    const now = Math.round(this.clock.now());
-    await this.commands.run(INDEX, [this.keys.tagIndex(tag)], [now, now + this.lifeMs(entry), key]);
-  }
+/** The tag that the key itself begins with needs no index: an invalidation finds it by the prefix. */
+export function indexedTags(key: string, entry: EntryMetadata): readonly string[] {
+  if (isUpstreamIndexed(key, entry)) return entry.tags;
+  const own = tagOfUpstream(entry.upstream);
+  return entry.tags.filter((tag) => tag !== own);
+}
+
+function isUpstreamIndexed(key: string, { upstream }: EntryMetadata): boolean {
+  return !key.startsWith(prefixOfUpstream(upstream));
 }

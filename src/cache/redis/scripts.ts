@@ -11,11 +11,12 @@ function script(source: string): Script {
 }
 
 /*
- * An entry is one string; `entry-codec.ts` tells its layout. The scripts know of it that bytes 0–11 are its id, 12–17 the instant
- * of a soft purge, 18–20 the length of the head, after which the body begins.
+ * An entry is one string; `entry-codec.ts` tells its layout. The scripts know of it that bytes 0–11 are its id, 12–17 the mark
+ * of its last soft purge, 18–20 the length of the head, after which the body begins.
  *
- * A lease's value is `L|token|failures|` while a load is under way and `F|token|failures|failure` after a failed one, whose
- * TTL is its pause and a memory of it. `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
+ * A lease's value is `L|token|failures|indexMark|sequence|firsts` while a load is under way and `F|token|failures|failure` after a failed one, whose
+ * TTL is its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a higher
+ * mark, and one that began before its key was purged to one after. `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
  *
  * The race that they close, as a timeline; K is the entry's key, all of one slot, so each script is atomic:
  *
@@ -29,41 +30,146 @@ function script(source: string): Script {
  * A leader whose lease ended (stopped for too long) finds another's lease or another id, and refuses likewise.
  */
 
+/*
+ * The ledger of invalidations is one hash: `s` their count, `i` a word for this history of the data, `l` a word for this ledger, `f` the
+ * count below which it knows none; and for what was invalidated last, `t:TAG` or `k:KEY`, the count after it. Redis may evict it, and
+ * people delete it: who notices makes it anew, with the count and the history that it knows, under another `l`, so that fills
+ * of before are refused.
+ *
+ * Bookkeeping that may be evicted is never trusted to be there: an entry counts only while each of its tags has it in its index.
+ */
+
+const LEDGER_STATE = `
+local function stateOf(name)
+  local state = redis.pcall('HMGET', name, 's', 'i', 'l')
+  if state.err or not tonumber(state[1]) or not state[2] or not state[3] then return {'', '', ''} end
+  return state
+end`;
+
+/** Makes a ledger where there is none, or what is there is not ours: by the count and the history that the caller knows. */
+const ENSURE_LEDGER = `${LEDGER_STATE}
+local function ensured(name, sequence, history, ledger)
+  local state = stateOf(name)
+  if state[1] ~= '' then return state end
+  redis.call('UNLINK', name)
+  redis.call('HSET', name, 's', sequence, 'i', history, 'l', ledger, 'f', sequence)
+  return {sequence, history, ledger}
+end`;
+
+/**
+ * Whether each indexed tag of a value has the key in its index; the tags are the first of its metadata (`entry-codec.ts`). The keys of the
+ * indexes are told by the value alone, which one node allows and a Cluster does not.
+ */
+const IS_INDEXED = `
+local function number(value, at)
+  local sum, unit = 0, 1
+  while true do
+    local byte = string.byte(value, at)
+    if not byte then return nil, at end
+    sum = sum + (byte % 128) * unit
+    at = at + 1
+    if byte < 128 then return sum, at end
+    unit = unit * 128
+  end
+end
+local function isIndexed(value, prefix, key)
+  local count, at = number(value, 22)
+  for _ = 1, count or 0 do
+    local length
+    length, at = number(value, at)
+    if not length then return true end
+    local score = redis.pcall('ZSCORE', prefix .. string.sub(value, at, at + length - 1) .. '}', key)
+    if type(score) ~= 'string' then return false end
+    at = at + length
+  end
+  return true
+end`;
+
+/** KEYS entry, ledger; ARGV prefix of tag indexes, key. The ledger's state, and the value where there is one, as found or as lost: without its bookkeeping. */
+export const FIND = script(`#!lua flags=no-writes${LEDGER_STATE}${IS_INDEXED}
+local value = redis.pcall('GET', KEYS[1])
+local state = stateOf(KEYS[2])
+if type(value) == 'table' then return {state[1], state[2], state[3], 'found', ''} end
+if type(value) ~= 'string' then return {state[1], state[2], state[3], 'none'} end
+if not isIndexed(value, ARGV[1], ARGV[2]) then
+  return {state[1], state[2], state[3], 'lost', value}
+end
+return {state[1], state[2], state[3], 'found', value}`);
+
+/**
+ * How often a URL of which nothing was stored has been stored since loads under way began; 0 for leases that are of no selection. Of several
+ * first loads one comes first. Another that then finds nothing there again knows that it was removed since, by a bare DEL too.
+ */
+const FIRSTS = `
+local function firstsName(lease)
+  local slot = string.match(lease, '^(.*})|')
+  return slot and slot .. '|'
+end
+local function firstsOf(lease)
+  local name = firstsName(lease)
+  local firsts = name and redis.pcall('GET', name)
+  return type(firsts) == 'string' and firsts or '0'
+end`;
+
 const TAKE_LEASE = `
 local lease = redis.pcall('GET', KEYS[1])
 local failures = 0
 if type(lease) == 'string' then
-  local kind, token, count, failure = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
-  if kind == 'L' then return {'held', token} end
+  local kind, token, count, rest = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
+  local mark, since = string.match(rest or '', '^(%d*)|?(%d*)')
+  local purged = kind == 'L' and KEYS[3] and redis.pcall('HGET', KEYS[3], 'k:' .. ARGV[7])
+  local isPurged = type(purged) == 'string' and (tonumber(purged) or 0) > (tonumber(since) or 0)
+  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isPurged then
+    return {state[1], state[2], state[3], 'held', token}
+  end
   if kind == 'F' then
     local remaining = redis.call('PTTL', KEYS[1]) - tonumber(ARGV[4])
-    if remaining > 0 or token == ARGV[5] then return {'failed', tostring(math.max(0, remaining)), failure} end
-    failures = tonumber(count)
+    if remaining > 0 or token == ARGV[5] then
+      return {state[1], state[2], state[3], 'failed', tostring(math.max(0, remaining)), rest}
+    end
   end
+  failures = tonumber(count) or 0
 end
-redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|', 'PX', ARGV[2])
-local sequence = KEYS[3] and redis.pcall('GET', KEYS[3])
-return {'granted', tostring(failures), type(sequence) == 'string' and sequence or '0'}`;
+redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] .. '|' .. state[1] .. '|' .. firstsOf(KEYS[1]), 'PX', ARGV[2])
+return {state[1], state[2], state[3], 'granted', tostring(failures)}`;
 
 /**
- * KEYS lease, entry, and the sequence where it is of the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor. A grant
- * comes with the failures before it and the sequence.
+ * KEYS lease, entry, and the ledger where it is of the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor,
+ * indexMark, key. The ledger's state, and the lease with the failures before it, or why not.
  */
-export const ACQUIRE = script(`#!lua flags=allow-oom
+export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${FIRSTS}
+local state = KEYS[3] and stateOf(KEYS[3]) or {'', '', ''}
 local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
-if id ~= ARGV[3] then return {'changed'} end${TAKE_LEASE}`);
+if id ~= ARGV[3] then return {state[1], state[2], state[3], 'changed'} end${TAKE_LEASE}`);
 
-/** As ACQUIRE for who has seen nothing; the value, if there is one: an empty text for what is no text at all. */
-export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom
+/**
+ * As ACQUIRE for who has seen nothing; and the value, if there is one: an empty text for what is no text at all. With the prefix of tag
+ * indexes as a further ARGV, a value without its bookkeeping is told as lost.
+ */
+export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
+local state = KEYS[3] and stateOf(KEYS[3]) or {'', '', ''}
 local value = redis.pcall('GET', KEYS[2])
-if type(value) == 'string' then return value end
-if type(value) == 'table' then return '' end${TAKE_LEASE}`);
+if type(value) == 'table' then return {state[1], state[2], state[3], 'found', ''} end
+if type(value) == 'string' then
+  if not ARGV[8] or isIndexed(value, ARGV[8], ARGV[7]) then return {state[1], state[2], state[3], 'found', value} end
+  return {state[1], state[2], state[3], 'lost', value}
+end${TAKE_LEASE}`);
+
+/** KEYS entry; ARGV id. Removes the entry if it is still that one. */
+export const DISCARD = script(`#!lua flags=allow-oom
+if redis.pcall('GETRANGE', KEYS[1], 0, 11) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])`);
 
 const IS_MINE = `
 local lease = redis.pcall('GET', KEYS[1])
 local mine = 'L|' .. ARGV[1] .. '|'
 if type(lease) ~= 'string' or string.sub(lease, 1, #mine) ~= mine then return 0 end`;
+
+/** KEYS lease; ARGV token. Whether the lease is the holder's; one of a selection: and one other, no more, was stored first since. */
+export const IS_STANDING = script(`#!lua flags=no-writes${FIRSTS}${IS_MINE}
+if not firstsName(KEYS[1]) then return 1 end
+return tonumber(firstsOf(KEYS[1])) == (tonumber(string.match(lease, '|(%d+)$')) or -2) + 1 and 1 or 0`);
 
 /** KEYS lease; ARGV token, leaseMs. */
 export const RENEW = script(`#!lua flags=allow-oom${IS_MINE}
@@ -81,14 +187,28 @@ return 1`);
 const HAS_BASE = `
 local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
-if id ~= ARGV[2] then
-  redis.call('UNLINK', KEYS[1])
+local firsts = firstsName(KEYS[1])
+if id ~= ARGV[2] or (firsts and firstsOf(KEYS[1]) ~= string.match(lease, '|(%d+)$')) then
+  if not firsts then redis.call('UNLINK', KEYS[1]) end
   return 0
 end`;
 
-/** Adds `key` to the index `name`, with a score that it never had before; forgets up to 100 keys whose life is over. */
+/** Longer than any load. */
+const COUNT_FIRST = `
+if firsts then
+  redis.call('INCR', firsts)
+  redis.call('PEXPIRE', firsts, 600000)
+end`;
+
+/**
+ * Adds `key` to the index `name` for `life` ms, with a score that it never had before; forgets up to 100 keys whose life is over. By Redis' own
+ * time: by the clocks of replicas, one that is ahead would forget what the others have stored.
+ */
 const INDEX_FUNCTION = `
-local function index(name, now, score, key)
+local function index(name, life, key)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local score = now + tonumber(life)
   local before = redis.pcall('ZSCORE', name, key)
   if type(before) == 'table' then redis.call('UNLINK', name) end
   before = type(before) == 'string' and tonumber(before) or 0
@@ -96,45 +216,48 @@ local function index(name, now, score, key)
   redis.call('ZADD', name, string.format('%.3f', score), key)
   local over = redis.call('ZRANGEBYSCORE', name, '-inf', now, 'LIMIT', 0, 100)
   if #over > 0 then redis.call('ZREM', name, unpack(over)) end
-  local life = math.ceil(score - tonumber(now))
-  if redis.call('PTTL', name) < life then redis.call('PEXPIRE', name, life) end
+  local left = math.ceil(score - now)
+  if redis.call('PTTL', name) < left then redis.call('PEXPIRE', name, left) end
+end`;
+
+/** Refuses where the ledger has an invalidation since the lease was given, or cannot tell. */
+const IS_UNPURGED = `
+local function isUnpurged(name, ledger, sequence, fields)
+  local known = redis.pcall('HMGET', name, 'l', 'f', unpack(fields))
+  if known.err or known[1] ~= ledger then return false end
+  for at = 2, #fields + 2 do
+    if (tonumber(known[at]) or 0) > tonumber(sequence) then return false end
+  end
+  return true
 end`;
 
 /**
- * KEYS lease, entry, then lease and entry of what the entry leads to, if that comes along, then an index and a mark for each tag;
- * ARGV token, baseId, lifeMs, value, sequence, nowMs, endsAt, key, and of what comes along lifeMs, value. All of a fill at once: the
- * marks of tags are looked at, and the key is indexed, in the same instant in which it is stored.
+ * A fill or a freshening with all that belongs to it, in one instant: no invalidation can come between. KEYS lease, entry, ledger, then lease
+ * and entry of a linked entry, if there is one, then the index of each tag; ARGV token, baseId, lifeMs, value or head, sequence, ledger,
+ * key, linked lifeMs, linked value (both empty for none), then for each tag its name.
  */
-export const FILL_TAGGED = script(`#!lua${INDEX_FUNCTION}${IS_MINE}${HAS_BASE}
-local along = ARGV[10]
-local tags = along and 5 or 3
-for at = tags, #KEYS, 2 do
-  local mark = redis.pcall('GET', KEYS[at + 1])
-  if type(mark) == 'string' and (tonumber(mark) or 0) > tonumber(ARGV[5]) then
-    redis.call('UNLINK', KEYS[1])
-    return 0
-  end
-end
-if along then
-  redis.call('UNLINK', KEYS[3])
-  redis.call('SET', KEYS[4], along, 'PX', ARGV[9])
-end
-redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
-for at = tags, #KEYS, 2 do index(KEYS[at], ARGV[6], tonumber(ARGV[7]), ARGV[8]) end
+const STORE_TAGGED = (store: string): Script =>
+  script(`#!lua${INDEX_FUNCTION}${IS_UNPURGED}${FIRSTS}${IS_MINE}
+local fields = {'k:' .. ARGV[7]}
+for at = 10, #ARGV do fields[#fields + 1] = 't:' .. ARGV[at] end
+if not isUnpurged(KEYS[3], ARGV[6], ARGV[5], fields) then
+  redis.call('UNLINK', KEYS[1])
+  return 0
+end${HAS_BASE}
+local tags = 4
+if ARGV[8] ~= '' then
+  redis.call('UNLINK', KEYS[4])
+  redis.call('SET', KEYS[5], ARGV[9], 'PX', ARGV[8])
+  tags = 6
+end${store}${COUNT_FIRST}
+for at = tags, #KEYS do index(KEYS[at], ARGV[3], ARGV[7]) end
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV token, baseId, lifeMs, value. */
-export const FILL = script(`#!lua${IS_MINE}${HAS_BASE}
-redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])
-redis.call('UNLINK', KEYS[1])
-return 1`);
+const STORE_VALUE = `
+redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])`;
 
-/**
- * KEYS lease, entry; ARGV token, baseId, lifeMs, head. The body stays where it is: a head that has room is written in place,
- * a longer one is put in front of the body by the server itself.
- */
-export const FRESHEN = script(`#!lua${IS_MINE}${HAS_BASE}
+const STORE_HEAD = `
 local length = redis.call('GETRANGE', KEYS[2], 18, 20)
 local a, b, c = string.byte(length, 1, 3)
 if not c then
@@ -148,7 +271,21 @@ if #head <= room then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 else
   redis.call('SET', KEYS[2], head .. string.sub(redis.call('GET', KEYS[2]), room + 1), 'PX', ARGV[3])
-end
+end`;
+
+export const FILL_TAGGED = STORE_TAGGED(STORE_VALUE);
+export const FRESHEN_TAGGED = STORE_TAGGED(STORE_HEAD);
+
+/** KEYS lease, entry; ARGV token, baseId, lifeMs, value. */
+export const FILL = script(`#!lua${FIRSTS}${IS_MINE}${HAS_BASE}${STORE_VALUE}${COUNT_FIRST}
+redis.call('UNLINK', KEYS[1])
+return 1`);
+
+/**
+ * KEYS lease, entry; ARGV token, baseId, lifeMs, head. The body stays where it is: a head that has room is written in place,
+ * a longer one is put in front of the body by the server itself.
+ */
+export const FRESHEN = script(`#!lua${FIRSTS}${IS_MINE}${HAS_BASE}${STORE_HEAD}
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
@@ -158,32 +295,63 @@ redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV now, as six bytes. Voids the lease; the entry, if there is one, counts as stale from now on. */
-export const STALE = script(`#!lua flags=allow-oom
+/**
+ * KEYS lease, entry; ARGV sequence, id. A soft purge: revokes the lease; the entry, if there is one, gets the new id, so that no load which
+ * saw it stores in its place, and a mark that is greater than the one it had.
+ */
+export const SOFT_PURGE = script(`#!lua flags=allow-oom
 redis.call('UNLINK', KEYS[1])
-local staledAt = redis.pcall('GETRANGE', KEYS[2], 12, 17)
-if type(staledAt) ~= 'string' or #staledAt < 6 then return 0 end
-if staledAt == '\\0\\0\\0\\0\\0\\0' then redis.call('SETRANGE', KEYS[2], 12, ARGV[1]) end
+local before = redis.pcall('GETRANGE', KEYS[2], 12, 17)
+if type(before) ~= 'string' or #before < 6 then return 0 end
+local mark = 0
+for at = 1, 6 do mark = mark * 256 + string.byte(before, at) end
+mark = math.max(tonumber(ARGV[1]), mark + 1)
+local bytes = ''
+for _ = 1, 6 do
+  bytes = string.char(mark % 256) .. bytes
+  mark = math.floor(mark / 256)
+end
+redis.call('SETRANGE', KEYS[2], 0, ARGV[2] .. bytes)
 return 1`);
 
-/** KEYS sequence; ARGV highest, the highest one ever seen. One more invalidation; never a number that was there before. */
-export const NEXT = script(`#!lua flags=allow-oom
-local next = redis.pcall('INCR', KEYS[1])
-local highest = tonumber(ARGV[1])
-if type(next) == 'number' and next > highest then return next end
-redis.call('SET', KEYS[1], string.format('%.0f', highest + 1))
-return highest + 1`);
-
-/** KEYS tagMark; ARGV sequence, keepMs. */
-export const MARK = script(`#!lua flags=allow-oom
-return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`);
+/** KEYS ledger; ARGV sequence, history, ledger: what to make it of, where it is missing. Its state. */
+export const RESTORE = script(`#!lua flags=allow-oom${ENSURE_LEDGER}
+return ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`);
 
 /**
- * KEYS tagIndex; ARGV nowMs, endsAt (a score), key. Adds the key, with a score that it never had before, forgets up to 100
- * keys whose life is over, and lets the index live as long as its last key.
+ * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), what is invalidated (empty for all else), the most fields. One more
+ * invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history or has a lower count than the
+ * caller has seen: the data may be older than the last invalidation. A ledger that is full begins anew: fills under way are refused.
  */
+export const RECORD = script(`#!lua flags=allow-oom${ENSURE_LEDGER}
+local state = ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+if tonumber(state[1]) < tonumber(ARGV[1]) or (ARGV[4] ~= '' and state[2] ~= ARGV[4]) then
+  return {state[1], state[2], state[3], 'rewound'}
+end
+local sequence = redis.call('HINCRBY', KEYS[1], 's', 1)
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[6]) then
+  redis.call('UNLINK', KEYS[1])
+  redis.call('HSET', KEYS[1], 's', sequence, 'i', state[2], 'l', state[3], 'f', sequence)
+end
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], ARGV[5], sequence) end
+return {tostring(sequence), state[2], state[3]}`);
+
+/** KEYS ledger; ARGV sequence, ledger. After everything was removed of data that had gone back in time: no count from before is met again. */
+export const CATCH_UP = script(`#!lua flags=allow-oom${LEDGER_STATE}
+local state = stateOf(KEYS[1])
+if state[1] == '' then return state end
+local sequence = math.max(tonumber(state[1]), tonumber(ARGV[1]))
+redis.call('HSET', KEYS[1], 's', string.format('%.0f', sequence), 'l', ARGV[2], 'f', string.format('%.0f', sequence))
+return {string.format('%.0f', sequence), state[2], ARGV[2]}`);
+
+/** KEYS tagNotice. Every replica that tracks it hears of it, though nothing is left of it. */
+export const NOTIFY_TAG = script(`#!lua flags=allow-oom
+redis.call('SET', KEYS[1], '')
+return redis.call('UNLINK', KEYS[1])`);
+
+/** KEYS tagIndex; ARGV lifeMs, key. */
 export const INDEX = script(`#!lua flags=allow-oom${INDEX_FUNCTION}
-index(KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3])
+index(KEYS[1], ARGV[1], ARGV[2])
 return 1`);
 
 /** KEYS tagIndex; ARGV pairs of score, key. Forgets the keys whose score is still the one that was seen. */
@@ -195,15 +363,41 @@ for i = 1, #ARGV, 2 do
 end
 return gone`);
 
+/** Notes live by Redis' own time: the clocks of replicas differ. A note is `endsAt:text`. */
+const NOTE_FUNCTIONS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function live(note)
+  local endsAt, text = string.match(note or '', '^(%d+)(:.*)$')
+  return endsAt and tonumber(endsAt) > now and text or ''
+end`;
+
 /**
- * KEYS notes; ARGV name, seen, note, nowMs, lifeMs. A note is `endsAt:text`; `seen` is `:text`, empty for none. False: it is left; else what
- * is there instead.
+ * KEYS notes; ARGV name, seen, text, ttlMs, lifeMs. `seen` is `:text`, empty for none; so is the reply: what is there instead. False: it is left.
  */
-export const NOTE = script(`#!lua flags=allow-oom
-local there = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-local endsAt, text = string.match(there, '^(%d+)(:.*)$')
-if not endsAt or tonumber(endsAt) <= tonumber(ARGV[4]) then text = '' end
-if text ~= ARGV[2] then return there end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+export const NOTE = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
+local there = live(redis.call('HGET', KEYS[1], ARGV[1]) or '')
+if there ~= ARGV[2] then return there end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + tonumber(ARGV[4])) .. ':' .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return false`);
+
+/** KEYS notes; ARGV name. `:text`, empty for none. */
+export const READ_NOTE = script(`#!lua flags=no-writes${NOTE_FUNCTIONS}
+local note = redis.pcall('HGET', KEYS[1], ARGV[1])
+return type(note) == 'string' and live(note) or ''`);
+
+/** KEYS notes. Name and `:text` of each that lives; takes out those that do not. */
+export const READ_NOTES = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
+local all = redis.pcall('HGETALL', KEYS[1])
+if all.err then return {} end
+local notes = {}
+for at = 1, #all, 2 do
+  local text = live(all[at + 1])
+  if text == '' then redis.call('HDEL', KEYS[1], all[at])
+  else
+    notes[#notes + 1] = all[at]
+    notes[#notes + 1] = text
+  end
+end
+return notes`);

@@ -9,6 +9,8 @@ export class Flight<Head> {
   constructor(
     /** The key of the URL that it loads, by which it is detached. */
     readonly url: string,
+    /** The soft-purge mark of the URL's index when it began: a request that sees a higher one does not join. */
+    readonly indexMark: number,
   ) {
     this.head = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };

@@ -4,6 +4,7 @@ import type { CacheEntry } from '../cache-entry';
 import type { CacheStore } from '../cache-store';
 import type { Loader } from '../loader';
 import { IndexMemory } from '../index-memory';
+import { markOf } from '../soft-purge';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
 import { hasFailed, policyOfUpdated, verdictOf } from './exchange-policy';
@@ -57,7 +58,7 @@ export class HttpCache {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
       const seen = await findVariant(
-        { store: this.store, seenLast: this.seenLast },
+        { store: this.store, seenLast: this.seenLast, selecting: this.options.selecting },
         request,
         this.clock.now(),
         leaseMs,
@@ -91,7 +92,8 @@ export class HttpCache {
       case 'stale-allowed':
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'stale-while-revalidate':
-        if (!this.loads.find(key)) this.loads.refresh(key, request, { entry, index, tier, variantKey: key }, origin);
+        if (!this.loads.find(key, { index }))
+          this.loads.refresh({ key, name: key }, request, { entry, index, tier, variantKey: key }, origin);
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'validate':
         return undefined;
@@ -122,9 +124,9 @@ export class HttpCache {
     seen: Seen,
     origin: Origin,
   ): Promise<HttpAnswer | undefined> {
-    const key = seen.variantKey ?? request.key;
-    const underWay = this.loads.find(key);
-    const flight = underWay ?? this.loads.start(key, request, seen, origin);
+    const what = this.loads.named(request, seen);
+    const underWay = this.loads.find(what.name, seen);
+    const flight = underWay ?? this.loads.start(what, request, seen, origin);
     flight.join(request.signal);
     const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
@@ -198,7 +200,7 @@ export class HttpCache {
     else if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
       await this.writer.heedHead(
         request.tags,
-        { entry: seen.entry, key: seen.variantKey },
+        { entry: seen.entry, key: seen.variantKey, indexMark: markOf(seen.index?.entry) },
         response,
         policyOfUpdated(request, response, seen.entry, this.options.neverStored),
       );

@@ -14,13 +14,16 @@ export interface EntryOptions {
   readonly keepsEveryField?: boolean | undefined;
 }
 
+/** With the soft-purge mark of the index when the load began, 0 for none. */
+type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
+
 /** The entry of a whole response. Fields of one delivery (`Age`) and those that must not be reused stay out. */
 export async function httpEntry(
   { status, headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   body: Buffer,
   policy: ResponsePolicy,
   upstream: string,
-  { keepMs, keepsEveryField }: EntryOptions,
+  { keepMs, keepsEveryField, indexMark }: OptionsUnderMark,
 ): Promise<CacheEntry> {
   const kept = storedHeaders(headers, policy, keepsEveryField);
   const validators = validatorsOf(kept);
@@ -30,6 +33,7 @@ export async function httpEntry(
     loadMs: receivedAt - requestedAt,
     etag: valueOf(kept, 'etag') ?? '',
     ...(await storedForm(body, kept)),
+    ...(indexMark === 0 ? {} : { indexMark }),
   };
 }
 
@@ -38,15 +42,16 @@ export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   policy: ResponsePolicy,
-  { keepMs, keepsEveryField }: EntryOptions,
+  { keepMs, keepsEveryField, indexMark }: OptionsUnderMark,
 ): CacheEntry {
-  const { staledAt, keepMs: keptMs, ...kept } = base;
+  const { softPurgeMark, keepMs: keptMs, indexMark: lastMark, ...kept } = base;
   return {
     ...kept,
     id: newEntryId(),
     headers: storedHeaders(updatedHeaders(base.headers, headers), policy, keepsEveryField),
     ...timesOf(policy, base.validators, keepMs),
     loadMs: receivedAt - requestedAt,
+    ...(indexMark === 0 ? {} : { indexMark }),
   };
 }
 

@@ -6,6 +6,7 @@ import { mayServeOnError } from '../freshness';
 import type { Loader } from '../loader';
 import { failureOf, UPSTREAM_ERROR, type RefreshListener } from '../refresh-report';
 import { matchesIfNoneMatch } from '../representation';
+import { markOf } from '../soft-purge';
 import { CONDITIONS } from './conditions';
 import type { HttpCacheRequest, Origin, OriginResponse } from './exchange';
 import { hasFailed, policyOf, policyOfUpdated, verdictOf, type NeverStored } from './exchange-policy';
@@ -50,6 +51,13 @@ export type Head =
   /** Another replica stored an index: look again. */
   | { readonly kind: 'again' };
 
+/** The lease of a load: its key, and its selection where it has one; `name` is both. */
+export interface LoadName {
+  readonly key: string;
+  readonly selection?: string;
+  readonly name: string;
+}
+
 /** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
 const APART_MS = 60_000;
 const MOST_APART = 10_000;
@@ -63,7 +71,7 @@ const HELD_BYTES = 134_217_728;
  * `Loader`, the storing to the `VariantWriter`.
  */
 export class HttpLoads {
-  /** By the key of the lease. */
+  /** By the name of the lease. */
   private readonly flights = new Map<string, Flight<Head>>();
   private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
   private readonly held: HeldBytes;
@@ -82,8 +90,17 @@ export class HttpLoads {
     });
   }
 
-  find(key: string): Flight<Head> | undefined {
-    return this.flights.get(key);
+  /** The lease that the request's load needs: of its variant, or, where nothing is stored of the URL, of what it selects. */
+  named({ key, headers }: HttpCacheRequest, { variantKey }: Seen): LoadName {
+    if (variantKey !== undefined) return { key: variantKey, name: variantKey };
+    const selection = selectionKey(this.options.selecting, headers);
+    return { key, selection, name: `${key}|${selection}` };
+  }
+
+  /** What the request may join: a load that began before a soft purge is for those who came before it. */
+  find(name: string, { index }: Pick<Seen, 'index'>): Flight<Head> | undefined {
+    const flight = this.flights.get(name);
+    return flight && flight.indexMark >= markOf(index?.entry) ? flight : undefined;
   }
 
   /** Whether requests like this one do not wait for each other, for what one got was not for others. */
@@ -92,8 +109,8 @@ export class HttpLoads {
   }
 
   /** A load behind a response that is served stale: no request waits for it. */
-  refresh(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): void {
-    const flight = this.start(key, request, seen, origin);
+  refresh(what: LoadName, request: HttpCacheRequest, seen: Seen, origin: Origin): void {
+    const flight = this.start(what, request, seen, origin);
     flight.keep();
     const report = (failure?: string): void =>
       this.options.onRefreshed?.({ upstream: request.upstream, key: request.key, failure });
@@ -108,16 +125,17 @@ export class HttpLoads {
   }
 
   /** Loads, and lets others join, until the head has come and the rest is stored. */
-  start(key: string, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
-    const flight = new Flight<Head>(request.key);
+  start({ key, selection, name }: LoadName, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
+    const indexMark = markOf(seen.index?.entry);
+    const flight = new Flight<Head>(request.key, indexMark);
     const end = (): void => {
-      if (this.flights.get(key) === flight) this.flights.delete(key);
+      if (this.flights.get(name) === flight) this.flights.delete(name);
     };
-    this.flights.set(key, flight);
+    this.flights.set(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
     const { tags } = request;
     this.loader
-      .underLease({ key, tags }, seen.entry, async (lease, base) => {
+      .underLease({ key, selection, tags, indexMark }, seen.entry, async (lease, base) => {
         const settling = this.loader.isSettling(tags, lease);
         try {
           await this.loadUnder(lease, base, request, seen, flight, origin, settling);
@@ -160,9 +178,10 @@ export class HttpLoads {
       // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.
       const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
       if (!isShareable) this.apart.set(this.apartKey(request), true);
+      const validated = { entry: base, indexMark: flight.indexMark };
       const updated = isShareable
-        ? await this.writer.freshen(lease, base, response, policy)
-        : await this.writer.discard(lease, base, response, policy);
+        ? await this.writer.freshen(lease, validated, response, policy)
+        : await this.writer.discard(lease, validated, response, policy);
       flight.arrive({ kind: 'entry', ...updated, isValidated: true, isShareable });
       return;
     }

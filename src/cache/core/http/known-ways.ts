@@ -1,6 +1,6 @@
 import type { Clock } from '../../../kernel/clock';
 import type { CacheStore, Found } from '../cache-store';
-import { underIndex } from '../resource-index';
+import { applySoftPurge } from '../soft-purge';
 import type { Way } from './exchange';
 import { PLAIN } from './request-policy';
 import { reuseOf } from './reuse';
@@ -37,7 +37,7 @@ export class KnownWays {
   private hit(index: Found, variant: Found | undefined): Found | undefined {
     const now = this.clock.now();
     if (!variant || now >= index.entry.freshUntil) return undefined;
-    const entry = underIndex(variant.entry, index);
+    const entry = applySoftPurge(variant.entry, index.entry);
     return reuseOf(entry, PLAIN, now) === 'fresh' ? { entry, tier: variant.tier } : undefined;
   }
 }

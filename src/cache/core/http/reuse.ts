@@ -22,7 +22,7 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
   if (freshMs > 0 && freshMs >= (request.minFreshMs ?? 0)) return 'fresh';
   if (request.minFreshMs !== undefined) return 'validate';
   // §5.2.1.2, and §4.2.4: not over must-revalidate and its kin
-  const isAllowed = !entry.mustRevalidate && entry.staledAt === undefined;
+  const isAllowed = !entry.mustRevalidate && entry.softPurgeMark === undefined;
   if (isAllowed && request.maxStaleMs !== undefined && -freshMs <= request.maxStaleMs) return 'stale-allowed';
   if (mayServeWhileRevalidating(entry, now)) return 'stale-while-revalidate';
   return 'validate';

@@ -4,7 +4,15 @@ import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
 import { ifAvailable } from '../if-available';
 import { newToken } from '../random-id';
-import { covers, indexFor, keyBeside, type ResourceIndex } from '../resource-index';
+import {
+  alreadyContains,
+  indexFor,
+  memberKey,
+  readIndex,
+  type IndexUpdate,
+  type ResourceIndex,
+} from '../resource-index';
+import { markOf } from '../soft-purge';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
 import { valueOf } from './fields';
 import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
@@ -27,7 +35,15 @@ export interface Arriving {
   readonly names: readonly string[] | undefined;
 }
 
+/** A stored response that the upstream was asked about, and the soft-purge mark of its index when the load began. */
+export interface Validated {
+  readonly entry: CacheEntry;
+  readonly indexMark: number;
+}
+
 const INDEX_LEASE_MS = 1_000;
+const INDEX_TRIES = 5;
+const INDEX_WAIT_MS = 100;
 
 /**
  * Puts responses where requests find them: each as a variant, behind the index of its URL.
@@ -57,40 +73,40 @@ export class VariantWriter {
     const now = this.clock.now();
     if (bytes === undefined || names === undefined) return this.removeReplaced(lease, seen);
     const { upstream, key, tags, headers } = request;
-    const entry = await httpEntry(response, bytes, policy, upstream, this.options);
+    const entry = await httpEntry(response, bytes, policy, upstream, this.optionsUnder(markOf(seen.index?.entry)));
     const endsAt = endOfLife(entry);
     if (endsAt <= now) return this.removeReplaced(lease, seen);
-    const joining = { names, endsAt };
-    if (seen.index && covers(seen.index, joining))
+    const update = { names, endsAt };
+    if (seen.index && alreadyContains(seen.index, update))
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
     const variant = selectionKey(names, headers);
-    const index = indexFor(seen.index, { ...joining, variant }, { upstream, tags, now });
-    const place = keyBeside(key, index.generation, variant);
+    const index = indexFor(seen.index, { ...update, variant }, { upstream, tags, now });
+    const place = memberKey(key, index.generation, variant);
     if (!seen.index) {
-      // The variant first: who finds the index is to find the variant.
-      const beside = { key: place, entry };
-      return (await ifAvailable(() => this.store.fill(lease, index.entry, beside))) === true;
+      const linked = { key: place, entry };
+      const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
+      return isFirst === true || this.joinIndex(lease, request, entry, { ...update, variant });
     }
     if (place === lease.key) await ifAvailable(() => this.store.fill(lease, entry));
     else await Promise.all([ifAvailable(() => this.store.put(place, entry)), this.giveBack(lease)]);
-    return this.replaceIndex(key, tags, seen.index.entry.id, index.entry);
+    return this.addToIndex(request, seen.index, { ...update, variant });
   }
 
   /** What is stored once the upstream has said that it still holds (RFC 9111 §4.3.4), and whether it is. */
   async freshen(
     lease: Lease,
-    base: CacheEntry,
+    base: Validated,
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    const entry = validatedEntry(base, response, policy, this.options);
+    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.indexMark));
     return { entry, stored: (await ifAvailable(() => this.store.freshen(lease, entry))) === true };
   }
 
   /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
   async heedHead(
     tags: readonly string[],
-    { entry, key }: { readonly entry: CacheEntry; readonly key: string },
+    { entry, key, indexMark }: { readonly entry: CacheEntry; readonly key: string; readonly indexMark: number },
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<void> {
@@ -108,9 +124,9 @@ export class VariantWriter {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
       }
-      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS };
+      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS, indexMark };
       const answer = await this.store.acquire(asking);
-      if (answer.kind === 'granted') await this.freshen(answer.lease, entry, response, policy);
+      if (answer.kind === 'granted') await this.freshen(answer.lease, { entry, indexMark }, response, policy);
     });
   }
 
@@ -120,13 +136,14 @@ export class VariantWriter {
    */
   async discard(
     lease: Lease,
-    base: CacheEntry,
+    base: Validated,
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
     await this.removeVariant(lease.key);
     await this.giveBack(lease);
-    return { entry: validatedEntry(base, response, policy, this.options), stored: false };
+    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.indexMark));
+    return { entry, stored: false };
   }
 
   /** Whether a 304 leaves the fields by which the stored response is selected as they are, or names fewer. */
@@ -173,12 +190,12 @@ export class VariantWriter {
   }
 
   private async latestOf(key: string, { generation, latest }: ResourceIndex): Promise<CacheEntry | undefined> {
-    return latest === '' ? undefined : (await this.store.find(keyBeside(key, generation, latest)))?.entry;
+    return latest === '' ? undefined : (await this.store.find(memberKey(key, generation, latest)))?.entry;
   }
 
-  async giveBack(lease: Lease): Promise<false> {
-    await ifAvailable(() => this.store.release(lease));
-    return false;
+  private optionsUnder(indexMark: number): EntryOptions & { readonly indexMark: number } {
+    const { keepMs, keepsEveryField } = this.options;
+    return { keepMs, keepsEveryField, indexMark };
   }
 
   /** Replaces the index that was seen before the load, if it is still there: else an invalidation came between. */
@@ -192,6 +209,58 @@ export class VariantWriter {
     const stored = await ifAvailable(async () => {
       const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
       return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
+    });
+    return stored === true;
+  }
+
+  async giveBack(lease: Lease): Promise<false> {
+    await ifAvailable(() => this.store.release(lease));
+    return false;
+  }
+
+  /**
+   * Stores beside what the load of another selection has stored first. That index may be of after an invalidation that this load has missed: so
+   * the lease is looked at after it.
+   */
+  private async joinIndex(
+    lease: Lease,
+    request: HttpCacheRequest,
+    entry: CacheEntry,
+    update: IndexUpdate & { readonly variant: string },
+  ): Promise<boolean> {
+    const joined = await ifAvailable(async () => {
+      const found = await this.store.find(request.key);
+      const index = found && readIndex(found.entry);
+      if (!index || !(await this.store.isStanding(lease))) return undefined;
+      await this.store.put(memberKey(request.key, index.generation, update.variant), entry);
+      return index;
+    });
+    await this.giveBack(lease);
+    return joined !== undefined && this.addToIndex(request, joined, update);
+  }
+
+  /**
+   * Has the index lead to a variant of its generation. It is written over as it is now: it may have been rewritten since the load began, for
+   * another variant or by a soft purge, whose mark stays. An index of another generation leads elsewhere: the old one was purged.
+   */
+  private async addToIndex(
+    { key, tags, upstream }: HttpCacheRequest,
+    seen: ResourceIndex,
+    update: IndexUpdate,
+  ): Promise<boolean> {
+    let index: ResourceIndex | undefined = seen;
+    const stored = await ifAvailable(async () => {
+      for (let tries = 0; tries < INDEX_TRIES && index?.generation === seen.generation; tries++) {
+        if (alreadyContains(index, update)) return true;
+        const next = indexFor(index, update, { upstream, tags, now: this.clock.now() });
+        const asking = { key, token: newToken(), tags, seenId: index.entry.id, leaseMs: INDEX_LEASE_MS };
+        const answer = await this.store.acquire(asking);
+        if (answer.kind === 'granted' && (await this.store.fill(answer.lease, next.entry))) return true;
+        if (answer.kind === 'held') await this.store.change(key, INDEX_WAIT_MS);
+        const found = await this.store.find(key);
+        index = found && readIndex(found.entry);
+      }
+      return false;
     });
     return stored === true;
   }

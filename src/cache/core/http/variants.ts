@@ -2,7 +2,8 @@ import type { CacheEntry, HeaderList } from '../cache-entry';
 import type { CacheTier } from '../cache-outcome';
 import type { CacheStore } from '../cache-store';
 import type { IndexMemory } from '../index-memory';
-import { keyBeside, readIndex, underIndex, type ResourceIndex } from '../resource-index';
+import { memberKey, readIndex, type ResourceIndex } from '../resource-index';
+import { applySoftPurge, markOf } from '../soft-purge';
 import { selectionKey } from './selection';
 
 export interface Seen {
@@ -20,21 +21,30 @@ export interface Seen {
  * @param leaseMs as of the store's `find`, given by who loads what is missing
  */
 export async function findVariant(
-  { store, seenLast }: { readonly store: CacheStore; readonly seenLast: IndexMemory },
+  {
+    store,
+    seenLast,
+    selecting,
+  }: { readonly store: CacheStore; readonly seenLast: IndexMemory; readonly selecting: readonly string[] },
   { key, headers: request }: { readonly key: string; readonly headers: HeaderList },
   now: number,
   leaseMs: number | undefined,
 ): Promise<Seen> {
   const keysOf = ({ lists, generation }: Pick<ResourceIndex, 'lists' | 'generation'>): readonly string[] =>
-    lists.map((names) => keyBeside(key, generation, selectionKey(names, request)));
-  const { found, ahead } = await seenLast.find(store, key, leaseMs, keysOf);
+    lists.map((names) => memberKey(key, generation, selectionKey(names, request)));
+  const { found, ahead } = await seenLast.find(
+    store,
+    key,
+    () => ({ leaseMs, selection: leaseMs === undefined ? undefined : selectionKey(selecting, request) }),
+    keysOf,
+  );
   const index = found && readIndex(found.entry);
   if (!found || !index || now >= found.entry.freshUntil)
     return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined };
   const keys = keysOf(index);
-  const onlyLeaseMs = keys.length === 1 ? leaseMs : undefined;
+  const options = { leaseMs: keys.length === 1 ? leaseMs : undefined, indexMark: markOf(index.entry) };
   const variants = await Promise.all(
-    keys.map(async (one) => store.peek(one) ?? (await ahead.get(one)) ?? (await store.find(one, onlyLeaseMs))),
+    keys.map(async (one) => store.peek(one) ?? (await ahead.get(one)) ?? (await store.find(one, options))),
   );
   let at = -1;
   variants.forEach((variant, place) => {
@@ -43,7 +53,7 @@ export async function findVariant(
   const chosen = variants[at];
   return {
     index,
-    entry: chosen && underIndex(chosen.entry, index),
+    entry: chosen && applySoftPurge(chosen.entry, index.entry),
     tier: chosen?.tier ?? 'upstream',
     variantKey: keys[Math.max(0, at)],
   };

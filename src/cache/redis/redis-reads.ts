@@ -1,0 +1,140 @@
+import { LRUCache } from 'lru-cache';
+import type { RedisReply } from '../../redis/redis-link';
+import type { CacheEntry } from '../core/cache-entry';
+import type { LeaseAnswer, LeaseRequest } from '../core/cache-store';
+import { decodeEntry } from '../core/entry-codec';
+import { looksLikeMember } from '../core/resource-index';
+import type { LedgerState, PurgeLedger } from './purge-ledger';
+import type { RedisCommands } from './redis-commands';
+import type { RedisKeys } from './redis-keys';
+import type { RedisLeases } from './redis-leases';
+import { indexedTags } from './redis-writes';
+import { DISCARD, FIND } from './scripts';
+
+export interface ReadsListener {
+  /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
+  readonly onGarbage: (redisKey: string) => void;
+  /** An entry is not in the index of one of its tags, which was evicted or deleted: it is removed, for no invalidation would find it. */
+  readonly onUnindexed: (redisKey: string) => void;
+}
+
+const REMEMBERED = 10_000;
+
+/**
+ * Entries on their way out of Redis.
+ *
+ * Its one invariant: an entry is given out only if each of its tags has it in its index, so that an invalidation by tag would have found
+ * it. Redis may evict an index and keep the entry.
+ */
+export class RedisReads {
+  /** The tags that entries had when they were last read: on a Cluster their indexes are asked in the same round trip. */
+  private readonly tagsSeen = new LRUCache<string, readonly string[]>({ max: REMEMBERED });
+  private readonly garbageTold = new Set<string>();
+
+  constructor(
+    private readonly commands: RedisCommands,
+    private readonly keys: RedisKeys,
+    private readonly ledger: PurgeLedger,
+    private readonly leases: RedisLeases,
+    private readonly listener: ReadsListener,
+  ) {}
+
+  /** One round trip. @throws RewoundError */
+  async find(key: string): Promise<CacheEntry | undefined> {
+    // Members have no tags, and large bodies: a script would copy them twice.
+    if (looksLikeMember(key)) return this.findPlain(key, this.ledger.read());
+    const redisKey = this.keys.entry(key);
+    const asked = this.ledger.state;
+    const args = [this.keys.tagIndexPrefix, key];
+    const reply = await this.commands.runAcross(FIND, [redisKey, this.keys.ledger], args);
+    if (reply === undefined) return this.findPlain(key, undefined);
+    const [sequence = '', history = '', ledger = '', kind = '', value = ''] = reply as readonly RedisReply[];
+    await this.ledger.accept(asked, [sequence, history, ledger]);
+    switch (String(kind)) {
+      case 'found':
+        return this.decode(value, redisKey);
+      case 'lost':
+        await this.discardUnindexed(redisKey, await this.decode(value, redisKey));
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  /** The entry, or the lease; neither where what was there had to be removed first. @throws RewoundError */
+  async findOrAcquire(
+    request: LeaseRequest,
+  ): Promise<{ readonly entry?: CacheEntry | undefined; readonly lease?: LeaseAnswer }> {
+    const { key } = request;
+    const isAcrossSlots = !this.commands.spansSlots;
+    const scores = isAcrossSlots ? this.askIndexes(key, this.tagsSeen.get(key) ?? []) : undefined;
+    const [answer, seen] = await Promise.all([this.leases.findOrAcquire(request), scores]);
+    const redisKey = this.keys.entry(key);
+    if ('lease' in answer) return { lease: answer.lease };
+    const entry = await this.decode(answer.value, redisKey);
+    if (answer.isLost) {
+      await this.discardUnindexed(redisKey, entry);
+      return {};
+    }
+    return { entry: entry && isAcrossSlots ? await this.ifIndexed(key, entry, seen) : entry };
+  }
+
+  /**
+   * Entry and indexes need not be read in one instant. An invalidation that was confirmed before has removed the entry, or did not find it in the
+   * index; then it is in the index again only by a fill, which looks in the ledger on both sides of that (`redis-writes.ts`).
+   */
+  private async findPlain(key: string, ledger: Promise<LedgerState> | undefined): Promise<CacheEntry | undefined> {
+    const redisKey = this.keys.entry(key);
+    const [value, seen] = await Promise.all([
+      this.commands.sendOrReply(redisKey, ['GET', redisKey]),
+      this.askIndexes(key, this.tagsSeen.get(key) ?? []),
+      ledger,
+    ]);
+    if (value === null) return undefined;
+    const entry = await this.decode(value, redisKey);
+    return entry && this.ifIndexed(key, entry, seen);
+  }
+
+  private async ifIndexed(
+    key: string,
+    entry: CacheEntry,
+    seen: ReadonlyMap<string, boolean> | undefined,
+  ): Promise<CacheEntry | undefined> {
+    const tags = indexedTags(key, entry);
+    if (tags.length > 0) this.tagsSeen.set(key, tags);
+    const unasked = tags.filter((tag) => !seen?.has(tag));
+    const more = unasked.length === 0 ? undefined : await this.askIndexes(key, unasked);
+    if (tags.every((tag) => seen?.get(tag) ?? more?.get(tag))) return entry;
+    await this.discardUnindexed(this.keys.entry(key), entry);
+    return undefined;
+  }
+
+  /** Whether each of the tags has the key in its index. */
+  private async askIndexes(key: string, tags: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
+    const pairs = tags.map(async (tag) => {
+      const index = this.keys.tagIndex(tag);
+      const score = await this.commands.sendOrReply(index, ['ZSCORE', index, key]);
+      return [tag, score !== null && score !== undefined] as const;
+    });
+    return new Map(await Promise.all(pairs));
+  }
+
+  private async decode(value: RedisReply | undefined, redisKey: string): Promise<CacheEntry | undefined> {
+    const entry = Buffer.isBuffer(value) ? decodeEntry(value, this.keys.source) : undefined;
+    if (entry) return entry;
+    if (!this.garbageTold.has(redisKey)) {
+      if (this.garbageTold.size >= 1000) this.garbageTold.clear();
+      this.garbageTold.add(redisKey);
+      this.listener.onGarbage(redisKey);
+    }
+    await this.commands.send(redisKey, ['UNLINK', redisKey]);
+    return undefined;
+  }
+
+  /** A Redis that takes no writes keeps it, and it counts as a miss all the same. */
+  private async discardUnindexed(redisKey: string, entry: CacheEntry | undefined): Promise<void> {
+    if (!entry) return; // was not ours, and is removed
+    this.listener.onUnindexed(redisKey);
+    await this.commands.run(DISCARD, [redisKey], [entry.id]);
+  }
+}

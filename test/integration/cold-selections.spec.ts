@@ -1,0 +1,145 @@
+import type { CacheStore } from '../../src/cache/core/cache-store';
+import { MemoryStore } from '../../src/cache/core/memory-store';
+import { openStore } from '../../src/cache/store.factory';
+import { SystemClock } from '../../src/kernel/clock';
+import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
+
+const LIMITS = { maxBytes: 16_777_216, maxEntries: 10_000 };
+const KEY = 'github:-:/users/u';
+const TAG = 'account:u';
+const ask = (accept: string) => ({ key: KEY, tags: [TAG], accept });
+const PART = { key: KEY, tags: [TAG], part: 'repos' };
+
+describe('loads of a URL of which nothing is stored', () => {
+  let redis: RedisProcess;
+  let prefixes = 0;
+  let stores: CacheStore[] = [];
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterEach(async () => {
+    await Promise.all(stores.map((store) => store.close()));
+    stores = [];
+  });
+  afterAll(() => redis.stop());
+
+  const inMemory = (): Promise<[CacheReplica, CacheReplica]> => {
+    const store = new MemoryStore(LIMITS, new SystemClock());
+    stores.push(store);
+    return Promise.resolve([new CacheReplica(store), new CacheReplica(store)]);
+  };
+  const overRedis = async (): Promise<[CacheReplica, CacheReplica]> => {
+    const keyPrefix = `c${++prefixes}`;
+    const open = async (): Promise<CacheReplica> => {
+      const settings = { endpoint: parseRedisEndpoint(redis.uri), keyPrefix, commandTimeoutMs: 5_000, tls: {} };
+      const { store } = openStore({ redis: settings, port: undefined }, LIMITS, new SystemClock());
+      stores.push(store);
+      const replica = new CacheReplica(store);
+      const isReady = async (): Promise<boolean> => {
+        await replica.throughRoute({ key: 'probe', tags: [] }, new VersionedOrigin());
+        return store.peek('probe') !== undefined;
+      };
+      await waitUntil(isReady, { what: 'a replica with copies' });
+      return replica;
+    };
+    return [await open(), await open()];
+  };
+
+  describe.each([
+    ['in memory', inMemory],
+    ['on two replicas over Redis', overRedis],
+  ])('%s', (_name, open) => {
+    it('are not held up by a slow one of another selection, and are all found afterwards', async () => {
+      const [one, two] = await open();
+      const [slow, quick] = [new VersionedOrigin(), new VersionedOrigin()];
+      const release = slow.hold();
+      const loading = one.throughGateway(ask('slow'), slow);
+      await waitUntil(() => slow.loads === 1, { what: 'the slow load' });
+      quick.version = 2;
+      for (const replica of [one, two]) {
+        expect((await replica.throughGateway(ask(`a${stores.length}`), quick)).version).toBe('2');
+        expect((await replica.throughRoute(PART, quick)).version).toBe('2');
+      }
+      release();
+      expect((await loading).version).toBe('1');
+      for (const replica of [one, two]) {
+        await waitUntil(async () => (await replica.throughGateway(ask('slow'), slow)).outcome === 'HIT', {
+          what: 'a hit',
+        });
+        expect((await replica.throughGateway(ask(`a${stores.length}`), quick)).outcome).toBe('HIT');
+      }
+      expect(slow.loads).toBeLessThanOrEqual(2);
+    });
+
+    it('do not share a failure with another selection', async () => {
+      const [one, two] = await open();
+      const [broken, sound] = [new VersionedOrigin(), new VersionedOrigin()];
+      broken.read = () => Promise.reject(new Error('reset'));
+      const failing = Array.from({ length: 10 }, () => one.throughGateway(ask('broken'), broken).catch(String));
+      const others = [one, two].map((replica, at) => replica.throughGateway(ask(`b${at}`), sound));
+      for (const { version } of await Promise.all(others)) expect(version).toBe('1');
+      expect((await two.throughRoute(PART, sound)).version).toBe('1');
+      for (const failure of await Promise.all(failing)) expect(failure).toMatch(/reset|load/);
+    });
+
+    it('that end at once are all found', async () => {
+      const [one, two] = await open();
+      const origin = new VersionedOrigin();
+      const release = origin.hold();
+      const accepts = ['a', 'b', 'c', 'd'];
+      const loading = accepts.map((accept, at) => [one, two][at % 2]!.throughGateway(ask(accept), origin));
+      await waitUntil(() => origin.loads === accepts.length, { what: 'all loads' });
+      release();
+      await Promise.all(loading);
+      for (const accept of accepts)
+        for (const replica of [one, two])
+          await waitUntil(async () => (await replica.throughGateway(ask(accept), origin)).outcome === 'HIT', {
+            what: `a hit of ${accept}`,
+          });
+      expect(origin.loads).toBe(accepts.length);
+    });
+
+    it.each([
+      ['key', { kind: 'key', key: KEY }],
+      ['tag', { kind: 'tag', tag: TAG }],
+      ['prefix', { kind: 'prefix', prefix: 'github:-:/users/' }],
+    ] as const)(
+      'store nothing after a purge by %s, whatever another selection has stored since',
+      async (_by, target) => {
+        const [one, two] = await open();
+        const origin = new VersionedOrigin();
+        const release = origin.hold();
+        const before = [one.throughGateway(ask('a'), origin), one.throughRoute(PART, origin)];
+        await waitUntil(() => origin.loads === 2, { what: 'the loads' });
+        const fresh = new VersionedOrigin();
+        fresh.version = 2;
+        await two.cache.invalidate(target, 'purge');
+        expect((await two.throughGateway(ask('b'), fresh)).version).toBe('2');
+        release();
+        for (const { version } of await Promise.all(before)) expect(version).toBe('1');
+        for (const replica of [one, two]) {
+          expect((await replica.throughGateway(ask('a'), fresh)).version).toBe('2');
+          expect((await replica.throughRoute(PART, fresh)).version).toBe('2');
+        }
+      },
+    );
+
+    it('are not waited for after a purge of their key', async () => {
+      const [one, two] = await open();
+      const origin = new VersionedOrigin();
+      const release = origin.hold();
+      const before = one.throughGateway(ask('a'), origin);
+      await waitUntil(() => origin.loads === 1, { what: 'the load' });
+      await two.cache.invalidate({ kind: 'key', key: KEY }, 'purge');
+      const fresh = new VersionedOrigin();
+      fresh.version = 2;
+      expect((await two.throughGateway(ask('a'), fresh)).version).toBe('2');
+      release();
+      await before;
+      expect((await two.throughGateway(ask('a'), fresh)).version).toBe('2');
+    });
+  });
+});

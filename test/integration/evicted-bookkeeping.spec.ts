@@ -1,0 +1,225 @@
+import type { CacheStore } from '../../src/cache/core/cache-store';
+import { openStore } from '../../src/cache/store.factory';
+import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { CacheReplica, VersionedOrigin, WrongClock } from '../support/cache-replica';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
+
+const PREFIX = 'larder';
+const KEY = 'github:-:/users/u';
+const TAG = 'account:u';
+const asking = { key: KEY, tags: [TAG] };
+
+describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
+  let redis: RedisProcess;
+  let opened: CacheStore[] = [];
+
+  const open = (l1Bytes = 16_777_216, clock = new WrongClock()): CacheReplica => {
+    const settings = {
+      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
+    };
+    const { store } = openStore(
+      { redis: settings, port: undefined },
+      { maxBytes: l1Bytes, maxEntries: 100_000 },
+      clock,
+    );
+    opened.push(store);
+    return new CacheReplica(store, clock);
+  };
+
+  /** Until the replica reaches Redis and keeps copies. */
+  const ready = async (replica: CacheReplica): Promise<void> => {
+    const probe = new VersionedOrigin();
+    const isReady = async (): Promise<boolean> => {
+      await replica.throughRoute({ key: 'probe', tags: [] }, probe);
+      return replica.store.peek('probe') !== undefined;
+    };
+    await waitUntil(isReady, { what: 'a replica with copies' });
+  };
+
+  const openTwo = async (): Promise<[CacheReplica, CacheReplica]> => {
+    const replicas: [CacheReplica, CacheReplica] = [open(), open()];
+    for (const replica of replicas) await ready(replica);
+    return replicas;
+  };
+
+  beforeEach(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    opened = [];
+    await redis.stop();
+  });
+
+  const WAYS = [
+    ['a route', (r: CacheReplica, o: VersionedOrigin) => r.throughRoute(asking, o)],
+    ['the gateway', (r: CacheReplica, o: VersionedOrigin) => r.throughGateway(asking, o)],
+    ['a projection', (r: CacheReplica, o: VersionedOrigin) => r.throughRoute({ ...asking, part: 'repos' }, o)],
+  ] as const;
+
+  describe.each(WAYS)('%s', (_name, get) => {
+    it.each([
+      ['the index of the tag', [`${PREFIX}:v4:t:{${TAG}}`]],
+      ['the ledger', [`${PREFIX}:v4:q`]],
+      ['both', [`${PREFIX}:v4:t:{${TAG}}`, `${PREFIX}:v4:q`]],
+    ])('answers anew after a purge by tag, on both replicas, when %s was deleted before', async (_what, keys) => {
+      const [one, two] = await openTwo();
+      const origin = new VersionedOrigin();
+      for (const replica of [one, two]) {
+        await get(replica, origin);
+        await waitUntil(async () => (await get(replica, origin)).outcome === 'HIT', { what: 'a hit' });
+      }
+      expect(await redis.command('DEL', ...keys)).toBe(String(keys.length));
+      origin.version = 2;
+      await one.store.invalidate({ kind: 'tag', tag: TAG }, 'purge');
+      expect((await get(one, origin)).version).toBe('2');
+      await waitUntil(async () => (await get(two, origin)).version === '2', { what: 'the push', timeoutMs: 2_000 });
+    });
+
+    it('stores nothing of a load in whose time the ledger is deleted and its tag purged', async () => {
+      const [one, two] = await openTwo();
+      const origin = new VersionedOrigin();
+      const release = origin.hold();
+      const loading = get(one, origin);
+      await waitUntil(() => origin.loads === 1, { what: 'the load' });
+      origin.version = 2;
+      await two.store.invalidate({ kind: 'tag', tag: TAG }, 'purge');
+      await redis.command('DEL', `${PREFIX}:v4:q`);
+      release();
+      await loading;
+      for (const replica of [one, two]) expect((await get(replica, origin)).version).toBe('2');
+    });
+
+    it('goes on with what is stored when only the ledger is gone', async () => {
+      const [one, two] = await openTwo();
+      const origin = new VersionedOrigin();
+      await get(one, origin);
+      await redis.command('DEL', `${PREFIX}:v4:q`);
+      await waitUntil(async () => (await redis.command('EXISTS', `${PREFIX}:v4:q`)) === '1', { what: 'a new ledger' });
+      for (const replica of [one, two])
+        expect(await get(replica, origin)).toMatchObject({ version: '1', outcome: 'HIT' });
+      expect(origin.loads).toBe(1);
+    });
+  });
+
+  it('finds what others have stored under a tag, though the clock of one replica is 90 s ahead', async () => {
+    const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
+    for (const replica of [one, ahead]) await ready(replica);
+    const [origin, other] = [new VersionedOrigin(), new VersionedOrigin()];
+    await one.throughRoute({ ...asking, ttlMs: 60_000 }, origin);
+    await ahead.throughRoute({ key: 'github:-:/users/u/repos', tags: [TAG], ttlMs: 60_000 }, other);
+    origin.version = 2;
+    expect(await one.store.invalidate({ kind: 'tag', tag: TAG }, 'purge')).toBe(2);
+    expect((await one.throughRoute(asking, origin)).version).toBe('2');
+  });
+
+  it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {
+    const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
+    for (const replica of [one, ahead]) await ready(replica);
+    await one.store.note('g', 'a', undefined, 'x', 60_000);
+    expect(await ahead.store.readNote('g', 'a')).toBe('x');
+    expect(await ahead.store.notes('g')).toEqual([['a', 'x']]);
+    expect(await ahead.store.note('g', 'a', 'x', 'y', 60_000)).toEqual({ kind: 'left' });
+    expect(await one.store.readNote('g', 'a')).toBe('y');
+  });
+
+  it.each(['allkeys-lru', 'allkeys-random', 'volatile-lru'])(
+    'answers anew after each purge under %s',
+    async (policy) => {
+      const replica = open(0);
+      const other = open();
+      await ready(other);
+      const hot = Array.from({ length: 20 }, (_, at) => ({
+        key: `github:-:/users/hot${at}`,
+        tags: [`account:hot${at}`],
+      }));
+      const origins = hot.map(() => new VersionedOrigin());
+      const readHot = () => Promise.all(hot.map((one, at) => replica.throughGateway(one, origins[at]!)));
+      await readHot();
+      await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+      await redis.command('CONFIG', 'SET', 'maxmemory', '4mb');
+      const rest = new VersionedOrigin();
+      for (let at = 0; at < 6_000; at += 60) {
+        const batch = Array.from({ length: 60 }, (_, n) => `account:${at + n}`);
+        await Promise.all(
+          batch.map((tag) => replica.throughGateway({ key: `github:-:/users/${tag}`, tags: [tag] }, rest)),
+        );
+        await readHot();
+        await Promise.all(hot.map((one, n) => other.throughGateway(one, origins[n]!)));
+      }
+      expect(await redis.command('INFO', 'stats')).not.toContain('evicted_keys:0\r');
+      for (const [at, { tags }] of hot.entries()) {
+        origins[at]!.version = 2;
+        await replica.store.invalidate({ kind: 'tag', tag: tags[0]! }, at % 2 === 0 ? 'purge' : 'stale');
+        expect((await replica.throughGateway(hot[at]!, origins[at]!)).version).toBe('2');
+        await waitUntil(async () => (await other.throughGateway(hot[at]!, origins[at]!)).version === '2', {
+          what: 'the push',
+          timeoutMs: 2_000,
+        });
+      }
+    },
+    60_000,
+  );
+});
+
+describe('with a Redis whose data is exchanged under a live connection', () => {
+  let redis: RedisProcess;
+  let opened: CacheStore[] = [];
+  const open = (l1Bytes: number): CacheReplica => {
+    const settings = {
+      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
+    };
+    const limits = { maxBytes: l1Bytes, maxEntries: 1_000 };
+    const { store } = openStore({ redis: settings, port: undefined }, limits, new WrongClock());
+    opened.push(store);
+    return new CacheReplica(store);
+  };
+  beforeEach(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    opened = [];
+    await redis.stop();
+  });
+
+  const changes: readonly (readonly [string, () => Promise<unknown>, () => Promise<unknown>])[] = [
+    ['SWAPDB', () => redis.command('SWAPDB', '0', '1'), () => redis.command('SWAPDB', '0', '1')],
+    [
+      'an older copy of all keys',
+      async () => {
+        await redis.command(
+          'EVAL',
+          "for _, k in ipairs(redis.call('KEYS', '*')) do redis.call('COPY', k, k, 'DB', 1) end",
+          '0',
+        );
+      },
+      () => redis.command('SWAPDB', '0', '1'),
+    ],
+  ];
+
+  describe.each([
+    ['with copies in memory', 16_777_216],
+    ['without', 0],
+  ])('%s', (_how, l1Bytes) => {
+    it.each(changes)('%s: nothing that was purged meanwhile comes back', async (_name, before, after) => {
+      const [one, two] = [open(l1Bytes), open(l1Bytes)];
+      const origin = new VersionedOrigin();
+      const isStored = async (): Promise<boolean> => {
+        const outcomes = [await one.throughGateway(asking, origin), await two.throughGateway(asking, origin)];
+        return outcomes.every(({ outcome }) => outcome === 'HIT') && (await redis.command('DBSIZE')) !== '0';
+      };
+      await waitUntil(isStored, { what: 'an entry in Redis' });
+      await before();
+      origin.version = 2;
+      await one.store.invalidate({ kind: 'key', key: KEY }, 'purge');
+      await after();
+      expect((await one.throughGateway(asking, origin)).version).toBe('2');
+      await waitUntil(async () => (await two.throughGateway(asking, origin)).version === '2', {
+        what: 'the other replica to notice',
+        timeoutMs: 3_000,
+      });
+    });
+  });
+});

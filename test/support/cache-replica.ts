@@ -1,0 +1,125 @@
+import { Readable } from 'node:stream';
+import type { CacheStore } from '../../src/cache/core/cache-store';
+import type { HeaderList } from '../../src/cache/core/cache-entry';
+import { identityBody } from '../../src/cache/core/content-coding';
+import { HttpCache } from '../../src/cache/core/http/http-cache';
+import type { Origin } from '../../src/cache/core/http/exchange';
+import type { Load } from '../../src/cache/core/load';
+import { Loader } from '../../src/cache/core/loader';
+import { ResponseCache } from '../../src/cache/core/response-cache';
+import { Clock, SystemClock } from '../../src/kernel/clock';
+
+/** What a client got: the version that the origin had, and what became of the request. */
+export interface Got {
+  readonly version: string;
+  readonly outcome: string;
+}
+
+/** The origin of one resource: a version, and loads that may be held between their reading of it and their answer. */
+export class VersionedOrigin {
+  version = 1;
+  loads = 0;
+  /** Fields of its responses. */
+  headers: HeaderList = [['cache-control', 'max-age=600, stale-if-error=600']];
+  private gate: Promise<void> = Promise.resolve();
+
+  /** From now on loads read the version and wait with their answer until the function is called that it returns. */
+  hold(): () => void {
+    let open = (): void => undefined;
+    this.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      this.gate = Promise.resolve();
+      open();
+    };
+  }
+
+  async read(): Promise<string> {
+    this.loads += 1;
+    const { version, gate } = this;
+    await gate;
+    return String(version);
+  }
+}
+
+/** A clock that goes as fast as the machine's, and wrong by some milliseconds. */
+export class WrongClock extends Clock {
+  private readonly system = new SystemClock();
+
+  constructor(public wrongByMs = 0) {
+    super();
+  }
+
+  now(): number {
+    return this.system.now() + this.wrongByMs;
+  }
+}
+
+export interface Asking {
+  readonly key: string;
+  readonly tags: readonly string[];
+  readonly ttlMs?: number;
+  readonly swrMs?: number;
+  readonly accept?: string;
+}
+
+/** One replica of the service as far as the cache goes: all three ways in over one store. */
+export class CacheReplica {
+  readonly cache: ResponseCache;
+  readonly http: HttpCache;
+
+  constructor(
+    readonly store: CacheStore,
+    readonly clock: Clock = new SystemClock(),
+    times: { readonly leaseMs?: number; readonly deadlineMs?: number } = {},
+  ) {
+    const { leaseMs = 5_000, deadlineMs = 5_000 } = times;
+    const limits = { leaseMs, pollMs: 20, loadTimeoutMs: 10_000, maxEntryBytes: 1_000_000 };
+    const waits = { deadlineMs, staleAfterMs: deadlineMs };
+    const loader = new Loader(store, clock, limits);
+    this.cache = new ResponseCache(store, loader, clock, waits);
+    this.http = new HttpCache(store, loader, clock, {
+      ...{ keepMs: 600_000, selecting: ['accept'], maxEntryBytes: 1_000_000 },
+      ...waits,
+    });
+  }
+
+  /** As a gateway route does. */
+  async throughGateway({ key, tags, accept = 'a' }: Asking, origin: VersionedOrigin): Promise<Got> {
+    const asking: Origin = async () => {
+      const requestedAt = this.clock.now();
+      const version = await origin.read();
+      const body = Readable.from([Buffer.from(version)]);
+      return { status: 200, headers: origin.headers, requestedAt, receivedAt: this.clock.now(), body };
+    };
+    const answer = await this.http.exchange(
+      {
+        ...{ key, tags, upstream: 'github', method: 'GET', kind: 'shared', hasAuthorization: false },
+        ...{ headers: [['accept', accept]], signal: new AbortController().signal },
+      },
+      asking,
+    );
+    if (answer.kind === 'stored')
+      return { version: (await identityBody(answer.entry)).toString(), outcome: answer.outcome };
+    const chunks: Buffer[] = [];
+    if (Buffer.isBuffer(answer.body)) chunks.push(answer.body);
+    else for await (const chunk of answer.body) chunks.push(chunk);
+    return { version: Buffer.concat(chunks).toString(), outcome: answer.outcome };
+  }
+
+  /** As a route with a rule does; with `part`, as one that is made of a resource. */
+  async throughRoute(
+    { key, tags, ttlMs = 600_000, swrMs = 0, part }: Asking & { readonly part?: string },
+    origin: VersionedOrigin,
+  ): Promise<Got> {
+    const policy = { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: 600_000, jitter: 0, earlyRefreshBeta: 0 };
+    const load: Load = async () => {
+      const body = Buffer.from(await origin.read());
+      return { kind: 'response', status: 200, headers: [], body, validators: {}, tags: [], etag: '"e"' };
+    };
+    const request = { key, tags, upstream: 'github', policy, ...(part === undefined ? {} : { part }) };
+    const { entry, outcome } = await this.cache.answer(request, load);
+    return { version: (await identityBody(entry)).toString(), outcome };
+  }
+}
