@@ -15,6 +15,17 @@ describe('the key that a URL names', () => {
     expect(namedKeys(`http://h:1/%61dmin/cache/entries/${written}`).keys).toEqual(keys);
   });
 
+  it.each(['github:-:/a?mode=foo', 'account:u?mode=', 'github:-:/a?page=2&mode=STALE'])(
+    'is refused where the mode at its end is none: %s',
+    (written) => {
+      expect(() => namedKeys(`/admin/cache/entries/${written}`)).toThrow('mode is purge or stale');
+    },
+  );
+
+  it('may itself end in a mode, percent-encoded', () => {
+    expect(namedKeys('/admin/cache/entries/github:-:/a%3Fmode=foo').keys).toContain('github:-:/a?mode=foo');
+  });
+
   it.each([
     ['github:-:/a?body=true', { keys: ['github:-:/a'], withBody: true, mode: 'purge' }],
     ['github:-:/a?mode=stale', { keys: ['github:-:/a'], withBody: false, mode: 'stale' }],

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/app-error';
 /** The segments in front of the key: `/admin/cache/entries/`. */
 const SEGMENTS_BEFORE = 4;
 /** A parameter of this service's at the end: a key that ends so is given percent-encoded. */
-const OWN_PARAMETER = /[?&](body=(?:true|false)|mode=(?:purge|stale))$/;
+const OWN_PARAMETER = /[?&](body=(?:true|false)|mode=[^&=]*)$/;
 
 export interface NamedKeys {
   /** Each once, the decoded one first. */
@@ -20,11 +20,14 @@ export interface NamedKeys {
  * out of `Cache-Status` into a URL means it as it is. `body=true` and `mode=stale` at the end are this service's.
  *
  * @param target the request target, query and all
+ * @throws AppError `request-invalid` for another `mode`: a purge must not look for a key that nobody meant, and say that it is done
  */
 export function namedKeys(target: string): NamedKeys {
   const path = target.replace(/^https?:\/\/[^/]*/i, '');
   const whole = path.split('/').slice(SEGMENTS_BEFORE).join('/');
   const [, own = ''] = OWN_PARAMETER.exec(whole) ?? [];
+  if (own.startsWith('mode=') && own !== 'mode=purge' && own !== 'mode=stale')
+    throw new AppError('request-invalid', `mode is purge or stale. Percent-encode a key that itself ends in ${own}.`);
   const written = whole.replace(OWN_PARAMETER, '');
   return {
     keys: [...new Set([decoded(written), written])],
