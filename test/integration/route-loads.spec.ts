@@ -244,6 +244,26 @@ describe('a load that a conditional request began', () => {
   });
 });
 
+it('gives a private answer to nobody else who waits for the load', async () => {
+  let arrived = 0;
+  const { get } = await open({
+    prepare: (_app, fastify) =>
+      void fastify.addHook('preHandler', (_request, _reply, done) => {
+        arrived += 1;
+        done();
+      }),
+  });
+  gate = new Gate();
+  const first = get('/loads/late-private');
+  await gate.untilWaiting(1);
+  const others = [get('/loads/late-private'), get('/loads/late-private')];
+  await waitUntil(() => arrived === 3, { what: 'all three' });
+  setImmediate(() => gate.open());
+  const answers = await Promise.all([first, ...others]);
+  for (const { status, headers } of answers) expect([status, headers['cache-control']]).toEqual([200, 'private']);
+  expect(calls).toBe(3);
+});
+
 describe('what belongs to one request', () => {
   const correlate: RouteAppOptions['prepare'] = (_app, fastify) =>
     void fastify.addHook('onRequest', (request, reply, done) => {
