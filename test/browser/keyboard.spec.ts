@@ -100,4 +100,20 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('ArrowDown');
     expect(await page.locator(':focus').getAttribute('aria-level')).toBe('2');
   });
+
+  it('opens an entry, and comes back to its row with Escape', async () => {
+    await tabTo(page.getByRole('link', { name: 'Entries' }), 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    const row = page.locator('[data-test="entries"] tbody button').first();
+    await row.waitFor();
+    await tabTo(row);
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Overview' }).waitFor();
+    await tabTo(page.getByRole('tab', { name: 'Overview' }));
+    await page.keyboard.press('ArrowRight');
+    expect(await page.getByRole('tab', { name: 'Header fields' }).getAttribute('aria-selected')).toBe('true');
+    await page.keyboard.press('Escape');
+    await page.getByRole('tab', { name: 'Overview' }).waitFor({ state: 'detached' });
+    expect(await row.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+  });
 });

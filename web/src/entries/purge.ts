@@ -27,15 +27,12 @@ export function countTarget({ kind, name }: Target, signal: AbortSignal): Promis
   return adminRequest<Counted>(`/admin/cache/count?${query}`, 'Counting entries', { signal });
 }
 
-export function purgeTarget(target: Target, mode: PurgeMode): Promise<{ invalidated: number } | undefined> {
-  return adminRequest<{ invalidated: number }>(pathOf(target, mode), 'Purging', { method: 'DELETE' });
+/** Everything has a route of its own, so that no message can mean it by mistake. */
+export function purgeTarget({ kind, name }: Target, mode: PurgeMode): Promise<{ invalidated: number } | undefined> {
+  const purpose = 'Purging';
+  if (kind === 'all') return adminRequest(`/admin/cache?all=true&mode=${mode}`, purpose, { method: 'DELETE' });
+  const json = { [MEMBERS[kind]]: [name], mode };
+  return adminRequest('/admin/cache/invalidations', purpose, { method: 'POST', json });
 }
 
-function pathOf({ kind, name }: Target, mode: PurgeMode): string {
-  const soft = mode === 'stale' ? 'mode=stale' : '';
-  const encoded = encodeURIComponent(name);
-  if (kind === 'all') return `/admin/cache?${['all=true', soft].filter(Boolean).join('&')}`;
-  if (kind === 'prefix') return `/admin/cache?${[`prefix=${encoded}`, soft].filter(Boolean).join('&')}`;
-  const collection = { key: 'entries', tag: 'tags', account: 'accounts' }[kind];
-  return `/admin/cache/${collection}/${encoded}${soft === '' ? '' : `?${soft}`}`;
-}
+const MEMBERS = { key: 'keys', tag: 'tags', account: 'accounts', prefix: 'prefixes' } as const;
