@@ -35,8 +35,8 @@ describe('Entries, of 20,000', () => {
     });
     await request(`${service.url}/repos/redis`);
     await request(`${service.url}/repos/google`);
-    const stored = await redis.query('KEYS', 'larder:*:e:{github:-:/users/redis}');
-    await redis.command('EVAL', COPY, '1', String([stored].flat()[0]), String(COPIES));
+    const [stored = ''] = (await redis.query('KEYS', 'larder:*:e:{github:-:/users/redis}')) as string[];
+    await redis.command('EVAL', COPY, '1', stored, String(COPIES));
     page = await browser.open(`${service.url}/#/entries`);
   });
   afterAll(async () => {
