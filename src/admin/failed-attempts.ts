@@ -10,7 +10,7 @@ interface Window {
   count: number;
 }
 
-/** Counts wrong tokens by address: after 20 within a minute the rest of that minute is refused unseen. */
+/** Counts wrong tokens by the client's address (`TRUST_PROXY`): after 20 within a minute further ones get 429 for the rest of it. */
 @Injectable()
 export class FailedAttempts {
   private readonly windows = new LRUCache<string, Window>({ max: 10_000 });

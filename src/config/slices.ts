@@ -73,7 +73,7 @@ export const cacheConfig = slice('cache', (env) => ({
   jitter: env.CACHE_TTL_JITTER,
   earlyRefreshBeta: env.CACHE_EARLY_REFRESH_BETA,
   leaseMs: env.CACHE_LEASE_MS,
-  deadlineMs: env.REQUEST_DEADLINE_MS,
+  deadlineMs: env.REQUEST_DEADLINE_MS ?? env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
   loadTimeoutMs: env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
   laneEnabled: env.CACHE_EXPRESS_LANE,
   maxEntryBytes: env.CACHE_MAX_ENTRY_BYTES,

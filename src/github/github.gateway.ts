@@ -21,13 +21,14 @@ import { Clock } from '../kernel/clock';
 import {
   ALL_FIELDS,
   ANONYMOUS,
-  FairQueue,
   Gateway,
   GatewayLane,
   GatewayRules,
   headerRules,
   RateBudget,
   RelayedAnswers,
+  UpstreamBreaker,
+  Uploads,
   UpstreamRelay,
   type BreakerState,
 } from '../upstream';
@@ -54,12 +55,17 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly credentials: GithubCredentials,
     private readonly budget: RateBudget,
+    breaker: UpstreamBreaker,
     @Inject(githubConfig.KEY) private readonly github: ConfigType<typeof githubConfig>,
     @Inject(upstreamConfig.KEY) private readonly limits: ConfigType<typeof upstreamConfig>,
     @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
     @Inject(serviceConfig.KEY) private readonly service: ConfigType<typeof serviceConfig>,
   ) {
-    this.relay = new UpstreamRelay(githubUpstream(github, limits), () => clock.now(), !github.isStrict);
+    this.relay = new UpstreamRelay(
+      githubUpstream(github, limits),
+      () => clock.now(),
+      github.isStrict ? undefined : breaker,
+    );
   }
 
   onModuleInit(): void {
@@ -160,9 +166,9 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A quarter of the places at most is for bodies that take long to come. */
-  private uploads(): FairQueue {
+  private uploads(): Uploads {
     const maxConcurrency = Math.max(1, Math.floor(this.github.maxConcurrency / 4));
-    return new FairQueue({ maxConcurrency, maxWaiting: MOST_UPLOADS_WAITING, deadlineMs: this.limits.timeoutMs });
+    return new Uploads({ maxConcurrency, maxWaiting: MOST_UPLOADS_WAITING, deadlineMs: this.limits.timeoutMs });
   }
 
   private strictLoader(): Loader {

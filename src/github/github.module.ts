@@ -4,7 +4,7 @@ import type { ConfigType } from '@nestjs/config';
 import { CacheStore } from '../cache';
 import { githubConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
-import { Breakers, Budgets, RateBudget, UpstreamClient } from '../upstream';
+import { breakerOf, Breakers, Budgets, RateBudget, UpstreamBreaker, UpstreamClient } from '../upstream';
 import { githubLimits } from './github-limits';
 import { GithubController } from './github.controller';
 import { GithubCredentials } from './github.credentials';
@@ -50,13 +50,22 @@ const LONGEST_BODY_MS = 2_000;
     GithubGateway,
     GithubWebhook,
     {
-      provide: UpstreamClient,
-      inject: [HttpService, githubConfig.KEY, upstreamConfig.KEY],
+      provide: UpstreamBreaker,
+      inject: [githubConfig.KEY, upstreamConfig.KEY],
       useFactory: (
-        http: HttpService,
         github: ConfigType<typeof githubConfig>,
         limits: ConfigType<typeof upstreamConfig>,
-      ): UpstreamClient => new UpstreamClient(http, githubUpstream(github, limits)),
+      ): UpstreamBreaker => breakerOf(githubUpstream(github, limits)),
+    },
+    {
+      provide: UpstreamClient,
+      inject: [HttpService, UpstreamBreaker, githubConfig.KEY, upstreamConfig.KEY],
+      useFactory: (
+        http: HttpService,
+        breaker: UpstreamBreaker,
+        github: ConfigType<typeof githubConfig>,
+        limits: ConfigType<typeof upstreamConfig>,
+      ): UpstreamClient => new UpstreamClient(http, githubUpstream(github, limits), breaker),
     },
   ],
 })

@@ -51,6 +51,13 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   socket.end(problemText(code, detail), () => socket.destroy());
 }
 
+/** Ends a request whose body comes too slowly: 408, unless a response is under way. */
+export function closeSlowBody(socket: Duplex): void {
+  const { _httpMessage: answer } = socket as { readonly _httpMessage?: UnderWay | null };
+  if (answer?.req.complete === true) return; // all of it has come: it is the upstream that takes long
+  answerClientError(Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
+}
+
 function problemText(code: ErrorCode, detail: string): string {
   const { status } = PROBLEMS[code];
   const id = newRequestId();

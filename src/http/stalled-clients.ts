@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { answerClientError } from './client-errors';
+import { closeSlowBody } from './client-errors';
 
 type Socket = FastifyRequest['raw']['socket'];
 
@@ -52,7 +52,7 @@ export function closeStalledClients(fastify: FastifyInstance, { stallMs }: Stall
   const look = (): void => {
     for (const [socket, progress] of connections) {
       if (takesNothing(socket, progress, lookMs, stallMs)) socket.destroy();
-      else if (sendsTooLittle(socket, progress, lookMs, stallMs)) answerClientError(TOO_SLOW, socket);
+      else if (sendsTooLittle(socket, progress, lookMs, stallMs)) closeSlowBody(socket);
     }
   };
   const timer = setInterval(look, lookMs).unref();
@@ -61,10 +61,6 @@ export function closeStalledClients(fastify: FastifyInstance, { stallMs }: Stall
     done();
   });
 }
-
-const TOO_SLOW = Object.assign(new Error('the body of the request came too slowly'), {
-  code: 'ERR_HTTP_REQUEST_TIMEOUT',
-});
 
 function takesNothing(socket: Socket, progress: Progress, lookMs: number, stallMs: number): boolean {
   const taken = socket.bytesWritten - socket.writableLength;

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { CircuitState, type CircuitBreakerPolicy } from 'cockatiel';
 
-/** `half-open`: one request is let through to see. */
+/** `half-open`: a few requests are let through to see. */
 export type BreakerState = 'closed' | 'half-open' | 'open';
 
 const BY_RISING_ALARM: readonly BreakerState[] = ['closed', 'half-open', 'open'];
@@ -25,9 +24,4 @@ export class Breakers {
     }
     return [...states].map(([upstream, state]) => ({ upstream, state }));
   }
-}
-
-export function stateOf({ state }: CircuitBreakerPolicy): BreakerState {
-  if (state === CircuitState.Closed) return 'closed';
-  return state === CircuitState.HalfOpen ? 'half-open' : 'open';
 }

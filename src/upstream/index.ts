@@ -1,6 +1,7 @@
 /** The kit: what another team imports to put its own upstream behind the cache. */
 export { UpstreamClient, type UpstreamRequest, type UpstreamResponse } from './upstream-client';
 export type { UpstreamDefinition, UpstreamLimits } from './upstream-definition';
+export { breakerOf, UpstreamBreaker } from './upstream-breaker';
 export { UpstreamRelay } from './upstream-relay';
 export { Gateway, type GatewayOptions } from './gateway/gateway';
 export { GatewayLane } from './gateway/gateway-lane';
@@ -10,7 +11,7 @@ export { ANONYMOUS, Partitions } from './gateway/partition';
 export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';
-export { FairQueue } from './budget/fair-queue';
+export { Uploads } from './gateway/uploads';
 export type { LimitDialect, LimitedAnswer } from './budget/limit-dialect';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';

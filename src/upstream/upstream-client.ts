@@ -2,20 +2,13 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
-import {
-  BrokenCircuitError,
-  CircuitState,
-  circuitBreaker,
-  ConsecutiveBreaker,
-  handleWhen,
-  type CircuitBreakerPolicy,
-} from 'cockatiel';
 import { AppError } from '../kernel/app-error';
-import { stateOf, type BreakerState } from './breakers';
+import type { BreakerState } from './breakers';
 import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
 import { retryAfterMs } from './retry-after';
-import { countsAsDown, upstreamFailure } from './upstream-failure';
+import { breakerOf } from './upstream-breaker';
+import { upstreamFailure } from './upstream-failure';
 import { ACCEPTED_CODINGS, wholeBody } from './whole-body';
 
 /** An answer of the upstream, whatever its status; `body` is decompressed. */
@@ -44,18 +37,14 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  */
 export class UpstreamClient {
   private readonly agents: Agents;
-  private readonly breaker: CircuitBreakerPolicy;
 
   constructor(
     private readonly http: HttpService,
     private readonly definition: UpstreamDefinition,
+    /** One for all that ask the same upstream. */
+    private readonly breaker = breakerOf(definition),
   ) {
-    const { connectTimeoutMs, breakerFailures, breakerPauseMs } = definition.limits;
-    this.agents = openAgents(connectTimeoutMs);
-    this.breaker = circuitBreaker(handleWhen(countsAsDown), {
-      halfOpenAfter: breakerPauseMs,
-      breaker: new ConsecutiveBreaker(breakerFailures),
-    });
+    this.agents = openAgents(definition.limits.connectTimeoutMs);
   }
 
   get name(): string {
@@ -64,28 +53,15 @@ export class UpstreamClient {
 
   /** Whether the breaker keeps requests from the upstream now. */
   get isPaused(): boolean {
-    return this.breaker.state !== CircuitState.Closed;
+    return this.breaker.isPaused;
   }
 
   get breakerState(): BreakerState {
-    return stateOf(this.breaker);
+    return this.breaker.state;
   }
 
-  async get(request: UpstreamRequest): Promise<UpstreamResponse> {
-    try {
-      return await this.breaker.execute(() => this.ask(request));
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-      const { breakerPauseMs } = this.definition.limits;
-      throw new AppError(
-        'upstream-paused',
-        `${this.name} failed several times in a row and is not asked for ${breakerPauseMs / 1000} s.`,
-        {
-          retryAfterMs: breakerPauseMs,
-          cause: error,
-        },
-      );
-    }
+  get(request: UpstreamRequest): Promise<UpstreamResponse> {
+    return this.breaker.run(request.path, () => this.ask(request));
   }
 
   close(): void {

@@ -16,6 +16,11 @@ export function upstreamFailure(
   const host = new URL(baseUrl).host;
   const { code = 'unknown' }: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};
   const options = { retryAfterMs: 1_000, cause: error };
+  const fault = OWN_FAULTS.get(code);
+  if (fault !== undefined) {
+    const text = `This service cannot open a connection to ${name}: it has ${fault} (${code}). Raise the limit, or lower MAX_CONNECTIONS.`;
+    return new AppError('overloaded', text, options);
+  }
   if (isTimedOut || TIMED_OUT.has(code)) {
     const seconds = limits.timeoutMs / 1_000;
     return new AppError('upstream-timeout', `${name} (${host}) did not answer within ${seconds} s.`, options);
@@ -38,6 +43,14 @@ export function upstreamFailure(
   );
 }
 
+/** Faults of this process or its machine, which say nothing of the upstream. */
+const OWN_FAULTS: ReadonlyMap<string, string> = new Map([
+  ['EMFILE', 'as many files and sockets open as a process may have'],
+  ['ENFILE', 'as many files and sockets open as the machine allows'],
+  ['ENOMEM', 'no memory left'],
+  ['ENOBUFS', 'no memory left for sockets'],
+  ['EADDRNOTAVAIL', 'no local port left'],
+]);
 const COUNTS_AS_DOWN: ReadonlySet<string> = new Set([
   'upstream-timeout',
   'upstream-unreachable',

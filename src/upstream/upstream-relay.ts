@@ -1,18 +1,13 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  ConsecutiveBreaker,
-  handleWhen,
-  type CircuitBreakerPolicy,
-} from 'cockatiel';
 import { AppError } from '../kernel/app-error';
-import { stateOf, type BreakerState } from './breakers';
+import { limitPace } from './body-pace';
+import type { BreakerState } from './breakers';
 import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
 import type { UpstreamDefinition } from './upstream-definition';
-import { countsAsDown, upstreamFailure } from './upstream-failure';
+import type { UpstreamBreaker } from './upstream-breaker';
+import { upstreamFailure } from './upstream-failure';
 
 export interface RelayedRequest {
   readonly method: string;
@@ -45,45 +40,24 @@ export interface RelayedResponse {
  */
 export class UpstreamRelay {
   private readonly agents: Agents;
-  private readonly breaker: CircuitBreakerPolicy;
   private readonly base: URL;
 
   constructor(
     private readonly definition: UpstreamDefinition,
     private readonly now: () => number,
     /** Without it every request is sent, however often others failed. */
-    private readonly hasBreaker = true,
+    private readonly breaker?: UpstreamBreaker,
   ) {
-    const { connectTimeoutMs, breakerFailures, breakerPauseMs } = definition.limits;
     this.base = new URL(definition.baseUrl);
-    this.agents = openAgents(connectTimeoutMs);
-    this.breaker = circuitBreaker(handleWhen(countsAsDown), {
-      halfOpenAfter: breakerPauseMs,
-      breaker: new ConsecutiveBreaker(breakerFailures),
-    });
+    this.agents = openAgents(definition.limits.connectTimeoutMs);
   }
 
   get breakerState(): BreakerState {
-    return stateOf(this.breaker);
+    return this.breaker?.state ?? 'closed';
   }
 
-  async send(request: RelayedRequest): Promise<RelayedResponse> {
-    if (!this.hasBreaker) return this.ask(request);
-    try {
-      return await this.breaker.execute(() => this.ask(request));
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-      const { name, limits } = this.definition;
-      const seconds = limits.breakerPauseMs / 1_000;
-      throw new AppError(
-        'upstream-paused',
-        `${name} failed several times in a row and is not asked for ${seconds} s.`,
-        {
-          retryAfterMs: limits.breakerPauseMs,
-          cause: error,
-        },
-      );
-    }
+  send(request: RelayedRequest): Promise<RelayedResponse> {
+    return this.breaker ? this.breaker.run(request.path, () => this.ask(request)) : this.ask(request);
   }
 
   close(): void {
@@ -138,6 +112,9 @@ export class UpstreamRelay {
         ended = body === undefined || body.readableEnded ? 'timed-out' : 'by-client';
         outgoing.destroy(new Error('timed out'));
       };
+      const endSlowBody = (response: IncomingMessage): void => {
+        response.destroy(upstreamFailure(new Error('the body came too slowly'), this.definition, true));
+      };
       const startClock = (): void => {
         if (answer === undefined) late = setTimeout(giveUp, limits.timeoutMs);
       };
@@ -147,6 +124,7 @@ export class UpstreamRelay {
       outgoing.on('timeout', () => {
         // No byte for so long. A body that nobody takes off us says nothing of the upstream.
         if (answer && answer.readableLength > 0) outgoing.socket?.setTimeout(limits.timeoutMs);
+        else if (answer) endSlowBody(answer);
         else giveUp();
       });
       if (onInterim)
@@ -173,6 +151,8 @@ export class UpstreamRelay {
         answer = response;
         failIfReset(outgoing, response);
         clearTimeout(late);
+        const headMs = body === undefined ? this.now() - requestedAt : 0;
+        limitPace(response, { timeoutMs: limits.timeoutMs, headMs, onTooSlow: () => endSlowBody(response) });
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
       });
       outgoing.on('socket', ({ bytesRead }) => (receivedBefore = bytesRead));

@@ -17,6 +17,13 @@ export function pauseAfterFailures(failures: number, failure: LoadFailure): numb
   return Math.max(grown, asked);
 }
 
+/** Whether a failed load says nothing of the upstream: the service itself could not send the request, or was not to. */
+export function isOwnFault(error: unknown): boolean {
+  return error instanceof AppError && OWN_FAULTS.has(error.code);
+}
+
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(['overloaded', 'request-timeout']);
+
 export function toFailure(error: unknown): LoadFailure {
   if (error instanceof StatusFailure)
     return { code: 'internal', message: error.message, status: error.status, body: error.body };

@@ -5,7 +5,7 @@ import type { CacheRequest } from './cache-request';
 import { storedForm } from './content-coding';
 import type { CacheStore, Lease, LoadFailure } from './cache-store';
 import { filledEntry, freshenedEntry, type Filling } from './entry-filling';
-import { fromFailure, pauseAfterFailures, toFailure } from './failure-pause';
+import { fromFailure, isOwnFault, pauseAfterFailures, toFailure } from './failure-pause';
 import { isFresh } from './freshness';
 import { ifAvailable } from './if-available';
 import { DeclinedLoad, type Landed, type Load, type Loaded, type LoadedResponse } from './load';
@@ -152,6 +152,25 @@ export class Loader {
     return isFresh(entry, now) && (entry.indexMark ?? 0) >= indexMark;
   }
 
+  /**
+   * As `underLease`, but without waiting for another replica.
+   *
+   * @returns whether `use` has run; false: another has the lease
+   */
+  async underFreeLease(
+    { key, selection, tags, indexMark = 0 }: Pick<CacheRequest, 'key' | 'selection' | 'tags' | 'indexMark'>,
+    base: CacheEntry | undefined,
+    use: (lease: Lease, base: CacheEntry | undefined) => Promise<void>,
+  ): Promise<boolean> {
+    const { leaseMs } = this.options;
+    const asking = { key, token: newToken(), tags, seenId: base?.id ?? '', leaseMs, indexMark, selection };
+    const answer = await this.store.acquire(asking);
+    if (answer.kind === 'failed') throw fromFailure(answer.failure, answer.remainingMs);
+    if (answer.kind !== 'granted') return false;
+    await this.holding(answer.lease, base, use);
+    return true;
+  }
+
   private async holding<T>(
     lease: Lease,
     base: CacheEntry | undefined,
@@ -165,6 +184,7 @@ export class Loader {
       return await use(lease, base);
     } catch (error) {
       if (error instanceof DeclinedLoad) await this.giveBackDeclined(lease, error);
+      else if (isOwnFault(error)) await ifAvailable(() => this.store.release(lease));
       else await this.giveBackFailed(lease, toFailure(error));
       throw error;
     } finally {

@@ -1,7 +1,8 @@
 import { AppError } from '../../kernel/app-error';
 
-/** The flight's result, or a deadline's error; the flight itself goes on for others and for the store. */
-export function within<T>(result: Promise<T>, deadlineMs: number): Promise<T> {
+/** The flight's result, or a deadline's error, if there is a deadline; the flight itself goes on for others and for the store. */
+export function within<T>(result: Promise<T>, deadlineMs: number | undefined): Promise<T> {
+  if (deadlineMs === undefined) return result;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const message = `No answer within ${deadlineMs} ms. The load goes on: try again shortly.`;

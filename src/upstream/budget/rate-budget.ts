@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
@@ -29,6 +30,8 @@ export interface RateBudgetOptions {
 export interface Spending {
   /** Whose limits it counts against; the id of a partition, never a token. */
   readonly credential: string;
+  /** The client's address; absent where the service itself asks. */
+  readonly address?: string;
   readonly method: string;
   readonly path: string;
   /** Whether nobody waits for it. */
@@ -63,6 +66,8 @@ export interface BudgetCounts {
 }
 
 const MOST_WAITING = 10_000;
+const MAX_ACCEPTED = 10_000;
+const ACCEPTED_MS = 3_600_000;
 /** What counts against no resource. */
 const FREE = 'free';
 
@@ -78,6 +83,8 @@ export class RateBudget {
   private readonly resources: ToldResources;
   private readonly queue: FairQueue;
   private readonly pace: Pace | undefined;
+  /** Credentials that the upstream has answered with anything but 401. */
+  private readonly accepted = new LRUCache<string, true>({ max: MAX_ACCEPTED, ttl: ACCEPTED_MS });
 
   constructor(
     readonly options: RateBudgetOptions,
@@ -107,9 +114,18 @@ export class RateBudget {
     this.require(spending, resource);
     const pace = this.pacingOf(spending, resource);
     this.requirePace(spending, pace);
+    const tenant = this.tenantOf(spending);
+    const mostAtOnce = tenant === credential ? Infinity : Math.ceil(this.options.maxConcurrency / 2);
     const limitOf = (): number =>
-      resource === undefined ? Infinity : leftOf(this.budgets.of(credential), resource, this.clock.now());
-    const place = await this.queue.enter({ line: `${credential} ${resource ?? ''}`, limitOf, pace, signal });
+      resource === undefined
+        ? mostAtOnce
+        : Math.min(mostAtOnce, leftOf(this.budgets.of(credential), resource, this.clock.now()));
+    const place = await this.queue.enter({
+      line: `${tenant} ${resource ?? ''}`,
+      limitOf,
+      pace,
+      signal,
+    });
     try {
       await this.budgets.hear(credential); // anew only if it has waited
       this.require(spending, resource);
@@ -137,6 +153,15 @@ export class RateBudget {
     return this.budgets.peek();
   }
 
+  /**
+   * Whose turn it is to be. A credential that the upstream has not accepted yet may be made up: all of one address share one turn, and
+   * half of the places, so that thousands of them are one caller among the others.
+   */
+  private tenantOf({ credential, address }: Spending): string {
+    const isKnown = address === undefined || credential === ANONYMOUS || this.accepted.has(credential);
+    return isKnown ? credential : `unknown ${address}`;
+  }
+
   private async send<T extends { readonly status: number }>(
     spending: Spending,
     resource: string | undefined,
@@ -146,6 +171,7 @@ export class RateBudget {
     this.counts.sent += 1;
     const sentAt = this.clock.now();
     const answer = await send();
+    if (answer.status !== 401 && spending.credential !== ANONYMOUS) this.accepted.set(spending.credential, true);
     if (answer.status === 304 && spending.credential !== ANONYMOUS) this.counts.notModified += 1;
     const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
     return { answer, refusal: this.learn(spending, resource ?? FREE, sentAt, read) };

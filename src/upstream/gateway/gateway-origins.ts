@@ -10,16 +10,16 @@ import {
   type Origin,
   type OriginResponse,
 } from '../../cache';
-import type { FairQueue } from '../budget/fair-queue';
 import type { RateBudget } from '../budget/rate-budget';
 import { peek, type Peeked, type PeekLimits } from '../peeked-body';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
 import { receivedFields, viaField } from './hops';
-import type { Partition, Partitions } from './partition';
+import { ANONYMOUS, type Partition, type Partitions } from './partition';
 import { begun } from './request-body';
 import type { RequestTarget } from './request-target';
+import type { Uploads } from './uploads';
 
 export interface GatewayOriginsOptions {
   readonly definition: UpstreamDefinition;
@@ -33,7 +33,7 @@ export interface GatewayOriginsOptions {
   /** Whose limits the requests of callers without a credential count against. */
   readonly anonymousCredential: string;
   /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
-  readonly uploads: FairQueue | undefined;
+  readonly uploads: Uploads | undefined;
 }
 
 /** The upstream as one request of the gateway asks it: the fields it goes with, its turn, its limits. */
@@ -95,7 +95,7 @@ export class GatewayOrigins {
         return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
       };
       const credential = own === undefined ? anonymousCredential : partition.id;
-      const spending = { credential, method, path: target.path, isBackground, signal };
+      const spending = { credential, address: request.ip, method, path: target.path, isBackground, signal };
       const spend = async (stream?: Readable): Promise<OriginResponse> => {
         const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
@@ -109,7 +109,8 @@ export class GatewayOrigins {
       if (bytes !== undefined) onBody?.(bytes);
       const { uploads } = this.options;
       if (isWhole || !uploads) return spend(stream);
-      return uploads.run({ line: credential, limitOf: () => Infinity, signal }, () => spend(stream));
+      const caller = own === undefined ? `${ANONYMOUS} ${request.ip}` : credential;
+      return uploads.run(caller, request.raw, signal, () => spend(stream));
     };
   }
 }

@@ -7,17 +7,27 @@ import { IndexMemory } from '../index-memory';
 import { markOf } from '../soft-purge';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
-import { hasFailed, policyOfUpdated, verdictOf } from './exchange-policy';
+import { hasFailed, policyOf, policyOfUpdated, verdictOf } from './exchange-policy';
 import { sharedFields } from './shared-fields';
 import { valueOf } from './fields';
-import { HttpLoads, maySharedWith, type Head, type HttpLoadsOptions } from './http-loads';
+import {
+  declaredLength,
+  hasConditions,
+  HttpLoads,
+  maySharedWith,
+  type Head,
+  type HttpLoadsOptions,
+} from './http-loads';
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { findVariant, type Seen } from './variants';
 
 export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions {
-  /** How long a request may wait for the head of a response, in milliseconds. */
+  /**
+   * How long a request may wait for a load that goes on and is stored, in milliseconds. A response that is for this request alone is
+   * waited for as long as the upstream may take.
+   */
   readonly deadlineMs: number;
   /** The same where a stale entry could answer. */
   readonly staleAfterMs: number;
@@ -25,6 +35,8 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
 
 /** Up to here a body is waited for, so that it goes out in one piece; beyond it is streamed. */
 const IN_ONE_PIECE_BYTES = 65_536;
+/** And for so long at most, in milliseconds: a body that comes slowly goes on to its client. */
+const IN_ONE_PIECE_MS = 2_000;
 const LOOKS = 3;
 
 /**
@@ -68,11 +80,20 @@ export class HttpCache {
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
       // What is stored and stale can be validated, whoever got something else meanwhile.
-      if (!isPlain || (isApart && !seen.entry)) return this.forwardOrStale(request, policy, seen, origin);
+      if (!isPlain || (isApart && !seen.entry && this.goesAlone(request, seen)))
+        return this.forwardOrStale(request, policy, seen, origin);
       const loaded = await this.load(request, policy, seen, origin);
       if (loaded) return loaded;
     }
-    return this.forward(request, undefined, origin, this.options.deadlineMs);
+    return this.forward(request, undefined, origin);
+  }
+
+  /**
+   * Whether an uncoalesced request goes upstream as it is: one with conditions, to which 304 may be the answer, and all that come while
+   * another is under way. One at a time is loaded, so that a response which may be stored again is stored.
+   */
+  private goesAlone(request: HttpCacheRequest, seen: Seen): boolean {
+    return hasConditions(request.headers) || this.loads.find(this.loads.named(request, seen).name, seen) !== undefined;
   }
 
   private fromStore(
@@ -108,7 +129,7 @@ export class HttpCache {
     origin: Origin,
   ): Promise<HttpAnswer> {
     const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
-    if (!spare) return this.forward(request, seen, origin, this.options.deadlineMs);
+    if (!spare) return this.forward(request, seen, origin);
     try {
       const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
       return hasFailed(answer) ? standIn(spare, seen, 'upstream-error') : answer;
@@ -125,17 +146,20 @@ export class HttpCache {
     origin: Origin,
   ): Promise<HttpAnswer | undefined> {
     const what = this.loads.named(request, seen);
+    const isUncoalesced = this.loads.isApart(request) && !seen.entry;
     const underWay = this.loads.find(what.name, seen);
     const flight = underWay ?? this.loads.start(what, request, seen, origin);
     flight.join(request.signal);
     const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
     try {
-      const head = await within(flight.head, spare ? this.options.staleAfterMs : this.options.deadlineMs);
+      const deadlineMs = isUncoalesced ? undefined : this.options.deadlineMs;
+      const head = await within(flight.head, spare ? this.options.staleAfterMs : deadlineMs);
       if (head.kind === 'again') return undefined;
+      if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);
       if (head.kind === 'entry') {
         const { entry, stored } = head;
-        if (underWay && !head.isShareable) return await this.forward(request, seen, origin, this.options.deadlineMs);
+        if (underWay && !head.isShareable) return await this.forward(request, seen, origin);
         if (!underWay && head.isValidated) {
           const facts = { outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 } as const;
           return { kind: 'stored', entry, stored, ...facts };
@@ -143,8 +167,7 @@ export class HttpCache {
         return { kind: 'stored', entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
       }
       if (spare && hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
-      if (underWay && !maySharedWith(request, head))
-        return await this.forward(request, seen, origin, this.options.deadlineMs);
+      if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
       return await this.deliver(head, forwarded, underWay !== undefined, spare !== undefined);
     } catch (error) {
       if (spare) return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
@@ -165,13 +188,18 @@ export class HttpCache {
     const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
     const { staleAfterMs, deadlineMs } = this.options;
     const reader = body.read();
-    const isInTime = await settlesWithin(body.until(IN_ONE_PIECE_BYTES), hasSpare ? staleAfterMs : deadlineMs);
+    const isInTime = await settlesWithin(
+      body.until(IN_ONE_PIECE_BYTES),
+      hasSpare ? staleAfterMs : Math.min(deadlineMs, IN_ONE_PIECE_MS),
+    );
     if (hasSpare && !isInTime) {
       await reader.return?.();
       throw new AppError('deadline-exceeded', `Not all of the answer came within ${staleAfterMs} ms.`);
     }
-    if (body.hasFailed)
+    if (body.hasFailed) {
+      if (body.failedWith instanceof AppError) throw body.failedWith;
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
+    }
     // A larger body stays with `body`, which counts what its readers keep: a copy of it would be counted nowhere.
     const whole = body.hasEnded && body.received <= IN_ONE_PIECE_BYTES ? await body.whole() : undefined;
     if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
@@ -179,12 +207,12 @@ export class HttpCache {
     return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };
   }
 
-  /** The upstream's own answer to this request alone. */
+  /** The upstream's own answer to this request alone, waited for as long as the upstream may take if no deadline is given. */
   private async forward(
     request: HttpCacheRequest,
     seen: Seen | undefined,
     origin: Origin,
-    deadlineMs: number,
+    deadlineMs?: number,
   ): Promise<StreamedAnswer> {
     const { method, headers } = request;
     const asking = new AbortController();
@@ -196,6 +224,9 @@ export class HttpCache {
       giveUp();
       throw error;
     });
+    const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
+    if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
+      this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
     if (seen?.index && verdictOf(response) === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
     else if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
       await this.writer.heedHead(

@@ -49,7 +49,9 @@ export type Head =
       readonly isShareable: boolean;
     }
   /** Another replica stored an index: look again. */
-  | { readonly kind: 'again' };
+  | { readonly kind: 'again' }
+  /** Another replica loads it, and it was not to be waited for. */
+  | { readonly kind: 'not-loaded' };
 
 /** The lease of a load: its key, and its selection where it has one; `name` is both. */
 export interface LoadName {
@@ -124,7 +126,9 @@ export class HttpLoads {
       .catch((error: unknown) => report(failureOf(error)));
   }
 
-  /** Loads, and lets others join, until the head has come and the rest is stored. */
+  /**
+   * Loads, and lets others join, until the head has come and the rest is stored. What is uncoalesced waits for no other replica.
+   */
   start({ key, selection, name }: LoadName, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
     const indexMark = markOf(seen.index?.entry);
     const flight = new Flight<Head>(request.key, indexMark);
@@ -134,26 +138,30 @@ export class HttpLoads {
     this.flights.set(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
     const { tags } = request;
-    this.loader
-      .underLease({ key, selection, tags, indexMark }, seen.entry, async (lease, base) => {
-        const settling = this.loader.isSettling(tags, lease);
-        try {
-          await this.loadUnder(lease, base, request, seen, flight, origin, settling);
-        } catch (error) {
-          if (!flight.signal.aborted) throw error;
-          // Given up, for nobody waits any more: that says nothing of the upstream.
-          await this.writer.giveBack(lease);
-          flight.fail(error);
-        }
-      })
-      .then((held) => {
-        if (held.by === 'self') return;
-        if (seen.index)
-          flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true, isShareable: true });
-        else flight.arrive({ kind: 'again' });
-      })
-      .catch((error: unknown) => flight.fail(error))
-      .finally(end);
+    const resource = { key, selection, tags, indexMark };
+    const load = async (lease: Lease, base: CacheEntry | undefined): Promise<void> => {
+      const settling = this.loader.isSettling(tags, lease);
+      try {
+        await this.loadUnder(lease, base, request, seen, flight, origin, settling);
+      } catch (error) {
+        if (!flight.signal.aborted) throw error;
+        // Given up, for nobody waits any more: that says nothing of the upstream.
+        await this.writer.giveBack(lease);
+        flight.fail(error);
+      }
+    };
+    const loading =
+      this.isApart(request) && !seen.entry
+        ? this.loader.underFreeLease(resource, seen.entry, load).then((hasLoaded) => {
+            if (!hasLoaded) flight.arrive({ kind: 'not-loaded' });
+          })
+        : this.loader.underLease(resource, seen.entry, load).then((held) => {
+            if (held.by === 'self') return;
+            if (seen.index)
+              flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true, isShareable: true });
+            else flight.arrive({ kind: 'again' });
+          });
+    loading.catch((error: unknown) => flight.fail(error)).finally(end);
     return flight;
   }
 
@@ -194,7 +202,7 @@ export class HttpLoads {
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
     const names = this.writer.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
-    if (!policy.isStorable && response.status < 400) this.apart.set(this.apartKey(request), true);
+    this.noteSharing(request, response.status, policy.isStorable && !body.isTooLarge);
     // A failure does not take the place of what may stand in for it.
     const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
     const stored =
@@ -204,6 +212,13 @@ export class HttpLoads {
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
+    if (body.isTooLarge) this.noteSharing(request, response.status, false);
+  }
+
+  /** Remembers whether the next requests of the URL may wait for each other: they may again as soon as a response is for all. */
+  noteSharing(request: HttpCacheRequest, status: number, isShared: boolean): void {
+    if (isShared) this.apart.delete(this.apartKey(request));
+    else if (status < 400) this.apart.set(this.apartKey(request), true);
   }
 
   /**
@@ -265,9 +280,14 @@ export class HttpLoads {
   }
 }
 
-function declaredLength(headers: HeaderList): number | undefined {
-  const text = valueOf(headers, 'content-length');
-  return text === undefined ? undefined : Number(text);
+/** The length that a head promises, in bytes; 0 where it says nothing. */
+export function declaredLength(headers: HeaderList): number {
+  return Number(valueOf(headers, 'content-length') ?? 0);
+}
+
+/** Whether a request asks for the response only if it is another than the client has. */
+export function hasConditions(headers: HeaderList): boolean {
+  return headers.some(([name]) => CONDITIONS.some((condition) => condition === name));
 }
 
 /** Whether the response of another request's load may answer this one. */
@@ -278,7 +298,7 @@ export function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { k
 
 /** A load asks for the whole response, whatever its client has already. */
 function withoutConditions(headers: HeaderList): HeaderList {
-  return headers.filter(([name]) => name !== 'range' && !CONDITIONS.some((condition) => condition === name));
+  return headers.filter((field) => field[0] !== 'range' && !hasConditions([field]));
 }
 
 function conditionsOf(base: CacheEntry | undefined): HeaderList {

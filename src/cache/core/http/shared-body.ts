@@ -97,6 +97,16 @@ export class SharedBody {
     return this.state === 'failed';
   }
 
+  /** Whether it is over the limit, by what its head says or by what has come. */
+  get isTooLarge(): boolean {
+    return Math.max(this.limits.declaredBytes ?? 0, this.total) > this.limits.maxBytes;
+  }
+
+  /** What its source failed with. */
+  get failedWith(): unknown {
+    return this.failure;
+  }
+
   /** So many bytes have come. */
   get received(): number {
     return this.total;

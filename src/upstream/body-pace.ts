@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http';
+
+export interface PaceLimits {
+  /** How long so many bytes of a body may take, in milliseconds; the first time counts from the request on. */
+  readonly timeoutMs: number;
+  /** How long the head has taken. */
+  readonly headMs: number;
+  readonly onTooSlow: () => void;
+}
+
+/** So much has to come in each span of `timeoutMs`, or the end. */
+const MIN_BYTES = 65_536;
+const LOOKS = 8;
+
+/**
+ * Ends a body that comes too slowly: one that trickles, or stands still. A large body that flows may take longer, and time in which
+ * the body waits for its readers does not count: a slow client is not the upstream's fault.
+ */
+export function limitPace(response: IncomingMessage, { timeoutMs, headMs, onTooSlow }: PaceLimits): void {
+  const { socket } = response;
+  const lookMs = timeoutMs / LOOKS;
+  let waitedMs = headMs;
+  let from = socket.bytesRead;
+  const timer = setInterval(() => {
+    if (response.complete) clearInterval(timer);
+    if (response.complete || response.readableLength > 0) return;
+    waitedMs += lookMs;
+    if (waitedMs < timeoutMs) return;
+    if (socket.bytesRead - from < MIN_BYTES) onTooSlow();
+    [waitedMs, from] = [0, socket.bytesRead];
+  }, lookMs).unref();
+  response.once('close', () => clearInterval(timer));
+}
