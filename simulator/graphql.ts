@@ -76,7 +76,7 @@ export class GraphqlApi {
         const made = this.catalogue.addIssue(
           fullName.toLowerCase(),
           String(input['title']),
-          String(input['body'] ?? ''),
+          typeof input['body'] === 'string' ? input['body'] : '',
         );
         return { issue: this.issueNode(fullName, made) };
       },
