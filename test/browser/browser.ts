@@ -52,6 +52,8 @@ export class TestBrowser {
 export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENS, { recursive: true });
   await page.evaluate('scrollTo(0, 0)'); // the header stays on top
+  // Drawings follow the size of their box one frame later.
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
   await page.screenshot({ path: join(SCREENS, `${name}.png`), fullPage: (page.viewportSize()?.width ?? 0) < 2000 });
 }
 

@@ -41,6 +41,7 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole('rowheader', { name: 'Hit' }).waitFor();
   },
   entries: async (page) => {
+    await page.request.get('/repos/redis');
     await page.getByRole('button', { name: 'Enter the admin token' }).click();
     await giveToken(page, TOKEN);
     await page.locator('[data-test="entries"] tbody tr').first().waitFor();
@@ -87,6 +88,24 @@ describe('every view', () => {
       await screenshot(page, `${view}-${width}`);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     }
+    await page.context().close();
+  });
+
+  it('has no serious finding of axe in a dialog either', async () => {
+    const page = await browser.open(`${demo.url}/#/entries`, { reducedMotion: 'reduce' }, AXE);
+    await page.request.get('/repos/redis');
+    await page.getByRole('button', { name: 'Enter the admin token' }).click();
+    await page.getByRole('dialog', { name: 'Admin token' }).waitFor();
+    expect(await serious(page)).toEqual([]);
+    await giveToken(page, TOKEN);
+    await page.locator('[data-test="entries"] tbody button').first().click();
+    for (const tab of ['Overview', 'Header fields', 'Body', 'Variants']) {
+      await page.getByRole('tab', { name: tab }).click();
+      expect(await serious(page)).toEqual([]);
+    }
+    await page.getByRole('dialog').getByRole('button', { name: 'Purge…', exact: true }).last().click();
+    await page.getByRole('dialog', { name: 'Purge' }).waitFor();
+    expect(await serious(page)).toEqual([]);
     await page.context().close();
   });
 
