@@ -55,7 +55,7 @@ describe('Live', () => {
     expect(await row('Miss').locator('td').first().innerText()).toBe('1');
     expect(await shown('saved')).toMatch(/^Calls saved 29 /);
     expect(await shown('store')).toMatch(/^Redis [\d.]+ [KM]iB \d+ keys/);
-    expect(await shown('budget')).toMatch(/^Rate limit left 59 of 60 \(core\), anew in /);
+    expect(await shown('budget')).toMatch(/^Rate limit left 59 of 60 \(core\), resets in /);
     expect(await shown('breaker')).toBe('API Up circuit breaker closed');
   });
 

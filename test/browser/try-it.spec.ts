@@ -97,7 +97,7 @@ describe('Try it', () => {
     expect(await page.getByRole('alert').first().innerText()).toContain('Not an account name');
   });
 
-  it('stops waiting when told to', async () => {
+  it('stops waiting when the wait is cancelled', async () => {
     page = await browser.open(service.url);
     const release = simulator.hold();
     await page.getByLabel('GitHub account').fill('slow-one');

@@ -7,7 +7,7 @@ import { requestJson, type Ask } from './http';
  */
 
 const token = shallowRef<string>();
-/** The question that waits for the token dialog; undefined while none is asked. */
+/** The open question of the token dialog; undefined while it is closed. */
 export const tokenQuestion = shallowRef<TokenQuestion>();
 
 export interface TokenQuestion {
@@ -30,7 +30,7 @@ export function forgetAdminToken(): void {
   token.value = undefined;
 }
 
-/** Asks for the token unless it is known; false if the person would rather not. */
+/** Asks for the token unless it is known; false if the person cancels. */
 export async function unlock(purpose: string, refusal?: string): Promise<boolean> {
   if (token.value !== undefined) return true;
   const given = await new Promise<string | undefined>((answer) => {

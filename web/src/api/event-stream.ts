@@ -13,7 +13,7 @@ const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
 /** The service sends a comment every 15 s: after two of them missed, the connection is dead. */
 const SILENCE_MS = 35_000;
-/** A page that no one has looked at for so long lets go of its stream: nothing is computed while no one looks. */
+/** A page hidden for this long closes its stream, so that the service computes nothing for it. */
 const HIDDEN_MS = 60_000;
 
 export interface EventStreamOptions {
@@ -50,7 +50,7 @@ export class EventStream {
     this.state.value = 'closed';
   }
 
-  /** Leaves the present connection and opens one anew, with the token of now. */
+  /** Closes the present connection and opens another one, with the present token. */
   reopen(): void {
     this.disconnect();
     this.attempts = 0;
@@ -137,7 +137,7 @@ export class EventStream {
   }
 
   private ended(connection: AbortController, failure: Failure): void {
-    if (this.connection !== connection) return; // left on purpose: another one is under way, or none is wanted
+    if (this.connection !== connection) return; // closed on purpose: another connection is open, or none is wanted
     clearTimeout(this.silence);
     this.failure.value = failure;
     if (failure.status === 401 || failure.status === 403 || failure.status === 404) {

@@ -14,7 +14,7 @@ export class Failure extends Error {
   }
 }
 
-/** The failure that a response other than 2xx tells of: the service's problem+json, an API's own error, or only a status. */
+/** The failure in a response other than 2xx: the service's problem+json, an API's own error, or only a status. */
 export function failureOf({ status, headers, text }: Pick<Exchange, 'status' | 'headers' | 'text'>): Failure {
   const body = parseObject(text);
   const valueOf = (name: string) => headers.find(([known]) => known === name)?.[1];

@@ -21,7 +21,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'x-ratelimit-limit': 'Calls per window that the API allows.',
   'x-ratelimit-remaining': 'Calls left when the API was last asked. A hit spends none.',
   'x-ratelimit-used': 'Calls spent when the API was last asked.',
-  'x-ratelimit-reset': 'When the window begins anew, in Unix seconds.',
+  'x-ratelimit-reset': 'When the window resets, in Unix seconds.',
   'x-ratelimit-resource': 'Which of the API’s limits the call counts against.',
 };
 
@@ -33,7 +33,7 @@ const DIRECTIVES: Readonly<Record<string, (argument: string) => string>> = {
   'no-store': () => 'must not be stored',
   'no-cache': () => 'stored, but checked with the API before each use',
   'must-revalidate': () => 'once stale, not used without asking the API',
-  'stale-while-revalidate': (seconds) => `${seconds} s longer while it is refreshed behind`,
+  'stale-while-revalidate': (seconds) => `${seconds} s longer while it is refreshed in the background`,
   'stale-if-error': (seconds) => `${seconds} s longer if the API fails`,
   immutable: () => 'does not change while fresh',
 };

@@ -31,7 +31,7 @@ export function lookOf(outcome: string): Look {
 /** What an operator reads in tables and legends. */
 export const OUTCOME_WORDS: Readonly<Record<string, string>> = {
   HIT: 'Hit',
-  HIT_STALE: 'Stale, refreshed behind',
+  HIT_STALE: 'Stale, being refreshed',
   REVALIDATED: 'Revalidated (304)',
   MISS: 'Miss',
   COALESCED: 'Waited for another',

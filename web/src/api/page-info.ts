@@ -1,7 +1,7 @@
 import { shallowRef } from 'vue';
 import { requestJson } from './http';
 
-/** What the service tells every page of itself (`GET /page.json`). */
+/** The service's facts for the page (`GET /page.json`). */
 export interface PageInfo {
   readonly version: string;
   readonly gatewayPrefix: string;
@@ -25,7 +25,7 @@ export interface DemoControls {
   readonly race?: string;
 }
 
-/** Until the service has told, and where it does not: what holds for most. */
+/** Defaults until `/page.json` has been read, and where it cannot be. */
 const PRESUMED: PageInfo = {
   version: '',
   gatewayPrefix: '/github',
@@ -44,6 +44,6 @@ const PRESUMED: PageInfo = {
 export const pageInfo = shallowRef<PageInfo>(PRESUMED);
 
 export async function loadPageInfo(): Promise<void> {
-  const told = await requestJson<Partial<PageInfo>>('/page.json').catch(() => ({}));
-  pageInfo.value = { ...PRESUMED, ...told };
+  const info = await requestJson<Partial<PageInfo>>('/page.json').catch(() => ({}));
+  pageInfo.value = { ...PRESUMED, ...info };
 }

@@ -2,7 +2,7 @@ import { reactive, ref, shallowRef } from 'vue';
 import { adminRequest } from '../api/admin';
 import { isAbort, toFailure, type Failure } from '../api/failure';
 
-/** What the admin API tells of an entry. Times in seconds, sizes in bytes. */
+/** An entry as the admin API shows it. Times in seconds, sizes in bytes. */
 export interface EntryView {
   readonly key: string;
   readonly kind: 'entry' | 'index' | 'variant' | 'part';

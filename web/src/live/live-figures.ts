@@ -45,7 +45,7 @@ let lastId = 0;
 
 export const stream = new EventStream({ path: '/events', token: adminToken, onEvent: receive });
 
-/** Of the samples that are there: sums over all of them. */
+/** Sums over all samples. */
 export const totals = computed(() => {
   let [requests, hits, calls, saved] = [0, 0, 0, 0];
   for (const sample of samples.value) {
@@ -57,7 +57,7 @@ export const totals = computed(() => {
   return { requests, hits, calls, saved };
 });
 
-/** By outcome, over all samples: how many, and the latest latencies that were seen. */
+/** Over all samples, by outcome: the number of requests and the latest latencies. */
 export const byOutcome = computed(() => {
   const rows = new Map<string, { count: number; p50: number | undefined; p99: number | undefined }>();
   for (const { requests, latencyMs } of samples.value) {
@@ -83,7 +83,7 @@ function receive({ type, data }: ServerSentEvent): void {
     happened({ id: ++lastId, kind: 'invalidation', event: JSON.parse(data) as InvalidationEvent });
 }
 
-/** By their second: what came twice, after a reconnect, counts once. */
+/** Merges by second: a sample that arrives twice, after a reconnect, counts once. */
 function add(more: readonly Figures[]): void {
   if (more.length === 0) return;
   const newest = samples.value.at(-1)?.at ?? 0;

@@ -60,7 +60,7 @@ export function stop(): void {
   current = new AbortController();
 }
 
-/** Leaves nothing behind: no requests, and the API on. */
+/** Stops the requests and switches the API on again. */
 export function leave(): void {
   stop();
   if (isApiDown.value) void setApiDown(false);

@@ -17,7 +17,7 @@ export interface Asked {
   readonly at: number;
   readonly look: Look;
   readonly label: string;
-  /** Time in the service, or in all where the service does not tell. */
+  /** Time in the service; the total where X-Response-Time is missing. */
   readonly latencyMs: number;
   readonly repositories: number | undefined;
 }
