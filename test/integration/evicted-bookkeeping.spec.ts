@@ -130,6 +130,12 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
       const replica = open(0);
       const other = open();
       await ready(other);
+      const probe = { key: 'probe without copies', tags: [] };
+      const isShared = async (): Promise<boolean> => {
+        await replica.throughRoute(probe, new VersionedOrigin());
+        return (await replica.store.find(probe.key)) !== undefined;
+      };
+      await waitUntil(isShared, { what: 'a replica that reaches Redis' });
       const hot = Array.from({ length: 20 }, (_, at) => ({
         key: `github:-:/users/hot${at}`,
         tags: [`account:hot${at}`],
