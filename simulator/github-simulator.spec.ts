@@ -1,3 +1,4 @@
+import { request } from '../test/support/raw-http';
 import { GithubSimulator } from './github-simulator';
 
 const token = { authorization: 'Bearer ghp_test' };
@@ -83,6 +84,8 @@ describe('the GitHub simulator', () => {
 
   it('needs a User-Agent and a version that it knows', async () => {
     expect((await get('/users/redis', { 'x-github-api-version': '1999-01-01' })).status).toBe(400);
+    expect((await request(`${github.url}/users/redis`)).status).toBe(403); // node:http names no agent by itself
+    expect((await request(`${github.url}/users/redis`, { headers: { 'user-agent': 'test' } })).status).toBe(200);
   });
 
   it('takes writes with a token, which change what it answers', async () => {
@@ -124,8 +127,10 @@ describe('the GitHub simulator', () => {
     const limits = (await (await get('/rate_limit', token)).json()) as { rate: object; resources: { core: object } };
     expect(limits.resources.core).toEqual(limits.rate);
     expect(limits.rate).toMatchObject({ limit: 5_000, resource: 'core' });
-    const repos = (await (await get('/user/repos?per_page=1', token)).json()) as { full_name: string }[];
-    expect(repos.every((one) => 'full_name' in one)).toBe(true);
+    const page = await get('/user/repos?per_page=1', token);
+    const repos = (await page.json()) as { full_name: string }[];
+    expect(repos).toEqual([expect.objectContaining({ full_name: expect.stringContaining('/') })]);
+    expect(page.headers.get('link')).toMatch(/[?&]page=2>; rel="next"/);
     expect((await get('/user/repos')).status).toBe(401);
   });
 
@@ -139,7 +144,10 @@ describe('the GitHub simulator', () => {
   it('holds its answers until it is let go', async () => {
     const release = github.hold();
     const answer = get('/users/redis');
-    while (github.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    while (github.inFlight === 0) await turn();
+    for (let turns = 0; turns < 100; turns++) await turn();
+    expect(github.inFlight).toBe(1);
     release();
     expect((await answer).status).toBe(200);
   });

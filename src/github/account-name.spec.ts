@@ -26,15 +26,17 @@ describe('parseAccountName', () => {
     expect(() => parseAccountName(name)).toThrow(expect.objectContaining({ code: 'account-invalid' }) as Error);
   });
 
-  it('lets nothing through that could leave a path segment', () => {
+  it('lets nothing through that could leave a path segment, and every name', () => {
+    const unit = fc.constantFrom('a', 'b', 'Z', '0', '-');
+    const any = fc.constantFrom('a', 'Z', '0', '-', '_', '.', '/', '%', ' ', '\n', '\0', '\u017f', '\u212a', '\u0430');
+    const texts = fc.oneof(fc.string({ unit, maxLength: 45 }), fc.string({ unit: any, maxLength: 5 }));
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 45 }), (text) => {
-        try {
-          return /^[a-z0-9-]{1,39}$/.test(parseAccountName(text));
-        } catch {
-          return true;
-        }
+      fc.property(texts, (text) => {
+        const isName = /^[a-zA-Z0-9-]{1,39}$/.test(text) && !/^-|--|-$/.test(text);
+        if (isName) expect(parseAccountName(text)).toBe(text.toLowerCase());
+        else expect(() => parseAccountName(text)).toThrow();
       }),
+      { numRuns: 500 },
     );
   });
 });

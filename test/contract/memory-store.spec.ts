@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/cache/core/memory-store';
 import { ResponseCache } from '../../src/cache/core/response-cache';
 import { TieredStore } from '../../src/cache/core/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
+import { waitUntil } from '../support/wait-until';
 import { ChaosStore, randomTurns, type Disturbance } from './chaos-store';
 import { anEntry, describeStore } from './store-contract';
 
@@ -46,10 +47,10 @@ describe('a cache on a store that fails', () => {
     return (operation) =>
       broken.has(operation) ? Promise.reject(new StoreUnavailableError('down')) : Promise.resolve();
   };
-  const open = (disturb: Disturbance) => {
+  const open = (disturb: Disturbance, leaseMs = 1_000) => {
     const clock = new SystemClock();
     const store = new ChaosStore(new MemoryStore(limits, clock), disturb);
-    const loader = new Loader(store, clock, { leaseMs: 1_000, loadTimeoutMs: 1_000, pollMs: 5, maxEntryBytes: 1_000 });
+    const loader = new Loader(store, clock, { leaseMs, loadTimeoutMs: 1_000, pollMs: 5, maxEntryBytes: 1_000 });
     return new ResponseCache(store, loader, clock, { deadlineMs: 1_000, staleAfterMs: 1_000 });
   };
   const policy = { ttlMs: 1_000, negativeTtlMs: 1, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
@@ -59,9 +60,28 @@ describe('a cache on a store that fails', () => {
     return Promise.resolve({ kind: 'response' as const, status, headers, body, validators, tags, etag });
   };
 
-  it.each(['fill', 'renew', 'release'] as const)('answers though %s fails, and keeps nothing', async (operation) => {
-    const cache = open(failing(operation, 'fill'));
-    expect(await cache.answer(request, load)).toMatchObject({ outcome: 'MISS', stored: false });
+  it('answers though fill fails, and keeps nothing', async () => {
+    expect(await open(failing('fill')).answer(request, load)).toMatchObject({ outcome: 'MISS', stored: false });
+  });
+
+  it.each([
+    ['release', async () => ({ ...(await load()), ttlMs: 0 })],
+    [
+      'renew',
+      async (tried: readonly string[]) => {
+        await waitUntil(() => tried.includes('renew'), { what: 'a renewal' });
+        return load();
+      },
+    ],
+  ] as const)('answers though %s fails', async (operation, loadWith) => {
+    const tried: string[] = [];
+    const fail = failing(operation);
+    const cache = open((called) => {
+      tried.push(called);
+      return fail(called);
+    }, 300);
+    expect(await cache.answer(request, () => loadWith(tried))).toMatchObject({ outcome: 'MISS' });
+    expect(tried).toContain(operation);
   });
 
   it('shares the failure of a load though it cannot be remembered', async () => {

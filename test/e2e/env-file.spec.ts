@@ -73,7 +73,7 @@ describe('an .env file', () => {
 
   it('with a name that is no setting is told, with the one that was meant', async () => {
     const port = await freePort();
-    const service = startIn(write(`${SETTINGS}REDIS_ENDPOINT_URL=redis://:hunter3@x\nCACHE_FOO=1\nOTHER=1\n`), port);
+    const service = startIn(write(`${SETTINGS}REDIS_ENDPOINT_URL=redis://:hunter3@x\nOTHER=1\nCACHE_FOO=1\n`), port);
     await waitUntil(() => !service.isRunning || /CACHE_FOO/.test(service.output()), { what: 'the warnings' });
     expect(service.output()).toContain(
       'REDIS_ENDPOINT_URL in .env is no setting, and is ignored. Did you mean REDIS_ENDPOINT_URI?',

@@ -59,18 +59,19 @@ describe.each<[string, Record<string, string>, readonly string[], readonly strin
   const preflight = (origin: string) =>
     gateway.through(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET' } });
 
-  it('every answer says so', async () => {
-    await gateway.through(path); // what is stored was loaded by a request without an origin
-    for (const origin of allowed) {
-      for (const answer of await answersTo(origin)) {
-        expect(answer.headers['access-control-allow-origin']).toBe(isAny ? '*' : origin);
-        if (!isAny) expect(answer.headers.vary).toMatch(/Origin/);
+  if (allowed.length > 0)
+    it('every answer says so', async () => {
+      await gateway.through(path); // what is stored was loaded by a request without an origin
+      for (const origin of allowed) {
+        for (const answer of await answersTo(origin)) {
+          expect(answer.headers['access-control-allow-origin']).toBe(isAny ? '*' : origin);
+          if (!isAny) expect(answer.headers.vary).toMatch(/Origin/);
+        }
+        expect(corsOf(await preflight(origin))).toMatchObject({
+          'access-control-allow-methods': expect.stringContaining('PATCH'),
+        });
       }
-      expect(corsOf(await preflight(origin))).toMatchObject({
-        'access-control-allow-methods': expect.stringContaining('PATCH'),
-      });
-    }
-  });
+    });
 
   it('and no answer to another page has a word of CORS, whatever the API says', async () => {
     for (const origin of [...allowed, ...refused])

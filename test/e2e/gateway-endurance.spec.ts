@@ -112,7 +112,7 @@ describe('behind the gateway nobody is disturbed by a client that', () => {
     expect((await through(path, { headers: { 'x-github-api-version': 'odd' } })).status).toBe(400);
     const answers = await Promise.all(Array.from({ length: 10 }, () => through()));
     expect(new Set(answers.map(({ body }) => body.toString()))).toEqual(new Set(['good']));
-    expect(origin.hits.slice(2).every(({ headers }) => headers['if-none-match'] === '"v"')).toBe(true);
+    expect(new Set(origin.hits.slice(2).map(({ headers }) => headers['if-none-match']))).toEqual(new Set(['"v"']));
   });
 
   it('sends a body with a GET: nothing of it goes upstream, nor a field that promises it', async () => {

@@ -154,7 +154,7 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
         await readHot();
         await Promise.all(hot.map((one, n) => other.throughGateway(one, origins[n]!)));
       }
-      expect(await redis.command('INFO', 'stats')).not.toContain('evicted_keys:0\r');
+      expect(await redis.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
       for (const [at, { tags }] of hot.entries()) {
         origins[at]!.version = 2;
         await replica.store.invalidate({ kind: 'tag', tag: tags[0]! }, at % 2 === 0 ? 'purge' : 'stale');

@@ -243,9 +243,15 @@ describe('at the front door', () => {
     ],
     ['after a while', () => Promise.reject(new Error('It fails.'))],
   ])('what fails %s is answered the long way', async (_when, fail) => {
-    const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(fail));
+    let asked = 0;
+    const failing: Answerer = (...given) => {
+      asked += 1;
+      return fail(...given);
+    };
+    const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(failing));
     try {
-      expect((await request(`http://127.0.0.1:${portOf(other)}/by-url/1`)).status).toBe(200);
+      const { status } = await request(`http://127.0.0.1:${portOf(other)}/by-url/1`);
+      expect([status, asked]).toEqual([200, 1]);
     } finally {
       await other.close();
     }

@@ -106,6 +106,7 @@ describe('three replicas on one Redis', () => {
     release();
     expect((await next).status).toBe(200);
     const id = await redis.command('GETRANGE', 'larder:v4:e:{github:-:/users/hanging}', '0', '11');
+    expect(id).toMatch(/^[\w-]{12}$/);
     frozen.thaw();
     expect((await late).status).toBe(200);
     expect(await redis.command('GETRANGE', 'larder:v4:e:{github:-:/users/hanging}', '0', '11')).toBe(id);

@@ -19,7 +19,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { CacheRule, CacheStore, ResponseCacheInterceptor, StoreHealth } from '../../src/cache';
 import type { Server } from 'node:http';
 import { Gate } from '../support/barrier';
 import { RedisProcess } from '../support/redis-process';
@@ -290,24 +290,26 @@ describe('a waiter on another replica', () => {
   afterAll(() => redis.stop());
 
   it.each([
-    [404, gone],
-    [403, () => new ForbiddenException()],
-    [502, () => new BadGatewayException('the shop is closed')],
-  ])('gets %d as well', async (status, error) => {
+    [404, 2, gone],
+    [403, 2, () => new ForbiddenException()],
+    [502, 1, () => new BadGatewayException('the shop is closed')],
+  ])('gets %d as well, by %d calls: a failure is shared, a refusal asked for anew', async (status, times, error) => {
     const [a, b] = [await open({ redis }), await open({ redis })];
-    for (const { get } of [a, b])
-      await waitUntil(async () => (await get('/errors/numbers/1')).headers['cache-status']?.includes('/l') ?? false, {
-        what: 'Redis',
-      });
+    for (const { app } of [a, b])
+      await waitUntil(() => app.get(StoreHealth, { strict: false }).get().isUp, { what: 'Redis' });
     thrown = error;
     gate = new Gate();
-    const first = a.get('/errors/price');
+    const host = { host: 'shop.example' }; // the key of a route has the host in it
+    const first = a.get('/errors/price', host);
     await gate.untilWaiting(1);
-    const second = b.get('/errors/price');
-    setImmediate(() => gate.open());
+    const waits = jest.spyOn(b.app.get(CacheStore, { strict: false }), 'change');
+    const second = b.get('/errors/price', host);
+    await waitUntil(() => waits.mock.calls.length > 0, { what: 'the other to wait' });
+    gate.open();
     const answers = await Promise.all([first, second]);
     expect(answers.map((answer) => answer.status)).toEqual([status, status]);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(calls).toBe(times);
   });
 });
 

@@ -19,6 +19,7 @@ describe('three replicas, reads, invalidations and faults at random', () => {
   it('never answer what was soft-purged', async () => {
     const report = await runRace({ seed: 1, steps: 300, redis, course: 'soft-purges' });
     expect(report.violations.length === 0 ? '' : printed(report)).toBe('');
+    expect(report.answersBound).toBeGreaterThan(0);
   }, 60_000);
 
   it.each([
@@ -46,7 +47,7 @@ describe('three replicas on a Redis that is too small and evicts', () => {
       const report = await runRace({ seed: 1, steps: 500, redis, course: 'crowded' });
       expect(report.violations.length === 0 ? '' : printed(report)).toBe('');
       expect(report.answersBound).toBeGreaterThan(100);
-      expect(await redis.command('INFO', 'stats')).not.toContain('evicted_keys:0\r');
+      expect(await redis.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
     } finally {
       await redis.stop();
     }

@@ -16,7 +16,7 @@ const policy: FreshnessPolicy = {
   earlyRefreshBeta: 0,
 };
 
-function setUp(options: { deadlineMs?: number; staleAfterMs?: number } = {}) {
+function setUp(options: { deadlineMs?: number; staleAfterMs?: number; random?: () => number } = {}) {
   const clock = new ManualClock();
   const store = new MemoryStore({ maxBytes: 10_000_000, maxEntries: 1_000 }, clock);
   const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5, maxEntryBytes: 1_000 });
@@ -279,12 +279,24 @@ describe('ResponseCache', () => {
   });
 
   it('refreshes a hot entry early, behind a hit', async () => {
-    const { cache, clock } = setUp();
+    let random = 1;
+    const { cache, clock } = setUp({ random: () => random });
     const early = request({ earlyRefreshBeta: 1 });
-    await cache.answer(early, always(response('1')));
-    clock.advance(999);
+    await cache.answer(early, async () => {
+      clock.advance(100); // how long the load takes
+      return response('1');
+    });
+    clock.advance(900);
     expect(cache.peek('k', 1)).toMatchObject({ outcome: 'HIT' }); // a random of 1 never refreshes before the end
     expect((await cache.answer(early, never)).outcome).toBe('HIT');
+    random = 0.2;
+    expect(cache.peek('k', 1)).toBeUndefined();
+    const upstream = new HeldUpstream();
+    const { outcome, isRefreshing, entry } = await cache.answer(early, upstream.load);
+    expect([outcome, isRefreshing, entry.body.toString()]).toEqual(['HIT', true, '1']);
+    await upstream.answer(response('2'));
+    random = 1;
+    expect((await cache.answer(early, never)).entry.body.toString()).toBe('2');
   });
 
   it('fails a load that ignores its time-out', async () => {

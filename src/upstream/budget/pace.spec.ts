@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { Pace } from './pace';
 
 const NOW = 1_800_000_000_000;
+/** The points spent in the minute that ends then. */
+const spentIn = (passed: readonly { at: number; points: number }[], end: number): number =>
+  passed.filter(({ at }) => at > end - 60_000).reduce((sum, { points }) => sum + points, 0);
 
 describe('a pace', () => {
   it('lets a minute of points through at once, and the next as soon as the first are a minute old', () => {
@@ -35,11 +38,12 @@ describe('a pace', () => {
         let now = NOW;
         for (const { after, points } of asked) {
           now += after;
-          now += pace.waitMs('a', points, now);
+          const waitMs = pace.waitMs('a', points, now);
+          now += waitMs;
+          if (waitMs > 0) expect(spentIn(passed, now - 1) + points).toBeGreaterThan(12); // no sooner than now
           pace.pass('a', points, now);
           passed.push({ at: now, points });
-          const minute = passed.filter(({ at }) => at > now - 60_000);
-          expect(minute.reduce((sum, one) => sum + one.points, 0)).toBeLessThanOrEqual(12);
+          expect(spentIn(passed, now)).toBeLessThanOrEqual(12);
         }
       }),
     );
