@@ -55,7 +55,10 @@ describe('a GraphQL mutation', () => {
   });
 });
 
-describe('access that a write has ended', () => {
+describe.each([
+  ['of one process', '1'],
+  ['of two workers', '2'],
+])('access that a write has ended, in the memory %s,', (_where, workers) => {
   let github: ScriptedOrigin;
   let service: ServiceProcess;
 
@@ -65,7 +68,9 @@ describe('access that a write has ended', () => {
       if (method === 'GET') response.end('{"secret":1}');
       else response.writeHead(204).end();
     });
-    service = await ServiceProcess.start({ env: { GITHUB_API_URL: github.url } });
+    service = await ServiceProcess.start({
+      env: { GITHUB_API_URL: github.url, CREDENTIAL_SECRET: 'a-secret-of-the-tests', WORKERS: workers },
+    });
   });
   afterAll(async () => {
     await service.stop();
@@ -81,6 +86,12 @@ describe('access that a write has ended', () => {
     ['/repos/acme/secret/collaborators/mona', '/repos/acme/secret/contents/key'],
     ['/orgs/acme/members/mona', '/repositories/9/contents/key'],
     ['/orgs/acme', '/orgs/acme/repos'],
+    ['/teams/5', '/repos/acme/secret/contents/key'],
+    ['/teams/5/members/mona', '/user/repos'],
+    ['/teams/5/repos/acme/secret', '/repos/acme/secret/issues'],
+    ['/repositories/77', '/repos/acme/secret'],
+    ['/repositories/77/collaborators/mona', '/repos/acme/secret/contents/key'],
+    ['/organizations/7/members/mona', '/orgs/acme/repos'],
   ])('reads nothing any more: DELETE %s, then %s', async (write, path) => {
     const stored = async () => {
       const headers = { ...MONA, 'cache-control': 'only-if-cached' };

@@ -89,7 +89,10 @@ export class Loader {
   ): Promise<Landed> {
     const loading: Loading = { load: (context) => load({ ...context, isBackground }), fill };
     const held = await this.underLease(request, stale, (lease, base) =>
-      this.loadUnder(lease, request, base, { ...loading, settling: this.isSettling(resourceTags, lease) }),
+      this.loadUnder(lease, request, base, {
+        ...loading,
+        settling: this.isSettling(request.upstream, resourceTags, lease),
+      }),
     );
     if (held.by === 'self') return held.result;
     return { entry: held.entry, via: 'other-replica', stored: true };
@@ -138,8 +141,8 @@ export class Loader {
   }
 
   /** As `SettlingTags.isSettling`. To be asked before the load begins. */
-  isSettling(tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
-    return this.options.settling?.isSettling(tags, lease);
+  isSettling(upstream: string, tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
+    return this.options.settling?.isSettling(upstream, tags, lease);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock';
+import { tagOfUpstream } from './cache-key';
 import type { FreshnessPolicy } from './cache-rule';
 import type { CacheStore, Lease } from './cache-store';
 import { ifAvailable } from './if-available';
@@ -40,15 +41,19 @@ export class SettlingTags {
     await ifAvailable(() => Promise.all(tags.map((tag) => this.store.claim(markOf(tag), this.windowMs, 'renew'))));
   }
 
-  /** Whether a load under this lease is about something that settles; undefined where nothing was invalidated lately. */
-  isSettling(tags: readonly string[], { sequence }: Lease): Promise<boolean> | undefined {
+  /**
+   * Whether a load under this lease is about something that settles; undefined where nothing was invalidated lately.
+   *
+   * @param upstream that is asked: all that it gives settles after an invalidation of the whole of it
+   */
+  isSettling(upstream: string, tags: readonly string[], { sequence }: Lease): Promise<boolean> | undefined {
     if (this.windowMs === 0) return undefined;
     if (sequence !== this.sequence) {
       this.sequence = sequence;
       this.changedAt = this.clock.now();
     }
-    if (tags.length === 0 || this.clock.now() - this.changedAt > this.windowMs) return undefined;
-    return this.hasMark(tags);
+    if (this.clock.now() - this.changedAt > this.windowMs) return undefined;
+    return this.hasMark([tagOfUpstream(upstream), ...tags]);
   }
 
   private async hasMark(tags: readonly string[]): Promise<boolean> {

@@ -140,7 +140,7 @@ export class HttpLoads {
     const { tags } = request;
     const resource = { key, selection, tags, indexMark };
     const load = async (lease: Lease, base: CacheEntry | undefined): Promise<void> => {
-      const settling = this.loader.isSettling(tags, lease);
+      const settling = this.loader.isSettling(request.upstream, tags, lease);
       try {
         await this.loadUnder(lease, base, request, seen, flight, origin, settling);
       } catch (error) {
