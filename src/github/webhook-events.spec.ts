@@ -322,6 +322,19 @@ describe("GitHub's own events", () => {
       { action: 'suspend', installation: { account: organization } },
       ['/repos/acme/secret/contents/key'],
     ],
+    ...['created', 'deleted', 'unsuspend', 'new_permissions_accepted'].map((action): [string, object, string[]] => [
+      'installation',
+      { action, installation: { account: organization }, repositories: [{ full_name: 'acme/named', id: 77 }] },
+      ['/repos/acme/unnamed', '/orgs/acme/members', '/orgs/acme/teams', '/repos/acme/named', '/repositories/78'],
+    ]),
+    [
+      'github_app_authorization',
+      { action: 'revoked', sender: { login: 'mona' } },
+      [
+        ...['/user', '/user/repos', '/user/orgs', '/user/teams', '/user/emails', '/user/installations'],
+        ...['/user/memberships/orgs/acme', '/user/starred/acme/tool', '/issues', '/notifications', '/gists'],
+      ],
+    ],
     [
       'issues',
       { action: 'transferred', repository: repo, changes: { new_repository: { full_name: 'o/new' } } },

@@ -77,9 +77,10 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   membership: teamMemberChanged,
   organization: organizationChanged,
   org_block: everythingOfOrganizations, // a blocked account loses its access
-  ...forEvents(['installation', 'installation_repositories'], installationChanged),
+  installation: all(installationRepositoriesChanged, wholeInstallationChanged),
+  installation_repositories: installationRepositoriesChanged,
   installation_target: ({ payload }) => renamedOrGone(namesAt(payload, 'login', 'account'), payload),
-  github_app_authorization: () => viewerTags('installations'),
+  github_app_authorization: () => viewerTags(...CALLERS_OWN), // it ends tokens of the sender, which the event does not name
   marketplace_purchase: () => viewerTags('marketplace_purchases'),
   personal_access_token_request: listsOf('personal-access-token-requests', 'personal-access-tokens'),
   ...forEvents(['projects_v2', 'projects_v2_item', 'projects_v2_status_update'], projectChanged),
@@ -109,6 +110,12 @@ const EDITS: Readonly<Record<string, RepositoryArea>> = { default_branch: 'code'
 const MEMBER_LISTS = [
   ...['members', 'public_members', 'memberships', 'outside_collaborators', 'invitations', 'failed_invitations'],
   ...['teams', 'blocks', 'organization-roles'],
+];
+
+/** Lists of the caller that show what its token may see. */
+const CALLERS_OWN = [
+  ...['profile', 'installations', 'repos', 'orgs', 'memberships', 'teams', 'issues', 'notifications', 'starred'],
+  ...['subscriptions', 'emails', 'keys', 'followers', 'following', 'gists', 'packages', 'repository_invitations'],
 ];
 
 /** What an event changes. */
@@ -299,11 +306,16 @@ function renamedOrGone(accounts: readonly Named[], payload: unknown): readonly s
   return [...everythingOf(...accounts, ...(before === undefined ? [] : [before])), ...viewerTags('installations')];
 }
 
-/** Actions of `installation` that do not name the repositories. */
-const WHOLE_INSTALLATION: ReadonlySet<string> = new Set(['suspend', 'unsuspend', 'new_permissions_accepted']);
+/**
+ * Each action of `installation` gives access or ends it: to the account too, and to repositories that the event does not name, for it names
+ * those that were chosen one by one only.
+ */
+function wholeInstallationChanged({ payload }: Subject): readonly string[] {
+  return [...namesAt(payload, 'login', 'installation', 'account').map(accountTag), REPOSITORIES_BY_ID];
+}
 
 /** What an installation may see has changed: of the repositories that came or went there may be answers or stored 404s. */
-function installationChanged({ payload, action }: Subject): readonly string[] {
+function installationRepositoriesChanged({ payload }: Subject): readonly string[] {
   const accounts = namesAt(payload, 'login', 'installation', 'account');
   const repositories = ['repositories', 'repositories_added', 'repositories_removed'].flatMap((list) => {
     const found = valueAt(payload, list);
@@ -313,7 +325,6 @@ function installationChanged({ payload, action }: Subject): readonly string[] {
     ...accounts.flatMap((account) => ['repos', 'installation', 'installations'].map((list) => listTag(account, list))),
     ...viewerTags('installations', 'repos'),
     ...repositories.map(repositoryTag),
-    ...(WHOLE_INSTALLATION.has(action) ? [...accounts.map(accountTag), REPOSITORIES_BY_ID] : []),
   ];
 }
 

@@ -57,6 +57,7 @@ const OTHERS = ['/repos/acme2/tool', '/users/zed', '/users/zed/repos', '/organiz
 const BY_ID = ['/repositories/78/issues', '/repositories/7/issues', '/teams/6'];
 const isOfWholeOrganization = (event: string, action: unknown): boolean =>
   (event === 'organization' && /^(?:renamed|deleted|member_removed)$/.test(String(action))) ||
+  event === 'installation' ||
   (event === 'membership' && action === 'removed');
 
 describe('an event of GitHub removes what it has changed, for every caller, and only that:', () => {
@@ -240,8 +241,17 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
     [
       'installation',
       installation({ action: 'deleted', repositories: [{ id: 77, full_name: 'acme/tool' }] }),
-      [...SELF, '/installation/repositories', '/app/installations', '/orgs/acme/installation', '/orgs/acme/repos'],
-      PROFILE,
+      [
+        ...SELF,
+        '/installation/repositories',
+        '/app/installations',
+        '/orgs/acme/installation',
+        '/orgs/acme/repos',
+        ...SIBLING,
+        '/orgs/acme/members',
+        ...PROFILE.slice(0, 3),
+      ],
+      [],
     ],
     ['check_run', about(), RUNS, [...ISSUES, ...PULLS, ...CODE, ...SELF]],
     ...['deployment', 'deployment_status', 'deployment_review', 'deployment_protection_rule'].map(
