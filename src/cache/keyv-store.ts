@@ -53,8 +53,9 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const data = value as KeyvValue;
     // keyv takes 0 for no end, and hands it on as none.
+    const ttlMs = Number.isNaN(ttl) ? undefined : ttl;
     const lifeMs =
-      ttl === 0 ? ENDLESS_MS : (ttl ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
+      ttlMs === 0 ? ENDLESS_MS : (ttlMs ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
     if (lifeMs > 0) await this.store.put(toCacheKey(key), await this.entryOf(data.value, lifeMs));
     return true;
   }

@@ -21,6 +21,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
 
 let calls: number;
 const requestOf = (context: ExecutionContext): FastifyRequest => context.switchToHttp().getRequest<FastifyRequest>();
@@ -176,6 +178,18 @@ class NestKeys {
     return { calls: ++calls };
   }
 
+  @Get('infinite')
+  @CacheTTL(Infinity)
+  infinite() {
+    return { calls: ++calls };
+  }
+
+  @Get('infinite-rule')
+  @CacheRule({ upstream: 'nest', ttlMs: 1e300, swrMs: Infinity, sieMs: NaN, negativeTtlMs: Infinity })
+  infiniteRule() {
+    return { calls: ++calls };
+  }
+
   @Get('endless-rule')
   @CacheRule({ upstream: 'nest', ttlMs: 0 })
   endlessRule() {
@@ -184,11 +198,16 @@ class NestKeys {
 }
 
 let app: RouteApp;
+let redis: RedisProcess | undefined;
 const open = async (controllers: Type[], options: RouteAppOptions = {}): Promise<RouteApp> =>
   (app = await openRoutes(controllers, options));
 
 beforeEach(() => (calls = 0));
-afterEach(() => app.close());
+afterEach(async () => {
+  await app.close();
+  await redis?.stop();
+  redis = undefined;
+});
 
 /** Asks in turn, several times, so that hits are answered wherever they may be. */
 async function inTurn(path: string, askers: readonly Record<string, string>[]): Promise<unknown[][]> {
@@ -321,6 +340,18 @@ describe("stock Nest's decorators", () => {
       expect([text, headers['x-from']]).toEqual(['{"from":"get"}', undefined]);
     }
     expect(calls).toBe(1);
+  });
+
+  it('Infinity is a lifetime without end, in Redis too', async () => {
+    redis = await RedisProcess.start();
+    await open([NestKeys], { redis });
+    for (const path of ['/nest/infinite', '/nest/infinite-rule']) {
+      calls = 0;
+      expect(await inTurn(path, [{}])).toEqual(four([{ calls: 1 }]));
+    }
+    const list = async () => (await app.cache?.list('*', undefined, 100))?.items ?? [];
+    await waitUntil(async () => (await list()).length === 2, { what: 'both entries in Redis' });
+    for (const { expiresInMs } of await list()) expect(expiresInMs).toBeGreaterThan(86_400_000 * 300);
   });
 
   it('0 is a lifetime without end: @CacheTTL, a rule, and CACHE_MANAGER', async () => {

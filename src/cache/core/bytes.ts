@@ -9,9 +9,11 @@ export class ByteWriter {
   private bytes = Buffer.allocUnsafe(256);
   private at = 0;
 
+  /** A whole number; what is below zero, as a clock that was set back may have it, is zero. @throws RangeError */
   number(value: number): this {
-    this.room(LONGEST_NUMBER_BYTES);
     let rest = Math.max(0, Math.round(value));
+    if (!Number.isSafeInteger(rest)) throw new RangeError(`${value} is no number that can be stored.`);
+    this.room(LONGEST_NUMBER_BYTES);
     while (rest >= 128) {
       this.bytes[this.at++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);

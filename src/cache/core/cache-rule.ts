@@ -25,7 +25,7 @@ export interface CacheRule<Request = unknown> {
   readonly resource?: (request: Request) => string;
   /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
   readonly tags?: (request: Request) => readonly string[];
-  /** Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv. */
+  /** Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv, below 0 is none. */
   readonly ttlMs?: number;
   /** Freshness lifetime of a remembered "not found", in milliseconds. */
   readonly negativeTtlMs?: number;
@@ -58,17 +58,27 @@ export interface FreshnessPolicy {
   readonly earlyRefreshBeta: number;
 }
 
-/** What counts as without end. */
+/** What counts as without end: no time is longer, and Infinity is it. */
 export const ENDLESS_MS = 31_536_000_000;
+
+/** A time that can be counted with: 0 below zero, at most without end, and the default for what is no number. */
+function timeOf(given: number | undefined, fallback: number): number {
+  const ms = typeof given === 'number' && !Number.isNaN(given) ? given : fallback;
+  return Math.min(Math.max(ms, 0), ENDLESS_MS);
+}
+
+function shareOf(given: number | undefined, fallback: number, most: number): number {
+  return typeof given === 'number' && given >= 0 ? Math.min(given, most) : fallback;
+}
 
 /** The rule's times over the defaults. */
 export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): FreshnessPolicy {
   return {
-    ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : (rule.ttlMs ?? defaults.ttlMs),
-    negativeTtlMs: rule.negativeTtlMs ?? defaults.negativeTtlMs,
-    swrMs: rule.swrMs ?? defaults.swrMs,
-    sieMs: rule.sieMs ?? defaults.sieMs,
-    jitter: rule.jitter ?? defaults.jitter,
-    earlyRefreshBeta: rule.earlyRefreshBeta ?? defaults.earlyRefreshBeta,
+    ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : timeOf(rule.ttlMs, defaults.ttlMs),
+    negativeTtlMs: timeOf(rule.negativeTtlMs, defaults.negativeTtlMs),
+    swrMs: timeOf(rule.swrMs, defaults.swrMs),
+    sieMs: timeOf(rule.sieMs, defaults.sieMs),
+    jitter: shareOf(rule.jitter, defaults.jitter, 1),
+    earlyRefreshBeta: shareOf(rule.earlyRefreshBeta, defaults.earlyRefreshBeta, Number.MAX_VALUE),
   };
 }
