@@ -145,6 +145,49 @@ describe('what the API says when it is asked whether a stored answer still holds
     expect(attacked.origin.hits).toHaveLength(2);
   });
 
+  describe('where one variant said so before access was given', () => {
+    const FRESH: Fields = { ...STALE, age: '0' };
+    const [a, b, c] = [{ accept: 'text/a' }, { accept: 'text/b' }, { accept: 'text/c' }];
+
+    it.each<[number, number, typeof a]>([
+      [404, 404, a],
+      [404, 403, a],
+      [410, 410, a],
+      [451, 404, a],
+      [404, 404, c],
+      [422, 404, a],
+    ])('withdraws the fresh others too: first %i, later %i to %j', async (first, later, asking) => {
+      answerWith(first, STALE);
+      expect((await get(a)).status).toBe(first);
+      await prime(b, { ...FRESH, 'cache-control': 'public, max-age=600' });
+      answerWith(later, STALE);
+      expect((await get(asking)).status).toBe(later);
+      expect((await get(b)).status).toBe(later);
+    });
+
+    it('withdraws what lives no longer than the answer that said so', async () => {
+      answerWith(404, { 'cache-control': 'public, max-age=600' });
+      expect((await get(a)).status).toBe(404);
+      await prime(b, FRESH);
+      answerWith(410, STALE);
+      expect((await get(c)).status).toBe(410);
+      expect((await get(b)).status).toBe(410);
+    });
+
+    it('keeps the answers of a missing resource that say the same, when one of them is asked again', async () => {
+      answerWith(404, STALE);
+      expect((await get(a)).status).toBe(404);
+      answerWith(404, FRESH);
+      expect((await get(b)).status).toBe(404);
+      for (let times = 0; times < 3; times++) {
+        answerWith(404, STALE);
+        expect((await get(a)).status).toBe(404);
+        expect(attacked.origin.hits).toHaveLength(1);
+        expect(await get(b)).toMatchObject({ status: 404, cache: 'HIT' });
+      }
+    });
+  });
+
   it('withdraws what was one caller’s from that caller alone', async () => {
     const [a, b] = [{ authorization: 'Bearer ghp_attacker_a' }, { authorization: 'Bearer ghp_attacker_b' }];
     const mine = { ...STALE, 'cache-control': 'private, max-age=100' };

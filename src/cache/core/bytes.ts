@@ -68,6 +68,10 @@ export class ByteReader {
     private readonly end: number,
   ) {}
 
+  get isAtEnd(): boolean {
+    return this.at >= this.end;
+  }
+
   /** @throws MalformedBytesError */
   number(): number {
     let value = 0;

@@ -25,6 +25,8 @@ export interface ResourceIndex {
   readonly latest: string;
   /** Names of what was made of the response that was stored last. */
   readonly parts: readonly string[];
+  /** Whether all it leads to says that the resource is not there for this caller. In doubt it does not. */
+  readonly isWithdrawn: boolean;
 }
 
 /** What joins a resource. */
@@ -33,6 +35,8 @@ export interface IndexUpdate {
   readonly names?: readonly string[];
   readonly variant?: string;
   readonly part?: string;
+  /** Whether it says that the resource is not there for this caller. */
+  readonly isWithdrawn?: boolean;
   /** When its life ends. */
   readonly endsAt: number;
 }
@@ -40,7 +44,7 @@ export interface IndexUpdate {
 /** An index that leads to what joins, over the one there is. */
 export function indexFor(
   known: ResourceIndex | undefined,
-  { names, variant, part, endsAt }: IndexUpdate,
+  { names, variant, part, isWithdrawn: saysWithdrawn = false, endsAt }: IndexUpdate,
   { upstream, tags, now }: { readonly upstream: string; readonly tags: readonly string[]; readonly now: number },
 ): ResourceIndex {
   const generation = known?.generation ?? newGeneration();
@@ -49,16 +53,17 @@ export function indexFor(
   // What was made of an older response is not what would be made of this one.
   const parts = part === undefined ? [] : [...new Set([part, ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
   const latest = variant ?? known?.latest ?? '';
+  const isWithdrawn = saysWithdrawn && (known?.isWithdrawn ?? true);
   const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
   const entry: CacheEntry = {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream },
     tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
     ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
     coding: 'identity',
-    body: write({ generation, lists, latest, parts }),
+    body: write({ generation, lists, latest, parts, isWithdrawn }),
     ...(known?.entry.softPurgeMark === undefined ? {} : { softPurgeMark: known.entry.softPurgeMark }),
   };
-  return { entry, generation, lists, latest, parts };
+  return { entry, generation, lists, latest, parts, isWithdrawn };
 }
 
 /** Where what an index names is: a variant or a part. */
@@ -72,8 +77,8 @@ export function looksLikeMember(key: string): boolean {
 }
 
 /** Whether the index as it is leads to what joins, and lives as long. */
-export function alreadyContains(index: ResourceIndex, { names, part, endsAt }: IndexUpdate): boolean {
-  if (index.entry.freshUntil < endsAt) return false;
+export function alreadyContains(index: ResourceIndex, { names, part, isWithdrawn, endsAt }: IndexUpdate): boolean {
+  if (index.entry.freshUntil < endsAt || (index.isWithdrawn && isWithdrawn !== true)) return false;
   if (part !== undefined) return index.parts.includes(part);
   return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.parts.length === 0;
 }
@@ -95,8 +100,11 @@ export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
   return index ?? undefined;
 }
 
-/** Texts and names as in the head of an entry: the generation, the latest, then lists of names and parts, each with its length in front. */
-function write({ generation, lists, latest, parts }: Omit<ResourceIndex, 'entry'>): Buffer {
+/**
+ * Texts and names as in the head of an entry: the generation, the latest, then lists of names and parts, each with its length in front,
+ * and 1 where all of it is withdrawn.
+ */
+function write({ generation, lists, latest, parts, isWithdrawn }: Omit<ResourceIndex, 'entry'>): Buffer {
   const writer = new ByteWriter().text(generation).text(latest).number(lists.length);
   for (const names of lists) {
     writer.number(names.length);
@@ -104,6 +112,7 @@ function write({ generation, lists, latest, parts }: Omit<ResourceIndex, 'entry'
   }
   writer.number(parts.length);
   for (const part of parts) writer.text(part);
+  if (isWithdrawn) writer.number(1);
   return writer.finish();
 }
 
@@ -119,8 +128,16 @@ function parse(entry: CacheEntry): ResourceIndex | undefined {
     const latest = readText(reader);
     const lists = listOf(() => listOf(() => readName(reader)));
     const parts = listOf(() => readText(reader));
+    const isWithdrawn = !reader.isAtEnd && reader.number() === 1;
     if (!/^[\w-]{1,16}$/.test(generation)) return undefined;
-    return { entry, generation, lists: lists.slice(0, MOST_LISTS), latest, parts: parts.slice(0, MOST_PARTS) };
+    return {
+      entry,
+      generation,
+      lists: lists.slice(0, MOST_LISTS),
+      latest,
+      parts: parts.slice(0, MOST_PARTS),
+      isWithdrawn,
+    };
   } catch (error) {
     if (error instanceof MalformedBytesError) return undefined; // not ours: as if there were none, and replaced
     throw error;

@@ -14,6 +14,7 @@ import {
 } from '../resource-index';
 import { markOf } from '../soft-purge';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
+import { verdictOf } from './exchange-policy';
 import { valueOf } from './fields';
 import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
@@ -76,7 +77,7 @@ export class VariantWriter {
     const entry = await httpEntry(response, bytes, policy, upstream, this.optionsUnder(markOf(seen.index?.entry)));
     const endsAt = endOfLife(entry);
     if (endsAt <= now) return this.removeReplaced(lease, seen);
-    const update = { names, endsAt };
+    const update = { names, endsAt, isWithdrawn: verdictOf(response) === 'resource-withdrawn' };
     if (seen.index && alreadyContains(seen.index, update))
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
     const variant = selectionKey(names, headers);
@@ -165,32 +166,28 @@ export class VariantWriter {
   }
 
   /**
-   * Removes all variants and parts of a resource that is not there any more for this caller. One that says so already stays, or the
-   * variants of a missing resource would remove each other for ever.
+   * Removes all variants and parts of a resource that is not there any more for this caller. Where all of them say so already they
+   * stay, or the variants of a missing resource would remove each other for ever. What one of them says tells nothing of the others:
+   * the index knows whether there is any that says something else.
    *
    * @param mayStore whether the answer that says so is stored next
    * @returns the index to store it under; undefined where nothing is to be stored
    */
   async withdraw(
     { key, tags, upstream }: HttpCacheRequest,
-    { index, entry }: Seen,
+    { index }: Pick<Seen, 'index'>,
     mayStore: boolean,
   ): Promise<ResourceIndex | undefined> {
-    if (!index) return undefined;
-    const told = entry ?? (await ifAvailable(() => this.latestOf(key, index)));
-    if (told && told.status >= 400) return index;
+    if (!index || index.isWithdrawn) return index;
     if (mayStore) {
       // In the place of the index that was seen, so that an invalidation meanwhile is noticed.
       const now = this.clock.now();
-      const empty = indexFor(undefined, { endsAt: index.entry.freshUntil }, { upstream, tags, now });
+      const nothing = { isWithdrawn: true, endsAt: index.entry.freshUntil };
+      const empty = indexFor(undefined, nothing, { upstream, tags, now });
       if (await this.replaceIndex(key, tags, index.entry.id, empty.entry)) return empty;
     }
     await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
     return undefined;
-  }
-
-  private async latestOf(key: string, { generation, latest }: ResourceIndex): Promise<CacheEntry | undefined> {
-    return latest === '' ? undefined : (await this.store.find(memberKey(key, generation, latest)))?.entry;
   }
 
   private optionsUnder(indexMark: number): EntryOptions & { readonly indexMark: number } {
