@@ -161,10 +161,15 @@ describe('of an answer of the API', () => {
     },
   );
 
-  it('fields for one client are not given to those who waited for the same load', async () => {
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['set-cookie', KEPT],
+    ['x-secret', { 'cache-control': 'max-age=60, private="x-secret"' }],
+    ['x-secret', { 'cache-control': 'max-age=60, no-cache="X-Secret, x-other"' }],
+    ['x-secret', { 'cdn-cache-control': 'private="x-secret", max-age=60' }],
+  ])('%s of one client is not given to those who waited for the same load, nor stored: %j', async (name, fields) => {
     let release = (): void => undefined;
     attacked.origin.answerBy((response) => {
-      release = () => response.writeHead(200, { ...KEPT, 'set-cookie': 'session=first' }).end('ok');
+      release = () => response.writeHead(200, { ...fields, [name]: 'of=first' }).end('ok');
     });
     const all = [attacked.through(path)];
     await waitUntil(() => attacked.origin.hits.length === 1, { what: 'the load' });
@@ -174,8 +179,15 @@ describe('of an answer of the API', () => {
       headers: { origin: 'x', 'access-control-request-method': 'GET' },
     });
     release();
-    const cookies = (await Promise.all(all)).map(({ headers }) => headers['set-cookie']?.join());
-    expect(cookies).toEqual(['session=first', undefined, undefined]);
+    const given = [...(await Promise.all(all)), await attacked.through(path)];
+    expect(given.map(({ headers }) => headers[name]?.toString())).toEqual([
+      'of=first',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(given.at(-1)!.headers['x-cache']).toBe('HIT');
+    expect(attacked.origin.hits).toHaveLength(1);
   });
 
   it('fields that a 304 adds are not stored either', async () => {

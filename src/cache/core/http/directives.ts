@@ -10,7 +10,7 @@ export const NO_DIRECTIVES: Directives = new Map();
 const LONGEST_DELTA_SECONDS = 2_147_483_648;
 
 /** Directives that keep a response from others or from being reused: in doubt they hold, and for all of it. */
-const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
+export const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
 
 /**
  * Reads a directive list as RFC 9111 §5.2 has it: `token [ "=" ( token / quoted-string ) ]`, both forms of an argument for any

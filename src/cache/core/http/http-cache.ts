@@ -8,8 +8,8 @@ import { markOf } from '../soft-purge';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
 import { hasFailed, policyOf, policyOfUpdated, verdictOf } from './exchange-policy';
-import { sharedFields } from './shared-fields';
 import { valueOf } from './fields';
+import { fieldsForOthers } from './http-entries';
 import {
   declaredLength,
   hasConditions,
@@ -177,14 +177,15 @@ export class HttpCache {
 
   /** @throws AppError where the body breaks off, or trickles while there is a spare; without one it goes out as it comes */
   private async deliver(
-    { response, body, stored }: Extract<Head, { kind: 'response' }>,
+    { response, policy, body, stored }: Extract<Head, { kind: 'response' }>,
     forwarded: 'stale' | 'vary-miss' | 'uri-miss',
     collapsed: boolean,
     hasSpare: boolean,
   ): Promise<StreamedAnswer> {
     const { status } = response;
-    const headers =
-      collapsed && this.options.keepsEveryField !== true ? sharedFields(response.headers) : response.headers;
+    const headers = collapsed
+      ? fieldsForOthers(response.headers, policy, this.options.keepsEveryField)
+      : response.headers;
     const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
     const { staleAfterMs, deadlineMs } = this.options;
     const reader = body.read();

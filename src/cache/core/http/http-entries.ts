@@ -74,7 +74,17 @@ function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, kee
   };
 }
 
-function storedHeaders(headers: HeaderList, { leftOut }: ResponsePolicy, keepsEveryField = false): HeaderList {
-  const kept = headers.filter(([name]) => name !== 'age' && !leftOut.includes(name));
+function storedHeaders(headers: HeaderList, policy: ResponsePolicy, keepsEveryField = false): HeaderList {
+  const kept = headers.filter(([name]) => name !== 'age');
+  return fieldsForOthers(kept, policy, keepsEveryField);
+}
+
+/** The fields that go to other requests than the one that loaded them, whether they are stored for them or they waited for it. */
+export function fieldsForOthers(
+  headers: HeaderList,
+  { leftOut }: Pick<ResponsePolicy, 'leftOut'>,
+  keepsEveryField = false,
+): HeaderList {
+  const kept = leftOut.length === 0 ? headers : headers.filter(([name]) => !leftOut.includes(name));
   return keepsEveryField ? kept : sharedFields(kept);
 }

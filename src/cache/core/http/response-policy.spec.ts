@@ -202,6 +202,32 @@ describe('stale use', () => {
     expect(policy(control('max-age=1')).sieMs).toBeUndefined();
   });
 
+  it.each<[string, boolean, readonly string[]]>([
+    ['private="x-secret", max-age=60', true, ['x-secret']],
+    ['max-age=60, no-cache="X-A, x-b"', true, ['x-a', 'x-b']],
+    ['no-cache="x-a", private="x-secret";y=1, max-age=60', true, ['x-a', 'x-secret']],
+    ['private=x-secret, max-age=60', true, ['x-secret']],
+    ['private=("x-secret"), max-age=60', false, []],
+    ['private=1, max-age=60', false, []],
+    ['private=:eA==:, max-age=60', false, []],
+    ['private="", max-age=60', false, []],
+    ['no-store="x-secret", max-age=60', false, []],
+    ['no-store=1.5, max-age=60', false, []],
+    ['private=?0, max-age=60', true, []],
+  ])('CDN-Cache-Control: %s is storable %j without %j', (value, isStorable, leftOut) => {
+    const told = policy([['cdn-cache-control', value], ...control('no-store')]);
+    expect([told.isStorable, told.leftOut]).toEqual([isStorable, leftOut]);
+  });
+
+  it('validates each use where it cannot be told what no-cache of CDN-Cache-Control names', () => {
+    const told = policy([['cdn-cache-control', 'no-cache=7, max-age=60']]);
+    expect([told.mustValidate, told.lifetimeMs]).toEqual([true, 0]);
+  });
+
+  it('takes no number of CDN-Cache-Control from a string', () => {
+    expect(policy([['cdn-cache-control', 'max-age="60", public']]).lifetimeMs).toBe(0);
+  });
+
   it('leaves out the fields that are for one caller or for one use', () => {
     expect(policy(control('max-age=1, private="a, B", no-cache="c"')).leftOut).toEqual(['c', 'a', 'b']);
     expect(policy(control('max-age=1, private="a"'), { kind: 'private' }).leftOut).toEqual([]);

@@ -1,10 +1,11 @@
-import { parseDictionary } from 'structured-headers';
+import { parseDictionary, Token } from 'structured-headers';
 import type { HeaderList } from '../cache-entry';
 import {
   deltaSeconds,
   isUnqualified,
   parseDirectives,
   qualifiedFields,
+  RESTRICTIVE,
   splitList,
   type Directives,
 } from './directives';
@@ -109,14 +110,19 @@ function applicableDirectives(
   return { directives: parseDirectives(valuesOf(headers, 'cache-control')), isTargeted: false };
 }
 
-/** A targeted field is a structured dictionary (RFC 9213 §2.1); one that is not, or is empty, is ignored. */
+/**
+ * A targeted field is a structured dictionary (RFC 9213 §2.1); one that is not, or is empty, is ignored. So is a value of another
+ * type than its directive has, but for those that restrict: what they name cannot be told then, and they hold for the whole response.
+ */
 function targetedDirectives(values: readonly string[]): Directives | undefined {
   if (values.length === 0) return undefined;
   try {
     const directives = new Map<string, string | true>();
     for (const [name, [value]] of parseDictionary(values.join(', '))) {
       if (value === false) continue;
-      if (typeof value === 'number' ? Number.isInteger(value) : value === true) directives.set(name, textOf(value));
+      if (RESTRICTIVE.has(name)) directives.set(name, isText(value) ? String(value) : true);
+      else if (value === true) directives.set(name, true);
+      else if (Number.isInteger(value)) directives.set(name, String(value));
     }
     return directives.size === 0 ? undefined : directives;
   } catch {
@@ -124,8 +130,9 @@ function targetedDirectives(values: readonly string[]): Directives | undefined {
   }
 }
 
-function textOf(value: unknown): string | true {
-  return typeof value === 'number' ? String(value) : true;
+/** A string, or one field's name as a token. */
+function isText(value: unknown): value is string | Token {
+  return typeof value === 'string' || value instanceof Token;
 }
 
 /**
