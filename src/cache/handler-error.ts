@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { DeclinedLoad, StatusFailure } from './core/load';
+import { exceptionOf } from './kept-exception';
 
 /*
  * What a handler throws, as the cache sees it: an error that Nest answers with a status below 500 is an answer, of which
@@ -34,7 +35,7 @@ export function fromLoadError(error: unknown): unknown {
   if (error instanceof DeclinedLoad) return error.result;
   if (!(error instanceof StatusFailure)) return error;
   // That of another replica has left what it said.
-  return error.cause ?? new HttpException(JSON.parse(error.body) as string | Record<string, unknown>, error.status);
+  return error.cause ?? exceptionOf(error.body, error.status);
 }
 
 /** What Nest would answer with: it is all that those on other replicas get. */

@@ -7,7 +7,7 @@ import { DeclinedLoad } from './core/load';
 import { NotModified, valueIn } from './handler-answer';
 import { isPlainData } from './handed-value';
 import { toLoadError } from './handler-error';
-import type { HandlerResponse } from './handler-response';
+import { NegativeAnswer, type HandlerResponse } from './handler-response';
 import { LoadReply, type LoadFields } from './load-reply';
 import { routeFieldsOf } from './nest-pipeline';
 import { neutralise } from './neutral-request';
@@ -24,6 +24,8 @@ export class HandlerLoad {
   fields: LoadFields | undefined;
   /** What the last load brought that is not for the cache: an error, or a value to pass on. */
   declined: unknown;
+  /** What the last load has thrown, where that is kept: its class is not. */
+  thrown: unknown;
   /** Why the handler's values cannot be kept, once that is known. */
   whyPassed: string | undefined;
   private previous: Promise<unknown> = Promise.resolve();
@@ -74,7 +76,8 @@ export class HandlerLoad {
       const value = await this.valueOf();
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
       this.fields = this.reply.read();
-      this.declineUnkeepable(value, this.fields, isBackground);
+      if (value instanceof NegativeAnswer) this.thrown = value.error;
+      else this.declineUnkeepable(value, this.fields, isBackground);
       return this.responses.toLoaded(value, {
         fields: this.fields,
         serialise: (plain) => this.reply.serialise(plain),

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type HttpException } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import type { RouteRule } from './cache-rule.decorator';
@@ -6,7 +6,7 @@ import type { HeaderList } from './core/cache-entry';
 import type { LoadedResponse } from './core/load';
 import { entityTag, weakened } from './core/representation';
 import type { Fields } from './earlier-fields';
-import { exceptionHeaders, isNotFound, problemOfException } from './kept-exception';
+import { exceptionHeaders, isNotFound, problemOfException, thrownError } from './kept-exception';
 import { valueFields } from './handed-value';
 import { Sourced } from './handler-answer';
 import type { LoadFields } from './load-reply';
@@ -50,8 +50,10 @@ export interface LoadSetting {
 const problemHeaders: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
 
 /** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
-class NegativeAnswer {
+export class NegativeAnswer {
   constructor(
+    /** What was thrown. */
+    readonly error: HttpException | AppError,
     readonly problem: KeptProblem,
     readonly headers: HeaderList,
   ) {}
@@ -68,9 +70,9 @@ export class HandlerResponse {
       return await call();
     } catch (error) {
       const problem = error instanceof AppError ? this.options.problemOf(error) : undefined;
-      if (problem) return new NegativeAnswer(problem, problemHeaders);
+      if (problem && error instanceof AppError) return new NegativeAnswer(error, problem, problemHeaders);
       if (negativeTtlMs > 0 && isNotFound(error))
-        return new NegativeAnswer(problemOfException(error), exceptionHeaders);
+        return new NegativeAnswer(error, problemOfException(error), exceptionHeaders);
       throw error;
     }
   }
@@ -79,7 +81,7 @@ export class HandlerResponse {
     value: unknown,
     { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, isKeyed }: LoadSetting,
   ): LoadedResponse {
-    if (value instanceof NegativeAnswer) return negative(value);
+    if (value instanceof NegativeAnswer) return negative(value, isHandedOn);
     const sourced = value instanceof Sourced ? value : new Sourced(value);
     const { madeOf } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
@@ -102,7 +104,10 @@ export class HandlerResponse {
   }
 }
 
-function negative({ problem: { status, body }, headers }: NegativeAnswer): LoadedResponse {
+/** Interceptors around would take a problem for a value: an error of the service is thrown there, like any other. */
+function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean): LoadedResponse {
+  const isThrown = isHandedOn && error instanceof AppError;
+  const [{ status, body }, headers] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
   return { kind: 'response', status, headers, body, validators: {}, tags: [], etag: weakened(entityTag(body)) };
 }
 

@@ -1,14 +1,66 @@
-import { HttpException } from '@nestjs/common';
+import {
+  BadGatewayException,
+  BadRequestException,
+  ConflictException,
+  ForbiddenException,
+  GatewayTimeoutException,
+  GoneException,
+  HttpException,
+  HttpVersionNotSupportedException,
+  ImATeapotException,
+  InternalServerErrorException,
+  MethodNotAllowedException,
+  MisdirectedException,
+  NotAcceptableException,
+  NotFoundException,
+  NotImplementedException,
+  PayloadTooLargeException,
+  PreconditionFailedException,
+  RequestTimeoutException,
+  ServiceUnavailableException,
+  UnauthorizedException,
+  UnprocessableEntityException,
+  UnsupportedMediaTypeException,
+} from '@nestjs/common';
+import { AppError, type ErrorCode } from '../kernel/app-error';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
 import type { KeptProblem } from './response-cache.options';
 
 /*
- * Exceptions of Nest's that a rule has kept (`negativeTtlMs`): they are thrown anew for each request, so that the application's
- * exception filters make the answer.
+ * Exceptions that a rule keeps (`negativeTtlMs`), and errors of the service on routes whose values are handed on: they are thrown anew
+ * for each request, so that the application's exception filters make the answer.
  */
 
 /** Marks their entries. Never sent: no such entry goes to a client. */
 const MARK = 'larder-http-exception';
+const ERROR_MARK = 'larder-app-error';
+
+/** Nest's own classes, by their statuses. */
+const CLASSES: ReadonlyMap<number, typeof HttpException> = new Map(
+  [
+    BadGatewayException,
+    BadRequestException,
+    ConflictException,
+    ForbiddenException,
+    GatewayTimeoutException,
+    GoneException,
+    HttpVersionNotSupportedException,
+    ImATeapotException,
+    InternalServerErrorException,
+    MethodNotAllowedException,
+    MisdirectedException,
+    NotAcceptableException,
+    NotFoundException,
+    NotImplementedException,
+    PayloadTooLargeException,
+    PreconditionFailedException,
+    RequestTimeoutException,
+    ServiceUnavailableException,
+    UnauthorizedException,
+    UnprocessableEntityException,
+    UnsupportedMediaTypeException,
+  ].map((type) => [new type().getStatus(), type as unknown as typeof HttpException]),
+);
 
 export const exceptionHeaders: HeaderList = [[MARK, '1']];
 
@@ -20,8 +72,31 @@ export function problemOfException(error: HttpException): KeptProblem {
   return { status: error.getStatus(), body: Buffer.from(JSON.stringify(error.getResponse())) };
 }
 
-/** The exception that was kept in the entry's place. */
-export function exceptionIn({ status, headers, body }: CacheEntry): HttpException | undefined {
-  if (status < 400 || !headers.some(([name]) => name === MARK)) return undefined;
-  return new HttpException(JSON.parse(body.toString()) as string | Record<string, unknown>, status);
+/** An error of the service, stored so that it can be thrown anew. */
+export function thrownError({ code, message }: AppError, { status }: KeptProblem): [KeptProblem, HeaderList] {
+  return [{ status, body: Buffer.from(JSON.stringify(message)) }, [[ERROR_MARK, code]]];
+}
+
+/** The error that was kept in the entry's place. */
+export function exceptionIn({ status, headers, body }: CacheEntry): HttpException | AppError | undefined {
+  if (status < 400) return undefined;
+  const [name, value] = headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
+  if (name === undefined) return undefined;
+  if (name === MARK) return exceptionOf(body.toString(), status);
+  return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
+}
+
+/**
+ * An exception of the class that Nest has for the status, which filters (`@Catch(NotFoundException)`) know it by.
+ *
+ * @param body what `getResponse()` gave, as JSON
+ */
+export function exceptionOf(body: string, status: number): HttpException {
+  const response = JSON.parse(body) as string | Record<string, unknown>;
+  // Not by the class's own constructor: it makes another body of a text.
+  return Reflect.construct<[response: typeof response, status: number], HttpException>(
+    HttpException,
+    [response, status],
+    CLASSES.get(status) ?? HttpException,
+  );
 }

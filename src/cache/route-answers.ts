@@ -153,7 +153,10 @@ export class RouteAnswers {
     const isRefreshing = answer.isRefreshing === true;
     const exception = exceptionIn(answer.entry);
     if (load.isLeft) return ANSWERED;
-    if (exception) this.throwKept(exchange, answer, exception);
+    if (exception) {
+      const isOwn = answer.outcome === 'MISS' && load.thrown !== undefined;
+      this.throwKept(exchange, answer, isOwn ? load.thrown : exception);
+    }
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
     if (answer.outcome === 'HIT' && !isRefreshing && this.lane.writes(request, reply, key, answer, rule.upstream))
       return ANSWERED;

@@ -10,6 +10,7 @@ import {
   Param,
   ParseIntPipe,
   Req,
+  ServiceUnavailableException,
   UnauthorizedException,
   UseFilters,
   UseGuards,
@@ -36,6 +37,27 @@ class TeapotFilter implements ExceptionFilter {
   catch(error: HttpException, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     void reply.code(error.getStatus()).send({ brewed: error.message });
+  }
+}
+
+class OutOfStock extends NotFoundException {
+  readonly since = 'Monday';
+}
+
+@Catch(NotFoundException)
+class MissingFilter implements ExceptionFilter {
+  catch(error: NotFoundException, host: ArgumentsHost): void {
+    const since = error instanceof OutOfStock ? error.since : undefined;
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    void reply.code(404).send({ shop: 'missing', since, said: error.getResponse() });
+  }
+}
+
+@Catch(ServiceUnavailableException)
+class ClosedFilter implements ExceptionFilter {
+  catch(error: ServiceUnavailableException, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    void reply.code(503).send({ shop: 'closed', said: error.getResponse() });
   }
 }
 
@@ -81,6 +103,15 @@ class ErrorsController {
     calls += 1;
     if (thrown) throw thrown();
     return { kept: 1 };
+  }
+
+  @Get('own-filters')
+  @UseFilters(MissingFilter, ClosedFilter)
+  @CacheRule({ upstream: 'things', negativeTtlMs: 60_000 })
+  async ownFilters() {
+    calls += 1;
+    await gate.wait();
+    throw thrown?.();
   }
 
   @Get('numbers/:id')
@@ -284,10 +315,54 @@ describe('a not found that the rule keeps', () => {
   });
 });
 
+describe("filters for one of Nest's classes", () => {
+  it.each([
+    ['an object', () => new NotFoundException('no item'), { message: 'no item', error: 'Not Found', statusCode: 404 }],
+    ['a text', () => Reflect.construct(HttpException, ['no item', 404], NotFoundException) as unknown, 'no item'],
+  ])('get a kept not found with %s by its class', async (_body, error, said) => {
+    thrown = error;
+    const { get } = await open();
+    for (let times = 0; times < 3; times++)
+      expect(JSON.parse((await get('/errors/own-filters')).text)).toEqual({ shop: 'missing', said });
+    expect(calls).toBe(1);
+  });
+
+  it('get the exception itself on the first answer', async () => {
+    thrown = () => new OutOfStock('no item');
+    const { get } = await open();
+    expect(JSON.parse((await get('/errors/own-filters')).text)).toMatchObject({ since: 'Monday' });
+    expect(JSON.parse((await get('/errors/own-filters')).text)).toMatchObject({ shop: 'missing' });
+  });
+
+  it('get a failure by its class while the route pauses', async () => {
+    thrown = () => new ServiceUnavailableException({ till: 'nine' });
+    const { get } = await open();
+    for (let times = 0; times < 6; times++)
+      expect(JSON.parse((await get('/errors/own-filters')).text)).toEqual({ shop: 'closed', said: { till: 'nine' } });
+    expect(calls).toBeLessThan(6);
+  });
+});
+
 describe('a waiter on another replica', () => {
   let redis: RedisProcess;
   beforeAll(async () => (redis = await RedisProcess.start()));
   afterAll(() => redis.stop());
+
+  it('gets a failure by its class', async () => {
+    const [a, b] = [await open({ redis }), await open({ redis })];
+    for (const { get } of [a, b])
+      await waitUntil(async () => (await get('/errors/numbers/2')).headers['cache-status']?.includes('/l') ?? false, {
+        what: 'Redis',
+      });
+    thrown = () => new ServiceUnavailableException({ till: 'nine' });
+    gate = new Gate();
+    const first = a.get('/errors/own-filters');
+    await gate.untilWaiting(1);
+    const second = b.get('/errors/own-filters');
+    setImmediate(() => gate.open());
+    for (const { text } of await Promise.all([first, second]))
+      expect(JSON.parse(text)).toEqual({ shop: 'closed', said: { till: 'nine' } });
+  });
 
   it.each([
     [404, 2, gone],

@@ -1,6 +1,7 @@
 import {
   Controller,
   Get,
+  GoneException,
   Injectable,
   NotFoundException,
   RequestTimeoutException,
@@ -16,7 +17,8 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
 import { catchError, map, throwError, timeout } from 'rxjs';
-import { ResponseCacheInterceptor } from '../../src/cache';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
 import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
@@ -109,6 +111,31 @@ class Routes {
   missing() {
     calls += 1;
     throw new NotFoundException('nothing');
+  }
+}
+
+@Controller('kept')
+@UseInterceptors(ResponseCacheInterceptor)
+class KeptController {
+  @Get('missing')
+  @CacheRule({ upstream: 'things', negativeTtlMs: 60_000 })
+  missing() {
+    calls += 1;
+    throw new NotFoundException('no such thing');
+  }
+
+  @Get('gone')
+  @CacheRule({ upstream: 'things', negativeTtlMs: 60_000 })
+  gone() {
+    calls += 1;
+    throw new GoneException({ own: 'body' });
+  }
+
+  @Get('account')
+  @CacheRule({ upstream: 'things' })
+  account() {
+    calls += 1;
+    throw new AppError('account-not-found', 'There is no such account.');
   }
 }
 
@@ -220,6 +247,45 @@ describe('an interceptor around the cache', () => {
   it('gets the errors of the handler', async () => {
     const { get } = await open(controllerOf(Patience, ResponseCacheInterceptor));
     for (let times = 0; times < 4; times++) expect((await get('/routes/missing')).status).toBe(404);
+  });
+});
+
+describe('an error that is kept, where values are handed on', () => {
+  const around: [string, RouteAppOptions][] = [
+    ['an interceptor for all', { providers: global(Envelope) }],
+    [
+      'a hook before serialization',
+      {
+        prepare: (_app, fastify) =>
+          void fastify.addHook('preSerialization', (_request, _reply, payload, done) =>
+            done(null, { hooked: payload }),
+          ),
+      },
+    ],
+  ];
+
+  it.each(around)('has its own status and body on the miss and on hits behind %s', async (_what, options) => {
+    const { get } = await open(KeptController, { ...options, answersProblems: true });
+    const right: [string, object][] = [
+      ['missing', { status: 404, detail: 'no such thing' }],
+      ['gone', { status: 410 }],
+      ['account', { status: 404, code: 'account-not-found', detail: 'There is no such account.' }],
+    ];
+    for (const [path, problem] of right) {
+      calls = 0;
+      for (let times = 0; times < 3; times++) {
+        const { status, text, headers } = await get(`/kept/${path}`);
+        expect([status, JSON.parse(text)]).toEqual([
+          (problem as { status: number }).status,
+          expect.objectContaining({ ...problem, type: expect.any(String) as string }),
+        ]);
+        expect([headers['content-type'], headers['x-cache']]).toEqual([
+          'application/problem+json; charset=utf-8',
+          times === 0 ? 'MISS' : 'HIT',
+        ]);
+      }
+      expect(calls).toBe(1);
+    }
   });
 });
 
