@@ -79,14 +79,11 @@ const NAMES_NOTHING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Writes by paths without a name: they change what no stored answer shows. A code is spent, a token of an application is checked, reset
- * or revoked (GitHub itself refuses it from then on), credentials are reported.
+ * Writes by paths without a name: they change what no stored answer shows. A code is spent, a token of an application is checked.
  */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  ...['POST /app-manifests/{code}/conversions', 'POST /credentials/revoke'],
-  ...['DELETE /applications/{client_id}/grant', 'POST /applications/{client_id}/token/scoped'],
-  ...['POST /applications/{client_id}/token', 'PATCH /applications/{client_id}/token'],
-  'DELETE /applications/{client_id}/token',
+  ...['POST /app-manifests/{code}/conversions', 'POST /applications/{client_id}/token'],
+  'POST /applications/{client_id}/token/scoped',
 ]);
 
 /** Reads above a write's path, or the caller's of the same word, that are another thing: the write does not change them. */
@@ -254,7 +251,19 @@ describe("GitHub's own description", () => {
     ['DELETE', '/teams/5'],
     ['DELETE', '/repositories/9/collaborators/mona'],
     ['DELETE', '/organizations/7/members/mona'],
-  ])('%s %s leaves nothing that GitHub gave, for the ids do not tell whose access has ended', (method, path) => {
+    ['DELETE', '/app/installations/5'],
+    ['PUT', '/app/installations/5/suspended'],
+    ['DELETE', '/App/Installations/5/suspended/'],
+    ['DELETE', '/user/installations/5/repositories/77'],
+    ['DELETE', '/applications/cid/grant'],
+    ['PUT', '/users/mona/suspended'],
+    ['DELETE', '/admin/users/mona'],
+    ['DELETE', '/enterprises/corp/teams/t'],
+    ['PUT', '/enterprises/corp/teams/t/memberships/mona'],
+    ['POST', '/enterprises/corp/teams/t/memberships/remove'],
+    ['DELETE', '/enterprises/corp/teams/t/organizations/acme'],
+    ['DELETE', '/scim/v2/organizations/acme/Users/7'],
+  ])('%s %s leaves nothing that GitHub gave, for it does not tell whose access has ended', (method, path) => {
     expect(githubTagsOfWrite(path, method)).toContain('upstream:github');
   });
 

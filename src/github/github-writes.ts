@@ -1,4 +1,5 @@
 import { placeOf, type AccountPlace, type Named, type Other, type RepositoryPlace } from './github-places';
+import { namesMade, tokensEnded, type NamesMade } from './github-write-bodies';
 import {
   accountTag,
   ACCOUNTS_BY_ID,
@@ -78,12 +79,46 @@ const CHANGES_NOTHING: readonly RegExp[] = [
   /^\/app\/installations\/[^/]+\/access_tokens$/,
 ];
 
-/** @param method of the write, in upper case */
-export function githubTagsOfWrite(path: string, method: string): readonly string[] {
+/**
+ * Writes that give access to what their path does not name, or end it: of an installation, of a suspended account, of an enterprise's team in
+ * all of its organizations, of every token that a user gave an application.
+ */
+const CHANGES_ANYTHING: readonly RegExp[] = [
+  /^\S+ \/app\/installations\/[^/]+(?:\/suspended)?$/,
+  /^\S+ \/user\/installations\/[^/]+\/repositories\/[^/]+$/,
+  /^DELETE \/applications\/[^/]+\/grant$/,
+  /^DELETE \/enterprises\/[^/]+\/teams\/[^/]+$/,
+  /^\S+ \/enterprises\/[^/]+\/teams\/[^/]+\/(?:memberships|organizations)(?:\/|$)/,
+  /^\S+ \/enterprises\/[^/]+\/apps\//,
+  /^\S+ \/scim\/v2\//,
+  // of GitHub Enterprise Server
+  /^\S+ \/users\/[^/]+\/(?:suspended|site_admin)$/,
+  /^\S+ \/admin\/(?:users|organizations)\/[^/]+/,
+];
+
+/**
+ * @param method of the write, in upper case
+ * @param body of the write, where it is small
+ */
+export function githubTagsOfWrite(path: string, method: string, body?: Buffer): readonly string[] {
   if (changesNothing(path, method)) return [];
   const place = placeOf(path);
-  const tags = place === undefined ? [] : [...tagsOf(place, method), ...place.others.flatMap(tagsOfOther)];
+  const tags = [
+    ...(changesAnything(path, method, body) ? [EVERYTHING] : []),
+    ...(place === undefined ? [] : [...tagsOf(place, method), ...place.others.flatMap(tagsOfOther)]),
+    ...tagsOfMade(namesMade(path, place, body)),
+  ];
   return [...new Set(tags)];
+}
+
+function changesAnything(path: string, method: string, body: Buffer | undefined): boolean {
+  const line = `${method} ${path.toLowerCase().replace(/\/+$/, '')}`;
+  return CHANGES_ANYTHING.some((one) => one.test(line)) || tokensEnded(path, method, body) === undefined;
+}
+
+function tagsOfMade({ accounts, owners, repositories }: NamesMade): readonly string[] {
+  const own = [...accounts.map(accountTag), ...accounts.map(profileTag), ...repositories.map(repositoryTag)];
+  return owners.length === 0 ? own : [...own, ...ownedBy(...owners)];
 }
 
 /**

@@ -35,6 +35,7 @@ import {
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
 import { githubTags } from './github-tags';
+import { tokensEnded } from './github-write-bodies';
 import { changesCaller, githubTagsOfWrite } from './github-writes';
 import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.upstream';
 
@@ -128,6 +129,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
+        tokensEnded: github.isStrict ? () => [] : (...write) => tokensEnded(...write) ?? [],
         changesCaller: github.isStrict ? () => false : changesCaller,
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { GithubSimulator } from '../../simulator';
 import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
@@ -58,7 +59,7 @@ describe('a GraphQL mutation', () => {
 describe.each([
   ['of one process', '1'],
   ['of two workers', '2'],
-])('access that a write has ended, in the memory %s,', (_where, workers) => {
+])('what a write leaves, in the memory %s,', (_where, workers) => {
   let github: ScriptedOrigin;
   let service: ServiceProcess;
 
@@ -92,7 +93,10 @@ describe.each([
     ['/repositories/77', '/repos/acme/secret'],
     ['/repositories/77/collaborators/mona', '/repos/acme/secret/contents/key'],
     ['/organizations/7/members/mona', '/orgs/acme/repos'],
-  ])('reads nothing any more: DELETE %s, then %s', async (write, path) => {
+    ['/app/installations/5', '/repos/acme/secret/issues'],
+    ['/applications/cid/grant', '/repos/acme/secret/issues'],
+    ['/enterprises/corp/teams/t/memberships/mona', '/repos/acme/secret/issues'],
+  ])('is nothing that ended access has loaded: DELETE %s, then %s', async (write, path) => {
     const stored = async () => {
       const headers = { ...MONA, 'cache-control': 'only-if-cached' };
       return (await ask(service, `/github${path}`, { headers })).status;
@@ -101,5 +105,38 @@ describe.each([
     expect(await stored()).toBe(200);
     expect((await ask(service, `/github${write}`, { method: 'DELETE', headers: OWNER })).status).toBe(204);
     expect(await stored()).toBe(504);
+  });
+
+  const storedFor = async (path: string, headers: Record<string, string>): Promise<boolean> =>
+    (await ask(service, path, { headers: { ...headers, 'cache-control': 'only-if-cached' } })).status === 200;
+
+  it.each<[string, string, (token: string) => object]>([
+    ['DELETE', '/applications/cid/token', (token) => ({ access_token: token })],
+    ['PATCH', '/applications/cid/token', (token) => ({ access_token: token })],
+    ['POST', '/credentials/revoke', (token) => ({ credentials: ['ghp_another', token] })],
+  ])(
+    'is what other tokens have loaded, and not that of the token which it ends: %s %s',
+    async (method, write, bodyOf) => {
+      const [ended, other] = [`ghp_${randomUUID()}`, `ghp_${randomUUID()}`];
+      const asEnded = { authorization: `token ${ended}` };
+      const asOther = { authorization: `Bearer ${other}` };
+      for (const headers of [asEnded, asOther]) await ask(service, '/github/user', { headers });
+      const body = JSON.stringify(bodyOf(ended));
+      const headers = { authorization: 'Basic Y2lkOnNlY3JldA==', 'content-length': String(body.length) };
+      await ask(service, `/github${write}`, { method, headers, body });
+      expect(await storedFor('/github/user', asEnded)).toBe(false);
+      expect(await storedFor('/github/user', asOther)).toBe(true);
+    },
+  );
+
+  it.each<[string, string, object, readonly string[]]>([
+    ['POST', '/repos/o/r/forks', { organization: 'acme' }, ['/github/repos/acme/r', '/github/orgs/acme/repos']],
+    ['POST', '/repos/o/r/transfer', { new_owner: 'acme' }, ['/github/repos/acme/r', '/github/users/acme']],
+    ['POST', '/repos/o/r/generate', { owner: 'acme', name: 'x' }, ['/github/repos/acme/x', '/github/orgs/acme']],
+    ['PATCH', '/repos/o/r', { name: 'r2' }, ['/github/repos/o/r2', '/github/users/o/repos']],
+  ])('is nothing under the names that it makes: %s %s %j', async (method, write, body, made) => {
+    for (const path of made) await ask(service, path, { headers: MONA });
+    await ask(service, `/github${write}`, { method, headers: OWNER, body: JSON.stringify(body) });
+    for (const path of made) expect(await storedFor(path, MONA)).toBe(false);
   });
 });

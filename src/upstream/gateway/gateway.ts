@@ -41,7 +41,9 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
   /** Tags of what a write under a path changes, beside the path itself. */
-  readonly tagsOfWrite: (path: string, method: string) => readonly string[];
+  readonly tagsOfWrite: (path: string, method: string, body?: Buffer) => readonly string[];
+  /** Tokens that a write ends: what is stored for them goes. */
+  readonly tokensEnded: (path: string, method: string, body: Buffer | undefined) => readonly string[];
   /** Whether a write may change any answer of its caller. The body is there where it is small. */
   readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
   /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
@@ -224,7 +226,8 @@ export class Gateway {
     { method, target, partition, body }: Write,
     answered: HeaderList,
   ): Promise<string | undefined> {
-    const { definition, tagsOfWrite, changesCaller } = this.options;
+    const { definition, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
+    const sent = body();
     const { baseUrl, name } = definition;
     const root = new URL(`${baseUrl}/`).href;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
@@ -232,11 +235,15 @@ export class Gateway {
       const url = URL.canParse(value, base) ? new URL(value, base).href : '';
       return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
-    const tags = new Set(
-      [target.path, ...others].flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
-    );
+    const tags = new Set([
+      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent)],
+      ...others.flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
+      ...tokensEnded(target.path, method, sent)
+        .flatMap((token) => partitions?.idsOf(token) ?? [])
+        .map(callerTag),
+    ]);
     try {
-      const ofCaller = changesCaller(target.path, method, body()) ? callerTags(partition) : [];
+      const ofCaller = changesCaller(target.path, method, sent) ? callerTags(partition) : [];
       const all = [...tags, ...ofCaller];
       await this.parts.settling?.begin(all);
       await Promise.all(all.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
@@ -287,7 +294,11 @@ interface Write {
 
 /** The tag of everything that is stored for one caller; none for the anonymous callers, who have no writes. */
 function callerTags({ id }: Partition): readonly string[] {
-  return id === ANONYMOUS ? [] : [`caller:${id}`];
+  return id === ANONYMOUS ? [] : [callerTag(id)];
+}
+
+function callerTag(id: string): string {
+  return `caller:${id}`;
 }
 
 /** Whether the request has certainly not reached the upstream. */

@@ -27,7 +27,7 @@ export class Partitions {
   /** @param sharedToken what callers without a credential are served with; undefined for nothing */
   constructor(
     private readonly secret: string,
-    sharedToken?: string,
+    private readonly sharedToken?: string,
   ) {
     // Keyed by the token alone: replicas without a common secret share it, and what one token saw is found by no other.
     this.anonymousId = sharedToken === undefined ? ANONYMOUS : fingerprint(sharedToken, SHARED);
@@ -52,6 +52,12 @@ export class Partitions {
     const id = fingerprint(this.secret, canonical(authorization.trim()));
     this.ids.set(authorization, id);
     return id;
+  }
+
+  /** All partitions of a token: its own, and where callers share it, theirs. It has most likely been seen for the last time: not remembered. */
+  idsOf(token: string): readonly string[] {
+    const own = fingerprint(this.secret, canonical(`Bearer ${token}`));
+    return token === this.sharedToken ? [own, this.anonymousId] : [own];
   }
 }
 

@@ -1,0 +1,76 @@
+import type { Place } from './github-places';
+import { textAt, valueAt } from './webhook-payload';
+
+/*
+ * What the body of a write says of its change that its path does not: the names that it makes, and the tokens that it ends.
+ *
+ * The invariant: nothing is certain of a body, and whatever it is, nothing here throws; what it yields is bounded.
+ */
+
+/** Names that a write gives to something. Under each of them there may be a stored 404. */
+export interface NamesMade {
+  readonly accounts: readonly string[];
+  /** Accounts that own something else from now on. */
+  readonly owners: readonly string[];
+  /** As `owner/name`. */
+  readonly repositories: readonly string[];
+}
+
+const NONE: NamesMade = { accounts: [], owners: [], repositories: [] };
+/** Words below a repository, behind which another one is made of it, and the repository itself, which may be renamed. */
+const MAKES_REPOSITORY: ReadonlySet<string> = new Set(['', 'forks', 'generate', 'transfer']);
+const OWNERS = ['organization', 'owner', 'new_owner'];
+const NAMES = ['name', 'new_name'];
+/** GitHub's names are shorter: up to 39 characters of an account, 100 of a repository. */
+const LONGEST_NAME = 255;
+
+/** @param body of the write, where it is small */
+export function namesMade(path: string, place: Place | undefined, body: Buffer | undefined): NamesMade {
+  if (ADMINISTERED.test(path)) return { ...NONE, accounts: wordsAt(parsed(body), ['login']) };
+  const isOfOwner = place?.kind === 'account' && place.below === 'repos';
+  const isOfRepository = place?.kind === 'repository' && MAKES_REPOSITORY.has(place.below);
+  if (!isOfOwner && !isOfRepository) return NONE;
+  const said = parsed(body);
+  const [newOwners, newNames] = [wordsAt(said, OWNERS), wordsAt(said, NAMES)];
+  if (newOwners.length === 0 && newNames.length === 0) return NONE;
+  const [owner, name] = typeof place.named === 'string' ? place.named.split('/') : [];
+  const owners = [...(owner === undefined ? [] : [owner]), ...newOwners];
+  const names = [...(name === undefined ? [] : [name]), ...newNames];
+  // By an id the repository's name is not known: the 404 may be anywhere below its new owner.
+  const accounts = isOfRepository && name === undefined ? newOwners : [];
+  return { accounts, owners, repositories: owners.flatMap((one) => names.map((other) => `${one}/${other}`)) };
+}
+
+const ADMINISTERED = /^\/admin\/(?:users|organizations)(?:\/|$)/i;
+
+/** Names at members of a body, as GitHub makes them of what it is told: what a name cannot have becomes `-`. */
+function wordsAt(body: unknown, members: readonly string[]): readonly string[] {
+  return members.flatMap((member) => {
+    const text = textAt(body, member) ?? '';
+    return text === '' || text.length > LONGEST_NAME ? [] : [text.replace(/[^\w.-]+/g, '-')];
+  });
+}
+
+/** GitHub takes so many credentials at once (https://docs.github.com/en/rest/credentials/revoke). */
+const MOST_TOKENS = 1_000;
+const OF_APPLICATION = /^\/applications\/[^/]+\/token\/*$/i;
+const REVOKED = /^\/credentials\/revoke\/*$/i;
+
+/** The tokens that a write ends; undefined where it ends some, and its body does not tell which. */
+export function tokensEnded(path: string, method: string, body: Buffer | undefined): readonly string[] | undefined {
+  const isOfApplication = OF_APPLICATION.test(path) && method !== 'POST'; // which only checks it
+  const isRevoked = REVOKED.test(path) && method === 'POST';
+  if (!isOfApplication && !isRevoked) return [];
+  const said = parsed(body);
+  const tokens = isRevoked ? valueAt(said, 'credentials') : [valueAt(said, 'access_token')];
+  if (!Array.isArray(tokens) || tokens.length > MOST_TOKENS) return undefined;
+  return tokens.every((token) => typeof token === 'string') ? tokens : undefined;
+}
+
+function parsed(body: Buffer | undefined): unknown {
+  try {
+    return body === undefined ? undefined : JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined; // compressed, or no JSON
+  }
+}
