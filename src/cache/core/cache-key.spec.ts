@@ -38,6 +38,21 @@ describe('requestKey', () => {
     expect(requestKey('GET', '/a?b=1&a=1&b=2')).not.toBe(requestKey('GET', '/a?b=2&a=1&b=1'));
   });
 
+  it.each([
+    ['a=1&%61=2', '%61=2&a=1'],
+    ['a[b]=1&a=2', 'a=2&a[b]=1'],
+    ['a.b=1&a=2', 'a=2&a.b=1'],
+    ['a+b=1&a%20b=2', 'a%20b=2&a+b=1'],
+    ['Id=1&id=2', 'id=2&Id=1'],
+    ['c=1&a=1;c=2', 'a=1;c=2&c=1'],
+  ])('keeps the order of parameters that may be one: %s', (query, other) => {
+    expect(requestKey('GET', `/a?${query}`)).not.toBe(requestKey('GET', `/a?${other}`));
+  });
+
+  it('sorts names whose values are encoded', () => {
+    expect(requestKey('GET', '/a?q=%61+b&page=1')).toBe(requestKey('GET', '/a?page=1&q=%61+b'));
+  });
+
   it('tells an empty query from none', () => {
     expect(requestKey('GET', '/a?')).not.toBe(requestKey('GET', '/a'));
   });

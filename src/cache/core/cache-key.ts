@@ -37,19 +37,22 @@ function encoded(name: string): string {
   );
 }
 
+// Written so, a name is itself in every parser of queries; `%61`, `a[b]`, `a.b` and `a+b` may be another's in some.
+const IS_PLAIN_NAME = /^[\w-]*$/;
+
 /**
- * The key of a request that named none: method, path and query with its parameters sorted by name, the order of repeated
- * ones kept.
+ * The key of a request that named none: method, path and query. The parameters are sorted by name where each name is plain, the
+ * order kept of those that a parser may take for one: repeated ones, and those that differ in case. Else the query stays as it is.
  */
 export function requestKey(method: string, url: string): string {
   const at = url.indexOf('?');
   if (at < 0) return toCacheKey(`${method}:${url}`);
-  const sorted = url
-    .slice(at + 1)
-    .split('&')
-    .map((pair, place) => ({ name: pair.split('=', 1)[0] ?? '', pair, place }))
-    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.place - b.place));
-  return toCacheKey(`${method}:${url.slice(0, at)}?${sorted.map(({ pair }) => pair).join('&')}`);
+  const query = url.slice(at + 1);
+  const pairs = query.split('&').map((pair) => ({ name: (pair.split('=', 1)[0] ?? '').toLowerCase(), pair }));
+  const isPlain = !query.includes(';') && pairs.every(({ name }) => IS_PLAIN_NAME.test(name));
+  if (!isPlain) return toCacheKey(`${method}:${url}`);
+  pairs.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)); // stable
+  return toCacheKey(`${method}:${url.slice(0, at)}?${pairs.map(({ pair }) => pair).join('&')}`);
 }
 
 const UPSTREAM_TAG = 'upstream:';
