@@ -248,6 +248,7 @@ function isByUrl(rule: RouteRule, { versionOf }: KeyShape): boolean {
 /** A key that throws is a wrong request, and the interceptor's to answer. */
 function keyOrNone({ rule, shape }: LaneRoute, request: FastifyRequest): string | undefined {
   try {
+    if (rule.resource) partOf(rule, request); // throws here, if it does
     return keyOf(rule, request, shape);
   } catch {
     return undefined; // the interceptor asks again, and answers the error

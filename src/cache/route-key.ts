@@ -31,12 +31,39 @@ export function shapeOf(context: ExecutionContext, config: ApplicationConfig): K
   };
 }
 
+/** What a rule gives for a key cannot tell requests apart: the request passes by the cache. */
+export class UnusableKeyError extends Error {
+  /** @param why absent where the rule leaves the request out on purpose */
+  constructor(readonly why?: string) {
+    super(why ?? 'The rule gives no key.');
+    this.name = 'UnusableKeyError';
+  }
+}
+
+/** @returns undefined for none. @throws UnusableKeyError for what has no text of its own: all of its kind would be one entry */
+export function textOfKey(value: unknown, name: string): string | undefined {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  if (value instanceof Promise) value.catch(() => undefined);
+  throw new UnusableKeyError(`its ${name} returns ${value instanceof Promise ? 'a promise' : `a ${typeof value}`}`);
+}
+
 /** Without a key of its own a rule speaks for no caller: a request with credentials is not for a shared cache (RFC 9111 §3.5). */
 export function keyOf(rule: RouteRule, request: FastifyRequest, { method, versionOf }: KeyShape): string | undefined {
   const { upstream } = rule;
-  if (rule.resource) return toCacheKey(`${upstream}:${rule.resource(request)}`);
+  if (rule.resource) {
+    const resource = textOfKey(rule.resource(request), 'resource');
+    return resource === undefined ? undefined : toCacheKey(`${upstream}:${resource}`);
+  }
   const caller = callerOf(rule, request);
-  if (rule.key) return toCacheKey(`${upstream}:${caller === undefined ? '' : `by=${caller}:`}${rule.key(request)}`);
+  if (rule.keyBy && caller === undefined) return undefined;
+  if (rule.key) {
+    const key = textOfKey(rule.key(request), 'key');
+    return key === undefined
+      ? undefined
+      : toCacheKey(`${upstream}:${caller === undefined ? '' : `by=${caller}:`}${key}`);
+  }
   const { authorization, cookie } = request.headers;
   if (caller === undefined && (authorization !== undefined || cookie !== undefined)) return undefined;
   const version = versionOf ? `;v=${encodeURIComponent(versionOf(request))}` : '';
@@ -45,11 +72,19 @@ export function keyOf(rule: RouteRule, request: FastifyRequest, { method, versio
   return requestKey(`${upstream}:${method ?? request.method}${version}${by}`, target);
 }
 
-/** The name of the part of a resource that the response is. */
+/** The key that `@CacheKey` names: as it is, but for what tells callers apart. */
+export function namedKey(name: string, rule: RouteRule, request: FastifyRequest): string | undefined {
+  if (!rule.keyBy) return toCacheKey(name);
+  const caller = callerOf(rule, request);
+  return caller === undefined ? undefined : toCacheKey(`${name};by=${caller}`);
+}
+
+/** The name of the part of a resource that the response is. @throws UnusableKeyError where the rule gives none */
 export function partOf(rule: RouteRule, request: FastifyRequest): string | undefined {
   if (!rule.resource) return undefined;
   const caller = callerOf(rule, request);
-  const part = rule.key?.(request) ?? rule.upstream;
+  const part = rule.key ? textOfKey(rule.key(request), 'key') : rule.upstream;
+  if (part === undefined || (rule.keyBy && caller === undefined)) throw new UnusableKeyError();
   return caller === undefined ? part : `${part};by=${caller}`;
 }
 
@@ -58,9 +93,10 @@ export function isKeyed({ key, resource }: RouteRule): boolean {
   return key !== undefined || resource !== undefined;
 }
 
-/** A digest, for keys are seen in logs, headers and Redis: what tells callers apart may be a credential. */
+/** Undefined for a request that is none of theirs. A digest, for keys are seen in logs, headers and Redis: what tells callers apart may be a credential. */
 function callerOf({ keyBy }: RouteRule, request: FastifyRequest): string | undefined {
-  return keyBy && createHash('sha256').update(keyBy(request)).digest('base64url');
+  const caller = keyBy && textOfKey(keyBy(request), 'keyBy');
+  return caller === undefined ? undefined : createHash('sha256').update(caller).digest('base64url');
 }
 
 function versionIn(request: FastifyRequest, versioning: VersioningOptions): string {

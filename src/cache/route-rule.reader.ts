@@ -1,10 +1,9 @@
 import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { toCacheKey } from './core/cache-key';
 import { CACHE_RULE_METADATA, LOAD_FACTORIES, type RouteRule } from './cache-rule.decorator';
 import { isHandedOn, mayTouchReply, whyNoValue, whyNotForAll } from './nest-pipeline';
-import { isKeyed, keyOf, partOf, shapeOf, type KeyShape } from './route-key';
+import { isKeyed, keyOf, namedKey, partOf, shapeOf, textOfKey, UnusableKeyError, type KeyShape } from './route-key';
 
 // The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
 const NEST_CACHE_KEY = 'cache_module:cache_key';
@@ -49,6 +48,8 @@ export class RouteRuleReader {
   private readonly logger = new Logger('Cache');
   /** By controller, then by handler: several controllers may inherit one. Null for routes that are not cached. */
   private readonly facts = new WeakMap<object, Map<object, RouteFacts | null>>();
+  /** Handlers whose rule was warned of. */
+  private readonly toldOf = new WeakSet<object>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -64,8 +65,12 @@ export class RouteRuleReader {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const { rule, nestKey, nestTtl, way } = facts;
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
-    const key = keyOf(rule, request, way.shape);
-    return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
+    try {
+      const key = keyOf(rule, request, way.shape);
+      return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
+    } catch (error) {
+      return this.passUnusable(context, error);
+    }
   }
 
   /** Has the route pass by the cache from now on, and says so once. */
@@ -86,13 +91,28 @@ export class RouteRuleReader {
     { rule, nestKey, nestTtl, way }: RouteFacts,
     request: FastifyRequest,
   ): Promise<AppliedRule | undefined> {
-    const named = nestKey === undefined ? undefined : await resolve(nestKey, context);
-    if (nestKey !== undefined && !named) return undefined; // as in stock: no key, no cache
-    const key = nestKey === undefined ? keyOf(rule, request, way.shape) : toCacheKey(named ?? '');
-    if (key === undefined) return undefined;
-    const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-    const part = nestKey === undefined ? partOf(rule, request) : undefined;
-    return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey: nestKey === undefined, way };
+    try {
+      const isOwnKey = nestKey === undefined;
+      const name = isOwnKey ? undefined : textOfKey(await resolve(nestKey, context), '@CacheKey');
+      if (!isOwnKey && !name) return undefined; // as in stock: no key, no cache
+      const key = name ? namedKey(name, rule, request) : keyOf(rule, request, way.shape);
+      if (key === undefined) return undefined;
+      const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
+      const part = isOwnKey ? partOf(rule, request) : undefined;
+      return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey, way };
+    } catch (error) {
+      return this.passUnusable(context, error);
+    }
+  }
+
+  /** Has one request pass by the cache, and says why once for its route. */
+  private passUnusable(context: ExecutionContext, error: unknown): undefined {
+    if (!(error instanceof UnusableKeyError)) throw error;
+    const handler = context.getHandler();
+    if (error.why === undefined || this.toldOf.has(handler)) return;
+    this.toldOf.add(handler);
+    const route = `${context.getClass().name}.${handler.name}`;
+    this.logger.warn(`A request of ${route} was not cached: ${error.why}. Return a text, or undefined for no cache.`);
   }
 
   private factsOf(context: ExecutionContext): RouteFacts | null {

@@ -4,6 +4,7 @@ import {
   Get,
   Head,
   HostParam,
+  Query,
   Req,
   Res,
   Scope,
@@ -138,6 +139,69 @@ class ClassKey {
   @Get('b')
   b() {
     return 'b';
+  }
+}
+
+const nameOf = ({ headers }: FastifyRequest): string | undefined => headers['x-name']?.toString();
+
+@Controller('rules')
+@UseInterceptors(ResponseCacheInterceptor)
+class KeyRules {
+  @Get('named')
+  @CacheKey('named')
+  @CacheRule({ upstream: 'rules', keyBy: nameOf })
+  named(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('made')
+  @CacheKey((context) => Promise.resolve(`made/${requestOf(context).url.length}`))
+  @CacheRule({ upstream: 'rules', keyBy: nameOf })
+  made(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('part')
+  @CacheRule({ upstream: 'rules', resource: () => 'r', key: nameOf })
+  part(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('by')
+  @CacheRule({ upstream: 'rules', keyBy: nameOf })
+  by(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('keyed')
+  @CacheRule({ upstream: 'rules', key: nameOf })
+  keyed(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('promise')
+  @CacheRule({ upstream: 'rules', key: (request) => Promise.resolve(nameOf(request)) as never })
+  promise(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('rejected')
+  @CacheRule({ upstream: 'rules', keyBy: () => Promise.reject(new Error('no session')) as never })
+  rejected(@Req() request: FastifyRequest) {
+    return { name: nameOf(request), calls: ++calls };
+  }
+
+  @Get('list')
+  @CacheRule({ upstream: 'rules', key: ({ query }) => (query as { id: string }).id })
+  list(@Query('id') id: unknown) {
+    return { id, calls: ++calls };
+  }
+
+  @Get('number')
+  @CacheKey((context) => requestOf(context).url.length as never)
+  @CacheTTL(60_000)
+  number() {
+    return { calls: ++calls };
   }
 }
 
@@ -310,6 +374,55 @@ describe('a route that answers each caller otherwise', () => {
     await open([Mine]);
     expect(await inTurn('/mine/by-language', [alice, bob])).toEqual(four([{ lang: 'en' }, { lang: 'de' }]));
     expect(calls).toBe(2);
+  });
+});
+
+describe('what a rule gives for a key', () => {
+  const alice = { 'x-name': 'alice' };
+  const bob = { 'x-name': 'bob' };
+
+  it.each(['named', 'made', 'by', 'keyed', 'part'])('tells callers apart: %s', async (path) => {
+    await open([KeyRules]);
+    expect(await inTurn(`/rules/${path}`, [alice, bob])).toEqual(
+      four([
+        { name: 'alice', calls: 1 },
+        { name: 'bob', calls: 2 },
+      ]),
+    );
+  });
+
+  it.each(['named', 'by', 'keyed', 'part'])('is nothing: the request passes by the cache, %s', async (path) => {
+    const log: string[] = [];
+    await open([KeyRules], { log });
+    expect(await inTurn(`/rules/${path}`, [{}])).toEqual([1, 2, 3, 4].map((one) => [{ calls: one }]));
+    expect(log).toEqual([]);
+  });
+
+  it.each(['promise', 'rejected'])(
+    'is no text: the request passes by the cache, which is said once, %s',
+    async (path) => {
+      const log: string[] = [];
+      await open([KeyRules], { log });
+      const answers = await inTurn(`/rules/${path}`, [alice, bob]);
+      expect(answers[3]).toEqual([
+        { name: 'alice', calls: 7 },
+        { name: 'bob', calls: 8 },
+      ]);
+      expect(log.filter((line) => line.includes(`KeyRules.${path}`) && line.includes('a promise'))).toHaveLength(1);
+    },
+  );
+
+  it('is a list, of a parameter that is repeated: that request alone passes by the cache', async () => {
+    await open([KeyRules]);
+    const once = (await app.get('/rules/list?id=1,2')).text;
+    expect((await app.get('/rules/list?id=1&id=2')).text).toBe('{"id":["1","2"],"calls":2}');
+    expect((await app.get('/rules/list?id=1,2')).text).toBe(once);
+  });
+
+  it('is a number: its text is the key', async () => {
+    await open([KeyRules]);
+    expect(await inTurn('/rules/number', [{}])).toEqual(four([{ calls: 1 }]));
+    expect((await app.get('/rules/number?a')).text).toBe('{"calls":2}');
   });
 });
 

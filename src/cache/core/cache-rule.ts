@@ -10,14 +10,15 @@ export interface CacheRule<Request = unknown> {
   /**
    * The entry's key, after the upstream's name. It must tell apart all that can change the answer, the caller's identity
    * too. Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5).
-   * May throw an `AppError` for a request that must not get further.
+   * May throw an `AppError` for a request that must not get further. Undefined leaves the request out of the cache; what is no text, such
+   * as a promise, does so too, with a warning.
    */
-  readonly key?: (request: Request) => string;
+  readonly key?: (request: Request) => string | undefined;
   /**
    * What tells callers apart who get different answers: an API key, a tenant, a language. It goes into the key as a digest, never as it
-   * is. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached.
+   * is. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves the request out of the cache.
    */
-  readonly keyBy?: (request: Request) => string;
+  readonly keyBy?: (request: Request) => string | undefined;
   /**
    * The resource that the response is made of, by its key after the upstream's name, such as `-:/users/redis`. The response is then
    * stored as a part of it, under the name that `key` gives: whatever removes the resource removes the part with it.
