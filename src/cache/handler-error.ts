@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { DeclinedLoad, StatusFailure } from './core/load';
+import { DeclinedLoad, StatusFailure, type LoadedResponse } from './core/load';
 import { exceptionOf } from './kept-exception';
 
 /*
@@ -8,7 +8,7 @@ import { exceptionOf } from './kept-exception';
  * nothing is kept; a status from 500 is a failure.
  */
 
-/** Answers about the resource, the same for all who ask for it now. */
+/** Answers about the resource, the same for every client that requests it now. */
 const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
 /** After these what is stored must not be used any more: it is gone, or is not for those who ask. */
 const WITHDRAWS: ReadonlySet<number> = new Set([401, 403, 404, 410]);
@@ -19,6 +19,12 @@ const filter = new BaseExceptionFilter();
 export function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
   return filter.isHttpError(error) ? error.statusCode : undefined;
+}
+
+/** What a status that the handler has set on its reply means for waiters and for the stored entry: the same as an exception's. */
+export function statusEffects(status: number): Pick<LoadedResponse, 'ttlMs' | 'isForOne' | 'removesEntry'> {
+  if (status >= 200 && status < 300) return {};
+  return { ttlMs: 0, isForOne: !OF_THE_RESOURCE.has(status), removesEntry: WITHDRAWS.has(status) };
 }
 
 /** The error for the cache's loader. */

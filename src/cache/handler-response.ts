@@ -6,6 +6,7 @@ import type { HeaderList } from './core/cache-entry';
 import type { LoadedResponse } from './core/load';
 import { entityTag, weakened } from './core/representation';
 import type { Fields } from './earlier-fields';
+import { statusEffects } from './handler-error';
 import { exceptionHeaders, isNotFound, problemOfException, thrownError } from './kept-exception';
 import { valueFields } from './handed-value';
 import { Sourced } from './handler-answer';
@@ -98,7 +99,8 @@ export class HandlerResponse {
       tags: sourced.origin.tags ?? [],
       etag: isMarked ? weakened(etag) : etag,
       ...(madeOf === undefined ? {} : { bornAt: madeOf.entry.storedAt, madeIn: madeOf.tier }),
-      ...(isAmbiguous || fields.status < 200 || fields.status >= 300 ? { ttlMs: 0 } : {}),
+      ...(isAmbiguous ? { ttlMs: 0 } : {}),
+      ...statusEffects(fields.status),
       ...(mayBeShared(fields, isKeyed) ? {} : { ttlMs: 0, isForOne: true }),
     };
   }

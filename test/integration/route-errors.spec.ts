@@ -10,6 +10,7 @@ import {
   Param,
   ParseIntPipe,
   Req,
+  Res,
   ServiceUnavailableException,
   UnauthorizedException,
   UseFilters,
@@ -31,6 +32,8 @@ let calls: number;
 let gate: Gate;
 /** What handlers throw; undefined: they answer. */
 let thrown: (() => unknown) | undefined;
+/** The status that a handler sets on its reply, other than for an admin. */
+let byStatus: number;
 
 @Catch(HttpException)
 class TeapotFilter implements ExceptionFilter {
@@ -97,6 +100,17 @@ class ErrorsController {
     return { report: 1 };
   }
 
+  @Get('by-status')
+  @CacheRule({ upstream: 'things', key: () => 'by-status' })
+  async byStatus(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    calls += 1;
+    await gate.wait();
+    if (thrown) throw thrown();
+    const user = String(request.headers['x-user']);
+    if (byStatus !== 200 && request.headers['x-role'] !== 'admin') void reply.status(byStatus);
+    return { user };
+  }
+
   @Get('kept')
   @CacheRule({ upstream: 'things', negativeTtlMs: 60_000 })
   kept() {
@@ -140,6 +154,7 @@ const open = async (options: RouteAppOptions = {}): Promise<RouteApp> => {
 beforeEach(() => {
   calls = 0;
   thrown = undefined;
+  byStatus = 200;
   gate = new Gate();
   gate.open();
 });
@@ -288,6 +303,65 @@ describe('those who wait for one load', () => {
     setImmediate(() => gate.open());
     for (const { status } of await Promise.all([first, ...others])) expect(status).toBe(404);
     expect(calls).toBe(1);
+  });
+});
+
+describe('a status that the handler sets on its reply', () => {
+  /** Two requests at once: the first one's load has begun when the second one comes. */
+  const both = async ({ get }: RouteApp, second: Record<string, string>) => {
+    gate = new Gate();
+    const first = get('/errors/by-status', { 'x-user': 'bob' });
+    await gate.untilWaiting(1);
+    let arrived = 0;
+    (opened[0]?.app.getHttpServer() as Server).on('request', () => (arrived += 1));
+    const other = get('/errors/by-status', second);
+    await waitUntil(() => arrived === 1, { what: 'the other' });
+    setImmediate(() => gate.open());
+    return Promise.all([first, other]);
+  };
+
+  it.each([401, 403, 429, 302, 503])('%d is for its own client alone', async (status) => {
+    byStatus = status;
+    const [first, other] = await both(await open(), { 'x-user': 'alice', 'x-role': 'admin' });
+    expect([first.status, first.text]).toEqual([status, '{"user":"bob"}']);
+    expect([other.status, other.text]).toEqual([200, '{"user":"alice"}']);
+  });
+
+  it.each([404, 409, 410, 422])('%d is shared by those who wait, and not stored', async (status) => {
+    byStatus = status;
+    const app = await open();
+    for (const answer of await both(app, { 'x-user': 'alice' })) expect(answer.status).toBe(status);
+    expect(calls).toBe(1);
+    byStatus = 200;
+    expect((await app.get('/errors/by-status')).status).toBe(200);
+  });
+
+  it.each([401, 403, 404, 410])(
+    '%d removes the stale entry: a later failure does not bring it back',
+    async (status) => {
+      const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+      expect((await get('/errors/by-status')).status).toBe(200);
+      byStatus = status;
+      expect((await get('/errors/by-status')).status).toBe(status);
+      thrown = () => new Error('broken');
+      expect((await get('/errors/by-status')).status).toBe(500);
+    },
+  );
+
+  it('404 of a refresh behind a stale answer removes it, too', async () => {
+    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000, sieMs: 86_400_000 } });
+    await get('/errors/by-status');
+    byStatus = 404;
+    await waitUntil(async () => (await get('/errors/by-status')).status === 404, { what: 'the 404' });
+  });
+
+  it('409 leaves it for the next failure', async () => {
+    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    await get('/errors/by-status');
+    byStatus = 409;
+    expect((await get('/errors/by-status')).status).toBe(409);
+    thrown = () => new Error('broken');
+    expect((await get('/errors/by-status')).status).toBe(200);
   });
 });
 

@@ -30,6 +30,8 @@ export interface LoadedResponse {
   readonly ttlMs?: number;
   /** Whether it is for the caller alone whose load it was (`private`, a cookie): others who wait load for themselves. */
   readonly isForOne?: boolean;
+  /** With a `ttlMs` of 0: whether it says that what is stored must not be used any more. */
+  readonly removesEntry?: boolean;
 }
 
 /** The upstream says that what is stored still holds (RFC 9110 §15.4.5). */

@@ -186,7 +186,7 @@ export class Loader {
     try {
       return await use(lease, base);
     } catch (error) {
-      if (error instanceof DeclinedLoad) await this.giveBackDeclined(lease, error);
+      if (error instanceof DeclinedLoad) await this.giveBackUnfilled(lease, error.removesEntry);
       else if (isOwnFault(error)) await ifAvailable(() => this.store.release(lease));
       else await this.giveBackFailed(lease, toFailure(error));
       throw error;
@@ -217,7 +217,7 @@ export class Loader {
   private async keep(lease: Lease, loaded: LoadedResponse, filling: Filling, fill: Fill): Promise<Landed> {
     const entry = filledEntry(loaded, filling);
     if (loaded.ttlMs === 0 || loaded.body.length > this.options.maxEntryBytes) {
-      await ifAvailable(() => this.store.release(lease));
+      await this.giveBackUnfilled(lease, loaded.removesEntry === true);
       return { entry, via: 'load', stored: false, isForOne: loaded.isForOne === true };
     }
     // A marker is spliced into the body as it is.
@@ -230,7 +230,7 @@ export class Loader {
   }
 
   /** No failure: those who wait load for themselves. What is stored goes if the origin said so, and the lease with it. */
-  private async giveBackDeclined(lease: Lease, { removesEntry }: DeclinedLoad): Promise<void> {
+  private async giveBackUnfilled(lease: Lease, removesEntry: boolean): Promise<void> {
     await ifAvailable<unknown>(() =>
       removesEntry && lease.baseId !== ''
         ? this.store.invalidate({ kind: 'key', key: lease.key }, 'purge')
