@@ -249,7 +249,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
       it('wake those who wait when the load ends', async () => {
         const lease = await leaseOf(store, 'k');
-        const waited = store.change('k', 600_000); // longer than a test may take
+        const waited = store.change('k', 60_000); // longer than a test may take
         await store.fill(lease, anEntry());
         await waited;
       });
