@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { githubTags } from './github-tags';
-import { changesNothing, githubTagsOfWrite } from './github-writes';
+import { changesCaller, changesNothing, githubTagsOfWrite } from './github-writes';
 
 /*
  * Walks GitHub's own description of its REST API (`@octokit/openapi-types`): a path of a new release that misses its tags fails here, by
@@ -240,6 +240,10 @@ describe("GitHub's own description", () => {
     ['POST', '/repos/o/r/pages', ['/repos/o/r', '/repos/o/r/pages/builds']],
     ['DELETE', '/user/following/U', ['/users/U', '/users/U/followers', '/user/following']],
     ['DELETE', '/teams/5/memberships/U', ['/teams/5/members', '/orgs/O/teams/T', '/user/orgs']],
+    ...['statuses/abc', 'check-runs', 'check-suites', 'deployments/1/statuses', 'actions/runs/1/rerun'].map(
+      (path): [string, string, string[]] => ['POST', `/repos/o/r/${path}`, ['/repos/o/r/pulls/1']],
+    ),
+    ['PUT', '/repos/o/r/branches/main/protection', ['/repos/o/r/pulls/1']],
     ['POST', '/agents/repos/o/r/tasks', ['/agents/tasks', '/agents/repos/o/r/tasks']],
   ])('%s %s leaves none of %j', (method, path, changed) => {
     const tags = new Set(githubTagsOfWrite(path, method));
@@ -265,6 +269,23 @@ describe("GitHub's own description", () => {
     ['DELETE', '/scim/v2/organizations/acme/Users/7'],
   ])('%s %s leaves nothing that GitHub gave, for it does not tell whose access has ended', (method, path) => {
     expect(githubTagsOfWrite(path, method)).toContain('upstream:github');
+  });
+
+  it.each<[boolean, string, string]>([
+    [true, 'PUT', '/user/starred/o/r'],
+    [true, 'DELETE', '/user/starred/o/r'],
+    [true, 'PUT', '/repos/o/r/subscription'],
+    [true, 'PUT', '/user/subscriptions/o/r'],
+    [true, 'POST', '/repos/o/r/forks'],
+    [true, 'POST', '/repos/o/r/generate'],
+    [true, 'POST', '/GRAPHQL'],
+    [true, 'POST', '/graphql/'],
+    [true, 'POST', '//GraphQL//'],
+    [false, 'POST', '/graphql/x'],
+    [false, 'POST', '/repos/o/r/issues'],
+    [false, 'PUT', '/repos/o/r/contents/subscription'],
+  ])('it is %s that something of the caller changes by %s %s', (changes, method, path) => {
+    expect(changesCaller(path, method, Buffer.from('{"query":"mutation { a }"}'))).toBe(changes);
   });
 
   it.each<[string, string, readonly string[]]>([

@@ -121,18 +121,24 @@ function tagsOfMade({ accounts, owners, repositories }: NamesMade): readonly str
   return owners.length === 0 ? own : [...own, ...ownedBy(...owners)];
 }
 
+/** However it is written: what is taken for another path is a mutation all the same if GitHub takes it for this one. */
+const GRAPHQL = /^\/+graphql\/*$/i;
+/** Words below a repository behind which a write changes what is stored under the caller's name, which is not known here. */
+const CHANGES_CALLER: ReadonlySet<string> = new Set(['stargazers', 'subscription', 'forks', 'generate']);
+
 /**
- * Whether a write may change any answer of its caller: one by GraphQL, one of the caller's own settings, which are at `/users/NAME` too, and
- * one by an id, which is somewhere by its name.
+ * Whether a write may change any answer of its caller: one by GraphQL, one of the caller's own settings and lists, which are at `/users/NAME`
+ * too, one that makes a repository of the caller's, and one by an id, which is somewhere by its name.
  *
  * @param body of the write, where it is small
  */
 export function changesCaller(path: string, method: string, body: Buffer | undefined): boolean {
-  if (path === '/graphql') return method === 'POST' && mayMutate(body);
+  if (GRAPHQL.test(path)) return method === 'POST' && mayMutate(body);
   const place = placeOf(path);
   if (place === undefined || changesNothing(path, method)) return false;
+  const isOfCaller = place.kind === 'repository' && CHANGES_CALLER.has(place.below);
   const isById = (place.kind === 'account' || place.kind === 'repository') && typeof place.named !== 'string';
-  return place.kind === 'viewer' || place.kind === 'team' || isById;
+  return place.kind === 'viewer' || place.kind === 'team' || isById || isOfCaller;
 }
 
 /** Whether a write only reads. */
@@ -206,9 +212,19 @@ function ofRepository({ named, owner, below, rest }: RepositoryPlace, method: st
   ];
 }
 
+/** What decides the `mergeable_state` of a pull request. */
+const SHOWN_BY_PULLS: ReadonlySet<string> = new Set([
+  'statuses',
+  'check-runs',
+  'check-suites',
+  'deployments',
+  'actions',
+]);
+
 /** A tag may have a release; a page is shown by the repository itself, as `has_pages`. */
 function alsoChanged(below: string, area: RepositoryArea): readonly RepositoryArea[] {
   if (below === 'git') return ['releases'];
+  if (SHOWN_BY_PULLS.has(below)) return ['pulls', 'self'];
   return area === 'runs' || area === 'people' || area === 'releases' ? ['self'] : [];
 }
 

@@ -60,7 +60,7 @@ describe('the tags of what a write changes', () => {
     ],
     ['POST', '/repos/redis/redis/transfer', [...gone, 'list:redis:transfer', 'repo:by-id']],
     ['PATCH', '/repos/redis/redis', [...gone, 'repo:by-id']],
-    ['POST', '/repositories/7/actions/runs', ['repo:id=7:runs', 'repo:id=7:self', 'viewer:repos']],
+    ['POST', '/repositories/7/actions/runs', ['repo:id=7:runs', 'repo:id=7:pulls', 'repo:id=7:self', 'viewer:repos']],
     ['POST', '/user/repos', ['viewer:profile', 'viewer:repos', 'account:by-id']],
     ['PATCH', '/user', ['viewer:profile', 'account:by-id']],
     ['POST', '/graphql', []],
@@ -190,6 +190,7 @@ describe('what an event changes', () => {
         ...['list:o:outside_collaborators', 'list:o:invitations', 'list:o:failed_invitations', 'list:o:teams'],
         ...['list:o:blocks', 'list:o:organization-roles', 'profile:me', 'list:me:orgs', 'list:me:repos'],
         ...['viewer:orgs', 'viewer:memberships', 'viewer:teams', 'viewer:repos', 'viewer:issues'],
+        ...['account:o', 'teams', 'repo:by-id', 'account:by-id'],
       ],
     ],
     [
@@ -304,7 +305,17 @@ describe("GitHub's own events", () => {
       { action: 'removed', organization, team: { id: 5, slug: 't' }, member: { login: 'mona' } },
       WITHDRAWN,
     ],
+    ['organization', { action: 'member_added', organization, membership: { user: { login: 'mona' } } }, WITHDRAWN],
+    ['membership', { action: 'added', organization, team: { id: 5, slug: 't' }, member: { login: 'mona' } }, WITHDRAWN],
     ['team', { action: 'deleted', organization, team: { id: 5, slug: 't' } }, WITHDRAWN],
+    ...[
+      ...['status', 'check_run', 'check_suite', 'workflow_run', 'deployment_status', 'branch_protection_rule'],
+      ...['branch_protection_configuration', 'repository_ruleset'],
+    ].map((event): [string, object, string[]] => [
+      event,
+      { repository: repo },
+      ['/repos/acme/secret/pulls/1', '/repositories/9/pulls/1', '/repos/acme/secret/pulls'],
+    ]),
     ['org_block', { action: 'blocked', organization, blocked_user: { login: 'mona' } }, WITHDRAWN],
     ['member', { action: 'removed', repository: repo, member: { login: 'mona' } }, ['/repos/acme/secret/contents/key']],
     [

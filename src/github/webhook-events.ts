@@ -47,12 +47,16 @@ export const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   project_column: 'classic projects have left the REST API',
 };
 
+/** What the checks of a commit change: a pull request shows them as its `mergeable_state`. */
+const CHECKS: readonly RepositoryArea[] = [...CHANGES.runs, 'pulls'];
+
 const EFFECTS: Readonly<Record<string, Effect>> = {
   ...forEvents(Object.keys(CHANGES_NOTHING), () => []),
   ...forEvents(['push', 'create', 'delete'], refChanged),
   ...forEvents(['commit_comment', 'gollum'], changeOf(['code', 'self'])),
-  ...forEvents(['branch_protection_rule', 'branch_protection_configuration'], changeOf(['code', 'self'])),
-  repository_ruleset: all(changeOf(['code', 'self']), listsOf('rulesets'), settingsChanged),
+  // What a branch asks of a pull request decides its `mergeable_state`.
+  ...forEvents(['branch_protection_rule', 'branch_protection_configuration'], changeOf(CHANGES.code)),
+  repository_ruleset: all(changeOf(CHANGES.code), listsOf('rulesets'), settingsChanged),
   ...forEvents(['issues', 'issue_comment', 'label', 'milestone'], all(changeOf(CHANGES.issues), issueMoved)),
   ...forEvents(['sub_issues', 'issue_dependencies'], all(changeOf(CHANGES.issues), relatedIssues)),
   ...forEvents(
@@ -61,10 +65,10 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   ),
   pull_request_review_thread: changeOf(['pulls']),
   release: changeOf(CHANGES.releases),
-  ...forEvents(['workflow_run', 'check_run', 'check_suite', 'status'], changeOf(CHANGES.runs)),
+  ...forEvents(['workflow_run', 'check_run', 'check_suite', 'status', 'deployment_status'], changeOf(CHECKS)),
   workflow_job: all(changeOf(CHANGES.runs), listsOf('actions')), // a runner is busy or idle again
   ...forEvents(['workflow_dispatch', 'repository_dispatch', 'merge_group'], changeOf(CHANGES.runs)),
-  ...forEvents(['page_build', 'deployment', 'deployment_status'], changeOf(CHANGES.runs)),
+  ...forEvents(['page_build', 'deployment'], changeOf(CHANGES.runs)),
   ...forEvents(['deployment_review', 'deployment_protection_rule'], changeOf(CHANGES.runs)),
   deploy_key: changeOf(CHANGES.people),
   meta: all(changeOf(CHANGES.people), listsOf('hooks')),
@@ -112,6 +116,7 @@ const MEMBER_LISTS = [
   ...['teams', 'blocks', 'organization-roles'],
 ];
 
+const MEMBER_CAME_OR_WENT: ReadonlySet<string> = new Set(['member_added', 'member_removed']);
 /** Lists of the caller that show what its token may see. */
 const CALLERS_OWN = [
   ...['profile', 'installations', 'repos', 'orgs', 'memberships', 'teams', 'issues', 'notifications', 'starred'],
@@ -268,16 +273,16 @@ function teamChanged(subject: Subject): readonly string[] {
   ];
 }
 
-/** Of a removed member: its access to what the team had ends, and its credential is not known here. */
+/** The member's access to what the team has begins or ends, so there may be stored 404s or answers, and its credential is not known here. */
 function teamMemberChanged(subject: Subject): readonly string[] {
-  const { organizations, action, payload } = subject;
+  const { organizations, payload } = subject;
   const members = namesAt(payload, 'login', 'member');
   return [
     ...teamChanged(subject),
     ...organizations.flatMap((organization) => ['members', 'memberships'].map((list) => listTag(organization, list))),
     ...members.map((member) => listTag(member, 'orgs')),
     ...viewerTags('repos', 'orgs', 'memberships', 'issues'),
-    ...(action === 'removed' ? everythingOf(...organizations) : []),
+    ...everythingOf(...organizations),
   ];
 }
 
@@ -291,8 +296,8 @@ function organizationChanged({ payload, action, organizations }: Subject): reado
     ]),
     ...users.flatMap((user) => [profileTag(user), listTag(user, 'orgs'), listTag(user, 'repos')]),
     ...viewerTags('orgs', 'memberships', 'teams', 'repos', 'issues'),
-    // The removed member's stored answers are in a partition that is not known here: they go for every caller.
-    ...(action === 'member_removed' ? everythingOf(...organizations) : []),
+    // The stored answers, or 404s, of who left or joined are in a partition that is not known here: they go for every caller.
+    ...(MEMBER_CAME_OR_WENT.has(action) ? everythingOf(...organizations) : []),
   ];
 }
 

@@ -56,9 +56,9 @@ const OTHERS = ['/repos/acme2/tool', '/users/zed', '/users/zed/repos', '/organiz
 /** By ids that do not show whose they are: they stay unless everything of an organization goes. */
 const BY_ID = ['/repositories/78/issues', '/repositories/7/issues', '/teams/6'];
 const isOfWholeOrganization = (event: string, action: unknown): boolean =>
-  (event === 'organization' && /^(?:renamed|deleted|member_removed)$/.test(String(action))) ||
+  (event === 'organization' && /^(?:renamed|deleted|member_added|member_removed)$/.test(String(action))) ||
   event === 'installation' ||
-  (event === 'membership' && action === 'removed');
+  event === 'membership';
 
 describe('an event of GitHub removes what it has changed, for every caller, and only that:', () => {
   let github: ScriptedOrigin;
@@ -186,8 +186,8 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
     [
       'membership',
       ofOrganization({ action: 'added', team, member: sender }),
-      [...TEAMS, '/orgs/acme/members'],
-      PROFILE,
+      [...TEAMS, '/orgs/acme/members', ...SELF, ...CODE, ...LISTS, ...SIBLING],
+      [],
     ],
     ['team', ofOrganization({ action: 'edited', team }), TEAMS, [...PROFILE, '/orgs/acme/members']],
     [
@@ -196,8 +196,9 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
       [
         ...['/orgs/acme/members', '/orgs/acme/members/me', '/orgs/acme/public_members', '/orgs/acme/memberships/me'],
         ...['/organizations/7/members', '/users/me/orgs', '/user/orgs', '/user/memberships/orgs', '/orgs/acme'],
+        ...[...CODE, ...LISTS, ...SIBLING],
       ],
-      [...CODE, ...LISTS, ...SIBLING],
+      [],
     ],
     [
       'organization',
@@ -253,8 +254,15 @@ describe('an event of GitHub removes what it has changed, for every caller, and 
       ],
       [],
     ],
-    ['check_run', about(), RUNS, [...ISSUES, ...PULLS, ...CODE, ...SELF]],
-    ...['deployment', 'deployment_status', 'deployment_review', 'deployment_protection_rule'].map(
+    ...['check_run', 'status', 'deployment_status'].map(
+      (event): [string, unknown, readonly string[], readonly string[]] => [
+        event,
+        about(),
+        [...RUNS, ...PULLS],
+        [...ISSUES, ...CODE, ...SELF],
+      ],
+    ),
+    ...['deployment', 'deployment_review', 'deployment_protection_rule'].map(
       (event): [string, unknown, readonly string[], readonly string[]] => [event, about(), RUNS, [...ISSUES, ...SELF]],
     ),
   ])('%s %j', async (event, payload, gone, kept) => {
