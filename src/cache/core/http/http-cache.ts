@@ -3,7 +3,6 @@ import type { Clock } from '../../../kernel/clock';
 import type { CacheEntry } from '../cache-entry';
 import type { CacheStore } from '../cache-store';
 import type { Loader } from '../loader';
-import { IndexMemory } from '../index-memory';
 import { markOf } from '../soft-purge';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
@@ -21,7 +20,7 @@ import {
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
-import { findVariant, type Seen } from './variants';
+import { VariantFinder, type Seen } from './variants';
 
 export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions {
   /**
@@ -49,14 +48,15 @@ const LOOKS = 3;
 export class HttpCache {
   private readonly loads: HttpLoads;
   private readonly writer: VariantWriter;
-  private readonly seenLast = new IndexMemory();
+  private readonly variants: VariantFinder;
 
   constructor(
-    private readonly store: CacheStore,
+    store: CacheStore,
     private readonly loader: Loader,
     private readonly clock: Clock,
     private readonly options: HttpCacheOptions,
   ) {
+    this.variants = new VariantFinder(store, options.selecting);
     this.writer = new VariantWriter(store, clock, options);
     this.loads = new HttpLoads(store, loader, this.writer, clock, options);
   }
@@ -69,12 +69,7 @@ export class HttpCache {
     for (let look = 0; look < LOOKS; look++) {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
-      const seen = await findVariant(
-        { store: this.store, seenLast: this.seenLast, selecting: this.options.selecting },
-        request,
-        this.clock.now(),
-        leaseMs,
-      );
+      const seen = await this.variants.find(request, this.clock.now(), leaseMs);
       const stored = this.fromStore(request, policy, seen, origin);
       if (stored) return stored;
       if (policy.isOnlyIfCached)

@@ -13,6 +13,11 @@ export function varyNames(headers: HeaderList): readonly string[] | undefined {
   return names.includes('*') ? undefined : [...names].sort();
 }
 
+/** Both lists in one, as a stored response is selected by what its `Vary` names and by what always selects. */
+export function joinedNames(names: readonly string[], always: readonly string[]): readonly string[] {
+  return [...new Set([...names, ...always])].sort();
+}
+
 /**
  * In the place of a field's name: every field of the request, whatever it is called, but for those that the cache carries out
  * itself and that no stored response depends on.

@@ -18,7 +18,7 @@ import { verdictOf } from './exchange-policy';
 import { valueOf } from './fields';
 import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
-import { EVERY_FIELD, selectionKey, varyNames } from './selection';
+import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from './selection';
 import type { SharedBody } from './shared-body';
 import type { Seen } from './variants';
 
@@ -62,7 +62,7 @@ export class VariantWriter {
   /** The fields that select the response among others: those it names, and those that may have changed it unnamed. */
   selectingNames(headers: HeaderList): readonly string[] | undefined {
     const names = varyNames(headers);
-    return names && [...new Set([...names, ...this.options.selecting])].sort();
+    return names && joinedNames(names, this.options.selecting);
   }
 
   /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
