@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ResponseCache, tagOfAccount, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
+import { ResponseCache, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
@@ -68,11 +68,17 @@ export class EntriesService {
     return undefined;
   }
 
-  count({ key, tag, account, prefix }: CountQuery): Promise<EntryCount> {
-    if (key !== undefined) return this.cache.count({ kind: 'key', key: keyOf(key) });
-    const named = tag ?? (account === undefined ? undefined : tagOfAccount(account));
-    if (named !== undefined) return this.cache.count({ kind: 'tag', tag: named });
-    return this.cache.count({ kind: 'prefix', prefix: prefix ?? '' });
+  /** What an invalidation of the same name would meet. */
+  async count({ key, tag, account, prefix, all }: CountQuery): Promise<EntryCount> {
+    const list = (name: string | undefined): string[] => (name === undefined ? [] : [name]);
+    const prefixes = all === undefined ? list(prefix) : [''];
+    const named = { keys: list(key), tags: list(tag), accounts: list(account), prefixes, mode: 'purge' } as const;
+    const targets = targetsOf(named);
+    const counts = await Promise.all(targets.map((target) => this.cache.count(target)));
+    return {
+      count: counts.reduce((sum, { count }) => sum + count, 0),
+      isExact: counts.every(({ isExact }) => isExact),
+    };
   }
 
   private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetails> {

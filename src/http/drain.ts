@@ -8,6 +8,8 @@ const FAREWELL_MS = 500;
 /** How long after that a connection may be without a request, in milliseconds. */
 const IDLE_MS = 100;
 const LOOK_MS = 10;
+/** How long a request whose head has begun to arrive may take for the rest of it, in milliseconds. */
+const HEAD_MS = 2_000;
 
 /**
  * Has a server end without a loss for who is connected: for a moment each answer says `Connection: close` (RFC 9112 §9.6), so that
@@ -18,7 +20,8 @@ const LOOK_MS = 10;
 export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void {
   const { server } = fastify;
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
+  // Of TLS the inner socket: node keeps the response there.
+  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -26,6 +29,10 @@ export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void 
   fastify.addHook('preClose', (done) => {
     setTimeout(() => server.closeAllConnections(), timeoutMs).unref();
     for (const socket of sockets) lastAnswer(socket);
+    // A head that does not come to its end is no request: nobody waits for its answer.
+    setTimeout(() => {
+      for (const socket of sockets) if (!hasRequest(socket)) socket.destroy();
+    }, HEAD_MS).unref();
     const until = performance.now() + Math.min(FAREWELL_MS, timeoutMs / 2);
     const look = (): void => {
       if (sockets.size === 0 || performance.now() >= until) done();
@@ -36,7 +43,13 @@ export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void 
 }
 
 /** Requests that come from now on are told by Fastify; of those under way node keeps the response with the socket. */
-function lastAnswer(socket: Socket & { _httpMessage?: { shouldKeepAlive: boolean } | null }): void {
+type WithResponse = Socket & { _httpMessage?: { shouldKeepAlive: boolean } | null };
+
+function hasRequest(socket: WithResponse): boolean {
+  return (socket._httpMessage ?? null) !== null;
+}
+
+function lastAnswer(socket: WithResponse): void {
   if (socket._httpMessage) socket._httpMessage.shouldKeepAlive = false;
 }
 

@@ -153,10 +153,16 @@ describe('20,000 entries in Redis', () => {
     ]);
   });
 
+  it.each(['garbage', '-1', '1e999', '0-18446744073709551616'])('have no page %s', async (cursor) => {
+    const { status, json } = await admin(`/admin/cache/entries?cursor=${cursor}`);
+    expect([status, json['code']]).toEqual([400, 'request-invalid']);
+  });
+
   it('are counted before a purge: exactly by tag and key, and to a limit by prefix', async () => {
     const count = async (query: string) => (await admin(`/admin/cache/count?${query}`)).json;
     expect(await count('tag=rare')).toEqual({ count: ENTRIES / 100, isExact: true });
     expect(await count('tag=none')).toEqual({ count: 0, isExact: true });
+    expect(await count('tag=RARE')).toEqual({ count: ENTRIES / 100, isExact: true }); // as a purge takes it
     expect(await count(`key=${encodeURIComponent('many:-:/entries/1')}`)).toEqual({ count: 1, isExact: true });
     expect(await count('key=many:-:/entries/none')).toEqual({ count: 0, isExact: true });
     expect(await count('prefix=many:p1:')).toEqual({ count: ENTRIES / 10, isExact: true });

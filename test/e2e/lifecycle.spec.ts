@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { repositoryRoot } from '../support/build-service';
@@ -57,6 +57,14 @@ describe('the admin token', () => {
 });
 
 describe('start and stop', () => {
+  it('ends without waiting for a request whose head never comes to its end', async () => {
+    const service = await ServiceProcess.start({ env: { SHUTDOWN_TIMEOUT_MS: '60000' } });
+    const socket = connect(service.port, '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write('GET /health HTT');
+    expect(await service.stop()).toBe(0); // which waits 20 s at most
+  });
+
   it('refuses a wrong setting in one line for each, and exits with 1', async () => {
     await expect(
       ServiceProcess.start({ env: { CACHE_TTL_SECONDS: 'soon', REDIS_ENDPOINT_URI: 'http://x' } }),

@@ -1,3 +1,4 @@
+import { AppError } from '../../kernel/app-error';
 import type { RedisLink, RedisReply } from '../../redis/redis-link';
 import type { Clock } from '../../kernel/clock';
 import { prefixOfUpstream, upstreamOfTag } from '../core/cache-key';
@@ -122,6 +123,7 @@ function keysIn(found: readonly RedisReply[]): string[] {
 
 /** The primary's number and its SCAN cursor. */
 function parseCursor(cursor: string | undefined): [number, string] {
-  const match = /^(\d{1,4})-(\d{1,20})$/.exec(cursor ?? '0-0');
-  return [Number(match?.[1] ?? 0), match?.[2] ?? '0'];
+  const [, node, scan] = /^(\d{1,4})-(\d{1,20})$/.exec(cursor ?? '0-0') ?? [];
+  if (node !== undefined && scan !== undefined && BigInt(scan) < 2n ** 64n) return [Number(node), scan];
+  throw new AppError('request-invalid', 'cursor must be the cursor of an earlier page, or left out for the first one.');
 }
