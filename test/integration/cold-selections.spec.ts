@@ -141,5 +141,61 @@ describe('loads of a URL of which nothing is stored', () => {
       await before;
       expect((await two.throughGateway(ask('a'), fresh)).version).toBe('2');
     });
+
+    describe.each(['purge', 'stale'] as const)('and a %s by a tag that what is stored of the URL lacks', (mode) => {
+      const MORE = 'path:u';
+      const under = { tags: [TAG, MORE] };
+      const gateway = (accept: string) => (replica: CacheReplica, origin: VersionedOrigin, tags: readonly string[]) =>
+        replica.throughGateway({ ...ask(accept), tags }, origin);
+      const projection = (replica: CacheReplica, origin: VersionedOrigin, tags: readonly string[]) =>
+        replica.throughRoute({ ...PART, tags }, origin);
+      it.each([
+        ['a GET', 'a projection', gateway('a'), projection],
+        ['a GET', 'another selection', gateway('a'), gateway('b')],
+        ['a GET', 'itself, which is stale', gateway('a'), gateway('a')],
+        ['a projection', 'a GET', projection, gateway('a')],
+        ['a projection', 'itself, which is stale', projection, projection],
+      ])('voids %s under way beside %s', async (_what, beside, load, first) => {
+        const [one, two] = await open();
+        const [origin, fresh] = [new VersionedOrigin(), new VersionedOrigin()];
+        await first(one, origin, [TAG]);
+        if (beside.startsWith('itself')) await one.cache.invalidate({ kind: 'key', key: KEY }, 'stale');
+        const release = origin.hold();
+        const loading = load(one, origin, under.tags);
+        await waitUntil(() => origin.loads === 2, { what: 'the load' });
+        fresh.version = 2;
+        await two.cache.invalidate({ kind: 'tag', tag: MORE }, mode);
+        release();
+        expect((await loading).version).toBe('1');
+        for (const replica of [two, one]) expect((await load(replica, fresh, under.tags)).version).toBe('2');
+      });
+
+      it('voids a first load that finds another selection stored', async () => {
+        const [one, two] = await open();
+        const [origin, fresh] = [new VersionedOrigin(), new VersionedOrigin()];
+        const release = origin.hold();
+        const before = [gateway('a')(one, origin, under.tags), projection(one, origin, under.tags)];
+        await waitUntil(() => origin.loads === 2, { what: 'the loads' });
+        fresh.version = 2;
+        await gateway('b')(two, fresh, [TAG]);
+        await two.cache.invalidate({ kind: 'tag', tag: MORE }, mode);
+        release();
+        for (const { version } of await Promise.all(before)) expect(version).toBe('1');
+        for (const replica of [two, one])
+          for (const load of [gateway('a'), projection])
+            expect((await load(replica, fresh, under.tags)).version).toBe('2');
+      });
+    });
+
+    it('are found by a tag that a rule has got since, once they are loaded anew', async () => {
+      const [one, two] = await open();
+      const origin = new VersionedOrigin();
+      await one.throughGateway(ask('a'), origin);
+      await one.cache.invalidate({ kind: 'key', key: KEY }, 'stale');
+      await one.throughGateway({ ...ask('a'), tags: [TAG, 'rule'] }, origin);
+      origin.version = 2;
+      expect(await two.cache.invalidate({ kind: 'tag', tag: 'rule' }, 'purge')).toBe(1);
+      for (const replica of [two, one]) expect((await replica.throughGateway(ask('a'), origin)).version).toBe('2');
+    });
   });
 });

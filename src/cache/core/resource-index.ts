@@ -66,6 +66,17 @@ export function indexFor(
   return { entry, generation, lists, latest, parts, isWithdrawn };
 }
 
+/** Whether a purge by any of the tags finds the index. */
+export function isUnderTags({ entry }: ResourceIndex, tags: readonly string[]): boolean {
+  return tags.every((tag) => entry.tags.includes(tag));
+}
+
+/** The same index under further tags. */
+export function indexUnderTags(known: ResourceIndex, tags: readonly string[]): ResourceIndex {
+  const all = [...new Set([...known.entry.tags, ...tags])];
+  return { ...known, entry: { ...known.entry, id: newEntryId(), tags: all } };
+}
+
 /** Where what an index names is: a variant or a part. */
 export function memberKey(key: string, generation: string, name: string): string {
   return `${key}|${generation}|${name}`;

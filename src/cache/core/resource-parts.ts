@@ -2,8 +2,19 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry } from './cache-entry';
 import type { CacheRequest } from './cache-request';
 import { StoreUnavailableError, type CacheStore, type Found, type Lease, type ListedEntry } from './cache-store';
+import { coverIndex } from './cover-index';
+import { ifAvailable } from './if-available';
 import { IndexMemory } from './index-memory';
-import { alreadyContains, indexFor, looksLikeIndex, memberKey, readIndex, type ResourceIndex } from './resource-index';
+import { newToken } from './random-id';
+import {
+  alreadyContains,
+  indexFor,
+  isUnderTags,
+  looksLikeIndex,
+  memberKey,
+  readIndex,
+  type ResourceIndex,
+} from './resource-index';
 import { applySoftPurge, markOf } from './soft-purge';
 
 const INDEX_LEASE_MS = 1_000;
@@ -56,19 +67,27 @@ export class ResourceParts {
     // The tags are the index's: what removes that removes the part.
     const linked = { key: placeOf(index, key, part).key, entry: { ...entry, tags: [] } };
     if (await this.store.fill(lease, index.entry, linked)) return true;
-    const joined = await this.joinIndex(lease, { key, part }, linked.entry);
+    const joined = await this.joinIndex(lease, { key, part, tags: all }, linked.entry);
     if (joined) await this.extend({ key, upstream, tags: all, part }, { index: joined }, endOfLife(entry));
     return joined !== undefined;
+  }
+
+  /** Where the part is, once a purge by any of the tags finds it there; undefined where it may not be stored. As the `VariantWriter` does. */
+  async cover({ key, tags }: Pick<PartRequest, 'key' | 'tags'>, place: PartPlace): Promise<PartPlace | undefined> {
+    if (isUnderTags(place.index, tags)) return place;
+    const index = await ifAvailable(() => coverIndex(this.store, key, place.index, tags));
+    return index && { ...place, index };
   }
 
   /** Beside what another load has stored first: as the `VariantWriter` does. Gives the lease back. */
   private async joinIndex(
     lease: Lease,
-    { key, part }: Pick<PartRequest, 'key' | 'part'>,
+    { key, part, tags }: Pick<PartRequest, 'key' | 'part' | 'tags'>,
     entry: CacheEntry,
   ): Promise<ResourceIndex | undefined> {
     const found = await this.store.find(key);
-    const index = found && readIndex(found.entry);
+    const there = found && readIndex(found.entry);
+    const index = there && (await coverIndex(this.store, key, there, tags));
     const isStanding = index !== undefined && (await this.store.isStanding(lease));
     if (isStanding) await this.store.put(memberKey(key, index.generation, part), entry);
     await this.store.release(lease);
@@ -116,6 +135,11 @@ export class ResourceParts {
     const index = found && this.clock.now() < found.entry.freshUntil ? readIndex(found.entry) : undefined;
     return index && placeOf(index, key, part);
   }
+}
+
+/** Where what is stored is found by nobody. */
+export function placeOfNobody(key: string): string {
+  return `${key}|${newToken()}`;
 }
 
 function placeOf(index: ResourceIndex, key: string, part: string): PartPlace {

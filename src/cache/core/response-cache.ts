@@ -18,7 +18,7 @@ import { isFresh, mayServeOnError, mayServeWhileRevalidating, shouldRefreshEarly
 import { DeclinedLoad, mayHide, type Landed, type Load } from './load';
 import { Loader, type Fill } from './loader';
 import { failureOf, type RefreshListener } from './refresh-report';
-import { partAt, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
+import { partAt, placeOfNobody, ResourceParts, type PartPlace, type PartRequest } from './resource-parts';
 import { applySoftPurge, markOf } from './soft-purge';
 import { SingleFlight, type Flight } from './single-flight';
 import { within } from './within';
@@ -261,12 +261,14 @@ export class ResponseCache {
       return this.flights.run(request.key, () => this.loader.land(request, stale, load, { isBackground }));
     // The tags are the index's: what removes that removes the part.
     const indexMark = markOf(place.index.entry);
-    const asked = { ...request, key: place.key, tags: [], indexMark };
     const loadPart: Load = (context) => load({ ...context, isFirst: false }); // others are beside it
     const run = async (): Promise<Landed> => {
+      const covered = await this.parts.cover(request, place);
+      const key = covered?.key ?? placeOfNobody(place.key);
+      const asked = { ...request, key, tags: [], indexMark };
       const landed = await this.loader.land(asked, stale, loadPart, { isBackground, resourceTags: request.tags });
-      if (landed.stored) await this.parts.extend({ ...request, part }, place, endOfLife(landed.entry));
-      return landed;
+      if (landed.stored && covered) await this.parts.extend({ ...request, part }, covered, endOfLife(landed.entry));
+      return covered ? landed : { ...landed, stored: false };
     };
     return this.flights.run(place.key, run, { indexMark, resource: request.key });
   }

@@ -215,6 +215,7 @@ export class HttpCache {
     const giveUp = (): void => asking.abort();
     request.signal.addEventListener('abort', giveUp, { once: true });
     if (request.signal.aborted) giveUp();
+    const covered = method === 'HEAD' && seen?.entry ? await this.writer.cover(request, seen) : seen;
     const answering = origin({ method, headers, signal: asking.signal, isBackground: false });
     const response = await within(answering, deadlineMs).catch((error: unknown) => {
       giveUp();
@@ -224,7 +225,7 @@ export class HttpCache {
     if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
       this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
     if (seen?.index && verdictOf(response) === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
-    else if (method === 'HEAD' && seen?.entry && seen.variantKey !== undefined)
+    else if (method === 'HEAD' && covered && seen?.entry && seen.variantKey !== undefined)
       await this.writer.heedHead(
         request.tags,
         { entry: seen.entry, key: seen.variantKey, indexMark: markOf(seen.index?.entry) },

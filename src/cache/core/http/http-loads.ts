@@ -174,6 +174,7 @@ export class HttpLoads {
     origin: Origin,
     settling: Promise<boolean> | undefined,
   ): Promise<void> {
+    const covered = await this.writer.cover(request, seen);
     const response = await this.askFor(request, base, flight, origin);
     const isValidated = response.status === 304 && base !== undefined;
     const { neverStored } = this.options;
@@ -187,13 +188,14 @@ export class HttpLoads {
       const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
       if (!isShareable) this.apart.set(this.apartKey(request), true);
       const validated = { entry: base, indexMark: flight.indexMark };
-      const updated = isShareable
-        ? await this.writer.freshen(lease, validated, response, policy)
-        : await this.writer.discard(lease, validated, response, policy);
+      const toStore = covered ? 'freshen' : 'leave';
+      const updated = await this.writer[isShareable ? toStore : 'discard'](lease, validated, response, policy);
       flight.arrive({ kind: 'entry', ...updated, isValidated: true, isShareable });
       return;
     }
-    const replaced = await this.judge(lease, request, { ...seen, entry: base && seen.entry }, response, policy);
+    const isStorable = policy.isStorable && covered !== undefined;
+    const beside = { ...(covered ?? seen), entry: base && seen.entry };
+    const replaced = await this.judge(lease, request, beside, response, isStorable);
     const body = new SharedBody(response.body, {
       maxBytes: this.options.maxEntryBytes,
       declaredBytes: declaredLength(response.headers),
@@ -206,7 +208,7 @@ export class HttpLoads {
     // A failure does not take the place of what may stand in for it.
     const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
     const stored =
-      policy.isStorable && !isWorse && replaced
+      isStorable && !isWorse && replaced
         ? this.writer.keep(lease, request, replaced, { response, policy, body, names })
         : this.writer.giveBack(lease);
     stored.catch(() => undefined); // told by the body's readers and by the lease
@@ -232,7 +234,7 @@ export class HttpLoads {
     request: HttpCacheRequest,
     seen: Seen,
     response: OriginResponse,
-    { isStorable }: ResponsePolicy,
+    isStorable: boolean,
   ): Promise<Seen | undefined> {
     switch (verdictOf(response)) {
       case 'none':

@@ -2,11 +2,13 @@ import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
+import { coverIndex } from '../cover-index';
 import { ifAvailable } from '../if-available';
 import { newToken } from '../random-id';
 import {
   alreadyContains,
   indexFor,
+  isUnderTags,
   memberKey,
   readIndex,
   type IndexUpdate,
@@ -63,6 +65,18 @@ export class VariantWriter {
   selectingNames(headers: HeaderList): readonly string[] | undefined {
     const names = varyNames(headers);
     return names && joinedNames(names, this.options.selecting);
+  }
+
+  /**
+   * Has purges by any of the request's tags find what the load stores, before it asks the upstream.
+   *
+   * @returns what was seen, with its index as it is then; undefined where nothing may be stored
+   */
+  async cover({ key, tags }: HttpCacheRequest, seen: Seen): Promise<Seen | undefined> {
+    const { index } = seen;
+    if (!index || isUnderTags(index, tags)) return seen;
+    const covered = await ifAvailable(() => coverIndex(this.store, key, index, tags));
+    return covered && { ...seen, index: covered };
   }
 
   /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
@@ -142,6 +156,16 @@ export class VariantWriter {
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
     await this.removeVariant(lease.key);
+    return this.leave(lease, base, response, policy);
+  }
+
+  /** What was validated, and is not written. */
+  async leave(
+    lease: Lease,
+    base: Validated,
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
     await this.giveBack(lease);
     const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.indexMark));
     return { entry, stored: false };
@@ -216,8 +240,8 @@ export class VariantWriter {
   }
 
   /**
-   * Stores beside what the load of another selection has stored first. That index may be of after an invalidation that this load has missed: so
-   * the lease is looked at after it.
+   * Stores beside what the load of another selection has stored first. That index may be of after an invalidation that this load has missed, and
+   * of other tags: so the lease is looked at once a purge by any tag of this load finds the index.
    */
   private async joinIndex(
     lease: Lease,
@@ -227,7 +251,8 @@ export class VariantWriter {
   ): Promise<boolean> {
     const joined = await ifAvailable(async () => {
       const found = await this.store.find(request.key);
-      const index = found && readIndex(found.entry);
+      const there = found && readIndex(found.entry);
+      const index = there && (await coverIndex(this.store, request.key, there, request.tags));
       if (!index || !(await this.store.isStanding(lease))) return undefined;
       await this.store.put(memberKey(request.key, index.generation, update.variant), entry);
       return index;

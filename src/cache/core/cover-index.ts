@@ -1,0 +1,47 @@
+import type { CacheStore } from './cache-store';
+import { newToken } from './random-id';
+import { indexUnderTags, isUnderTags, readIndex, type ResourceIndex } from './resource-index';
+
+const LEASE_MS = 1_000;
+const WAIT_MS = 100;
+/** Longer than a lease lives whose holder is gone. */
+const TRIES = 15;
+
+/**
+ * Sees to it that an index is found by all tags of a load, before the load asks its upstream.
+ *
+ * What is stored beside an index has no tags of its own, so that a purge by tag reaches it through the index alone. A route, a HEAD and
+ * a GET of one URL may have different tags, and rules change:
+ *
+ *   1. a load of tags A and B begins; the index is stored under A
+ *   2. it asks the upstream, which answers the old state
+ *   3. B is purged: nothing is found under it
+ *   4. the load stores beside the index, which is still there
+ *
+ * With the index under B before 2, the purge in 3 removes the index, and what 4 stores is found by nobody. One before the index was written
+ * under B was before 2.
+ *
+ * @returns the index as it is now; the one that was seen, if another generation is there or none: what is stored beside it is found by nobody;
+ * undefined if it could not be written: nothing may be stored beside it
+ */
+export async function coverIndex(
+  store: CacheStore,
+  key: string,
+  seen: ResourceIndex,
+  tags: readonly string[],
+): Promise<ResourceIndex | undefined> {
+  let index = seen;
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (isUnderTags(index, tags)) return index;
+    const next = indexUnderTags(index, tags);
+    const asking = { key, token: newToken(), tags, seenId: index.entry.id, leaseMs: LEASE_MS };
+    const answer = await store.acquire(asking);
+    if (answer.kind === 'granted' && (await store.fill(answer.lease, next.entry))) return next;
+    if (answer.kind === 'held') await store.change(key, WAIT_MS);
+    const found = await store.find(key);
+    const there = found && readIndex(found.entry);
+    if (there?.generation !== seen.generation) return seen;
+    index = there;
+  }
+  return undefined;
+}
