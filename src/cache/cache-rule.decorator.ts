@@ -25,8 +25,14 @@ const LOAD = Symbol('larder.load');
 /** What a handler may know of the load that it is called for. */
 export type HandlerLoad = Omit<LoadContext, 'signal'>;
 
+/** The load of a request while its handler runs. */
+export interface OpenLoad extends HandlerLoad {
+  /** What the handler returned instead of a plain value (`Sourced`, `NotModified`), unwrapped further in. */
+  wrapper?: object | undefined;
+}
+
 interface WithLoad {
-  [LOAD]?: HandlerLoad;
+  [LOAD]?: OpenLoad | undefined;
 }
 
 type LoadFactory = (data: unknown, context: ExecutionContext) => unknown;
@@ -49,8 +55,17 @@ export const IsBackground = createParamDecorator(isBackgroundFactory);
 /** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
 export const IsFirst = createParamDecorator(isFirstFactory);
 
-export function setLoadContext(request: FastifyRequest, load: HandlerLoad): void {
-  (request as WithLoad)[LOAD] = load;
+export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {
+  return ((request as WithLoad)[LOAD] = { ...load });
+}
+
+export function openLoadOf(request: object): OpenLoad | undefined {
+  return (request as WithLoad)[LOAD];
+}
+
+/** Ends it: a handler that is called for anything else gets no validators. */
+export function closeLoad(request: object, load: OpenLoad | undefined): void {
+  if ((request as WithLoad)[LOAD] === load) (request as WithLoad)[LOAD] = undefined;
 }
 
 const ANSWERED_BY_CACHE = Symbol('larder.answered-by-cache');

@@ -1,3 +1,5 @@
+import { AppError } from '../kernel/app-error';
+import type { OpenLoad } from './cache-rule.decorator';
 import type { HeaderList, Validators } from './core/cache-entry';
 import type { Found } from './core/cache-store';
 
@@ -22,4 +24,22 @@ export class NotModified {
 /** The plain value that a handler returned. */
 export function valueIn(value: unknown): unknown {
   return value instanceof Sourced ? value.value : value;
+}
+
+/**
+ * As `valueIn`, behind the interceptor whose load it is: the load gets the wrapper, everyone between gets the value.
+ *
+ * @param load the load that was open when the handler was called; undefined where the handler is called for no load
+ */
+export function unwrapFor(load: OpenLoad | undefined, value: unknown): unknown {
+  if (load && (value instanceof Sourced || value instanceof NotModified)) load.wrapper = value;
+  if (!load && value instanceof NotModified)
+    throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
+  return value instanceof NotModified ? undefined : valueIn(value);
+}
+
+/** What the handler returned, put together again from what came through. */
+export function rewrapped(value: unknown, { wrapper }: OpenLoad): unknown {
+  if (wrapper instanceof NotModified) return wrapper;
+  return wrapper instanceof Sourced && !(value instanceof Sourced) ? new Sourced(value, wrapper.origin) : value;
 }

@@ -1,10 +1,10 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom } from 'rxjs';
-import { enterCache, setLoadContext } from './cache-rule.decorator';
+import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
 import type { Load, LoadContext, Loaded } from './core/load';
 import { DeclinedLoad } from './core/load';
-import { NotModified, valueIn } from './handler-answer';
+import { NotModified, rewrapped, valueIn } from './handler-answer';
 import { isPlainData } from './handed-value';
 import { toLoadError } from './handler-error';
 import { NegativeAnswer, type HandlerResponse } from './handler-response';
@@ -29,6 +29,7 @@ export class HandlerLoad {
   /** Why the handler's values cannot be kept, once that is known. */
   whyPassed: string | undefined;
   private previous: Promise<unknown> = Promise.resolve();
+  private open: OpenLoad | undefined;
   private isAbandoned = false;
   private hasLeft = false;
 
@@ -59,6 +60,7 @@ export class HandlerLoad {
     if (this.hasLeft) return;
     this.hasLeft = true;
     this.abandon();
+    closeLoad(this.context.switchToHttp().getRequest(), this.open);
     if (this.reply.isLoading) this.reply.share();
   }
 
@@ -69,11 +71,13 @@ export class HandlerLoad {
   private async load({ validators, isBackground, isFirst }: LoadContext): Promise<Loaded> {
     const request = this.context.switchToHttp().getRequest<FastifyRequest>();
     const { rule, way } = this.applied;
-    setLoadContext(request, { validators, isBackground, isFirst });
+    // Left, an interceptor around may call the handler for itself: it could not use a 304.
+    const open = setLoadContext(request, { validators: this.hasLeft ? undefined : validators, isBackground, isFirst });
+    this.open = open;
     const restore = neutralise(request);
     this.reply.begin();
     try {
-      const value = await this.valueOf();
+      const value = await this.valueOf(open);
       if (value instanceof NotModified) return { kind: 'not-modified', headers: value.headers };
       this.fields = this.reply.read();
       if (value instanceof NegativeAnswer) this.thrown = value.error;
@@ -90,13 +94,15 @@ export class HandlerLoad {
     } finally {
       this.reply.end();
       restore();
+      closeLoad(request, open);
     }
   }
 
-  private async valueOf(): Promise<unknown> {
+  private async valueOf(open: OpenLoad): Promise<unknown> {
     try {
       return await this.responses.negativeOf(
-        () => lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }),
+        async () =>
+          rewrapped(await lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }), open),
         this.applied.rule,
       );
     } catch (error) {

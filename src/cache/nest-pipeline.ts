@@ -1,6 +1,7 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { isKeptWhole } from './handler-response';
+import { handlerUnwrapper } from './handler-unwrapper';
 
 /*
  * What Nest has in front of a handler, as far as a hit that skips it has to know.
@@ -87,7 +88,7 @@ function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): r
     ...config.getGlobalRequestInterceptors(),
     ...on(context.getClass()),
     ...on(context.getHandler()),
-  ];
+  ].filter((one) => one !== handlerUnwrapper); // it changes nothing that a client gets
 }
 
 /** An instance, a class, or what Nest keeps of a request-scoped one. */

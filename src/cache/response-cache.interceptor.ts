@@ -7,6 +7,7 @@ import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
+import { unwrapHandler } from './handler-unwrapper';
 import { exceptionIn } from './kept-exception';
 import { isInCache } from './cache-rule.decorator';
 import { IS_CACHE } from './nest-pipeline';
@@ -38,8 +39,10 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
-    if (context.getType() !== 'http' || isInCache(context.switchToHttp().getRequest<FastifyRequest>()))
-      return next.handle();
+    if (context.getType() !== 'http') return next.handle();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    // Further in, or once more: an interceptor around that calls the handler again (`retry()`).
+    if (isInCache(request)) return unwrapHandler(request, next);
     const applied = this.rules.read(context);
     if (applied instanceof Promise) return applied.then((rule) => this.pass(context, rule, next));
     return this.pass(context, applied, next);

@@ -1,6 +1,12 @@
 import { CacheModule, type CacheOptions } from '@nestjs/cache-manager';
-import { ConfigurableModuleBuilder, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Keyv } from 'keyv';
 import { Clock, SystemClock } from '../kernel/clock';
 import type { RedisSettings } from '../redis/redis-client-options';
@@ -15,6 +21,7 @@ import { ResponseCache } from './core/response-cache';
 import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
 import { HandlerResponse } from './handler-response';
+import { unwrapHandlersOf } from './handler-unwrapper';
 import type { StorePort } from './ipc/store-messages';
 import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
@@ -81,7 +88,13 @@ class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdo
 /** The read-through response cache for Nest: import it once, put `@CacheRule` on routes. */
 @Module({})
 export class ResponseCacheModule implements OnModuleInit {
-  constructor(private readonly adapterHost: HttpAdapterHost) {}
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    modules: ModulesContainer,
+  ) {
+    const controllers = [...modules.values()].flatMap((module) => [...module.controllers.values()]);
+    for (const { metatype } of controllers) if (typeof metatype === 'function') unwrapHandlersOf(metatype as Type);
+  }
 
   static registerAsync(options: Parameters<typeof TiersModule.registerAsync>[0]) {
     const tiers = TiersModule.registerAsync(options);

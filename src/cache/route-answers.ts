@@ -6,7 +6,7 @@ import { AnswerSender, fieldsByName, setField, type AskedForm } from './answer-s
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOfError, cacheStatusOfForward } from './cache-headers';
-import { setLoadContext } from './cache-rule.decorator';
+import { closeLoad, openLoadOf } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { policyOf } from './core/cache-rule';
 import { DeclinedLoad } from './core/load';
@@ -201,7 +201,7 @@ export class RouteAnswers {
       publish(statusOf(result));
       throw result;
     }
-    setLoadContext(request, { validators: undefined, isBackground: false, isFirst: false });
+    closeLoad(request, openLoadOf(request)); // no validators: there is nothing that a 304 would be about
     const value = await lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined });
     publish(reply.statusCode);
     return valueIn(value);

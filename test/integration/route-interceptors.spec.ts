@@ -1,4 +1,5 @@
 import {
+  ConflictException,
   Controller,
   Get,
   GoneException,
@@ -16,8 +17,8 @@ import {
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
-import { catchError, map, throwError, timeout } from 'rxjs';
-import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { catchError, map, retry, throwError, timeout } from 'rxjs';
+import { CacheRule, NotModified, ResponseCacheInterceptor, Sourced, StoredValidators } from '../../src/cache';
 import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
 import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
@@ -247,6 +248,134 @@ describe('an interceptor around the cache', () => {
   it('gets the errors of the handler', async () => {
     const { get } = await open(controllerOf(Patience, ResponseCacheInterceptor));
     for (let times = 0; times < 4; times++) expect((await get('/routes/missing')).status).toBe(404);
+  });
+});
+
+@Injectable()
+class Retry implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(retry(1));
+  }
+}
+
+@Injectable()
+class Again implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(catchError(() => next.handle()));
+  }
+}
+
+@Injectable()
+class AgainWhenLate implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(
+      timeout(30),
+      catchError(() => next.handle()),
+    );
+  }
+}
+
+/** As a serializer that makes another object of each it gets. */
+@Injectable()
+class Rebuilding implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    const shown = (value: object): object =>
+      Object.fromEntries(Object.entries(value).filter(([name]) => name !== 'password'));
+    return next.handle().pipe(map((value: object) => shown(value)));
+  }
+}
+
+class Account {
+  readonly id = 1;
+  readonly password = 'secret';
+}
+
+let failures: number;
+
+function wrappingController(...interceptors: Type[]): Type {
+  @Controller('wrapped')
+  @UseInterceptors(...interceptors)
+  class Wrapping {
+    @Get('count')
+    @CacheRule({ upstream: 'things', key: () => 'count' })
+    async count() {
+      calls += 1;
+      await gate.wait();
+      if (failures-- > 0) throw new ConflictException('once');
+      return new Sourced({ count }, { validators: { etag: '"1"' }, tags: ['counts'] });
+    }
+
+    @Get('validated')
+    @CacheRule({ upstream: 'things', key: () => 'validated', ttlMs: 1 })
+    async validated(@StoredValidators() validators: unknown) {
+      calls += 1;
+      await gate.wait();
+      if (validators !== undefined && failures-- > 0) throw new ConflictException('once');
+      return validators === undefined ? new Sourced({ count }, { validators: { etag: '"1"' } }) : new NotModified();
+    }
+
+    @Get('account')
+    @CacheRule({ upstream: 'things', key: () => 'account' })
+    account() {
+      calls += 1;
+      return new Sourced(new Account(), { tags: ['accounts'] });
+    }
+  }
+  return Wrapping;
+}
+
+describe('an interceptor around that calls the handler again', () => {
+  it.each([Retry, Again])('gets a plain value, and none that waits for a validation: %p', async (interceptor) => {
+    const { get } = await open(wrappingController(interceptor, ResponseCacheInterceptor));
+    failures = 1;
+    for (let times = 0; times < 3; times++) expect((await get('/wrapped/count')).text).toBe('{"count":5}');
+    failures = 0;
+    expect((await get('/wrapped/validated')).text).toBe('{"count":5}');
+    failures = 1;
+    for (let times = 0; times < 3; times++) expect((await get('/wrapped/validated')).text).toBe('{"count":5}');
+  });
+
+  it('gets one while the first load still runs', async () => {
+    failures = 0;
+    const { get } = await open(wrappingController(AgainWhenLate, ResponseCacheInterceptor));
+    expect((await get('/wrapped/validated')).text).toBe('{"count":5}');
+    for (const path of ['count', 'validated']) {
+      gate = new Gate();
+      const answer = get(`/wrapped/${path}`);
+      await gate.untilWaiting(2);
+      gate.open();
+      expect((await answer).text).toBe('{"count":5}');
+    }
+  });
+});
+
+describe('an interceptor behind the cache', () => {
+  const orders: [string, Type[]][] = [
+    ['behind it', [ResponseCacheInterceptor, Rebuilding]],
+    ['between it twice', [ResponseCacheInterceptor, Rebuilding, ResponseCacheInterceptor]],
+  ];
+
+  it.each(orders)('that serializes entities gets the value alone, %s; its tags hold', async (_where, interceptors) => {
+    const { get, cache } = await open(wrappingController(...interceptors));
+    for (let times = 0; times < 3; times++) expect((await get('/wrapped/account')).text).toBe('{"id":1}');
+    expect(calls).toBe(1);
+    await cache?.invalidate({ kind: 'tag', tag: 'accounts' });
+    await get('/wrapped/account');
+    expect(calls).toBe(2);
+  });
+
+  it('that makes an envelope has the value in it', async () => {
+    failures = 0;
+    const { get } = await open(wrappingController(ResponseCacheInterceptor, Louder));
+    for (let times = 0; times < 3; times++) expect((await get('/wrapped/count')).text).toBe('{"louder":{"count":5}}');
+    expect(calls).toBe(1);
+  });
+
+  it('takes no part in a validation', async () => {
+    failures = 0;
+    const { get } = await open(wrappingController(ResponseCacheInterceptor, Louder));
+    for (let times = 0; times < 3; times++)
+      expect((await get('/wrapped/validated')).text).toBe('{"louder":{"count":5}}');
   });
 });
 

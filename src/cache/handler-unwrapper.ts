@@ -1,0 +1,47 @@
+import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
+import { map, type Observable } from 'rxjs';
+import { CACHE_RULE_METADATA, openLoadOf } from './cache-rule.decorator';
+import { unwrapFor } from './handler-answer';
+
+/*
+ * Interceptors get plain values: what a handler wraps them in (`Sourced`, `NotModified`) is taken off next to the handler and goes to
+ * the load by the request. An interceptor that rebuilds values would otherwise make a value of the wrapper.
+ */
+
+/** The name under which Nest keeps @UseInterceptors and the path of a route (@nestjs/common, constants). */
+const INTERCEPTORS = '__interceptors__';
+const PATH = 'path';
+
+export function unwrapHandler(request: object, next: CallHandler): Observable<unknown> {
+  const load = openLoadOf(request);
+  if (load) load.wrapper = undefined;
+  return next.handle().pipe(map((value: unknown) => unwrapFor(load, value)));
+}
+
+class HandlerUnwrapper implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return context.getType() === 'http'
+      ? unwrapHandler(context.switchToHttp().getRequest<object>(), next)
+      : next.handle();
+  }
+}
+
+/** Runs behind all other interceptors. */
+export const handlerUnwrapper = new HandlerUnwrapper();
+
+/** Puts the unwrapper next to the controller's handlers with a cache rule; to be called before Nest makes the routes. */
+export function unwrapHandlersOf(controller: Type): void {
+  const isAll = Reflect.hasMetadata(CACHE_RULE_METADATA, controller);
+  for (
+    let level = controller.prototype as object | null;
+    level && level !== Object.prototype;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
+    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(level)) as { value?: unknown }[]) {
+      if (typeof value !== 'function' || !Reflect.hasMetadata(PATH, value)) continue;
+      if (!isAll && !Reflect.hasMetadata(CACHE_RULE_METADATA, value)) continue;
+      const known = (Reflect.getMetadata(INTERCEPTORS, value) as unknown[] | undefined) ?? [];
+      if (!known.includes(handlerUnwrapper)) Reflect.defineMetadata(INTERCEPTORS, [...known, handlerUnwrapper], value);
+    }
+  }
+}
