@@ -1,4 +1,5 @@
-import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -33,12 +34,12 @@ export const DEMO_ROUTES = { control: '/demo/upstream', race: '/demo/race' } as 
  * What the page at a demo changes and watches, beside the service's own routes: the simulated API goes away, comes back or is slow; many
  * requests at once, which no browser sends (it opens six connections to a host).
  *
- * @param addressOf where the service listens, once it does
+ * @param server the service's own server, which listens by the time of a race
  */
 export function addDemoRoutes(
   fastify: FastifyInstance,
   simulator: GithubSimulator,
-  addressOf: () => AddressInfo,
+  server: http.Server | https.Server,
 ): void {
   const upstream = new DemoUpstream(simulator);
   fastify.get(DEMO_ROUTES.control, (_request, reply) => reply.header('cache-control', 'no-store').send(upstream.state));
@@ -47,7 +48,7 @@ export function addDemoRoutes(
   });
   fastify.post(DEMO_ROUTES.race, async ({ body }, reply) => {
     const { path, requests } = parse(race, body);
-    return reply.send({ requests: await run(addressOf(), path, requests) });
+    return reply.send({ requests: await run(server, path, requests) });
   });
 }
 
@@ -85,27 +86,59 @@ class DemoUpstream {
   }
 }
 
-/** Sends all at once, each on a connection of its own. */
-function run({ address, port }: AddressInfo, path: string, requests: number): Promise<Racer[]> {
-  const host = address === '::' || address === '0.0.0.0' ? '127.0.0.1' : address;
-  const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
+/**
+ * Sends all at once, each on a connection of its own. All connections are open before the first request is sent: the handshakes of
+ * 200 TLS connections take longer than the one call that the requests are to share.
+ */
+async function run(server: http.Server | https.Server, path: string, requests: number): Promise<Racer[]> {
+  const { address, port } = server.address() as AddressInfo;
+  const host = ANY_ADDRESS.has(address) ? '127.0.0.1' : address;
+  const open = server instanceof https.Server ? openTls : openPlain;
+  const entered = await Promise.all(Array.from({ length: requests }, () => connect(open({ host, port, path }))));
   const start = performance.now();
   const since = (): number => Math.round((performance.now() - start) * 100) / 100;
-  const one = (): Promise<Racer> =>
-    new Promise((resolve) => {
-      const startedMs = since();
-      const end = (status: number, headers: IncomingHttpHeaders): void =>
-        resolve({
-          ...{ startedMs, endedMs: since(), status },
-          cacheStatus: [headers['cache-status'] ?? ''].flat().join(', '),
-          requestId: [headers['x-request-id'] ?? ''].flat().join(),
-        });
-      request({ host, port, path, agent }, (response) => {
+  return Promise.all(entered.map((request) => send(request, since)));
+}
+
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['::', '0.0.0.0']);
+
+function openPlain(target: http.RequestOptions): http.ClientRequest {
+  return http.request({ ...target, agent: false });
+}
+
+/** The service connects to itself, so there is no one whose name a certificate could prove; the operator's may be for any host. */
+function openTls(target: http.RequestOptions): http.ClientRequest {
+  return https.request({ ...target, agent: false, rejectUnauthorized: false });
+}
+
+/** Resolves once the request's connection is ready to send on, or has failed. */
+function connect(request: http.ClientRequest): Promise<http.ClientRequest> {
+  return new Promise((resolve) => {
+    const done = (): void => resolve(request);
+    request.once('error', done);
+    request.once('socket', (socket) => socket.once('encrypted' in socket ? 'secureConnect' : 'connect', done));
+  });
+}
+
+function send(request: http.ClientRequest, since: () => number): Promise<Racer> {
+  return new Promise((resolve) => {
+    const startedMs = since();
+    const end = (status: number, headers: http.IncomingHttpHeaders): void =>
+      resolve({
+        ...{ startedMs, endedMs: since(), status },
+        cacheStatus: [headers['cache-status'] ?? ''].flat().join(', '),
+        requestId: [headers['x-request-id'] ?? ''].flat().join(),
+      });
+    if (request.errored) {
+      end(0, {});
+      return;
+    }
+    request
+      .once('response', (response) => {
         response.resume();
         response.on('close', () => end(response.statusCode ?? 0, response.headers));
       })
-        .on('error', () => end(0, {}))
-        .end();
-    });
-  return Promise.all(Array.from({ length: requests }, one));
+      .on('error', () => end(0, {}))
+      .end();
+  });
 }

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
 import { environmentShape } from '../src/config/env.schema';
 import { boot } from '../src/boot';
 import { PageFacts } from '../src/web/page.facts';
@@ -30,8 +29,7 @@ async function demo(): Promise<void> {
   }
   await boot(async () => (await import('../src/app.module.js')).AppModule, {
     beforeListen: (app) => {
-      const server = app.getHttpServer();
-      addDemoRoutes(app.getHttpAdapter().getInstance(), simulator, () => server.address() as AddressInfo);
+      addDemoRoutes(app.getHttpAdapter().getInstance(), simulator, app.getHttpServer());
       app.get(PageFacts).describeDemo(DEMO_ROUTES);
     },
     onListening: (url) => announce(url, simulator.url, certificate?.certFile),

@@ -13,17 +13,17 @@ export class DemoProcess {
     private readonly folder: string,
   ) {}
 
-  static async start(token: string): Promise<DemoProcess> {
+  static async start(token: string, args: readonly string[] = []): Promise<DemoProcess> {
     const port = await freePort();
     const folder = makeTempFolder('demo');
     const { PATH = '', HOME = '' } = process.env;
-    const child = OwnedProcess.spawn(process.execPath, [join(repositoryRoot, 'dist/simulator/demo.js')], {
+    const child = OwnedProcess.spawn(process.execPath, [join(repositoryRoot, 'dist/simulator/demo.js'), ...args], {
       cwd: folder,
       env: { PATH, HOME, PORT: String(port), HOST: '127.0.0.1', ADMIN_TOKEN: token },
     });
     await waitUntil(() => !child.isRunning || child.stdout().includes('Try:'), { what: 'the demo' });
     if (!child.isRunning) throw new Error(`The demo ended at its start; it printed:\n${child.output()}`);
-    return new DemoProcess(`http://127.0.0.1:${port}`, child, folder);
+    return new DemoProcess(`${args.includes('--https') ? 'https' : 'http'}://127.0.0.1:${port}`, child, folder);
   }
 
   async stop(): Promise<void> {

@@ -45,6 +45,70 @@ describe('Race', () => {
   });
 });
 
+describe('Race, of a demo with --https', () => {
+  let demo: DemoProcess;
+  let browser: TestBrowser;
+  const open = (): Promise<Page> => browser.open(`${demo.url}/#/race`, { ignoreHTTPSErrors: true });
+  const state = (page: Page): Promise<string> =>
+    page.request
+      .get('/demo/upstream')
+      .then(async (response) => String(((await response.json()) as { isDown: boolean }).isDown));
+
+  beforeAll(async () => {
+    [demo, browser] = await Promise.all([
+      DemoProcess.start('token-of-the-browser-test', ['--https']),
+      TestBrowser.start(),
+    ]);
+  });
+  afterAll(async () => {
+    await browser.stop();
+    await demo.stop();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it('sends 200 requests over TLS: one call, and 199 that wait for it', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Send 200 requests' }).click();
+    await page.locator('[data-test="race"]').waitFor();
+    expect(await textOf(page, 'race-calls')).toBe('1');
+    expect(await textOf(page, 'race-waited')).toBe('199');
+    await page.context().close();
+  });
+
+  it('counts requests without an answer as failed, and says so', async () => {
+    const page = await open();
+    const requests = Array.from({ length: 200 }, () => ({ startedMs: 0, endedMs: 1, status: 0, cacheStatus: '' }));
+    await page.route('**/demo/race', (route) => route.fulfill({ json: { requests } }));
+    await page.getByRole('button', { name: 'Send 200 requests' }).click();
+    await page.locator('[data-test="race-failed"]', { hasText: 'None of the 200 requests was answered' }).waitFor();
+    expect(await textOf(page, 'race-calls')).toBe('0');
+    await page.context().close();
+  });
+
+  it('shows that GitHub is off already, and leaves it off; what this page switched off is on again once it is left', async () => {
+    const other = await open();
+    await other.request.put('/demo/upstream', { data: { isDown: true } });
+    const page = await open();
+    await page.locator('[data-test="api-state"]', { hasText: 'off' }).waitFor();
+    await page.reload();
+    await page.locator('[data-test="api-state"]', { hasText: 'off' }).waitFor();
+    expect(await state(other)).toBe('true');
+
+    const api = page.getByRole('switch', { name: 'Simulated GitHub' });
+    await api.click();
+    await page.locator('[data-test="api-state"]', { hasText: 'on' }).waitFor();
+    await api.click();
+    await page.locator('[data-test="api-state"]', { hasText: 'off' }).waitFor();
+    expect(await textOf(page, 'outage')).toContain('Now:');
+    await page.getByRole('button', { name: 'Stop asking' }).click();
+    expect(await textOf(page, 'outage')).not.toContain('Now:');
+    await page.goto('about:blank');
+    await waitUntil(async () => (await state(other)) === 'false', { what: 'GitHub to be on again' });
+    await page.context().close();
+    await other.context().close();
+  });
+});
+
 describe('Race, without the demo', () => {
   it('sends the requests over the browser’s own connections, and calls the API once too', async () => {
     const simulator = await GithubSimulator.start({ latencyMs: 100 });

@@ -39,6 +39,8 @@ export interface Ask {
   readonly json?: unknown;
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Sent to its end even if the page is left meanwhile. */
+  readonly keepalive?: boolean;
 }
 
 /**
@@ -59,6 +61,7 @@ export async function exchange(path: string, ask: Ask = {}): Promise<Exchange> {
       credentials: 'same-origin',
       ...(body === undefined ? {} : { body }),
       ...(signal === undefined ? {} : { signal }),
+      ...(ask.keepalive ? { keepalive: true } : {}),
     });
     const content = await response.arrayBuffer();
     const totalMs = performance.now() - startedAt;

@@ -32,6 +32,24 @@ export const latest = computed(() => beats.value.at(-1));
 let timer: ReturnType<typeof setTimeout> | undefined;
 let lastId = 0;
 let current = new AbortController();
+/** Whether this page switched the API off; only then does it switch it on again when it is left. */
+let isDownByThisPage = false;
+
+interface UpstreamState {
+  readonly isDown: boolean;
+}
+
+/** Reads whether the API is on: another page, or this one before it was loaded again, may have switched it off. */
+export async function readState(): Promise<void> {
+  const control = pageInfo.value.demo?.control;
+  if (control === undefined || isSwitching.value) return;
+  try {
+    const { isDown } = await requestJson<UpstreamState>(control);
+    isApiDown.value = isDown;
+  } catch (error) {
+    failure.value = toFailure(error);
+  }
+}
 
 export async function setApiDown(isDown: boolean): Promise<void> {
   const control = pageInfo.value.demo?.control;
@@ -39,7 +57,9 @@ export async function setApiDown(isDown: boolean): Promise<void> {
   isSwitching.value = true;
   failure.value = undefined;
   try {
-    isApiDown.value = (await requestJson<{ isDown: boolean }>(control, { method: 'PUT', json: { isDown } })).isDown;
+    const ask = { method: 'PUT', json: { isDown }, keepalive: true };
+    isDownByThisPage = isDown;
+    isApiDown.value = (await requestJson<UpstreamState>(control, ask)).isDown;
     if (isDown && !isAsking.value) start();
   } catch (error) {
     failure.value = toFailure(error);
@@ -60,10 +80,10 @@ export function stop(): void {
   current = new AbortController();
 }
 
-/** Stops the requests and switches the API on again. */
+/** Stops the requests, and switches the API on again if this page switched it off. */
 export function leave(): void {
   stop();
-  if (isApiDown.value) void setApiDown(false);
+  if (isDownByThisPage) void setApiDown(false);
 }
 
 function ask(): void {

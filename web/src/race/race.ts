@@ -65,9 +65,10 @@ async function raceHere(path: string, signal: AbortSignal, onProgress: (done: nu
   return inOrder(await Promise.all(Array.from({ length: RUNNERS }, run)));
 }
 
-function roleOf(status: number, cacheStatus: string | undefined): Role {
-  if (status >= 500) return 'failed';
-  const outcome = parseCacheStatus(cacheStatus)?.outcome ?? 'MISS';
+/** Without a status or a `Cache-Status`, nobody knows that the API was asked: that is a failure, not a call. */
+export function roleOf(status: number, cacheStatus: string | undefined): Role {
+  const outcome = parseCacheStatus(cacheStatus)?.outcome;
+  if (status === 0 || status >= 400 || outcome === undefined) return 'failed';
   if (outcome === 'COALESCED') return 'waited';
   return lookOf(outcome) === 'miss' ? 'called' : 'hit';
 }
