@@ -5,10 +5,12 @@ import { createAdapter, setUp, settingsOf } from './app.setup';
 import { processMemory } from './cache';
 import { EnvironmentError, misspelledSettings } from './config/env.schema';
 import { cacheConfig, githubConfig, redisConfig, serviceConfig } from './config/slices';
+import { openFilesLimit } from './http/connection-limit';
 import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
 import { startAdvice } from './start-advice';
+import { acceptInTurn } from './workers/accept-in-turn';
 import { processesOf } from './workers/primary';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
@@ -48,7 +50,8 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
   const { port, host, logLevel } = settingsOf(app);
   const logger = new PinoLogger(logLevel);
   app.useLogger(logger);
-  if (!isWorker()) advise(logger);
+  if (isWorker()) acceptInTurn(app.getHttpServer());
+  else advise(logger);
   beforeListen?.(app);
   if (tls) reloadTls(app.getHttpServer(), tls, logger);
   await setUp(app)
@@ -65,8 +68,14 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
 /** Once for the service, before it listens. */
 function advise(logger: LoggerService): void {
   const { l1 } = cacheConfig();
-  const memory = processMemory(processesOf(serviceConfig().workers));
-  const { store, warnings } = startAdvice(redisConfig(), githubConfig(), { maxBytes: l1.maxBytes, memory });
+  const { workers, maxConnections } = serviceConfig();
+  const memory = processMemory(processesOf(workers));
+  const { store, warnings } = startAdvice(
+    redisConfig(),
+    githubConfig(),
+    { maxBytes: l1.maxBytes, memory },
+    { maxConnections, openFiles: openFilesLimit() },
+  );
   logger.log(store, 'Store');
   for (const warning of [...misspelledSettings(), ...warnings]) logger.warn(warning, 'Settings');
 }

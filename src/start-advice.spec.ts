@@ -36,6 +36,24 @@ describe('what is told at a start', () => {
   });
 
   it.each([
+    [900, 1_000, false],
+    [901, 1_000, true],
+    [5_000, 1_024, true],
+    [1_000_000, undefined, false],
+    [undefined, 64, false],
+  ])('MAX_CONNECTIONS of %s with ulimit -n of %s: a warning: %s', (maxConnections, openFiles, isTold) => {
+    const { warnings } = startAdvice(redis('a'), github, roomy, { maxConnections, openFiles });
+    expect(warnings).toHaveLength(isTold ? 1 : 0);
+  });
+
+  it('names the limit that MAX_CONNECTIONS exceeds, and what fits', () => {
+    const { warnings } = startAdvice(redis('a'), github, roomy, { maxConnections: 5_000, openFiles: 1_024 });
+    expect(warnings).toEqual([
+      'MAX_CONNECTIONS is 5000, but a process may open 1024 files (ulimit -n), and needs about 100 for other things: raise that limit to 5100, or set MAX_CONNECTIONS=924.',
+    ]);
+  });
+
+  it.each([
     [
       'the heap',
       { heapBytes: 208 * MIB, totalBytes: 16 * GIB, processes: 1 },

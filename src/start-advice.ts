@@ -3,6 +3,9 @@ import { unfitAdvice, type ProcessMemory } from './cache';
 import type { githubConfig, redisConfig } from './config/slices';
 import type { RedisEndpoint } from './redis/redis-endpoint';
 
+/** What a process opens beside the connections of clients: for itself, to Redis and to the API; at least about so many files. */
+const OTHER_FILES = 100;
+
 /** What an operator should know of the settings at a start. */
 export interface StartAdvice {
   /** Where entries are kept. */
@@ -12,12 +15,14 @@ export interface StartAdvice {
 
 /**
  * @param redis the slices of the configuration; no credential is repeated
- * @param memory what each process may use
+ * @param l1 how large the in-memory cache shall be, and what each process may use
+ * @param connections how many connections of clients are asked for, and how many files each process may open, as far as known
  */
 export function startAdvice(
   redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
   github: Pick<ConfigType<typeof githubConfig>, 'credentialSecret' | 'isStrict'>,
   l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
+  connections: { readonly maxConnections?: number | undefined; readonly openFiles?: number | undefined } = {},
 ): StartAdvice {
   const { endpoint } = redis;
   const warnings: string[] = [];
@@ -35,11 +40,25 @@ export function startAdvice(
     );
   const unfit = unfitAdvice(l1.maxBytes, l1.memory);
   if (unfit !== undefined) warnings.push(unfit);
+  const tooMany = connectionsAdvice(connections);
+  if (tooMany !== undefined) warnings.push(tooMany);
   const store =
     endpoint === undefined
       ? 'Entries are kept in memory only, for REDIS_ENDPOINT_URI is not set.'
       : `Entries are kept in ${nameOf(endpoint)}, and in memory in front of it.`;
   return { store, warnings };
+}
+
+function connectionsAdvice({
+  maxConnections = 0,
+  openFiles = Infinity,
+}: {
+  readonly maxConnections?: number | undefined;
+  readonly openFiles?: number | undefined;
+}): string | undefined {
+  if (maxConnections + OTHER_FILES <= openFiles) return undefined;
+  const fitting = Math.max(1, openFiles - OTHER_FILES);
+  return `MAX_CONNECTIONS is ${maxConnections}, but a process may open ${openFiles} files (ulimit -n), and needs about ${OTHER_FILES} for other things: raise that limit to ${maxConnections + OTHER_FILES}, or set MAX_CONNECTIONS=${fitting}.`;
 }
 
 function nameOf({ mode, nodes, sentinelName }: RedisEndpoint): string {

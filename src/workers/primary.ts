@@ -36,8 +36,16 @@ export function processesOf(setting: number | 'auto'): number {
 }
 
 /**
- * The process that starts the workers, hands them the connections of the one port (node:cluster), starts another for one
- * that died, and ends with the last of them. It serves no request itself.
+ * The process that starts the workers, shares the listening socket of the one port with them (node:cluster), starts another for one
+ * that died, and ends with the last of them. It serves no request and accepts no connection itself.
+ *
+ * Each worker accepts from the shared socket (`SCHED_NONE`), so that a worker that is killed leaves no client waiting: a connection is
+ * either still in the kernel's queue, where another worker accepts it, or the worker's own, which the kernel closes. With node's round
+ * robin (`SCHED_RR`) it would not be so:
+ *
+ *   1. the primary accepts a connection and sends it to worker A, keeping its copy until A has confirmed it
+ *   2. A is killed first; the primary forgets the connection with its copy open
+ *   3. the client waits for ever for an answer on a connection that no process reads
  *
  * A worker that cannot start at all ends the service with its exit code: a wrong setting is not tried for ever.
  */
@@ -51,6 +59,7 @@ export class Primary {
   constructor(private readonly options: PrimaryOptions) {}
 
   start(): void {
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ serialization: 'advanced' });
     cluster.on('listening', (worker, { address, port }) => {
       this.metrics.join(worker.id, () => askForOwnMetrics(worker));

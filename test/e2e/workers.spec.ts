@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { Agent, type ServerResponse } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { GithubSimulator } from '../../simulator';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
+import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
 import { ADMIN, ask, start } from './ask';
@@ -126,6 +128,102 @@ describe.each([
   });
 });
 
+describe('when a worker is killed', () => {
+  let origin: ScriptedOrigin;
+  let service: ServiceProcess;
+  const through = (path: string, agent?: Agent) =>
+    request(`${service.url}/github${path}`, { timeoutMs: 5_000, ...(agent && { agent }) });
+  /** Ended without a response is as good as answered: a client may try again. Only one that hears nothing cannot know. */
+  const isLeftWaiting = (error: unknown): boolean => String(error).includes('silence for');
+  const kill = async (pid: number): Promise<void> => {
+    const started = new Set(workersHeard(service)).size;
+    process.kill(pid, 'SIGKILL');
+    await waitUntil(
+      async () => new Set(workersHeard(service)).size > started && !(await childrenOf(service.pid!)).includes(pid),
+      { what: 'another worker', timeoutMs: 20_000 },
+    );
+  };
+
+  beforeAll(async () => {
+    origin = await ScriptedOrigin.start();
+    service = await ServiceProcess.start({
+      env: {
+        ...{ GITHUB_API_URL: origin.url, GITHUB_POINTS_PER_MINUTE: '0', CACHE_LEASE_MS: '60000' },
+        ...{ WORKERS: '2', LOG_LEVEL: 'debug' },
+      },
+    });
+    await waitUntil(() => new Set(workersHeard(service)).size >= 2, { what: 'both workers' });
+  });
+  afterAll(async () => {
+    await service.stop();
+    await origin.stop();
+  });
+
+  it('every new connection is answered or closed', async () => {
+    origin.answerBy((response) => void setTimeout(() => response.end('ok'), 20));
+    let isOver = false;
+    let asked = 0;
+    const leftWaiting: string[] = [];
+    const client = async (): Promise<void> => {
+      while (!isOver) {
+        await through(`/path-${asked++}`).catch((error: unknown) => {
+          if (isLeftWaiting(error)) leftWaiting.push(String(error));
+        });
+      }
+    };
+    const clients = Array.from({ length: 50 }, client);
+    for (let kills = 0; kills < 4; kills++) {
+      const before = asked;
+      await waitUntil(() => asked > before + 300, { what: 'requests', timeoutMs: 20_000 });
+      await kill((await childrenOf(service.pid!))[kills % 2]!);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    expect(leftWaiting).toEqual([]);
+    for (let times = 0; times < 200; times++) expect((await through(`/after-${times}`)).status).toBe(200);
+  }, 120_000);
+
+  it('the key that it was loading is loaded by another at once, however long the lease', async () => {
+    const held: ServerResponse[] = [];
+    origin.answerBy((response, { url }) => {
+      if (url === '/held') held.push(response);
+      else response.end('ok');
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await through('/on-the-same-connection', agent);
+    const loading = through('/held', agent).catch(() => undefined);
+    await waitUntil(() => held.length === 1, { what: 'the load' });
+    const waiting = Array.from({ length: 50 }, () => through('/held').catch(isLeftWaiting));
+    await crowd(service, '/github/while-they-wait');
+    const killed = kill(await processThatAnswered(service, '/on-the-same-connection'));
+    await waitUntil(() => held.length === 2, { what: 'the load of another worker' });
+    held[1]!.end('by another');
+    const answers = await Promise.all(waiting);
+    expect(answers).not.toContain(true);
+    const bodies = answers.map((answer) => (typeof answer === 'object' ? answer.body.toString() : 'closed'));
+    expect(new Set(bodies)).toEqual(new Set(['by another', 'closed']));
+    await loading;
+    agent.destroy();
+    await killed;
+  });
+
+  it('connections that arrive together are still shared evenly', async () => {
+    origin.answerBy((response) => response.end('ok'));
+    const largestShares: number[] = [];
+    for (let round = 0; round < 11; round++) {
+      await Promise.all(Array.from({ length: 50 }, (_, at) => through(`/together-${round}-${at}`)));
+      const pattern = new RegExp(`"worker":(\\d+),.*"key":"[^"]*/together-${round}-`, 'g');
+      const workers = () => [...service.stdout().matchAll(pattern)].map(([, id]) => Number(id));
+      await waitUntil(() => workers().length === 50, { what: 'the log lines' });
+      largestShares.push(
+        Math.max(...[...new Set(workers())].map((id) => workers().filter((one) => one === id).length)),
+      );
+    }
+    const median = largestShares.sort((one, other) => one - other)[5];
+    expect(median).toBeLessThanOrEqual(35);
+  });
+});
+
 it('ends with the message of a worker that cannot start', async () => {
   const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await once(other, 'listening');
@@ -133,6 +231,14 @@ it('ends with the message of a worker that cannot start', async () => {
   await expect(ServiceProcess.start({ env })).rejects.toThrow(/ended with code 1[^]*EADDRINUSE/);
   other.close();
 });
+
+/** The process of the worker that answered a request, by its log line; workers are numbered in the order of their start. */
+async function processThatAnswered(service: ServiceProcess, path: string): Promise<number> {
+  const [, id] = await service.waitForLog(new RegExp(`"worker":(\\d+),.*"key":"[^"]*${path}"`));
+  const children = await childrenOf(service.pid!);
+  const alive = [...new Set(workersHeard(service))].sort((one, other) => one - other).slice(-children.length);
+  return children[alive.indexOf(Number(id))]!;
+}
 
 /** The processes that a process has started, oldest first. */
 async function childrenOf(pid: number): Promise<number[]> {
