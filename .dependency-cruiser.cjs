@@ -14,7 +14,6 @@ module.exports = {
           '^src/kernel/',
           '^src/cache/core/',
           '^node_modules/lru-cache/',
-          '^node_modules/cockatiel/',
           '^node_modules/structured-headers/',
         ],
         dependencyTypesNot: ['core'],
