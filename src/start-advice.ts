@@ -13,16 +13,21 @@ export interface StartAdvice {
   readonly warnings: readonly string[];
 }
 
+/** `MAX_CONNECTIONS`, if set, and how many files each process may open, as far as the system says. */
+interface ConnectionLimits {
+  readonly maxConnections?: number | undefined;
+  readonly openFiles?: number | undefined;
+}
+
 /**
  * @param redis the slices of the configuration; no credential is repeated
  * @param l1 how large the in-memory cache shall be, and what each process may use
- * @param connections how many connections of clients are asked for, and how many files each process may open, as far as known
  */
 export function startAdvice(
   redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
   github: Pick<ConfigType<typeof githubConfig>, 'credentialSecret' | 'isStrict'>,
   l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
-  connections: { readonly maxConnections?: number | undefined; readonly openFiles?: number | undefined } = {},
+  connections: ConnectionLimits = {},
 ): StartAdvice {
   const { endpoint } = redis;
   const warnings: string[] = [];
@@ -49,14 +54,8 @@ export function startAdvice(
   return { store, warnings };
 }
 
-function connectionsAdvice({
-  maxConnections = 0,
-  openFiles = Infinity,
-}: {
-  readonly maxConnections?: number | undefined;
-  readonly openFiles?: number | undefined;
-}): string | undefined {
-  if (maxConnections + OTHER_FILES <= openFiles) return undefined;
+function connectionsAdvice({ maxConnections, openFiles = Infinity }: ConnectionLimits): string | undefined {
+  if (maxConnections === undefined || maxConnections + OTHER_FILES <= openFiles) return undefined;
   const fitting = Math.max(1, openFiles - OTHER_FILES);
   return `MAX_CONNECTIONS is ${maxConnections}, but a process may open ${openFiles} files (ulimit -n), and needs about ${OTHER_FILES} for other things: raise that limit to ${maxConnections + OTHER_FILES}, or set MAX_CONNECTIONS=${fitting}.`;
 }

@@ -78,6 +78,8 @@ export class Primary {
     const { env, store } = this.options;
     const worker = cluster.fork(env);
     this.startedAt.set(worker.id, performance.now());
+    // A message to a worker that was just killed fails (EPIPE) before its 'exit': all that follows is done there.
+    worker.on('error', () => undefined);
     store?.serve(portToWorker(worker));
     tellAllMetrics(worker, () => this.metrics.read());
     relayToOthers(worker);

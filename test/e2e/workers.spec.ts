@@ -235,8 +235,11 @@ it('ends with the message of a worker that cannot start', async () => {
 /** The process of the worker that answered a request, by its log line; workers are numbered in the order of their start. */
 async function processThatAnswered(service: ServiceProcess, path: string): Promise<number> {
   const [, id] = await service.waitForLog(new RegExp(`"worker":(\\d+),.*"key":"[^"]*${path}"`));
+  const ended = [...service.stdout().matchAll(/Worker (\d+) ended/g)].map(([, one]) => Number(one));
+  const alive = [...new Set(workersHeard(service))]
+    .filter((one) => !ended.includes(one))
+    .sort((one, other) => one - other);
   const children = await childrenOf(service.pid!);
-  const alive = [...new Set(workersHeard(service))].sort((one, other) => one - other).slice(-children.length);
   return children[alive.indexOf(Number(id))]!;
 }
 
