@@ -240,9 +240,9 @@ function hostOf({ headers }: RawRequest): string | undefined {
   return headers['x-forwarded-host'] === undefined ? (headers.host ?? '') : undefined;
 }
 
-function isByUrl(rule: RouteRule, { versionOf }: KeyShape): boolean {
-  if (rule.keyBy !== undefined) return false;
-  return isKeyed(rule) ? rule.byUrl === true : versionOf === undefined;
+function isByUrl(rule: RouteRule, { handler }: KeyShape): boolean {
+  if (rule.keyBy !== undefined || handler !== undefined) return false; // a URL with several handlers leads to none of them
+  return !isKeyed(rule) || rule.byUrl === true;
 }
 
 /** A key that throws is a wrong request, and the interceptor's to answer. */

@@ -74,7 +74,7 @@ export class HandlerLoad {
     // Left, an interceptor around may call the handler for itself: it could not use a 304.
     const open = setLoadContext(request, { validators: this.hasLeft ? undefined : validators, isBackground, isFirst });
     this.open = open;
-    const restore = neutralise(request);
+    const restore = neutralise(request, way.shape.method);
     this.reply.begin();
     try {
       const value = await this.valueOf(open);

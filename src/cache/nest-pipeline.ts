@@ -29,6 +29,12 @@ export const IS_CACHE = Symbol('larder.is-cache');
 /** In Fastify, where a request keeps what its route has in front of the handler and behind it. */
 const ROUTE_CONTEXT = 'fastify.context';
 const CUSTOM_ARGS = '__customRouteArgs__';
+// Where @RouteConstraints keeps them (@nestjs/platform-fastify, constants).
+const CONSTRAINTS = '__fastify_route_constraints__';
+/**
+ * Nest's `RouteParamtypes` of what is not in the default key: the request, body, fields, session, files, address, raw body and cookies.
+ */
+const READS_CALLER = /^(?:0|3|6|7|8|9|11|12|14|15):/;
 
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
@@ -48,6 +54,7 @@ export function whyNotForAll(
   context: ExecutionContext,
   config: ApplicationConfig,
   modules: ModulesContainer,
+  harmless: ReadonlySet<unknown>,
 ): string | undefined {
   const own = [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(GUARDS, target));
   if (own || config.getGlobalGuards().length + config.getGlobalRequestGuards().length > 0)
@@ -55,7 +62,34 @@ export function whyNotForAll(
   const controller = context.getClass();
   const wrappers = [...modules.values()].flatMap(({ controllers }) => [...controllers.values()]);
   const isScoped = wrappers.some((one) => one.metatype === controller && !one.isDependencyTreeStatic());
-  return isScoped ? 'its controller is made for each request, and its key does not tell callers apart' : undefined;
+  if (isScoped) return 'its controller is made for each request, and its key does not tell callers apart';
+  const args = argumentsOf(context);
+  return args.some(([name, { factory }]) => READS_CALLER.test(name) || isCustom(name, factory, harmless))
+    ? 'it takes what is not in its key (@Req(), @Headers(), @Ip(), @Session(), a body, cookies or a decorator of its own)'
+    : undefined;
+}
+
+/** What Fastify tells a handler's requests by, beside method and URL. */
+export function constraintsOf(handler: object): unknown {
+  return Reflect.getMetadata(CONSTRAINTS, handler);
+}
+
+/** Whether any handler has constraints: then another one of the same URL may have none. */
+export function hasConstraints(modules: ModulesContainer): boolean {
+  const prototypes = [...modules.values()]
+    .flatMap(({ controllers }) => [...controllers.values()])
+    .map(({ metatype }) => (metatype as Type | null)?.prototype as object | undefined);
+  return prototypes.some(
+    (prototype) => prototype && methodsOf(prototype).some((one) => constraintsOf(one) !== undefined),
+  );
+}
+
+function methodsOf(prototype: object): readonly object[] {
+  const above = Object.getPrototypeOf(prototype) as object | null;
+  const own = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(
+    ({ value }: PropertyDescriptor) => value as unknown,
+  );
+  return [...own.filter((one): one is object => typeof one === 'function'), ...(above ? methodsOf(above) : [])];
 }
 
 /**
@@ -74,10 +108,20 @@ export function mayTouchReply(
   harmless: ReadonlySet<unknown>,
 ): boolean {
   const interceptors = interceptorsOf(context, config);
-  const args = Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown }>>);
-  const takesIt = ([name, { factory }]: (typeof args)[number]): boolean =>
-    HANDS_OVER.test(name) || (name.includes(CUSTOM_ARGS) && !harmless.has(factory));
-  return !interceptors.slice(interceptors.findIndex(isCache)).every(isCache) || args.some(takesIt);
+  const takesIt = ([name, { factory }]: RouteArgument): boolean =>
+    HANDS_OVER.test(name) || isCustom(name, factory, harmless);
+  return !interceptors.slice(interceptors.findIndex(isCache)).every(isCache) || argumentsOf(context).some(takesIt);
+}
+
+type RouteArgument = [name: string, { factory?: unknown }];
+
+function argumentsOf(context: ExecutionContext): RouteArgument[] {
+  return Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown }>>);
+}
+
+/** Whether it is made by a decorator of somebody's own, which may read anything. */
+function isCustom(name: string, factory: unknown, harmless: ReadonlySet<unknown>): boolean {
+  return name.includes(CUSTOM_ARGS) && !harmless.has(factory);
 }
 
 /** In the order in which Nest runs them. */

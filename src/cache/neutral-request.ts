@@ -10,9 +10,14 @@ const OF_THE_CLIENT = [
  * Takes the fields off a request that its handler must not answer by: what it returns is for every client (RFC 9111 §4.3.1
  * has a cache send conditions of its own).
  *
+ * @param method the one whose answers are stored, if it is not the request's own: a HEAD gets what GET stored, without its body
+ * (RFC 9110 §9.3.2). Only the handler sees it: the answer is sent by the method of the raw request.
  * @returns puts them back
  */
-export function neutralise({ raw: { headers } }: FastifyRequest): () => void {
+export function neutralise(request: FastifyRequest, method?: 'GET'): () => void {
+  const { headers } = request.raw;
+  const isOther = method !== undefined && request.method !== method;
+  if (isOther) Object.defineProperty(request, 'method', { value: method, configurable: true });
   const taken: [string, string | string[]][] = [];
   for (const name of OF_THE_CLIENT) {
     const value = headers[name];
@@ -21,6 +26,7 @@ export function neutralise({ raw: { headers } }: FastifyRequest): () => void {
     Reflect.deleteProperty(headers, name);
   }
   return () => {
+    if (isOther) Reflect.deleteProperty(request, 'method');
     for (const [name, value] of taken) headers[name] = value;
   };
 }

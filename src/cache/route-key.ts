@@ -1,34 +1,60 @@
 import { RequestMethod, VersioningType, type ExecutionContext, type VersioningOptions } from '@nestjs/common';
-import type { ApplicationConfig } from '@nestjs/core';
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { RouteRule } from './cache-rule.decorator';
 import { requestKey, toCacheKey } from './core/cache-key';
+import { constraintsOf, hasConstraints } from './nest-pipeline';
 
 /*
  * The key of a cached route's request. Without a key of its rule's own it is the target URI (RFC 9111 §2: the method and the
  * target URI), which has the host in it, and what else Nest finds the handler by.
  */
 
-// The name under which Nest keeps a handler's method (@nestjs/common, constants).
+// The names under which Nest keeps a handler's method and version (@nestjs/common, constants).
 const METHOD = 'method';
+const VERSION = '__version__';
 
 /** What leads to the handler beside the URL. */
 export interface KeyShape {
-  /** `GET` for a @Get() handler, which answers HEAD as well; undefined for handlers of several methods, or of HEAD. */
+  /** `GET` for a handler whose entries HEAD gets, too: of @Get(), and of @All() with a key; else undefined. */
   readonly method: 'GET' | undefined;
   /** The version that a request asks for, where it is not in the URL. */
   readonly versionOf: ((request: FastifyRequest) => string) | undefined;
+  /** The handler by its name, where a URL may have several: versions that are not in it, constraints of Fastify's. */
+  readonly handler: string | undefined;
 }
 
-export function shapeOf(context: ExecutionContext, config: ApplicationConfig): KeyShape {
+/** @param isNamed whether a key leaves the method out */
+export function shapeOf(
+  context: ExecutionContext,
+  config: ApplicationConfig,
+  modules: ModulesContainer,
+  isNamed: boolean,
+): KeyShape {
   const method: unknown = Reflect.getMetadata(METHOD, context.getHandler());
   const versioning = config.getVersioning();
+  const isVersioned = versioning !== undefined && versioning.type !== VersioningType.URI;
   return {
-    method: method === RequestMethod.GET ? 'GET' : undefined,
-    versionOf:
-      versioning && versioning.type !== VersioningType.URI ? (request) => versionIn(request, versioning) : undefined,
+    method: method === RequestMethod.GET || (method === RequestMethod.ALL && isNamed) ? 'GET' : undefined,
+    versionOf: isVersioned ? (request) => versionIn(request, versioning) : undefined,
+    handler: isVersioned || hasConstraints(modules) ? handlerName(context) : undefined,
   };
+}
+
+/** The same on every replica, and another for each handler that a URL may have. */
+function handlerName(context: ExecutionContext): string {
+  const [handler, controller] = [context.getHandler(), context.getClass()];
+  const version: unknown = Reflect.getMetadata(VERSION, handler) ?? Reflect.getMetadata(VERSION, controller);
+  const constraints = constraintsOf(handler);
+  const told = [version, constraints].map((one) => (one === undefined ? '' : textOf(one)));
+  return encodeURIComponent([`${controller.name}.${handler.name}`, ...told].join(' ').trim());
+}
+
+function textOf(told: unknown): string {
+  return JSON.stringify(told, (_name, value: unknown) =>
+    typeof value === 'symbol' || value instanceof RegExp || typeof value === 'function' ? String(value) : value,
+  );
 }
 
 /** What a rule gives for a key cannot tell requests apart: the request passes by the cache. */
@@ -50,7 +76,11 @@ export function textOfKey(value: unknown, name: string): string | undefined {
 }
 
 /** Without a key of its own a rule speaks for no caller: a request with credentials is not for a shared cache (RFC 9111 §3.5). */
-export function keyOf(rule: RouteRule, request: FastifyRequest, { method, versionOf }: KeyShape): string | undefined {
+export function keyOf(
+  rule: RouteRule,
+  request: FastifyRequest,
+  { method, versionOf, handler }: KeyShape,
+): string | undefined {
   const { upstream } = rule;
   if (rule.resource) {
     const resource = textOfKey(rule.resource(request), 'resource');
@@ -69,7 +99,8 @@ export function keyOf(rule: RouteRule, request: FastifyRequest, { method, versio
   const version = versionOf ? `;v=${encodeURIComponent(versionOf(request))}` : '';
   const by = caller === undefined ? '' : `;by=${caller}`;
   const target = `//${request.host.toLowerCase()}${request.url}`;
-  return requestKey(`${upstream}:${method ?? request.method}${version}${by}`, target);
+  const to = handler === undefined ? '' : `;to=${handler}`;
+  return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}`, target);
 }
 
 /** The key that `@CacheKey` names: as it is, but for what tells callers apart. */

@@ -69,7 +69,8 @@ export class RouteRuleReader {
       const key = keyOf(rule, request, way.shape);
       return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
     } catch (error) {
-      return this.passUnusable(context, error);
+      this.passUnusable(context, error);
+      return undefined;
     }
   }
 
@@ -101,12 +102,13 @@ export class RouteRuleReader {
       const part = isOwnKey ? partOf(rule, request) : undefined;
       return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey, way };
     } catch (error) {
-      return this.passUnusable(context, error);
+      this.passUnusable(context, error);
+      return undefined;
     }
   }
 
   /** Has one request pass by the cache, and says why once for its route. */
-  private passUnusable(context: ExecutionContext, error: unknown): undefined {
+  private passUnusable(context: ExecutionContext, error: unknown): void {
     if (!(error instanceof UnusableKeyError)) throw error;
     const handler = context.getHandler();
     if (error.why === undefined || this.toldOf.has(handler)) return;
@@ -125,10 +127,12 @@ export class RouteRuleReader {
     const nestKey = this.reflector.get<ValueOrFactory<string> | undefined>(NEST_CACHE_KEY, handler);
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
-    const facts = isCached ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl, way: this.wayOf(context) } : null;
+    const facts = isCached
+      ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl, way: this.wayOf(context, own, nestKey) }
+      : null;
     const why = facts && whyNoValue(context);
     const isForAll = facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
-    const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules);
+    const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES);
     if (why) this.leaveOut(context, why);
     else if (whose) this.leaveOut(context, whose, 'Name what tells callers apart on its @CacheRule: keyBy, or a key.');
     if (why ?? whose) return null;
@@ -136,9 +140,10 @@ export class RouteRuleReader {
     return facts;
   }
 
-  private wayOf(context: ExecutionContext): RouteWay {
+  private wayOf(context: ExecutionContext, own: RouteRule | undefined, nestKey: unknown): RouteWay {
+    const isNamed = nestKey !== undefined || (own !== undefined && isKeyed(own));
     return {
-      shape: shapeOf(context, this.config),
+      shape: shapeOf(context, this.config, this.modules, isNamed),
       isHandedOn: isHandedOn(context, this.config),
       mayTouchReply: mayTouchReply(context, this.config, LOAD_FACTORIES),
     };

@@ -1,9 +1,13 @@
 import { CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
 import {
+  All,
   Controller,
+  createParamDecorator,
   Get,
   Head,
+  Headers,
   HostParam,
+  Ip,
   Query,
   Req,
   Res,
@@ -18,15 +22,18 @@ import {
   type VersioningOptions,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RouteConstraints, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
-import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { CacheRule, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
 import { openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
 
 let calls: number;
 const requestOf = (context: ExecutionContext): FastifyRequest => context.switchToHttp().getRequest<FastifyRequest>();
+
+const nameOf = ({ headers }: FastifyRequest): string | undefined => headers['x-name']?.toString();
 
 class ApiKey implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -71,9 +78,8 @@ class Hosts {
 class OwnHost {
   @Get()
   @CacheTTL(60_000)
-  get(@Req() { host }: FastifyRequest) {
-    calls += 1;
-    return { host };
+  get() {
+    return { calls: ++calls };
   }
 }
 
@@ -142,7 +148,102 @@ class ClassKey {
   }
 }
 
-const nameOf = ({ headers }: FastifyRequest): string | undefined => headers['x-name']?.toString();
+@Controller('for-both')
+@UseInterceptors(ResponseCacheInterceptor)
+class ForBoth {
+  @Get('get')
+  @CacheRule({ upstream: 'both', key: () => 'get' })
+  get(@Req() { method }: FastifyRequest) {
+    calls += 1;
+    return method === 'HEAD' ? undefined : { method };
+  }
+
+  @All('all')
+  @CacheRule({ upstream: 'both', key: () => 'all' })
+  all(@Req() { method }: FastifyRequest) {
+    calls += 1;
+    return method === 'HEAD' ? undefined : { method };
+  }
+
+  @Get('named')
+  @CacheKey('both-named')
+  named(@Req() { method }: FastifyRequest) {
+    calls += 1;
+    return method === 'HEAD' ? undefined : { method };
+  }
+}
+
+@Controller('tier')
+@UseInterceptors(ResponseCacheInterceptor)
+class Tiers {
+  @Get()
+  @RouteConstraints({ tier: 'gold' })
+  @CacheTTL(60_000)
+  gold() {
+    return { tier: 'gold' };
+  }
+
+  @Get()
+  @CacheTTL(60_000)
+  free() {
+    return { tier: 'free' };
+  }
+
+  @Get('by-url')
+  @RouteConstraints({ tier: 'gold' })
+  @CacheRule({ upstream: 'tier', key: () => 'gold', byUrl: true })
+  goldByUrl() {
+    return { tier: 'gold' };
+  }
+
+  @Get('by-url')
+  @CacheRule({ upstream: 'tier', key: () => 'free', byUrl: true })
+  freeByUrl() {
+    return { tier: 'free' };
+  }
+}
+
+const Tenant = createParamDecorator((_: unknown, context: ExecutionContext) => requestOf(context).headers['x-name']);
+
+@Controller('reads')
+@UseInterceptors(ResponseCacheInterceptor)
+class Reads {
+  @Get('fields')
+  @CacheTTL(60_000)
+  fields(@Headers('x-name') name: string) {
+    return { name };
+  }
+
+  @Get('request')
+  @CacheRule({ upstream: 'reads' })
+  request(@Req() request: FastifyRequest) {
+    return { name: nameOf(request) };
+  }
+
+  @Get('own')
+  @CacheTTL(60_000)
+  own(@Tenant() name: string) {
+    return { name };
+  }
+
+  @Get('address')
+  @CacheTTL(60_000)
+  address(@Ip() _ip: string) {
+    return { calls: ++calls };
+  }
+
+  @Get('by')
+  @CacheRule({ upstream: 'reads', keyBy: nameOf })
+  by(@Tenant() name: string) {
+    return { name, calls: ++calls };
+  }
+
+  @Get('harmless')
+  @CacheRule({ upstream: 'reads' })
+  harmless(@Query('q') q: string, @StoredValidators() _validators: unknown) {
+    return { q, calls: ++calls };
+  }
+}
 
 @Controller('rules')
 @UseInterceptors(ResponseCacheInterceptor)
@@ -311,6 +412,71 @@ describe('versions of a route', () => {
   });
 });
 
+@Controller({ path: 'items', version: '1' })
+@UseInterceptors(ResponseCacheInterceptor)
+class Same {
+  @Get()
+  @CacheTTL(60_000)
+  get() {
+    return { version: 1 };
+  }
+}
+const SameAgain = (() => {
+  @Controller({ path: 'items', version: '2' })
+  @UseInterceptors(ResponseCacheInterceptor)
+  class Same {
+    @Get()
+    @CacheTTL(60_000)
+    get() {
+      return { version: 2 };
+    }
+  }
+  return Same;
+})();
+
+describe('handlers of one URL', () => {
+  it('by a media type that names two versions are entries of their own, whatever their names', async () => {
+    await open([Same, SameAgain], { versioning: { type: VersioningType.MEDIA_TYPE, key: 'v=' } });
+    const asked = ['a/b;v=1', 'a/b;v=2', 'a/b;v=1;v=2', 'a/b;q="x;v=1;";v=2'].map((accept) => ({ accept }));
+    const right = [1, 2, 1, 2].map((version) => ({ version }));
+    expect(await inTurn('/items', asked)).toEqual(four(right));
+    expect(await inTurn('/items', asked.reverse())).toEqual(four(right.reverse()));
+  });
+
+  it.each(['/tier', '/tier/by-url'])("by Fastify's constraints are entries of their own: %s", async (path) => {
+    await open([Tiers], { prepare: addTiers });
+    const answers = await inTurn(path, [{ 'x-tier': 'gold' }, {}]);
+    expect(answers).toEqual(four([{ tier: 'gold' }, { tier: 'free' }]));
+  });
+});
+
+function addTiers(_app: NestFastifyApplication, fastify: FastifyInstance): void {
+  fastify.addConstraintStrategy({
+    name: 'tier',
+    storage: () => {
+      const handlers = new Map<unknown, unknown>();
+      return {
+        get: (tier: unknown) => (handlers.get(tier) ?? null) as never,
+        set: (tier: unknown, handler: unknown) => void handlers.set(tier, handler),
+      };
+    },
+    deriveConstraint: ({ headers }) => headers['x-tier'],
+    mustMatchWhenDerived: false,
+  });
+}
+
+describe('a HEAD', () => {
+  it.each(['get', 'all', 'named'])('that comes first stores what a GET gets: %s', async (path) => {
+    await open([ForBoth]);
+    for (let times = 0; times < 3; times++) {
+      const head = await app.get(`/for-both/${path}`, {}, 'HEAD');
+      expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '16']);
+      expect((await app.get(`/for-both/${path}`)).text).toBe('{"method":"GET"}');
+    }
+    expect(calls).toBe(1);
+  });
+});
+
 describe('hosts', () => {
   it('that a route takes apart are entries of their own', async () => {
     await open([Hosts]);
@@ -322,8 +488,7 @@ describe('hosts', () => {
   it('are entries of their own at the front door, too', async () => {
     await open([OwnHost]);
     const answers = await inTurn('/own-host', [{ host: 'a.example' }, { host: 'b.example:8080' }]);
-    expect(answers).toEqual(four([{ host: 'a.example' }, { host: 'b.example:8080' }]));
-    expect(calls).toBe(2);
+    expect(answers).toEqual(four([{ calls: 1 }, { calls: 2 }]));
   });
 
   it('in any number take no more memory than the limit', async () => {
@@ -374,6 +539,32 @@ describe('a route that answers each caller otherwise', () => {
     await open([Mine]);
     expect(await inTurn('/mine/by-language', [alice, bob])).toEqual(four([{ lang: 'en' }, { lang: 'de' }]));
     expect(calls).toBe(2);
+  });
+});
+
+describe('a handler that reads what is not in its key', () => {
+  const callers = [{ 'x-name': 'alice' }, { 'x-name': 'bob' }];
+
+  it.each(['fields', 'request', 'own', 'address'])('is not cached, which is said once: %s', async (path) => {
+    const log: string[] = [];
+    await open([Reads], { log });
+    const answers = await inTurn(`/reads/${path}`, callers);
+    const [alice, bob] = path === 'address' ? [{ calls: 7 }, { calls: 8 }] : [{ name: 'alice' }, { name: 'bob' }];
+    expect(answers[3]).toEqual([alice, bob]);
+    expect(log.filter((line) => line.includes(`Reads.${path} is not cached`) && line.includes('keyBy'))).toHaveLength(
+      1,
+    );
+  });
+
+  it('is cached by what its rule names, and without decorators that read the caller', async () => {
+    await open([Reads]);
+    expect(await inTurn('/reads/by', callers)).toEqual(
+      four([
+        { name: 'alice', calls: 1 },
+        { name: 'bob', calls: 2 },
+      ]),
+    );
+    expect(await inTurn('/reads/harmless?q=1', [{}])).toEqual(four([{ q: '1', calls: 3 }]));
   });
 });
 

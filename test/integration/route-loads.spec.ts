@@ -1,6 +1,5 @@
 import { Controller, Get, Header, Req, Res, UseGuards, UseInterceptors, type CanActivate } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { gunzipSync } from 'node:zlib';
 import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
@@ -68,7 +67,7 @@ class LoadsController {
   }
 
   @Get('conditions')
-  @CacheTTL(60_000)
+  @CacheRule({ upstream: 'things', key: () => 'conditions' })
   conditions(@Req() { headers }: FastifyRequest) {
     const asked = ['if-none-match', 'if-modified-since', 'range', 'cache-control', 'pragma', 'accept-encoding'];
     return { seen: asked.filter((name) => headers[name] !== undefined), user: headers['x-user'] };
