@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { tagOfAccount, toCacheKey, toKeyPrefix } from './core/cache-key';
+import { asUrl, tagOfAccount, toCacheKey, toKeyPrefix } from './core/cache-key';
 import type { InvalidationTarget } from './core/cache-store';
 
 const LONGEST_NAME = 1_024;
@@ -34,14 +34,15 @@ export function tagsMeant(tag: string): readonly string[] {
   return [...new Set([tag, tag.toLowerCase()])];
 }
 
-/** The key itself, and what a key of this name would be: a URL that is typed by hand has a `%` or a length that keys have not. */
+/** The key itself, and what a key of this name would be, as it is and as a URL: one typed by hand has a `%`, a blank, or a length that keys have not. */
 export function keysMeant(key: string): readonly string[] {
-  return [...new Set([entryKey(key), toCacheKey(key)])];
+  return [...new Set([entryKey(key), toCacheKey(key), toCacheKey(asUrl(key))])];
 }
 
-/** A prefix as it was written, and as the keys have it. */
+/** A prefix as it was written, as the keys have it, and as they have it of a URL; none that another one covers. */
 export function prefixesMeant(prefix: string): readonly string[] {
-  return [...new Set([prefix, toKeyPrefix(prefix)])];
+  const all = [...new Set([prefix, toKeyPrefix(prefix), toKeyPrefix(asUrl(prefix))])];
+  return all.filter((one) => !all.some((other) => other !== one && one.startsWith(other)));
 }
 
 /** A key as a person has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */

@@ -320,4 +320,27 @@ describe.each([
       expect.objectContaining({ target: 'tag account:redis', mode: 'stale', outcome: 'done' }),
     ]);
   });
+
+  it.each([
+    ['/users/ä', '/users/%C3%A4'],
+    ['/users/%c3%a4b', '/users/%c3%a4b'],
+    ['/users/a b', '/users/a%20b'],
+    ['/search/users?q=a|b', '/search/users?q=a|b'],
+    ['/search/users?q="x', '/search/users?q=%22x'],
+    ['/search/users?q={', '/search/users?q={'],
+  ])('is counted and removed by a key or a prefix written as its URL is: %s', async (written, target) => {
+    for (const kind of ['key', 'prefix'] as const) {
+      const get = () => ask(service, `/github${target}`);
+      await get();
+      await waitUntil(async () => /; hit/.test((await get()).headers['cache-status'] ?? ''), { what: 'a hit' });
+      const name = `github:-:${written}`;
+      const count = await admin(`/admin/cache/count?${kind}=${encodeURIComponent(name)}`);
+      expect(Number(count.json['count'])).toBeGreaterThan(0);
+      const body = JSON.stringify(kind === 'key' ? { keys: [name] } : { prefixes: [name] });
+      const headers = { ...ADMIN, 'content-type': 'application/json' };
+      const purge = await ask(service, '/admin/cache/invalidations', { method: 'POST', headers, body });
+      expect(Number(purge.json['invalidated'])).toBeGreaterThan(0);
+      expect((await get()).headers['cache-status']).toMatch(/fwd=/);
+    }
+  });
 });

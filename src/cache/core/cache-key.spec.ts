@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { requestKey, toCacheKey } from './cache-key';
+import { keysMeant, prefixesMeant } from '../invalidation-message';
+import { asUrl, requestKey, toCacheKey, toKeyPrefix } from './cache-key';
 
 describe('toCacheKey', () => {
   it('keeps readable names as they are', () => {
@@ -55,5 +56,24 @@ describe('requestKey', () => {
 
   it('tells an empty query from none', () => {
     expect(requestKey('GET', '/a?')).not.toBe(requestKey('GET', '/a'));
+  });
+});
+
+describe('asUrl', () => {
+  it.each([
+    ['/users/\u00e4', '/users/%C3%A4'],
+    ['/users/%c3%a4b', '/users/%C3%A4b'],
+    ['/users/a b', '/users/a%20b'],
+    ['/search?q=a|b', '/search?q=a%7Cb'],
+    ['/search?q="x', '/search?q=%22x'],
+    ['/search?q={', '/search?q=%7B'],
+    ['/search?q=%7eu', '/search?q=~u'],
+    ['/search?q=%zz', '/search?q=%25zz'],
+    ['/users/%c', '/users/%C'],
+  ])('writes %s as the gateway names it', (written, url) => {
+    const [name, named] = [`github:-:${written}`, `github:-:${url}`];
+    expect(asUrl(name)).toBe(named);
+    expect(keysMeant(name)).toContain(toCacheKey(named));
+    expect(prefixesMeant(name).some((prefix) => toKeyPrefix(named).startsWith(prefix))).toBe(true);
   });
 });

@@ -26,15 +26,33 @@ export function toKeyPrefix(name: string): string {
   return IS_SAFE.test(name) ? name : encoded(name);
 }
 
+const NOT_IN_URLS = /[^\x21-\x7e]|["<>^`{|}\\]|%(?![0-9a-f]{2}|[0-9a-f]?$)/giu;
+const UNRESERVED = /[A-Za-z0-9\-._~]/;
+
+/**
+ * A name that is or begins with a URL as a person writes it, in the form in which URLs name entries (RFC 3986 §6.2.2): encoded what a URI has
+ * encoded only, encodings in upper case, unreserved characters plain. Encoding it once more, as all names are, is left to the caller.
+ */
+export function asUrl(name: string): string {
+  return name.replace(NOT_IN_URLS, encodedOctets).replace(/%([0-9a-f]{0,2})/gi, (octet, hex: string) => {
+    const character = hex.length === 2 ? String.fromCharCode(parseInt(hex, 16)) : '';
+    return UNRESERVED.test(character) ? character : octet.toUpperCase();
+  });
+}
+
 /** Whether the key is too long to be kept whole, so that of its name only the beginning is known. */
 export function isHashed(key: string): boolean {
   return key.startsWith(HASH, READABLE_OF_HASHED);
 }
 
 function encoded(name: string): string {
-  return name.replace(UNSAFE, (character) =>
-    [...Buffer.from(character, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
+  return name.replace(UNSAFE, encodedOctets);
+}
+
+function encodedOctets(character: string): string {
+  return [...Buffer.from(character, 'utf8')]
+    .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+    .join('');
 }
 
 // Written so, a name is itself in every parser of queries; `%61`, `a[b]`, `a.b` and `a+b` may be another's in some.
