@@ -46,6 +46,7 @@ export class WatchedClient {
   private up = false;
   private down = 'not connected yet';
   private heardAt = 0;
+  private beatAt = 0;
 
   constructor(
     private readonly optionsOf: () => Promise<RedisClientOptions>,
@@ -125,6 +126,7 @@ export class WatchedClient {
       this.isConnected = true;
       this.attempts = 0;
       this.heardAt = performance.now();
+      this.beatAt = this.heardAt;
       this.heartbeat = setInterval(() => this.beat(made), HEARTBEAT_MS);
       this.rise();
     } catch (error) {
@@ -136,17 +138,23 @@ export class WatchedClient {
     }
   }
 
+  /**
+   * A beat that is late judges nothing: the process stood still, and what the server has said meanwhile waits to be read. Taken for down, the
+   * server would not be asked for what it has changed. Until the next answer `heardUntil` tells how much has been heard.
+   */
   private beat(client: Client): void {
-    if (performance.now() - this.heardAt > SILENCE_MS + HEARTBEAT_MS) {
+    const now = performance.now();
+    const isLate = now - this.beatAt > 2 * HEARTBEAT_MS;
+    this.beatAt = now;
+    if (!isLate && now - this.heardAt > SILENCE_MS + HEARTBEAT_MS) {
       this.lost(client, `nothing heard for ${SILENCE_MS} ms`);
       return;
     }
-    const sentAt = performance.now();
     client.sendCommand(['PING']).then(
       () => {
         if (client !== this.client) return;
-        this.heardAt = sentAt;
-        if (!this.up && performance.now() - sentAt < this.commandTimeoutMs) this.rise();
+        this.heardAt = now;
+        if (!this.up && performance.now() - now < this.commandTimeoutMs) this.rise();
       },
       (error: unknown) => {
         if (client === this.client) this.fall(describe(error));

@@ -65,6 +65,34 @@ describe('three replicas on one Redis', () => {
     expect(settled.filter(({ cacheStatus }) => /detail=MISS\//.test(cacheStatus))).toHaveLength(1);
   });
 
+  it('serve nothing that was purged while they stood still', async () => {
+    const [first, second] = replicas as [ServiceProcess, ServiceProcess];
+    const names = Array.from({ length: 20 }, (_, at) => `still${at}`);
+    await Promise.all(names.map((name) => get(second, name)));
+    await Promise.all(names.map((name) => fromMemory(second, name)));
+    const before = github.requests.count();
+    await second.freeze();
+    try {
+      for (const name of names) {
+        const path = `/admin/cache/accounts/${name}`;
+        const purge = await request(`${first.url}${path}`, { method: 'DELETE', headers: ADMIN });
+        expect(purge.status).toBe(200);
+      }
+      // Longer than a silence after which a connection is given up.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      const answers = names.map((name) => get(second, name));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      second.thaw();
+      for (const { status, cacheStatus } of await Promise.all(answers)) {
+        expect(status).toBe(200);
+        expect(cacheStatus).toMatch(/fwd=/);
+      }
+    } finally {
+      second.thaw();
+    }
+    expect(github.requests.count()).toBe(before + names.length);
+  });
+
   it('share one failure between all who wait for it', async () => {
     github.faults.next(1, { kind: 'status', status: 500 });
     const release = github.hold();
