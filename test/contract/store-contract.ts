@@ -431,6 +431,22 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.fill(lease, anEntry())).toBe(false);
       });
 
+      it('by a prefix that reaches into what belongs to a resource covers all of the resource', async () => {
+        const [key, other] = ['github:-:/users/x', 'github:-:/users/xy'];
+        for (const prefix of [`${key}|`, `${key}|generation|-`]) {
+          const [loading, elsewhere] = [await leaseOf(store, key), await leaseOf(store, other)];
+          await store.invalidate({ kind: 'prefix', prefix }, 'purge');
+          expect(await store.fill(loading, anEntry())).toBe(false);
+          expect(await store.fill(elsewhere, anEntry())).toBe(true);
+          await fillUnder(store, key, anEntry());
+          await fillUnder(store, `${key}|generation|-`, anEntry());
+          expect(await store.count({ kind: 'prefix', prefix })).toEqual({ count: 2, isExact: true });
+          expect(await store.invalidate({ kind: 'prefix', prefix }, 'purge')).toBe(2);
+          expect(await store.find(other)).toBeDefined();
+          await store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
+        }
+      });
+
       it('takes a prefix literally', async () => {
         await fillUnder(store, 'a*b', anEntry());
         await fillUnder(store, 'axb', anEntry());

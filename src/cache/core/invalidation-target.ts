@@ -25,8 +25,11 @@ export function isOfUpstream(tag: string, key: string): boolean {
   return upstream !== undefined && key.startsWith(prefixOfUpstream(upstream));
 }
 
-/** Whether the key begins so, or may: of a hashed key only the beginning is known. */
+/**
+ * Whether the key begins so, or may: of a hashed key only the beginning is known. A prefix of what is found through a resource
+ * (`resource-index.ts`) covers the resource: loads of which nothing is stored yet are under its key.
+ */
 export function hasPrefix(key: string, prefix: string): boolean {
-  if (key.startsWith(prefix)) return true;
+  if (key.startsWith(prefix) || prefix.startsWith(`${key}|`)) return true;
   return prefix.length > READABLE_OF_HASHED && isHashed(key) && key.startsWith(prefix.slice(0, READABLE_OF_HASHED));
 }

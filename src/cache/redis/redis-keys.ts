@@ -102,10 +102,11 @@ export class RedisKeys {
 
   /**
    * SCAN patterns of the entries and leases whose cache key may begin so: the prefix itself is taken literally, up to where long keys are
-   * hashed. What is found is to be asked of `hasPrefix`.
+   * hashed, and to where a resource's key ends. What is found is to be asked of `hasPrefix`.
    */
   scanByPrefix(prefix: string): { readonly entries: string; readonly leases: string } {
-    const literal = escapeGlob(prefix.slice(0, READABLE_OF_HASHED));
+    const [resource = ''] = prefix.split('|', 1);
+    const literal = escapeGlob(resource.slice(0, READABLE_OF_HASHED));
     return {
       entries: `${escapeGlob(this.entryPrefix)}${literal}*`,
       leases: `${escapeGlob(this.leasePrefix)}${literal}*`,

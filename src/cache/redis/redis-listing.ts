@@ -5,6 +5,7 @@ import { prefixOfUpstream, upstreamOfTag } from '../core/cache-key';
 import { matchesGlob } from '../core/glob';
 import type { EntryCount, InvalidationTarget, KeyPage, ListedEntry } from '../core/cache-store';
 import { decodeHead, HEAD_GLANCE_BYTES, headLengthOf } from '../core/entry-codec';
+import { hasPrefix } from '../core/invalidation-target';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 
@@ -108,7 +109,7 @@ export class RedisListing {
         if (scans++ === SCANS_PER_COUNT) return { count, isExact: false };
         const args = ['SCAN', cursor, 'MATCH', entries, 'COUNT', COUNT_BATCH];
         const [next, found] = (await this.commands.sendTo(node, args)) as [RedisReply, RedisReply[]];
-        count += found.length;
+        count += found.filter((one) => hasPrefix(this.keys.parse(String(one))?.key ?? '', prefix)).length;
         cursor = String(next);
       } while (cursor !== '0');
     }
