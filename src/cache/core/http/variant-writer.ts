@@ -92,9 +92,11 @@ export class VariantWriter {
     const endsAt = endOfLife(entry);
     if (endsAt <= now) return this.removeReplaced(lease, seen);
     const update = { names, endsAt, isWithdrawn: verdictOf(response) === 'resource-withdrawn' };
-    if (seen.index && alreadyContains(seen.index, update))
-      return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
     const variant = selectionKey(names, headers);
+    // What was seen, and leased, may be a variant by other fields than those that this response names.
+    const isInPlace = seen.index && memberKey(key, seen.index.generation, variant) === lease.key;
+    if (seen.index && isInPlace && alreadyContains(seen.index, update))
+      return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
     const index = indexFor(seen.index, { ...update, variant }, { upstream, tags, now });
     const place = memberKey(key, index.generation, variant);
     if (!seen.index) {
