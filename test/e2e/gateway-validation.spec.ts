@@ -262,6 +262,68 @@ describe('what the API says when it is asked whether a stored answer still holds
     }
   });
 
+  const RANGE = { range: 'bytes=0-1' };
+  const PAST = { 'cache-control': 'no-store' };
+  const LENGTH = { 'content-range': 'bytes 0-1/3' };
+
+  describe.each<[string, string, OutgoingHttpHeaders]>([
+    ['a GET', 'GET', {}],
+    ['a range', 'GET', RANGE],
+    ['no-store', 'GET', PAST],
+    ['a HEAD', 'HEAD', {}],
+  ])('asked by %s', (_way, method, headers) => {
+    it.each<[number, Fields]>([
+      [200, { 'cache-control': 'no-store' }],
+      [200, { 'cache-control': 'private' }],
+      [301, { location: '/there' }],
+      [302, { location: '/there' }],
+      [307, { location: '/there', 'cache-control': 'no-store' }],
+      [400, {}],
+    ])('replaces what is stored: %i %j', async (status, fields) => {
+      await prime();
+      answerWith(status, { ...fields, age: '150' });
+      expect((await get(headers, method)).status).toBe(status);
+      answerWith(503);
+      const next = await get(ANY_AGE);
+      expect(next.body).not.toBe('old');
+    });
+
+    it.each([503, 429, 408])('leaves what is stored: %i', async (status) => {
+      const own = { authorization: `Bearer ghp_attacker_way_${newPath().slice(1)}` };
+      await prime(own);
+      answerWith(status);
+      await get({ ...own, ...headers }, method);
+      await expectKept(own);
+    });
+  });
+
+  it.each<[string, OutgoingHttpHeaders, number, Fields]>([
+    ['GET', RANGE, 206, { ...STALE, ...LENGTH }],
+    ['GET', RANGE, 200, STALE],
+    ['GET', RANGE, 416, { 'content-range': 'bytes */3' }],
+    ['GET', PAST, 200, STALE],
+    ['GET', { ...PAST, 'if-none-match': '"v1"' }, 304, { etag: '"v1"' }],
+    ['GET', { ...PAST, 'if-match': '"v0"' }, 412, {}],
+    ['HEAD', {}, 200, STALE],
+    ['HEAD', {}, 405, { allow: 'GET' }],
+    ['HEAD', {}, 501, {}],
+  ])(
+    'leaves what is stored where the answer says nothing else of it: %s %j, %i',
+    async (method, asking, status, fields) => {
+      await prime();
+      answerWith(status, fields);
+      await get(asking, method);
+      await expectKept();
+    },
+  );
+
+  it('is replaced by a part that may not be stored', async () => {
+    await prime();
+    answerWith(206, { 'cache-control': 'no-store', ...LENGTH }, 'ne');
+    expect((await get(RANGE)).status).toBe(206);
+    await expectGone();
+  });
+
   it('asks for the whole where a 304 is of another entity tag, and that decides', async () => {
     await prime();
     const script: OriginScript = (response, { headers }) => {

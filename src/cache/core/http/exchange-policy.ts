@@ -51,11 +51,39 @@ export type Verdict =
   | 'resource-withdrawn';
 
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
-/** A request that timed out, went astray or came too early or too often; and one that is accepted, with the result to come. */
-const UNDECIDED: ReadonlySet<number> = new Set([202, 408, 421, 425, 429]);
+/**
+ * What a request was refused or told for its own sake: it timed out, went astray or came too early or too often, its condition, range or
+ * expectation was not met; or it is accepted, with the result to come.
+ */
+const UNDECIDED: ReadonlySet<number> = new Set([202, 304, 408, 412, 416, 417, 421, 425, 429]);
+/** Methods that are not known or not allowed: what a HEAD is refused with says nothing of a GET. */
+const ABOUT_METHOD: ReadonlySet<number> = new Set([405, 501]);
 
 /** RFC 9111 §4.3.3: a full response to a validation decides; a 5xx does not, nor what says nothing of the resource. */
 export function verdictOf({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): Verdict {
   if (status >= 500 || isRefusal === true || UNDECIDED.has(status)) return 'none';
   return WITHDRAWN.has(status) ? 'resource-withdrawn' : 'variant-replaced';
+}
+
+/**
+ * The same for a response that is not stored itself, to a HEAD, a range or a request that goes by the store: it replaces the stored one
+ * if the status is another (206 is of 200), or if it would not be stored in answer to a plain GET.
+ *
+ * @param entry the stored response that the request selects
+ */
+export function verdictOnEntry(
+  request: HttpCacheRequest,
+  response: OriginResponse,
+  entry: CacheEntry,
+  neverStored: NeverStored,
+): Verdict {
+  const verdict = verdictOf(response);
+  if (verdict !== 'variant-replaced') return verdict;
+  const isHead = request.method === 'HEAD';
+  if (isHead && ABOUT_METHOD.has(response.status)) return 'none';
+  if ((response.status === 206 ? 200 : response.status) !== entry.status) return verdict;
+  const policy = isHead
+    ? policyOfUpdated(request, response, entry, neverStored)
+    : policyOf(request, { ...response, status: entry.status }, neverStored);
+  return policy.isStorable ? 'none' : verdict;
 }

@@ -5,8 +5,8 @@ import type { CacheStore } from '../cache-store';
 import type { Loader } from '../loader';
 import { markOf } from '../soft-purge';
 import { settlesWithin, within } from '../within';
-import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from './exchange';
-import { hasFailed, policyOf, policyOfUpdated, verdictOf } from './exchange-policy';
+import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
+import { hasFailed, policyOf, policyOfUpdated, verdictOf, verdictOnEntry } from './exchange-policy';
 import { valueOf } from './fields';
 import { fieldsForOthers } from './http-entries';
 import {
@@ -224,20 +224,33 @@ export class HttpCache {
     const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
     if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
       this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
-    if (seen?.index && verdictOf(response) === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
-    else if (method === 'HEAD' && covered && seen?.entry && seen.variantKey !== undefined)
-      await this.writer.heedHead(
-        request.tags,
-        { entry: seen.entry, key: seen.variantKey, indexMark: markOf(seen.index?.entry) },
-        response,
-        policyOfUpdated(request, response, seen.entry, this.options.neverStored),
-      );
+    if (seen?.index) await this.heed(request, seen, response, covered !== undefined);
     return {
       kind: 'streamed',
       ...{ status: response.status, headers: response.headers, body: response.body },
       ...(response.isRefusal === true && { isRefusal: true }),
       ...{ outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' },
     };
+  }
+
+  /** Carries out what a response that went by the store says of what is stored, before anyone has it. */
+  private async heed(
+    request: HttpCacheRequest,
+    seen: Seen,
+    response: OriginResponse,
+    isCovered: boolean,
+  ): Promise<void> {
+    const { entry, variantKey: key, index } = seen;
+    const { neverStored } = this.options;
+    const verdict = entry ? verdictOnEntry(request, response, entry, neverStored) : verdictOf(response);
+    if (verdict === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
+    else if (!entry || key === undefined) return;
+    else if (verdict === 'variant-replaced') await this.writer.removeVariant(key);
+    else if (request.method === 'HEAD' && isCovered) {
+      const stored = { entry, key, indexMark: markOf(index?.entry) };
+      const policy = policyOfUpdated(request, response, entry, neverStored);
+      await this.writer.heedHead(request.tags, stored, response, policy);
+    }
   }
 }
 

@@ -137,10 +137,6 @@ export class VariantWriter {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
       }
-      if (!policy.isStorable) {
-        await this.store.invalidate({ kind: 'key', key }, 'purge');
-        return;
-      }
       const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS, indexMark };
       const answer = await this.store.acquire(asking);
       if (answer.kind === 'granted') await this.freshen(answer.lease, { entry, indexMark }, response, policy);
