@@ -53,7 +53,7 @@ describe('Live', () => {
       what: 'the hits of /metrics on the page',
     });
     expect(await row('Miss').locator('td').first().innerText()).toBe('1');
-    expect(await shown('saved')).toMatch(/^Calls saved 29 /);
+    expect(await shown('saved')).toMatch(/^Calls saved 29 since somebody began to watch \(/);
     expect(await shown('store')).toMatch(/^Redis [\d.]+ [KM]iB \d+ keys/);
     expect(await shown('budget')).toMatch(/^Rate limit left 59 of 60 \(core\), resets in /);
     expect(await shown('breaker')).toBe('API Up circuit breaker closed');

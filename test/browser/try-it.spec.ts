@@ -54,11 +54,16 @@ describe('Try it', () => {
     await giveToken(page, TOKEN);
     await page.getByText('redis is invalidated. The next request asks GitHub again.').first().waitFor();
 
+    expect(await textOf(page, 'verdict')).toBe('Invalidated');
+    expect(await page.locator('[data-test="countdown"]').count()).toBe(0);
+    await page.getByRole('img', { name: /^Latency of the last 2 requests: .*; 1 invalidation\.$/ }).waitFor();
+
     expect(await ask('Ask again')).toBe('From the API');
     expect(await textOf(page, 'repositories')).toBe('156');
     const marks = await page.locator('[data-test="history"] tbody tr').allInnerTexts();
-    expect(marks.map((row) => /From the (?:API|cache)/.exec(row)?.[0])).toEqual([
+    expect(marks.map((row) => /From the (?:API|cache)|Invalidated/.exec(row)?.[0])).toEqual([
       'From the API',
+      'Invalidated',
       'From the cache',
       'From the API',
     ]);
@@ -79,6 +84,7 @@ describe('Try it', () => {
     const before = simulator.requests.count();
     await ask('Bypass the cache');
     expect(simulator.requests.count()).toBe(before + 1);
+    expect(await textOf(page, 'sentence')).toMatch(/^You asked past the cache\./);
     await page.getByRole('button', { name: 'What was sent and received' }).click();
     expect(await page.getByLabel('The request as it was sent').innerText()).toMatch(
       /^GET \/github\/users\/redis\nCache-Control: no-cache/,

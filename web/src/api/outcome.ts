@@ -95,7 +95,7 @@ function wordsFor(outcome: string, status: CacheStatus, answer: Pick<Exchange, '
       return {
         look: 'miss',
         label: 'From the API',
-        sentence: `A miss: ${MISS_REASONS[status.forwarded ?? ''] ?? 'nothing was stored for it'}. ${storedWords(status)}`,
+        sentence: `A miss: ${MISS_REASONS[status.forwarded ?? ''] ?? 'nothing was stored for it'}. ${storedWords(status, answer)}`,
       };
     case 'BYPASS':
       return {
@@ -132,10 +132,13 @@ function failureWords(code: string | undefined): string {
   return FAILURES[code ?? ''] ?? 'failed';
 }
 
-function storedWords(status: CacheStatus): string {
-  return status.isStored
-    ? 'The API was asked, and its answer is stored for the next request.'
-    : 'The API was asked; its answer may not be stored.';
+/** The head of a large answer is sent before its body has been read whole: it cannot say yet whether the answer is stored. */
+function storedWords({ isStored }: CacheStatus, { headers, status }: Pick<Exchange, 'headers' | 'status'>): string {
+  if (isStored) return 'The API was asked, and its answer is stored for the next request.';
+  const isForbidden = status >= 400 || /(?:^|[\s,])no-store(?:$|[\s,;])/i.test(field(headers, 'cache-control') ?? '');
+  return isForbidden
+    ? 'The API was asked; its answer may not be stored.'
+    : 'The API was asked; whether its answer is stored was not known yet when the answer began. Ask again to see.';
 }
 
 function ageWords(age: string | undefined): string {

@@ -4,6 +4,7 @@ import { freshUntil } from '../api/freshness';
 import { exchange, UNCHANGED, type Exchange } from '../api/http';
 import { verdictOf, type Verdict } from '../api/outcome';
 import { pageInfo } from '../api/page-info';
+import { pathIn } from './path-in';
 
 /*
  * The requests of "Explore GitHub": any path of the gateway.
@@ -35,6 +36,8 @@ export const mustAsk = ref(false);
 export const explored = shallowRef<Explored>();
 export const failure = shallowRef<Failure>();
 export const waiting = shallowRef<{ readonly what: string; readonly since: number }>();
+/** What was typed but not sent, in a sentence; empty if everything was. */
+export const dropped = ref('');
 const asked = ref<string[]>([]);
 let current: AbortController | undefined;
 
@@ -54,9 +57,17 @@ export function cancel(): void {
 }
 
 export async function explore(): Promise<void> {
-  const wanted = pathIn(path.value);
-  path.value = wanted;
   current?.abort();
+  dropped.value = '';
+  const target = pathIn(path.value, pageInfo.value.gatewayPrefix);
+  if (target instanceof Failure) {
+    failure.value = target;
+    waiting.value = undefined;
+    return;
+  }
+  const { path: wanted } = target;
+  dropped.value = target.dropped;
+  path.value = wanted;
   const controller = new AbortController();
   current = controller;
   failure.value = undefined;
@@ -76,14 +87,6 @@ export async function explore(): Promise<void> {
   } finally {
     if (current === controller) waiting.value = undefined;
   }
-}
-
-/** A path of GitHub's API from what was typed or pasted: a whole URL of it, or of this gateway, too. */
-export function pathIn(text: string): string {
-  const prefix = pageInfo.value.gatewayPrefix;
-  const local = text.trim().replace(/^https?:\/\/[^/]*/i, '');
-  const inside = local.startsWith(`${prefix}/`) ? local.slice(prefix.length) : local;
-  return `/${inside.replace(/^\/+/, '')}`;
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {

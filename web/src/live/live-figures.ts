@@ -3,6 +3,7 @@ import { adminToken } from '../api/admin';
 import { EventStream } from '../api/event-stream';
 import { hitsOf, requestsOf, type Figures } from '../api/figures';
 import type { ServerSentEvent } from '../api/server-sent-events';
+import { roughly } from '../format';
 
 /*
  * The last fifteen minutes of the service, a point a second. They outlive the view: coming back resumes where it left.
@@ -55,6 +56,17 @@ export const totals = computed(() => {
     saved += sample.upstream.saved;
   }
   return { requests, hits, calls, saved };
+});
+
+/** Over which time the sums are. Figures exist only for the seconds in which somebody watched. */
+export const countedIn = computed(() => {
+  const [first] = samples.value;
+  if (!first || !latest.value) return '';
+  const watchedMs = samples.value.length * 1000;
+  const spanMs = latest.value.at - first.at + 1000;
+  if (watchedMs < spanMs * 0.95) return `in the ${roughly(watchedMs)} that somebody watched`;
+  if (watchedMs >= MAX_SAMPLES * 950) return 'in 15 minutes';
+  return `since somebody began to watch (${roughly(spanMs)})`;
 });
 
 /** Over all samples, by outcome: the number of requests and the latest latencies. */

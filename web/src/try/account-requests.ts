@@ -15,9 +15,10 @@ export interface Asked {
   readonly id: number;
   readonly account: string;
   readonly at: number;
-  readonly look: Look;
+  /** Undefined: not an answer but an invalidation. */
+  readonly look: Look | undefined;
   readonly label: string;
-  /** Time in the service; the total where X-Response-Time is missing. */
+  /** Time in the service; the total where X-Response-Time is missing. Zero for an invalidation. */
   readonly latencyMs: number;
   readonly repositories: number | undefined;
 }
@@ -30,6 +31,8 @@ export interface Answer {
   readonly failure: Failure | undefined;
   readonly fresh: { readonly until: number; readonly totalSeconds: number } | undefined;
   readonly isBypass: boolean;
+  /** Removed from the cache since: it is not fresh for anyone any more. */
+  readonly isInvalidated: boolean;
 }
 
 const MAX_HISTORY = 40;
@@ -76,6 +79,7 @@ export async function invalidate(): Promise<void> {
   try {
     const done = await adminRequest<{ invalidated: number }>(path, `Invalidating ${name}`, { method: 'DELETE' });
     if (done === undefined) return;
+    markInvalidated(name);
     notify(
       done.invalidated === 0
         ? `Nothing of ${name} was cached.`
@@ -84,6 +88,25 @@ export async function invalidate(): Promise<void> {
   } catch (error) {
     failure.value = toFailure(error);
   }
+}
+
+function markInvalidated(name: string): void {
+  const shown = answer.value;
+  if (shown?.account.toLowerCase() === name.toLowerCase()) answer.value = { ...shown, isInvalidated: true };
+  const asked = {
+    account: name,
+    at: Date.now(),
+    look: undefined,
+    label: 'Invalidated',
+    latencyMs: 0,
+    repositories: undefined,
+  };
+  remember(asked);
+}
+
+function remember(asked: Omit<Asked, 'id'>): void {
+  lastId += 1;
+  history.value = [{ id: lastId, ...asked }, ...history.value].slice(0, MAX_HISTORY);
 }
 
 async function ask(
@@ -116,15 +139,13 @@ function show(name: string, received: Exchange, member: string, isBypass: boolea
   const isGood = received.status >= 200 && received.status < 300;
   const repositories = isGood ? repositoriesIn(received.text, member) : undefined;
   answer.value = {
-    ...{ account: name, exchange: received, verdict, repositories, isBypass },
+    ...{ account: name, exchange: received, verdict, repositories, isBypass, isInvalidated: false },
     failure: isGood ? undefined : failureOf(received),
     fresh: freshUntil(received),
   };
-  lastId += 1;
   const { look, label } = verdict;
   const latencyMs = received.serviceMs ?? received.totalMs;
-  const asked: Asked = { id: lastId, account: name, at: received.at, look, label, latencyMs, repositories };
-  history.value = [asked, ...history.value].slice(0, MAX_HISTORY);
+  remember({ account: name, at: received.at, look, label, latencyMs, repositories });
 }
 
 function repositoriesIn(text: string, member: string): number | undefined {
