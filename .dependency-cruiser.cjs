@@ -10,12 +10,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/cache/core/', pathNot: '[.]spec[.]ts$' },
       to: {
-        pathNot: [
-          '^src/kernel/',
-          '^src/cache/core/',
-          '^node_modules/lru-cache/',
-          '^node_modules/structured-headers/',
-        ],
+        pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/structured-headers/'],
         dependencyTypesNot: ['core'],
       },
     },
