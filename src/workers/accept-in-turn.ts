@@ -1,4 +1,6 @@
-import type { Server } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+type Server = FastifyInstance['server'];
 
 /** How long a worker pauses after it has accepted a connection, in milliseconds: about what another takes to wake up. */
 const PAUSE_MS = 0.05;

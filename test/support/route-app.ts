@@ -9,6 +9,7 @@ import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
 import { ProblemFilter } from '../../src/http/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { waitUntil } from './wait-until';
 import { request, type HttpRequestOptions } from './raw-http';
 import type { RedisProcess } from './redis-process';
 
@@ -70,7 +71,7 @@ export async function openStock(controllers: Type[], options: RouteAppOptions & 
   return listen(module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false }), options);
 }
 
-async function listen(app: NestFastifyApplication, { versioning, prepare }: RouteAppOptions) {
+async function listen(app: NestFastifyApplication, { versioning, prepare, policy }: RouteAppOptions) {
   if (versioning) app.enableVersioning(versioning);
   prepare?.(app, app.getHttpAdapter().getInstance());
   await app.listen(0, '127.0.0.1');
@@ -78,6 +79,10 @@ async function listen(app: NestFastifyApplication, { versioning, prepare }: Rout
   const send = (path: string, options: HttpRequestOptions = {}) => request(`${url}${path}`, options);
   const get = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
     const answer = await send(path, { headers, method });
+    // What has just been stored for a millisecond is stale for the next request.
+    const storedBy = Date.now();
+    if (policy?.ttlMs === 1)
+      await waitUntil(() => Date.now() > storedBy + 1, { what: 'the next millisecond', pollMs: 1 });
     return { ...answer, text: answer.body.toString() };
   };
   /** Absent in stock Nest. */
