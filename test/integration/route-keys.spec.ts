@@ -649,6 +649,8 @@ describe("stock Nest's decorators", () => {
   it('Infinity is a lifetime without end, in Redis too', async () => {
     redis = await RedisProcess.start();
     await open([NestKeys], { redis });
+    const isReached = async () => (await app.cache?.list('*', undefined, 1).catch(() => undefined)) !== undefined;
+    await waitUntil(isReached, { what: 'Redis to be reached' });
     for (const path of ['/nest/infinite', '/nest/infinite-rule']) {
       calls = 0;
       expect(await inTurn(path, [{}])).toEqual(four([{ calls: 1 }]));

@@ -35,7 +35,7 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
 /** Up to here a body is waited for, so that it goes out in one piece; beyond it is streamed. */
 const IN_ONE_PIECE_BYTES = 65_536;
 /** And for so long at most, in milliseconds: a body that comes slowly goes on to its client. */
-const IN_ONE_PIECE_MS = 2_000;
+const IN_ONE_PIECE_MS = 1_000;
 const LOOKS = 3;
 
 /**
