@@ -10,11 +10,12 @@ export interface EntryFilter {
   readonly freshness?: 'fresh' | 'stale' | undefined;
 }
 
+/** An index is no response, and neither fresh nor stale: what it leads to is. */
 export function matchesFilter(entry: EntryView, { partition, status, freshness }: EntryFilter): boolean {
   return (
     (partition === undefined || entry.partition === partition) &&
     (status === undefined || entry.status === status) &&
-    (freshness === undefined || entry.isFresh === (freshness === 'fresh'))
+    (freshness === undefined || (entry.kind !== 'index' && entry.isFresh === (freshness === 'fresh')))
   );
 }
 
