@@ -99,7 +99,7 @@ describe('Race, of a demo with --https', () => {
     await page.locator('[data-test="api-state"]', { hasText: 'on' }).waitFor();
     await api.click();
     await page.locator('[data-test="api-state"]', { hasText: 'off' }).waitFor();
-    expect(await textOf(page, 'outage')).toContain('Now:');
+    await page.locator('[data-test="outage"]', { hasText: 'Now:' }).waitFor();
     await page.getByRole('button', { name: 'Stop asking' }).click();
     expect(await textOf(page, 'outage')).not.toContain('Now:');
     await page.goto('about:blank');
