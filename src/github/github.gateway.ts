@@ -25,6 +25,9 @@ import {
   GatewayLane,
   GatewayRules,
   headerRules,
+  QueryCredentials,
+  toSend,
+  type CredentialsToSend,
   RateBudget,
   RelayedAnswers,
   UpstreamBreaker,
@@ -32,6 +35,7 @@ import {
   UpstreamRelay,
   type BreakerState,
 } from '../upstream';
+import { githubCredentials } from './github-credentials';
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
 import { githubTags } from './github-tags';
@@ -72,7 +76,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost;
     const { github, settings } = this;
-    const rules = github.isStrict ? ALL_FIELDS : headerRules(github.forwardHeaders);
+    const rules = github.isStrict ? ALL_FIELDS : headerRules(github.forwardHeaders, ['x-github-api-version']);
     const { staleAfterMs, maxEntryBytes } = settings;
     const deadlineMs = github.isStrict ? settings.loadTimeoutMs : settings.deadlineMs;
     const loader = github.isStrict ? this.strictLoader() : this.loader;
@@ -125,7 +129,8 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         ),
         headerRules: rules,
         anonymousPartition: this.credentials.partitions.anonymousId,
-        sharedAuthorization: this.sharedAuthorization(),
+        sharedCredentials: this.sharedCredentials(),
+        queryCredentials: new QueryCredentials(githubCredentials, 'GitHub'),
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
@@ -164,7 +169,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
 
   private rules(): GatewayRules {
     const { negativeTtlMs, sieMs } = this.settings;
-    return new GatewayRules(this.github.rules, { negativeTtlMs, defaultSieMs: sieMs });
+    return new GatewayRules(this.github.rules, { negativeTtlMs, defaultSieMs: sieMs }, true);
   }
 
   /** A quarter of the places at most is for bodies that take long to come. */
@@ -177,13 +182,13 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     return new Loader(this.store, this.clock, { ...this.settings, pollMs: POLL_MS, pausesAfterFailures: false });
   }
 
-  private sharedAuthorization(): string | undefined {
+  private sharedCredentials(): CredentialsToSend | undefined {
     const { token, sharesToken, routePrefix, corsOrigins } = this.github;
     if (!sharesToken || token === undefined) return undefined;
     this.logger.warn(
       `GITHUB_SHARE_TOKEN is on: whoever reaches ${routePrefix} without a token of their own sees what GITHUB_TOKEN may see${corsOrigins === '*' ? ', and so does any web page they visit (CORS_ALLOWED_ORIGINS=*)' : ''}.`,
     );
-    return `Bearer ${token}`;
+    return toSend(this.credentials.partitions.credentialOf(token));
   }
 }
 

@@ -161,6 +161,7 @@ export class GatewayLane {
   private likenessOf({ method = '', rawHeaders, url = '' }: IncomingMessage): Likeness | undefined {
     let text = `${method} ${url}`; // HEAD of a path may be another route's than GET
     let credential: string | undefined;
+    let credentialField = '';
     let condition: string | undefined;
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
       const name = rawHeaders[at] ?? '';
@@ -171,7 +172,7 @@ export class GatewayLane {
           break;
         case 'credential':
           if (credential !== undefined) return undefined;
-          credential = value;
+          [credential, credentialField] = [value, name];
           break;
         case 'condition':
           if (condition !== undefined) return undefined;
@@ -186,7 +187,11 @@ export class GatewayLane {
       }
     }
     const { partitions } = this.options;
-    const caller = credential === undefined || !partitions ? ANONYMOUS : partitions.idOf(credential.trim());
+    const field = credential === undefined ? undefined : partitions?.credentialName(credentialField);
+    const caller =
+      credential === undefined || field === undefined || !partitions
+        ? ANONYMOUS
+        : partitions.idOfField(field, credential.trim());
     return { text: `${caller}\n${text}`, condition };
   }
 
@@ -203,7 +208,7 @@ export class GatewayLane {
     if (name === 'host') return 'none';
     if (name === 'origin' && this.options.isByOrigin) return 'thought';
     if (name === 'via') return 'selecting'; // how many hops there were goes upstream
-    if (name === 'authorization' && this.options.partitions) return 'credential';
+    if (this.options.partitions?.credentialName(name) !== undefined) return 'credential';
     return this.options.headerRules.forwards(name, true) ? 'selecting' : 'none';
   }
 }

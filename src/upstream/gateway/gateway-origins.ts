@@ -16,7 +16,8 @@ import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
 import { receivedFields, viaField } from './hops';
-import { ANONYMOUS, type Partition, type Partitions } from './partition';
+import type { QueryCredentials } from './credentials';
+import { ANONYMOUS, type CredentialsToSend, type Partition, type Partitions } from './partition';
 import { begun } from './request-body';
 import type { RequestTarget } from './request-target';
 import type { Uploads } from './uploads';
@@ -26,8 +27,10 @@ export interface GatewayOriginsOptions {
   readonly headerRules: HeaderRules;
   /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
+  /** Which parameters of a query are credentials. */
+  readonly queryCredentials: QueryCredentials;
   /** Sent with GET and HEAD of callers without a credential of their own; undefined for none. */
-  readonly sharedAuthorization: string | undefined;
+  readonly sharedCredentials: CredentialsToSend | undefined;
   /** The rate limits that requests count against; undefined to send whatever comes. */
   readonly budget: RateBudget | undefined;
   /** Whose limits the requests of callers without a credential count against. */
@@ -52,8 +55,8 @@ export class GatewayOrigins {
     partition: Partition,
     onBody?: (body: Buffer) => void,
   ): Origin {
-    const { definition, headerRules, sharedAuthorization, budget, anonymousCredential } = this.options;
-    const { authorization: own } = partition;
+    const { definition, headerRules, sharedCredentials, budget, anonymousCredential } = this.options;
+    const { own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
       const endsHere = (name: string): boolean =>
@@ -65,7 +68,10 @@ export class GatewayOrigins {
       // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
       if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
       // What anonymous callers share is for reading: no page that they visit writes with it.
-      add('authorization', own ?? (isBodiless ? sharedAuthorization : undefined));
+      const credentials = own ?? (isBodiless ? sharedCredentials : undefined);
+      for (let at = 0; credentials && at < credentials.fields.length; at += 2)
+        add(credentials.fields[at] ?? '', credentials.fields[at + 1]);
+      const path = withCredentials(target, credentials);
       // An answer that others may get does not depend on the version in which the first of them asked.
       const isForOthers = isBodiless && this.options.partitions !== undefined;
       fields.push(...viaField(isForOthers ? '1.1' : request.raw.httpVersion), ...headerRules.announces);
@@ -76,11 +82,13 @@ export class GatewayOrigins {
         stream: Readable | undefined,
       ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
         const answer = await this.relay.send({
-          ...{ method, path: `${target.path}${target.query}`, headers: fields, body: stream, signal },
+          ...{ method, path, headers: fields, body: stream, signal },
           onInterim: (status, rawHeaders) =>
-            sendInterim(reply, status, rawHeaders, (hints) => this.rewrite(hints, request, target.path)),
+            sendInterim(reply, status, rawHeaders, (hints) =>
+              this.rewrite(this.withoutCredentials(hints), request, target.path),
+            ),
         });
-        return { ...answer, headers: receivedFields(answer) };
+        return { ...answer, headers: this.withoutCredentials(receivedFields(answer)) };
       };
       if (!budget) return sendWith(body);
       const { dialect } = budget.options;
@@ -113,6 +121,19 @@ export class GatewayOrigins {
       return uploads.run(caller, request.raw, signal, () => spend(stream));
     };
   }
+
+  /** An API may repeat the URL with its credentials in `Link` or elsewhere. */
+  private withoutCredentials(fields: HeaderList): HeaderList {
+    const { queryCredentials } = this.options;
+    if (!queryCredentials.hasNames) return fields;
+    return fields.map(([name, value]) => [name, queryCredentials.removedFrom(value)]);
+  }
+}
+
+/** Path and query as they go upstream. */
+function withCredentials({ path, query }: RequestTarget, credentials: CredentialsToSend | undefined): string {
+  if (credentials === undefined || credentials.query === '') return path + query;
+  return `${path}${query === '' ? '?' : `${query}&`}${credentials.query}`;
 }
 
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */

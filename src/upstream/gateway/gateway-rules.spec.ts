@@ -1,7 +1,9 @@
 import { GatewayRules, parseGatewayRules } from './gateway-rules';
 
 const rulesOf = (...rules: readonly object[]): GatewayRules =>
-  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), { defaultSieMs: 9_000 });
+  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), { defaultSieMs: 9_000 }, true);
+const withCase = (...rules: readonly object[]): GatewayRules =>
+  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), {});
 
 describe("the operator's table", () => {
   it.each([
@@ -21,6 +23,24 @@ describe("the operator's table", () => {
     expect(policy).toEqual(isMatch ? { defaultSieMs: 9_000, ttlMs: 5_000 } : { defaultSieMs: 9_000 });
   });
 
+  it.each([
+    ['/JSONStream', '/JSONStream', true],
+    ['/jsonstream', '/JSONStream', false],
+    ['/@scope/name', '/@scope/:name', true],
+    ['/@Scope/name', '/@scope/:name', false],
+    ['/projects/group%2Fproject', '/projects/group%2fproject', true],
+    ['/projects/group%2Fproject', '/projects/:id', true],
+    ['/projects/group/project', '/projects/:id', false],
+    ['/a+b(c);v=1', '/a+b(c);v=1', true],
+    ['/a', '/%61', true],
+  ])('knows case where the upstream does, and every character of a path: %s by %s: %s', (path, pattern, isMatch) => {
+    expect(withCase({ path: pattern, ttl: 5 }).for(path).policy).toEqual(isMatch ? { ttlMs: 5_000 } : {});
+  });
+
+  it('keeps the case of names in tags where the upstream does', () => {
+    expect(withCase({ path: '/:name', tags: ['p:{name}'] }).for('/JSONStream').tags).toEqual(['p:JSONStream']);
+  });
+
   it('goes by the first rule that matches', () => {
     const rules = rulesOf({ path: '/users/redis', ttl: 1, bypass: true }, { path: '/users/:name', ttl: 2 });
     expect(rules.for('/users/redis')).toMatchObject({ isBypass: true, policy: { ttlMs: 1_000 } });
@@ -37,6 +57,9 @@ describe("the operator's table", () => {
     ['nothing', '', 'is no JSON'],
     ['no list', '{}', 'expected array'],
     ['a path without a slash', '[{"path":"users"}]', 'in rule 1, path: must be like'],
+    ['a colon alone', '[{"path":"/:"}]', 'in rule 1, path: must be like'],
+    ['a blank', '[{"path":"/a b"}]', 'in rule 1, path: must be like'],
+    ['a path above the root', '[{"path":"/.."}]', 'in rule 1, path: The request target climbs over its root'],
     ['a star in the middle', '[{"path":"/a"},{"path":"/*/b"}]', 'in rule 2, path: must be like'],
     ['a negative ttl', '[{"path":"/a","ttl":-1}]', 'in rule 1, ttl: '],
     ['an endless ttl', '[{"path":"/a","ttl":1e300}]', 'in rule 1, ttl: '],

@@ -1,14 +1,26 @@
 import { z } from 'zod';
 import type { OperatorPolicy } from '../../cache';
+import { parseTarget } from './request-target';
 
 const YEAR_SECONDS = 31_536_000;
 const seconds = z.number().int().min(0).max(YEAR_SECONDS);
-const PATTERN = /^(?:\/(?:[A-Za-z0-9._~-]+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
+/** Segments of RFC 3986 §3.3, of which one that begins with a colon is a name, and `*` stands at the end alone. */
+const PATTERN = /^(?:\/(?:(?!:)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2})+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
 const TAG = /^[A-Za-z0-9._:/-]*(?:\{[A-Za-z][A-Za-z0-9_]*\}[A-Za-z0-9._:/-]*)*$/;
 
 const ruleSchema = z
   .strictObject({
-    path: z.string().regex(PATTERN, 'must be like /repos/:owner/:repo/releases or /search/*'),
+    path: z
+      .string()
+      .regex(PATTERN, 'must be like /repos/:owner/:repo/releases or /search/*')
+      .transform((path, context) => {
+        try {
+          return parseTarget(path).path; // written as the paths of requests are: `%2f` as `%2F`, `%41` as `A`
+        } catch (error) {
+          context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+          return z.NEVER;
+        }
+      }),
     ttl: seconds.optional(),
     negativeTtl: seconds.optional(),
     swr: seconds.optional(),
@@ -57,24 +69,33 @@ export function parseGatewayRules(text: string): readonly GatewayRule[] {
   throw new Error(`${where}${issue?.message ?? 'is no list of rules'}`);
 }
 
-/** The operator's table, asked by path. Names in paths know no case, as GitHub's do not. */
+/** The operator's table, asked by path. Whether words and names in paths know case is the upstream's own. */
 export class GatewayRules {
   private readonly matchers: readonly Matcher[];
+  private readonly fold: (text: string) => string;
 
-  /** @param defaults what holds where a rule says nothing */
+  /**
+   * @param defaults what holds where a rule says nothing
+   * @param foldsCase whether `/Users` and `/users` are the same path to the upstream
+   */
   constructor(
     rules: readonly GatewayRule[],
     private readonly defaults: OperatorPolicy,
+    foldsCase = false,
   ) {
+    this.fold = foldsCase ? (text) => text.toLowerCase() : (text) => text;
     this.matchers = rules.map((rule) => {
-      const segments = rule.path.split('/').slice(1);
+      const segments = rule.path
+        .split('/')
+        .slice(1)
+        .map((one) => (one.startsWith(':') ? one : this.fold(one)));
       const hasRest = segments.at(-1) === '*';
       return { rule, policy: policyOf(rule, defaults), segments: hasRest ? segments.slice(0, -1) : segments, hasRest };
     });
   }
 
   for(path: string): AppliedGatewayRule {
-    const segments = path.split('/').slice(1);
+    const segments = this.fold(path).split('/').slice(1);
     for (const { rule, policy, ...pattern } of this.matchers) {
       const values = match(pattern, segments);
       if (values) return { policy, isBypass: rule.bypass, tags: rule.tags.map((tag) => filled(tag, values)) };
@@ -100,11 +121,11 @@ function match(
   if (hasRest ? asked.length <= segments.length : asked.length !== segments.length) return undefined;
   const values = new Map<string, string>();
   for (const [at, segment] of segments.entries()) {
-    const value = (asked[at] ?? '').toLowerCase();
+    const value = asked[at] ?? '';
     if (segment.startsWith(':')) {
       if (value === '') return undefined;
       values.set(segment.slice(1), value);
-    } else if (segment.toLowerCase() !== value) return undefined;
+    } else if (segment !== value) return undefined;
   }
   return values;
 }

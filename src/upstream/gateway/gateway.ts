@@ -112,9 +112,9 @@ export class Gateway {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { answers } = this.parts;
-    const target = parseTarget(this.targetOf(url));
-    const { partitions, anonymousPartition } = this.options;
-    const partition = partitions?.of(rawHeaders) ?? { id: anonymousPartition, authorization: undefined };
+    const { partitions, anonymousPartition, queryCredentials } = this.options;
+    const target = parseTarget(this.targetOf(url), queryCredentials);
+    const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
     const rule = this.options.rules?.for(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
     const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
@@ -136,7 +136,7 @@ export class Gateway {
             target.path,
             {
               ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
-              kind: partition.id === ANONYMOUS && this.options.sharedAuthorization === undefined ? 'shared' : 'private',
+              kind: partition.id === ANONYMOUS && this.options.sharedCredentials === undefined ? 'shared' : 'private',
               hasAuthorization: request.headers.authorization !== undefined,
               tags: [...this.tagsOf(target.path), ...(rule?.tags ?? []), ...callerTags(partition)],
               operator: rule?.policy,

@@ -1,5 +1,7 @@
 import { EVERY_FIELD } from '../../cache';
-import { ALL_FIELDS, forwardedHeaders, headerRules, type HeaderRules } from './header-rules';
+import { ALL_FIELDS, forwardedHeaders, headerRules as rulesOf, type HeaderRules } from './header-rules';
+
+const headerRules = (more: readonly string[]) => rulesOf(more, ['X-Api-Version'], ['private-token']);
 
 const sent = (name: string, rules = headerRules(['*'])): string[] =>
   forwardedHeaders([[name, 'x']], rules, true).map(([field]) => field);
@@ -7,8 +9,8 @@ const sent = (name: string, rules = headerRules(['*'])): string[] =>
 describe('the fields that go upstream with a GET', () => {
   it('are few without a setting', () => {
     const rules = headerRules([]);
-    for (const name of ['accept', 'accept-language', 'x-github-api-version']) expect(sent(name, rules)).toEqual([name]);
-    for (const name of ['x-mine', 'user-agent', 'cookie', 'authorization', 'host'])
+    for (const name of ['accept', 'accept-language', 'x-api-version']) expect(sent(name, rules)).toEqual([name]);
+    for (const name of ['x-mine', 'user-agent', 'cookie', 'authorization', 'private-token', 'host'])
       expect(sent(name, rules)).toEqual([]);
   });
 
@@ -37,7 +39,7 @@ describe('the fields that go upstream with a GET', () => {
   });
 
   it('all select what is stored, however they are set', () => {
-    const usual = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'];
+    const usual = ['accept', 'accept-encoding', 'accept-language', 'x-api-version'];
     const others = ['cookie', 'user-agent', 'via', 'x-forwarded-host', 'x-http-method-override', 'x-mine'];
     const forwarded = (rules: HeaderRules) => [...usual, ...others].filter((name) => rules.forwards(name, true));
     const named = headerRules(['X-Mine', 'Via', 'Range']);
@@ -49,6 +51,14 @@ describe('the fields that go upstream with a GET', () => {
     ]);
     expect([forwarded(all), all.selecting]).toEqual([[...usual, 'cookie', 'x-mine'], [EVERY_FIELD]]);
     expect(ALL_FIELDS.selecting).toEqual([]); // the strict profile: by Vary alone
+  });
+
+  it('have no credential, which the partition adds: it would be a variant of its own beside the partition', () => {
+    for (const rules of [headerRules(['*']), headerRules(['Private-Token', 'Authorization'])])
+      for (const name of ['private-token', 'authorization']) {
+        expect(sent(name, rules)).toEqual([]);
+        expect(rules.selecting).not.toContain(name);
+      }
   });
 
   it.each(['cache-control', 'pragma', 'if-none-match', 'range'])(

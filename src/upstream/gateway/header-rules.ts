@@ -4,7 +4,7 @@ import { hopsBefore } from './hops';
 /** The methods whose answers may be stored (RFC 9110 §9.2.3). */
 export const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Fields that may change an answer, and so go upstream and select the stored one. */
-const SELECTING = ['accept', 'accept-encoding', 'accept-language', 'x-github-api-version'] as const;
+const SELECTING = ['accept', 'accept-encoding', 'accept-language'] as const;
 /** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */
 const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
 /** Fields that the cache heeds and leaves out where the answer may be stored. */
@@ -84,22 +84,31 @@ export const ALL_FIELDS: HeaderRules = {
 };
 
 /**
- * What goes upstream beside the credential, which the partition adds itself. Their one rule: what goes with a GET or HEAD, whose
- * answer may be stored, selects that answer.
+ * What goes upstream beside the credentials, which the partition adds itself. The rule for all of it: what goes with a GET or HEAD,
+ * whose response may be stored, selects that response.
  *
- * @param more names to forward beside the usual ones; `*` for all end-to-end fields
+ * @param more names that the operator forwards beside the usual ones; `*` for all end-to-end fields
+ * @param own names that the upstream knows
+ * @param credentials header fields that carry a caller's identity, in lower case
  */
-export function headerRules(more: readonly string[]): HeaderRules {
+export function headerRules(
+  more: readonly string[],
+  own: readonly string[] = [],
+  credentials: readonly string[] = [],
+): HeaderRules {
+  const added: ReadonlySet<string> = new Set(['authorization', ...credentials]);
   if (more.includes('*'))
     return {
       ...ALL_FIELDS,
-      forwards: (name, isCacheable) => name !== 'authorization' && !(isCacheable && isLeftOutOfReads(name)),
+      forwards: (name, isCacheable) => !added.has(name) && !(isCacheable && isLeftOutOfReads(name)),
       selecting: [EVERY_FIELD],
       endingHere: ENDING_HERE,
       announces: [],
     };
   const heeded: ReadonlySet<string> = new Set(HEEDED);
-  const named = more.map((name) => name.toLowerCase()).filter((name) => !heeded.has(name));
+  const named = [...own, ...more]
+    .map((name) => name.toLowerCase())
+    .filter((name) => !heeded.has(name) && !added.has(name));
   const selecting = [...new Set([...SELECTING, 'via', ...named])].sort();
   const always: ReadonlySet<string> = new Set([...SELECTING, ...named, ...HEEDED]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);

@@ -1,36 +1,81 @@
 import { Partitions } from './partition';
 
-describe('a credential', () => {
-  const partitions = new Partitions('a-secret-of-the-tests');
-  const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
-  const idsOf = (written: readonly string[]): string[] => written.map((one) => partitions.idOf(one));
+const SECRET = 'a-secret-of-the-tests';
+const inHeader = (name: string, value: string) => ({ in: 'header', name, value }) as const;
+const inQuery = (name: string, value: string) => ({ in: 'query', name, value }) as const;
 
-  it('is the same however its token is written', () => {
-    const written = [
-      ...['Bearer ghp_x', 'bearer ghp_x', 'BEARER  ghp_x', 'token ghp_x', 'Token  ghp_x', ' Bearer\t ghp_x '],
-      ...['x-access-token:ghp_x', 'ghp_x:x-oauth-basic', 'octocat:ghp_x', 'hubot:ghp_x', 'ghp_x:', ':ghp_x'].map(basic),
-      basic('octocat:ghp_x').replace('Basic', 'bAsIc '),
-    ];
-    expect(new Set(idsOf(written)).size).toBe(1);
-    expect(idsOf(written).join()).not.toContain('ghp_');
+describe('the partition of a caller', () => {
+  const partitions = new Partitions(SECRET, { rules: { headers: ['Private-Token'], query: ['key'] } });
+  const idOf = (...rawHeaders: string[]) => partitions.of(rawHeaders).id;
+
+  it('is that of the anonymous callers without a credential', () => {
+    expect(partitions.of(['accept', 'a', 'x-api-key', 'k', 'cookie', 'c'])).toEqual({ id: '-', own: undefined });
   });
 
-  it.each(['t0ken', 'ghs_16C7e42F292c6912E7710c838347Ae178B4a', '0123456789abcdef0123456789abcdef01234567', 'v1.1f'])(
-    'knows the token %s in a Basic credential that says that it is one',
-    (token) => {
-      const written = [`Bearer ${token}`, basic(`x-access-token:${token}`), basic(`${token}:x-oauth-basic`)];
-      expect(new Set(idsOf(written)).size).toBe(1);
-    },
-  );
-
-  it('is another with another token, scheme, or user of a password', () => {
-    const written = [
-      ...['Bearer ghp_x', 'Bearer ghp_X', 'Bearer ghp_x y', 'Basic ghp_x', 'ghp_x', 'Bearer', '', 'Digest ghp_x'],
-      ...['alice:secret', 'bob:secret', 'secret:', 'alice:', 'alice', ':', 'x-access-token:', ':x-oauth-basic'].map(
-        basic,
-      ),
-      ...['Bearer secret', 'Bearer alice'],
+  it('depends on every field and parameter that the definition names, and hides each', () => {
+    const ids = [
+      idOf('authorization', 'Bearer T'),
+      idOf('authorization', 'Basic T'),
+      idOf('PRIVATE-TOKEN', 'T'),
+      idOf('private-token', 'T2'),
+      idOf('private-token', 'T', 'authorization', 'Bearer T'),
+      partitions.of([], [inQuery('key', 'T')]).id,
+      partitions.of(['private-token', 'T'], [inQuery('key', 'T')]).id,
+      '-',
     ];
-    expect(new Set(idsOf(written)).size).toBe(written.length);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids.slice(0, -1)) expect(id).toMatch(/^[\w-]{16}$/);
+  });
+
+  it('is the same in any order of fields and case of the scheme', () => {
+    expect(idOf('authorization', 'bearer  T', 'private-token', 'x')).toBe(
+      idOf('Private-Token', ' x', 'Authorization', 'BEARER T'),
+    );
+  });
+
+  it('sends on what the caller has sent', () => {
+    const { own } = partitions.of(['Private-Token', ' T '], [inQuery('key', 'a%2B')]);
+    expect(own).toEqual({ fields: ['private-token', 'T'], query: 'key=a%2B' });
+  });
+
+  it('is refused where one field comes twice', () => {
+    expect(() => idOf('private-token', 'a', 'PRIVATE-TOKEN', 'b')).toThrow('more than one Private-Token field');
+    expect(() => idOf('authorization', 'a', 'authorization', 'a')).toThrow('more than one Authorization field');
+  });
+
+  it('is one for all spellings that the definition calls the same', () => {
+    const same = new Partitions(SECRET, {
+      rules: { headers: ['private-token'], canonical: ({ value }) => value.replace(/^Bearer /, '') },
+    });
+    expect(same.of(['private-token', 'T']).id).toBe(same.of(['authorization', 'Bearer T']).id);
+  });
+
+  it.each([
+    'cookie',
+    'x-api-key',
+    'x-amz-security-token',
+    'x-authorization',
+    'ocp-apim-subscription-key',
+    'x-session-id',
+  ])('is one of its own with the forwarded field %s, which no definition names', (name) => {
+    const forwarding = new Partitions(SECRET, { rules: {}, forwards: (one) => one === name });
+    expect(forwarding.of([name, 'a']).id).not.toBe('-');
+    expect(forwarding.of([name, 'a']).id).not.toBe(forwarding.of([name, 'b']).id);
+  });
+
+  it('is not split by a forwarded field that is no credential', () => {
+    const forwarding = new Partitions(SECRET, { rules: {}, forwards: () => true });
+    expect(forwarding.of(['x-tenant', 'a', 'accept', 'b', 'x-key-frames', 'c', 'idempotency-key', 'd']).id).toBe('-');
+  });
+
+  it('of a token is the one that its callers have, and of a shared token also that of the anonymous', () => {
+    const sharing = new Partitions(SECRET, {
+      rules: { query: ['key'], send: (value) => inQuery('key', value) },
+      sharedToken: 'a+b',
+    });
+    const own = sharing.of([], [inQuery('key', 'a%2Bb')]).id;
+    expect(sharing.idsOf('a+b')).toEqual([own, sharing.anonymousId]);
+    expect(sharing.credentialOf('a+b')).toEqual(inQuery('key', 'a%2Bb'));
+    expect(partitions.idsOf('T')).toEqual([partitions.idOf([inHeader('authorization', 'Bearer T')])]);
   });
 });

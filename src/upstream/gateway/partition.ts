@@ -1,102 +1,134 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { FlatFields } from '../../cache';
 import { AppError } from '../../kernel/app-error';
+import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
 
-/** Who shares stored answers with whom. */
+/** Who shares stored responses with whom. */
 export interface Partition {
   /** In keys, logs and metrics: `-` for all anonymous callers, else a word that only the secret leads to. */
   readonly id: string;
-  /** The caller's own `Authorization`, to be sent on. */
-  readonly authorization: string | undefined;
+  /** The caller's own credentials, to be sent on; none for anonymous callers. */
+  readonly own: CredentialsToSend | undefined;
+}
+
+/** Credentials as they go upstream. */
+export interface CredentialsToSend {
+  /** Name and value in turn. */
+  readonly fields: FlatFields;
+  /** Parameters of the query, without a question mark; empty for none. */
+  readonly query: string;
 }
 
 export const ANONYMOUS = '-';
+const AUTHORIZATION = 'authorization';
 const ID_LENGTH = 16;
 const SHARED = 'the partition of callers who share a token';
 /** So many credentials' ids are remembered, each for so long, for callers who come again and again. */
 const REMEMBERED = 1_000;
 const REMEMBERED_MS = 60_000;
 
-/** Tells callers apart by their credential, which itself gets no further than the upstream. */
-export class Partitions {
-  private readonly ids = new LRUCache<string, string>({ max: REMEMBERED, ttl: REMEMBERED_MS });
+export interface PartitionOptions {
+  readonly rules: CredentialRules;
+  /** What callers without a credential are served with; undefined for nothing. */
+  readonly sharedToken?: string | undefined;
+  /** Whether a field goes upstream with a GET. One that looks like a credential then counts as one. */
+  readonly forwards?: (name: string) => boolean;
+}
 
+/** Tells callers apart by their credentials, which get no further than the upstream. */
+export class Partitions {
   /** Of callers without a credential: `-`, or where they are served with a token, a word that only that token leads to. */
   readonly anonymousId: string;
+  private readonly ids = new LRUCache<string, string>({ max: REMEMBERED, ttl: REMEMBERED_MS });
+  private readonly names: ReadonlySet<string>;
+  private readonly spelling: (credential: Credential) => string;
+  private readonly known = new Map<string, string | undefined>();
 
-  /** @param sharedToken what callers without a credential are served with; undefined for nothing */
   constructor(
     private readonly secret: string,
-    private readonly sharedToken?: string,
+    private readonly options: PartitionOptions = { rules: {} },
   ) {
+    const { rules, sharedToken } = options;
     // Keyed by the token alone: replicas without a common secret share it, and what one token saw is found by no other.
     this.anonymousId = sharedToken === undefined ? ANONYMOUS : fingerprint(sharedToken, SHARED);
+    this.names = new Set([AUTHORIZATION, ...(rules.headers ?? []).map((name) => name.toLowerCase())]);
+    this.spelling = rules.canonical ?? plainSpelling;
   }
 
-  /** @throws AppError `request-invalid` for more than one credential */
-  of(rawHeaders: readonly string[]): Partition {
-    const credentials: string[] = [];
-    for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-      if (rawHeaders[at]?.toLowerCase() === 'authorization') credentials.push((rawHeaders[at + 1] ?? '').trim());
-    if (credentials.length > 1)
-      throw new AppError('request-invalid', 'The request has more than one Authorization field. Send one.');
-    const [authorization] = credentials;
-    if (authorization === undefined) return { id: this.anonymousId, authorization: undefined };
-    return { id: this.idOf(authorization), authorization };
+  /**
+   * @param inQuery the credentials that were separated from the query
+   * @throws AppError `request-invalid` for more than one of a kind
+   */
+  of(rawHeaders: readonly string[], inQuery: readonly Credential[] = []): Partition {
+    const found: Credential[] = [];
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = this.credentialName(rawHeaders[at] ?? '');
+      if (name === undefined) continue;
+      if (found.some((one) => one.name === name)) throw moreThanOne(name);
+      found.push({ in: 'header', name, value: (rawHeaders[at + 1] ?? '').trim() });
+    }
+    const fields = found.flatMap(({ name, value }) => [name, value]);
+    const all = [...found, ...inQuery];
+    if (all.length === 0) return { id: this.anonymousId, own: undefined };
+    const query = inQuery.map(({ name, value }) => `${name}=${value}`).join('&');
+    return { id: this.idOf(all), own: { fields, query } };
   }
 
-  /** The partition of a credential, as the `Authorization` field has it; the same for all ways to write one token. */
-  idOf(authorization: string): string {
-    const known = this.ids.get(authorization);
+  /** The name of a header field in lower case, if it carries a credential. */
+  credentialName(field: string): string | undefined {
+    if (this.known.has(field)) return this.known.get(field);
+    const name = field.toLowerCase();
+    const isOne = this.names.has(name) || (isCredentialLike(name) && this.options.forwards?.(name) === true);
+    if (this.known.size < REMEMBERED) this.known.set(field, isOne ? name : undefined);
+    return isOne ? name : undefined;
+  }
+
+  /** The partition of these credentials together; the same for all spellings of one. */
+  idOf(credentials: readonly Credential[]): string {
+    const [first] = credentials;
+    const isField = credentials.length === 1 && first?.in === 'header';
+    return isField ? this.idOfField(first.name, first.value) : this.fingerprintOf(credentials);
+  }
+
+  /** The partition of a single header field. */
+  idOfField(name: string, value: string): string {
+    const remembered = name === AUTHORIZATION ? value : `${name}\n${value}`;
+    const known = this.ids.get(remembered);
     if (known !== undefined) return known;
-    const id = fingerprint(this.secret, canonical(authorization.trim()));
-    this.ids.set(authorization, id);
+    const id = this.fingerprintOf([{ in: 'header', name, value }]);
+    this.ids.set(remembered, id);
     return id;
+  }
+
+  /** The credential of a token as the upstream takes it. */
+  credentialOf(token: string): Credential {
+    const credential = (this.options.rules.send ?? bearer)(token);
+    return credential.in === 'header' ? credential : { ...credential, value: encodeURIComponent(credential.value) };
   }
 
   /** All partitions of a token: its own, and where callers share it, theirs. It has most likely been seen for the last time: not remembered. */
   idsOf(token: string): readonly string[] {
-    const own = fingerprint(this.secret, canonical(`Bearer ${token}`));
-    return token === this.sharedToken ? [own, this.anonymousId] : [own];
+    const own = this.fingerprintOf([this.credentialOf(token)]);
+    return token === this.options.sharedToken ? [own, this.anonymousId] : [own];
   }
+
+  private fingerprintOf(credentials: readonly Credential[]): string {
+    const texts = credentials.map((one) => this.spelling({ ...one, value: one.value.trim() }));
+    return fingerprint(this.secret, [...new Set(texts)].sort().join('\n'));
+  }
+}
+
+/** A credential as it goes upstream. */
+export function toSend({ in: place, name, value }: Credential): CredentialsToSend {
+  return place === 'header' ? { fields: [name, value], query: '' } : { fields: [], query: `${name}=${value}` };
+}
+
+function moreThanOne(name: string): AppError {
+  const written = name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  return new AppError('request-invalid', `The request has more than one ${written} field. Send one.`);
 }
 
 function fingerprint(secret: string, text: string): string {
   return createHmac('sha256', secret).update(text).digest('base64url').slice(0, ID_LENGTH);
 }
-
-/**
- * One text for one credential, however it is written: GitHub takes a token as `Bearer T` and `token T`, in any case, and by `Basic`
- * as the password of any user, as the user of `x-oauth-basic`, or as the user without a password
- * (https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api). A password that is no token belongs to its
- * user: two users with one password are two callers.
- */
-function canonical(authorization: string): string {
-  const [, scheme = '', rest = ''] = /^(\S+)\s+(\S.*)$/s.exec(authorization) ?? [];
-  switch (scheme.toLowerCase()) {
-    case 'bearer':
-    case 'token':
-      return `Bearer ${rest}`;
-    case 'basic': {
-      const pair = Buffer.from(rest, 'base64').toString('utf8');
-      const token = tokenOf(pair);
-      return token === undefined ? `Basic ${rest}` : `Bearer ${token}`;
-    }
-    default:
-      return authorization;
-  }
-}
-
-/** The token in `user:password` (RFC 7617 §2); undefined where the user counts. */
-function tokenOf(pair: string): string | undefined {
-  const at = pair.indexOf(':');
-  if (at < 0) return undefined;
-  const [user, password] = [pair.slice(0, at), pair.slice(at + 1)];
-  if (user !== '' && password === 'x-oauth-basic') return user;
-  if (password !== '' && user === 'x-access-token') return password;
-  if (TOKEN.test(password)) return password;
-  return password === '' && TOKEN.test(user) ? user : undefined;
-}
-
-/** GitHub's tokens by their prefix, and those of 40 hexadecimal digits that it gave before 2021. */
-const TOKEN = /^(?:gh[a-z]_|github_pat_|v\d+\.)\S+$|^[0-9a-f]{40}$/;

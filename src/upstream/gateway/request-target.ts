@@ -1,5 +1,5 @@
 import { AppError } from '../../kernel/app-error';
-import { refuseCredentials } from './query-credentials';
+import { QueryCredentials, type Credential } from './credentials';
 
 const LONGEST_TARGET = 8_192;
 /** Characters that a URI has encoded only (RFC 3986 §2); `|` also parts the words of a variant's key. */
@@ -16,11 +16,15 @@ export interface RequestTarget {
   readonly path: string;
   /** With its question mark, or empty. */
   readonly query: string;
+  /** Those of the query, which are no part of it any more. */
+  readonly credentials: readonly Credential[];
 }
+
+const NO_CREDENTIALS = new QueryCredentials();
 
 /**
  * The part of a request target behind the gateway's prefix. A router also takes the prefix percent-encoded and behind an
- * authority (`GET http://other/github/x`): cut off by its length, that would leave another path than the one asked for.
+ * authority (`GET http://other/api/x`): cut off by its length, that would leave another path than the one asked for.
  *
  * @throws AppError `request-invalid` where the target does not begin with the prefix, letter by letter
  */
@@ -32,12 +36,13 @@ export function behindPrefix(target: string, prefix: string): string {
 /**
  * Normalises what a client asked for, once (RFC 3986 §6.2.2): percent-encodings in upper case, unreserved characters plain, what a
  * URI may not have plain encoded, dot segments resolved, empty parameters gone; the order of parameters, repeated ones, `//` and
- * `%2F` stay. What would climb out of the path at a server that decodes it is refused, and so are credentials.
+ * `%2F` stay. What would climb out of the path at a server that decodes it is refused. Credentials are separated or refused.
  *
  * @param target the part of the request target behind the gateway's prefix
+ * @param credentials which parameters are credentials
  * @throws AppError `request-invalid` for what could mean one thing to us and another to the upstream
  */
-export function parseTarget(target: string): RequestTarget {
+export function parseTarget(target: string, credentials = NO_CREDENTIALS): RequestTarget {
   if (target.length > LONGEST_TARGET) throw invalid(`is longer than ${LONGEST_TARGET} characters`);
   if (/[\\#\x00-\x20\x7f-\uffff]/.test(target))
     throw invalid('contains a backslash, a fragment, whitespace or a non-ASCII character');
@@ -50,8 +55,8 @@ export function parseTarget(target: string): RequestTarget {
   const pairs = normalised(query)
     .split('&')
     .filter((pair) => pair !== '');
-  refuseCredentials(resolved, pairs.join('&'));
-  return { path: resolved, query: pairs.length === 0 ? '' : `?${pairs.join('&')}` };
+  const separated = credentials.separate(resolved, pairs.join('&'));
+  return { ...separated, path: resolved, query: separated.query === '' ? '' : `?${separated.query}` };
 }
 
 function normalised(text: string): string {
