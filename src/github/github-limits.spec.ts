@@ -8,7 +8,7 @@ const told = (status: number, text: string | undefined, headers: object = {}) =>
     Object.entries({ 'content-type': 'application/json; charset=utf-8', ...headers }),
   );
   const answer = { status, field: (name: string) => fields.get(name), text };
-  return { isOpen: githubLimits.isToldByBody(answer), refusal: githubLimits.read('core', answer, NOW).refusal };
+  return { isOpen: githubLimits.bodyBytesOf!(answer) > 0, refusal: githubLimits.read('core', answer, NOW)[0]?.refusal };
 };
 
 describe('a 403 whose head does not tell', () => {
@@ -41,10 +41,10 @@ describe('a 403 whose head does not tell', () => {
 });
 
 it('costs one point a minute to read, five to write, and none by GraphQL', () => {
-  expect(['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'].map((method) => githubLimits.pointsOf(method, 'core'))).toEqual([
+  expect(['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'].map((method) => githubLimits.pointsOf!(method, 'core'))).toEqual([
     1, 1, 1, 5, 5,
   ]);
-  expect(githubLimits.pointsOf('POST', 'graphql')).toBe(0);
+  expect(githubLimits.pointsOf!('POST', 'graphql')).toBe(0);
 });
 
 describe('what GitHub says of its limits', () => {
@@ -88,7 +88,7 @@ describe('what GitHub says of its limits', () => {
     ['a 404 is no limit', 404, { 'retry-after': '60' }, undefined],
   ])('%s', (_name, status, headers, ms) => {
     const fields = new Map(Object.entries(headers));
-    const { refusal } = githubLimits.read('core', { status, field: (name) => fields.get(name) }, NOW);
-    expect(refusal?.waitMs).toBe(ms);
+    const [reading] = githubLimits.read('core', { status, field: (name) => fields.get(name) }, NOW);
+    expect(reading?.refusal?.waitMs).toBe(ms);
   });
 });

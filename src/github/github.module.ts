@@ -36,7 +36,7 @@ const LONGEST_BODY_MS = 2_000;
         const times = { deadlineMs: timeoutMs, bodyMs: Math.min(timeoutMs, LONGEST_BODY_MS) };
         const options = {
           upstream: 'github',
-          dialect: githubLimits,
+          adapter: githubLimits,
           reserve,
           maxConcurrency,
           pointsPerMinute,

@@ -61,7 +61,7 @@ export class GithubService {
     const known = stored && (await countIn(stored.entry));
     if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
     const path = `/users/${account}`;
-    const { answer: response, refusal } = await this.budget.spend(
+    const { answer: response, refusal } = await this.budget.schedule(
       { credential: this.credentials.own, method: 'GET', path, isBackground },
       () => this.client.get({ path, headers: conditions(validators) }),
       { field: ({ headers }, name) => headers[name], text: ({ body }) => body.subarray(0, 4_096).toString('utf8') },

@@ -13,7 +13,8 @@ export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gat
 export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';
 export { Uploads } from './gateway/uploads';
-export type { LimitDialect, LimitedAnswer } from './budget/limit-dialect';
+export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
+export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';

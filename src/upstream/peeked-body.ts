@@ -17,8 +17,8 @@ export interface Peeked {
 }
 
 const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
-/** How large a small body may be unpacked. */
-const UNPACKED_BYTES = 65_536;
+/** How large a small body may be unpacked, in times of what is read of it. */
+const MAX_RATIO = 16;
 
 /** Reads a small body ahead of its reader, who gets every byte all the same. */
 export async function peek(
@@ -35,7 +35,8 @@ export async function peek(
     for (let length = 0; ;) {
       const step = await Promise.race([next, late]);
       if (step === undefined) break;
-      if (step.done === true) return { text: textOf(Buffer.concat(front), coding), body: bodyOf(source, front, next) };
+      if (step.done === true)
+        return { text: textOf(Buffer.concat(front), coding, maxBytes), body: bodyOf(source, front, next) };
       front.push(step.value);
       length += step.value.length;
       next = iterator.next();
@@ -69,11 +70,11 @@ function bodyOf(
   };
 }
 
-function textOf(bytes: Buffer, coding: string | undefined): string | undefined {
+function textOf(bytes: Buffer, coding: string | undefined, maxBytes: number): string | undefined {
   if (coding === undefined || coding === '' || coding === 'identity') return bytes.toString('utf8');
   if (!GZIP.has(coding.toLowerCase())) return undefined;
   try {
-    return gunzipSync(bytes, { maxOutputLength: UNPACKED_BYTES }).toString('utf8');
+    return gunzipSync(bytes, { maxOutputLength: maxBytes * MAX_RATIO }).toString('utf8');
   } catch {
     return undefined; // not gzip, or a bomb: nothing that says a word of limits
   }

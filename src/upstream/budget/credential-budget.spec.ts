@@ -117,4 +117,32 @@ describe('a credential', () => {
     expect(merged(at(NOW, 3), at(NOW + 1, 1)).strikes).toBe(1);
     expect(merged(at(NOW, 3), at(NOW, 0)).strikes).toBe(0);
   });
+
+  it('has of a sliding window what the newest request was told, whichever answer comes first', () => {
+    const sliding = (remaining: number, resetAt: number): LimitReading => ({
+      ...reading({ limit: { limit: 60, remaining, resetAt } }),
+      isSliding: true,
+    });
+    const seen = (...all: readonly (readonly [sentAt: number, remaining: number])[]) =>
+      all.reduce(
+        (budget, [sentAt, remaining]) => after(budget, sliding(remaining, RESET + sentAt), { sentAt, now: NOW }),
+        NOTHING_KNOWN,
+      );
+    expect(leftOf(seen([1, 0], [1_000, 7]), 'core', NOW)).toBe(7);
+    expect(leftOf(seen([1_000, 7], [1, 0]), 'core', NOW)).toBe(7);
+    expect(leftOf(merged(seen([1_000, 7]), seen([2_000, 9])), 'core', NOW)).toBe(9);
+    expect(leftOf(merged(seen([2_000, 9]), seen([1_000, 7])), 'core', NOW)).toBe(9);
+  });
+
+  it('forgets windows that are over where an API has a name for each path', () => {
+    let budget = NOTHING_KNOWN;
+    for (let at = 0; at < 500; at++)
+      budget = after(
+        budget,
+        { resource: `path-${at}`, limit: { limit: 1, remaining: 0, resetAt: NOW + at + 1 }, refusal: undefined },
+        { sentAt: NOW + at, now: NOW + at },
+      );
+    expect(Object.keys(budget.resources).length).toBeLessThanOrEqual(51);
+    expect(waitOf(budget, 'path-499', NOW + 499)).toBe(1);
+  });
 });

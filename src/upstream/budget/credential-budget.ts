@@ -8,6 +8,8 @@ export interface ResourceLimit {
   readonly limit: number;
   readonly remaining: number;
   readonly resetAt: number;
+  /** When the request was sent whose answer said so, of a sliding window: what is left grows while it slides, so the newest counts. */
+  readonly seenAt?: number | undefined;
 }
 
 /** The upstream has refused: nothing of this is to be sent until then. */
@@ -24,6 +26,8 @@ export interface LimitReading {
   readonly resource: string;
   readonly limit: ResourceLimit | undefined;
   readonly refusal: Refusal | undefined;
+  /** Whether the limit's window slides, so that the newest answer counts rather than the lowest number. */
+  readonly isSliding?: boolean;
 }
 
 export interface CredentialBudget {
@@ -38,6 +42,7 @@ export const NOTHING_KNOWN: CredentialBudget = { resources: {}, pausedUntil: 0, 
 const LONGEST_WAIT_MS = 3_600_000;
 /** Two instants of one window may differ by the rounding of seconds and by the clocks' drift between two answers. */
 const SAME_WINDOW_MS = 5_000;
+const MAX_RESOURCES = 50;
 
 /**
  * @param sentAt when the request that was answered was sent: of requests under way at once, refused all of them, the first alone
@@ -45,12 +50,13 @@ const SAME_WINDOW_MS = 5_000;
  */
 export function after(
   budget: CredentialBudget,
-  { resource, limit, refusal }: LimitReading,
+  { resource, limit: announced, refusal, isSliding }: LimitReading,
   { sentAt, now }: { readonly sentAt: number; readonly now: number },
 ): CredentialBudget {
-  const known = budget.resources[resource];
+  const known = Object.hasOwn(budget.resources, resource) ? budget.resources[resource] : undefined;
+  const limit = announced && isSliding === true ? { ...announced, seenAt: sentAt } : announced;
   const told = limit && (known ? latest(known, limit) : limit);
-  const resources = told ? { ...budget.resources, [resource]: told } : budget.resources;
+  const resources = told ? { ...current(budget.resources, now), [resource]: told } : budget.resources;
   const isSentSince = sentAt >= heldUntil(budget, refusal?.resource);
   if (!refusal) return { ...budget, resources, strikes: isSentSince ? 0 : budget.strikes };
   // Of a window that is over: the next one is known already.
@@ -100,7 +106,16 @@ function heldUntil({ resources, pausedUntil }: CredentialBudget, resource: strin
   return Math.max(pausedUntil, limit && limit.remaining <= 0 ? limit.resetAt : 0);
 }
 
+/** The limits without those whose windows are over, where they are many: an API may make up a name for each path. */
+function current(resources: CredentialBudget['resources'], now: number): CredentialBudget['resources'] {
+  const limits = Object.entries(resources);
+  return limits.length < MAX_RESOURCES
+    ? resources
+    : Object.fromEntries(limits.filter(([, { resetAt }]) => resetAt > now).slice(-MAX_RESOURCES));
+}
+
 function latest(one: ResourceLimit, other: ResourceLimit): ResourceLimit {
+  if (one.seenAt !== undefined && other.seenAt !== undefined) return other.seenAt >= one.seenAt ? other : one;
   if (isLater(other, one)) return other;
   if (isLater(one, other)) return one;
   const { limit, remaining } = other.remaining <= one.remaining ? other : one;

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { MemoryStore } from '../../cache/core/memory-store';
 import { ManualClock } from '../../kernel/clock';
-import type { LimitDialect } from './limit-dialect';
-import { RateBudget, type RateBudgetOptions, type Spending } from './rate-budget';
+import { RateBudget, type RateBudgetOptions, type RateLimitedRequest } from './rate-budget';
+import type { RateLimitAdapter } from './rate-limit-adapter';
 
 interface Answer {
   readonly status: number;
@@ -11,22 +11,25 @@ interface Answer {
 }
 
 /** `/a/1` counts against `a`, unless its answer names another resource; `left` tells what is left of 100, `pause` how long to pause with all. */
-const dialect: LimitDialect = {
+const adapter: RateLimitAdapter = {
   resourceOf: (path) => (path === '/free' ? undefined : path.split('/')[1]),
-  isToldByBody: () => false,
+  isNotModifiedFree: true,
   pointsOf: (method) => (method === 'GET' ? 1 : 5),
   shapeOf: (path) => path.replace(/\d+/, '*'),
   read: (assumed, { status, field }, now) => {
     const [left, pause] = [field('left'), field('pause')];
     const resource = field('resource') ?? assumed;
     const waitMs = Number(pause ?? 60_000);
-    return {
+    const first = {
       resource,
       limit: left === undefined ? undefined : { limit: 100, remaining: Number(left), resetAt: now + 600_000 },
       refusal: status === 429 ? { waitMs, resource: undefined, isTold: pause !== undefined } : undefined,
     };
+    const daily = field('daily');
+    if (daily === undefined) return [first];
+    const limit = { limit: 1_000, remaining: Number(daily), resetAt: now + 86_400_000 };
+    return [first, { resource: 'daily', limit, refusal: undefined }];
   },
-  fieldsOf: () => ({}),
 };
 
 const answered = (left: number): Answer => ({ status: 200, fields: { left: String(left) } });
@@ -65,12 +68,12 @@ describe('a budget', () => {
     readonly budget: RateBudget;
 
     constructor(options: Partial<RateBudgetOptions> = {}) {
-      const all = { upstream: 'api', dialect, reserve: 0.1, maxConcurrency: 64, pointsPerMinute: 0, ...options };
+      const all = { upstream: 'api', adapter, reserve: 0.1, maxConcurrency: 64, pointsPerMinute: 0, ...options };
       this.budget = new RateBudget({ deadlineMs: 60_000, bodyMs: 60_000, ...all }, store, clock);
     }
 
-    async ask(path: string, answer: Answer | Promise<Answer>, more: Partial<Spending> = {}): Promise<Answer> {
-      const spent = await this.budget.spend(
+    async ask(path: string, answer: Answer | Promise<Answer>, more: Partial<RateLimitedRequest> = {}): Promise<Answer> {
+      const spent = await this.budget.schedule(
         { credential: 'c', method: 'GET', path, isBackground: false, ...more },
         () => {
           this.sent.push(path);
@@ -188,6 +191,23 @@ describe('a budget', () => {
     const replica = new Replica({ pointsPerMinute: 1 });
     for (let at = 0; at < 3; at++) await replica.ask(`/a/${at}`, { status: 200, fields: {} });
     expect(replica.sent).toHaveLength(3);
+  });
+
+  it('goes by every limit that an answer names', async () => {
+    const replica = new Replica();
+    await replica.ask('/a/1', { status: 200, fields: { left: '50', daily: '1' } });
+    await replica.ask('/a/2', { status: 200, fields: { left: '49', daily: '0' } });
+    await expect(replica.ask('/a/3', answered(48))).rejects.toMatchObject({ ...HELD, message: /\(daily\)/ });
+    await replica.ask('/b/1', answered(48)); // of which no answer has named the limit yet
+    clock.advance(86_400_000);
+    await replica.ask('/a/3', answered(48));
+    expect(replica.sent).toEqual(['/a/1', '/a/2', '/b/1', '/a/3']);
+  });
+
+  it('counts a 304 like any answer where the upstream does', async () => {
+    const replica = new Replica({ adapter: { ...adapter, isNotModifiedFree: false } });
+    await replica.ask('/a/1', { status: 304, fields: {} });
+    expect(replica.budget.counts).toMatchObject({ sent: 1, notModified: 0 });
   });
 
   it('counts as saved what was answered 304 with a credential alone', async () => {

@@ -6,14 +6,14 @@ import type { Clock } from '../../kernel/clock';
 import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
 import { ANONYMOUS } from '../gateway/partition';
 import { FairQueue, type Pacing, type Place } from './fair-queue';
-import type { LimitDialect, LimitedAnswer } from './limit-dialect';
+import { LearnedResources } from './learned-resources';
 import { Pace } from './pace';
+import { completed, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
-import { ToldResources } from './told-resources';
 
 export interface RateBudgetOptions {
   readonly upstream: string;
-  readonly dialect: LimitDialect;
+  readonly adapter: RateLimitAdapter;
   /** The share of a limit, 0 to 1, that refreshes behind stale answers leave to those who wait. */
   readonly reserve: number;
   /** How many requests of this process may be under way at once, to the last byte of their answers. */
@@ -27,7 +27,7 @@ export interface RateBudgetOptions {
 }
 
 /** A request that would be sent. */
-export interface Spending {
+export interface RateLimitedRequest {
   /** Whose limits it counts against; the id of a partition, never a token. */
   readonly credential: string;
   /** The client's address; absent where the service itself asks. */
@@ -65,7 +65,7 @@ export interface BudgetCounts {
   heldBack: number;
 }
 
-const MOST_WAITING = 10_000;
+const MAX_WAITING = 10_000;
 const MAX_ACCEPTED = 10_000;
 const ACCEPTED_MS = 3_600_000;
 /** What counts against no resource. */
@@ -80,7 +80,8 @@ const FREE = 'free';
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
   private readonly budgets: SharedBudgets;
-  private readonly resources: ToldResources;
+  private readonly resources: LearnedResources;
+  private readonly adapter: Required<RateLimitAdapter>;
   private readonly queue: FairQueue;
   private readonly pace: Pace | undefined;
   /** Credentials that the upstream has answered with anything but 401. */
@@ -92,10 +93,11 @@ export class RateBudget {
     private readonly clock: Clock,
   ) {
     this.budgets = new SharedBudgets(`budget:${options.upstream}`, store, clock);
-    this.resources = new ToldResources(options.dialect);
+    this.adapter = completed(options.adapter);
+    this.resources = new LearnedResources(this.adapter);
     const { maxConcurrency, deadlineMs, pointsPerMinute } = options;
     this.pace = pointsPerMinute > 0 ? new Pace(pointsPerMinute) : undefined;
-    this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MOST_WAITING });
+    this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MAX_WAITING });
   }
 
   /**
@@ -103,39 +105,45 @@ export class RateBudget {
    *
    * @throws AppError `upstream-rate-limited` where nothing may be sent now, `deadline-exceeded` where its turn did not come
    */
-  async spend<T extends { readonly status: number }>(
-    spending: Spending,
+  async schedule<T extends { readonly status: number }>(
+    request: RateLimitedRequest,
     send: () => Promise<T>,
     reader: AnswerReader<T>,
   ): Promise<Spent<T>> {
-    const { credential, method, path, signal } = spending;
-    const resource = this.resources.of(method, path);
-    await this.budgets.hear(credential, resource);
-    this.require(spending, resource);
-    const pace = this.pacingOf(spending, resource);
-    this.requirePace(spending, pace);
-    const tenant = this.tenantOf(spending);
-    const mostAtOnce = tenant === credential ? Infinity : Math.ceil(this.options.maxConcurrency / 2);
-    const limitOf = (): number =>
-      resource === undefined
-        ? mostAtOnce
-        : Math.min(mostAtOnce, leftOf(this.budgets.of(credential), resource, this.clock.now()));
+    const { credential, method, path, signal } = request;
+    const resources = this.resources.of(method, path);
+    await this.budgets.sync(credential, resources);
+    this.require(request, resources);
+    const pace = this.pacingOf(request, resources?.[0]);
+    this.requirePace(request, pace);
+    const tenant = this.tenantOf(request);
+    const maxAtOnce = tenant === credential ? Infinity : Math.ceil(this.options.maxConcurrency / 2);
+    const limitOf = (): number => {
+      if (resources === undefined) return maxAtOnce;
+      const [budget, now] = [this.budgets.of(credential), this.clock.now()];
+      return Math.min(maxAtOnce, ...resources.map((resource) => leftOf(budget, resource, now)));
+    };
     const place = await this.queue.enter({
-      line: `${tenant} ${resource ?? ''}`,
+      line: `${tenant} ${resources?.join(' ') ?? ''}`,
       limitOf,
       pace,
       signal,
     });
     try {
-      await this.budgets.hear(credential); // anew only if it has waited
-      this.require(spending, resource);
-      const spent = await this.send(spending, resource, send, reader);
+      await this.budgets.sync(credential); // anew only if it has waited
+      this.require(request, resources);
+      const spent = await this.send(request, resources?.[0], send, reader);
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
       return spent;
     } catch (error) {
       place.leave();
       throw error;
     }
+  }
+
+  /** How much of an answer's body is to be read for its limits, in bytes; 0 for nothing. */
+  bodyBytesOf(answer: LimitedAnswer): number {
+    return this.adapter.bodyBytesOf(answer);
   }
 
   /** All credentials that any replica has seen lately. */
@@ -157,13 +165,13 @@ export class RateBudget {
    * Whose turn it is to be. A credential that the upstream has not accepted yet may be made up: all of one address share one turn, and
    * half of the places, so that thousands of them are one caller among the others.
    */
-  private tenantOf({ credential, address }: Spending): string {
+  private tenantOf({ credential, address }: RateLimitedRequest): string {
     const isKnown = address === undefined || credential === ANONYMOUS || this.accepted.has(credential);
     return isKnown ? credential : `unknown ${address}`;
   }
 
   private async send<T extends { readonly status: number }>(
-    spending: Spending,
+    request: RateLimitedRequest,
     resource: string | undefined,
     send: () => Promise<T>,
     { field, text }: AnswerReader<T>,
@@ -171,19 +179,20 @@ export class RateBudget {
     this.counts.sent += 1;
     const sentAt = this.clock.now();
     const answer = await send();
-    if (answer.status !== 401 && spending.credential !== ANONYMOUS) this.accepted.set(spending.credential, true);
-    if (answer.status === 304 && spending.credential !== ANONYMOUS) this.counts.notModified += 1;
+    if (answer.status !== 401 && request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);
+    if (answer.status === 304 && this.adapter.isNotModifiedFree && request.credential !== ANONYMOUS)
+      this.counts.notModified += 1;
     const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
-    return { answer, refusal: this.learn(spending, resource ?? FREE, sentAt, read) };
+    return { answer, refusal: this.learn(request, resource ?? FREE, sentAt, read) };
   }
 
   /**
    * What keeps a request within the points of a minute. Callers without a credential have fewer in an hour; an upstream that tells
    * of no limits (Enterprise Server, unless they are turned on) has none.
    */
-  private pacingOf({ credential, method }: Spending, resource: string | undefined): Pacing | undefined {
+  private pacingOf({ credential, method }: RateLimitedRequest, resource: string | undefined): Pacing | undefined {
     const { pace, clock } = this;
-    const points = this.options.dialect.pointsOf(method, resource);
+    const points = this.adapter.pointsOf(method, resource);
     if (!pace || credential === ANONYMOUS || points === 0) return undefined;
     return {
       waitMs: () => (this.hasLimits(credential) ? pace.waitMs(credential, points, clock.now()) : 0),
@@ -196,7 +205,7 @@ export class RateBudget {
   }
 
   /** Refuses at once what would wait for too long, or for what nobody waits. */
-  private requirePace(spending: Spending, pacing: Pacing | undefined): void {
+  private requirePace(request: RateLimitedRequest, pacing: Pacing | undefined): void {
     const { upstream, reserve, deadlineMs, pointsPerMinute } = this.options;
     const waitMs = pacing?.waitMs() ?? 0;
     if (waitMs > deadlineMs) {
@@ -205,26 +214,28 @@ export class RateBudget {
       const message = `${upstream} takes ${pointsPerMinute} points a minute of a credential, and they are spent. It is asked again in ${seconds} s.`;
       throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
     }
-    const { credential, isBackground } = spending;
+    const { credential, isBackground } = request;
     if (!isBackground || !pacing || !this.hasLimits(credential)) return;
     if (waitMs > 0 || (this.pace?.shareLeft(credential, this.clock.now()) ?? 1) <= reserve)
       this.keepForOthers('minute');
   }
 
-  /** What is free waits for the end of a pause alone. */
-  private require({ credential, isBackground }: Spending, resource = FREE): void {
+  /** A free request waits for the end of a pause alone. */
+  private require({ credential, isBackground }: RateLimitedRequest, resources: readonly string[] = [FREE]): void {
     const now = this.clock.now();
     const budget = this.budgets.of(credential);
-    const waitMs = waitOf(budget, resource, now);
-    const { upstream, reserve, dialect } = this.options;
+    const waits = resources.map((resource) => ({ resource, waitMs: waitOf(budget, resource, now) }));
+    const { resource, waitMs } = waits.reduce((longest, one) => (one.waitMs > longest.waitMs ? one : longest));
+    const { upstream, reserve } = this.options;
     if (waitMs > 0) {
       this.counts.heldBack += 1;
       const seconds = Math.ceil(waitMs / 1_000);
-      const headers = dialect.fieldsOf(resource, budget.resources[resource]?.limit, now + waitMs);
+      const headers = this.adapter.fieldsOf(resource, budget.resources[resource]?.limit, now + waitMs);
       const message = `The rate limit of ${upstream} (${resource}) is spent for this credential. It is asked again in ${seconds} s.`;
       throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs, headers });
     }
-    if (isBackground && isReserved(budget, resource, reserve, now)) this.keepForOthers(resource);
+    const reserved = isBackground ? resources.find((one) => isReserved(budget, one, reserve, now)) : undefined;
+    if (reserved !== undefined) this.keepForOthers(reserved);
   }
 
   private keepForOthers(what: string): never {
@@ -234,16 +245,21 @@ export class RateBudget {
   }
 
   private learn(
-    { credential, method, path }: Spending,
+    { credential, method, path }: RateLimitedRequest,
     assumed: string,
     sentAt: number,
     answer: LimitedAnswer,
   ): Refusal | undefined {
     if (answer.status === 401) return undefined; // of a credential that is none
-    const reading = this.options.dialect.read(assumed, answer, this.clock.now());
-    this.resources.learn(method, path, reading.resource);
-    if (reading.limit || reading.refusal) this.budgets.learn(credential, reading, sentAt);
-    return reading.refusal;
+    const readings = this.adapter.read(assumed, answer, this.clock.now());
+    this.resources.learn(
+      method,
+      path,
+      readings.map(({ resource }) => resource),
+    );
+    const said = readings.filter(({ limit, refusal }) => limit ?? refusal);
+    if (said.length > 0) this.budgets.learn(credential, said, sentAt);
+    return said.find(({ refusal }) => refusal)?.refusal;
   }
 }
 

@@ -21,19 +21,19 @@ interface Known {
   budget: CredentialBudget;
   /** The note as it was last seen; undefined for none. */
   seen: string | undefined;
-  toldAt: number;
-  isTelling: boolean;
-  /** Whether there is more to tell than what is on its way. */
-  isUntold: boolean;
+  publishedAt: number;
+  isPublishing: boolean;
+  /** Whether there is more to publish than what is on its way. */
+  isUnpublished: boolean;
 }
 
-const MOST_CREDENTIALS = 10_000;
+const MAX_CREDENTIALS = 10_000;
 const REMEMBERED_MS = 3_600_000;
-/** How often what changes nothing is told. */
-const TELL_EVERY_MS = 500;
-/** So old may be what other replicas know when a request is sent, while plenty is left. */
-const HEARD_WITHIN_MS = 20;
-/** What is left of a limit from which on each answer is told, and each request asks what others know, as a share. */
+/** How often a change that nobody has to know at once is published. */
+const PUBLISH_EVERY_MS = 500;
+/** How old the other replicas' view may be when a request is sent, while plenty is left. */
+const SYNCED_WITHIN_MS = 20;
+/** The share of a limit below which each answer is published, and each request reads what others have published. */
 const LOW_SHARE = 0.1;
 
 /**
@@ -44,15 +44,15 @@ const LOW_SHARE = 0.1;
  *   1. A and B have seen the note N
  *   2. A learns that a limit is spent and leaves N+A over N
  *   3. B has a slow answer, of before that, and would leave N+B over N: that is not there any more
- *   4. B hears N+A, and leaves N+A+B over it
+ *   4. B reads N+A, and leaves N+A+B over it
  *
  * Without the store each replica goes by the answers that it sees itself.
  */
 export class SharedBudgets {
-  private readonly known = new LRUCache<string, Known>({ max: MOST_CREDENTIALS });
+  private readonly known = new LRUCache<string, Known>({ max: MAX_CREDENTIALS });
   private readonly reads = new Map<string, Promise<void>>();
   /** When each credential's last read ended. One that is forgotten is read again. */
-  private readonly heardAt = new LRUCache<string, number>({ max: MOST_CREDENTIALS });
+  private readonly syncedAt = new LRUCache<string, number>({ max: MAX_CREDENTIALS });
 
   constructor(
     private readonly group: string,
@@ -65,20 +65,21 @@ export class SharedBudgets {
   }
 
   /**
-   * Settles when it is known what the other replicas know; undefined where that was heard just now. All who come while it is asked
-   * for wait for that.
+   * Settles when what the other replicas know has been read; undefined where it was read just now. Requests that come during a read
+   * wait for it.
    *
-   * @param resource of which, if little is left, it is asked in any case
+   * @param resources if little is left of one of these, the store is read in any case
    */
-  hear(credential: string, resource?: string): Promise<void> | undefined {
+  sync(credential: string, resources: readonly string[] = []): Promise<void> | undefined {
     const now = this.clock.now();
-    const isRecent = now - (this.heardAt.get(credential) ?? -Infinity) <= HEARD_WITHIN_MS;
-    const isLow = resource !== undefined && isReserved(this.of(credential), resource, LOW_SHARE, now);
+    const isRecent = now - (this.syncedAt.get(credential) ?? -Infinity) <= SYNCED_WITHIN_MS;
+    const budget = this.of(credential);
+    const isLow = resources.some((resource) => isReserved(budget, resource, LOW_SHARE, now));
     if (isRecent && !isLow) return undefined;
     const underWay = this.reads.get(credential);
     if (underWay) return underWay;
     const read = this.read(credential).finally(() => {
-      this.heardAt.set(credential, this.clock.now());
+      this.syncedAt.set(credential, this.clock.now());
       this.reads.delete(credential);
     });
     this.reads.set(credential, read);
@@ -86,13 +87,14 @@ export class SharedBudgets {
   }
 
   /** @param sentAt when the request was sent whose answer says it */
-  learn(credential: string, reading: LimitReading, sentAt: number): void {
+  learn(credential: string, readings: readonly LimitReading[], sentAt: number): void {
     const now = this.clock.now();
     const known = this.knownOf(credential);
-    known.budget = after(known.budget, reading, { sentAt, now });
-    const isUrgent =
-      waitOf(known.budget, reading.resource, now) > 0 || isReserved(known.budget, reading.resource, LOW_SHARE, now);
-    if (isUrgent || now - known.toldAt >= TELL_EVERY_MS) void this.tell(credential, known);
+    known.budget = readings.reduce((budget, reading) => after(budget, reading, { sentAt, now }), known.budget);
+    const isUrgent = readings.some(
+      ({ resource }) => waitOf(known.budget, resource, now) > 0 || isReserved(known.budget, resource, LOW_SHARE, now),
+    );
+    if (isUrgent || now - known.publishedAt >= PUBLISH_EVERY_MS) void this.publish(credential, known);
   }
 
   /** All credentials that any replica has seen lately. */
@@ -114,44 +116,50 @@ export class SharedBudgets {
   private async read(credential: string): Promise<void> {
     const text = await this.store.readNote(this.group, credential).catch(() => undefined);
     // Credentials of which nothing is known, such as made-up ones, take nobody's place.
-    if (text !== undefined) heed(this.knownOf(credential), text);
+    if (text !== undefined) mergeShared(this.knownOf(credential), text);
   }
 
   /** One at a time for each credential; nobody waits for it. */
-  private async tell(credential: string, known: Known): Promise<void> {
-    known.isUntold = true;
-    if (known.isTelling) return;
-    known.isTelling = true;
-    known.toldAt = this.clock.now();
+  private async publish(credential: string, known: Known): Promise<void> {
+    known.isUnpublished = true;
+    if (known.isPublishing) return;
+    known.isPublishing = true;
+    known.publishedAt = this.clock.now();
     try {
-      while (known.isUntold) {
-        known.isUntold = false;
+      while (known.isUnpublished) {
+        known.isUnpublished = false;
         const text = JSON.stringify(known.budget);
         const answer = await this.store.note(this.group, credential, known.seen, text, REMEMBERED_MS);
         if (answer.kind === 'left') known.seen = text;
         else {
-          heed(known, answer.text);
-          known.isUntold = true;
+          mergeShared(known, answer.text);
+          known.isUnpublished = true;
         }
       }
     } catch {
-      known.isUntold = false; // the store is away: its own part of the log says so, and the next answer tells again
+      known.isUnpublished = false; // the store is away: its own part of the log says so, and the next answer is published again
     } finally {
-      known.isTelling = false;
+      known.isPublishing = false;
     }
   }
 
   private knownOf(credential: string): Known {
     let known = this.known.get(credential);
     if (!known) {
-      known = { budget: NOTHING_KNOWN, seen: undefined, toldAt: -Infinity, isTelling: false, isUntold: false };
+      known = {
+        budget: NOTHING_KNOWN,
+        seen: undefined,
+        publishedAt: -Infinity,
+        isPublishing: false,
+        isUnpublished: false,
+      };
       this.known.set(credential, known);
     }
     return known;
   }
 }
 
-function heed(known: Known, text: string | undefined): void {
+function mergeShared(known: Known, text: string | undefined): void {
   known.seen = text;
   const told = text === undefined ? undefined : parseBudget(text);
   if (told) known.budget = merged(known.budget, told);
@@ -159,7 +167,10 @@ function heed(known: Known, text: string | undefined): void {
 
 const instant = z.number().nonnegative();
 const sharedBudget = z.object({
-  resources: z.record(z.string(), z.object({ limit: instant, remaining: instant, resetAt: instant })),
+  resources: z.record(
+    z.string(),
+    z.object({ limit: instant, remaining: instant, resetAt: instant, seenAt: instant.optional() }),
+  ),
   pausedUntil: instant,
   strikes: instant,
 });

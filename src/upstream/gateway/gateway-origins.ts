@@ -11,7 +11,7 @@ import {
   type OriginResponse,
 } from '../../cache';
 import type { RateBudget } from '../budget/rate-budget';
-import { peek, type Peeked, type PeekLimits } from '../peeked-body';
+import { peek, type Peeked } from '../peeked-body';
 import type { UpstreamDefinition } from '../upstream-definition';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
@@ -91,7 +91,6 @@ export class GatewayOrigins {
         return { ...answer, headers: this.withoutCredentials(receivedFields(answer)) };
       };
       if (!budget) return sendWith(body);
-      const { dialect } = budget.options;
       const sendAndPeek = async (
         stream: Readable | undefined,
       ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
@@ -99,13 +98,14 @@ export class GatewayOrigins {
         const answer = { ...sent, rest: sent.body };
         const field = (name: string): string | undefined => valueOf(answer.headers, name);
         const declaredBytes = Number(field('content-length') ?? 0);
-        if (declaredBytes > PEEK.maxBytes || !dialect.isToldByBody({ status: answer.status, field })) return answer;
-        return { ...answer, ...(await peek(answer.body, field('content-encoding'), PEEK)) };
+        const maxBytes = budget.bodyBytesOf({ status: answer.status, field });
+        if (maxBytes === 0 || declaredBytes > maxBytes) return answer;
+        return { ...answer, ...(await peek(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })) };
       };
       const credential = own === undefined ? anonymousCredential : partition.id;
-      const spending = { credential, address: request.ip, method, path: target.path, isBackground, signal };
+      const asked = { credential, address: request.ip, method, path: target.path, isBackground, signal };
       const spend = async (stream?: Readable): Promise<OriginResponse> => {
-        const { answer, refusal } = await budget.spend(spending, () => sendAndPeek(stream), {
+        const { answer, refusal } = await budget.schedule(asked, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
           text: ({ text }) => text,
           rest: ({ rest }) => rest,
@@ -156,8 +156,8 @@ function sendInterim(
   }
 }
 
-/** Where only the body tells what an answer is about. */
-const PEEK: PeekLimits = { maxBytes: 4_096, maxMs: 1_000 };
+/** How long a body is waited for that has to be read for its limits. */
+const PEEK_MS = 1_000;
 /** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
 const UPLOAD_BYTES = 65_536;
 /** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */

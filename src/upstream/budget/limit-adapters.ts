@@ -1,0 +1,235 @@
+import { parseList, type BareItem } from 'structured-headers';
+import { parseHttpDate } from '../../cache';
+import { retryAfterMs } from '../retry-after';
+import type { LimitReading, Refusal } from './credential-budget';
+import type { LimitedAnswer, RateLimitAdapter } from './rate-limit-adapter';
+
+/*
+ * The ways in which APIs announce their rate limits, as adapters for a definition's `rateLimit`.
+ */
+
+type Field = LimitedAnswer['field'];
+/** What an adapter of this file leaves to the definition. */
+type OwnMembers = Omit<RateLimitAdapter, 'read' | 'bodyBytesOf'>;
+
+const MIN_WAIT_MS = 1_000;
+const DAY_MS = 86_400_000;
+/** The wait where the upstream says nothing; it doubles with each refusal in a row. */
+const DEFAULT_WAIT_MS = 60_000;
+/** Larger numbers of seconds are instants since the epoch. */
+const MAX_DELTA_SECONDS = 1_000_000_000;
+const MAX_LIMITS = 8;
+/** Names become labels of metrics. */
+const NAME = /^[\w.:/-]{1,64}$/;
+
+export interface FieldLimits extends OwnMembers {
+  /** The names of the header fields, in lower case. */
+  readonly fields: {
+    readonly limit: string;
+    readonly remaining: string;
+    /** Seconds from now, seconds since the epoch, or an HTTP date: whatever it is, it is told by its size. */
+    readonly reset: string;
+    /** Names the limit; absent where there is one alone. */
+    readonly resource?: string;
+  };
+  /** Whether `reset` moves on with each request, so that the newest answer counts. By default a window ends at its reset. */
+  readonly isSliding?: boolean;
+  /** Statuses that may be refusals for the limit's sake: 429 always is, others if nothing remains or `Retry-After` is there. By default 429 alone. */
+  readonly refusals?: readonly number[];
+  /** Whether a body of such a status says that it is one, where the head does not. */
+  readonly saysRefusal?: (text: string) => boolean;
+  /** The longest wait and window, in milliseconds: a clock may be wrong. By default a day. */
+  readonly maxWaitMs?: number;
+}
+
+/** Limits in header fields such as `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`, or with `X-` in front. */
+export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: FieldLimits): RateLimitAdapter {
+  const { saysRefusal, maxWaitMs = DAY_MS, ...members } = own;
+  const refusal = (resource: string, answer: LimitedAnswer, now: number): Refusal | undefined => {
+    const isSpent = answer.field(fields.remaining) === '0';
+    const resetAt = isSpent ? instantOf(answer.field, fields.reset, now) : undefined;
+    return refusalOf(answer, now, {
+      ...{ refusals, isSpent, resetAt, maxWaitMs, resource },
+      saysSo: saysRefusal !== undefined && Boolean(answer.text) && saysRefusal(answer.text ?? ''),
+    });
+  };
+  return {
+    ...members,
+    bodyBytesOf: (answer) =>
+      saysRefusal &&
+      refusals.includes(answer.status) &&
+      refusal('', { ...answer, text: undefined }, 0) === undefined &&
+      /\bjson\b/.test(answer.field('content-type') ?? '')
+        ? 4_096
+        : 0,
+    read: (assumed, answer, now) => {
+      const named = fields.resource === undefined ? undefined : answer.field(fields.resource);
+      const resource = named !== undefined && NAME.test(named) ? named : assumed;
+      const limit = wholeOf(answer.field(fields.limit));
+      const remaining = wholeOf(answer.field(fields.remaining));
+      const resetAt = instantOf(answer.field, fields.reset, now);
+      const isKnown = limit !== undefined && remaining !== undefined && resetAt !== undefined;
+      return [
+        {
+          resource,
+          limit: isKnown ? { limit, remaining, resetAt: Math.min(resetAt, now + maxWaitMs + MIN_WAIT_MS) } : undefined,
+          refusal: refusal(resource, answer, now),
+          ...(isSliding === true && { isSliding }),
+        },
+      ];
+    },
+  };
+}
+
+/** No announcement but a refusal: 429, with `Retry-After` or without. What a plain REST API does. */
+export function retryAfterLimits(own: OwnMembers & Pick<FieldLimits, 'refusals' | 'maxWaitMs'> = {}): RateLimitAdapter {
+  const { refusals = [429], maxWaitMs = DAY_MS, ...members } = own;
+  return {
+    ...members,
+    read: (resource, answer, now) => {
+      const refusal = refusalOf(answer, now, { refusals, maxWaitMs, isSpent: false, resource });
+      return refusal ? [{ resource, limit: undefined, refusal }] : [];
+    },
+  };
+}
+
+/**
+ * The fields `RateLimit` and `RateLimit-Policy` (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): one item for each
+ * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`.
+ */
+export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'maxWaitMs'> = {}): RateLimitAdapter {
+  const { isSliding, maxWaitMs = DAY_MS, ...members } = own;
+  return {
+    ...members,
+    read: (assumed, answer, now) => {
+      const quotas = new Map(itemsOf(answer.field('ratelimit-policy')).map(({ name, numbers }) => [name, numbers]));
+      const limits = itemsOf(answer.field('ratelimit')).flatMap(({ name, numbers }): LimitReading[] => {
+        const policy = quotas.get(name);
+        const remaining = numbers.get('r');
+        const seconds = numbers.get('t') ?? policy?.get('w');
+        if (remaining === undefined || seconds === undefined) return [];
+        const resetAt = now + clamped(seconds * 1_000, maxWaitMs);
+        const limit = { limit: policy?.get('q') ?? remaining, remaining, resetAt };
+        return [{ resource: name, limit, refusal: undefined, ...(isSliding === true && { isSliding }) }];
+      });
+      const spent = limits.filter(({ limit }) => limit?.remaining === 0);
+      const resetAt = Math.max(...spent.map(({ limit }) => limit?.resetAt ?? 0));
+      const refusal = refusalOf(answer, now, {
+        ...{ refusals: [429], maxWaitMs, isSpent: spent.length > 0, resource: spent[0]?.resource ?? assumed },
+        resetAt: spent.length > 0 ? resetAt : undefined,
+      });
+      if (!refusal) return limits;
+      const { resource = assumed } = refusal;
+      const refused = limits.find((one) => one.resource === resource);
+      return refused
+        ? limits.map((one) => (one === refused ? { ...one, refusal } : one))
+        : [...limits, { resource, limit: undefined, refusal }];
+    },
+  };
+}
+
+export interface BodyLimits extends OwnMembers {
+  /** What a JSON body announces; called for bodies that are JSON, with the status of the answer. A limit of `remaining: 0` pauses until its `resetAt`. */
+  readonly read: (json: unknown, answer: LimitedAnswer, now: number) => readonly LimitReading[];
+  /** Larger bodies are not read. By default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** Limits in the body of each answer, such as `quota_remaining` and `backoff`; a 429 with `Retry-After` is heeded, too. */
+export function bodyLimits({ read, maxBytes = 1_048_576, ...members }: BodyLimits): RateLimitAdapter {
+  const fallback = retryAfterLimits();
+  return {
+    ...members,
+    bodyBytesOf: ({ field }) => (/\bjson\b/.test(field('content-type') ?? '') ? maxBytes : 0),
+    read: (assumed, answer, now) => {
+      const json = jsonOf(answer.text);
+      const readings = json === undefined ? [] : read(json, answer, now);
+      return readings.some(({ refusal }) => refusal) ? readings : [...readings, ...fallback.read(assumed, answer, now)];
+    },
+  };
+}
+
+/** An upstream without limits: 429 is an answer like any other. */
+export const noLimits: RateLimitAdapter = { read: () => [], resourceOf: () => undefined };
+
+/** What decides whether an answer is a refusal, and for how long. */
+interface RefusalFacts {
+  readonly refusals: readonly number[];
+  readonly isSpent: boolean;
+  readonly resetAt?: number | undefined;
+  readonly saysSo?: boolean;
+  readonly resource: string;
+  readonly maxWaitMs: number;
+}
+
+/**
+ * How long to wait after an answer that asks for it: `Retry-After` or until the reset of a spent limit, the later of both, else a minute.
+ *
+ * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
+ */
+function refusalOf({ status, field }: LimitedAnswer, now: number, facts: RefusalFacts): Refusal | undefined {
+  const { refusals, isSpent, resetAt, saysSo = false, resource, maxWaitMs } = facts;
+  if (!refusals.includes(status)) return undefined;
+  const retryAfter = field('retry-after');
+  const askedMs = retryAfterMs(retryAfter, now, field('date'));
+  const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
+  const scope = isSpent ? resource : undefined;
+  if (waits.length > 0) return { waitMs: clamped(Math.max(...waits), maxWaitMs), resource: scope, isTold: true };
+  const isRefusal = isSpent || status === 429 || retryAfter !== undefined || saysSo;
+  return isRefusal ? { waitMs: DEFAULT_WAIT_MS, resource: scope, isTold: false } : undefined;
+}
+
+/** The instant that a field names, by this machine's clock: the upstream's own, `Date`, may be another. Undefined for none, and for 0. */
+function instantOf(field: Field, name: string, now: number): number | undefined {
+  const text = field(name)?.trim() ?? '';
+  const date = parseHttpDate(field('date')?.trim() ?? '', now);
+  const aheadMs = date === undefined ? 0 : now - date;
+  const seconds = wholeOf(text);
+  if (seconds === undefined) {
+    const at = parseHttpDate(text, now);
+    return at === undefined ? undefined : at + aheadMs;
+  }
+  if (seconds === 0) return undefined;
+  return seconds > MAX_DELTA_SECONDS ? seconds * 1_000 + aheadMs : now + seconds * 1_000;
+}
+
+interface NamedItem {
+  readonly name: string;
+  readonly numbers: ReadonlyMap<string, number>;
+}
+
+/** The items of a structured field (RFC 9651 §3.1). */
+function itemsOf(text: string | undefined): readonly NamedItem[] {
+  if (text === undefined) return [];
+  try {
+    return parseList(text)
+      .slice(0, MAX_LIMITS)
+      .flatMap(([item, parameters]): NamedItem[] => {
+        const name = String(item as BareItem);
+        const numbers = new Map([...parameters].flatMap(([key, value]) => (isCount(value) ? [[key, value]] : [])));
+        return NAME.test(name) ? [{ name, numbers }] : [];
+      });
+  } catch {
+    return []; // not what the field is for: as if it were not there
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function wholeOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function clamped(ms: number, maxMs: number): number {
+  return Math.min(maxMs, Math.max(MIN_WAIT_MS, ms));
+}
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import type { LimitReading } from './credential-budget';
+
+/** How an upstream announces its rate limits. Every member but `read` is optional. */
+export interface RateLimitAdapter {
+  /** The limits that an answer announces. `assumed` is the name of the limit where the answer has none; `now` in milliseconds. */
+  readonly read: (assumed: string, answer: LimitedAnswer, now: number) => readonly LimitReading[];
+  /** The limit that a request counts against, as far as its path shows; undefined for a free request. By default one limit, `default`, counts all. */
+  readonly resourceOf?: (path: string, method: string) => string | undefined;
+  /** What paths have in common that count against the same limits, where answers name others than `resourceOf`. By default the first segment. */
+  readonly shapeOf?: (path: string) => string;
+  /** How many points of a minute a request costs; 0 for none. By default 1. */
+  readonly pointsOf?: (method: string, resource: string | undefined) => number;
+  /** How much of a body has to be read to know the limits, in bytes; 0 for nothing. By default 0: the head has it all. */
+  readonly bodyBytesOf?: (answer: LimitedAnswer) => number;
+  /** Whether a 304 to a request with a credential does not count. By default it counts. */
+  readonly isNotModifiedFree?: boolean;
+  /** Header fields of a 429 in the upstream's place, so that clients that know them act by them. By default `Retry-After` alone. */
+  readonly fieldsOf?: (
+    resource: string,
+    limit: number | undefined,
+    resetAt: number,
+  ) => Readonly<Record<string, string>>;
+}
+
+/** An answer, as far as it may announce limits. */
+export interface LimitedAnswer {
+  readonly status: number;
+  /** A header field by its name in lower case. */
+  readonly field: (name: string) => string | undefined;
+  /** The body, where it was read. */
+  readonly text?: string | undefined;
+}
+
+/** An adapter with all that it left out. */
+export function completed(adapter: RateLimitAdapter): Required<RateLimitAdapter> {
+  return {
+    resourceOf: () => 'default',
+    shapeOf: (path) => path.split('/', 2).join('/'),
+    pointsOf: () => 1,
+    bodyBytesOf: () => 0,
+    isNotModifiedFree: false,
+    fieldsOf: () => ({}),
+    ...adapter,
+  };
+}
