@@ -60,13 +60,13 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; head-text.ts takes the names of statuses, load-reply.ts a response without a connection, tls.ts reads certificates, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, load-reply.ts a response without a connection, tls.ts reads certificates, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
-          '^src/cache/(head-text|load-reply)[.]ts$',
+          '^src/cache/(fast-path/serialized-head|load-reply)[.]ts$',
           '^src/http/tls[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',

@@ -7,8 +7,8 @@ import type { HeaderList } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { isFromStore } from './core/cache-outcome';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
-import { Deliveries } from './deliveries';
-import { Delivery } from './delivery';
+import { PreparedResponse } from './fast-path/prepared-response';
+import { RouteResponses, type RouteResponse } from './route-responses';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** The form of the answer that a client asks for. */
@@ -19,7 +19,7 @@ export type AskedForm = Pick<FastifyRequest['headers'], 'accept-encoding' | 'if-
 export class AnswerSender {
   constructor(
     private readonly clock: Clock,
-    private readonly deliveries: Deliveries,
+    private readonly responses: RouteResponses,
   ) {}
 
   /**
@@ -34,12 +34,12 @@ export class AnswerSender {
     key: string,
     asked: AskedForm = request.headers,
   ): void | Promise<void> {
-    const delivery = this.deliveryOf(answer, key, asked['accept-encoding']);
-    if (delivery instanceof Delivery) {
-      this.write(request, reply, answer, key, delivery, asked);
+    const prepared = this.prepare(answer, key, asked['accept-encoding']);
+    if (prepared instanceof PreparedResponse) {
+      this.write(request, reply, answer, key, prepared, asked);
       return;
     }
-    return delivery.then(
+    return prepared.then(
       (made) => this.write(request, reply, answer, key, made, asked),
       (error: unknown) => {
         throw new UnreadableEntryError(key, { cause: error });
@@ -47,14 +47,16 @@ export class AnswerSender {
     );
   }
 
-  private deliveryOf(
+  private prepare(
     { entry, outcome }: CacheAnswer,
     key: string,
     acceptEncoding: string | string[] | undefined,
-  ): Delivery | Promise<Delivery> {
+  ): RouteResponse | Promise<RouteResponse> {
     try {
       const accepted = acceptEncoding?.toString();
-      return outcome === 'MISS' ? this.deliveries.once(entry, key, accepted) : this.deliveries.of(entry, key, accepted);
+      return outcome === 'MISS'
+        ? this.responses.prepareUncached(entry, key, accepted)
+        : this.responses.prepare(entry, key, accepted);
     } catch (error) {
       throw new UnreadableEntryError(key, { cause: error });
     }
@@ -65,19 +67,20 @@ export class AnswerSender {
     reply: FastifyReply,
     answer: CacheAnswer,
     key: string,
-    delivery: Delivery,
+    prepared: RouteResponse,
     asked: AskedForm,
   ): void {
     const { entry } = answer;
+    const { etag = '' } = prepared;
     const condition = asked['if-none-match'];
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
-    const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, delivery.etag);
-    const kept = isNotModified ? delivery.keptNotModified : delivery.kept;
-    for (const [name, value] of fieldsByName(kept)) setField(reply, name, value);
+    const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, etag);
+    const stored = prepared.storedFields(isNotModified ? 'not-modified' : 'whole');
+    for (const [name, value] of fieldsByName(stored)) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
-    reply.header('etag', delivery.etag);
+    reply.header('etag', etag);
     if (isNotModified) void reply.code(304).send(nothingFor(request));
-    else void reply.code(entry.status).send(isEmpty(entry) ? undefined : bodyOf(answer, delivery, request.id));
+    else void reply.code(entry.status).send(isEmpty(entry) ? undefined : bodyOf(answer, prepared, request.id));
   }
 }
 
@@ -118,10 +121,10 @@ export function setField(reply: FastifyReply, name: string, value: string | stri
 }
 
 /** The bytes to send, with what differs from one delivery to the next spliced in at their end. */
-function bodyOf({ entry, outcome }: CacheAnswer, delivery: Delivery, requestId: string): Buffer {
+function bodyOf({ entry, outcome }: CacheAnswer, prepared: RouteResponse, requestId: string): Buffer {
   const { body, marker, status } = entry;
   if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
-  return marker === undefined || isFromStore(outcome) ? delivery.body : withLastMember(body, marker, 'false');
+  return marker === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, marker, 'false');
 }
 
 function isProblem(headers: CacheAnswer['entry']['headers']): boolean {

@@ -7,15 +7,17 @@ import { CacheEvents } from './cache-events';
 import type { RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
+import { NOT_MODIFIED, WHOLE } from './core/http/response-form';
 import { matchesIfNoneMatch } from './core/representation';
 import { inOnePiece, textBytes } from './core/resident-entry';
-import { Deliveries } from './deliveries';
-import { earlierLines, hasNoFields, meet } from './earlier-fields';
+import { hasNoFields } from './earlier-fields';
+import type { HeadContext } from './fast-path/prepared-response';
+import { hasRoomFor, writeStored, type Exchange } from './fast-path/response-writer';
+import { forHitPointers } from './memory-shares';
 import { hasNothingElse, keepsItsFields } from './nest-pipeline';
-import type { HeadContext } from './prepared-answer';
-import { mayWriteBody, mayWriteHead, writeReady, type Exchange } from './ready-writer';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
-import { isKeyed, keyOf, partOf, type KeyShape } from './route-key';
+import { isKeyed, partOf, type KeyShape } from './route-key';
+import { RouteResponses } from './route-responses';
 
 /** The objects that one row is made of, beside its texts. */
 const ROW_BYTES = 250;
@@ -42,8 +44,7 @@ interface LaneRoute {
 }
 
 /**
- * Answers a fresh hit in memory from a hook in front of Nest's router, in one synchronous look-up; everything else goes on to
- * the interceptor. A URL that it knows it looks for in the shared store as well.
+ * Serves fresh hits of routes in front of Fastify, by URLs that the interceptor has served before; everything else goes on to it.
  *
  * Its one invariant: the same answer to the byte as by the interceptor. It decides nothing: it asks the core for a hit that
  * needs no thought, and knows only routes that the interceptor has served and that have nothing else in front of the handler
@@ -70,17 +71,20 @@ export class ExpressLane implements OnModuleInit {
   constructor(
     private readonly cache: ResponseCache,
     private readonly clock: Clock,
-    private readonly deliveries: Deliveries,
+    private readonly responses: RouteResponses,
     private readonly events: CacheEvents,
     private readonly config: ApplicationConfig,
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {
     this.urls = new LRUCache<string, KnownUrl>({
-      maxSize: deliveries.hitPointerBytes,
+      maxSize: forHitPointers(options.l1.maxBytes),
       sizeCalculation: ({ key, part = '' }, url) => ROW_BYTES + textBytes(url) + textBytes(key) + textBytes(part),
     });
-    this.context = { edge: Object.entries(options.edgeFields ?? {}).flat(), server: { keepAliveTimeout: 0 } };
+    this.context = {
+      edge: Object.entries(options.edgeFields ?? {}).flat(),
+      server: { keepAliveTimeout: 0, maxRequestsPerSocket: 0 },
+    };
   }
 
   onModuleInit(): void {
@@ -89,7 +93,6 @@ export class ExpressLane implements OnModuleInit {
     this.context = { ...this.context, server };
     this.door = this.options.frontDoor?.of(httpAdapter);
     if (!this.options.laneEnabled) return;
-    this.door?.guardRoutes((request, reply) => this.answers(request, reply));
     this.door?.guard((request, response) => this.answersAtDoor(request, response));
   }
 
@@ -108,9 +111,7 @@ export class ExpressLane implements OnModuleInit {
     if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
     if (this.options.laneEnabled) this.remember(request, key, answer);
-    if (!this.send(exchange, key, upstream, answer, '', () => reply.elapsedTime)) return false;
-    reply.hijack();
-    return true;
+    return this.send(exchange, key, upstream, answer, reply.elapsedTime, () => void reply.hijack());
   }
 
   private remember(request: FastifyRequest, key: string, { entry: { freshUntil } }: CacheAnswer): void {
@@ -134,26 +135,7 @@ export class ExpressLane implements OnModuleInit {
     });
   }
 
-  private answers(request: FastifyRequest, reply: FastifyReply): boolean {
-    const { method } = request.raw;
-    if (method !== 'GET' && method !== 'HEAD') return false;
-    const route = this.routes.get(request.routeOptions.config);
-    if (!route) return false;
-    const key = keyOrNone(route, request);
-    if (key === undefined) return false;
-    const { rule, beta } = route;
-    const answer = this.cache.peek(key, beta, partOf(rule, request));
-    if (answer === undefined || answer.entry.status >= 300) return false;
-    this.remember(request, key, answer);
-    const earlier = earlierLines(reply);
-    if (earlier === undefined) return false;
-    const exchange = { request: request.raw, response: reply.raw, id: request.id };
-    if (!this.send(exchange, key, rule.upstream, answer, earlier, () => reply.elapsedTime)) return false;
-    reply.hijack();
-    return true;
-  }
-
-  /** As `answers`, of a URL that it has answered before: nobody has looked at the request yet. */
+  /** Serves a request whose URL has been served before, in front of Fastify. */
   private answersAtDoor(request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
     const startedAt = performance.now();
     const { method, url = '' } = request;
@@ -171,7 +153,7 @@ export class ExpressLane implements OnModuleInit {
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
     const answer = this.cache.peek(known.key, known.beta, known.part);
     if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
-    if (this.clock.now() >= known.freshUntil || !mayWriteHead(request, response)) return false;
+    if (this.clock.now() >= known.freshUntil) return false;
     return this.find(request, response, startedAt, name, known);
   }
 
@@ -197,8 +179,7 @@ export class ExpressLane implements OnModuleInit {
   ): boolean {
     if (answer.entry.status >= 300) return false;
     const id = this.options.frontDoor?.requestId(request) ?? '';
-    const elapsedMs = (): number => performance.now() - startedAt;
-    return this.send({ request, response, id }, key, upstream, answer, '', elapsedMs);
+    return this.send({ request, response, id }, key, upstream, answer, performance.now() - startedAt);
   }
 
   private send(
@@ -206,22 +187,21 @@ export class ExpressLane implements OnModuleInit {
     key: string,
     upstream: string,
     answer: CacheAnswer,
-    earlier: string,
-    elapsedMs: () => number,
+    durationMs: number,
+    beforeWriting?: () => void,
   ): boolean {
-    const { headers } = exchange.request;
-    const delivery = this.deliveries.ready(answer.entry, key, headers['accept-encoding']?.toString());
-    if (!delivery?.isWritable || !mayWriteHead(exchange.request, exchange.response)) return false;
-    if (!mayWriteBody(delivery)) return false;
+    const { headers, method } = exchange.request;
+    const prepared = this.responses.getIfReady(answer.entry, key, headers['accept-encoding']?.toString());
+    if (!prepared?.isWritable) return false;
     const condition = headers['if-none-match'];
-    const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, delivery.etag);
-    const head = delivery.headText(answer, this.clock.now(), isNotModified, this.context);
-    if (earlier !== '' && meet(earlier, head)) return false;
-    const durationMs = elapsedMs();
-    writeReady(exchange, delivery, head, { isNotModified, durationMs, earlier });
-    const { outcome, tier } = answer;
-    const { status } = delivery;
-    this.events.publish({ outcome, tier, upstream, key, status, durationMs, requestId: exchange.id });
+    const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, prepared.etag ?? '');
+    const form = isNotModified ? NOT_MODIFIED : WHOLE;
+    if (method !== 'HEAD' && !hasRoomFor({ prepared, form })) return false;
+    beforeWriting?.();
+    const { context } = this;
+    void writeStored(exchange, { prepared, answer, form, context, now: this.clock.now(), durationMs });
+    const { outcome, tier, entry } = answer;
+    this.events.publish({ outcome, tier, upstream, key, status: entry.status, durationMs, requestId: exchange.id });
     return true;
   }
 }
@@ -243,14 +223,4 @@ function hostOf({ headers }: RawRequest): string | undefined {
 function isByUrl(rule: RouteRule, { handler }: KeyShape): boolean {
   if (rule.keyBy !== undefined || handler !== undefined) return false; // a URL with several handlers leads to none of them
   return !isKeyed(rule) || rule.byUrl === true;
-}
-
-/** A key that throws is a wrong request, and the interceptor's to answer. */
-function keyOrNone({ rule, shape }: LaneRoute, request: FastifyRequest): string | undefined {
-  try {
-    if (rule.resource) partOf(rule, request); // throws here, if it does
-    return keyOf(rule, request, shape);
-  } catch {
-    return undefined; // the interceptor asks again, and answers the error
-  }
 }

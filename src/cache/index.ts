@@ -22,11 +22,13 @@ export { processMemory, unfitAdvice, type ProcessMemory } from './memory-shares'
 export type { StoreHost } from './ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './ipc/store-messages';
 export type { KeptProblem } from './response-cache.options';
-export { Deliveries } from './deliveries';
 export { UnreadableEntryError } from './unreadable-entry.error';
-export type { FlatFields } from './head-text';
-export { PreparedAnswer, type HeadContext } from './prepared-answer';
-export { mayWriteBody, mayWriteHead, writeReady } from './ready-writer';
+export { FastPath, type FastWay } from './fast-path/fast-path';
+export { Fingerprints, type FieldKind, type RequestFingerprint } from './fast-path/request-fingerprint';
+export { PreparedResponse, type HeadContext, type Presentation } from './fast-path/prepared-response';
+export { PreparedResponses } from './fast-path/prepared-responses';
+export { requireRoomFor, writeStored } from './fast-path/response-writer';
+export type { FlatFields } from './fast-path/serialized-head';
 export { InvalidationChannel } from './invalidation-channel';
 export {
   entryKey,
@@ -48,16 +50,22 @@ export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from '
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './core/cache-entry';
 export type { EntryCount, Found, InvalidationMode, InvalidationTarget, KeyPage, ListedEntry } from './core/cache-store';
 export { withLastMember } from './core/representation';
-export { inOnePiece, textBytes } from './core/resident-entry';
 export { cacheStatusOf, cacheStatusOfError } from './cache-headers';
-export { identityBody, identityLength } from './core/content-coding';
+export { identityBody } from './core/content-coding';
 export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';
-export { KnownWays } from './core/http/known-ways';
 export type { OperatorPolicy } from './core/http/operator-policy';
-export type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, Way } from './core/http/exchange';
-export { isNotModified, rangeMayApply } from './core/http/conditions';
+export type {
+  HitPointer,
+  HttpAnswer,
+  HttpCacheRequest,
+  Origin,
+  OriginResponse,
+  StoredAnswer,
+  StreamedAnswer,
+} from './core/http/exchange';
+export { isNotModified } from './core/http/conditions';
+export { responseForm } from './core/http/response-form';
 export { splitList } from './core/http/directives';
-export { rangeOf } from './core/http/range';
 export { EVERY_FIELD } from './core/http/selection';
 export { SURROGATE } from './core/http/response-policy';
 export { isUnsafe } from './core/http/update';

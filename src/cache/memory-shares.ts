@@ -17,12 +17,12 @@ export function forEntries(maxBytes: number): number {
 /** Where no entries are kept, so much is of what is prepared of those in Redis, and of where they are. */
 const WITHOUT_L1_BYTES = 4 * MIB;
 
-/** What is prepared of them, ready to be sent. */
-export function forDeliveries(maxBytes: number): number {
+/** What prepared responses may take. */
+export function forPreparedResponses(maxBytes: number): number {
   return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.22);
 }
 
-/** Where requests that came before found them; there are two such tables, the routes' and the gateway's. */
+/** What the table of hit pointers may take. */
 export function forHitPointers(maxBytes: number): number {
   return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.05);
 }

@@ -18,8 +18,9 @@ import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
 import { SettlingTags } from './core/settling-tags';
 import { ResponseCache } from './core/response-cache';
-import { Deliveries } from './deliveries';
 import { ExpressLane } from './express-lane';
+import { FastPath } from './fast-path/fast-path';
+import { PreparedResponses } from './fast-path/prepared-responses';
 import { HandlerResponse } from './handler-response';
 import { unwrapHandlersOf } from './handler-unwrapper';
 import type { StorePort } from './ipc/store-messages';
@@ -29,6 +30,7 @@ import { fitted, processMemory } from './memory-shares';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
+import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
 import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
@@ -117,7 +119,9 @@ export class ResponseCacheModule implements OnModuleInit {
         CacheEvents,
         RouteRuleReader,
         HandlerResponse,
-        Deliveries,
+        PreparedResponses,
+        RouteResponses,
+        FastPath,
         AnswerSender,
         {
           provide: SettlingTags,
@@ -151,7 +155,9 @@ export class ResponseCacheModule implements OnModuleInit {
         CacheEvents,
         RouteRuleReader,
         HandlerResponse,
-        Deliveries,
+        PreparedResponses,
+        RouteResponses,
+        FastPath,
         AnswerSender,
         SettlingTags,
         Loader,

@@ -15,8 +15,6 @@ export interface KeptProblem {
 export interface FrontDoorPort {
   readonly isOpen: boolean;
   guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>): void;
-  /** As `guard`, of requests whose route is known, as long as nothing but its handler is still to come. */
-  guardRoutes(answer: (request: FastifyRequest, reply: FastifyReply) => boolean): void;
 }
 
 export interface FrontDoorOptions {

@@ -5,31 +5,30 @@ import type { FastifyInstance } from 'fastify';
 import {
   CacheEvents,
   CacheStore,
-  Deliveries,
+  FastPath,
   HttpCache,
-  KnownWays,
   Loader,
+  PreparedResponses,
   ResponseCache,
   SettlingTags,
   type RefreshReport,
 } from '../cache';
 import { cacheConfig, githubConfig, serviceConfig, upstreamConfig } from '../config/slices';
-import { edgeFieldsFor, RELAYED, relayedCors, requestId, type Preflight } from '../http/edge-hooks';
-import { FrontDoor } from '../http/front-door';
+import { edgeFieldsFor, RELAYED, relayedCors, type Preflight } from '../http/edge-hooks';
 import { ProblemFilter } from '../http/problem.filter';
 import { Clock } from '../kernel/clock';
 import {
   ALL_FIELDS,
   ANONYMOUS,
   Gateway,
-  GatewayLane,
+  GatewayFastWay,
+  GatewayResponses,
   GatewayRules,
   headerRules,
   QueryCredentials,
   toSend,
   type CredentialsToSend,
   RateBudget,
-  RelayedAnswers,
   UpstreamBreaker,
   Uploads,
   UpstreamRelay,
@@ -56,7 +55,8 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly cache: ResponseCache,
     private readonly settling: SettlingTags,
     private readonly events: CacheEvents,
-    private readonly deliveries: Deliveries,
+    private readonly prepared: PreparedResponses,
+    private readonly fastPath: FastPath,
     private readonly clock: Clock,
     private readonly credentials: GithubCredentials,
     private readonly budget: RateBudget,
@@ -96,7 +96,6 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     const cors = relayedCors(github.corsOrigins, github.isStrict);
     const edgeFor = (origin: string | undefined): readonly string[] =>
       Object.entries(edgeFieldsFor(cors, origin)).flat();
-    const edge = edgeFor(undefined);
     const httpCache = new HttpCache(
       this.store,
       loader,
@@ -105,25 +104,22 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
     );
     const { publicUrl } = this.service;
     const { events, clock } = this;
-    const relayed = {
+    const gateway = {
       ...{ definition, prefix: github.routePrefix, publicUrl, partitions },
       keepsCors: cors.allowsAny,
       linkedAs: github.isStrict ? (path: string) => path : linkedByName,
     };
-    const answers = new RelayedAnswers(relayed, this.deliveries);
-    const lane = new GatewayLane(
-      {
-        ...{ prefix: github.routePrefix, upstream: definition.name, headerRules: rules, partitions },
-        ...{ context: { edge, server: fastify.server }, isByOrigin: cors.isByOrigin, requestId },
-        maxBytes: this.deliveries.hitPointerBytes,
-      },
-      { ways: new KnownWays(this.store, clock), answers, events, clock },
+    const { server } = fastify;
+    const head = { edge: edgeFor(undefined), server };
+    const responses = new GatewayResponses(gateway, this.prepared);
+    const fastWay = new GatewayFastWay(
+      { ...gateway, headerRules: rules, head, isByOrigin: cors.isByOrigin },
+      responses,
+      this.fastPath,
     );
-    const door = settings.laneEnabled ? FrontDoor.of(httpAdapter) : undefined;
-    door?.guard((request, response) => lane.answers(request, response));
     new Gateway(
       {
-        ...relayed,
+        ...gateway,
         aliases: new Map(
           github.routePrefix.endsWith(ENTERPRISE_PATH) ? [[enterpriseGraphql(github.routePrefix), '/graphql']] : [],
         ),
@@ -139,14 +135,13 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         rules: github.isStrict ? undefined : this.rules(),
         budget: github.isStrict ? undefined : this.budget,
         anonymousCredential: github.sharesToken ? this.credentials.own : ANONYMOUS,
-        edgeFor: cors.isByOrigin ? edgeFor : () => edge,
+        headFor: cors.isByOrigin ? (origin) => ({ edge: edgeFor(origin), server }) : () => head,
         uploads: github.isStrict ? undefined : this.uploads(),
         routeConfig: { preflight: this.preflight(), cors },
       },
       {
-        ...{ httpCache, answers, events, clock, cache: this.cache, relay: this.relay },
+        ...{ httpCache, responses, fastWay, events, clock, cache: this.cache, relay: this.relay },
         settling: github.isStrict ? undefined : this.settling,
-        lane: door && lane,
         onUnreadable: ({ message }) => this.logger.warn(`${message} Removed, counts as a miss.`),
         onError: (error, request, reply) => problems.send(error, request, reply),
       },

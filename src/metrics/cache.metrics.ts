@@ -13,7 +13,14 @@ import { OutcomeTable, type Sample } from './outcome-table';
 import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { askForAllMetrics, isWorker, tellOwnMetrics } from '../workers/worker-channel';
-import { CacheEvents, Deliveries, InvalidationChannel, StoreHealth, StoreWrites, type CacheEvent } from '../cache';
+import {
+  CacheEvents,
+  InvalidationChannel,
+  PreparedResponses,
+  StoreHealth,
+  StoreWrites,
+  type CacheEvent,
+} from '../cache';
 
 const MOST_CREDENTIALS = 100;
 /** 256 B to 16 MiB. */
@@ -50,7 +57,7 @@ export class CacheMetrics {
     writes: StoreWrites,
     channel: InvalidationChannel,
     webhooks: WebhookCounts,
-    deliveries: Deliveries,
+    prepared: PreparedResponses,
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -85,7 +92,11 @@ export class CacheMetrics {
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
     this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
     this.gauge('larder_l1_bytes', 'Estimated size of in-memory entries in bytes.', () => store.get().l1Bytes ?? 0);
-    this.gauge('larder_deliveries_bytes', 'What is ready to be sent of entries, beside them.', () => deliveries.bytes);
+    this.gauge(
+      'larder_prepared_responses_bytes',
+      'Estimated size of prepared responses in memory, beside the entries, in bytes.',
+      () => prepared.bytes,
+    );
   }
 
   /** All metrics as a text; of all workers where there are several. */

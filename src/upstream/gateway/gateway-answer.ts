@@ -1,30 +1,28 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
-  identityLength,
   isNotModified,
-  rangeMayApply,
-  rangeOf,
-  valueOf,
-  type CacheEntry,
-  type FlatFields,
+  requireRoomFor,
+  responseForm,
+  writeStored,
+  type HeadContext,
   type HeaderList,
-  type HttpAnswer,
+  type PreparedResponse,
+  type StoredAnswer,
+  type StreamedAnswer,
 } from '../../cache';
 import { bodyWriter, isLargeBody } from '../../http/body-writer';
 import type { ClientConnection } from '../../http/client-connection';
-import { edgeFieldsBeside, fieldsOfCache, keptOfNotModified } from './gateway-fields';
+import { edgeFieldsBeside, fieldsOfCache, notModifiedFields } from './gateway-fields';
 
-/** What is said of every answer of the gateway beside what the upstream said. */
+/** What every response of the gateway has beside what the upstream said. */
 export interface AnswerContext {
   readonly client: ClientConnection;
   readonly key: string;
   readonly now: number;
-  /** Fields that the edge adds to every answer, where the upstream has not set them. */
-  readonly edge: FlatFields;
+  /** What the edge adds where the upstream has not set it. */
+  readonly head: HeadContext;
   readonly rewrite: (headers: HeaderList) => HeaderList;
-  /** The body of what is stored, without the coding it is stored in. */
-  readonly bodyOf: (entry: CacheEntry) => Buffer | Promise<Buffer>;
-  /** Called when the head, and the body where it is at hand, are on their way: what is to be told keeps no client waiting. */
+  /** Called when the head, and a small body, are on their way: no client waits for metrics and logs. */
   readonly onSent: () => void;
 }
 
@@ -38,24 +36,38 @@ interface Outgoing {
 /** Statuses of answers that may not tell a length (RFC 9110 §8.6). */
 const HAS_NO_LENGTH: ReadonlySet<number> = new Set([204]);
 
-/** Writes an answer as it is: status, fields and body are the upstream's own, with what the cache has to say. */
-export async function writeAnswer(
+/** Sends a stored response in the form that the request asks for: the prepared one, by the writer that the fast path has. */
+export async function sendStored(
+  { raw, id }: FastifyRequest,
+  asked: HeaderList,
+  reply: FastifyReply,
+  answer: StoredAnswer,
+  prepared: PreparedResponse<StoredAnswer>,
+  { now, head: context, onSent }: Pick<AnswerContext, 'now' | 'head' | 'onSent'>,
+): Promise<void> {
+  const form = responseForm(raw.method, asked, answer.entry);
+  requireRoomFor({ prepared, form });
+  reply.hijack();
+  const exchange = { request: raw, response: reply.raw, id };
+  const sending = writeStored(exchange, { prepared, answer, form, context, now, durationMs: reply.elapsedTime });
+  onSent();
+  await sending;
+}
+
+/** Sends a response as it comes: status, fields and body are the upstream's own, with what the cache adds. */
+export async function sendStreamed(
   request: FastifyRequest,
   asked: HeaderList,
   reply: FastifyReply,
-  answer: HttpAnswer,
+  answer: StreamedAnswer,
   context: AnswerContext,
 ): Promise<void> {
-  const outgoing =
-    answer.kind === 'stored'
-      ? await fromEntry(request, asked, answer.entry, context)
-      : asItComes(asked, answer, context.now);
-  const { status, body, contentLength } = outgoing;
-  const headers = context.rewrite(outgoing.headers);
+  const { status, headers: received, body, contentLength } = outgoing(asked, answer, context.now);
+  const headers = context.rewrite(received);
   const fields = [
     ...headers.flat(),
     ...fieldsOfCache(answer, context.key, context.now),
-    ...edgeFieldsBeside(headers, context.edge),
+    ...edgeFieldsBeside(headers, context.head.edge),
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));
@@ -83,48 +95,8 @@ function send(
   return isAtHand ? undefined : stop(body);
 }
 
-async function fromEntry(
-  request: FastifyRequest,
-  asked: HeaderList,
-  entry: CacheEntry,
-  { bodyOf }: AnswerContext,
-): Promise<Outgoing> {
-  const headers = entry.headers.filter(([name]) => name !== 'content-length');
-  if (entry.status === 200 && isNotModified(asked, entry.headers, entry.storedAt)) return notModified(headers);
-  const length = identityLength(entry);
-  const range = request.method === 'GET' ? valueOf(asked, 'range') : undefined;
-  if (range !== undefined && entry.status === 200 && rangeMayApply(asked, entry.headers)) {
-    const part = rangeOf(range, length);
-    if (part.kind === 'unsatisfiable') {
-      const unsatisfiable: HeaderList = [
-        ...headers.filter(([name]) => name === 'via'),
-        ['content-range', `bytes */${length}`],
-      ];
-      return { status: 416, headers: unsatisfiable, body: Buffer.alloc(0), contentLength: 0 };
-    }
-    if (part.kind === 'part') {
-      const body = (await bodyOf(entry)).subarray(part.first, part.last + 1);
-      const field = ['content-range', `bytes ${part.first}-${part.last}/${length}`] as const;
-      return { status: 206, headers: [...headers, field], body, contentLength: body.length };
-    }
-  }
-  const hasBody = !HAS_NO_LENGTH.has(entry.status);
-  if (request.method === 'HEAD')
-    return { status: entry.status, headers, body: undefined, contentLength: hasBody ? length : undefined };
-  return {
-    status: entry.status,
-    headers,
-    body: hasBody ? await bodyOf(entry) : undefined,
-    contentLength: hasBody ? length : undefined,
-  };
-}
-
 /** A load asks without its client's conditions, which are heeded here; what was forwarded with them is left as it is. */
-function asItComes(
-  asked: HeaderList,
-  { status, headers, body, outcome }: Extract<HttpAnswer, { kind: 'streamed' }>,
-  now: number,
-): Outgoing {
+function outgoing(asked: HeaderList, { status, headers, body, outcome }: StreamedAnswer, now: number): Outgoing {
   if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now)) return notModified(headers, body);
   const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
   const isOurs = isWhole || HAS_NO_LENGTH.has(status);
@@ -134,7 +106,7 @@ function asItComes(
 
 /** @param body what is not sent of it, to be stopped */
 function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
-  return { status: 304, headers: keptOfNotModified(headers), body, contentLength: undefined };
+  return { status: 304, headers: notModifiedFields(headers), body, contentLength: undefined };
 }
 
 /** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */

@@ -6,6 +6,8 @@ import {
   type FlatFields,
   type HeaderList,
   type HttpAnswer,
+  type Presentation,
+  type StoredAnswer,
 } from '../../cache';
 
 /*
@@ -18,11 +20,11 @@ const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
   'via',
 ]);
 
-export function keptOfNotModified(headers: HeaderList): HeaderList {
+export function notModifiedFields(headers: HeaderList): HeaderList {
   return headers.filter(([name]) => IN_NOT_MODIFIED.has(name));
 }
 
-/** `Age` of what is stored, `Cache-Status` and `X-Cache`. */
+/** `Age` of a stored response, `Cache-Status` and `X-Cache`. */
 export function fieldsOfCache(answer: HttpAnswer, key: string, now: number): FlatFields {
   const age = answer.kind === 'stored' ? ['age', String(Math.floor(ageMs(answer.entry, now) / 1_000))] : [];
   const status = ['cache-status', cacheStatusOf(answer, key, now)];
@@ -46,3 +48,10 @@ export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFie
   }
   return fields;
 }
+
+/** How the gateway shows what is stored. */
+export const PRESENTATION: Presentation<StoredAnswer> = {
+  cacheFields: fieldsOfCache,
+  edgeFields: (edge, stored) => edgeFieldsBeside(stored, edge),
+  notModifiedFields,
+};

@@ -10,7 +10,7 @@ import {
   valuesOf,
   type CacheEvent,
   type CacheEvents,
-  type FlatFields,
+  type HeadContext,
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
@@ -18,22 +18,25 @@ import {
   type Origin,
   type ResponseCache,
   type SettlingTags,
+  type StoredAnswer,
+  type StreamedAnswer,
 } from '../../cache';
 import { ClientConnection } from '../../http/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { UpstreamRelay } from '../upstream-relay';
-import { writeAnswer } from './gateway-answer';
-import type { GatewayLane } from './gateway-lane';
+import { sendStored, sendStreamed } from './gateway-answer';
+import type { GatewayFastWay } from './gateway-fast-way';
 import { GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
+import type { GatewayResponse, GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
 import type { GatewayRules } from './gateway-rules';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { oneForwardLess } from './hops';
 import { ANONYMOUS, type Partition } from './partition';
-import type { RelayedAnswers, RelayedAnswersOptions } from './relayed-answers';
+
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 
-export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOptions {
+export interface GatewayOptions extends GatewayOriginsOptions, GatewayResponsesOptions {
   /** The partition of callers without a credential; in the strict profile of all callers. */
   readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
@@ -50,8 +53,8 @@ export interface GatewayOptions extends GatewayOriginsOptions, RelayedAnswersOpt
   readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
-  /** Fields that the edge adds to an answer, by the `Origin` of the request. */
-  readonly edgeFor: (origin: string | undefined) => FlatFields;
+  /** What the edge adds to a response, by the `Origin` of the request. */
+  readonly headFor: (origin: string | undefined) => HeadContext;
   /** What the edge knows its routes by. */
   readonly routeConfig: object;
 }
@@ -62,17 +65,13 @@ export interface GatewayParts {
   /** Undefined where what a write has changed is stored like anything else afterwards. */
   readonly settling: SettlingTags | undefined;
   readonly relay: UpstreamRelay;
-  readonly answers: RelayedAnswers;
-  /** Where hits are answered that have come the long way before; undefined where they always do. */
-  readonly lane: GatewayLane | undefined;
+  readonly responses: GatewayResponses;
+  readonly fastWay: GatewayFastWay;
   readonly events: CacheEvents;
   readonly clock: Clock;
   readonly onUnreadable: (error: UnreadableEntryError) => void;
   readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 }
-
-/** Statuses whose answers have no content, and no length of it (RFC 9110 §8.6). */
-const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
  * The upstream's whole API behind the cache: any path, query, method and field, as the upstream has it.
@@ -88,7 +87,7 @@ export class Gateway {
     private readonly parts: GatewayParts,
   ) {
     this.origins = new GatewayOrigins(options, parts.relay, (fields, request, path) =>
-      parts.answers.rewritten(fields, request.raw, path),
+      parts.responses.rewritten(fields, request.raw, path),
     );
   }
 
@@ -111,7 +110,7 @@ export class Gateway {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
-    const { answers } = this.parts;
+    const { responses } = this.parts;
     const { partitions, anonymousPartition, queryCredentials } = this.options;
     const target = parseTarget(this.targetOf(url), queryCredentials);
     const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
@@ -130,7 +129,7 @@ export class Gateway {
     const origin = this.origins.of(request, reply, target, partition, (body) => (sentBody = body));
     const startedAt = performance.now();
     try {
-      const answer = isCacheable
+      const exchanged: Exchanged = isCacheable
         ? await this.exchange(
             request,
             target.path,
@@ -144,15 +143,17 @@ export class Gateway {
             },
             origin,
           )
-        : await this.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin);
-      const status = answer.kind === 'stored' ? answer.entry.status : answer.status;
-      await writeAnswer(request, received, reply, answer, {
-        ...{ client, key, now: this.parts.clock.now() },
-        edge: this.options.edgeFor(request.headers.origin),
-        rewrite: (fields) => answers.rewritten(fields, request.raw, target.path),
-        bodyOf: (entry) => answers.bodyOf(entry, key),
-        onSent: () => this.tell(request, key, status, startedAt, answer),
-      });
+        : streamed(
+            await this.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
+          );
+      const { answer } = exchanged;
+      const context = {
+        ...{ client, key, now: this.parts.clock.now(), head: this.options.headFor(request.headers.origin) },
+        rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),
+        onSent: () => this.tell(request, key, statusOf(answer), startedAt, answer),
+      };
+      if (exchanged.prepared) await sendStored(request, received, reply, exchanged.answer, exchanged.prepared, context);
+      else await sendStreamed(request, received, reply, exchanged.answer, context);
     } catch (error) {
       if (client.signal.aborted) return;
       const failure = error instanceof AppError ? error.code : 'internal';
@@ -169,36 +170,38 @@ export class Gateway {
     path: string,
     asked: HttpCacheRequest,
     origin: Origin,
-  ): Promise<HttpAnswer> {
+  ): Promise<Exchanged> {
     const { httpCache, cache, onUnreadable } = this.parts;
-    const answer = await httpCache.exchange(asked, origin);
-    if (answer.kind !== 'stored') return answer;
     try {
-      await this.prepare(request, path, asked.key, answer);
-      return answer;
+      return await this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
     } catch (error) {
       if (!(error instanceof UnreadableEntryError)) throw error;
       onUnreadable(error);
       await cache.invalidate({ kind: 'key', key: asked.key });
-      return httpCache.exchange(asked, origin);
+      return this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
     }
   }
 
-  /** Makes ready what is sent, and of a hit what the lane sends to who asks alike. */
-  private async prepare(
-    { raw }: FastifyRequest,
-    path: string,
-    key: string,
-    { entry, outcome, way }: Extract<HttpAnswer, { kind: 'stored' }>,
-  ): Promise<void> {
-    if (WITHOUT_CONTENT.has(entry.status)) return;
-    if (outcome === 'HIT') await this.parts.answers.ready(entry, key, raw, path);
-    else await this.parts.answers.bodyOf(entry, key);
-    if (way) this.parts.lane?.learn(raw, way, path);
+  /** Prepares a stored response. What is prepared for a hit is kept, and the fast path serves requests like this one from now on. */
+  private async prepare({ raw }: FastifyRequest, path: string, key: string, answer: HttpAnswer): Promise<Exchanged> {
+    if (answer.kind === 'streamed') return streamed(answer);
+    const { responses, fastWay } = this.parts;
+    const { entry, outcome, pointer } = answer;
+    const isHit = outcome === 'HIT';
+    const prepared = await (isHit
+      ? responses.prepare(entry, key, raw, path)
+      : responses.prepareUncached(entry, key, raw, path));
+    if (pointer) fastWay.learn(raw, pointer, path);
+    return { answer, prepared };
   }
 
   /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
-  private async passOn(write: Write, headers: HeaderList, signal: AbortSignal, origin: Origin): Promise<HttpAnswer> {
+  private async passOn(
+    write: Write,
+    headers: HeaderList,
+    signal: AbortSignal,
+    origin: Origin,
+  ): Promise<StreamedAnswer> {
     const { method } = write;
     const {
       status,
@@ -281,6 +284,18 @@ export class Gateway {
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
+
+type Exchanged =
+  | { readonly answer: StoredAnswer; readonly prepared: GatewayResponse }
+  | { readonly answer: StreamedAnswer; readonly prepared: undefined };
+
+function streamed(answer: StreamedAnswer): Exchanged {
+  return { answer, prepared: undefined };
+}
+
+function statusOf(answer: HttpAnswer): number {
+  return answer.kind === 'stored' ? answer.entry.status : answer.status;
 }
 
 /** A request that may change something. */

@@ -13,6 +13,12 @@ export const CONDITIONS = [
 ] as const;
 
 /**
+ * The cache's own fields: directives (RFC 9111 §5.2.1), conditions, ranges (RFC 9110 §14.2). They do not decide which stored response a
+ * request selects, but whether it may be used, and what of it is sent.
+ */
+export const CARRIED_OUT_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'range', ...CONDITIONS]);
+
+/**
  * Whether a stored response is what the client has already, so that 304 says it all (RFC 9111 §4.3.2): by `If-None-Match`
  * if it is there, else by `If-Modified-Since`.
  *

@@ -58,21 +58,26 @@ export interface ExchangeFacts {
   readonly failure?: string;
 }
 
-/** Where a fresh hit was found: whoever asks in just the same words finds it there again, as long as the index is the same. */
-export interface Way {
+/**
+ * Where a fresh hit was found: requests that differ in nothing that selects a response find it there again, as long as the index is the
+ * same.
+ */
+export interface HitPointer {
   /** Of the URL. */
   readonly key: string;
-  readonly indexId: string;
-  readonly variantKey: string;
-  /** Until when what was found is fresh, in milliseconds since the epoch. */
+  /** The id of the index; undefined where the response itself is under `key`. */
+  readonly indexId: string | undefined;
+  /** Every variant that such a request selects, one for each list of the index; the latest of those that exist is the hit. */
+  readonly variantKeys: readonly string[];
+  /** Until when the hit is fresh, in milliseconds since the epoch. */
   readonly freshUntil: number;
 }
 
 export interface StoredAnswer extends ExchangeFacts {
   readonly kind: 'stored';
   readonly entry: CacheEntry;
-  /** Of a hit that needs no more thought than whether it still is one. */
-  readonly way?: Way;
+  /** Of a fresh hit; absent where more decides which response is selected than the fields that go to the origin. */
+  readonly pointer?: HitPointer;
 }
 
 export interface StreamedAnswer extends ExchangeFacts {

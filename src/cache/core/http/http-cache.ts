@@ -17,8 +17,9 @@ import {
   type Head,
   type HttpLoadsOptions,
 } from './http-loads';
-import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
+import { requestPolicy, type RequestPolicy } from './request-policy';
 import { mayStandIn, reuseOf } from './reuse';
+import { selectsByOwnFields } from './selection';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { VariantFinder, type Seen } from './variants';
 
@@ -94,22 +95,22 @@ export class HttpCache {
   private fromStore(
     request: HttpCacheRequest,
     policy: RequestPolicy,
-    { entry, index, tier, variantKey: key }: Seen,
+    { entry, index, tier, variantKey: key, variantKeys }: Seen,
     origin: Origin,
   ): StoredAnswer | undefined {
     if (!entry || key === undefined) return undefined;
     switch (reuseOf(entry, policy, this.clock.now())) {
       case 'fresh': {
-        const isPlain = index?.lists.length === 1 && policy === PLAIN;
         const { freshUntil } = entry;
-        const way = isPlain ? { key: request.key, indexId: index.entry.id, variantKey: key, freshUntil } : undefined;
-        return { kind: 'stored', entry, outcome: 'HIT', tier, ...(way && { way }) };
+        const isPointed = index !== undefined && !selectsByOwnFields(index.lists);
+        const pointer = isPointed ? { key: request.key, indexId: index.entry.id, variantKeys, freshUntil } : undefined;
+        return { kind: 'stored', entry, outcome: 'HIT', tier, ...(pointer && { pointer }) };
       }
       case 'stale-allowed':
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'stale-while-revalidate':
         if (!this.loads.find(key, { index }))
-          this.loads.refresh({ key, name: key }, request, { entry, index, tier, variantKey: key }, origin);
+          this.loads.refresh({ key, name: key }, request, { entry, index, tier, variantKey: key, variantKeys }, origin);
         return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
       case 'validate':
         return undefined;

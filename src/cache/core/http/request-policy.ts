@@ -23,12 +23,28 @@ export const PLAIN: RequestPolicy = {
   ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, sieMs: undefined },
 };
 
+/** The policies of the field values that were read last: clients send the same few. */
+const known = new Map<string, RequestPolicy>();
+const MAX_KNOWN = 500;
+const MAX_KNOWN_LENGTH = 256;
+
 export function requestPolicy(headers: HeaderList): RequestPolicy {
   if (!headers.some(([name]) => name === 'cache-control' || name === 'pragma')) return PLAIN;
   const lines = valuesOf(headers, 'cache-control');
-  const directives = parseDirectives(lines);
   // §5.4: Pragma counts only where Cache-Control is absent.
-  const isPragma = lines.length === 0 && parseDirectives(valuesOf(headers, 'pragma')).has('no-cache');
+  const pragmas = lines.length === 0 ? valuesOf(headers, 'pragma') : [];
+  const text = lines.length === 0 ? `pragma\n${pragmas.join('\n')}` : lines.join('\n'); // no value has a line break
+  let policy = known.get(text);
+  if (policy) return policy;
+  policy = parsePolicy(lines, pragmas);
+  if (known.size >= MAX_KNOWN) known.clear();
+  if (text.length <= MAX_KNOWN_LENGTH) known.set(text, policy);
+  return policy;
+}
+
+function parsePolicy(lines: readonly string[], pragmas: readonly string[]): RequestPolicy {
+  const directives = parseDirectives(lines);
+  const isPragma = parseDirectives(pragmas).has('no-cache');
   return {
     isNoStore: directives.has('no-store'),
     isNoCache: directives.has('no-cache') || isPragma,

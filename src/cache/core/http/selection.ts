@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HeaderList } from '../cache-entry';
-import { CONDITIONS } from './conditions';
+import { CARRIED_OUT_HERE } from './conditions';
 import { namesIn, valuesOf } from './fields';
 
 /*
@@ -23,9 +23,6 @@ export function joinedNames(names: readonly string[], always: readonly string[])
  * itself and that no stored response depends on.
  */
 export const EVERY_FIELD = '*';
-
-/** The cache's own: directives (RFC 9111 §5.2.1), conditions (RFC 9110 §13.1), ranges (§14.2). */
-const CARRIED_OUT_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'range', ...CONDITIONS]);
 
 /** Fields with one value, in which a comma parts nothing. */
 const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'referer', 'user-agent']);
@@ -106,4 +103,9 @@ function withoutBlanksAround(text: string): string {
 
 function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\t';
+}
+
+/** Whether a field that is not part of a request's fingerprint selects one of the responses: `Vary` may name any field. */
+export function selectsByOwnFields(lists: readonly (readonly string[])[]): boolean {
+  return lists.some((names) => names.some((name) => CARRIED_OUT_HERE.has(name)));
 }

@@ -12,6 +12,8 @@ export interface Seen {
   readonly tier: CacheTier;
   /** Where the variant that the request selects is, or would be stored as far as the index tells. */
   readonly variantKey: string | undefined;
+  /** Where a response that the request selects may be: one key for each list of the index. */
+  readonly variantKeys: readonly string[];
 }
 
 type Lists = ResourceIndex['lists'];
@@ -54,7 +56,7 @@ export class VariantFinder {
     );
     const index = found && readIndex(found.entry);
     if (!found || !index || now >= found.entry.freshUntil)
-      return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined };
+      return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined, variantKeys: [] };
     const keys = keysOf(index);
     const options = { leaseMs: keys.length === 1 ? leaseMs : undefined, indexMark: markOf(index.entry) };
     const variants = await Promise.all(
@@ -70,6 +72,7 @@ export class VariantFinder {
       entry: chosen && applySoftPurge(chosen.entry, index.entry),
       tier: chosen?.tier ?? 'upstream',
       variantKey: keys[Math.max(0, at)],
+      variantKeys: keys,
     };
   }
 

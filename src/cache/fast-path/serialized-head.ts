@@ -7,6 +7,14 @@ import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http
 /** Header fields, name and value in turn. */
 export type FlatFields = readonly string[];
 
+/** The head of a hit as text, but for what differs from one request to the next, which goes between the two. */
+export interface SerializedHead {
+  /** From the first header field to `x-request-id: `. */
+  readonly beforeRequestId: string;
+  /** From `Date` to the empty line. */
+  readonly afterTimings: string;
+}
+
 export function statusLine(status: number): string {
   return STATUS_LINES.get(status) ?? lineOf(status);
 }
@@ -24,15 +32,15 @@ export function linesOf(fields: FlatFields): string {
   return lines;
 }
 
-/** What node ends a head with on a connection that stays, and that has a `Date` already or has none yet. */
+/** What node ends a head with on a connection that stays, for a head that has a `Date` already or has none yet. */
 export function tailOf(second: number, keepAliveMs: number, hasDate = false): string {
   const date = hasDate ? '' : `\r\nDate: ${new Date(second * 1000).toUTCString()}`;
   const keepAlive = keepAliveMs > 0 ? `\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : '';
   return `${date}\r\nConnection: keep-alive${keepAlive}\r\n\r\n`;
 }
 
-/** Whether node would write them: a name that is a token, a value without control characters (RFC 9110 §5). */
-export function areSound(fields: FlatFields): boolean {
+/** Whether node would write the fields: names are tokens, values have no control characters (RFC 9110 §5). */
+export function areWritable(fields: FlatFields): boolean {
   try {
     for (let at = 0; at < fields.length; at += 2) {
       validateHeaderName(fields[at] ?? '');
@@ -40,6 +48,6 @@ export function areSound(fields: FlatFields): boolean {
     }
     return true;
   } catch {
-    return false; // node says the same, and why, to the one who has it written
+    return false; // node refuses them with the same error when it writes the head itself
   }
 }

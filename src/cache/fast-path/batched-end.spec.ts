@@ -1,4 +1,4 @@
-import { endInBurst } from './burst';
+import { endBatched } from './batched-end';
 
 /** What is sent, in order. */
 let sent: string[];
@@ -15,32 +15,32 @@ const responseTo = (name: string, fails = false) => ({
 });
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('a burst of answers', () => {
+describe('a batch of responses', () => {
   beforeEach(() => {
     sent = [];
   });
   afterEach(nextTurn);
 
-  it('goes out in its order, once those who are there have been read', async () => {
-    endInBurst(responseTo('one'), Buffer.from('body'));
+  it('goes out in order, once the requests that have arrived are read', async () => {
+    endBatched(responseTo('one'), Buffer.from('body'));
     await Promise.resolve();
-    endInBurst(responseTo('two'));
+    endBatched(responseTo('two'));
     expect(sent).toEqual([]);
     await nextTurn();
     expect(sent).toEqual(['one: body', 'two']);
   });
 
-  it('is of sixteen at most: no answer waits for more', async () => {
+  it('has sixteen responses at most', async () => {
     const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
-    for (const name of names) endInBurst(responseTo(name));
+    for (const name of names) endBatched(responseTo(name));
     expect(sent).toEqual(names.slice(0, 16));
     await nextTurn();
     expect(sent).toEqual(names);
   });
 
-  it('goes on behind one that cannot be written', async () => {
-    endInBurst(responseTo('one', true));
-    endInBurst(responseTo('two'));
+  it('goes on after a response that cannot be written', async () => {
+    endBatched(responseTo('one', true));
+    endBatched(responseTo('two'));
     await nextTurn();
     expect(sent).toEqual(['one destroyed', 'two']);
   });

@@ -1,13 +1,19 @@
 import type { IncomingMessage } from 'node:http';
-import { UnreadableEntryError, type CacheEntry, type Deliveries, type HeaderList } from '../../cache';
+import {
+  PreparedResponse,
+  UnreadableEntryError,
+  type CacheEntry,
+  type HeaderList,
+  type PreparedResponses,
+  type StoredAnswer,
+} from '../../cache';
 import type { UpstreamDefinition } from '../upstream-definition';
-import { withoutCors } from './gateway-fields';
+import { PRESENTATION, withoutCors } from './gateway-fields';
 import type { Partitions } from './partition';
-import { RelayedDelivery } from './relayed-delivery';
 import { UnpackedBodies } from './unpacked-bodies';
 import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
-export interface RelayedAnswersOptions {
+export interface GatewayResponsesOptions {
   readonly definition: UpstreamDefinition;
   /** Where the gateway is mounted, such as `/github`. */
   readonly prefix: string;
@@ -21,13 +27,15 @@ export interface RelayedAnswersOptions {
   readonly linkedAs: (path: string, asked: string) => string;
 }
 
-/** What the upstream answered as the gateway's clients get it: with the gateway's URLs, and ready to be sent again. */
-export class RelayedAnswers {
+export type GatewayResponse = PreparedResponse<StoredAnswer>;
+
+/** The upstream's responses as the gateway's clients get them: with the gateway's URLs, and prepared to be sent again. */
+export class GatewayResponses {
   private readonly unpacked = new UnpackedBodies();
 
   constructor(
-    private readonly options: RelayedAnswersOptions,
-    private readonly deliveries: Deliveries,
+    private readonly options: GatewayResponsesOptions,
+    private readonly prepared: PreparedResponses,
   ) {}
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
@@ -43,47 +51,55 @@ export class RelayedAnswers {
   }
 
   /**
-   * The body of what is stored, without the coding it is stored in.
+   * The prepared response of the entry for clients that name the gateway as the request does; kept for the next one of them.
    *
+   * @param key of the URL, as `Cache-Status` names it
    * @throws UnreadableEntryError
    */
-  bodyOf(entry: CacheEntry, key: string): Buffer | Promise<Buffer> {
-    const refuse = (cause: unknown): never => {
-      throw new UnreadableEntryError(key, { cause });
-    };
-    try {
-      const body = this.deliveries.relayed(entry)?.body ?? this.unpacked.of(entry);
-      return Buffer.isBuffer(body) ? body : body.catch(refuse);
-    } catch (error) {
-      return refuse(error);
-    }
-  }
-
-  /**
-   * What is ready to be sent of the entry to those who name the gateway as the request does; kept for the next.
-   *
-   * @param key of the URL, as `Cache-Status` tells it
-   * @throws UnreadableEntryError
-   */
-  ready(
+  prepare(
     entry: CacheEntry,
     key: string,
     request: IncomingMessage,
     path: string,
-  ): RelayedDelivery | Promise<RelayedDelivery> {
+  ): GatewayResponse | Promise<GatewayResponse> {
     const { publicUrl, prefix } = this.options;
-    const known = this.deliveries.relayed(entry);
-    if (known instanceof RelayedDelivery) {
-      if (known.base === undefined || known.base === gatewayBaseOf(request, publicUrl, prefix)) return known;
-    }
-    const body = this.bodyOf(entry, key);
-    const make = (bytes: Buffer): RelayedDelivery => {
+    const known = this.prepared.get<StoredAnswer>(entry, 'identity');
+    if (known && (known.base === undefined || known.base === gatewayBaseOf(request, publicUrl, prefix))) return known;
+    const made = this.prepareUncached(entry, key, request, path, known?.body);
+    const keep = (response: GatewayResponse): GatewayResponse => {
+      this.prepared.keep(entry, 'identity', response);
+      return response;
+    };
+    return made instanceof PreparedResponse ? keep(made) : made.then(keep);
+  }
+
+  /**
+   * As `prepare`, for an entry that memory may not have.
+   *
+   * @throws UnreadableEntryError
+   */
+  prepareUncached(
+    entry: CacheEntry,
+    key: string,
+    request: IncomingMessage,
+    path: string,
+    known?: Buffer,
+  ): GatewayResponse | Promise<GatewayResponse> {
+    const { publicUrl, prefix } = this.options;
+    const make = (body: Buffer): GatewayResponse => {
       const fields = entry.headers.filter(([name]) => name !== 'content-length');
       const base = haveUrls(fields) ? gatewayBaseOf(request, publicUrl, prefix) : undefined;
-      const delivery = new RelayedDelivery(entry, bytes, this.rewritten(fields, request, path), base, key);
-      this.deliveries.keepRelayed(entry, delivery);
-      return delivery;
+      const stored = this.rewritten(fields, request, path);
+      return new PreparedResponse(entry, body, { presentation: PRESENTATION, key, stored, base });
     };
-    return Buffer.isBuffer(body) ? make(body) : body.then(make);
+    const refuse = (cause: unknown): never => {
+      throw new UnreadableEntryError(key, { cause });
+    };
+    try {
+      const body = known ?? this.unpacked.of(entry);
+      return Buffer.isBuffer(body) ? make(body) : body.then(make, refuse);
+    } catch (error) {
+      return refuse(error);
+    }
   }
 }

@@ -1,0 +1,163 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../../kernel/clock';
+import { CacheEvents } from '../cache-events';
+import type { CacheEntry } from '../core/cache-entry';
+import { CacheStore, type Found } from '../core/cache-store';
+import type { HitPointer, StoredAnswer } from '../core/http/exchange';
+import { requestPolicy } from '../core/http/request-policy';
+import { responseForm } from '../core/http/response-form';
+import { inOnePiece, textBytes } from '../core/resident-entry';
+import { forHitPointers } from '../memory-shares';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
+import { HitPointers } from './hit-pointers';
+import { PreparedResponse, type HeadContext } from './prepared-response';
+import type { RequestFingerprint } from './request-fingerprint';
+import { hasRoomFor, writeStored } from './response-writer';
+
+type RawRequest = FastifyRequest['raw'];
+type RawResponse = FastifyReply['raw'];
+
+/** A way in whose hits the fast path serves. */
+export interface FastWay {
+  readonly upstream: string;
+  readonly context: HeadContext;
+  /** Undefined for a request that is not of this way, or that takes the ordinary way. */
+  readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
+  /**
+   * The response as the ordinary way sends it, made ready.
+   *
+   * @param target what the ordinary way has remembered of such requests
+   */
+  readonly prepare: (
+    entry: CacheEntry,
+    key: string,
+    request: RawRequest,
+    target: string,
+  ) => PreparedResponse<StoredAnswer> | Promise<PreparedResponse<StoredAnswer>>;
+}
+
+/** What the ordinary way has remembered of requests with one fingerprint. */
+interface Known {
+  readonly pointer: HitPointer;
+  readonly target: string;
+}
+
+/** A request under way, and since when. */
+interface Asking {
+  readonly request: RawRequest;
+  readonly response: RawResponse;
+  readonly startedAt: number;
+  readonly way: FastWay;
+  readonly fingerprint: RequestFingerprint;
+  readonly known: Known;
+}
+
+/** The objects that one row is made of, beside its texts. */
+const ROW_BYTES = 300;
+
+/**
+ * Serves fresh hits before the web framework routes the request: from memory at once, from the shared store after one round trip.
+ *
+ * Its one invariant: the same response to the byte as on the ordinary way. It decides nothing: requests like this one have come the
+ * ordinary way before, the law says whether their pointer still leads to a fresh response, and the writer sends what the ordinary way
+ * has prepared.
+ */
+@Injectable()
+export class FastPath implements OnModuleInit {
+  private readonly pointers: HitPointers;
+  private readonly known: LRUCache<string, Known>;
+  private readonly ways: FastWay[] = [];
+
+  constructor(
+    store: CacheStore,
+    private readonly clock: Clock,
+    private readonly events: CacheEvents,
+    private readonly adapterHost: HttpAdapterHost,
+    @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
+  ) {
+    this.pointers = new HitPointers(store, clock);
+    this.known = new LRUCache<string, Known>({
+      maxSize: forHitPointers(options.l1.maxBytes),
+      sizeCalculation: ({ pointer, target }, text) =>
+        [text, target, pointer.key, ...pointer.variantKeys].reduce((sum, one) => sum + textBytes(one), ROW_BYTES),
+    });
+  }
+
+  onModuleInit(): void {
+    const { frontDoor, laneEnabled } = this.options;
+    const door = laneEnabled ? frontDoor?.of(this.adapterHost.httpAdapter) : undefined;
+    door?.guard((request, response) => this.serves(request, response));
+  }
+
+  add(way: FastWay): void {
+    this.ways.push(way);
+  }
+
+  /** Remembers where a request of a way found its hit. */
+  learn(way: FastWay, request: RawRequest, pointer: HitPointer, target: string): void {
+    if (!this.options.laneEnabled) return;
+    const fingerprint = way.fingerprint(request);
+    if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { pointer, target });
+  }
+
+  /** Whether it has served the request, or will: then nothing else does. */
+  serves(request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
+    const startedAt = performance.now();
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') return false;
+    for (const way of this.ways) {
+      const fingerprint = way.fingerprint(request);
+      const known = fingerprint && this.known.get(fingerprint.text);
+      if (known) return this.servesKnown({ request, response, startedAt, way, fingerprint, known });
+    }
+    return false;
+  }
+
+  private servesKnown(asking: Asking): boolean | Promise<boolean> {
+    const { pointer } = asking.known;
+    const policy = requestPolicy(asking.fingerprint.asked);
+    if (policy.isNoCache) return false;
+    const hit = this.pointers.peek(pointer, policy);
+    if (hit === 'ordinary-way') return false;
+    if (hit) return this.serveHit(asking, hit);
+    return this.pointers.mayBeFresh(pointer) && this.findHit(asking);
+  }
+
+  private async findHit(asking: Asking): Promise<boolean> {
+    const { fingerprint, known } = asking;
+    const hit = await this.pointers.find(known.pointer, requestPolicy(fingerprint.asked));
+    if (hit === 'ordinary-way') return false;
+    if (hit) return this.serveHit(asking, hit);
+    this.known.delete(fingerprint.text); // so that the next request does not look here in vain
+    return false;
+  }
+
+  private serveHit(asking: Asking, found: Found): boolean | Promise<boolean> {
+    const { way, known, request } = asking;
+    const prepared = way.prepare(found.entry, known.pointer.key, request, known.target);
+    if (prepared instanceof PreparedResponse) return this.send(asking, found, prepared);
+    return prepared.then((response) => this.send(asking, found, response));
+  }
+
+  private send(
+    { request, response, startedAt, way, fingerprint, known }: Asking,
+    { entry, tier }: Found,
+    prepared: PreparedResponse<StoredAnswer>,
+  ): boolean {
+    const form = responseForm(request.method, fingerprint.asked, entry);
+    if (!prepared.isWritable || !hasRoomFor({ prepared, form })) return false;
+    const { context, upstream } = way;
+    const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
+    const durationMs = performance.now() - startedAt;
+    const id = this.options.frontDoor?.requestId(request) ?? '';
+    const now = this.clock.now();
+    void writeStored({ request, response, id }, { prepared, answer, form, context, now, durationMs });
+    const { key } = known.pointer;
+    const { status } = entry;
+    this.events.publish({ outcome: 'HIT', tier, upstream, key, status, durationMs, requestId: id });
+    return true;
+  }
+}

@@ -1,0 +1,103 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../kernel/clock';
+import type { CacheStore, Found } from '../core/cache-store';
+import type { HitPointer } from '../core/http/exchange';
+import type { RequestPolicy } from '../core/http/request-policy';
+import { reuseOf } from '../core/http/reuse';
+import { applySoftPurge } from '../core/soft-purge';
+
+/** How many variants are known not to exist. */
+const MAX_ABSENT = 10_000;
+/** Stands for a read that has told that there is no entry. */
+const ABSENT = {};
+
+/**
+ * What a pointer leads to now: a fresh hit; `ordinary-way` where an entry is there and the request may not have it as it is; or undefined
+ * where that cannot be told from here.
+ */
+export type PointedHit = Found | 'ordinary-way' | undefined;
+
+/**
+ * Follows hit pointers.
+ *
+ * Its one invariant: a pointer leads to what `HttpCache` would find for the request, or to nothing. Whatever changes a resource's
+ * variants, or invalidates them, changes its index, which the pointer knows by its id. One thing does not: a variant that did not
+ * exist is stored under a list that the index has already. So a variant counts as absent only from a read that has told so until a
+ * change of its key is published:
+ *
+ *   1. the read of an absent variant is sent; it is noted under the key
+ *   2. another replica stores the variant; the change removes the note of 1
+ *   3. the reply of 1 arrives, "nothing", and finds its note gone: the variant stays unknown, and is read again
+ */
+export class HitPointers {
+  private readonly absent = new LRUCache<string, object>({ max: MAX_ABSENT });
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+  ) {
+    store.onChange((change) => {
+      if (change.kind === 'key') this.absent.delete(change.key);
+      else if (change.kind === 'everything') this.absent.clear();
+    });
+  }
+
+  /** From this process's memory alone. */
+  peek(pointer: HitPointer, policy: RequestPolicy): PointedHit {
+    const top = this.store.peek(pointer.key);
+    if (!top) return undefined;
+    if (pointer.indexId === undefined) return this.hit(undefined, top, policy);
+    if (top.entry.id !== pointer.indexId) return undefined;
+    let latest: Found | undefined;
+    for (const key of pointer.variantKeys) {
+      const variant = this.store.peek(key);
+      if (variant) latest = laterOf(latest, variant);
+      else if (this.absent.get(key) !== ABSENT) return undefined;
+    }
+    return this.hit(top, latest, policy);
+  }
+
+  /** Whether the shared store may have what `peek` has not. */
+  mayBeFresh({ freshUntil }: HitPointer): boolean {
+    return this.clock.now() < freshUntil;
+  }
+
+  /** Wherever it is stored: index and variants are read at once. */
+  async find(pointer: HitPointer, policy: RequestPolicy): Promise<PointedHit> {
+    // The index first: what is read after it is no older than it.
+    const finding = this.store.find(pointer.key);
+    const variants = await Promise.all(pointer.variantKeys.map((key) => this.findVariant(key)));
+    const top = await finding;
+    if (!top) return undefined;
+    if (pointer.indexId === undefined) return this.hit(undefined, top, policy);
+    if (top.entry.id !== pointer.indexId) return undefined;
+    return this.hit(
+      top,
+      variants.reduce((latest, variant) => (variant ? laterOf(latest, variant) : latest), undefined),
+      policy,
+    );
+  }
+
+  private async findVariant(key: string): Promise<Found | undefined> {
+    const read = {};
+    this.absent.set(key, read);
+    const found = await this.store.find(key);
+    if (this.absent.get(key) === read) {
+      if (found) this.absent.delete(key);
+      else this.absent.set(key, ABSENT);
+    }
+    return found;
+  }
+
+  private hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy): PointedHit {
+    const now = this.clock.now();
+    if (!found || (index && now >= index.entry.freshUntil)) return undefined;
+    const entry = applySoftPurge(found.entry, index?.entry);
+    return reuseOf(entry, policy, now) === 'fresh' ? { entry, tier: found.tier } : 'ordinary-way';
+  }
+}
+
+/** RFC 9111 §4.1: "use the most recent" of those that match. Of two that are as old the first list counts. */
+function laterOf(one: Found | undefined, other: Found): Found {
+  return one && one.entry.storedAt >= other.entry.storedAt ? one : other;
+}

@@ -1,0 +1,170 @@
+import type { CacheEntry, HeaderList } from '../core/cache-entry';
+import type { CacheOutcome, CacheTier } from '../core/cache-outcome';
+import { ageMs, freshForMs } from '../core/freshness';
+import type { ResponseForm } from '../core/http/response-form';
+import { bufferBytes, inOnePiece, textBytes } from '../core/resident-entry';
+import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
+
+const MAX_TEXT_BYTES = 16_384;
+/** The objects, and where they are found. */
+const OVERHEAD_BYTES = 900;
+/** What the head has beside the fields of the entry: what the cache and the edge add. */
+const ADDED_HEAD_BYTES = 720;
+/** A field's line end and its place in the list. */
+const FIELD_BYTES = 12;
+/** Has no content, and no length of it (RFC 9110 §8.6). */
+const NO_CONTENT = 204;
+
+/** What every head has beside the entry. */
+export interface HeadContext {
+  /** Fields that the edge adds to every response. */
+  readonly edge: FlatFields;
+  /** `keepAliveTimeout` in milliseconds is announced; 0 announces nothing. */
+  readonly server: { readonly keepAliveTimeout: number; readonly maxRequestsPerSocket: number | null };
+}
+
+/** A stored response and what became of the request, as far as its head tells of it. */
+export interface Served {
+  readonly entry: CacheEntry;
+  readonly outcome: CacheOutcome;
+  readonly tier: CacheTier;
+}
+
+/** How one way in shows what is stored: the same for all of its responses. */
+export interface Presentation<Answer extends Served = Served> {
+  /** `Age`, `Cache-Status`, `X-Cache`. */
+  readonly cacheFields: (answer: Answer, key: string, now: number) => FlatFields;
+  /** What the edge adds to the stored fields. */
+  readonly edgeFields: (edge: FlatFields, stored: HeaderList) => FlatFields;
+  /** What a 304 repeats of the stored fields (RFC 9110 §15.4.5). */
+  readonly notModifiedFields: (stored: HeaderList) => HeaderList;
+}
+
+export interface PreparedParts<Answer extends Served> {
+  readonly presentation: Presentation<Answer>;
+  /** As `Cache-Status` names it. */
+  readonly key: string;
+  /** The stored fields as they go out, without `Content-Length`. */
+  readonly stored: HeaderList;
+  /** The entity tag that follows the cache's fields, where it is not among the stored ones. */
+  readonly etag?: string;
+  /** Whom the stored fields were rewritten for, where they name the server as the request does. */
+  readonly base?: string | undefined;
+}
+
+/** An entry as it goes out in one content coding: whatever is the same in one response and the next is made once. */
+export class PreparedResponse<Answer extends Served = Served> {
+  readonly bodyBytes: number;
+  readonly etag: string | undefined;
+  readonly base: string | undefined;
+  readonly stored: HeaderList;
+  /** The body's bytes as latin1 text: node sends head and text in one write, head and bytes in two. For small bodies only. */
+  readonly text: string | undefined;
+  private readonly status: number;
+  private readonly key: string;
+  private readonly presentation: Presentation<Answer>;
+  /** For a body that is the stored one, or too large for a text. */
+  private readonly bytes: Buffer | undefined;
+  private isWritableAsIs: boolean | undefined;
+  private age = -1;
+  private ttl = 0;
+  private second = 0;
+  private keepAliveMs = 0;
+  private tier: CacheTier = 'l1';
+  private tail = '';
+  private head: string | undefined;
+  private headNotModified: string | undefined;
+
+  constructor({ status, body: own }: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
+    this.status = status;
+    this.key = parts.key;
+    this.presentation = parts.presentation;
+    this.stored = parts.stored;
+    this.etag = parts.etag;
+    this.base = parts.base;
+    this.bodyBytes = body.length;
+    this.text = body.length <= MAX_TEXT_BYTES ? body.toString('latin1') : undefined;
+    this.bytes = this.text === undefined || body === own ? body : undefined;
+  }
+
+  get body(): Buffer {
+    return this.bytes ?? Buffer.from(this.text ?? '', 'latin1');
+  }
+
+  /** What it holds beside the entry, or in all where the entry is kept nowhere, in bytes. */
+  extraBytes(entry: CacheEntry | undefined): number {
+    const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : bufferBytes(this.bytes.length);
+    const head = ADDED_HEAD_BYTES + linesBytes(this.stored);
+    return OVERHEAD_BYTES + head + body + (this.text === undefined ? 0 : textBytes(this.text));
+  }
+
+  /** Whether the fields can be serialized here: what node would refuse is left to node to refuse. */
+  get isWritable(): boolean {
+    this.isWritableAsIs ??= areWritable(this.stored.flat());
+    return this.isWritableAsIs;
+  }
+
+  statusOf({ kind }: ResponseForm): number {
+    if (kind === 'whole') return this.status;
+    return kind === 'part' ? 206 : kind === 'not-modified' ? 304 : 416;
+  }
+
+  /** The fields in their order, but for the request's own and those of `lengthFields`. */
+  fields({ kind }: ResponseForm, answer: Answer, now: number, edge: FlatFields): FlatFields {
+    const stored = this.storedFields(kind);
+    const { cacheFields, edgeFields } = this.presentation;
+    const etag = this.etag === undefined ? [] : ['etag', this.etag];
+    return [...stored.flat(), ...cacheFields(answer, this.key, now), ...etag, ...edgeFields(edge, stored)];
+  }
+
+  /** What tells the part and the length of the body. */
+  lengthFields(form: ResponseForm): FlatFields {
+    switch (form.kind) {
+      case 'not-modified':
+        return [];
+      case 'unsatisfiable':
+        return ['content-range', `bytes */${this.bodyBytes}`, 'content-length', '0'];
+      case 'part': {
+        const range = `bytes ${form.first}-${form.last}/${this.bodyBytes}`;
+        return ['content-range', range, 'content-length', String(form.last + 1 - form.first)];
+      }
+      case 'whole':
+        return this.status === NO_CONTENT ? [] : ['content-length', String(this.bodyBytes)];
+    }
+  }
+
+  /** The head that node would write. That of a plain hit is made anew when a second has passed, or the server announces another time. */
+  serializedHead(form: ResponseForm, answer: Answer, now: number, { edge, server }: HeadContext): SerializedHead {
+    const { entry, outcome, tier } = answer;
+    const { keepAliveTimeout: keepAliveMs } = server;
+    const age = Math.floor(ageMs(entry, now) / 1000);
+    const ttl = Math.floor(freshForMs(entry, now) / 1000);
+    const second = Math.floor(Date.now() / 1000);
+    const isSame = age === this.age && ttl === this.ttl && second === this.second;
+    if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
+      [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
+      this.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
+      this.head = this.headNotModified = undefined;
+    }
+    const make = (): string => inOnePiece(`${linesOf(this.fields(form, answer, now, edge))}x-request-id: `);
+    const length = this.lengthFields(form);
+    const afterTimings = length.length === 0 ? this.tail : `\r\n${linesOf(length).slice(0, -2)}${this.tail}`;
+    if (outcome !== 'HIT' || form.kind === 'unsatisfiable') return { beforeRequestId: make(), afterTimings };
+    const beforeRequestId = form.kind === 'not-modified' ? (this.headNotModified ??= make()) : (this.head ??= make());
+    return { beforeRequestId, afterTimings };
+  }
+
+  /** RFC 9110 §15.5.17: a 416 tells of the range, and not of the representation. */
+  storedFields(kind: ResponseForm['kind']): HeaderList {
+    if (kind === 'not-modified') return this.presentation.notModifiedFields(this.stored);
+    return kind === 'unsatisfiable' ? this.stored.filter(([name]) => name === 'via') : this.stored;
+  }
+}
+
+function linesBytes(fields: HeaderList): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + FIELD_BYTES, 0);
+}
+
+function hasDate(fields: HeaderList): boolean {
+  return fields.some(([name]) => name === 'date');
+}

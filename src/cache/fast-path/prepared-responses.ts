@@ -1,0 +1,71 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { CacheEntry, ContentCoding } from '../core/cache-entry';
+import { forPreparedResponses } from '../memory-shares';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
+import type { PreparedResponse, Served } from './prepared-response';
+
+/** One for each content coding. */
+type Prepared = Partial<Record<ContentCoding, PreparedResponse<never>>>;
+
+/** Where an entry carries its prepared responses: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
+const PREPARED = Symbol('larder.prepared');
+
+type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
+
+/** Stands for an entry without keeping it: memory may have evicted it, or never have had it. */
+type EntryRef = WeakRef<WithPrepared>;
+
+/**
+ * Prepared responses of the entries in memory. They go with their entry, wherever that is evicted.
+ *
+ * Without L1 each read brings a new object of the same entry: then they are found by the entry's id, which is drawn anew whenever one
+ * is stored.
+ */
+@Injectable()
+export class PreparedResponses {
+  private readonly refs: LRUCache<EntryRef, true>;
+  private readonly refOf = new WeakMap<CacheEntry, EntryRef>();
+  private readonly byId: LRUCache<string, Prepared> | undefined;
+
+  constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: Pick<ResponseCacheModuleOptions, 'l1'>) {
+    const maxSize = forPreparedResponses(l1.maxBytes);
+    this.refs = new LRUCache<EntryRef, true>({
+      maxSize,
+      dispose: (_true, ref) => {
+        const entry = ref.deref();
+        if (entry) entry[PREPARED] = undefined;
+      },
+    });
+    if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize });
+  }
+
+  /** What they take, in bytes. */
+  get bytes(): number {
+    return (this.byId ?? this.refs).calculatedSize;
+  }
+
+  /** An entry is always asked for by the way in that prepared its response. */
+  get<Answer extends Served>(entry: CacheEntry, coding: ContentCoding): PreparedResponse<Answer> | undefined {
+    return this.of(entry)?.[coding] as PreparedResponse<Answer> | undefined;
+  }
+
+  keep<Answer extends Served>(entry: CacheEntry, coding: ContentCoding, response: PreparedResponse<Answer>): void {
+    const prepared: Prepared = { ...this.of(entry), [coding]: response };
+    const keeper = this.byId ? undefined : entry;
+    const size = Object.values(prepared).reduce((sum, one) => sum + one.extraBytes(keeper), 0);
+    if (this.byId) {
+      this.byId.set(entry.id, prepared, { size });
+      return;
+    }
+    const ref = this.refOf.get(entry) ?? new WeakRef<WithPrepared>(entry);
+    this.refOf.set(entry, ref);
+    this.refs.set(ref, true, { size });
+    if (this.refs.has(ref))
+      Object.defineProperty(entry, PREPARED, { value: prepared, writable: true, configurable: true });
+  }
+
+  private of(entry: WithPrepared): Prepared | undefined {
+    return this.byId ? this.byId.get(entry.id) : entry[PREPARED];
+  }
+}

@@ -1,0 +1,91 @@
+import type { FastifyRequest } from 'fastify';
+import type { HeaderList } from '../core/cache-entry';
+import { CARRIED_OUT_HERE } from '../core/http/conditions';
+
+/** What a request has in common with all those that select the same stored response, and what else it asks of the cache. */
+export interface RequestFingerprint {
+  readonly text: string;
+  /** Directives, conditions and range, names in lower case. */
+  readonly asked: HeaderList;
+}
+
+/** What a field of a request means to the fast path. */
+export type FieldKind =
+  /** It changes nothing. */
+  | 'none'
+  /** It goes to the origin, and may select the response. */
+  | 'selecting'
+  /** It tells callers apart. */
+  | 'credential'
+  /** A directive, condition or range, which the cache carries out itself. */
+  | 'asked'
+  | 'connection'
+  | 'slow-path';
+
+/** Fields of a message that is more than a head. */
+const SLOW_PATH_HEADERS: ReadonlySet<string> = new Set([
+  ...['content-length', 'transfer-encoding', 'expect', 'upgrade', 'trailer'],
+]);
+const NONE: HeaderList = [];
+const MAX_NAMES = 500;
+
+/** Fingerprints of requests that the same rules apply to. */
+export class Fingerprints {
+  private readonly kinds = new Map<string, FieldKind>();
+
+  /**
+   * @param kindOf what else a field means, its name in lower case
+   * @param callerOf the partition of a credential and the field it came in, or of requests without one
+   */
+  constructor(
+    private readonly kindOf: (name: string) => FieldKind,
+    private readonly callerOf: (field?: string, credential?: string) => string,
+  ) {}
+
+  /** Undefined for a request of the slow path. No field value has a line break, so that no two requests are alike by accident. */
+  of({ method = '', rawHeaders, url = '' }: FastifyRequest['raw']): RequestFingerprint | undefined {
+    let text = `${method} ${url}`; // HEAD of a path may be another route's than GET
+    let credentialField: string | undefined;
+    let credential: string | undefined;
+    let asked: (readonly [string, string])[] | undefined;
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at] ?? '';
+      const value = rawHeaders[at + 1] ?? '';
+      switch (this.kinds.get(name) ?? this.learnKind(name)) {
+        case 'selecting':
+          text += `\n${name}:${value}`;
+          break;
+        case 'credential':
+          if (credential !== undefined) return undefined;
+          [credentialField, credential] = [name, value];
+          break;
+        case 'asked':
+          (asked ??= []).push([name.toLowerCase(), value]);
+          break;
+        case 'connection':
+          if (value !== 'keep-alive' && !IS_PERSISTENCE.test(value)) return undefined;
+          break;
+        case 'slow-path':
+          return undefined;
+        case 'none':
+      }
+    }
+    return { text: `${this.callerOf(credentialField, credential)}\n${text}`, asked: asked ?? NONE };
+  }
+
+  private learnKind(name: string): FieldKind {
+    const kind = this.classify(name.toLowerCase());
+    if (this.kinds.size < MAX_NAMES) this.kinds.set(name, kind);
+    return kind;
+  }
+
+  private classify(name: string): FieldKind {
+    if (SLOW_PATH_HEADERS.has(name)) return 'slow-path';
+    if (CARRIED_OUT_HERE.has(name)) return 'asked';
+    if (name === 'connection') return 'connection';
+    return name === 'host' ? 'none' : this.kindOf(name);
+  }
+}
+
+/** Any other option names a field of this connection alone (RFC 9110 §7.6.1). */
+const IS_PERSISTENCE = /^(?:keep-alive|close)$/i;

@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  Fingerprints,
+  type FastPath,
+  type FastWay,
+  type FieldKind,
+  type HeadContext,
+  type HitPointer,
+  type RequestFingerprint,
+} from '../../cache';
+import type { GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
+import type { HeaderRules } from './header-rules';
+import { ANONYMOUS } from './partition';
+
+export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'definition' | 'prefix' | 'partitions'> {
+  readonly headerRules: HeaderRules;
+  readonly head: HeadContext;
+  /** Whether the edge's fields depend on the `Origin` of a request. */
+  readonly isByOrigin: boolean;
+}
+
+/** A gateway on the fast path: what of its requests selects a response. */
+export class GatewayFastWay implements FastWay {
+  readonly upstream: string;
+  readonly context: HeadContext;
+  readonly prepare: FastWay['prepare'];
+  private readonly fingerprints = new Fingerprints(
+    (name) => this.kindOf(name),
+    (field, credential) => this.callerOf(field, credential),
+  );
+
+  constructor(
+    private readonly options: GatewayFastWayOptions,
+    responses: GatewayResponses,
+    private readonly fastPath: FastPath,
+  ) {
+    this.upstream = options.definition.name;
+    this.context = options.head;
+    this.prepare = (entry, key, request, path) => responses.prepare(entry, key, request, path);
+    fastPath.add(this);
+  }
+
+  fingerprint(request: IncomingMessage): RequestFingerprint | undefined {
+    return request.url?.startsWith(this.options.prefix) ? this.fingerprints.of(request) : undefined;
+  }
+
+  /** @param path what was asked for, behind the prefix */
+  learn(request: IncomingMessage, pointer: HitPointer, path: string): void {
+    this.fastPath.learn(this, request, pointer, path);
+  }
+
+  private callerOf(field: string | undefined, credential: string | undefined): string {
+    const { partitions } = this.options;
+    const name = field === undefined ? undefined : partitions?.credentialName(field);
+    if (name === undefined || credential === undefined || !partitions) return ANONYMOUS;
+    return partitions.idOfField(name, credential.trim());
+  }
+
+  private kindOf(name: string): FieldKind {
+    const { headerRules, isByOrigin, partitions } = this.options;
+    if (name === 'origin' && isByOrigin) return 'slow-path';
+    if (name === 'via') return 'selecting'; // how many hops there were goes upstream
+    if (partitions?.credentialName(name) !== undefined) return 'credential';
+    return headerRules.forwards(name, true) ? 'selecting' : 'none';
+  }
+}
