@@ -1,18 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
+import { bodyWriter, isLargeBody } from '../http/body-writer';
+import { ClientConnection } from '../http/client-connection';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
 import type { HeaderList } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { isFromStore } from './core/cache-outcome';
-import { matchesIfNoneMatch, withLastMember } from './core/representation';
+import { withLastMember } from './core/representation';
 import { PreparedResponse } from './fast-path/prepared-response';
-import { RouteResponses, type RouteResponse } from './route-responses';
+import { isHeld, RouteResponses, type RouteResponse } from './route-responses';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** The form of the answer that a client asks for. */
-export type AskedForm = Pick<FastifyRequest['headers'], 'accept-encoding' | 'if-none-match'>;
+export type AskedForm = Pick<FastifyRequest['headers'], 'accept-encoding' | 'if-none-match' | 'if-modified-since'>;
 
 /** Sends a stored response: the bytes as they are, the header fields kept, and what the cache has to say. */
 @Injectable()
@@ -72,15 +74,21 @@ export class AnswerSender {
   ): void {
     const { entry } = answer;
     const { etag = '' } = prepared;
-    const condition = asked['if-none-match'];
     // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
-    const isNotModified = condition !== undefined && entry.status < 300 && matchesIfNoneMatch(condition, etag);
+    const isNotModified = entry.status < 300 && isHeld(prepared, asked['if-none-match'], asked['if-modified-since']);
+    const body = isNotModified || isEmpty(entry) ? undefined : bodyOf(answer, prepared, request.id);
+    const large = isLargeBody(body) && request.method !== 'HEAD' ? body : undefined;
+    if (large) bodyWriter.requireRoomFor(large);
     const stored = prepared.storedFields(isNotModified ? 'not-modified' : 'whole');
     for (const [name, value] of fieldsByName(stored)) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
     reply.header('etag', etag);
     if (isNotModified) void reply.code(304).send(nothingFor(request));
-    else void reply.code(entry.status).send(isEmpty(entry) ? undefined : bodyOf(answer, prepared, request.id));
+    else if (large === undefined) void reply.code(entry.status).send(body);
+    else {
+      const client = new ClientConnection(request.raw, reply.raw);
+      void reply.code(entry.status).header('content-length', large.length).send(bodyWriter.stream(client, large));
+    }
   }
 }
 

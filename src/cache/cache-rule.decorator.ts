@@ -5,6 +5,9 @@ import type { CacheRule as Rule } from './core/cache-rule';
 import type { LoadContext } from './core/load';
 
 export const CACHE_RULE_METADATA = 'larder:cache-rule';
+// The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
+export const NEST_CACHE_KEY = 'cache_module:cache_key';
+export const NEST_CACHE_TTL = 'cache_module:cache_ttl';
 
 /** The rule of a route, over the configured defaults. */
 export type RouteRule = Rule<FastifyRequest>;

@@ -8,7 +8,6 @@ import type { RouteRule } from './cache-rule.decorator';
 import type { CacheAnswer } from './core/cache-request';
 import { ResponseCache } from './core/response-cache';
 import { NOT_MODIFIED, WHOLE } from './core/http/response-form';
-import { matchesIfNoneMatch } from './core/representation';
 import { inOnePiece, textBytes } from './core/resident-entry';
 import { hasNoFields } from './earlier-fields';
 import type { HeadContext } from './fast-path/prepared-response';
@@ -17,7 +16,7 @@ import { forHitPointers } from './memory-shares';
 import { hasNothingElse, keepsItsFields } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
 import { isKeyed, partOf, type KeyShape } from './route-key';
-import { RouteResponses } from './route-responses';
+import { isHeld, RouteResponses } from './route-responses';
 
 /** The objects that one row is made of, beside its texts. */
 const ROW_BYTES = 250;
@@ -193,8 +192,7 @@ export class ExpressLane implements OnModuleInit {
     const { headers, method } = exchange.request;
     const prepared = this.responses.getIfReady(answer.entry, key, headers['accept-encoding']?.toString());
     if (!prepared?.isWritable) return false;
-    const condition = headers['if-none-match'];
-    const isNotModified = condition !== undefined && matchesIfNoneMatch(condition, prepared.etag ?? '');
+    const isNotModified = isHeld(prepared, headers['if-none-match'], headers['if-modified-since']);
     const form = isNotModified ? NOT_MODIFIED : WHOLE;
     if (method !== 'HEAD' && !hasRoomFor({ prepared, form })) return false;
     beforeWriting?.();

@@ -28,14 +28,19 @@ export function handedFields({ headers }: CacheEntry): HeaderList {
 }
 
 /** The value to hand on: a new one each time, for interceptors may change it. */
-export async function handedValue({ entry, outcome }: CacheAnswer): Promise<unknown> {
+export function handedValue({ entry, outcome }: CacheAnswer): Promise<unknown> {
+  return valueOfEntry(entry, isFromStore(outcome));
+}
+
+/** What a handler would return for the entry: JSON parsed, text as a string, other bytes as a `Buffer`. */
+export async function valueOfEntry(entry: CacheEntry, isHit: boolean): Promise<unknown> {
   const body = await identityBody(entry);
-  const isJson = entry.headers.some(([name, value]) => name === 'content-type' && /[/+]json\b/.test(value));
-  if (!isJson && !isValueEntry(entry)) return body;
+  const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
+  if (!isValueEntry(entry) && !/[/+]json\b/i.test(type)) return /^text\//i.test(type) ? body.toString('utf8') : body;
   if (body.length === 0) return undefined;
   const value: unknown = JSON.parse(body.toString('utf8'));
   const { marker } = entry;
-  return marker === undefined || !isObject(value) ? value : { ...value, [marker]: isFromStore(outcome) };
+  return marker === undefined || !isObject(value) ? value : { ...value, [marker]: isHit };
 }
 
 /** Whether JSON gives the value back as it is; members that are `undefined` may go. */
@@ -43,12 +48,20 @@ export function isPlainData(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
   if (typeof value !== 'object' || depth > MAX_DEPTH) return false;
-  if (Array.isArray(value)) return value.every((one) => isPlainData(one, depth + 1));
+  if (Array.isArray(value)) return isPlainArray(value) && value.every((one) => isPlainData(one, depth + 1));
   if (!isObject(value) || Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value) return false;
   return Object.values(value).every((one) => one === undefined || isPlainData(one, depth + 1));
 }
 
 const MAX_DEPTH = 100;
+
+/** Whether it has no holes, no properties beside its elements, and is of no class of its own. */
+function isPlainArray(value: readonly unknown[]): boolean {
+  const keys = Object.keys(value); // indices first, in order
+  const isDense = keys.length === value.length && (keys.length === 0 || keys.at(-1) === String(value.length - 1));
+  const isOfClass = Object.getPrototypeOf(value) !== Array.prototype;
+  return isDense && !isOfClass && Object.getOwnPropertySymbols(value).length === 0 && !('toJSON' in value);
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;

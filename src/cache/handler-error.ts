@@ -1,7 +1,9 @@
 import { HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { DeclinedLoad, StatusFailure, type LoadedResponse } from './core/load';
-import { exceptionOf } from './kept-exception';
+import { AppError } from '../kernel/app-error';
+import { DeclinedLoad, StatusFailure, UnkeptFailure, type LoadedResponse } from './core/load';
+import { catches, type CaughtClasses } from './exception-filters';
+import { exceptionOf, isRebuilt } from './kept-exception';
 
 /*
  * What a handler throws, as the cache sees it: an error that Nest answers with a status below 500 is an answer, of which
@@ -27,18 +29,44 @@ export function statusEffects(status: number): Pick<LoadedResponse, 'ttlMs' | 'i
   return { ttlMs: 0, isForOne: !OF_THE_RESOURCE.has(status), removesEntry: WITHDRAWS.has(status) };
 }
 
+/**
+ * The client of the request that the load ran for left, and the handler failed then: it may have given up with its client. That says
+ * nothing about the origin; those who waited load for themselves.
+ */
+export class ClientLeft extends DeclinedLoad {
+  constructor(result: unknown) {
+    super(result, false, false);
+    this.name = 'ClientLeft';
+  }
+}
+
+export interface Circumstances {
+  /** Whether the client left before it had its whole response. */
+  readonly hasLeft: boolean;
+  /** What the application's exception filters catch. */
+  readonly filters: CaughtClasses;
+}
+
 /** The error for the cache's loader. */
-export function toLoadError(error: unknown): unknown {
+export function toLoadError(error: unknown, { hasLeft, filters }: Circumstances): unknown {
   const status = statusOf(error);
-  if (status === undefined) return error;
-  if (status < 500) return new DeclinedLoad(error, OF_THE_RESOURCE.has(status), WITHDRAWS.has(status));
-  const body = bodyOf(error, status);
-  return new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
+  if (status !== undefined && status < 500)
+    return new DeclinedLoad(error, OF_THE_RESOURCE.has(status), WITHDRAWS.has(status));
+  if (hasLeft) return new ClientLeft(error);
+  const body = status === undefined ? '' : bodyOf(error, status);
+  // A filter may tell the error from what others would get in its place, and answer otherwise.
+  const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
+  if (!isRebuilt(error) && (catches(filters, error) || catches(filters, rebuilt)))
+    return new UnkeptFailure(error, status);
+  return status === undefined
+    ? error
+    : new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
 }
 
 /** The error for the application's exception filters. */
 export function fromLoadError(error: unknown): unknown {
   if (error instanceof DeclinedLoad) return error.result;
+  if (error instanceof UnkeptFailure) return error.cause;
   if (!(error instanceof StatusFailure)) return error;
   // That of another replica has left what it said.
   return error.cause ?? exceptionOf(error.body, error.status);

@@ -106,7 +106,8 @@ export class HandlerLoad {
         this.applied.rule,
       );
     } catch (error) {
-      const failure = toLoadError(error);
+      const { filters } = this.applied.way;
+      const failure = toLoadError(error, { hasLeft: this.reply.hasLostClient, filters });
       if (failure instanceof DeclinedLoad) this.declined = failure.result;
       throw failure;
     }

@@ -20,7 +20,6 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'date',
-  'etag',
   'keep-alive',
   'set-cookie',
   'transfer-encoding',
@@ -29,7 +28,8 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'x-response-time',
 ]);
 const BINARY_TYPE = 'application/octet-stream';
-const CORS = /^access-control-/;
+/** RFC 9110 §8.8.3 */
+const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
 /** What a load brought, beside the value of its handler. */
 export interface LoadSetting {
@@ -87,9 +87,11 @@ export class HandlerResponse {
     const { madeOf } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
-    const kept = keptHeaders({ ...Object.fromEntries(ofRoute), ...fields.set }, type);
-    const headers = isHandedOn ? valueFields(kept) : kept;
-    const etag = entityTag(body);
+    const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
+    const kept = keptHeaders(given, type);
+    // Interceptors around may change the value: its tag is then a field like any other, and no condition is compared with it.
+    const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
+    const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
     return {
       kind: 'response',
       status: fields.status,
@@ -114,7 +116,10 @@ function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean): Load
 }
 
 /** The bytes that Fastify sends for a value, and the type it gives them where the handler names none. */
-function bodyOf(value: unknown, serialise: LoadSetting['serialise']): { body: Buffer; type: string | undefined } {
+export function bodyOf(
+  value: unknown,
+  serialise: LoadSetting['serialise'],
+): { body: Buffer; type: string | undefined } {
   if (value === undefined) return { body: Buffer.alloc(0), type: undefined };
   if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
   if (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer) {
@@ -133,7 +138,7 @@ export function isKeptWhole(name: string, value: unknown): boolean {
 }
 
 function isKept(field: string): boolean {
-  return !NOT_KEPT.has(field) && !CORS.test(field);
+  return !NOT_KEPT.has(field);
 }
 
 /** A value as JSON, whatever it will be sent as; Fastify gives it its type then. */
@@ -151,8 +156,14 @@ function withCharset(given: string, type: string | undefined): string {
 export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): void {
   for (const name of removed) reply.removeHeader(name);
   for (const [name, value] of Object.entries(set)) {
-    if (value !== undefined && (name === 'set-cookie' || name === 'vary' || CORS.test(name))) reply.header(name, value);
+    if (value !== undefined && (name === 'set-cookie' || name === 'vary')) reply.header(name, value);
   }
+}
+
+/** The entity tag that the handler has set; undefined for none, or for what is none. */
+function entityTagIn({ etag }: Fields): string | undefined {
+  const tag = String([etag ?? ''].flat()[0]).trim();
+  return ENTITY_TAG.test(tag) ? tag : undefined;
 }
 
 function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
@@ -176,12 +187,26 @@ function mayBeShared({ set, before }: LoadFields, isKeyed: boolean): boolean {
   const fields: Fields = { ...before, ...set };
   const control = [fields['cache-control'] ?? ''].join();
   if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
+  // A hook that sets CORS fields sets them on each answer, of hits too: what it varies by is not the stored response's.
+  const ofHooks = varyingNames([before['vary'] ?? ''].join());
   const varying = varyingNames([fields['vary'] ?? ''].join());
-  return !varying.some((name) => !isKeyed || name === '*') && fields['set-cookie'] === undefined;
+  const isSelected = varying.every(
+    (name) => (isKeyed && name !== '*') || (name === 'origin' && ofHooks.includes(name)),
+  );
+  return isSelected && !namesOrigin(set) && fields['set-cookie'] === undefined;
 }
 
-/** The names in `Vary` that concern the stored response: of CORS fields nothing is stored, and coding is the cache's own. */
+/**
+ * Whether the handler allows one origin to read the answer: a page of another origin could not read it
+ * (https://fetch.spec.whatwg.org/#cors-check).
+ */
+function namesOrigin(set: Fields): boolean {
+  const allowed = [set['access-control-allow-origin'] ?? '*'].flat().join();
+  return allowed.trim() !== '*';
+}
+
+/** The names in `Vary` that concern the stored response: the coding is the cache's own. */
 function varyingNames(list: string): string[] {
   const names = list.split(',').map((name) => name.trim().toLowerCase());
-  return names.filter((name) => name !== '' && name !== 'origin' && name !== 'accept-encoding');
+  return names.filter((name) => name !== '' && name !== 'accept-encoding');
 }

@@ -1,6 +1,6 @@
 import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
 import { map, type Observable } from 'rxjs';
-import { CACHE_RULE_METADATA, openLoadOf } from './cache-rule.decorator';
+import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, openLoadOf } from './cache-rule.decorator';
 import { unwrapFor } from './handler-answer';
 
 /*
@@ -11,6 +11,8 @@ import { unwrapFor } from './handler-answer';
 /** The name under which Nest keeps @UseInterceptors and the path of a route (@nestjs/common, constants). */
 const INTERCEPTORS = '__interceptors__';
 const PATH = 'path';
+const ON_CLASSES = [CACHE_RULE_METADATA, NEST_CACHE_TTL];
+const ON_HANDLERS = [...ON_CLASSES, NEST_CACHE_KEY];
 
 export function unwrapHandler(request: object, next: CallHandler): Observable<unknown> {
   const load = openLoadOf(request);
@@ -29,9 +31,9 @@ class HandlerUnwrapper implements NestInterceptor {
 /** Runs behind all other interceptors. */
 export const handlerUnwrapper = new HandlerUnwrapper();
 
-/** Puts the unwrapper next to the controller's handlers with a cache rule; to be called before Nest makes the routes. */
+/** Puts the unwrapper next to the controller's handlers that are cached, by a rule or as in stock Nest; to be called before Nest makes the routes. */
 export function unwrapHandlersOf(controller: Type): void {
-  const isAll = Reflect.hasMetadata(CACHE_RULE_METADATA, controller);
+  const isAll = ON_CLASSES.some((name) => Reflect.hasMetadata(name, controller));
   for (
     let level = controller.prototype as object | null;
     level && level !== Object.prototype;
@@ -39,7 +41,7 @@ export function unwrapHandlersOf(controller: Type): void {
   ) {
     for (const { value } of Object.values(Object.getOwnPropertyDescriptors(level)) as { value?: unknown }[]) {
       if (typeof value !== 'function' || !Reflect.hasMetadata(PATH, value)) continue;
-      if (!isAll && !Reflect.hasMetadata(CACHE_RULE_METADATA, value)) continue;
+      if (!isAll && !ON_HANDLERS.some((name) => Reflect.hasMetadata(name, value))) continue;
       const known = (Reflect.getMetadata(INTERCEPTORS, value) as unknown[] | undefined) ?? [];
       if (!known.includes(handlerUnwrapper)) Reflect.defineMetadata(INTERCEPTORS, [...known, handlerUnwrapper], value);
     }

@@ -86,6 +86,12 @@ export function exceptionIn({ status, headers, body }: CacheEntry): HttpExceptio
   return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
 }
 
+/** Whether those who get it after a pause, or on another replica, get an error of the same class. */
+export function isRebuilt(error: unknown): boolean {
+  if (error instanceof AppError) return error.constructor === AppError;
+  return error instanceof HttpException && error.constructor === (CLASSES.get(error.getStatus()) ?? HttpException);
+}
+
 /**
  * An exception of the class that Nest has for the status, which filters (`@Catch(NotFoundException)`) know it by.
  *

@@ -5,13 +5,13 @@ import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { toCacheKey } from './core/cache-key';
 import { ENDLESS_MS } from './core/cache-rule';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
-import { identityBody, storedForm } from './core/content-coding';
+import { storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
 import { newEntryId } from './core/random-id';
 import { shownEntry } from './core/resource-parts';
 import { entityTag } from './core/representation';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
+import { valueOfEntry } from './handed-value';
+import { bodyOf } from './handler-response';
 
 /** What keyv, without a serialiser, hands to a store. */
 interface KeyvValue {
@@ -21,8 +21,8 @@ interface KeyvValue {
 
 /**
  * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A
- * value that somebody sets becomes an entry with a JSON body; an entry that the interceptor stored reads as its parsed body,
- * a resource as what is stored of it: its whole response, else what was made of it.
+ * value that is set becomes the entry that a handler's return of it would be; an entry that the interceptor stored reads as
+ * what the handler returned, a resource as what is stored of it: its whole response, else what was made of it.
  *
  * A store that cannot be reached is a miss to `get` and an error to `set`, `del` and `clear`.
  */
@@ -43,7 +43,9 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
       const entry = found && (await shownEntry(this.store, cacheKey, found.entry));
       if (!entry || !isFresh(entry, this.clock.now())) return undefined;
-      return { value: (await parsed(entry)) as Value, expires: Math.round(entry.freshUntil) };
+      // What is kept of a refusal is no value.
+      if (entry.status >= 400) return undefined;
+      return { value: (await valueOfEntry(entry, true)) as Value, expires: Math.round(entry.freshUntil) };
     } catch (error) {
       if (error instanceof StoreUnavailableError) return undefined;
       throw error;
@@ -74,8 +76,8 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   }
 
   private async entryOf(value: unknown, lifeMs: number): Promise<CacheEntry> {
-    const body = Buffer.from(value === undefined ? 'null' : JSON.stringify(value));
-    const headers: HeaderList = [['content-type', JSON_TYPE]];
+    const { body, type = '' } = bodyOf(value ?? null, JSON.stringify);
+    const headers: HeaderList = [['content-type', type]];
     const now = this.clock.now();
     return {
       id: newEntryId(),
@@ -94,13 +96,4 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       ...(await storedForm(body, headers)),
     };
   }
-}
-
-async function parsed(entry: CacheEntry): Promise<unknown> {
-  const { headers, marker } = entry;
-  const body = await identityBody(entry);
-  const isJson = headers.some(([name, value]) => name === 'content-type' && /[/+]json\b/.test(value));
-  if (!isJson) return body;
-  const value: unknown = JSON.parse(body.toString('utf8'));
-  return marker === undefined || typeof value !== 'object' ? value : { ...value, [marker]: true };
 }

@@ -60,6 +60,12 @@ export class LoadReply {
     return this.isShared;
   }
 
+  /** Whether the client disconnected before it had its whole response. */
+  get hasLostClient(): boolean {
+    const { raw, reply } = this;
+    return !raw.writableFinished && (raw.destroyed || reply.request.raw.socket.destroyed);
+  }
+
   /** What the handler itself has sent by its reply, if it did. */
   get sentByHandler(): { readonly payload: unknown } | undefined {
     return this.sent;

@@ -1,5 +1,6 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { FILTERS, typeOf } from './exception-filters';
 import { isKeptWhole } from './handler-response';
 import { handlerUnwrapper } from './handler-unwrapper';
 
@@ -7,11 +8,10 @@ import { handlerUnwrapper } from './handler-unwrapper';
  * What Nest has in front of a handler, as far as a hit that skips it has to know.
  */
 
-// The names under which Nest keeps @UseGuards, @UseInterceptors, @UseFilters, @Header and the host of a @Controller
+// The names under which Nest keeps @UseGuards, @UseInterceptors, @Header and the host of a @Controller
 // (@nestjs/common, constants).
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
-const FILTERS = '__exceptionFilters__';
 const HEADERS = '__headers__';
 const ROUTE_ARGS = '__routeArguments__';
 const PASSTHROUGH = '__responsePassthrough__';
@@ -135,11 +135,8 @@ function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): r
   ].filter((one) => one !== handlerUnwrapper); // it changes nothing that a client gets
 }
 
-/** An instance, a class, or what Nest keeps of a request-scoped one. */
 function isCache(one: object): boolean {
-  const { metatype } = one as { metatype?: object };
-  const type = typeof one === 'function' ? one : (metatype ?? one.constructor);
-  return (type as { [IS_CACHE]?: boolean })[IS_CACHE] === true;
+  return (typeOf(one) as { [IS_CACHE]?: boolean })[IS_CACHE] === true;
 }
 
 function hasSerializationHook(context: ExecutionContext): boolean {

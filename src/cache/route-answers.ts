@@ -15,7 +15,7 @@ import { Clock } from '../kernel/clock';
 import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
 import { handedFields, handedValue } from './handed-value';
-import { fromLoadError, statusOf } from './handler-error';
+import { ClientLeft, fromLoadError, statusOf } from './handler-error';
 import { HandlerLoad } from './handler-load';
 import { applyUnkept, HandlerResponse } from './handler-response';
 import { exceptionIn } from './kept-exception';
@@ -60,8 +60,8 @@ export class RouteAnswers {
 
   exchange(context: ExecutionContext, applied: AppliedRule, next: CallHandler, startedAt: number): RouteExchange {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch } = request.headers;
-    const form: AskedForm = { 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch };
+    const { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since } = request.headers;
+    const form: AskedForm = { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since };
     const load = new HandlerLoad(context, next, this.responses, applied);
     return { context, request, applied, next, startedAt, load, form };
   }
@@ -109,6 +109,7 @@ export class RouteAnswers {
     } catch (error) {
       if (load.isLeft) return ANSWERED;
       if (error instanceof UnreadableEntryError && mayRepeat) return await this.again(exchange, error);
+      if (error instanceof ClientLeft && load.declined !== error.result) return await this.answer(exchange, mayRepeat);
       if (error instanceof DeclinedLoad) return await this.decline(exchange, error);
       return this.refuse(exchange, fromLoadError(error));
     } finally {

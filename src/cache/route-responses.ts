@@ -3,7 +3,8 @@ import { cacheFields } from './cache-headers';
 import type { CacheEntry, ContentCoding, HeaderList } from './core/cache-entry';
 import type { CacheAnswer } from './core/cache-request';
 import { acceptsGzip, gzipTag, identityBody } from './core/content-coding';
-import { withLastMember } from './core/representation';
+import { parseHttpDate } from './core/http/http-date';
+import { matchesIfNoneMatch, withLastMember } from './core/representation';
 import { PreparedResponse, type Presentation } from './fast-path/prepared-response';
 import { PreparedResponses } from './fast-path/prepared-responses';
 import { isValueEntry } from './handed-value';
@@ -56,12 +57,29 @@ export class RouteResponses {
   }
 }
 
+/**
+ * Whether the client has the response already (RFC 9110 §13.2.2): by `If-None-Match`, else by `If-Modified-Since`, which counts for
+ * nothing where the handler gave no `Last-Modified` (§13.1.3).
+ */
+export function isHeld(
+  { etag = '', stored }: RouteResponse,
+  ifNoneMatch: string | undefined,
+  ifModifiedSince: string | undefined,
+): boolean {
+  if (ifNoneMatch !== undefined) return matchesIfNoneMatch(ifNoneMatch, etag);
+  if (ifModifiedSince === undefined) return false;
+  const modified = stored.find(([name]) => name === 'last-modified')?.[1];
+  const [modifiedAt, since] = [modified ?? '', ifModifiedSince].map((date) => parseHttpDate(date.trim(), Date.now()));
+  return modifiedAt !== undefined && since !== undefined && modifiedAt <= since;
+}
+
 /** Fields that a 304 does not repeat: they tell of a body that is not there (RFC 9110 §15.4.5). */
 const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
 
 const PRESENTATION: Presentation<CacheAnswer> = {
   cacheFields: (answer, key, now) => Object.entries(cacheFields(answer, key, now)).flat() as string[],
-  edgeFields: (edge) => edge,
+  // Those that the handler has set itself stand.
+  edgeFields: (edge, stored) => edge.filter((_, at) => !stored.some(([name]) => name === edge[at - (at % 2)])),
   notModifiedFields: (stored) => stored.filter(([name]) => !CONTENT_FIELDS.has(name)),
 };
 

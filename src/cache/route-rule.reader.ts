@@ -1,13 +1,16 @@
 import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { CACHE_RULE_METADATA, LOAD_FACTORIES, type RouteRule } from './cache-rule.decorator';
+import {
+  CACHE_RULE_METADATA,
+  LOAD_FACTORIES,
+  NEST_CACHE_KEY,
+  NEST_CACHE_TTL,
+  type RouteRule,
+} from './cache-rule.decorator';
+import { caughtClasses, type CaughtClasses } from './exception-filters';
 import { isHandedOn, mayTouchReply, whyNoValue, whyNotForAll } from './nest-pipeline';
 import { isKeyed, keyOf, namedKey, partOf, shapeOf, textOfKey, UnusableKeyError, type KeyShape } from './route-key';
-
-// The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
-const NEST_CACHE_KEY = 'cache_module:cache_key';
-const NEST_CACHE_TTL = 'cache_module:cache_ttl';
 
 type ValueOrFactory<T> = T | ((context: ExecutionContext) => T | Promise<T>);
 
@@ -26,6 +29,8 @@ export interface RouteWay {
   readonly isHandedOn: boolean;
   /** Whether the handler may set fields on its reply by itself. */
   readonly mayTouchReply: boolean;
+  /** What the application's exception filters catch. */
+  readonly filters: CaughtClasses;
 }
 
 /** A route's rule applied to one request. */
@@ -146,6 +151,7 @@ export class RouteRuleReader {
       shape: shapeOf(context, this.config, this.modules, isNamed),
       isHandedOn: isHandedOn(context, this.config),
       mayTouchReply: mayTouchReply(context, this.config, LOAD_FACTORIES),
+      filters: caughtClasses(context, this.config),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
 import { AppError } from '../kernel/app-error';
 import type { ClientConnection } from './client-connection';
 
@@ -70,6 +71,22 @@ export class BodyWriter {
   write(client: ClientConnection, response: FastifyReply['raw'], body: Buffer): Promise<void> {
     const writing = this.begin(client, body);
     return this.writePieces(writing, response, body).finally(writing.end);
+  }
+
+  /** The body for a framework that sends it: counted as by `write`, and in pieces, for a client to be seen to take some of it. */
+  stream(client: ClientConnection, body: Buffer): Readable {
+    const writing = this.begin(client, body);
+    void client.ended().finally(writing.end);
+    let at = 0;
+    return new Readable({
+      highWaterMark: PIECE_BYTES,
+      read() {
+        writing.movedAt = performance.now();
+        this.push(body.subarray(at, at + PIECE_BYTES));
+        at += PIECE_BYTES;
+        if (at >= body.length) this.push(null);
+      },
+    });
   }
 
   private async writePieces(writing: Writing, response: FastifyReply['raw'], body: Buffer): Promise<void> {

@@ -21,6 +21,8 @@ export const EDGE_FIELDS: Readonly<Record<string, string>> = {
   ...ALWAYS,
 };
 
+const FIELDS_OF_EDGE = Object.entries(EDGE_FIELDS);
+
 /**
  * CORS of what an upstream answers: whatever field it has may be read. A wildcard means all of them, where no cookies are sent
  * (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
@@ -100,7 +102,9 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const { cors } = request.routeOptions.config;
-    reply.headers(cors ? edgeFieldsFor(cors, request.headers.origin) : EDGE_FIELDS);
+    if (cors) reply.headers(edgeFieldsFor(cors, request.headers.origin));
+    // What a route says of its own answer stands.
+    else for (const [name, value] of FIELDS_OF_EDGE) if (!reply.hasHeader(name)) reply.header(name, value);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
     if (isDocs(request.url)) reply.headers(NEVER_FRAMED);

@@ -1,5 +1,18 @@
 import { CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
-import { Controller, Get, Header, HttpCode, Inject, Post, Req, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  NotFoundException,
+  Post,
+  Req,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
@@ -13,11 +26,19 @@ import { waitUntil } from '../support/wait-until';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
 
+/** Around the cache: values are handed on. */
+class AsNothing implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle();
+  }
+}
+
 /** What a team has that used @nestjs/cache-manager so far. */
 @Controller('shop')
 @UseInterceptors(ResponseCacheInterceptor)
 class ShopController {
   static calls = 0;
+  static value: unknown;
 
   constructor(@Inject(CACHE_MANAGER) readonly cache: Cache) {}
 
@@ -55,10 +76,46 @@ class ShopController {
     return { call: ++ShopController.calls };
   }
 
+  @Get('any')
+  @CacheKey('shop-any')
+  @CacheTTL(60_000)
+  any() {
+    ShopController.calls += 1;
+    return ShopController.value;
+  }
+
+  @Get('html')
+  @CacheKey('shop-html')
+  @CacheTTL(60_000)
+  @Header('content-type', 'text/html; charset=utf-8')
+  html() {
+    return '<p>hi</p>';
+  }
+
+  @Get('missing')
+  @CacheKey('shop-missing')
+  @CacheRule({ upstream: 'shop', negativeTtlMs: 60_000 })
+  missing() {
+    ShopController.calls += 1;
+    throw new NotFoundException('no such item');
+  }
+
   @Post('items')
   @CacheKey('shop-items')
   add() {
     return { call: ++ShopController.calls };
+  }
+}
+
+@Controller('shop')
+@UseInterceptors(AsNothing, ResponseCacheInterceptor)
+class HandedController {
+  @Get('handed')
+  @CacheKey('shop-handed')
+  @CacheTTL(60_000)
+  handed() {
+    ShopController.calls += 1;
+    return ShopController.value;
   }
 }
 
@@ -85,7 +142,7 @@ async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
         }),
       }),
     ],
-    controllers: [ShopController],
+    controllers: [ShopController, HandedController],
   }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter());
   await app.listen(0, '127.0.0.1');
@@ -166,6 +223,60 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     await cache.set('shop-items', { call: 'set by hand' }, 60_000);
     expect(await get('/shop/items')).toMatchObject({ json: { call: 'set by hand' }, headers: { 'x-cache': 'HIT' } });
     await cache.del('shop-items');
+  });
+
+  describe('of one key with a route', () => {
+    const values: [string, unknown, string | undefined][] = [
+      ['an object', { a: [1, null] }, 'application/json; charset=utf-8'],
+      ['a number', 7, 'application/json; charset=utf-8'],
+      ['a text', 'hello', 'text/plain; charset=utf-8'],
+      ['an empty text', '', 'text/plain; charset=utf-8'],
+      ['a long text', 'hello '.repeat(1_000), 'text/plain; charset=utf-8'],
+      ['bytes', Buffer.from([0, 1, 255]), 'application/octet-stream'],
+    ];
+    // An interceptor around gets plain data only.
+    const pathsOf = (value: unknown) => (Buffer.isBuffer(value) ? ['any'] : ['any', 'handed']);
+    const form = ({ status, headers, body }: Awaited<ReturnType<typeof send>>) => [
+      status,
+      headers['content-type'],
+      body.toString('latin1'),
+    ];
+
+    it.each(values)('gives what its handler returned: %s', async (_what, value) => {
+      for (const path of pathsOf(value)) {
+        ShopController.value = value;
+        await cache.del(`shop-${path}`);
+        await send(`/shop/${path}`);
+        expect(await cache.get(`shop-${path}`)).toEqual(value);
+      }
+    });
+
+    it.each(values)('is answered by the route as if its handler had returned it: %s', async (_what, value, type) => {
+      for (const path of pathsOf(value)) {
+        ShopController.value = value;
+        await cache.del(`shop-${path}`);
+        const returned = form(await send(`/shop/${path}`));
+        expect(returned[1]).toBe(type);
+        await cache.del(`shop-${path}`);
+        await cache.set(`shop-${path}`, value, 60_000);
+        const { calls } = ShopController;
+        expect(form(await send(`/shop/${path}`))).toEqual(returned);
+        expect(ShopController.calls).toBe(calls);
+      }
+    });
+
+    it('gives text of any kind as text', async () => {
+      await send('/shop/html');
+      expect(await cache.get('shop-html')).toBe('<p>hi</p>');
+    });
+
+    it('has nothing of an error that the route keeps', async () => {
+      expect((await send('/shop/missing')).status).toBe(404);
+      expect(await cache.get('shop-missing')).toBeUndefined();
+      const { calls } = ShopController;
+      expect((await send('/shop/missing')).status).toBe(404);
+      expect(ShopController.calls).toBe(calls);
+    });
   });
 
   it('wraps: calls once, then gives what is stored', async () => {

@@ -80,7 +80,7 @@ describe('a stored body that is not what it says', () => {
 describe('the entity tag of the gzip form', () => {
   it.each([
     ['"a"', '"a-gzip"'],
-    ['W/"a"', 'W/"a-gzip"'],
+    ['W/"a"', 'W/"a"'],
   ])('of %s is %s', (etag, tag) => {
     expect(gzipTag(etag)).toBe(tag);
   });

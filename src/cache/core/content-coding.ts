@@ -83,9 +83,12 @@ function readAcceptEncoding(field: string): boolean {
   return wildcard;
 }
 
-/** The strong or weak entity tag of the gzip form: two forms of one entry are two representations (RFC 9110 §8.8.3.3). */
+/**
+ * The entity tag of the gzip form. A strong one differs: the two forms differ in their bytes (RFC 9110 §8.8.3.3). A weak one stays: it
+ * speaks of what both mean (§8.8.1).
+ */
 export function gzipTag(etag: string): string {
-  return etag.endsWith('"') ? `${etag.slice(0, -1)}-gzip"` : etag;
+  return etag.endsWith('"') && !etag.startsWith('W/') ? `${etag.slice(0, -1)}-gzip"` : etag;
 }
 
 function isCompressible(headers: HeaderList): boolean {

@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../../kernel/app-error';
 import type { LoadFailure } from './cache-store';
-import { StatusFailure } from './load';
+import { StatusFailure, UnkeptFailure } from './load';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -17,8 +17,12 @@ export function pauseAfterFailures(failures: number, failure: LoadFailure): numb
   return Math.max(grown, asked);
 }
 
-/** Whether a failed load says nothing of the upstream: the service itself could not send the request, or was not to. */
+/**
+ * Whether a failed load leaves nothing for others: it says nothing of the upstream (the service itself could not send the request, or was
+ * not to), or cannot be told.
+ */
 export function isOwnFault(error: unknown): boolean {
+  if (error instanceof UnkeptFailure) return true;
   return error instanceof AppError && OWN_FAULTS.has(error.code);
 }
 

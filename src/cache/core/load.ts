@@ -76,13 +76,26 @@ export class StatusFailure extends Error {
   }
 }
 
+/** The load failed by an error that only its own class tells: those who did not wait for this load call the origin for themselves. */
+export class UnkeptFailure extends Error {
+  constructor(
+    cause: unknown,
+    /** The status that it has of its own, if it has one. */
+    readonly status: number | undefined,
+  ) {
+    super('The load failed.', { cause });
+    this.name = 'UnkeptFailure';
+  }
+}
+
 // RFC 5861 §4: an error is "any situation that would result in a 500, 502, 503, or 504 HTTP response status code being returned".
 const STALE_IF_ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
 /** Whether a stale entry may be served instead. */
 export function mayHide(error: unknown): boolean {
   if (error instanceof DeclinedLoad) return false;
-  return !(error instanceof StatusFailure) || STALE_IF_ERROR_STATUSES.has(error.status);
+  const status = error instanceof StatusFailure || error instanceof UnkeptFailure ? error.status : undefined;
+  return status === undefined || STALE_IF_ERROR_STATUSES.has(status);
 }
 
 /** How a flight ended: an entry, which may or may not have been stored. */

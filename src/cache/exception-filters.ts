@@ -1,0 +1,37 @@
+import type { ExecutionContext, Type } from '@nestjs/common';
+import type { ApplicationConfig } from '@nestjs/core';
+import { ProblemFilter } from '../http/problem.filter';
+
+/*
+ * The exception filters of the application: which errors they may tell from others by their classes.
+ */
+
+// The names under which Nest keeps @UseFilters, and what a filter's @Catch names (@nestjs/common, constants).
+export const FILTERS = '__exceptionFilters__';
+const CAUGHT = '__filterCatchExceptions__';
+
+/** Of each exception filter of the application the classes that it catches; none means all. */
+export type CaughtClasses = readonly (readonly Type[])[];
+
+/** The service's own filter is left out: it answers an error by its code, whatever its class. */
+export function caughtClasses(context: ExecutionContext, config: ApplicationConfig): CaughtClasses {
+  const on = (target: object): object[] => (Reflect.getMetadata(FILTERS, target) as object[] | undefined) ?? [];
+  const filters = [
+    ...[context.getHandler(), context.getClass()].flatMap(on),
+    ...[...config.getGlobalFilters(), ...config.getGlobalRequestFilters()],
+  ];
+  return filters
+    .map(typeOf)
+    .filter((type) => type !== ProblemFilter)
+    .map((type) => (Reflect.getMetadata(CAUGHT, type) as Type[] | undefined) ?? []);
+}
+
+export function catches(filters: CaughtClasses, error: unknown): boolean {
+  return filters.some((classes) => classes.length === 0 || classes.some((one) => error instanceof one));
+}
+
+/** @param one an instance, a class, or what Nest keeps of a request-scoped one */
+export function typeOf(one: object): object {
+  const { metatype } = one as { metatype?: object };
+  return typeof one === 'function' ? one : (metatype ?? one.constructor);
+}

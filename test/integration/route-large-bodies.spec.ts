@@ -1,0 +1,128 @@
+import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { bodyWriter } from '../../src/http/body-writer';
+import { closeStalledClients } from '../../src/http/stalled-clients';
+import { connectionsTo } from '../support/open-sockets';
+import { openRoutes, type RouteApp } from '../support/route-app';
+import { waitUntil } from '../support/wait-until';
+
+const LARGE_BYTES = 20_000_000;
+const bodyOf = (id: string): Buffer => Buffer.alloc(LARGE_BYTES, `${id} `);
+let calls: number;
+
+@Controller('large')
+@UseInterceptors(ResponseCacheInterceptor)
+class LargeController {
+  @Get(':id')
+  @CacheRule({ upstream: 'things' })
+  large(@Param('id') id: string) {
+    calls += 1;
+    return bodyOf(id);
+  }
+}
+
+describe.each([
+  ['by the fast path', false],
+  ['by the interceptor', true],
+])('a body of 20 MB %s', (_way, isHooked) => {
+  let app: RouteApp;
+  let port: number;
+  const clients: Socket[] = [];
+  const open = async (stallMs: number): Promise<void> => {
+    app = await openRoutes([LargeController], {
+      answersProblems: true,
+      settings: { l1: { maxBytes: 400_000_000, maxEntries: 100 }, maxEntryBytes: 30_000_000 },
+      prepare: (_app, fastify) => {
+        closeStalledClients(fastify, { stallMs });
+        if (isHooked) fastify.addHook('onRequest', (_request, _reply, done) => done());
+      },
+    });
+    port = Number(new URL(app.url).port);
+  };
+  /** A client that reads nothing until it is told to. */
+  const ask = (id: string, more = ''): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    clients.push(socket);
+    socket.on('error', () => undefined).pause();
+    socket.write(`GET /large/${id} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${more}\r\n`);
+    return socket;
+  };
+
+  beforeEach(() => (calls = 0));
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.destroy();
+    await app.close();
+    await waitUntil(() => bodyWriter.heldBytes === 0, { what: 'all bodies to be given back' });
+  });
+
+  it('is sent whole, with its length', async () => {
+    await open(60_000);
+    for (const cached of ['MISS', 'HIT', 'HIT']) {
+      const { status, headers, body } = await app.get('/large/a');
+      expect([status, headers['x-cache'], headers['content-length'], headers['transfer-encoding']]).toEqual([
+        ...[200, cached, String(LARGE_BYTES), undefined],
+      ]);
+      expect(body.equals(bodyOf('a'))).toBe(true);
+    }
+    const head = await app.get('/large/a', {}, 'HEAD');
+    expect([head.status, head.body.length]).toEqual([200, 0]);
+    expect(calls).toBe(1);
+  });
+
+  it('counts once for all clients that read it, and is cut where they read nothing', async () => {
+    await open(1_000);
+    await app.get('/large/a');
+    await app.get('/large/a');
+    for (let count = 0; count < 20; count++) ask('a');
+    await waitUntil(() => bodyWriter.heldBytes === LARGE_BYTES && connectionsTo(port) === 20, { what: '20 clients' });
+    await waitUntil(() => connectionsTo(port) === 0, { what: 'their end', timeoutMs: 10_000 });
+    expect(calls).toBe(1);
+  });
+
+  it('is cut where the client of the first answer reads nothing', async () => {
+    await open(1_000);
+    ask('first');
+    await waitUntil(() => bodyWriter.heldBytes === LARGE_BYTES, { what: 'the answer' });
+    await waitUntil(() => connectionsTo(port) === 0, { what: 'its end', timeoutMs: 10_000 });
+  });
+
+  it('gets to a client that reads slowly all the time', async () => {
+    await open(1_000);
+    await app.get('/large/a');
+    const socket = ask('a', 'connection: close\r\n');
+    let received = 0;
+    const began = performance.now();
+    while (!socket.readableEnded && !socket.destroyed) {
+      const chunk = (socket.read(500_000) ?? socket.read()) as Buffer | null;
+      received += chunk?.length ?? 0;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(received).toBeGreaterThan(LARGE_BYTES);
+    expect(performance.now() - began).toBeGreaterThan(1_000);
+  });
+
+  it('is refused while others hold all there is room for', async () => {
+    await open(60_000);
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of [...ids, 'g']) await app.get(`/large/${id}`);
+    for (const id of ids) {
+      const before = bodyWriter.heldBytes;
+      ask(id);
+      await waitUntil(() => bodyWriter.heldBytes > before, { what: `the answer ${id}` });
+    }
+    const refused = await app.get('/large/g');
+    expect([refused.status, JSON.parse(refused.text)]).toEqual([503, expect.objectContaining({ code: 'overloaded' })]);
+    expect((await app.get('/large/a')).status).toBe(200); // held already
+  });
+
+  it('is given back when its client leaves', async () => {
+    await open(60_000);
+    const socket = ask('a');
+    await waitUntil(() => bodyWriter.heldBytes === LARGE_BYTES, { what: 'the answer' });
+    socket.destroy();
+    await once(socket, 'close');
+    await waitUntil(() => bodyWriter.heldBytes === 0, { what: 'the body to be given back' });
+  });
+});
