@@ -44,7 +44,7 @@ export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { looksLikeIndex } from './core/resource-index';
 export { Loader } from './core/loader';
 export { SettlingTags } from './core/settling-tags';
-export { tagOfAccount, toCacheKey } from './core/cache-key';
+export { tagOfAccount, tagOfUpstream, toCacheKey } from './core/cache-key';
 export { ageMs, freshForMs, isFresh } from './core/freshness';
 export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from './core/cache-outcome';
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './core/cache-entry';

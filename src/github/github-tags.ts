@@ -53,6 +53,22 @@ export function viewerTag(list: string): string {
   return `viewer:${list.toLowerCase()}`;
 }
 
+/** A list of every account, or `profile`: a write to the caller's own does not name the caller. */
+export function anyonesTag(list: string): string {
+  return `anyone:${list}`;
+}
+
+/** What callers change of their own account, which is at `/users/NAME` for everybody else. */
+const CHANGED_BY_CALLERS: ReadonlySet<string> = new Set([
+  ...['profile', 'repos', 'starred', 'subscriptions', 'following', 'orgs', 'packages'],
+  ...['keys', 'gpg_keys', 'ssh_signing_keys', 'social_accounts'],
+]);
+
+/** The tags of a list of the caller, where it is the caller's and where it is at `/users/NAME`. */
+export function callersListTags(list: string): readonly string[] {
+  return CHANGED_BY_CALLERS.has(list) ? [viewerTag(list), anyonesTag(list)] : [viewerTag(list)];
+}
+
 /** Everything that is stored of a repository. */
 export function repositoryTag(repository: Named): string {
   return `repo:${wordOf(repository)}`;
@@ -103,8 +119,10 @@ function tagsOfPlace(place: Place): readonly string[] {
       return place.id === undefined ? [GISTS, viewerTag('gists')] : [gistTag(place.id)];
     case 'account': {
       const { named, below, team } = place;
+      const list = below === '' ? 'profile' : below;
       return [
         ...[accountTag(named), below === '' ? profileTag(named) : listTag(named, below)],
+        ...(CHANGED_BY_CALLERS.has(list) ? [anyonesTag(list)] : []),
         ...(typeof named === 'string' ? [] : [ACCOUNTS_BY_ID]),
         ...(below === 'teams' ? [TEAMS] : []),
         ...(below === 'gists' ? [GISTS] : []),

@@ -18,7 +18,7 @@ export interface NamesMade {
 
 const NONE: NamesMade = { accounts: [], owners: [], repositories: [] };
 /** Words below a repository, behind which another one is made of it, and the repository itself, which may be renamed. */
-const MAKES_REPOSITORY: ReadonlySet<string> = new Set(['', 'forks', 'generate', 'transfer']);
+export const MAKES_REPOSITORY: ReadonlySet<string> = new Set(['', 'forks', 'generate', 'transfer']);
 const OWNERS = ['organization', 'owner', 'new_owner'];
 const NAMES = ['name', 'new_name'];
 /** GitHub's names are shorter: up to 39 characters of an account, 100 of a repository. */

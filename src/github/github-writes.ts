@@ -5,6 +5,7 @@ import {
   ACCOUNTS_BY_ID,
   ADVISORIES,
   areaTag,
+  callersListTags,
   enterpriseListTag,
   enterpriseTag,
   gistTag,
@@ -30,10 +31,12 @@ import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
  */
 
 /** All that GitHub gave: where access ends by an id alone, it is not known whose answers are concerned. GitHub documents few such paths. */
-const EVERYTHING = 'upstream:github';
+export const EVERYTHING = 'upstream:github';
 
 /** Lists of the caller that depend on organizations and teams. */
 const CALLERS_MEMBERSHIPS = ['orgs', 'memberships', 'teams', 'repos', 'issues'].map(viewerTag);
+/** Words below `/user` whose writes the caller's profile shows: it counts repositories and followed accounts. */
+const SHOWN_BY_PROFILE: ReadonlySet<string> = new Set(['', 'email', 'emails', 'following', 'repos']);
 /** Lists of an account that show what it belongs to. */
 const BELONGS_TO = ['orgs', 'repos', 'events', 'received_events', 'starred', 'subscriptions', 'followers', 'following'];
 
@@ -59,6 +62,7 @@ const CALLERS_LISTS: Readonly<Record<string, readonly string[]>> = {
   subscription: ['subscriptions', 'notifications'],
   notifications: ['notifications'],
   forks: ['profile', 'repos'], // the fork is the caller's
+  generate: ['profile', 'repos'],
   collaborators: ['repository_invitations', 'repos'],
   invitations: ['repository_invitations'],
   codespaces: ['codespaces'],
@@ -118,11 +122,11 @@ function changesAnything(path: string, method: string, body: Buffer | undefined)
 
 function tagsOfMade({ accounts, owners, repositories }: NamesMade): readonly string[] {
   const own = [...accounts.map(accountTag), ...accounts.map(profileTag), ...repositories.map(repositoryTag)];
-  return owners.length === 0 ? own : [...own, ...ownedBy(...owners)];
+  return owners.length === 0 ? own : [...own, ...ownedBy(...owners), ACCOUNTS_BY_ID];
 }
 
 /** However it is written: what is taken for another path is a mutation all the same if GitHub takes it for this one. */
-const GRAPHQL = /^\/+graphql\/*$/i;
+export const GRAPHQL = /^\/+graphql\/*$/i;
 /** Words below a repository behind which a write changes what is stored under the caller's name, which is not known here. */
 const CHANGES_CALLER: ReadonlySet<string> = new Set(['stargazers', 'subscription', 'forks', 'generate']);
 
@@ -170,13 +174,18 @@ function ofViewer(lists: readonly string[], rest: readonly string[]): readonly s
   const beside = list === 'memberships' || list === 'repository_invitations' ? CALLERS_MEMBERSHIPS : [];
   // An accepted or left membership: what the organization shows the caller is other than before.
   const left = list === 'memberships' && kind === 'orgs' && organization !== '' ? everythingOf(organization) : [];
-  return [...['profile', ...lists].map(viewerTag), ...beside, ...left, ACCOUNTS_BY_ID];
+  const isShown = SHOWN_BY_PROFILE.has(list) && (list !== '' || lists.includes('profile'));
+  return [
+    ...[viewerTag('profile'), ...(isShown ? callersListTags('profile') : []), ...lists.flatMap(callersListTags)],
+    ...[...(list === 'memberships' ? callersListTags('orgs') : []), ...beside, ...left, ACCOUNTS_BY_ID],
+  ];
 }
 
 function ofAccount({ named, isOrganization, below, team, rest }: AccountPlace, method: string): readonly string[] {
   const isGone = below === '' && method === 'DELETE';
   const [, kind = ''] = rest;
-  const isOfTeam = below === 'teams' && rest.length > 0 && (method === 'DELETE' || kind !== '');
+  // A team has what its parent has, and a PATCH may give it another parent.
+  const isOfTeam = below === 'teams' && rest.length > 0 && (method === 'DELETE' || method === 'PATCH' || kind !== '');
   const whole = isOrganization && (isGone || ACCESS.has(below) || isOfTeam) ? everythingOf(named) : [];
   const lists = below === '' ? [] : [below, ...(BESIDE[below] ?? [])];
   const isSettings = isOrganization && !NOT_SETTINGS.has(below);
@@ -202,11 +211,11 @@ function ofRepository({ named, owner, below, rest }: RepositoryPlace, method: st
   const areas: readonly RepositoryArea[] = area === 'other' ? [] : [...CHANGES[area], ...alsoChanged(below, area)];
   const beside = below === '' ? [] : [below, ...(below === 'collaborators' ? ['outside_collaborators'] : [])];
   return [
-    ...(isWhole ? [repositoryTag(named), ...ownedBy(owner)] : repositoryChange([named], areas, owner)),
+    ...(isWhole ? [repositoryTag(named), ...ownedBy(owner), ACCOUNTS_BY_ID] : repositoryChange([named], areas, owner)),
     // Lists of the organization, of all enterprises and of the caller show what its repositories have.
     ...(owner === undefined ? [] : beside.map((list) => listTag(owner, list))),
     ...(area === 'security' ? [enterpriseListTag(below)] : []),
-    ...(CALLERS_LISTS[below] ?? []).map(viewerTag),
+    ...(CALLERS_LISTS[below] ?? []).flatMap(callersListTags),
     ...(owner === undefined ? [] : [REPOSITORIES_BY_ID]),
     ...(owner === undefined && method === 'DELETE' && (withdraws || below === '') ? [EVERYTHING] : []),
   ];

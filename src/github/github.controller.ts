@@ -9,14 +9,13 @@ import {
   ResponseCacheInterceptor,
   Sourced,
   StoredValidators,
-  tagOfAccount,
   type Validators,
 } from '../cache';
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../http/api-docs';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
-import { profileTag } from './github-tags';
+import { githubTags } from './github-tags';
 import { GithubService, userResource, type RepositoryCount } from './github.service';
 
 const accountOf = (request: FastifyRequest): string =>
@@ -34,7 +33,7 @@ export class GithubController {
     resource: (request) => userResource(accountOf(request)),
     key: () => 'repos',
     byUrl: true,
-    tags: (request) => [tagOfAccount(accountOf(request)), profileTag(accountOf(request))],
+    tags: (request) => githubTags(`/users/${accountOf(request)}`),
     marker: 'cached',
   })
   @ApiOperation({

@@ -38,6 +38,7 @@ import { githubCredentials } from './github-credentials';
 import { GithubCredentials } from './github.credentials';
 import { linkedByName } from './github-links';
 import { githubTags } from './github-tags';
+import { answerTagsOf } from './github-write-answers';
 import { tokensEnded } from './github-write-bodies';
 import { changesCaller, githubTagsOfWrite } from './github-writes';
 import { ENTERPRISE_PATH, enterpriseGraphql, githubUpstream } from './github.upstream';
@@ -130,6 +131,7 @@ export class GithubGateway implements OnModuleInit, OnApplicationShutdown {
         tagsOf: githubTags,
         purgesAfterFailedWrites: !github.isStrict,
         tagsOfWrite: github.isStrict ? () => [] : githubTagsOfWrite,
+        answerTagsOf: github.isStrict ? () => undefined : answerTagsOf,
         tokensEnded: github.isStrict ? () => [] : (...write) => tokensEnded(...write) ?? [],
         changesCaller: github.isStrict ? () => false : changesCaller,
         rules: github.isStrict ? undefined : this.rules(),

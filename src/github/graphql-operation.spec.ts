@@ -1,4 +1,4 @@
-import { mayMutate } from './graphql-operation';
+import { mayMutate, mutationWords } from './graphql-operation';
 
 const body = (request: unknown): Buffer => Buffer.from(JSON.stringify(request));
 
@@ -35,6 +35,17 @@ describe('a GraphQL request', () => {
     ['an empty batch entry', [[]]],
   ])('that has %s may change something', (_what, request) => {
     expect(mayMutate(body(request))).toBe(true);
+  });
+
+  it.each<[string, unknown, readonly string[] | undefined]>([
+    ['its fields', { query: 'mutation M($i: I! = {a: 1}) @d(x: 1) { createIssue(input: $i) { y } }' }, ['createIssue']],
+    ['aliases', { query: 'mutation { a: addStar(input: {b: "c"}) { y } d { e } }' }, ['a', 'addStar', 'd']],
+    ['fragments', { query: 'mutation { ...F } fragment F on Mutation { a { b } }' }, ['...', 'F']],
+    ['the chosen one', { query: 'mutation A { a } mutation B { b }', operationName: 'B' }, ['b']],
+    ['all of a batch', [{ query: 'mutation { a }' }, { query: '{ q }' }, { query: 'mutation { b }' }], ['a', 'b']],
+    ['nothing, for a stored one', { id: 'x' }, undefined],
+  ])('tells of a mutation %s', (_what, request, words) => {
+    expect(mutationWords(body(request))).toEqual(words);
   });
 
   it('that cannot be read may change something', () => {

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { OriginResponse } from '../cache';
 import { peek } from './peeked-body';
 
@@ -26,6 +26,13 @@ describe('a peek into a body', () => {
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);
     expect([text, Buffer.concat(chunks)]).toEqual(['packed', packed]);
+    for (const [coding, coded] of [
+      ['br', brotliCompressSync('packed')],
+      ['deflate', deflateSync('packed')],
+    ] as const)
+      expect((await peek(new PassThrough().end(coded), coding, { ...LIMITS, maxBytes: 100 })).text).toBe('packed');
+    const bomb = gzipSync('x'.repeat(100_000));
+    expect((await peek(new PassThrough().end(bomb), 'gzip', { ...LIMITS, maxBytes: 1_000 })).text).toBeUndefined();
     const garbled = await peek(new PassThrough().end('no gzip'), 'gzip', LIMITS);
     expect([garbled.text, await read(garbled.body)]).toEqual([undefined, 'no gzip']);
   });

@@ -1,6 +1,5 @@
-import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { OriginResponse } from '../cache';
 
 export interface PeekLimits {
@@ -10,23 +9,30 @@ export interface PeekLimits {
 }
 
 export interface Peeked {
-  /** All of it, unpacked; undefined where it is too large, too slow, broken or in another coding than gzip. */
+  /** All of it, unpacked; undefined where it is too large, too slow, broken or in a coding that is not known here. */
   readonly text: string | undefined;
   /** The same bytes as the source's, from the first on. */
   readonly body: OriginResponse['body'];
 }
 
-const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
+type Unpack = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
+
+const UNPACK: ReadonlyMap<string, Unpack> = new Map([
+  ['gzip', gunzipSync],
+  ['x-gzip', gunzipSync],
+  ['br', brotliDecompressSync],
+  ['deflate', inflateSync],
+]);
 /** How large a small body may be unpacked, in times of what is read of it. */
 const MAX_RATIO = 16;
 
 /** Reads a small body ahead of its reader, who gets every byte all the same. */
 export async function peek(
-  source: Readable,
+  source: OriginResponse['body'],
   coding: string | undefined,
   { maxBytes, maxMs }: PeekLimits,
 ): Promise<Peeked> {
-  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const iterator = source[Symbol.asyncIterator]();
   const end = new AbortController();
   const late = pause(maxMs, undefined, { signal: end.signal }).catch(() => undefined);
   const front: Buffer[] = [];
@@ -52,7 +58,7 @@ export async function peek(
 }
 
 function bodyOf(
-  source: Readable,
+  source: OriginResponse['body'],
   front: readonly Buffer[],
   next: Promise<IteratorResult<Buffer>>,
   rest?: AsyncIterator<Buffer>,
@@ -72,10 +78,9 @@ function bodyOf(
 
 function textOf(bytes: Buffer, coding: string | undefined, maxBytes: number): string | undefined {
   if (coding === undefined || coding === '' || coding === 'identity') return bytes.toString('utf8');
-  if (!GZIP.has(coding.toLowerCase())) return undefined;
   try {
-    return gunzipSync(bytes, { maxOutputLength: maxBytes * MAX_RATIO }).toString('utf8');
+    return UNPACK.get(coding.toLowerCase())?.(bytes, { maxOutputLength: maxBytes * MAX_RATIO }).toString('utf8');
   } catch {
-    return undefined; // not gzip, or a bomb: nothing that says a word of limits
+    return undefined; // in another coding than it says, or a bomb
   }
 }

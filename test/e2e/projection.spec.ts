@@ -80,7 +80,9 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     await countOf();
     const { json } = await admin(`/entries/${key()}`, 'GET');
     expect(json).toMatchObject({ key: key(), status: 200, ttl: expect.any(Number), upstream: 'github' });
-    expect(json['tags']).toEqual(['upstream:github', `account:${account()}`, `profile:${account()}`]);
+    expect(json['tags']).toEqual([
+      ...['upstream:github', `account:${account()}`, `profile:${account()}`, 'anyone:profile'],
+    ]);
     expect(json['ttl']).toBeLessThanOrEqual(3_600);
     expect(json['leadsTo']).toEqual([expect.stringMatching(/\|repos$/)]);
     await user();

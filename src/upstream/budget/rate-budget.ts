@@ -146,6 +146,11 @@ export class RateBudget {
     return this.adapter.bodyBytesOf(answer);
   }
 
+  /** Whether the upstream has answered this process with anything but 401 to a credential lately. */
+  hasAccepted(credential: string): boolean {
+    return this.accepted.has(credential);
+  }
+
   /** All credentials that any replica has seen lately. */
   list(): Promise<readonly BudgetView[]> {
     return this.budgets.list();

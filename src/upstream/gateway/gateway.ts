@@ -3,11 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
   endToEnd,
-  isUnsafe,
   UnreadableEntryError,
   toCacheKey,
   toHeaderList,
-  valuesOf,
   type CacheEvent,
   type CacheEvents,
   type HeadContext,
@@ -29,6 +27,8 @@ import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
 import { GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
 import type { GatewayResponse, GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
+import { callerTags, notCached, pathTag } from './gateway-tags';
+import { GatewayWrites, type GatewayWritesOptions } from './gateway-writes';
 import type { GatewayRules } from './gateway-rules';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { oneForwardLess } from './hops';
@@ -36,21 +36,13 @@ import { ANONYMOUS, type Partition } from './partition';
 
 import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
 
-export interface GatewayOptions extends GatewayOriginsOptions, GatewayResponsesOptions {
+export interface GatewayOptions extends GatewayOriginsOptions, GatewayResponsesOptions, GatewayWritesOptions {
   /** The partition of callers without a credential; in the strict profile of all callers. */
   readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Tags of what is stored under a path. */
   readonly tagsOf: (path: string) => readonly string[];
-  /** Tags of what a write under a path changes, beside the path itself. */
-  readonly tagsOfWrite: (path: string, method: string, body?: Buffer) => readonly string[];
-  /** Tokens that a write ends: what is stored for them goes. */
-  readonly tokensEnded: (path: string, method: string, body: Buffer | undefined) => readonly string[];
-  /** Whether a write may change any answer of its caller. The body is there where it is small. */
-  readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
-  /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
-  readonly purgesAfterFailedWrites: boolean;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
   /** What the edge adds to a response, by the `Origin` of the request. */
@@ -81,6 +73,7 @@ export interface GatewayParts {
  */
 export class Gateway {
   private readonly origins: GatewayOrigins;
+  private readonly writes: GatewayWrites;
 
   constructor(
     private readonly options: GatewayOptions,
@@ -89,6 +82,7 @@ export class Gateway {
     this.origins = new GatewayOrigins(options, parts.relay, (fields, request, path) =>
       parts.responses.rewritten(fields, request.raw, path),
     );
+    this.writes = new GatewayWrites(options, parts);
   }
 
   /** Routes of its own, in front of Nest's pipeline: bodies are streams here, which nobody else may read. */
@@ -144,7 +138,12 @@ export class Gateway {
             origin,
           )
         : streamed(
-            await this.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
+            await this.writes.passOn(
+              { method, target, partition, body: () => sentBody },
+              headers,
+              client.signal,
+              origin,
+            ),
           );
       const { answer } = exchanged;
       const context = {
@@ -195,68 +194,6 @@ export class Gateway {
     return { answer, prepared };
   }
 
-  /** Anything but GET and HEAD goes through; what it has changed is not served any more (RFC 9111 §4.4). */
-  private async passOn(
-    write: Write,
-    headers: HeaderList,
-    signal: AbortSignal,
-    origin: Origin,
-  ): Promise<StreamedAnswer> {
-    const { method } = write;
-    const {
-      status,
-      headers: answered,
-      body,
-    } = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
-      // It may have been sent, and done: nobody will tell.
-      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, []);
-      throw error;
-    });
-    // A 5xx may come from something between: the write may have been done.
-    const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
-    const failure = hasChanged ? await this.invalidateAfter(write, answered) : undefined;
-    const facts = {
-      outcome: 'BYPASS',
-      tier: 'upstream',
-      forwarded: notCached(method),
-      ...(failure && { failure }),
-    } as const;
-    return { kind: 'streamed', status, headers: answered, body, ...facts };
-  }
-
-  /** Undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done. */
-  private async invalidateAfter(
-    { method, target, partition, body }: Write,
-    answered: HeaderList,
-  ): Promise<string | undefined> {
-    const { definition, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
-    const sent = body();
-    const { baseUrl, name } = definition;
-    const root = new URL(`${baseUrl}/`).href;
-    const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
-      const base = `${baseUrl}${target.path}`;
-      const url = URL.canParse(value, base) ? new URL(value, base).href : '';
-      return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
-    });
-    const tags = new Set([
-      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent)],
-      ...others.flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
-      ...tokensEnded(target.path, method, sent)
-        .flatMap((token) => partitions?.idsOf(token) ?? [])
-        .map(callerTag),
-    ]);
-    try {
-      const ofCaller = changesCaller(target.path, method, sent) ? callerTags(partition) : [];
-      const all = [...tags, ...ofCaller];
-      await this.parts.settling?.begin(all);
-      await Promise.all(all.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')));
-      return undefined;
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
-      throw error;
-    }
-  }
-
   private targetOf(url: string): string {
     const { prefix, aliases } = this.options;
     const [path = ''] = url.split('?', 1);
@@ -298,30 +235,6 @@ function statusOf(answer: HttpAnswer): number {
   return answer.kind === 'stored' ? answer.entry.status : answer.status;
 }
 
-/** A request that may change something. */
-interface Write {
-  readonly method: string;
-  readonly target: RequestTarget;
-  readonly partition: Partition;
-  /** The body that was sent, where it is small. */
-  readonly body: () => Buffer | undefined;
-}
-
-/** The tag of everything that is stored for one caller; none for the anonymous callers, who have no writes. */
-function callerTags({ id }: Partition): readonly string[] {
-  return id === ANONYMOUS ? [] : [callerTag(id)];
-}
-
-function callerTag(id: string): string {
-  return `caller:${id}`;
-}
-
-/** Whether the request has certainly not reached the upstream. */
-function isUnsent(error: unknown): boolean {
-  return error instanceof AppError && NOT_SENT.has(error.code);
-}
-
-const NOT_SENT: ReadonlySet<string> = new Set(['upstream-paused', 'upstream-rate-limited', 'deadline-exceeded']);
 /** The client asks what is here, not what is behind (RFC 9110 §7.6.2). */
 function answerAsLastHop(method: string, reply: FastifyReply): void {
   const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
@@ -330,24 +243,4 @@ function answerAsLastHop(method: string, reply: FastifyReply): void {
       headers: { allow },
     });
   void reply.code(204).header('allow', allow).send();
-}
-
-/** The path of a URL as requests for it are keyed, or none, if there can be no such request. */
-function pathAsKeyed(url: string): readonly string[] {
-  try {
-    return [parseTarget(url.split(/[?#]/, 1)[0] ?? '/').path];
-  } catch (error) {
-    if (error instanceof AppError) return [];
-    throw error;
-  }
-}
-
-/** Why the cache has no part in a request, where it has none (RFC 9211 §2.2). */
-function notCached(method: string): 'bypass' | 'method' {
-  return CACHEABLE.has(method) ? 'bypass' : 'method';
-}
-
-/** All that is stored of a path, whatever its query and for whomever. */
-function pathTag(upstream: string, path: string): string {
-  return `path:${upstream}:${path}`;
 }

@@ -1,0 +1,197 @@
+import {
+  isUnsafe,
+  tagOfUpstream,
+  valueOf,
+  valuesOf,
+  type HeaderList,
+  type StreamedAnswer,
+  type Origin,
+  type OriginResponse,
+  type ResponseCache,
+  type SettlingTags,
+} from '../../cache';
+import { AppError } from '../../kernel/app-error';
+import type { RateBudget } from '../budget/rate-budget';
+import { peek, type PeekLimits } from '../peeked-body';
+import type { UpstreamDefinition } from '../upstream-definition';
+import { Coalesced } from './coalesced';
+import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
+import type { Partition, Partitions } from './partition';
+import { parseTarget, type RequestTarget } from './request-target';
+
+/** Tags of what a write has changed, by its answer as parsed JSON, undefined for none; undefined where that does not tell. */
+export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
+
+export interface GatewayWritesOptions {
+  readonly definition: UpstreamDefinition;
+  /** Undefined: one shared cache for all callers. */
+  readonly partitions: Partitions | undefined;
+  readonly budget: RateBudget | undefined;
+  /** Tags of what a write under a path changes, beside the path itself. */
+  readonly tagsOfWrite: (path: string, method: string, body?: Buffer) => readonly string[];
+  /** How the answer to a write is read for what the request does not tell; undefined where the request tells everything. */
+  readonly answerTagsOf: (path: string, method: string, body: Buffer | undefined) => AnswerTags | undefined;
+  /** Tokens that a write ends: what is stored for them goes. */
+  readonly tokensEnded: (path: string, method: string, body: Buffer | undefined) => readonly string[];
+  /** Whether a write may change any answer of its caller. The body is there where it is small. */
+  readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
+  /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
+  readonly purgesAfterFailedWrites: boolean;
+}
+
+export interface GatewayWritesParts {
+  readonly cache: ResponseCache;
+  /** Undefined where what a write has changed is stored like anything else afterwards. */
+  readonly settling: SettlingTags | undefined;
+}
+
+/** A request that may change something. */
+export interface Write {
+  readonly method: string;
+  readonly target: RequestTarget;
+  readonly partition: Partition;
+  /** The body that was sent, where it is small. */
+  readonly body: () => Buffer | undefined;
+}
+
+/** What the answer to a write tells of its change; `tags` is undefined where anything may have changed. */
+interface Told {
+  readonly tags: readonly string[] | undefined;
+  readonly body: OriginResponse['body'];
+}
+
+/** An answer that has to name what was changed is read so far before it goes on to the client; a larger or slower one names nothing. */
+const READ: PeekLimits = { maxBytes: 262_144, maxMs: 1_000 };
+
+/**
+ * Requests that go through to the upstream: anything but GET and HEAD.
+ *
+ * Its one invariant: what a write has changed is not served as fresh once the client has the first byte of its answer, to any caller
+ * (RFC 9111 §4.4). Where neither the request nor the answer tells what that is, everything of the upstream is validated before its next use:
+ * it is kept, for the upstream may fail, and most of it has not changed.
+ */
+export class GatewayWrites {
+  private readonly everything: Coalesced;
+
+  constructor(
+    private readonly options: GatewayWritesOptions,
+    private readonly parts: GatewayWritesParts,
+  ) {
+    const { settling, cache } = parts;
+    const tag = tagOfUpstream(options.definition.name);
+    this.everything = new Coalesced(async () => {
+      await settling?.begin([tag]);
+      await cache.invalidate({ kind: 'tag', tag }, 'stale', 'write');
+    });
+  }
+
+  async passOn(write: Write, headers: HeaderList, signal: AbortSignal, origin: Origin): Promise<StreamedAnswer> {
+    const { method } = write;
+    const answer = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
+      // It may have been sent, and done: nobody will tell.
+      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, [], this.toldByFailure(write));
+      throw error;
+    });
+    const { status, headers: answered } = answer;
+    // A 5xx may come from something between: the write may have been done.
+    const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
+    const { tags, body } = hasChanged ? await this.read(write, answer) : { tags: [], body: answer.body };
+    const failure = hasChanged ? await this.invalidateAfter(write, answered, tags) : undefined;
+    const facts = {
+      outcome: 'BYPASS',
+      tier: 'upstream',
+      forwarded: notCached(method),
+      ...(failure && { failure }),
+    } as const;
+    return { kind: 'streamed', status, headers: answered, body, ...facts };
+  }
+
+  /** What the answer tells, read ahead of the client as far as that needs it. */
+  private async read(write: Write, { status, headers, body }: OriginResponse): Promise<Told> {
+    const tagsOf = this.answerTagsOf(write);
+    if (!tagsOf || (status >= 300 && status < 400)) return { tags: [], body }; // a redirection has done nothing here
+    if (status >= 500) return { tags: this.toldByFailure(write), body };
+    if (Number(valueOf(headers, 'content-length') ?? 0) > READ.maxBytes) return { tags: tagsOf(undefined), body };
+    const peeked = await peek(body, valueOf(headers, 'content-encoding'), READ);
+    return { tags: tagsOf(parsed(peeked.text)), body: peeked.body };
+  }
+
+  /**
+   * A write without an answer may have been done. Who has no credential, or one that the upstream has not accepted yet, has most likely written
+   * nothing: such callers cannot make everything stale by requests that they break off.
+   */
+  private toldByFailure(write: Write): readonly string[] | undefined {
+    const { own, id } = write.partition;
+    const mayWrite = own !== undefined && (this.options.budget?.hasAccepted(id) ?? true);
+    return mayWrite ? this.answerTagsOf(write)?.(undefined) : [];
+  }
+
+  private answerTagsOf({ method, target, body }: Write): AnswerTags | undefined {
+    return this.options.answerTagsOf(target.path, method, body());
+  }
+
+  /**
+   * @param told tags of what the answer says has changed, undefined for anything
+   * @returns undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done
+   */
+  private async invalidateAfter(
+    { method, target, partition, body }: Write,
+    answered: HeaderList,
+    told: readonly string[] | undefined,
+  ): Promise<string | undefined> {
+    const { definition, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
+    const sent = body();
+    const { baseUrl, name } = definition;
+    const root = new URL(`${baseUrl}/`).href;
+    const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
+      const base = `${baseUrl}${target.path}`;
+      const url = URL.canParse(value, base) ? new URL(value, base).href : '';
+      return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
+    });
+    const tags = new Set([
+      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent), ...(told ?? [])],
+      ...others.flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
+      ...tokensEnded(target.path, method, sent)
+        .flatMap((token) => partitions?.idsOf(token) ?? [])
+        .map(callerTag),
+      ...(changesCaller(target.path, method, sent) ? callerTags(partition) : []),
+    ]);
+    const all = [...tags];
+    try {
+      await this.parts.settling?.begin(all);
+      await Promise.all([
+        ...all.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')),
+        ...(told === undefined ? [this.everything.run()] : []),
+      ]);
+      return undefined;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
+      throw error;
+    }
+  }
+}
+
+/** Whether the request has certainly not reached the upstream. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof AppError && NOT_SENT.has(error.code);
+}
+
+const NOT_SENT: ReadonlySet<string> = new Set(['upstream-paused', 'upstream-rate-limited', 'deadline-exceeded']);
+
+/** The path of a URL as requests for it are keyed, or none, if there can be no such request. */
+function pathAsKeyed(url: string): readonly string[] {
+  try {
+    return [parseTarget(url.split(/[?#]/, 1)[0] ?? '/').path];
+  } catch (error) {
+    if (error instanceof AppError) return [];
+    throw error;
+  }
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
