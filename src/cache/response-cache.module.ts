@@ -70,7 +70,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     {
       provide: StoreHealth,
       inject: [OPENED_STORE],
-      useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
+      useFactory: ({ store, link, lost }: OpenedStore) => new StoreHealth(store, link, lost),
     },
     { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
     { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },

@@ -2,6 +2,7 @@ import type { RedisLink } from '../redis/redis-link';
 import { readRedisUsage, type RedisUsage } from '../redis/redis-usage';
 import type { CacheStore } from './core/cache-store';
 import { MemoryStore } from './core/memory-store';
+import { LostBookkeeping } from './lost-bookkeeping';
 import { runwayOf, type Runway } from './core/runway';
 import { TieredStore } from './core/tiered-store';
 
@@ -22,6 +23,7 @@ export class StoreHealth {
   constructor(
     private readonly store: CacheStore,
     private readonly link: RedisLink | undefined,
+    private readonly lost = new LostBookkeeping(),
   ) {}
 
   get(): StoreState {
@@ -30,6 +32,11 @@ export class StoreHealth {
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };
+  }
+
+  /** How often bookkeeping in Redis was found missing by this process. */
+  get lostBookkeeping(): LostBookkeeping['counts'] {
+    return this.lost.counts;
   }
 
   /** Undefined without Redis. */

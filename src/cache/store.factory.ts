@@ -18,6 +18,7 @@ import { TieredStore } from './core/tiered-store';
 import { IpcStore } from './ipc/ipc-store';
 import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
+import { LostBookkeeping } from './lost-bookkeeping';
 import { fitted, forEntries, processMemory } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
@@ -29,6 +30,8 @@ export interface OpenedStore {
   readonly link: RedisLink | undefined;
   /** Silent where there is no Redis. */
   readonly writes: StoreWrites;
+  /** Nothing is lost where there is no Redis. */
+  readonly lost: LostBookkeeping;
   /** Silent where there is no Redis. */
   readonly messages: ReplicaMessages;
   /** Listens to the channel of invalidations, where there is a Redis to publish on. */
@@ -55,29 +58,36 @@ export function openStore(
 ): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
   const writes = new StoreWrites();
+  const lost = new LostBookkeeping();
   if (!redis) {
     const messages = new ReplicaMessages();
-    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, messages };
+    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, lost, messages };
     const store = new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock);
-    return { store, link: undefined, writes, messages };
+    return { store, link: undefined, writes, lost, messages };
   }
   const logger = new Logger('Redis');
   const { link, source } = openLink(redis);
   logTransitions(link, redis, logger);
+  const logUnindexed = onceUntilReconnected(link, (key) =>
+    logger.warn(
+      `What Redis has of ${JSON.stringify(key)} is not in the index of its tags any more (evicted or deleted): removed, counts as a miss. ` +
+        'More of these are not logged until Redis is connected anew.',
+    ),
+  );
   const keys = new RedisKeys(redis.keyPrefix, redis.source);
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
       logger.warn(
         `What is at ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
       ),
-    onUnindexed: onceUntilReconnected(link, (key) =>
-      logger.warn(
-        `What Redis has of ${JSON.stringify(key)} is not in the index of its tags any more (evicted or deleted): removed, counts as a miss. ` +
-          'More of these are not logged until Redis is connected anew.',
-      ),
-    ),
+    onUnindexed: (key) => {
+      lost.add('index');
+      logUnindexed(key);
+    },
+    onLedgerLost: () => lost.add('ledger'),
     onRefused: (reply) => logger.warn(`Redis refuses (${reply}): answers go on, what it refuses is not shared.`),
     onRewound: (count) => {
+      lost.add('history');
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
     },
     onOverdue: () => logger.warn('An invalidation is not confirmed: nothing is read from Redis until it is.'),
@@ -100,7 +110,7 @@ export function openStore(
       [{ name: keys.channel, onMessage }, live],
       logRefusals('channel', keys.channel, logger),
     );
-  return { store: new TieredStore(limits, l2, clock), link, writes, messages, subscribe };
+  return { store: new TieredStore(limits, l2, clock), link, writes, lost, messages, subscribe };
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */

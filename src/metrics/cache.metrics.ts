@@ -82,6 +82,14 @@ export class CacheMetrics {
     this.register('larder_webhook_deliveries_total', 'counter', 'Webhooks, by what became of them.', (name) =>
       webhooks.all().map(({ count, ...labels }) => ({ metricName: name, labels: { ...labels }, value: count })),
     );
+    const lost = 'larder_bookkeeping_lost_total';
+    this.register(
+      lost,
+      'counter',
+      'Bookkeeping in Redis that was evicted, deleted or replaced by older data; what it covered counts as a miss.',
+      () =>
+        Object.entries(store.lostBookkeeping).map(([what, value]) => ({ metricName: lost, labels: { what }, value })),
+    );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
     events.onRefreshed(({ upstream, failure }) => {

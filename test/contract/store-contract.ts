@@ -298,6 +298,62 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
     });
 
+    describe.each<[string, InvalidationTarget]>([
+      ['by one of its tags', { kind: 'tag', tag: 't' }],
+      ['by the tag of its upstream', { kind: 'tag', tag: 'upstream:github' }],
+      ['by its key', { kind: 'key', key: 'github:-:/k' }],
+      ['by a prefix', { kind: 'prefix', prefix: 'github:-:' }],
+    ])('after an invalidation %s', (_how, target) => {
+      const key = 'github:-:/k';
+      const down = { code: 'upstream-unreachable', message: 'down' };
+      const modes = ['purge', 'stale'] as const;
+      const more = { tags: ['u', 't'] };
+
+      it.each(modes)('(%s) a load that began before is not waited for, and stores nothing', async (mode) => {
+        for (const selection of [undefined, 'json']) {
+          const before = await leaseOf(store, key, { ...more, selection });
+          await store.invalidate(target, mode);
+          const after = await leaseOf(store, key, { ...more, selection });
+          expect(await store.fill(before, anEntry(more))).toBe(false);
+          expect((await store.acquire(asking(key, { ...more, selection }))).kind).toBe('held');
+          expect(await store.fill(after, anEntry(more))).toBe(true);
+          await store.invalidate({ kind: 'key', key }, 'purge');
+        }
+      });
+
+      it.each(modes)('(%s) neither the pause of a failed load holds, nor its failure', async (mode) => {
+        for (const selection of [undefined, 'json']) {
+          await store.fail(await leaseOf(store, key, { ...more, selection }), down, 60_000);
+          expect((await store.acquire(asking(key, { ...more, selection }))).kind).toBe('failed');
+          await store.invalidate(target, mode);
+          await store.release(await leaseOf(store, key, { ...more, selection }));
+        }
+      });
+
+      it('a load that fails late, but began before, keeps nobody away', async () => {
+        const before = await leaseOf(store, key, more);
+        await store.invalidate(target, 'purge');
+        await store.fail(before, down, 60_000);
+        expect((await store.acquire(asking(key, { ...more, waitedFor: before.token }))).kind).toBe('granted');
+      });
+
+      it('what has other tags, and another key, is still waited for', async () => {
+        const other = { tags: ['u'] };
+        await leaseOf(store, 'app:/other', other);
+        await store.fail(await leaseOf(store, 'app:/failed', other), down, 60_000);
+        await store.invalidate(target, 'purge');
+        expect((await store.acquire(asking('app:/other', other))).kind).toBe('held');
+        expect((await store.acquire(asking('app:/failed', other))).kind).toBe('failed');
+      });
+    });
+
+    it('forgets the failure of a load that began under a lower mark of its index', async () => {
+      const down = { code: 'upstream-unreachable', message: 'down' };
+      await store.fail(await leaseOf(store, 'k', { indexMark: 3 }), down, 60_000);
+      expect((await store.acquire(asking('k', { indexMark: 3 }))).kind).toBe('failed');
+      expect((await store.acquire(asking('k', { indexMark: 4 }))).kind).toBe('granted');
+    });
+
     describe('invalidation', () => {
       const targets: [string, InvalidationTarget][] = [
         ['key', { kind: 'key', key: 'github:k' }],

@@ -114,6 +114,38 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
     expect((await one.throughRoute(asking, origin)).version).toBe('2');
   });
 
+  it('counts what was found missing: an index, a ledger, and older data', async () => {
+    const settings = {
+      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
+    };
+    const { store, lost } = openStore(
+      { redis: settings, port: undefined },
+      { maxBytes: 0, maxEntries: 1 },
+      new WrongClock(),
+    );
+    opened.push(store);
+    const replica = new CacheReplica(store);
+    const origin = new VersionedOrigin();
+    const get = () => replica.throughGateway(asking, origin);
+    const found = (what: string, count: number) => waitUntil(() => lost.counts[what as 'index'] === count, { what });
+    await waitUntil(async () => (await get()).outcome === 'HIT' && (await redis.command('DBSIZE')) !== '0', {
+      what: 'an entry in Redis',
+    });
+    expect(lost.counts).toEqual({ index: 0, ledger: 0, history: 0 });
+
+    await redis.command('DEL', `${PREFIX}:v4:t:{${TAG}}`);
+    expect((await get()).outcome).toBe('MISS');
+    expect(lost.counts).toEqual({ index: 1, ledger: 0, history: 0 });
+
+    await redis.command('DEL', `${PREFIX}:v4:q`);
+    await found('ledger', 1);
+
+    await store.invalidate({ kind: 'tag', tag: 'another' }, 'purge');
+    await redis.command('HINCRBY', `${PREFIX}:v4:q`, 's', '-1');
+    await found('history', 1);
+    expect(lost.counts).toEqual({ index: 1, ledger: 1, history: 1 });
+  });
+
   it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {
     const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
     for (const replica of [one, ahead]) await ready(replica);
@@ -172,9 +204,14 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
 describe('with a Redis whose data is exchanged under a live connection', () => {
   let redis: RedisProcess;
   let opened: CacheStore[] = [];
-  const open = (l1Bytes: number): CacheReplica => {
+  const open = (l1Bytes: number, database = 0): CacheReplica => {
     const settings = {
-      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
+      ...{
+        endpoint: parseRedisEndpoint(`${redis.uri}/${database}`),
+        keyPrefix: PREFIX,
+        commandTimeoutMs: 5_000,
+        tls: {},
+      },
     };
     const limits = { maxBytes: l1Bytes, maxEntries: 1_000 };
     const { store } = openStore({ redis: settings, port: undefined }, limits, new WrongClock());
@@ -227,5 +264,61 @@ describe('with a Redis whose data is exchanged under a live connection', () => {
         timeoutMs: 3_000,
       });
     });
+
+    const puttingBack: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['SWAPDB', () => redis.command('SWAPDB', '0', '1')],
+      [
+        'FLUSHDB and COPY in one step',
+        () =>
+          redis.command(
+            'EVAL',
+            "redis.call('FLUSHDB') redis.call('SELECT', 1) for _, k in ipairs(redis.call('KEYS', '*')) do redis.call('COPY', k, k, 'DB', 0) end",
+            '0',
+          ),
+      ],
+    ];
+    it.each(puttingBack.flatMap(([how, putBack]) => [1, 2, 5].map((purges) => [how, purges, putBack] as const)))(
+      '%s of older data, after which a replica that has just started purges %i times: nothing of before a purge comes back',
+      async (_how, purges, putBack) => {
+        const [one, two] = [open(l1Bytes), open(l1Bytes)];
+        const origin = new VersionedOrigin();
+        const isStored = async (): Promise<boolean> => {
+          const outcomes = [await one.throughGateway(asking, origin), await two.throughGateway(asking, origin)];
+          return outcomes.every(({ outcome }) => outcome === 'HIT') && (await redis.command('DBSIZE')) !== '0';
+        };
+        await waitUntil(isStored, { what: 'an entry in Redis' });
+        await redis.command(
+          'EVAL',
+          "for _, k in ipairs(redis.call('KEYS', '*')) do redis.call('COPY', k, k, 'DB', 1) end",
+          '0',
+        );
+        // The older data are purged elsewhere first, so that no replica can meet them with a lower count.
+        const fresh = open(0, 1);
+        const reaches = async (): Promise<boolean> => {
+          await fresh.throughGateway({ key: 'probe', tags: [] }, new VersionedOrigin());
+          return (await fresh.store.find('probe')) !== undefined;
+        };
+        await waitUntil(reaches, { what: 'a replica that reaches the older data' });
+        const [changed, changing] = [new VersionedOrigin(), { key: 'github:-:/users/w', tags: ['account:w'] }];
+        for (let purge = 0; purge < purges; purge++)
+          await fresh.store.invalidate({ kind: 'tag', tag: 'account:w' }, 'purge');
+        origin.version = 2;
+        await one.store.invalidate({ kind: 'tag', tag: TAG }, 'purge');
+        for (const replica of [one, two]) {
+          await waitUntil(async () => (await replica.throughGateway(changing, changed)).outcome === 'HIT', {
+            what: 'a hit',
+          });
+          await waitUntil(async () => (await replica.store.find(KEY)) === undefined, { what: 'the push' });
+        }
+        changed.version = 2;
+        await putBack();
+        for (const replica of [one, two]) expect((await replica.throughGateway(asking, origin)).version).toBe('2');
+        for (const replica of [one, two])
+          await waitUntil(async () => (await replica.throughGateway(changing, changed)).version === '2', {
+            what: 'the replica to notice',
+            timeoutMs: 3_000,
+          });
+      },
+    );
   });
 });

@@ -22,6 +22,8 @@ export interface Lease {
   readonly sequence: number;
   /** Names the ledger in which the shared store keeps the invalidations since then. */
   readonly ledger?: string;
+  /** As of its request. */
+  readonly indexMark?: number | undefined;
   /** How many loads of this key failed in a row before. */
   readonly failures: number;
   /** The tags known before the load. */

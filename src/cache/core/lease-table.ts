@@ -1,15 +1,21 @@
 import type { Clock } from '../../kernel/clock';
+import type { InvalidationLog } from './invalidation-log';
 import type { Lease, LeaseAnswer, LeaseRequest, LoadFailure } from './cache-store';
 
-interface HeldLease {
+/** What a load had seen when it began. */
+interface Since {
+  readonly indexMark: number;
+  readonly sequence: number;
+}
+
+interface HeldLease extends Since {
   readonly kind: 'held';
   readonly token: string;
   readonly failures: number;
-  readonly indexMark: number;
   until: number;
 }
 
-interface FailedLease {
+interface FailedLease extends Since {
   readonly kind: 'failed';
   readonly token: string;
   readonly failures: number;
@@ -30,21 +36,27 @@ export class LeaseTable {
   /** By key, then by selection. */
   private readonly leases = new Map<string, Map<string, HeldLease | FailedLease>>();
 
-  constructor(private readonly clock: Clock) {}
+  /** @param log the invalidations of the store whose leases these are */
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: InvalidationLog,
+  ) {}
 
-  acquire(request: LeaseRequest, sequence: number, scope: Lease['scope']): LeaseAnswer {
+  acquire(request: LeaseRequest, scope: Lease['scope']): LeaseAnswer {
     const now = this.clock.now();
-    const current = this.current(request, now);
+    const { sequence } = this.log;
     const { key, selection, token, seenId: baseId, tags, indexMark = 0 } = request;
-    // A load that began before a soft purge is not waited for after it: its fill will find that the lease is another's.
-    if (current?.kind === 'held' && current.indexMark >= indexMark) return { kind: 'held', holder: current.token };
+    // A load that began before a purge is not waited for after it, nor is its failure given: its fill will find that the lease is another's.
+    const there = this.current(request, now);
+    const current = there && this.isOutdated(there, request) ? undefined : there;
+    if (current?.kind === 'held') return { kind: 'held', holder: current.token };
     if (current?.kind === 'failed' && (current.pausedUntil > now || current.token === request.waitedFor)) {
       return { kind: 'failed', failure: current.failure, remainingMs: Math.max(0, current.pausedUntil - now) };
     }
     const failures = current?.failures ?? 0;
     if (this.leases.size > SWEEP_OVER) this.sweep(now);
-    this.set(request, { kind: 'held', token, failures, indexMark, until: now + request.leaseMs });
-    const lease = { key, token, baseId, sequence, failures, tags, scope };
+    this.set(request, { kind: 'held', token, failures, indexMark, sequence, until: now + request.leaseMs });
+    const lease = { key, token, baseId, sequence, indexMark, failures, tags, scope };
     return { kind: 'granted', lease: selection === undefined ? lease : { ...lease, selection } };
   }
 
@@ -67,7 +79,8 @@ export class LeaseTable {
     const pausedUntil = this.clock.now() + pauseMs;
     const failures = lease.failures + 1;
     const until = pausedUntil + FAILURE_MEMORY_MS;
-    this.set(lease, { kind: 'failed', token: lease.token, failures, failure, pausedUntil, until });
+    const { token, sequence, indexMark = 0 } = lease;
+    this.set(lease, { kind: 'failed', token, failures, failure, indexMark, sequence, pausedUntil, until });
   }
 
   /** All leases of the key, those of its selections too. */
@@ -81,6 +94,11 @@ export class LeaseTable {
 
   clear(): void {
     this.leases.clear();
+  }
+
+  /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of what the caller asks for. */
+  private isOutdated({ indexMark, sequence }: Since, request: LeaseRequest): boolean {
+    return indexMark < (request.indexMark ?? 0) || this.log.covers(request.key, request.tags, sequence);
   }
 
   private current(name: LeaseName, now: number): HeldLease | FailedLease | undefined {

@@ -49,7 +49,7 @@ export class MemoryStore extends CacheStore {
     super();
     // Other processes may have copies, of which an invalidation would not know any more.
     this.tier = new MemoryTier(limits, (key) => this.changes.emit({ kind: 'key', key }));
-    this.leases = new LeaseTable(clock);
+    this.leases = new LeaseTable(clock, this.log);
   }
 
   get l1Bytes(): number {
@@ -76,7 +76,7 @@ export class MemoryStore extends CacheStore {
   acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     const id = this.peek(request.key)?.entry.id ?? '';
     if (id !== request.seenId) return Promise.resolve({ kind: 'changed' });
-    return Promise.resolve(this.leases.acquire(request, this.log.sequence, 'shared'));
+    return Promise.resolve(this.leases.acquire(request, 'shared'));
   }
 
   renew(lease: Lease, leaseMs: number): Promise<void> {

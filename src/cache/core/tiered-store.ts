@@ -65,7 +65,7 @@ export class TieredStore extends CacheStore {
   ) {
     super();
     this.l1 = new MemoryTier(limits);
-    this.localLeases = new LeaseTable(clock);
+    this.localLeases = new LeaseTable(clock, this.localLog);
     l2.onChange((change) => this.hear(change));
   }
 
@@ -113,7 +113,7 @@ export class TieredStore extends CacheStore {
       if (!(error instanceof StoreUnavailableError)) throw error;
       const id = this.l1.get(request.key, this.clock.now())?.id ?? '';
       if (id !== request.seenId) return { kind: 'changed' };
-      return this.localLeases.acquire(request, this.localLog.sequence, 'local');
+      return this.localLeases.acquire(request, 'local');
     }
   }
 
@@ -261,7 +261,8 @@ export class TieredStore extends CacheStore {
     if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
     this.ahead.delete(key);
     const { answer } = kept;
-    if (answer.kind !== 'granted') return answer;
+    // The find did not know the tags, by which a load may have begun too early to be waited for: the store is asked with them.
+    if (answer.kind !== 'granted') return undefined;
     const lease = { ...answer.lease, tags };
     this.leaseEpochs.set(lease, this.leaseEpochs.get(answer.lease) ?? NaN);
     return { kind: 'granted', lease };

@@ -3,12 +3,14 @@ import { StoreUnavailableError } from '../core/cache-store';
 import { newEntryId } from '../core/random-id';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
-import { CATCH_UP, RECORD, RESTORE } from './scripts';
+import { CATCH_UP, MAX_MARKS, RECORD, RESTORE } from './scripts';
 
 /** How many tags and keys the ledger has of its last invalidations. */
-const MAX_FIELDS = 4_096;
+const MAX_FIELDS = 4_096 + MAX_MARKS;
+/** Items at the beginning of a script's reply: the state, and the mark that the ledger has for the count that was known. */
+export const STATE_ITEMS = 5;
 
-/** What a reply tells of the ledger. */
+/** What a reply tells of the ledger. `scripts.ts` says what its fields are. */
 export interface LedgerState {
   /** The count of all invalidations. */
   readonly sequence: number;
@@ -16,6 +18,8 @@ export interface LedgerState {
   readonly history: string;
   /** A word for one ledger, until it is evicted or deleted. */
   readonly ledger: string;
+  /** The mark of the last invalidation, `COUNT:WORD`; empty where none is known. Another one of the same count is of other data. */
+  readonly mark: string;
 }
 
 /** Redis has other data than it had: what is there may be older than an invalidation. Nothing of it may be used before it is removed. */
@@ -25,13 +29,20 @@ export class RewoundError extends StoreUnavailableError {
   }
 }
 
-const UNKNOWN: LedgerState = { sequence: 0, history: '', ledger: '' };
+export interface LedgerListener {
+  /** There is another ledger: what was invalidated under the last one may not have been heard. */
+  readonly onRestored: () => void;
+  /** The ledger that this replica knew was gone, and it has made another. */
+  readonly onLost: () => void;
+}
+
+const UNKNOWN: LedgerState = { sequence: 0, history: '', ledger: '', mark: '' };
 
 /**
  * The count of invalidations, and the last of them by name, in Redis; and what this replica knows of it.
  *
- * Its one invariant: a state with a lower count than one known when the question was sent, or of another history, is never taken for the
- * truth. A state that is missing was evicted or deleted, and is made anew by whoever notices.
+ * Its one invariant: a state with a lower count than one known when the question was sent, of another history, or with another mark
+ * for the count that was known, is never taken for the truth. A state that is missing was evicted or deleted, and is made anew by whoever notices.
  *
  * Each question is judged by what was known when it was sent, for replies of one connection are heeded out of order.
  */
@@ -39,11 +50,10 @@ export class PurgeLedger {
   private known = UNKNOWN;
   private restoring: Promise<LedgerState> | undefined;
 
-  /** @param onRestored told of another ledger: what was invalidated under the last one may not have been heard */
   constructor(
     private readonly commands: RedisCommands,
     private readonly keys: RedisKeys,
-    private readonly onRestored: () => void,
+    private readonly listener: LedgerListener,
   ) {}
 
   /** What is known now, for `accept`. */
@@ -51,24 +61,27 @@ export class PurgeLedger {
     return this.known;
   }
 
-  /** The three beginning items of a script's reply. @throws RewoundError */
-  async accept(asked: LedgerState, [sequence, history, ledger]: readonly RedisReply[]): Promise<LedgerState> {
-    if (String(sequence ?? '') === '') return this.restore();
-    return this.learn(asked, { sequence: Number(sequence), history: String(history), ledger: String(ledger) });
+  /** The beginning items of a script's reply to a question with the slot of `asked`. @throws RewoundError */
+  async accept(asked: LedgerState, items: readonly RedisReply[]): Promise<LedgerState> {
+    if (String(items[0] ?? '') === '') return this.restore();
+    const { told, there } = parsed(items);
+    return this.learn(asked, told, there);
   }
 
   /** Asks for the state alone. @throws RewoundError */
   async read(): Promise<LedgerState> {
     const asked = this.known;
-    return this.accept(asked, await this.ask());
+    return this.accept(asked, await this.ask(asked));
   }
 
   /** One more invalidation; its number. @throws RewoundError */
   async record(what: string): Promise<number> {
     const asked = this.known;
-    const args = [...this.makings(), asked.history, what, MAX_FIELDS];
+    const makings = this.makings();
+    const args = [...makings, asked.history, what, MAX_FIELDS, newEntryId()];
     const reply = (await this.commands.run(RECORD, [this.keys.ledger], args)) as readonly RedisReply[];
-    if (reply.length > 3) throw new RewoundError();
+    if (reply.length > STATE_ITEMS) throw new RewoundError();
+    this.countLoss(makings, reply);
     return (await this.accept(asked, reply)).sequence;
   }
 
@@ -86,9 +99,11 @@ export class PurgeLedger {
   /** Whether Redis has other data than it had when it was last heard: asked after a gap, where a ledger that is missing counts as such. */
   async hasRewound(): Promise<boolean> {
     if (this.known.history === '') return false;
-    const [sequence, history] = await this.ask();
-    if (String(sequence ?? '') === '') return true;
-    return Number(sequence) < this.known.sequence || String(history) !== this.known.history;
+    const asked = this.known;
+    const items = await this.ask(asked);
+    if (String(items[0] ?? '') === '') return true;
+    const { told, there } = parsed(items);
+    return isOtherData(asked, told, there);
   }
 
   /** After everything was removed. */
@@ -98,31 +113,30 @@ export class PurgeLedger {
     const reply = (await this.commands.run(
       CATCH_UP,
       [this.keys.ledger],
-      [sequence, newEntryId()],
+      [slotOf(this.known), sequence, newEntryId(), newEntryId()],
     )) as readonly RedisReply[];
-    const [count, history, ledger] = reply.map(String);
-    if (count !== undefined && count !== '')
-      this.known = { sequence: Number(count), history: history ?? '', ledger: ledger ?? '' };
+    if (String(reply[0] ?? '') !== '') this.known = parsed(reply).told;
   }
 
-  private learn(asked: LedgerState, told: LedgerState): LedgerState {
-    if (told.sequence < asked.sequence || (asked.history !== '' && told.history !== asked.history))
-      throw new RewoundError();
+  private learn(asked: LedgerState, told: LedgerState, there: string): LedgerState {
+    if (isOtherData(asked, told, there)) throw new RewoundError();
     const isOther = told.ledger !== asked.ledger && told.ledger !== this.known.ledger;
     const isFirst = this.known.ledger === '';
-    if (isOther || told.sequence > this.known.sequence)
-      this.known = { ...told, sequence: Math.max(told.sequence, this.known.sequence) };
-    if (isOther && !isFirst) this.onRestored();
+    const { sequence, mark } = told.sequence < this.known.sequence ? this.known : told;
+    if (isOther || told.sequence > this.known.sequence) this.known = { ...told, sequence, mark };
+    if (isOther && !isFirst) this.listener.onRestored();
     return told;
   }
 
   /** Only of a missing one; of one that another has made meanwhile, its state. */
   private restore(): Promise<LedgerState> {
+    const makings = this.makings();
     this.restoring ??= this.commands
-      .run(RESTORE, [this.keys.ledger], this.makings())
+      .run(RESTORE, [this.keys.ledger], makings)
       .then((reply) => {
-        const [sequence, history, ledger] = (reply as readonly RedisReply[]).map(String);
-        return this.learn(UNKNOWN, { sequence: Number(sequence), history: history ?? '', ledger: ledger ?? '' });
+        this.countLoss(makings, reply as readonly RedisReply[]);
+        const { told, there } = parsed(reply as readonly RedisReply[]);
+        return this.learn(UNKNOWN, told, there);
       })
       .finally(() => {
         this.restoring = undefined;
@@ -130,13 +144,39 @@ export class PurgeLedger {
     return this.restoring;
   }
 
-  private async ask(): Promise<readonly RedisReply[]> {
-    const reply = await this.commands.sendOrReply(this.keys.ledger, ['HMGET', this.keys.ledger, 's', 'i', 'l']);
-    const items = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
-    return items.some((item) => item === null) ? [] : items;
+  /** Of several replicas that notice, the one whose ledger it is. The first ledger of all was not lost. */
+  private countLoss([, , , made]: ReturnType<PurgeLedger['makings']>, [, , ledger]: readonly RedisReply[]): void {
+    if (this.known.ledger !== '' && String(ledger) === made) this.listener.onLost();
   }
 
-  private makings(): [sequence: number, history: string, ledger: string] {
-    return [this.known.sequence, this.known.history || newEntryId(), newEntryId()];
+  private async ask(asked: LedgerState): Promise<readonly RedisReply[]> {
+    const { ledger } = this.keys;
+    const reply = await this.commands.sendOrReply(ledger, ['HMGET', ledger, 's', 'i', 'l', 'w', slotOf(asked)]);
+    const items = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+    return items.slice(0, 3).some((item) => item === null) ? [] : items;
   }
+
+  private makings(): [slot: string, sequence: number, history: string, ledger: string, mark: string] {
+    const { known } = this;
+    return [slotOf(known), known.sequence, known.history || newEntryId(), newEntryId(), known.mark];
+  }
+}
+
+/** The field in which the ledger has the mark for the count that is known. */
+export function slotOf({ sequence }: LedgerState): string {
+  return `w:${sequence % MAX_MARKS}`;
+}
+
+/** @returns the state, and the mark that the ledger has in the slot that was asked for */
+function parsed(items: readonly RedisReply[]): { readonly told: LedgerState; readonly there: string } {
+  const [sequence = '', history = '', ledger = '', last = '', there = ''] = items.map((item) => String(item ?? ''));
+  // A replica of an older version counts and leaves the mark of before.
+  const mark = last.startsWith(`${sequence}:`) ? last : '';
+  return { told: { sequence: Number(sequence), history, ledger, mark }, there };
+}
+
+/** Whether what is told is of other data than was known when it was asked for, or of an older state of them. */
+function isOtherData(asked: LedgerState, told: LedgerState, there: string): boolean {
+  if (told.sequence < asked.sequence || (asked.history !== '' && told.history !== asked.history)) return true;
+  return asked.mark !== '' && there !== asked.mark && there.startsWith(`${asked.sequence}:`);
 }

@@ -61,7 +61,11 @@ export class RedisInvalidation {
 
   /** The number of entries removed because Redis has other data than it had, or undefined if it has not. */
   async purgeIfRewound(): Promise<number | undefined> {
-    if (!(await this.ledger.hasRewound())) return undefined;
+    if (!(await this.ledger.hasRewound())) {
+      // Made now where there is none: a lease that is given before says nothing of when its load began, and the load is not waited for.
+      await this.noteSequence();
+      return undefined;
+    }
     const purged = await this.sweep('', PURGE);
     await this.ledger.catchUp();
     return purged;

@@ -8,11 +8,23 @@ import {
 } from '../core/cache-store';
 import { FAILURE_MEMORY_MS } from '../core/lease-table';
 import { refusalIn, type RedisCommands } from './redis-commands';
-import type { LedgerState, PurgeLedger } from './purge-ledger';
+import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
 import type { RedisKeys } from './redis-keys';
 import { ACQUIRE, FAIL, FIND_OR_ACQUIRE, IS_STANDING, RELEASE, RENEW, type Script } from './scripts';
 
 type LeaseName = Pick<LeaseRequest, 'key' | 'selection' | 'token'>;
+
+interface StoredFailure {
+  readonly source?: string;
+  readonly since?: Pick<Lease, 'sequence' | 'ledger' | 'indexMark'>;
+}
+
+interface AskOptions {
+  /** The prefix of tag indexes, where the script is to look in them. */
+  readonly checking?: readonly string[];
+  /** The token of a load that gives way to the caller. */
+  readonly outdated?: string;
+}
 
 /**
  * Leases in Redis, which has them until they are given back or end by themselves.
@@ -30,17 +42,24 @@ export class RedisLeases {
     private readonly ledger: PurgeLedger,
   ) {}
 
+  /** A load that began before an invalidation of the key or of one of the tags is not waited for, and its failure is not given. */
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const [state, reply] = await this.askOwn(ACQUIRE, request, []);
-    return leaseAnswer(request, state, reply);
+    const [state, reply] = await this.ask(ACQUIRE, request);
+    const outdated = await this.findOutdated(request, reply);
+    if (outdated === undefined) return leaseAnswer(request, state, reply);
+    const [stateNow, replyNow] = await this.ask(ACQUIRE, request, { outdated });
+    return leaseAnswer(request, stateNow, replyNow);
   }
 
-  /** The value that is there, found or without its bookkeeping, or the lease. */
+  /**
+   * The value that is there, found or without its bookkeeping, or the lease. Who holds it, or what it failed with, is to be asked of `acquire`,
+   * which knows the tags.
+   */
   async findOrAcquire(
     request: LeaseRequest,
   ): Promise<{ readonly value: RedisReply; readonly isLost: boolean } | { readonly lease: LeaseAnswer }> {
     const checking = this.commands.spansSlots ? [this.keys.tagIndexPrefix] : [];
-    const [state, reply] = await this.askOwn(FIND_OR_ACQUIRE, request, checking);
+    const [state, reply] = await this.ask(FIND_OR_ACQUIRE, request, { checking });
     const [kind, value = ''] = reply;
     if (String(kind) === 'found') return { value, isLost: false };
     if (String(kind) === 'lost') return { value, isLost: true };
@@ -65,7 +84,8 @@ export class RedisLeases {
 
   async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
     const keepMs = Math.round(pauseMs + FAILURE_MEMORY_MS);
-    const text = JSON.stringify({ ...failure, source: this.keys.source });
+    const { sequence, ledger, indexMark } = lease;
+    const text = JSON.stringify({ ...failure, source: this.keys.source, since: { sequence, ledger, indexMark } });
     const args = [lease.token, lease.failures + 1, text, keepMs];
     await this.orLost(lease, this.commands.run(FAIL, [this.keys.lease(lease.key, lease.selection)], args));
   }
@@ -77,47 +97,60 @@ export class RedisLeases {
     await Promise.allSettled(lost.map((lease) => this.release(lease)));
   }
 
-  /** What another source failed with is no answer here: it is removed. */
-  private async askOwn(
-    script: Script,
-    request: LeaseRequest,
-    checking: readonly string[],
-  ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
-    const answer = await this.ask(script, request, checking);
-    if (!isFailureOfAnother(answer[1], this.keys.source)) return answer;
-    const key = this.keys.lease(request.key, request.selection);
-    await this.commands.send(key, ['UNLINK', key]);
-    return this.ask(script, request, checking);
+  /**
+   * The token of a load that says nothing to the caller: it failed at another source, or it began before what the caller may have seen
+   * invalidated. One more round trip, and only where a load is under way or has failed.
+   */
+  private async findOutdated(
+    { key, tags, indexMark = 0 }: LeaseRequest,
+    reply: readonly RedisReply[],
+  ): Promise<string | undefined> {
+    const [kind, ...details] = reply.map(String);
+    const names = [`k:${key}`, ...tags.map((tag) => `t:${tag}`)];
+    if (kind === 'held') {
+      const [token, sequence, ledger = ''] = details;
+      const isUnpurged = await this.ledger.isUnpurged({ sequence: Number(sequence), ledger }, names);
+      return isUnpurged ? undefined : token;
+    }
+    if (kind !== 'failed') return undefined;
+    const [, text = '', token] = details;
+    const { source = '', since } = parseStoredFailure(text) ?? { source: this.keys.source };
+    if (source !== this.keys.source) return token;
+    if (since === undefined) return undefined;
+    const isUnpurged = (since.indexMark ?? 0) >= indexMark && (await this.ledger.isUnpurged(since, names));
+    return isUnpurged ? undefined : token;
   }
 
   private ask(
     script: Script,
     request: LeaseRequest,
-    checking: readonly string[],
+    options: AskOptions = {},
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
-    const { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0 } = request;
-    const args = [token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor, indexMark, key];
-    return this.orLost(
-      request,
-      this.grant(script, [this.keys.lease(key, selection), this.keys.entry(key)], [args, checking]),
-    );
+    return this.orLost(request, this.grant(script, request, options));
   }
 
   /** The reply, and the ledger's state before a load begins, which may be of another node: a later invalidation refuses its fill. */
   private async grant(
     script: Script,
-    keys: [lease: string, entry: string],
-    [args, checking]: readonly [(string | number)[], readonly string[]],
+    { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0 }: LeaseRequest,
+    { checking = [], outdated = '' }: AskOptions,
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
+    const names: [lease: string, entry: string] = [this.keys.lease(key, selection), this.keys.entry(key)];
+    const argsUnder = (known: LedgerState): (string | number)[] => [
+      ...[token, leaseMs, seenId, FAILURE_MEMORY_MS, waitedFor, indexMark, key],
+      ...[slotOf(known), outdated, known.sequence, known.ledger],
+    ];
     const asked = this.ledger.state;
-    const all = [...args, ...checking];
-    const atOnce = await this.commands.runAcross(script, [...keys, this.keys.ledger], all);
+    const all = [...argsUnder(asked), ...checking];
+    const atOnce = await this.commands.runAcross(script, [...names, this.keys.ledger], all);
     if (atOnce !== undefined) {
       const items = atOnce as readonly RedisReply[];
-      return [await this.ledger.accept(asked, items), items.slice(3)];
+      return [await this.ledger.accept(asked, items), items.slice(STATE_ITEMS)];
     }
-    const [state, reply] = await Promise.all([this.ledger.read(), this.commands.run(script, keys, args)]);
-    return [state, (reply as readonly RedisReply[]).slice(3)];
+    // The lease says under which ledger it was given: the first of this replica waits until it knows one.
+    const known = asked.ledger === '' ? await this.ledger.read() : asked;
+    const [state, reply] = await Promise.all([this.ledger.read(), this.commands.run(script, names, argsUnder(known))]);
+    return [state, (reply as readonly RedisReply[]).slice(STATE_ITEMS)];
   }
 
   private async orLost<T>({ key, selection, token }: LeaseName, reply: Promise<T>): Promise<T> {
@@ -131,25 +164,24 @@ export class RedisLeases {
   }
 }
 
-function isFailureOfAnother(reply: readonly RedisReply[], source: string): boolean {
-  const [kind, , failure] = reply;
-  if (String(kind) !== 'failed' || failure === undefined) return false;
+/** What is beside a failure: whose it is, and what its load had seen. Undefined for what is not ours. */
+function parseStoredFailure(text: string): StoredFailure | undefined {
   try {
-    const { source: theirs = '' } = JSON.parse(String(failure)) as { readonly source?: unknown };
-    return theirs !== source;
+    return JSON.parse(text) as StoredFailure;
   } catch {
-    return false; // not ours: taken for a failure without a reason
+    return undefined; // taken for a failure without a reason
   }
 }
 
 function leaseAnswer(request: LeaseRequest, state: LedgerState, reply: readonly RedisReply[]): LeaseAnswer {
-  const { key, selection, token, seenId: baseId, tags } = request;
+  const { key, selection, token, seenId: baseId, tags, indexMark } = request;
   const { sequence, ledger } = state;
   const [kind, detail = '', failure = '{}'] = reply.map(String);
   if (kind === 'held') return { kind, holder: detail };
   if (kind === 'failed') return { kind, failure: parseFailure(failure), remainingMs: Number(detail) };
   if (kind !== 'granted') return { kind: 'changed' };
-  const lease = { key, token, baseId, sequence, ledger, failures: Number(detail), tags, scope: 'shared' } as const;
+  const failures = Number(detail);
+  const lease = { key, token, baseId, sequence, ledger, indexMark, failures, tags, scope: 'shared' } as const;
   return { kind, lease: selection === undefined ? lease : { ...lease, selection } };
 }
 

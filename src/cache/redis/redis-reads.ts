@@ -4,7 +4,7 @@ import type { CacheEntry } from '../core/cache-entry';
 import type { LeaseAnswer, LeaseRequest } from '../core/cache-store';
 import { decodeEntry } from '../core/entry-codec';
 import { looksLikeMember } from '../core/resource-index';
-import type { LedgerState, PurgeLedger } from './purge-ledger';
+import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import type { RedisLeases } from './redis-leases';
@@ -45,11 +45,12 @@ export class RedisReads {
     if (looksLikeMember(key)) return this.findPlain(key, this.ledger.read());
     const redisKey = this.keys.entry(key);
     const asked = this.ledger.state;
-    const args = [this.keys.tagIndexPrefix, key];
+    const args = [this.keys.tagIndexPrefix, key, slotOf(asked)];
     const reply = await this.commands.runAcross(FIND, [redisKey, this.keys.ledger], args);
     if (reply === undefined) return this.findPlain(key, undefined);
-    const [sequence = '', history = '', ledger = '', kind = '', value = ''] = reply as readonly RedisReply[];
-    await this.ledger.accept(asked, [sequence, history, ledger]);
+    const items = reply as readonly RedisReply[];
+    const [kind = '', value = ''] = items.slice(STATE_ITEMS);
+    await this.ledger.accept(asked, items);
     switch (String(kind)) {
       case 'found':
         return this.decode(value, redisKey);

@@ -37,6 +37,8 @@ import { RedisWrites } from './redis-writes';
 export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'>, ReadsListener {
   /** Redis answers with an error, such as OOM or READONLY. Told once for each kind. */
   readonly onRefused: (reply: string) => void;
+  /** The ledger of invalidations was evicted or deleted; this replica has made it anew. */
+  readonly onLedgerLost: () => void;
   /** A whole value was stored for the entry, head and body: so many bytes. */
   readonly onStored: (entry: CacheEntry, bytes: number) => void;
 }
@@ -67,7 +69,10 @@ export class RedisStore extends SharedStore {
     super();
     this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     const forgetCopies = (): void => this.changes.emit({ kind: 'everything' });
-    this.ledger = new PurgeLedger(this.commands, keys, forgetCopies);
+    this.ledger = new PurgeLedger(this.commands, keys, {
+      onRestored: forgetCopies,
+      onLost: () => listener.onLedgerLost(),
+    });
     this.invalidation = new RedisInvalidation(link, this.commands, keys, this.ledger);
     this.leases = new RedisLeases(this.commands, keys, this.ledger);
     this.reads = new RedisReads(this.commands, keys, this.ledger, this.leases, listener);

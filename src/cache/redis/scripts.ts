@@ -14,9 +14,10 @@ function script(source: string): Script {
  * An entry is one string; `entry-codec.ts` tells its layout. The scripts know of it that bytes 0–11 are its id, 12–17 the mark
  * of its last soft purge, 18–20 the length of the head, after which the body begins.
  *
- * A lease's value is `L|token|failures|indexMark|sequence|firsts` while a load is under way and `F|token|failures|failure` after a failed one, whose
- * TTL is its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a higher
- * mark, and one that began before its key was purged to one after. `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
+ * A lease's value is `L|token|failures|indexMark|sequence|ledger|firsts` while a load is under way and `F|token|failures|failure` after a failed one,
+ * whose TTL is its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a higher mark; one that
+ * began before an invalidation gives way to a caller who names its token, once it has looked in the ledger (`redis-leases.ts`).
+ * `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
  *
  * The race that they close, as a timeline; K is the entry's key, all of one slot, so each script is atomic:
  *
@@ -36,24 +37,39 @@ function script(source: string): Script {
  * people delete it: who notices makes it anew, with the count and the history that it knows, under another `l`, so that fills
  * of before are refused.
  *
+ * Each invalidation has a random word, its *mark* `COUNT:WORD`: `w` is the last one, `w:0` to `w:1023` are those of the last invalidations by
+ * their count modulo 1024. An older copy of the data that has been invalidated again may have the count that a replica remembers, or a
+ * higher one, but not the mark:
+ *
+ *   1. replicas A and B know 7:x; Redis comes back as it was at 5
+ *   2. replica C, which has just started and knows nothing, invalidates twice: the count is 7 again, its mark 7:y
+ *   3. A asks, and is told what is at its own count: not 7:x. What Redis has may be older than what A saw removed
+ *
  * Bookkeeping that may be evicted is never trusted to be there: an entry counts only while each of its tags has it in its index.
  */
 
+/** How many marks the ledger keeps: a replica that has missed more invalidations than these compares counts alone. */
+export const MAX_MARKS = 1_024;
+
 const LEDGER_STATE = `
-local function stateOf(name)
-  local state = redis.pcall('HMGET', name, 's', 'i', 'l')
-  if state.err or not tonumber(state[1]) or not state[2] or not state[3] then return {'', '', ''} end
-  return state
+local function stateOf(name, slot)
+  local state = redis.pcall('HMGET', name, 's', 'i', 'l', 'w', slot)
+  if state.err or not tonumber(state[1]) or not state[2] or not state[3] then return {'', '', '', '', ''} end
+  return {state[1], state[2], state[3], state[4] or '', state[5] or ''}
+end
+local function reply(state, ...)
+  return {state[1], state[2], state[3], state[4], state[5], ...}
 end`;
 
-/** Makes a ledger where there is none, or what is there is not ours: by the count and the history that the caller knows. */
+/** Makes a ledger where there is none, or what is there is not ours: by the count, its mark and the history that the caller knows. */
 const ENSURE_LEDGER = `${LEDGER_STATE}
-local function ensured(name, sequence, history, ledger)
-  local state = stateOf(name)
+local function ensured(name, slot, sequence, history, ledger, mark)
+  local state = stateOf(name, slot)
   if state[1] ~= '' then return state end
   redis.call('UNLINK', name)
   redis.call('HSET', name, 's', sequence, 'i', history, 'l', ledger, 'f', sequence)
-  return {sequence, history, ledger}
+  if mark ~= '' then redis.call('HSET', name, 'w', mark, slot, mark) end
+  return {sequence, history, ledger, mark, mark}
 end`;
 
 /**
@@ -85,16 +101,13 @@ local function isIndexed(value, prefix, key)
   return true
 end`;
 
-/** KEYS entry, ledger; ARGV prefix of tag indexes, key. The ledger's state, and the value where there is one, as found or as lost: without its bookkeeping. */
+/** KEYS entry, ledger; ARGV prefix of tag indexes, key, slot of the known mark. The ledger's state, and the value where there is one, as found or as lost: without its bookkeeping. */
 export const FIND = script(`#!lua flags=no-writes${LEDGER_STATE}${IS_INDEXED}
 local value = redis.pcall('GET', KEYS[1])
-local state = stateOf(KEYS[2])
-if type(value) == 'table' then return {state[1], state[2], state[3], 'found', ''} end
-if type(value) ~= 'string' then return {state[1], state[2], state[3], 'none'} end
-if not isIndexed(value, ARGV[1], ARGV[2]) then
-  return {state[1], state[2], state[3], 'lost', value}
-end
-return {state[1], state[2], state[3], 'found', value}`);
+local state = stateOf(KEYS[2], ARGV[3])
+if type(value) == 'table' then return reply(state, 'found', '') end
+if type(value) ~= 'string' then return reply(state, 'none') end
+return reply(state, isIndexed(value, ARGV[1], ARGV[2]) and 'found' or 'lost', value)`);
 
 /**
  * How often a URL of which nothing was stored has been stored since loads under way began; 0 for leases that are of no selection. Of several
@@ -116,44 +129,44 @@ local lease = redis.pcall('GET', KEYS[1])
 local failures = 0
 if type(lease) == 'string' then
   local kind, token, count, rest = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
-  local mark, since = string.match(rest or '', '^(%d*)|?(%d*)')
-  local purged = kind == 'L' and KEYS[3] and redis.pcall('HGET', KEYS[3], 'k:' .. ARGV[7])
-  local isPurged = type(purged) == 'string' and (tonumber(purged) or 0) > (tonumber(since) or 0)
-  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isPurged then
-    return {state[1], state[2], state[3], 'held', token}
+  local isOutdated = token ~= nil and token == ARGV[9]
+  local mark, since, ledger = string.match(rest or '', '^(%d*)|?(%d*)|?([^|]*)')
+  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isOutdated then
+    return reply(state, 'held', token, since, ledger)
   end
-  if kind == 'F' then
+  if kind == 'F' and not isOutdated then
     local remaining = redis.call('PTTL', KEYS[1]) - tonumber(ARGV[4])
     if remaining > 0 or token == ARGV[5] then
-      return {state[1], state[2], state[3], 'failed', tostring(math.max(0, remaining)), rest}
+      return reply(state, 'failed', tostring(math.max(0, remaining)), rest, token)
     end
   end
-  failures = tonumber(count) or 0
+  failures = not isOutdated and tonumber(count) or 0
 end
-redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] .. '|' .. state[1] .. '|' .. firstsOf(KEYS[1]), 'PX', ARGV[2])
-return {state[1], state[2], state[3], 'granted', tostring(failures)}`;
+local since = state[1] ~= '' and state[1] .. '|' .. state[3] or ARGV[10] .. '|' .. ARGV[11]
+redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] .. '|' .. since .. '|' .. firstsOf(KEYS[1]), 'PX', ARGV[2])
+return reply(state, 'granted', tostring(failures))`;
 
 /**
  * KEYS lease, entry, and the ledger where it is of the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor,
- * indexMark, key. The ledger's state, and the lease with the failures before it, or why not.
+ * indexMark, key, slot of the known mark, the token of what gives way (empty for none), the count and the ledger that the caller knows.
+ * The ledger's state, and the lease with the failures before it, or why not.
  */
 export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${FIRSTS}
-local state = KEYS[3] and stateOf(KEYS[3]) or {'', '', ''}
+local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
 local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
 if type(id) ~= 'string' then id = '' end
-if id ~= ARGV[3] then return {state[1], state[2], state[3], 'changed'} end${TAKE_LEASE}`);
+if id ~= ARGV[3] then return reply(state, 'changed') end${TAKE_LEASE}`);
 
 /**
  * As ACQUIRE for who has seen nothing; and the value, if there is one: an empty text for what is no text at all. With the prefix of tag
  * indexes as a further ARGV, a value without its bookkeeping is told as lost.
  */
 export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
-local state = KEYS[3] and stateOf(KEYS[3]) or {'', '', ''}
+local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
 local value = redis.pcall('GET', KEYS[2])
-if type(value) == 'table' then return {state[1], state[2], state[3], 'found', ''} end
+if type(value) == 'table' then return reply(state, 'found', '') end
 if type(value) == 'string' then
-  if not ARGV[8] or isIndexed(value, ARGV[8], ARGV[7]) then return {state[1], state[2], state[3], 'found', value} end
-  return {state[1], state[2], state[3], 'lost', value}
+  return reply(state, (not ARGV[12] or isIndexed(value, ARGV[12], ARGV[7])) and 'found' or 'lost', value)
 end${TAKE_LEASE}`);
 
 /** KEYS entry; ARGV id. Removes the entry if it is still that one. */
@@ -314,35 +327,56 @@ end
 redis.call('SETRANGE', KEYS[2], 0, ARGV[2] .. bytes)
 return 1`);
 
-/** KEYS ledger; ARGV sequence, history, ledger: what to make it of, where it is missing. Its state. */
+/** KEYS ledger; ARGV slot of the known mark, sequence, history, ledger, mark: what to make it of, where it is missing. Its state. */
 export const RESTORE = script(`#!lua flags=allow-oom${ENSURE_LEDGER}
-return ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`);
+return ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])`);
+
+/** \`isOther\`: whether the ledger has another mark for a count than the one that is known of it. \`marked\`: gives the last count its mark. */
+const MARK_FUNCTIONS = `
+local function isOther(known, there)
+  local count = string.match(known, '^%d+:')
+  return count ~= nil and known ~= there and string.sub(there, 1, #count) == count
+end
+local function marked(name, sequence, word)
+  local mark = string.format('%.0f', sequence) .. ':' .. word
+  redis.call('HSET', name, 'w', mark, 'w:' .. string.format('%.0f', sequence % ${MAX_MARKS}), mark)
+  return mark
+end`;
 
 /**
- * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), what is invalidated (empty for all else), the most fields. One more
- * invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history or has a lower count than the
- * caller has seen: the data may be older than the last invalidation. A ledger that is full begins anew: fills under way are refused.
+ * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), what is invalidated (empty for all else), the most fields,
+ * a random word. One more invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history, or has a lower
+ * count or another mark than the caller has seen: the data may be older than the last invalidation. A ledger that is full forgets all but its marks:
+ * fills under way are refused.
  */
-export const RECORD = script(`#!lua flags=allow-oom${ENSURE_LEDGER}
-local state = ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
-if tonumber(state[1]) < tonumber(ARGV[1]) or (ARGV[4] ~= '' and state[2] ~= ARGV[4]) then
-  return {state[1], state[2], state[3], 'rewound'}
+export const RECORD = script(`#!lua flags=allow-oom${ENSURE_LEDGER}${MARK_FUNCTIONS}
+local state = ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+if tonumber(state[1]) < tonumber(ARGV[2]) or (ARGV[6] ~= '' and state[2] ~= ARGV[6]) or isOther(ARGV[5], state[5]) then
+  return reply(state, 'rewound')
 end
 local sequence = redis.call('HINCRBY', KEYS[1], 's', 1)
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[6]) then
-  redis.call('UNLINK', KEYS[1])
-  redis.call('HSET', KEYS[1], 's', sequence, 'i', state[2], 'l', state[3], 'f', sequence)
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[8]) then
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if string.match(field, '^[tk]:') then redis.call('HDEL', KEYS[1], field) end
+  end
+  redis.call('HSET', KEYS[1], 'f', sequence)
 end
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], ARGV[5], sequence) end
-return {tostring(sequence), state[2], state[3]}`);
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], ARGV[7], sequence) end
+local mark = marked(KEYS[1], sequence, ARGV[9])
+return {tostring(sequence), state[2], state[3], mark, state[5]}`);
 
-/** KEYS ledger; ARGV sequence, ledger. After everything was removed of data that had gone back in time: no count from before is met again. */
-export const CATCH_UP = script(`#!lua flags=allow-oom${LEDGER_STATE}
-local state = stateOf(KEYS[1])
+/**
+ * KEYS ledger; ARGV slot, sequence, ledger, a random word. After everything was removed of data that had gone back in time: no count from before is
+ * met again, and no mark from before is there to be compared with.
+ */
+export const CATCH_UP = script(`#!lua flags=allow-oom${LEDGER_STATE}${MARK_FUNCTIONS}
+local state = stateOf(KEYS[1], ARGV[1])
 if state[1] == '' then return state end
-local sequence = math.max(tonumber(state[1]), tonumber(ARGV[1]))
-redis.call('HSET', KEYS[1], 's', string.format('%.0f', sequence), 'l', ARGV[2], 'f', string.format('%.0f', sequence))
-return {string.format('%.0f', sequence), state[2], ARGV[2]}`);
+for slot = 0, ${MAX_MARKS - 1} do redis.call('HDEL', KEYS[1], 'w:' .. slot) end
+local sequence = math.max(tonumber(state[1]), tonumber(ARGV[2])) + 1
+local count = string.format('%.0f', sequence)
+redis.call('HSET', KEYS[1], 's', count, 'l', ARGV[3], 'f', count)
+return {count, state[2], ARGV[3], marked(KEYS[1], sequence, ARGV[4]), ''}`);
 
 /** KEYS tagNotice. Every replica that tracks it hears of it, though nothing is left of it. */
 export const NOTIFY_TAG = script(`#!lua flags=allow-oom

@@ -1,0 +1,18 @@
+/**
+ * What of the bookkeeping in Redis was found missing: an entry's place in the `index` of one of its tags, the `ledger` of invalidations, or the
+ * `history` of the data, which went back to an older state.
+ */
+export type Bookkeeping = 'index' | 'ledger' | 'history';
+
+/** How often each was found missing by this process, for metrics. Nothing wrong was served for it: what it covers counts as a miss. */
+export class LostBookkeeping {
+  private readonly lost: Record<Bookkeeping, number> = { index: 0, ledger: 0, history: 0 };
+
+  get counts(): Readonly<Record<Bookkeeping, number>> {
+    return this.lost;
+  }
+
+  add(what: Bookkeeping): void {
+    this.lost[what] += 1;
+  }
+}

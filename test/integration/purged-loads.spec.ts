@@ -1,0 +1,107 @@
+import type { CacheStore, InvalidationMode, InvalidationTarget } from '../../src/cache/core/cache-store';
+import { MemoryStore } from '../../src/cache/core/memory-store';
+import { openStore } from '../../src/cache/store.factory';
+import { SystemClock } from '../../src/kernel/clock';
+import { AppError } from '../../src/kernel/app-error';
+import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
+import { RedisProcess } from '../support/redis-process';
+import { waitUntil } from '../support/wait-until';
+
+const limits = { maxBytes: 16_777_216, maxEntries: 1_000 };
+const asking = { key: 'github:-:/users/u', tags: ['upstream:github', 'account:u'] };
+
+const PURGES: readonly (readonly [string, InvalidationTarget, InvalidationMode])[] = [
+  ['a purge by tag', { kind: 'tag', tag: 'account:u' }, 'purge'],
+  ['a soft purge by tag', { kind: 'tag', tag: 'account:u' }, 'stale'],
+  ['a purge by the tag of the upstream', { kind: 'tag', tag: 'upstream:github' }, 'purge'],
+  ['a purge by key', { kind: 'key', key: asking.key }, 'purge'],
+  ['a purge by prefix', { kind: 'prefix', prefix: 'github:-:/users/' }, 'purge'],
+];
+
+class FailingOrigin extends VersionedOrigin {
+  override read(): Promise<string> {
+    this.loads += 1;
+    return Promise.reject(new AppError('upstream-unreachable', 'down'));
+  }
+}
+
+const WAYS = [
+  ['the gateway', (replica: CacheReplica, origin: VersionedOrigin) => replica.throughGateway(asking, origin)],
+  ['a route', (replica: CacheReplica, origin: VersionedOrigin) => replica.throughRoute(asking, origin)],
+] as const;
+
+/** @param open one replica, or several of which the first purges */
+function describePurgedLoads(open: () => Promise<readonly CacheReplica[]>): void {
+  describe.each(WAYS)('%s', (_way, get) => {
+    it.each(PURGES)(
+      'after %s of a URL that is being loaded for the first time, no request waits for that load',
+      async (_what, target, mode) => {
+        const replicas = await open();
+        const [first = undefined] = replicas;
+        const slow = new VersionedOrigin();
+        const release = slow.hold();
+        const early = get(first!, slow);
+        await waitUntil(() => slow.loads === 1, { what: 'the load' });
+        const now = new VersionedOrigin();
+        now.version = 2;
+        await first!.store.invalidate(target, mode);
+        for (const replica of replicas) {
+          expect((await get(replica, now)).version).toBe('2'); // the first load is still held
+        }
+        expect(now.loads).toBe(1);
+        release();
+        expect((await early).version).toBe('1');
+        for (const replica of replicas) expect((await get(replica, now)).version).toBe('2');
+      },
+    );
+
+    it.each(PURGES)('after %s the next request is not given the failure of before', async (_what, target, mode) => {
+      const replicas = await open();
+      const failing = new FailingOrigin();
+      for (let request = 0; request < 4; request++) await expect(get(replicas[0]!, failing)).rejects.toThrow();
+      expect(failing.loads).toBeLessThan(4); // the key pauses
+      for (const replica of replicas) await expect(get(replica, failing)).rejects.toThrow();
+      const now = new VersionedOrigin();
+      await replicas[0]!.store.invalidate(target, mode);
+      for (const replica of [...replicas].reverse()) expect((await get(replica, now)).version).toBe('1');
+      expect(now.loads).toBe(1);
+    });
+  });
+}
+
+describe('in memory', () => {
+  describePurgedLoads(() => Promise.resolve([new CacheReplica(new MemoryStore(limits, new SystemClock()))]));
+});
+
+describe('on two replicas over one Redis', () => {
+  let redis: RedisProcess;
+  let opened: CacheStore[] = [];
+  beforeEach(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    opened = [];
+    await redis.stop();
+  });
+
+  describePurgedLoads(async () => {
+    const settings = {
+      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: 'larder', commandTimeoutMs: 5_000, tls: {} },
+    };
+    const replicas = [0, 1].map(() => {
+      const { store } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
+      opened.push(store);
+      return new CacheReplica(store);
+    });
+    for (const replica of replicas) {
+      const isReady = async (): Promise<boolean> => {
+        await replica.throughRoute({ key: 'probe', tags: [] }, new VersionedOrigin());
+        return replica.store.peek('probe') !== undefined;
+      };
+      await waitUntil(isReady, { what: 'a replica with copies' });
+    }
+    return replicas;
+  });
+});
