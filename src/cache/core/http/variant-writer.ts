@@ -17,6 +17,7 @@ import {
 import { markOf } from '../soft-purge';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
 import { verdictOf } from './exchange-policy';
+import { isWholeCoding } from './coded-body';
 import { valueOf } from './fields';
 import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
@@ -85,8 +86,10 @@ export class VariantWriter {
     const bytes = await body.whole().catch((cause: unknown) => {
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000, cause });
     });
-    const now = this.clock.now();
     if (bytes === undefined || names === undefined) return this.removeReplaced(lease, seen);
+    // Cut inside complete framing: it goes on as it came, and takes the place of nothing.
+    if (!(await isWholeCoding(bytes, response.headers))) return this.giveBack(lease);
+    const now = this.clock.now();
     const { upstream, key, tags, headers } = request;
     const entry = await httpEntry(response, bytes, policy, upstream, this.optionsUnder(markOf(seen.index?.entry)));
     const endsAt = endOfLife(entry);
