@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ResponseCache, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
+import { asReachable, ResponseCache, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
@@ -9,7 +9,7 @@ import { keyOf } from './named-keys';
 import { entryView, type EntryView } from './entry-view';
 import { whyStored } from './why-stored';
 
-/** How many entries one page looks at, whatever a filter leaves of them: two commands each to Redis. */
+/** How many entries one page looks at, whatever a filter leaves of them: two commands each to Redis, and one for each resource. */
 const MAX_LOOKED_AT = 2_000;
 
 export interface EntryPage {
@@ -48,7 +48,8 @@ export class EntriesService {
     let scanned = 0;
     do {
       const page = await this.cache.list(glob, cursor, limit, tag);
-      const views = page.items.map((item) => entryView(item, now));
+      const items = await asReachable((key) => this.cache.find(key), page.items, now);
+      const views = items.map((item) => entryView(item, now));
       entries.push(...views.filter((view) => matchesFilter(view, query)));
       scanned += page.items.length;
       ({ cursor } = page);
@@ -63,7 +64,9 @@ export class EntriesService {
   async find(keys: readonly string[], withBody: boolean): Promise<EntryDetails | undefined> {
     for (const key of keys) {
       const item = await this.cache.inspect(keyOf(key));
-      if (item) return this.detailsOf(item, withBody);
+      if (!item) continue;
+      const [reachable = item] = await asReachable((one) => this.cache.find(one), [item], this.clock.now());
+      return this.detailsOf(reachable, withBody);
     }
     return undefined;
   }

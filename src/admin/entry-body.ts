@@ -1,9 +1,20 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, type ZlibOptions } from 'node:zlib';
 import { identityBody, type CacheEntry } from '../cache';
 
 /** More of a body is not shown. */
 const MAX_SHOWN_BYTES = 262_144;
 const IS_TEXT =
   /^(?:text\/|image\/svg|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|yaml|x-ndjson|x-www-form-urlencoded)\b)/i;
+
+/** Codings of upstreams that are undone to show the text; of a body that unpacks to more, the packed bytes are shown. */
+const MAX_UNPACKED_BYTES = 67_108_864;
+const UNPACKERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
+  gzip: unpacker(gunzip),
+  'x-gzip': unpacker(gunzip),
+  deflate: unpacker(inflate),
+  br: unpacker(brotliDecompress),
+};
 
 /** A stored body without its coding: as text where it is one, else as base64. */
 export interface EntryBody {
@@ -15,13 +26,25 @@ export interface EntryBody {
 }
 
 export async function readBody(entry: CacheEntry): Promise<EntryBody> {
-  const body = await identityBody(entry);
+  const stored = await identityBody(entry);
+  const coding = entry.headers
+    .find(([name]) => name === 'content-encoding')?.[1]
+    .trim()
+    .toLowerCase();
+  const unpacked = coding === undefined ? stored : await UNPACKERS[coding]?.(stored).catch(() => undefined);
+  const body = unpacked ?? stored;
   const shown = body.subarray(0, MAX_SHOWN_BYTES);
   const size = { bytes: body.length, truncated: shown.length < body.length };
   const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
-  const isCoded = entry.headers.some(([name]) => name === 'content-encoding');
-  const isText = !isCoded && (IS_TEXT.test(type) || (type === '' && isUtf8(shown)));
+  const isText = unpacked !== undefined && (IS_TEXT.test(type) || (type === '' && isUtf8(shown)));
   return isText ? { text: decode(shown), ...size } : { base64: shown.toString('base64'), ...size };
+}
+
+function unpacker(
+  unpack: (body: Buffer, options: ZlibOptions, done: (error: Error | null, bytes: Buffer) => void) => void,
+): (body: Buffer) => Promise<Buffer> {
+  const unpackAsync = promisify<Buffer, ZlibOptions, Buffer>(unpack);
+  return (body) => unpackAsync(body, { maxOutputLength: MAX_UNPACKED_BYTES });
 }
 
 /** A character that the limit cuts in two is left out. */

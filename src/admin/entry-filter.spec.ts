@@ -1,4 +1,4 @@
-import { matchesFilter } from './entry-filter';
+import { matchesFilter, sorted } from './entry-filter';
 import type { EntryView } from './entry-view';
 
 const entry = (kind: EntryView['kind'], isFresh: boolean) =>
@@ -15,5 +15,24 @@ describe('the filter by freshness', () => {
     expect(matchesFilter(entry('index', true), { freshness: 'fresh' })).toBe(false);
     expect(matchesFilter(entry('index', false), { freshness: 'stale' })).toBe(false);
     expect(matchesFilter(entry('index', true), {})).toBe(true);
+  });
+});
+
+describe('the order of a page', () => {
+  const one = (key: string, kind: EntryView['kind'], ttl: number) =>
+    ({ key, kind, ttl, size: ttl, age: ttl }) as EntryView;
+  const entries = [one('a', 'index', 900), one('b', 'variant', 10), one('c', 'part', 20), one('d', 'index', -5)];
+  const keys = (...how: ['ttl' | 'size' | 'age', 'asc' | 'desc']) =>
+    sorted(entries, ...how)
+      .map(({ key }) => key)
+      .join('');
+
+  it.each(['ttl', 'size'] as const)('by %s has indexes last, which show none', (field) => {
+    expect(keys(field, 'asc')).toBe('bcad');
+    expect(keys(field, 'desc')).toBe('cbda');
+  });
+
+  it('by age has them among the others', () => {
+    expect(keys('age', 'asc')).toBe('dbca');
   });
 });

@@ -19,10 +19,18 @@ export function matchesFilter(entry: EntryView, { partition, status, freshness }
   );
 }
 
-/** Sorted by a field; equals by key, so that the order is the same each time. */
+/**
+ * Sorted by a field; equals by key, so that the order is the same each time. An index has neither a size nor a freshness that a request would
+ * meet: sorted by these, indexes are behind all others.
+ */
 export function sorted(entries: readonly EntryView[], field: SortField, order: 'asc' | 'desc'): EntryView[] {
   const sign = order === 'asc' ? 1 : -1;
-  return [...entries].sort((one, other) => sign * (compare(one[field], other[field]) || compare(one.key, other.key)));
+  const rank = ({ kind }: EntryView): number => ((field === 'ttl' || field === 'size') && kind === 'index' ? 1 : 0);
+  const value = (entry: EntryView): string | number => (rank(entry) === 1 ? '' : entry[field]);
+  return [...entries].sort(
+    (one, other) =>
+      rank(one) - rank(other) || sign * (compare(value(one), value(other)) || compare(one.key, other.key)),
+  );
 }
 
 function compare(one: string | number, other: string | number): number {

@@ -3,7 +3,7 @@ import { ageMs, freshForMs, isFresh, looksLikeIndex } from '../cache';
 
 /**
  * What an entry is, as far as its key and head tell (docs/reference/redis-keys.md): by itself; a resource's index, or what is found
- * through one: a response, or what a route has made of it. What an index no longer leads to is listed until the store forgets it.
+ * through one: a response, or what a route has made of it. What an index no longer leads to is listed as `unreachable` until the store forgets it.
  */
 export type EntryKind = 'entry' | 'index' | 'variant' | 'part';
 
@@ -21,18 +21,21 @@ export interface EntryView {
   readonly ttl: number;
   /** What is left until the store forgets it, stale windows included. */
   readonly expiresIn: number;
+  /** Whether a request gets it without the upstream. */
   readonly isFresh: boolean;
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
   /** By a soft purge it is only validated, or served when the upstream fails; absent else. */
   readonly softPurged?: true;
+  /** Of a variant or a part: its index is gone or leads elsewhere, so that no request finds it; absent else. */
+  readonly unreachable?: true;
   /** Of a resource: the keys of what is stored of it. The rest is told of the first. */
   readonly leadsTo?: readonly string[];
 }
 
 export function entryView(
-  { key, metadata, bodyBytes, softPurgeMark, expiresInMs, leadsTo }: ListedEntry,
+  { key, metadata, bodyBytes, softPurgeMark, expiresInMs, leadsTo, isUnreachable }: ListedEntry,
   now: number,
 ): EntryView {
   const entry = { ...metadata, body: Buffer.alloc(0), ...(softPurgeMark === undefined ? {} : { softPurgeMark }) };
@@ -44,13 +47,14 @@ export function entryView(
     status: metadata.status,
     size: bodyBytes,
     age: Math.floor(ageMs(metadata, now) / 1000),
-    ttl: Math.floor(freshForMs(entry, now) / 1000),
+    ttl: isUnreachable ? 0 : Math.floor(freshForMs(entry, now) / 1000),
     expiresIn: Math.floor(expiresInMs / 1000),
-    isFresh: isFresh(entry, now),
+    isFresh: isUnreachable !== true && isFresh(entry, now),
     tags: metadata.tags,
     etag: metadata.etag,
     storedAt: new Date(metadata.storedAt).toISOString(),
     ...(softPurgeMark === undefined ? {} : { softPurged: true }),
+    ...(isUnreachable === undefined ? {} : { unreachable: isUnreachable }),
     ...(leadsTo === undefined ? {} : { leadsTo }),
   };
 }

@@ -58,6 +58,12 @@ export class EntryDocument {
   softPurged?: true;
 
   @ApiPropertyOptional({
+    example: true,
+    description: 'Of a variant or a part: its index is gone or leads elsewhere, so that a request gets a miss.',
+  })
+  unreachable?: boolean;
+
+  @ApiPropertyOptional({
     type: [String],
     example: ['github:-:/users/redis|4Gz0lNQx|repos'],
     description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',

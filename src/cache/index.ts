@@ -71,3 +71,4 @@ export { SURROGATE } from './core/http/response-policy';
 export { isUnsafe } from './core/http/update';
 export { parseHttpDate } from './core/http/http-date';
 export { endToEnd, toHeaderList, valueOf, valuesOf } from './core/http/fields';
+export { asReachable } from './core/reachable-entries';

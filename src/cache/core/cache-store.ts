@@ -108,6 +108,8 @@ export interface ListedEntry {
   readonly expiresInMs: number;
   /** Of a resource: the keys of what is stored of it; the rest is told of the first. */
   readonly leadsTo?: readonly string[];
+  /** Of a variant or a part: no index leads to it any more, so that no request finds it. Told by `asReachable`. */
+  readonly isUnreachable?: true;
 }
 
 /** An entry that is found through another one, its index, only. */

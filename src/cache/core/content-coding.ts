@@ -57,7 +57,8 @@ const LARGEST_MEMORY = 500;
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
- * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with no weight or one that is not zero. Without the field, or
+ * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with no weight or one that is not zero, and does not like plain bytes
+ * (`identity`) better. Without the field, or
  * with one that names no gzip, the answer goes out as it is: a client that has not asked may not know how to unpack.
  */
 export function acceptsGzip(field: string | undefined): boolean {
@@ -71,16 +72,19 @@ export function acceptsGzip(field: string | undefined): boolean {
 }
 
 function readAcceptEncoding(field: string): boolean {
-  let wildcard = false;
+  let gzip: number | undefined;
+  let wildcard = 0;
+  let plain = 0;
   for (const item of field.split(',')) {
     const [coding = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
     // A weight that cannot be read wants nothing: the body as it is suits everybody.
     const weight = parameters.length === 0 ? 1 : Number(WEIGHT.exec(parameters.join(';'))?.[1] ?? 0);
-    const isWanted = weight > 0;
-    if (coding === 'gzip' || coding === 'x-gzip') return isWanted;
-    if (coding === '*') wildcard = isWanted;
+    if (coding === 'gzip' || coding === 'x-gzip') gzip ??= weight;
+    else if (coding === '*') wildcard = weight;
+    else if (coding === 'identity') plain = weight;
   }
-  return wildcard;
+  const weight = gzip ?? wildcard;
+  return weight > 0 && weight >= plain;
 }
 
 /**

@@ -15,6 +15,8 @@ export interface EntryView {
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
+  /** No index leads to it any more: a request gets a miss. */
+  readonly unreachable?: true;
   readonly leadsTo?: readonly string[];
   readonly partition?: string;
 }
