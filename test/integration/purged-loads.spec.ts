@@ -38,7 +38,7 @@ function describePurgedLoads(open: () => Promise<readonly CacheReplica[]>): void
       'after %s of a URL that is being loaded for the first time, no request waits for that load',
       async (_what, target, mode) => {
         const replicas = await open();
-        const [first = undefined] = replicas;
+        const [first] = replicas;
         const slow = new VersionedOrigin();
         const release = slow.hold();
         const early = get(first!, slow);
