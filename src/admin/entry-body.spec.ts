@@ -1,16 +1,16 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { anEntry } from '../../test/contract/store-contract';
+import type { CacheEntry } from '../cache';
 import { readBody } from './entry-body';
 
 const text = JSON.stringify({ name: 'ä'.repeat(2_000) });
-const entryOf = (body: Buffer, coding: string) =>
-  anEntry({
-    body,
-    headers: [
-      ['content-type', 'application/json'],
-      ['content-encoding', coding],
-    ],
-  });
+const entryOf = (body: Buffer, coding: string): CacheEntry => ({
+  ...{ id: 'a'.repeat(12), status: 200, validators: {}, upstream: 'github', tags: [], etag: '' },
+  ...{ storedAt: 0, freshUntil: 1, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, coding: 'identity', body },
+  headers: [
+    ['content-type', 'application/json'],
+    ['content-encoding', coding],
+  ],
+});
 
 it.each([
   ['gzip', gzipSync(text)],

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { everythingLogged } from '../support/everything-logged';
 import type { HttpAnswer } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';
@@ -54,6 +55,34 @@ describe('the gateway survives an API that', () => {
         expect(answer.body.equals(answer.status === 206 ? bomb.subarray(0, 10) : bomb)).toBe(true);
       }
     expect(residentBytes() - before).toBeLessThan(150_000_000);
+  });
+
+  describe.each<[string, (bytes: Buffer) => Buffer]>([
+    ['gzip', (bytes) => gzipSync(bytes)],
+    ['br', (bytes) => brotliCompressSync(bytes)],
+    ['deflate', (bytes) => deflateSync(bytes)],
+  ])('ends a chunked message in the middle of its %s', (coding, pack) => {
+    const packed = (bytes: number): Buffer => pack(randomBytes(bytes));
+    const answerWith = (body: Buffer): void =>
+      attacked.origin.answerBy((response) => {
+        response.writeHead(200, { ...KEPT, 'content-encoding': coding, 'content-type': 'application/octet-stream' });
+        response.write(body);
+        response.end();
+      });
+    const get = () => attacked.through(path, { headers: { 'accept-encoding': coding } });
+
+    it.each([2_000, 300_000])('of %i bytes: it goes on as it came, and is not stored', async (bytes) => {
+      const complete = packed(bytes);
+      const cut = complete.subarray(0, complete.length - 20);
+      answerWith(cut);
+      for (let times = 1; times <= 3; times++) {
+        const { status, body } = await get();
+        expect([status, body.equals(cut), attacked.origin.hits.length]).toEqual([200, true, times]);
+      }
+      answerWith(complete);
+      for (let times = 1; times <= 3; times++) expect((await get()).body.equals(complete)).toBe(true);
+      expect(attacked.origin.hits.length).toBeLessThan(3); // the last one at least was a hit
+    });
   });
 
   it('sends a body without end: nothing of it is stored, and it ends with the client', async () => {
