@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { finishBuild } from './finish-build.mjs';
 
 /*
- * Builds the page into dist/web. `nest build` empties dist, so the built page is kept in node_modules/.cache under the hash of its sources:
+ * Builds the page into dist/web, the second half of `npm run build`. The built page is kept in node_modules/.cache under the hash of its sources:
  * unchanged sources cost a copy, not a build.
  */
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
 const cache = join(root, 'node_modules/.cache/larder-page');
-const target = join(root, 'dist/web');
 
 const built = join(cache, hashOfSources());
 if (!existsSync(built)) await build();
-publish();
+finishBuild(root, built);
 
 /** Everything that decides what the build produces: the sources and the versions of what they are built with. */
 function hashOfSources() {
@@ -45,10 +45,4 @@ async function build() {
   });
   if (existsSync(built)) rmSync(unfinished, { recursive: true });
   else renameSync(unfinished, built);
-}
-
-function publish() {
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(dirname(target), { recursive: true });
-  cpSync(built, target, { recursive: true });
 }
