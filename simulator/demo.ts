@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { environmentShape } from '../src/config/env.schema';
+import { github } from '../src/github/github.definition';
+import { settingNamesOf } from '../src/upstream';
 import { boot } from '../src/boot';
 import { PageFacts } from '../src/web/page.facts';
 import { makeDemoCertificate } from './demo-certificate';
@@ -17,7 +19,7 @@ const LATENCY_MS = 800;
 
 async function demo(): Promise<void> {
   const simulator = await GithubSimulator.start({ latencyMs: LATENCY_MS, rateLimit: { anonymous: 100_000 } });
-  for (const name of Object.keys(environmentShape)) {
+  for (const name of [...Object.keys(environmentShape), ...settingNamesOf(github)]) {
     // Set and empty, so that `.env` does not fill them in.
     if (/^(?:REDIS|GITHUB)_/.test(name) && name !== 'GITHUB_ROUTE_PREFIX') process.env[name] = '';
   }

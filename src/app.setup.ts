@@ -3,8 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
-import { githubConfig, serviceConfig } from './config/slices';
-import { githubPaths } from './github/github.paths';
+import { serviceConfig } from './config/slices';
 import { answerClientError } from './http/client-errors';
 import { drainOnClose } from './http/drain';
 import { limitConnections } from './http/connection-limit';
@@ -17,7 +16,8 @@ import { RouteMethods } from './http/route-methods';
 import { serviceVersion } from './kernel/project-root';
 import { tlsOptions, type TlsFiles } from './http/tls';
 import { closeStalledClients } from './http/stalled-clients';
-import { Budgets } from './upstream';
+import { Upstreams, type Upstream } from './upstream';
+import { EXAMPLE_UPSTREAM } from './http/api-docs';
 import { PageFacts, type SuggestedPath } from './web/page.facts';
 
 /*
@@ -84,10 +84,13 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   limitConnections(fastify, maxConnections);
   limitPipelines(fastify);
   closeStalledClients(fastify, { stallMs: clientTimeoutMs });
-  const { routePrefix, webhookSecrets } = app.get<ConfigType<typeof githubConfig>>(githubConfig.KEY);
-  const paths = githubPaths(routePrefix, webhookSecrets.length > 0);
-  app.get(PageFacts).describeGateway({ gatewayPrefix: routePrefix, paths: suggestedPaths(routePrefix, paths) });
-  if (swaggerEnabled) documentApi(app, paths);
+  const upstreams = app.get(Upstreams).all();
+  const [first] = upstreams;
+  if (first) {
+    const { routePrefix: gatewayPrefix } = first.settings;
+    app.get(PageFacts).describeGateway({ gatewayPrefix, paths: suggestedPaths(gatewayPrefix, first.paths) });
+  }
+  if (swaggerEnabled) documentApi(app, upstreams);
   return app;
 }
 
@@ -104,7 +107,7 @@ function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly
   );
 }
 
-function documentApi(app: NestFastifyApplication, paths: OpenAPIObject['paths']): void {
+function documentApi(app: NestFastifyApplication, upstreams: readonly Upstream[]): void {
   const config = new DocumentBuilder()
     .setTitle('Larder')
     .setDescription(
@@ -114,19 +117,21 @@ function documentApi(app: NestFastifyApplication, paths: OpenAPIObject['paths'])
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addSecurity('admin', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
-  const budgets = app.get(Budgets).all();
-  const document = (): OpenAPIObject =>
-    withPaths(
-      withBudgets(
-        withoutWildcards(SwaggerModule.createDocument(app, config)),
-        budgets.map(({ options }) => options.upstream),
-      ),
-      paths,
-    );
+  const names = upstreams.map(({ definition }) => definition.name);
+  const document = (): OpenAPIObject => {
+    const ofNest = withBudgets(withoutWildcards(SwaggerModule.createDocument(app, config)), names);
+    const paths = Object.assign({}, ...upstreams.map((one) => one.paths)) as OpenAPIObject['paths'];
+    return withExamples(withPaths(ofNest, paths), names[0]);
+  };
   SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'docs-json',
     yamlDocumentUrl: 'docs-yaml',
   });
+}
+
+/** The examples with the name of an upstream that there is. */
+function withExamples(document: OpenAPIObject, upstream = EXAMPLE_UPSTREAM): OpenAPIObject {
+  return JSON.parse(JSON.stringify(document).replaceAll(EXAMPLE_UPSTREAM, upstream)) as OpenAPIObject;
 }
 
 /** Adds the routes that Nest does not know, for they stand beside its router. */

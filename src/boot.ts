@@ -4,12 +4,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
 import { processMemory } from './cache';
 import { EnvironmentError, misspelledSettings } from './config/env.schema';
-import { cacheConfig, githubConfig, redisConfig, serviceConfig } from './config/slices';
+import { cacheConfig, redisConfig, serviceConfig, upstreamConfig } from './config/slices';
 import { openFilesLimit } from './http/connection-limit';
 import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
 import { startAdvice } from './start-advice';
+import { mountedDefinitions, upstreamSettings } from './upstream';
 import { acceptInTurn } from './workers/accept-in-turn';
 import { processesOf } from './workers/primary';
 import { startsWorkers } from './workers/start-workers';
@@ -72,10 +73,16 @@ function advise(logger: LoggerService): void {
   const memory = processMemory(processesOf(workers));
   const { store, warnings } = startAdvice(
     redisConfig(),
-    githubConfig(),
+    { credentialSecret: upstreamConfig().credentialSecret, strict: strictUpstreams() },
     { maxBytes: l1.maxBytes, memory },
     { maxConnections, openFiles: openFilesLimit() },
   );
   logger.log(store, 'Store');
   for (const warning of [...misspelledSettings(), ...warnings]) logger.warn(warning, 'Settings');
+}
+
+function strictUpstreams(): readonly string[] {
+  return mountedDefinitions()
+    .filter((definition) => upstreamSettings(definition).isStrict)
+    .map(({ name, title = name }) => title);
 }

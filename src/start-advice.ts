@@ -1,6 +1,6 @@
 import type { ConfigType } from '@nestjs/config';
 import { unfitAdvice, type ProcessMemory } from './cache';
-import type { githubConfig, redisConfig } from './config/slices';
+import type { redisConfig } from './config/slices';
 import type { RedisEndpoint } from './redis/redis-endpoint';
 
 /** What a process opens beside the connections of clients: for itself, to Redis and to the API; at least about so many files. */
@@ -19,13 +19,20 @@ interface ConnectionLimits {
   readonly openFiles?: number | undefined;
 }
 
+/** What is to be known of the upstreams. */
+interface UpstreamFacts {
+  readonly credentialSecret: string | undefined;
+  /** The titles of those in the strict profile. */
+  readonly strict: readonly string[];
+}
+
 /**
  * @param redis the slices of the configuration; no credential is repeated
  * @param l1 how large the in-memory cache shall be, and what each process may use
  */
 export function startAdvice(
   redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
-  github: Pick<ConfigType<typeof githubConfig>, 'credentialSecret' | 'isStrict'>,
+  { credentialSecret, strict }: UpstreamFacts,
   l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
   connections: ConnectionLimits = {},
 ): StartAdvice {
@@ -35,14 +42,16 @@ export function startAdvice(
     warnings.push(
       'REDIS_USERNAME or REDIS_PASSWORD is set, but no Redis: set REDIS_ENDPOINT_URI, such as redis://localhost:6379.',
     );
-  if (endpoint !== undefined && github.credentialSecret === undefined && !github.isStrict)
+  if (endpoint !== undefined && credentialSecret === undefined && strict.length === 0)
     warnings.push(
       'CREDENTIAL_SECRET is not set: what is stored for callers with a token is not shared with other replicas, nor found after a restart. Set the same for all, such as the output of: openssl rand -hex 24',
     );
-  if (github.isStrict)
+  if (strict.length > 0) {
+    const titles = strict.join(', ');
     warnings.push(
-      'GATEWAY_PROFILE is rfc, which is for measuring: all callers share one cache, and nothing of GitHub is known. Unset it in front of GitHub.',
+      `The profile (GATEWAY_PROFILE) is rfc, which is for measuring: all callers share one cache, and nothing of ${titles} is known. Unset it in front of ${titles}.`,
     );
+  }
   const unfit = unfitAdvice(l1.maxBytes, l1.memory);
   if (unfit !== undefined) warnings.push(unfit);
   const tooMany = connectionsAdvice(connections);

@@ -2,13 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder';
 import { environmentShape } from '../../src/config/env.schema';
+import { github } from '../../src/github/github.definition';
+import { settingNamesOf } from '../../src/upstream';
 import { peerScript } from '../harness/folders';
 import { startNode } from '../harness/server-process';
 import type { Side, Surroundings } from './side';
 
 /** Whether this version of the service has the setting. */
 export function hasSetting(name: string): boolean {
-  return name in environmentShape;
+  return name in environmentShape || settingNamesOf(github).includes(name);
 }
 
 type Variables = Readonly<Record<string, string>>;

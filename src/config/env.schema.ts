@@ -1,43 +1,14 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { inspectEnvFile, misspelled } from './env.file';
+import { declaredFeatures, type SettingValues } from './feature-settings';
+import { certificate, flag, httpUrl, privateKey, secret, text, whole } from './setting-kinds';
 import { parseTrustedProxies } from '../http/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
-import { parseGatewayRules, type GatewayRule } from '../upstream';
 
 /*
- * The only reader of process.env: one schema, from which `.env.sample`, the messages of a failed start and the typed slices
- * come. An empty or blank value counts as unset, as env files write it.
+ * The only reader of process.env: one schema of the service's own settings and those that features declare, from which `.env.sample`, the
+ * messages of a failed start and the typed slices come. An empty or blank value counts as unset, as env files write it.
  */
-
-const whole = (min: number, max: number) =>
-  z.coerce
-    .number({ error: 'must be a number' })
-    .int('must be a whole number')
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`);
-const text = z.string().trim().min(1);
-const flag = z
-  .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
-  .transform((value) => value === 'true' || value === '1');
-const file = text.superRefine((path, context) => {
-  const message = problemOfFile(path);
-  if (message !== undefined) context.addIssue({ code: 'custom', message });
-});
-/** A file in PEM (RFC 7468) with at least one block of this kind. */
-const pem = (label: RegExp, what: string) =>
-  file.superRefine((path, context) => {
-    if (!holdsPem(path, label)) context.addIssue({ code: 'custom', message: `holds no ${what} in PEM` });
-  });
-const certificate = pem(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/, 'certificate');
-const privateKey = pem(/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/, 'private key');
-const secret = text
-  .min(8, 'must have at least 8 characters')
-  .refine((value) => !/\s/.test(value), 'must not contain blanks');
-
-const httpUrl = text
-  .refine(isHttpUrl, 'must be an http:// or https:// URL without query, fragment or credentials')
-  .transform((value) => value.replace(/\/+$/, ''));
 
 const redisUri = text.superRefine((value, context) => {
   try {
@@ -58,16 +29,6 @@ const trustedProxies = text.default('false').transform((value, context) => {
 
 const YEAR_SECONDS = 31_536_000;
 const LONGEST_LOAD_MS = 300_000;
-
-/** First segments of paths that are the service's own. */
-const OWN_PATHS: ReadonlySet<string> = new Set([
-  ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'github-budget', 'health', 'metrics', 'repos', 'webhooks'],
-]);
-/** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and those that the service itself decides. */
-const NEVER_FORWARDED: ReadonlySet<string> = new Set([
-  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
-  ...['transfer-encoding', 'upgrade', 'content-length', 'expect', 'host', 'authorization'],
-]);
 
 /** Every variable: how it is read, its default, and an example for the message of a failed start. */
 export const environmentShape = {
@@ -93,17 +54,7 @@ export const environmentShape = {
   CLIENT_TIMEOUT_MS: whole(100, 3_600_000).default(60_000),
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
-  GITHUB_API_URL: httpUrl.default('https://api.github.com'),
-  GITHUB_TOKEN: text
-    .refine((value) => /^[\x21-\x7e]+$/.test(value), 'must be printable ASCII without blanks')
-    .optional(),
-  GITHUB_API_VERSION: text.regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28').default('2022-11-28'),
-  GITHUB_ROUTE_PREFIX: text
-    .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path such as /github, without a slash at its end')
-    .refine((path) => !OWN_PATHS.has(path.split('/')[1]?.toLowerCase() ?? ''), 'is a path of the service itself')
-    .default('/github'),
   GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
-  GITHUB_SHARE_TOKEN: flag.default(false),
   CORS_ALLOWED_ORIGINS: text
     .transform((value): '*' | string[] => {
       if (value === '*') return value;
@@ -115,28 +66,6 @@ export const environmentShape = {
       if (wrong.length > 0) context.addIssue({ code: 'custom', message });
     })
     .optional(),
-  GITHUB_FORWARD_HEADERS: text
-    .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
-    .transform((value) => value.split(',').map((name) => name.trim()))
-    .superRefine((names, context) => {
-      const wrong = names.filter((name) => NEVER_FORWARDED.has(name.toLowerCase()));
-      const message = `names ${wrong.join(', ')}, which the service decides itself`;
-      if (wrong.length > 0) context.addIssue({ code: 'custom', message });
-    })
-    .optional(),
-  GITHUB_WEBHOOK_SECRET: text
-    .refine((value) => value.split(',').every((one) => one.trim().length >= 8), 'must have at least 8 characters each')
-    .transform((value) => value.split(',').map((one) => one.trim()))
-    .optional(),
-  GITHUB_RULES_FILE: file.transform(readRules).optional(),
-  GITHUB_RESERVE: z.coerce
-    .number({ error: 'must be a number' })
-    .min(0, 'must be at least 0')
-    .max(0.9, 'must be at most 0.9')
-    .default(0.1),
-  GITHUB_SETTLE_SECONDS: whole(0, 3_600).default(10),
-  GITHUB_MAX_CONCURRENCY: whole(1, 10_000).default(64),
-  GITHUB_POINTS_PER_MINUTE: whole(0, 1_000_000).default(900),
   CREDENTIAL_SECRET: secret.optional(),
   UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
   UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
@@ -191,40 +120,47 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   TRUST_PROXY: '10.0.0.0/8',
   MAX_CONNECTIONS: '5000',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
-  GITHUB_API_URL: 'https://ghe.example/api/v3',
-  GITHUB_TOKEN: 'ghp_…',
   REDIS_ENDPOINT_URI: 'redis://localhost:6379',
   REDIS_KEY_PREFIX: 'larder',
   REDIS_TLS_CA_FILE: '/etc/ssl/redis-ca.pem',
   REDIS_TLS_CERT_FILE: '/etc/ssl/redis-client.pem',
   REDIS_TLS_KEY_FILE: '/etc/ssl/redis-client.key',
   SWAGGER_ENABLED: 'false',
-  GITHUB_ROUTE_PREFIX: '/github',
-  GITHUB_SHARE_TOKEN: 'true',
   GATEWAY_PROFILE: 'rfc',
   CORS_ALLOWED_ORIGINS: 'https://app.example,https://admin.example',
-  GITHUB_FORWARD_HEADERS: 'X-GitHub-Foo,Accept-Language',
-  GITHUB_RULES_FILE: '/etc/larder/github-rules.json',
-  GITHUB_RESERVE: '0.1',
-  GITHUB_WEBHOOK_SECRET: 'the output of: openssl rand -hex 24',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_EXPRESS_LANE: 'false',
 };
 
-const schema = z.object(environmentShape).superRefine((env, context) => {
-  const needs = (given: keyof typeof environmentShape, needed: keyof typeof environmentShape): void => {
-    if (env[given] === undefined || env[given] === false || env[needed] !== undefined) return;
-    context.addIssue({ code: 'custom', path: [needed], message: `is missing: ${given} needs ${needed} as well` });
-  };
-  needs('TLS_CERT_FILE', 'TLS_KEY_FILE');
-  needs('TLS_KEY_FILE', 'TLS_CERT_FILE');
-  needs('TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE');
-  needs('REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE');
-  needs('REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE');
-  needs('GITHUB_SHARE_TOKEN', 'GITHUB_TOKEN');
-});
+/** Variables that make no sense without another one. */
+const needed: readonly (readonly [given: string, needed: string])[] = [
+  ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
+  ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
+  ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
+  ['REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'],
+  ['REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE'],
+];
 
-export type Environment = z.infer<typeof schema>;
+/** Every variable of the service and of the features that are mounted. */
+export function settingsShape(): Readonly<Record<string, z.ZodType>> {
+  return Object.assign(
+    {},
+    environmentShape,
+    ...declaredFeatures().map(({ shape }) => shape),
+  ) as typeof environmentShape;
+}
+
+function schema() {
+  return z.object(settingsShape()).superRefine((env, context) => {
+    for (const [given, other] of [...needed, ...declaredFeatures().flatMap(({ needs = [] }) => needs)]) {
+      if (env[given] === undefined || env[given] === false || env[other] !== undefined) continue;
+      context.addIssue({ code: 'custom', path: [other], message: `is missing: ${given} needs ${other} as well` });
+    }
+  });
+}
+
+/** The service's own settings, and beside them those of features. */
+export type Environment = z.infer<z.ZodObject<typeof environmentShape>> & SettingValues;
 
 /** A start with a wrong setting; the message has one line for each, and no value of a secret. */
 export class EnvironmentError extends Error {
@@ -240,68 +176,35 @@ export class EnvironmentError extends Error {
  */
 export function readEnvironment(source: Readonly<Record<string, unknown>> = process.env): Environment {
   const given = Object.fromEntries(
-    Object.keys(environmentShape).flatMap((name) => (isGiven(source[name]) ? [[name, source[name]]] : [])),
+    Object.keys(settingsShape()).flatMap((name) => (isGiven(source[name]) ? [[name, source[name]]] : [])),
   );
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
+  const result = schema().safeParse(given);
+  if (result.success) return result.data as Environment;
   const lines = result.error.issues.map(({ path, message }) => {
-    const name = String(path[0]) as keyof typeof environmentShape;
-    return `  ${name} ${message}. Example: ${name}=${examples[name] ?? defaultOf(name)}`;
+    const name = String(path[0]);
+    return `  ${name} ${message}. Example: ${name}=${exampleOf(name)}`;
   });
   throw new EnvironmentError(`The configuration is wrong:\n${[...new Set(lines)].join('\n')}`);
 }
 
 /** The default of a variable as an env file writes it, empty for none. */
-export function defaultOf(name: keyof typeof environmentShape): string {
-  const parsed = environmentShape[name].safeParse(undefined);
-  const value: unknown = parsed.data;
+export function defaultOf(name: string): string {
+  const value: unknown = settingsShape()[name]?.safeParse(undefined).data;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
+function exampleOf(name: string): string {
+  const inSchema = settingsShape()[name]?.meta()?.['example'];
+  return examples[name as keyof typeof examples] ?? (typeof inSchema === 'string' ? inSchema : defaultOf(name));
 }
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && (typeof value !== 'string' || value.trim() !== '');
 }
 
-/** Why it cannot be read; undefined where it can. */
-function problemOfFile(path: string): string | undefined {
-  try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return 'names a file that does not exist';
-    if (stats.isDirectory()) return 'is a directory, not a file';
-    if (!stats.isFile()) return 'is no regular file';
-    accessSync(path, constants.R_OK);
-    return undefined;
-  } catch (error) {
-    return `names a file that this user cannot read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
-  }
-}
-
-function holdsPem(path: string, label: RegExp): boolean {
-  try {
-    return label.test(readFileSync(path, 'latin1'));
-  } catch {
-    return true; // told already: it is no file
-  }
-}
-
-function readRules(path: string, context: z.RefinementCtx): readonly GatewayRule[] {
-  try {
-    return parseGatewayRules(readFileSync(path, 'utf8'));
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-    return z.NEVER;
-  }
-}
-
 /** As browsers write it into `Origin`: scheme, host and port, in lower case, without the default port. */
 function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value && /^https?:/.test(value);
-}
-
-function isHttpUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, search, hash, username, password } = new URL(value);
-  return /^https?:$/.test(protocol) && search === '' && hash === '' && username === '' && password === '';
 }
 
 const ENV_FILE = '.env';
@@ -321,7 +224,7 @@ export function envFiles(): string[] {
 /** Variables that are most likely settings under a wrong name, each with a hint; none of their values. */
 export function misspelledSettings(): readonly string[] {
   const inFile = process.env['NODE_ENV'] === 'test' ? [] : (inspectEnvFile(ENV_FILE)?.names ?? []);
-  return misspelled({ known: Object.keys(environmentShape), given: Object.keys(process.env), inFile }, ENV_FILE);
+  return misspelled({ known: Object.keys(settingsShape()), given: Object.keys(process.env), inFile }, ENV_FILE);
 }
 
 /** For ConfigModule: fails the start, and leaves the variables as they are. */

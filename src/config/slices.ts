@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { registerAs } from '@nestjs/config';
 import { parseRedisEndpoint, type RedisEndpoint } from '../redis/redis-endpoint';
-import { defaultOf, readEnvironment, type Environment } from './env.schema';
+import { readEnvironment, type Environment } from './env.schema';
+import { declaredFeatures } from './feature-settings';
 
 /*
  * The typed slices of the configuration: each module injects its own by `slice.KEY` and sees nothing of the others.
  */
 
 const SOURCE_LENGTH = 6;
-const ANY_ORIGIN = '*' as const;
 
 const slice = <T extends object>(name: string, pick: (env: Environment) => T) =>
   registerAs(name, () => pick(readEnvironment()));
@@ -43,24 +43,10 @@ export const upstreamConfig = slice('upstream', (env) => ({
   maxResponseBytes: env.UPSTREAM_MAX_RESPONSE_BYTES,
   breakerFailures: env.UPSTREAM_BREAKER_FAILURES,
   breakerPauseMs: env.UPSTREAM_BREAKER_PAUSE_MS,
-}));
-
-export const githubConfig = slice('github', (env) => ({
-  apiUrl: env.GITHUB_API_URL,
-  token: env.GITHUB_TOKEN,
-  apiVersion: env.GITHUB_API_VERSION,
-  routePrefix: env.GITHUB_ROUTE_PREFIX,
-  isStrict: env.GATEWAY_PROFILE === 'rfc',
-  sharesToken: env.GITHUB_SHARE_TOKEN,
-  forwardHeaders: env.GITHUB_FORWARD_HEADERS ?? [],
-  // What everyone may see, every page may read; what a token sees is for those whom the operator names.
-  corsOrigins: env.CORS_ALLOWED_ORIGINS ?? (env.GITHUB_SHARE_TOKEN ? [] : ANY_ORIGIN),
-  rules: env.GITHUB_RULES_FILE ?? [],
-  reserve: env.GITHUB_RESERVE,
-  maxConcurrency: env.GITHUB_MAX_CONCURRENCY,
-  pointsPerMinute: env.GITHUB_POINTS_PER_MINUTE,
+  /** Of all upstreams that have no profile of their own. */
+  profile: env.GATEWAY_PROFILE,
+  corsOrigins: env.CORS_ALLOWED_ORIGINS,
   credentialSecret: env.CREDENTIAL_SECRET,
-  webhookSecrets: env.GITHUB_WEBHOOK_SECRET ?? [],
 }));
 
 export const cacheConfig = slice('cache', (env) => ({
@@ -69,7 +55,7 @@ export const cacheConfig = slice('cache', (env) => ({
   swrMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
   sieMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
   staleAfterMs: env.CACHE_STALE_AFTER_MS,
-  settleMs: env.GITHUB_SETTLE_SECONDS * 1_000,
+  settleMs: Math.max(0, ...declaredFeatures().map(({ settleMsOf }) => settleMsOf?.(env) ?? 0)),
   jitter: env.CACHE_TTL_JITTER,
   earlyRefreshBeta: env.CACHE_EARLY_REFRESH_BETA,
   leaseMs: env.CACHE_LEASE_MS,
@@ -97,20 +83,17 @@ export const redisConfig = slice('redis', (env) => ({
 }));
 
 /**
- * What decides the answers beside the requests: the API's address and the profile. Empty for the default, else a short fingerprint.
- * What is stored in Redis under another one is not used.
+ * What decides the responses beside the requests: the addresses of APIs and their profiles. Empty for the default, else a short
+ * fingerprint. What is stored in Redis under another one is not used.
  */
-function sourceOf({
-  GITHUB_API_URL,
-  GATEWAY_PROFILE,
-}: Pick<Environment, 'GITHUB_API_URL' | 'GATEWAY_PROFILE'>): string {
-  const source = `${GATEWAY_PROFILE} ${new URL(GITHUB_API_URL).href}`;
-  if (source === `${defaultOf('GATEWAY_PROFILE')} ${new URL(defaultOf('GITHUB_API_URL')).href}`) return '';
-  return createHash('sha256').update(source).digest('base64url').slice(0, SOURCE_LENGTH);
+function sourceOf(env: Environment): string {
+  const sources = declaredFeatures().flatMap(({ sourceOf: of }) => of?.(env) ?? []);
+  if (sources.length === 0) return '';
+  return createHash('sha256').update(sources.sort().join('\n')).digest('base64url').slice(0, SOURCE_LENGTH);
 }
 
 function endpointOf(env: Environment): RedisEndpoint | undefined {
   return env.REDIS_ENDPOINT_URI === undefined ? undefined : parseRedisEndpoint(env.REDIS_ENDPOINT_URI);
 }
 
-export const slices = [serviceConfig, adminConfig, upstreamConfig, githubConfig, cacheConfig, redisConfig];
+export const slices = [serviceConfig, adminConfig, upstreamConfig, cacheConfig, redisConfig];

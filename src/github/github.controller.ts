@@ -12,11 +12,13 @@ import {
   type Validators,
 } from '../cache';
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../http/api-docs';
+import { projectionOf } from '../upstream';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
 import { githubTags } from './github-tags';
-import { GithubService, userResource, type RepositoryCount } from './github.service';
+import { github } from './github.definition';
+import { GithubService, userPath, type RepositoryCount } from './github.service';
 
 const accountOf = (request: FastifyRequest): string =>
   parseAccountName((request.params as { account?: unknown }).account);
@@ -29,11 +31,10 @@ export class GithubController {
 
   @Get(':account')
   @CacheRule({
-    upstream: 'github',
-    resource: (request) => userResource(accountOf(request)),
+    ...projectionOf(github, (request) => userPath(accountOf(request))),
     key: () => 'repos',
     byUrl: true,
-    tags: (request) => githubTags(`/users/${accountOf(request)}`),
+    tags: (request) => githubTags(userPath(accountOf(request))),
     marker: 'cached',
   })
   @ApiOperation({

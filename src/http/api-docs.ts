@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import type { ErrorCode } from '../kernel/app-error';
-import { PROBLEMS, problemOf } from './problem-table';
+import { kindOfProblem, problemOf } from './problem-table';
 
 type HeadersDocument = NonNullable<ApiResponseOptions['headers']>;
 
@@ -12,11 +12,14 @@ const header = (description: string, example: string): HeadersDocument[string] =
 
 const REQUEST_ID = header('The caller’s, if it is a harmless word, else a new one; as in the log.', 'trace-1');
 
+/** Stands in examples for the name of an upstream, until it is known which there are. */
+export const EXAMPLE_UPSTREAM = 'an-upstream';
+
 /** The header fields of every cached answer, for OpenAPI. */
 export const ApiCacheHeaders: HeadersDocument = {
   'Cache-Status': header(
     'What the cache did (RFC 9211).',
-    'larder; hit; ttl=3599; key="github:-:/users/redis"; detail=HIT/l1',
+    `larder; hit; ttl=3599; key="${EXAMPLE_UPSTREAM}:-:/users/redis"; detail=HIT/l1`,
   ),
   Age: header('Seconds since the answer was loaded or validated.', '1'),
   ETag: header('For `If-None-Match`.', 'W/"2jmj7l5rSw0yVb_vlWAYkK_YBwk"'),
@@ -62,15 +65,16 @@ export function problemResponses(...codes: readonly ErrorCode[]): Record<
   }
 > {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  for (const code of codes)
+    byStatus.set(kindOfProblem(code).status, [...(byStatus.get(kindOfProblem(code).status) ?? []), code]);
   const responses = [...byStatus].map(([status, those]) => {
     const examples = those.map((code) => {
       const value = { ...problemOf(code, 'What happened, and what to do.'), instance: 'a request id' };
       return [code, { value }] as const;
     });
     const content = { 'application/problem+json': { schema: problemSchema, examples: Object.fromEntries(examples) } };
-    const description = those.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('. ');
-    const mayRetry = those.some((code) => PROBLEMS[code].mayRetry && status !== 500);
+    const description = those.map((code) => `\`${code}\`: ${kindOfProblem(code).title}`).join('. ');
+    const mayRetry = those.some((code) => kindOfProblem(code).mayRetry && status !== 500);
     const headers = { ...PROBLEM_HEADERS[status], ...(mayRetry ? RETRY_AFTER : {}), 'X-Request-Id': REQUEST_ID };
     return [String(status), { description, headers, content }] as const;
   });

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../kernel/app-error';
 import { EDGE_FIELDS, newRequestId } from './edge-hooks';
-import { PROBLEM_TYPE, PROBLEMS, problemOf } from './problem-table';
+import { PROBLEM_TYPE, kindOfProblem, problemOf } from './problem-table';
 
 interface Said {
   readonly code: ErrorCode;
@@ -59,7 +59,7 @@ export function closeSlowBody(socket: Duplex): void {
 }
 
 function problemText(code: ErrorCode, detail: string): string {
-  const { status } = PROBLEMS[code];
+  const { status } = kindOfProblem(code);
   const id = newRequestId();
   const body = JSON.stringify({ ...problemOf(code, detail), instance: id });
   const fields = {
@@ -71,5 +71,5 @@ function problemText(code: ErrorCode, detail: string): string {
     connection: 'close',
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${status} ${PROBLEMS[code].title}`, ...lines, '', body].join('\r\n');
+  return [`HTTP/1.1 ${status} ${kindOfProblem(code).title}`, ...lines, '', body].join('\r\n');
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../kernel/app-error';
-import { keptProblem, PROBLEMS } from './problem-table';
+import '../github/github.definition'; // registers its own
+import { allProblems, keptProblem, registerProblems } from './problem-table';
 
 describe('the problems', () => {
   it('are those of docs/reference/errors.md', () => {
@@ -12,11 +13,14 @@ describe('the problems', () => {
         { status: Number(status), title: title?.trim(), mayRetry: retry === 'yes' },
       ],
     );
-    const table = Object.entries(PROBLEMS).map(([code, { status, title, mayRetry }]) => [
-      code,
-      { status, title, mayRetry },
-    ]);
+    const table = [...allProblems()].map(([code, { status, title, mayRetry }]) => [code, { status, title, mayRetry }]);
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(table));
+  });
+
+  it('of a feature are none of the service’s own', () => {
+    expect(() => registerProblems({ internal: { status: 418, title: 'Teapot', mayRetry: false } })).toThrow(
+      'The error code "internal" is the service\'s own',
+    );
   });
 
   it('keep an answer of the upstream, and no failure', () => {

@@ -1,4 +1,4 @@
-import type { AppError, ErrorCode } from '../kernel/app-error';
+import type { AppError, ErrorCode, ServiceErrorCode } from '../kernel/app-error';
 
 /** One kind of problem as it is answered (RFC 9457). */
 export interface ProblemKind {
@@ -10,10 +10,8 @@ export interface ProblemKind {
   readonly isAnswer?: true;
 }
 
-/** Every error code; `docs/reference/errors.md` is compared with it by a test. */
-export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
-  'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
-  'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
+/** The service's own error codes; `docs/reference/errors.md` is compared with them and with those of the features by a test. */
+const OWN_PROBLEMS: Readonly<Record<ServiceErrorCode, ProblemKind>> = {
   'request-invalid': { status: 400, title: 'Request not understood', mayRetry: false },
   'route-not-found': { status: 404, title: 'No such route', mayRetry: false },
   'method-not-allowed': { status: 405, title: 'Method not allowed', mayRetry: false },
@@ -41,6 +39,31 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   internal: { status: 500, title: 'Internal error', mayRetry: true },
 };
 
+const problems = new Map<string, ProblemKind>(Object.entries(OWN_PROBLEMS));
+
+/**
+ * Adds the error codes of a feature.
+ *
+ * @throws Error for a code of the service's own
+ */
+export function registerProblems(added: Readonly<Record<string, ProblemKind>>): void {
+  for (const [code, kind] of Object.entries(added)) {
+    if (Object.hasOwn(OWN_PROBLEMS, code))
+      throw new Error(`The error code "${code}" is the service's own: take another.`);
+    problems.set(code, kind);
+  }
+}
+
+/** All error codes, those of the features too. */
+export function allProblems(): ReadonlyMap<string, ProblemKind> {
+  return problems;
+}
+
+/** What a code means; an unknown one is a fault of our own. */
+export function kindOfProblem(code: string | undefined): ProblemKind {
+  return problems.get(code ?? '') ?? OWN_PROBLEMS.internal;
+}
+
 /** The members of a problem but for `instance`, which is the request's. */
 export interface ProblemBody {
   readonly type: string;
@@ -53,19 +76,18 @@ export interface ProblemBody {
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function problemOf(code: ErrorCode, detail: string): ProblemBody {
-  const { status, title } = PROBLEMS[code];
+  const { status, title } = kindOfProblem(code);
   return { type: `urn:larder:problem:${code}`, title, status, code, detail };
 }
 
 /** The status of what failed with this code; of an unknown one, that of a fault of our own. */
 export function statusOfFailure(code: string | undefined): number {
-  const kinds: Readonly<Record<string, ProblemKind | undefined>> = PROBLEMS;
-  return (kinds[code ?? ''] ?? PROBLEMS.internal).status;
+  return kindOfProblem(code).status;
 }
 
 /** An error that is an answer, as the cache keeps it; undefined for all others. */
 export function keptProblem(error: AppError): { readonly status: number; readonly body: Buffer } | undefined {
-  if (!PROBLEMS[error.code].isAnswer) return undefined;
+  if (!kindOfProblem(error.code).isAnswer) return undefined;
   const body = problemOf(error.code, error.message);
   return { status: body.status, body: Buffer.from(JSON.stringify(body)) };
 }

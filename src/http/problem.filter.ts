@@ -1,6 +1,6 @@
 import { Catch, HttpStatus, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PROBLEM_TYPE, PROBLEMS, problemOf } from './problem-table';
+import { PROBLEM_TYPE, kindOfProblem, problemOf } from './problem-table';
 import type { RouteMethods } from './route-methods';
 import { statusProblemOf, toAppError } from './to-app-error';
 
@@ -41,7 +41,7 @@ export class ProblemFilter implements ExceptionFilter {
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;
     readAway(request, reply);
-    const { status, mayRetry } = PROBLEMS[problem.code];
+    const { status, mayRetry } = kindOfProblem(problem.code);
     if (mayRetry && status !== 500)
       reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
     reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_TYPE });

@@ -1,7 +1,5 @@
-/** The stable codes of everything that can go wrong; status and title are decided at the edge (`http/problem-table.ts`). */
-export type ErrorCode =
-  | 'account-invalid'
-  | 'account-not-found'
+/** The stable codes of the service's own errors; status and title are decided at the edge (`http/problem-table.ts`). */
+export type ServiceErrorCode =
   | 'request-invalid'
   | 'route-not-found'
   | 'method-not-allowed'
@@ -27,6 +25,9 @@ export type ErrorCode =
   | 'overloaded'
   | 'shutting-down'
   | 'internal';
+
+/** A feature registers its own codes in the problem table; the service's own are completed in an editor. */
+export type ErrorCode = ServiceErrorCode | (string & Record<never, never>);
 
 export interface AppErrorOptions {
   /** What the caller may wait before a further try, in milliseconds; answered as `Retry-After`. */

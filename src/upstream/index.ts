@@ -1,24 +1,32 @@
-/** The kit: what another team imports to put its own upstream behind the cache. */
-export { UpstreamClient, type UpstreamRequest, type UpstreamResponse } from './upstream-client';
-export type { UpstreamDefinition, UpstreamLimits } from './upstream-definition';
-export { breakerOf, UpstreamBreaker } from './upstream-breaker';
-export { UpstreamRelay } from './upstream-relay';
-export { Gateway, type GatewayOptions } from './gateway/gateway';
-export { GatewayFastWay } from './gateway/gateway-fast-way';
-export { GatewayResponses } from './gateway/gateway-responses';
-export { ALL_FIELDS, headerRules } from './gateway/header-rules';
-export { ANONYMOUS, Partitions, toSend, type CredentialsToSend } from './gateway/partition';
+/** The kit: what another team imports to put an API behind the cache. docs/guides/add-an-upstream.md */
+export { defineUpstream, DefinitionError } from './define-upstream';
+export type { SettingsShape, UpstreamDefinition, UpstreamSettings, WriteEffects } from './upstream-definition';
+export { InjectUpstream, UpstreamModule } from './upstream.module';
+export {
+  UpstreamClient,
+  type FetchOptions,
+  type GetOptions,
+  type ProjectionSource,
+  type UpstreamReply,
+} from './upstream-client';
+export type { UpstreamResponse } from './upstream-fetcher';
+export { projectionOf } from './projection';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
-export { GatewayRules, parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
+export { ANONYMOUS, Partitions } from './gateway/partition';
+export { anonymousResource } from './gateway/cached-requests';
+export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
+export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
+export type { LimitReading, ResourceLimit } from './budget/credential-budget';
+export { hmacSignature, plainToken, standardWebhooks, type WebhookVerifier } from './webhooks/webhook-verifiers';
+export type { WebhookDefinition, WebhookEffect } from './webhooks/webhook-definition';
+export type { DocumentedPath, DocumentedPaths } from './open-api';
+
+/* What operations show of all upstreams. */
+export { Upstreams } from './upstreams';
+export type { Upstream } from './upstream';
+export { mountedDefinitions, settingNamesOf, upstreamSettings } from './upstream-settings';
 export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';
-export { Uploads } from './gateway/uploads';
-export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
-export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';
-export type { LimitReading, ResourceLimit } from './budget/credential-budget';
-export { UpstreamModule } from './upstream.module';
-export { WebhookCounts, type DeliveryResult } from './webhook-counts';
-export { SignedBodies } from './signed-bodies';
-export { retryAfterMs } from './retry-after';
+export { WebhookCounts, type DeliveryResult } from './webhooks/webhook-counts';

@@ -1,6 +1,6 @@
 import { AppError } from '../kernel/app-error';
 import type { BreakerState } from './breakers';
-import type { UpstreamDefinition } from './upstream-definition';
+import type { UpstreamApi } from './upstream-api';
 import { countsAsDown } from './upstream-failure';
 
 export interface BreakerOptions {
@@ -13,7 +13,7 @@ export interface BreakerOptions {
 }
 
 /** A breaker for the upstream, for all that ask it. */
-export function breakerOf({ name, limits }: UpstreamDefinition): UpstreamBreaker {
+export function breakerOf({ name, limits }: UpstreamApi): UpstreamBreaker {
   return new UpstreamBreaker({ name, failures: limits.breakerFailures, pauseMs: limits.breakerPauseMs });
 }
 

@@ -1,145 +1,289 @@
-import { ClientRequest, IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
-import type { HttpService } from '@nestjs/axios';
-import type { AxiosResponse } from 'axios';
+import { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
+import {
+  identityBody,
+  NotModified,
+  Sourced,
+  type CacheEntry,
+  type CacheEvents,
+  type CacheOutcome,
+  type HandlerLoad,
+  type HeaderList,
+  type HttpAnswer,
+  type HttpCache,
+  type ResponseCache,
+  UnreadableEntryError,
+  type StoredResources,
+  type Validators,
+  valueOf,
+} from '../cache';
 import { AppError } from '../kernel/app-error';
-import type { BreakerState } from './breakers';
-import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
-import type { UpstreamDefinition } from './upstream-definition';
-import { retryAfterMs } from './retry-after';
-import { breakerOf } from './upstream-breaker';
-import { upstreamFailure } from './upstream-failure';
-import { ACCEPTED_CODINGS, wholeBody } from './whole-body';
+import type { Refusal } from './budget/credential-budget';
+import type { RateBudget } from './budget/rate-budget';
+import { anonymousResource, type CachedRequests } from './gateway/cached-requests';
+import type { Callers } from './gateway/callers';
+import { THE_SERVICE, type GatewayOrigins } from './gateway/gateway-origins';
+import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
+import type { GatewayResponses } from './gateway/gateway-responses';
+import { parseTarget } from './gateway/request-target';
+import type { UpstreamApi } from './upstream-api';
+import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
+import { wholeBody } from './whole-body';
 
-/** An answer of the upstream, whatever its status; `body` is decompressed. */
-export interface UpstreamResponse {
-  readonly status: number;
-  /** Names in lower case; repeated fields joined by a comma and a blank. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
-}
-
-export interface UpstreamRequest {
-  /** Begins with a slash; added to the base URL. */
-  readonly path: string;
+export interface GetOptions {
+  /** Fields in place of the definition's own: those that the gateway forwards. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** As whom: with the service's own token if there is one, which is the default, or as a caller without any. */
+  readonly as?: 'service' | 'anonymous';
   readonly signal?: AbortSignal;
 }
 
-const MAX_REDIRECTS = 3;
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** A response of the upstream, whatever its status; stored or new. */
+export interface UpstreamReply extends UpstreamResponse {
+  readonly outcome: CacheOutcome;
+  /** The body as JSON, parsed once for each stored response and shared: it is frozen. */
+  json<T>(): T;
+}
+
+export interface FetchOptions {
+  readonly validators?: Validators | undefined;
+  /** Whether nobody waits for the response. */
+  readonly isBackground?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a projection is derived from. */
+export interface ProjectionSource extends UpstreamResponse {
+  /** Where the response is none, but a refusal for the rate limit's sake: how long to wait, in milliseconds. */
+  readonly refusal: Refusal | undefined;
+}
+
+export interface UpstreamClientParts {
+  readonly api: UpstreamApi;
+  readonly callers: Callers;
+  readonly requests: CachedRequests;
+  readonly origins: GatewayOrigins;
+  readonly headerRules: HeaderRules;
+  readonly httpCache: HttpCache;
+  readonly cache: Pick<ResponseCache, 'invalidate'>;
+  readonly responses: Pick<GatewayResponses, 'bodyOf'>;
+  readonly fetcher: UpstreamFetcher;
+  readonly budget: RateBudget;
+  readonly resources: StoredResources;
+  readonly events: CacheEvents;
+  /** How old a stored response may be for a projection, in milliseconds. */
+  readonly maxAgeMs: number;
+}
+
+const MAX_PARSED_BYTES = 16_777_216;
+/** A refusal may be announced in this much of a body. */
+const REFUSAL_BYTES = 4_096;
 
 /**
- * Asks one upstream, with time and size limits and a circuit breaker.
+ * An upstream for the service's own code.
  *
- * It never leaves the upstream's origin. What it throws is an `AppError`: `upstream-timeout`, `-unreachable`, `-invalid`
- * (the connection broke within the body), `-too-large`, `-paused` (the breaker is open) or `-error` (5xx).
+ * The invariant: `get` goes through the same cache, budget and breaker as the gateway. What one has stored the other finds, and the
+ * upstream is asked once for both.
  */
 export class UpstreamClient {
-  private readonly agents: Agents;
+  private readonly parsed = new LRUCache<string, { readonly json: unknown }>({ maxSize: MAX_PARSED_BYTES });
 
-  constructor(
-    private readonly http: HttpService,
-    private readonly definition: UpstreamDefinition,
-    /** One for all that ask the same upstream. */
-    private readonly breaker = breakerOf(definition),
-  ) {
-    this.agents = openAgents(definition.limits.connectTimeoutMs);
-  }
+  constructor(private readonly parts: UpstreamClientParts) {}
 
   get name(): string {
-    return this.definition.name;
+    return this.parts.api.name;
   }
 
-  /** Whether the breaker keeps requests from the upstream now. */
-  get isPaused(): boolean {
-    return this.breaker.isPaused;
-  }
-
-  get breakerState(): BreakerState {
-    return this.breaker.state;
-  }
-
-  get(request: UpstreamRequest): Promise<UpstreamResponse> {
-    return this.breaker.run(request.path, () => this.ask(request));
-  }
-
-  close(): void {
-    closeAgents(this.agents);
-  }
-
-  private async ask({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
-    const { baseUrl, limits } = this.definition;
-    const abort = new AbortController();
-    const giveUp = (): void => abort.abort();
-    let isTimedOut = false;
-    const timer = setTimeout(() => {
-      isTimedOut = true;
-      giveUp();
-    }, limits.timeoutMs);
-    signal?.addEventListener('abort', giveUp, { once: true });
-    if (signal?.aborted === true) giveUp();
-    const fields = { ...this.definition.headers, 'accept-encoding': ACCEPTED_CODINGS, ...headers };
-    try {
-      return await this.follow(`${baseUrl}${path}`, fields, abort.signal);
-    } catch (error) {
-      throw error instanceof AppError ? error : upstreamFailure(error, this.definition, isTimedOut);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', giveUp);
-    }
-  }
-
-  /** The answer at the end of a few redirects, all of them on the upstream's own origin. */
-  private async follow(
-    from: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<UpstreamResponse> {
-    let url = from;
+  /**
+   * The response to a GET, through the cache. Redirects within the API are followed.
+   *
+   * @param path with a query if need be, as behind the gateway's prefix
+   * @throws AppError `upstream-*`, `deadline-exceeded` where there is no response and none stored; `request-invalid` for a path that is none
+   */
+  async get(path: string, options: GetOptions = {}): Promise<UpstreamReply> {
+    let next = path;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const answer = await this.send(url, headers, signal);
-      const location: unknown = answer.headers['location'];
-      if (!REDIRECTS.has(answer.status) || typeof location !== 'string') return this.accepted(answer);
-      answer.data.destroy();
-      url = onSameOrigin(location, url);
+      const reply = await this.exchange(next, options);
+      const { location } = reply.headers;
+      if (!REDIRECTS.has(reply.status) || location === undefined) return reply;
+      next = this.below(location, next);
     }
     throw new AppError('upstream-invalid', `${this.name} redirects more than ${MAX_REDIRECTS} times.`);
   }
 
-  private send(
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<AxiosResponse<Readable>> {
-    // What axios would do beside sending is done here, for it takes longer there: redirects, unpacking, limits.
-    return this.http.axiosRef.request<Readable>({
-      ...{ url, headers, signal, httpAgent: this.agents.http, httpsAgent: this.agents.https, proxy: false },
-      ...{ responseType: 'stream', decompress: false, maxRedirects: 0, validateStatus: null },
+  /**
+   * The response to a GET beside the cache, with the service's own token: for handlers whose answers the cache keeps.
+   *
+   * @throws AppError `upstream-*`
+   */
+  async fetch(
+    path: string,
+    { validators, isBackground = false, signal }: FetchOptions = {},
+  ): Promise<ProjectionSource> {
+    const { budget, fetcher, callers } = this.parts;
+    const target = parseTarget(path);
+    const { fields, query } = callers.ownToSend;
+    const headers = { ...pairsOf(fields), ...conditionsOf(validators) };
+    const asked = query === '' ? '' : `${target.query === '' ? '?' : '&'}${query}`;
+    const { answer, refusal } = await budget.schedule(
+      { credential: callers.ownId, method: 'GET', path: target.path, isBackground, ...(signal && { signal }) },
+      () => fetcher.get({ path: target.path + target.query + asked, headers, ...(signal && { signal }) }),
+      {
+        field: ({ headers: answered }, name) => answered[name],
+        text: ({ status, headers: answered, body }) => {
+          const bytes = budget.bodyBytesOf({ status, field: (name) => answered[name] });
+          return body.subarray(0, Math.max(bytes, REFUSAL_BYTES)).toString('utf8');
+        },
+      },
+    );
+    return { ...answer, refusal };
+  }
+
+  /**
+   * What a handler derives from a resource (a projection): of the response that the gateway has stored for anonymous callers if that is
+   * fresh, else of a new one. Its rule names the same resource by `projectionOf`.
+   *
+   * @param read makes the value of a response, or throws what the caller is told instead. What it throws for a stored response has a new one asked for.
+   * @throws AppError `upstream-*`, and what `read` throws
+   */
+  async project<T extends object>(
+    path: string,
+    { validators, isBackground, isFirst }: HandlerLoad,
+    read: (source: ProjectionSource) => T,
+  ): Promise<Sourced<T> | NotModified> {
+    const { resources, maxAgeMs } = this.parts;
+    const stored = isFirst ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
+    const known = stored && (await readStored(stored.entry, read));
+    if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
+    const source = await this.fetch(path, { validators, isBackground });
+    if (source.status === 304 && validators) return new NotModified();
+    const value = read(source);
+    const { etag, 'last-modified': lastModified } = source.headers;
+    return new Sourced(value, {
+      validators: { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) },
     });
   }
 
-  private async accepted({ status, headers, data, request }: AxiosResponse<Readable>): Promise<UpstreamResponse> {
-    if (request instanceof ClientRequest && data instanceof IncomingMessage) failIfReset(request, data);
-    const coding: unknown = headers['content-encoding'];
-    const { maxResponseBytes } = this.definition.limits;
-    const body = await wholeBody(data, typeof coding === 'string' ? coding : undefined, maxResponseBytes);
-    if (status >= 500) {
-      const wait = retryAfterMs(headers['retry-after'], Date.now(), headers['date']);
-      throw new AppError('upstream-error', `${this.name} answered ${status}. Try again later.`, {
-        retryAfterMs: wait ?? 1_000,
+  private async exchange(path: string, { headers, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
+    const { api, callers, requests, origins, headerRules, httpCache, cache, events } = this.parts;
+    const target = parseTarget(path, callers.queryCredentials);
+    if (target.credentials.length > 0)
+      throw new AppError('request-invalid', 'The path has a credential in its query. The client adds its own.');
+    const partition = as === 'service' ? callers.own : callers.anonymous;
+    const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
+    const fields = own.map(([name, value]) => [name.toLowerCase(), value] as const);
+    const asked = requests.of({
+      ...{ method: 'GET', target, partition, hasAuthorization: partition.own !== undefined },
+      ...{ headers: forwardedHeaders(fields, headerRules, true), signal: signal ?? new AbortController().signal },
+    });
+    const startedAt = performance.now();
+    const event = { upstream: api.name, key: asked.key };
+    try {
+      const exchange = async () => {
+        const answer = await httpCache.exchange(asked, origins.of(THE_SERVICE, target, partition));
+        return { answer, reply: await this.replyOf(answer, asked.key) };
+      };
+      const { answer, reply } = await exchange().catch(async (error: unknown) => {
+        if (!(error instanceof UnreadableEntryError)) throw error;
+        await cache.invalidate({ kind: 'key', key: asked.key });
+        return exchange();
       });
+      const { outcome, tier, failure } = answer;
+      const durationMs = performance.now() - startedAt;
+      events.publish({
+        ...event,
+        outcome,
+        tier,
+        status: reply.status,
+        durationMs,
+        ...(failure !== undefined && { failure }),
+      });
+      return reply;
+    } catch (error) {
+      const failure = error instanceof AppError ? error.code : 'internal';
+      const durationMs = performance.now() - startedAt;
+      events.publish({ ...event, outcome: 'ERROR', tier: 'none', status: undefined, durationMs, failure });
+      throw error;
     }
-    const fields: Record<string, string> = {};
-    for (const [name, value] of Object.entries(headers))
-      if (value !== undefined && value !== null)
-        fields[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : String(value);
-    return { status, headers: fields, body };
+  }
+
+  private async replyOf(answer: HttpAnswer, key: string): Promise<UpstreamReply> {
+    const { outcome } = answer;
+    if (answer.kind === 'stored') {
+      const { entry } = answer;
+      const body = await this.parts.responses.bodyOf(entry, key);
+      return {
+        ...responseOf(entry.status, entry.headers, body),
+        outcome,
+        json: <T>() => this.jsonOf(entry, body) as T,
+      };
+    }
+    const { maxResponseBytes } = this.parts.api.limits;
+    const stream = Buffer.isBuffer(answer.body) ? Readable.from([answer.body]) : Readable.from(answer.body);
+    const body = await wholeBody(stream, valueOf(answer.headers, 'content-encoding'), maxResponseBytes);
+    return { ...responseOf(answer.status, answer.headers, body), outcome, json: <T>() => frozen(parse(body)) as T };
+  }
+
+  private jsonOf({ id }: CacheEntry, body: Buffer): unknown {
+    const known = this.parsed.get(id);
+    if (known) return known.json;
+    const json = frozen(parse(body));
+    this.parsed.set(id, { json }, { size: body.length + 1 });
+    return json;
+  }
+
+  /** Where a redirect leads, as a path of the API. */
+  private below(location: string, path: string): string {
+    const { baseUrl } = this.parts.api;
+    const base = `${baseUrl}${path}`;
+    const url = URL.canParse(location, base) ? new URL(location, base).href : '';
+    if (!url.startsWith(`${baseUrl}/`))
+      throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
+    return url.slice(baseUrl.length);
   }
 }
 
-function onSameOrigin(location: string, url: string): string {
-  const to = URL.canParse(location, url) ? new URL(location, url) : undefined;
-  if (to?.origin === new URL(url).origin) return to.href;
-  throw new AppError('upstream-invalid', 'The upstream redirects to another host, which is not followed.');
+/** Undefined where the stored representation is not what the projection is derived from. */
+async function readStored<T>(entry: CacheEntry, read: (source: ProjectionSource) => T): Promise<T | undefined> {
+  try {
+    return read({ ...responseOf(entry.status, entry.headers, await identityBody(entry)), refusal: undefined });
+  } catch {
+    return undefined;
+  }
+}
+
+function responseOf(status: number, fields: HeaderList, body: Buffer): UpstreamResponse {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of fields)
+    if (name !== 'content-encoding') headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  return { status, headers, body };
+}
+
+// RFC 9110 §13.1.3: with If-None-Match, If-Modified-Since is ignored; servers without entity tags need it.
+function conditionsOf(validators: Validators | undefined): Record<string, string> {
+  return {
+    ...(validators?.etag === undefined ? {} : { 'if-none-match': validators.etag }),
+    ...(validators?.lastModified === undefined ? {} : { 'if-modified-since': validators.lastModified }),
+  };
+}
+
+function pairsOf(flat: readonly string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs[flat[at] ?? ''] = flat[at + 1] ?? '';
+  return pairs;
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new AppError('upstream-invalid', 'The response of the upstream is no JSON.', { cause: error });
+  }
+}
+
+/** Frozen to its leaves: it is shared by everyone who asks for the stored response. */
+function frozen(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  for (const value of Object.values(json)) frozen(value);
+  return Object.freeze(json);
 }

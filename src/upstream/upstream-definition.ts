@@ -1,24 +1,107 @@
-/** One third-party API. */
-export interface UpstreamDefinition {
-  /** A short word: of keys, tags, labels and messages. */
-  readonly name: string;
-  /** Where it is, without a trailing slash; may have a path, as GitHub Enterprise Server's does. */
+import type { z } from 'zod';
+import type { ProblemKind } from '../http/problem-table';
+import type { RateLimitAdapter } from './budget/rate-limit-adapter';
+import type { CredentialRules } from './gateway/credentials';
+import type { GatewayRule } from './gateway/gateway-rules';
+import type { DocumentedPaths } from './open-api';
+import type { UpstreamLimits } from './upstream-api';
+import type { WebhookDefinition } from './webhooks/webhook-definition';
+
+/** Settings of an upstream's own, by their names without the upstream's prefix. */
+export type SettingsShape = Readonly<Record<string, z.ZodType>>;
+
+/** The settings of an upstream, as its functions and the kit see them. */
+export interface UpstreamSettings<S extends SettingsShape = SettingsShape> {
   readonly baseUrl: string;
-  /** Paths that are not below it, and where on the same origin they are: GitHub Enterprise Server has `/graphql` at `/api/graphql`. */
-  readonly beside?: ReadonlyMap<string, string>;
-  /** Sent with every request. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly limits: UpstreamLimits;
+  /** The service's own. */
+  readonly token: string | undefined;
+  readonly routePrefix: string;
+  /** Nothing beyond the RFCs. */
+  readonly isStrict: boolean;
+  readonly sharesToken: boolean;
+  readonly forwardHeaders: readonly string[];
+  readonly webhookSecrets: readonly string[];
+  readonly rules: readonly GatewayRule[];
+  readonly settleMs: number;
+  readonly reserve: number;
+  readonly maxConcurrency: number;
+  readonly pointsPerMinute: number;
+  readonly corsOrigins: '*' | readonly string[];
+  /** Those of the definition's own schema, by their names without the prefix. */
+  readonly own: { readonly [K in keyof S]: z.infer<S[K]> };
 }
 
-export interface UpstreamLimits {
-  readonly connectTimeoutMs: number;
-  /** From the request to the last byte of the answer. */
-  readonly timeoutMs: number;
-  /** After decompression. */
-  readonly maxResponseBytes: number;
-  /** So many failures in a row open the breaker. */
-  readonly breakerFailures: number;
-  /** How long an open breaker waits before it lets one request through to see. */
-  readonly breakerPauseMs: number;
+/** What a write may have changed, beside the path itself. */
+export interface WriteEffects {
+  /** Tags of what it changes. The body is there where it is small. */
+  tags?(path: string, method: string, body: Buffer | undefined): readonly string[];
+  /**
+   * How its answer is read for what the request does not say; undefined where the request says everything. The function gets the answer's JSON,
+   * undefined for none, and returns tags, or undefined where that does not say either: then everything of the upstream is validated.
+   */
+  answerTags?(
+    path: string,
+    method: string,
+    body: Buffer | undefined,
+  ): ((answer: unknown) => readonly string[] | undefined) | undefined;
+  /** Tokens that it ends: what is stored for them is removed. */
+  tokensEnded?(path: string, method: string, body: Buffer | undefined): readonly string[] | undefined;
+  /** Whether it may change any response of its caller. */
+  changesCaller?(path: string, method: string, body: Buffer | undefined): boolean;
+}
+
+/**
+ * Everything that differs between APIs, as plain data and pure functions. Only `name` and `baseUrl` are needed; the defaults are right
+ * for a plain REST API. `UpstreamModule.register` makes a gateway, a client, a budget, webhooks, metrics and documents of it.
+ */
+export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
+  /** A short word, part of keys, tags, labels and paths. Upper-cased it is the prefix of its settings: `npm` → `NPM_API_URL`. */
+  readonly name: string;
+  /** The name in sentences. By default `name`. */
+  readonly title?: string;
+  /** Where the API is, if `NAME_API_URL` does not say otherwise; undefined: that setting has to be given. May have a path. */
+  readonly baseUrl: string | undefined;
+  /** Where the gateway is mounted, if `NAME_ROUTE_PREFIX` does not say otherwise. By default `/NAME`. */
+  readonly routePrefix?: string;
+  /** First segments of the paths of its own controllers, so that no gateway is mounted over them. Example: `['repos']` */
+  readonly routes?: readonly string[];
+  /** Its own settings, by their names without the prefix. Example: `{ API_VERSION: z.string().default('2022-11-28') }` */
+  readonly settings?: S;
+  /** Sent with requests of the service's own, and `user-agent` with those of callers who send none. By default JSON is accepted and the agent is `larder`. */
+  headers?(settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
+  /** Header fields that the API knows beside the usual ones: they go upstream and select the stored variant. Example: `['X-Api-Version']` */
+  readonly forwards?: readonly string[];
+  /** How callers say who they are. By default in `Authorization`. */
+  readonly credentials?: CredentialRules;
+  /** How it announces rate limits. By default by 429 and `Retry-After` alone. */
+  readonly rateLimit?: RateLimitAdapter;
+  /** Defaults of `NAME_MAX_CONCURRENCY` (64), `NAME_POINTS_PER_MINUTE` (0: no limit) and `NAME_SETTLE_SECONDS` (10). */
+  readonly maxConcurrency?: number;
+  readonly pointsPerMinute?: number;
+  readonly settleSeconds?: number;
+  /** Whether `/Users` and `/users` are the same path. By default they are not (RFC 3986 §6.2.2.1). */
+  readonly foldsCase?: boolean;
+  /** What its tags begin with where they are stored. By default `NAME:`, so that `user:1` of two APIs are two tags. */
+  readonly tagPrefix?: string;
+  /** Tags of what is stored under a path, beside `upstream:NAME` and `path:NAME:PATH`. */
+  tags?(path: string): readonly string[];
+  /** What a write changes beside its own path and those in its `Location`. */
+  readonly writes?: WriteEffects;
+  /** Rules for paths, behind those of `NAME_RULES_FILE`: docs/reference/gateway-rules.md */
+  readonly rules?: readonly (Partial<GatewayRule> & Pick<GatewayRule, 'path'>)[];
+  /** Statuses that are never stored, such as those of work that is still under way. By default 202, 302 and 307. */
+  readonly neverStored?: readonly number[];
+  readonly webhook?: WebhookDefinition;
+  /** The path of a link by another name of the same, where the API writes it otherwise than it was asked for. */
+  linkedAs?(path: string, asked: string): string;
+  /** Paths outside of the gateway's prefix, and the paths behind it that they stand for. */
+  aliases?(routePrefix: string): Readonly<Record<string, string>>;
+  /** Paths that are not below the base URL, and where on the same origin they are. */
+  beside?(baseUrl: string): Readonly<Record<string, string>>;
+  /** Time and size limits other than those of `UPSTREAM_…`. */
+  readonly limits?: Partial<UpstreamLimits>;
+  /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */
+  readonly problems?: Readonly<Record<string, ProblemKind>>;
+  /** What the API documentation shows of the gateway. */
+  readonly openApi?: DocumentedPaths;
 }

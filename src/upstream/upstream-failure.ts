@@ -1,6 +1,6 @@
 import { AppError } from '../kernel/app-error';
 import { BodyTooLargeError } from './whole-body';
-import type { UpstreamDefinition } from './upstream-definition';
+import type { UpstreamApi } from './upstream-api';
 
 /** Whether an error says that the upstream is down, and not merely that it has answered no. */
 export function countsAsDown(error: unknown): boolean {
@@ -8,11 +8,7 @@ export function countsAsDown(error: unknown): boolean {
 }
 
 /** What went wrong between us and the upstream, as an `AppError`. */
-export function upstreamFailure(
-  error: unknown,
-  { name, baseUrl, limits }: UpstreamDefinition,
-  isTimedOut: boolean,
-): AppError {
+export function upstreamFailure(error: unknown, { name, baseUrl, limits }: UpstreamApi, isTimedOut: boolean): AppError {
   const host = new URL(baseUrl).host;
   const { code = 'unknown' }: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};
   const options = { retryAfterMs: 1_000, cause: error };

@@ -3,9 +3,8 @@ import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { AppError } from '../kernel/app-error';
 import { limitPace } from './body-pace';
-import type { BreakerState } from './breakers';
-import { closeAgents, failIfReset, openAgents, type Agents } from './sockets';
-import type { UpstreamDefinition } from './upstream-definition';
+import { failIfReset, type Agents } from './sockets';
+import type { UpstreamApi } from './upstream-api';
 import type { UpstreamBreaker } from './upstream-breaker';
 import { upstreamFailure } from './upstream-failure';
 
@@ -35,38 +34,29 @@ export interface RelayedResponse {
 /**
  * Hands one request to the upstream and its answer back as it is: nothing is followed, decoded or tried again.
  *
- * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamClient` does,
+ * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamFetcher` does,
  * where no head came; a body that breaks off fails while it is read.
  */
 export class UpstreamRelay {
-  private readonly agents: Agents;
   private readonly base: URL;
 
   constructor(
-    private readonly definition: UpstreamDefinition,
+    private readonly api: UpstreamApi,
+    private readonly agents: Agents,
     private readonly now: () => number,
     /** Without it every request is sent, however often others failed. */
     private readonly breaker?: UpstreamBreaker,
   ) {
-    this.base = new URL(definition.baseUrl);
-    this.agents = openAgents(definition.limits.connectTimeoutMs);
-  }
-
-  get breakerState(): BreakerState {
-    return this.breaker?.state ?? 'closed';
+    this.base = new URL(api.baseUrl);
   }
 
   send(request: RelayedRequest): Promise<RelayedResponse> {
     return this.breaker ? this.breaker.run(request.path, () => this.ask(request)) : this.ask(request);
   }
 
-  close(): void {
-    closeAgents(this.agents);
-  }
-
   private pathOnWire(target: string): string {
     const [path = ''] = target.split('?', 1);
-    const beside = this.definition.beside?.get(path);
+    const beside = this.api.beside?.get(path);
     if (beside !== undefined) return beside + target.slice(path.length);
     return `${this.base.pathname.replace(/\/$/, '')}${target}`;
   }
@@ -86,7 +76,7 @@ export class UpstreamRelay {
   }
 
   private askOnce({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
-    const { limits } = this.definition;
+    const { limits } = this.api;
     const isHttps = this.base.protocol === 'https:';
     const options: RequestOptions = {
       method,
@@ -113,7 +103,7 @@ export class UpstreamRelay {
         outgoing.destroy(new Error('timed out'));
       };
       const endSlowBody = (response: IncomingMessage): void => {
-        response.destroy(upstreamFailure(new Error('the body came too slowly'), this.definition, true));
+        response.destroy(upstreamFailure(new Error('the body came too slowly'), this.api, true));
       };
       const startClock = (): void => {
         if (answer === undefined) late = setTimeout(giveUp, limits.timeoutMs);
@@ -135,7 +125,7 @@ export class UpstreamRelay {
         clearTimeout(late);
         if (signal.aborted || ended === 'by-client') reject(new ClientGoneError(error));
         else {
-          const failure = upstreamFailure(error, this.definition, ended === 'timed-out');
+          const failure = upstreamFailure(error, this.api, ended === 'timed-out');
           const isUnanswered = outgoing.reusedSocket && outgoing.socket?.bytesRead === receivedBefore;
           const isClosed = isUnanswered && CLOSED.has((error as NodeJS.ErrnoException).code ?? '');
           reject(isClosed ? new ClosedMeanwhileError(failure) : failure);

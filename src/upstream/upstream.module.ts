@@ -1,9 +1,50 @@
-import { Global, Module } from '@nestjs/common';
-import { Budgets } from './budget/budgets';
+import { HttpModule } from '@nestjs/axios';
+import { Global, Inject, Module, type DynamicModule } from '@nestjs/common';
 import { Breakers } from './breakers';
-import { WebhookCounts } from './webhook-counts';
+import { Budgets } from './budget/budgets';
+import type { SettingsShape, UpstreamDefinition } from './upstream-definition';
+import { UPSTREAM_PARTS, upstreamParts, type UpstreamParts } from './upstream-parts';
+import { declareUpstreamSettings } from './upstream-settings';
+import { Upstream } from './upstream';
+import { Upstreams } from './upstreams';
+import { WebhookCounts } from './webhooks/webhook-counts';
 
 /** What all upstreams share. */
 @Global()
-@Module({ providers: [Breakers, Budgets, WebhookCounts], exports: [Breakers, Budgets, WebhookCounts] })
-export class UpstreamModule {}
+@Module({
+  imports: [HttpModule],
+  providers: [Breakers, Budgets, Upstreams, WebhookCounts, upstreamParts],
+  exports: [Breakers, Budgets, Upstreams, WebhookCounts, UPSTREAM_PARTS],
+})
+class SharedUpstreamModule {}
+
+/** Puts an upstream behind the cache: `imports: [UpstreamModule.register(definition)]`. */
+@Module({ imports: [SharedUpstreamModule] })
+export class UpstreamModule {
+  static register<S extends SettingsShape>(definition: UpstreamDefinition<S>): DynamicModule {
+    declareUpstreamSettings(definition);
+    const upstream = Symbol(`larder.upstream.${definition.name}`);
+    return {
+      module: UpstreamModule,
+      imports: [SharedUpstreamModule],
+      providers: [
+        {
+          provide: upstream,
+          inject: [UPSTREAM_PARTS, Upstreams],
+          useFactory: (parts: UpstreamParts, upstreams: Upstreams) => upstreams.add(new Upstream(definition, parts)),
+        },
+        { provide: clientToken(definition.name), inject: [upstream], useFactory: ({ client }: Upstream) => client },
+      ],
+      exports: [clientToken(definition.name)],
+    };
+  }
+}
+
+/** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('github') client: UpstreamClient`. */
+export function InjectUpstream(upstream: string | { readonly name: string }): ParameterDecorator & PropertyDecorator {
+  return Inject(clientToken(typeof upstream === 'string' ? upstream : upstream.name));
+}
+
+function clientToken(name: string): string {
+  return `larder.upstream-client.${name}`;
+}

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { AdminToken } from '../admin/admin-token';
 import { hostStore } from '../cache';
-import { adminConfig, cacheConfig, githubConfig, redisConfig, serviceConfig } from '../config/slices';
+import { adminConfig, cacheConfig, redisConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { numberOfWorkers, Primary } from './primary';
 
 /**
@@ -31,7 +31,9 @@ export function startsWorkers(
     // one token and one secret for all
     env: {
       ...(made === undefined ? {} : { ADMIN_TOKEN: made }),
-      ...(githubConfig().credentialSecret === undefined ? { CREDENTIAL_SECRET: randomBytes(32).toString('hex') } : {}),
+      ...(upstreamConfig().credentialSecret === undefined
+        ? { CREDENTIAL_SECRET: randomBytes(32).toString('hex') }
+        : {}),
     },
     logger,
     isHttps: tls !== undefined,

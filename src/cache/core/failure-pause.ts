@@ -41,5 +41,5 @@ export function toFailure(error: unknown): LoadFailure {
 export function fromFailure(failure: LoadFailure, remainingMs: number): AppError | StatusFailure {
   if (failure.status !== undefined) return new StatusFailure(failure.status, failure.message, failure.body ?? '{}');
   const retryAfterMs = Math.max(failure.retryAfterMs ?? 0, remainingMs, 1_000);
-  return new AppError(failure.code as ErrorCode, failure.message, { retryAfterMs });
+  return new AppError(failure.code, failure.message, { retryAfterMs });
 }

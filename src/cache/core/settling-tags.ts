@@ -35,10 +35,14 @@ export class SettlingTags {
     });
   }
 
-  /** To be called before the tags are invalidated. A store that cannot be reached refuses the invalidation, too. */
-  async begin(tags: readonly string[]): Promise<void> {
-    if (this.windowMs === 0) return;
-    await ifAvailable(() => Promise.all(tags.map((tag) => this.store.claim(markOf(tag), this.windowMs, 'renew'))));
+  /**
+   * To be called before the tags are invalidated. A store that cannot be reached refuses the invalidation, too.
+   *
+   * @param windowMs how long these take to settle, no longer than the longest of all
+   */
+  async begin(tags: readonly string[], windowMs = this.windowMs): Promise<void> {
+    if (windowMs === 0) return;
+    await ifAvailable(() => Promise.all(tags.map((tag) => this.store.claim(markOf(tag), windowMs, 'renew'))));
   }
 
   /**

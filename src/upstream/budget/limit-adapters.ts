@@ -1,4 +1,4 @@
-import { parseList, type BareItem } from 'structured-headers';
+import { parseList } from 'structured-headers';
 import { parseHttpDate } from '../../cache';
 import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
@@ -205,7 +205,7 @@ function itemsOf(text: string | undefined): readonly NamedItem[] {
     return parseList(text)
       .slice(0, MAX_LIMITS)
       .flatMap(([item, parameters]): NamedItem[] => {
-        const name = String(item as BareItem);
+        const name = String(item);
         const numbers = new Map([...parameters].flatMap(([key, value]) => (isCount(value) ? [[key, value]] : [])));
         return NAME.test(name) ? [{ name, numbers }] : [];
       });

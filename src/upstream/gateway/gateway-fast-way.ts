@@ -12,7 +12,7 @@ import type { GatewayResponses, GatewayResponsesOptions } from './gateway-respon
 import type { HeaderRules } from './header-rules';
 import { ANONYMOUS } from './partition';
 
-export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'definition' | 'prefix' | 'partitions'> {
+export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'api' | 'prefix' | 'partitions'> {
   readonly headerRules: HeaderRules;
   readonly head: HeadContext;
   /** Whether the edge's fields depend on the `Origin` of a request. */
@@ -34,7 +34,7 @@ export class GatewayFastWay implements FastWay {
     responses: GatewayResponses,
     private readonly fastPath: FastPath,
   ) {
-    this.upstream = options.definition.name;
+    this.upstream = options.api.name;
     this.context = options.head;
     this.prepare = (entry, key, request, path) => responses.prepare(entry, key, request, path);
     fastPath.add(this);

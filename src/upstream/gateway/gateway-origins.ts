@@ -12,7 +12,7 @@ import {
 } from '../../cache';
 import type { RateBudget } from '../budget/rate-budget';
 import { peek, type Peeked } from '../peeked-body';
-import type { UpstreamDefinition } from '../upstream-definition';
+import type { UpstreamApi } from '../upstream-api';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
 import { receivedFields, viaField } from './hops';
@@ -23,7 +23,7 @@ import type { RequestTarget } from './request-target';
 import type { Uploads } from './uploads';
 
 export interface GatewayOriginsOptions {
-  readonly definition: UpstreamDefinition;
+  readonly api: UpstreamApi;
   readonly headerRules: HeaderRules;
   /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
@@ -39,23 +39,45 @@ export interface GatewayOriginsOptions {
   readonly uploads: Uploads | undefined;
 }
 
+/** Who asks: a client of the gateway, or the service itself. */
+export interface OriginCaller {
+  readonly httpVersion: string;
+  /** The client's address; absent where the service itself asks. */
+  readonly address?: string;
+  /** The body of a write, and the message that it belongs to. */
+  readonly body?: { readonly stream: IncomingMessage; readonly message: IncomingMessage; readonly hasLength: boolean };
+  /** Called with interim responses (1xx). */
+  readonly onInterim?: (status: number, hints: HeaderList) => void;
+}
+
+/** The service itself, in a request for a stored response. */
+export const THE_SERVICE: OriginCaller = { httpVersion: '1.1' };
+
+/** A client of the gateway. */
+export function callerOf(request: FastifyRequest, reply: FastifyReply, rewrite: Rewrite, path: string): OriginCaller {
+  const { body, headers, raw, ip } = request;
+  const hasLength = headers['content-length'] !== undefined;
+  const hasBody = hasLength || headers['transfer-encoding'] !== undefined;
+  const stream = (body as IncomingMessage | undefined) ?? raw;
+  return {
+    ...{ httpVersion: raw.httpVersion, address: ip },
+    ...(hasBody && { body: { stream, message: raw, hasLength } }),
+    onInterim: (status, hints) => sendInterim(reply, status, () => rewrite(hints, raw, path)),
+  };
+}
+
+type Rewrite = (fields: HeaderList, request: IncomingMessage, path: string) => HeaderList;
+
 /** The upstream as one request of the gateway asks it: the fields it goes with, its turn, its limits. */
 export class GatewayOrigins {
   constructor(
     private readonly options: GatewayOriginsOptions,
     private readonly relay: UpstreamRelay,
-    private readonly rewrite: (fields: HeaderList, request: FastifyRequest, path: string) => HeaderList,
   ) {}
 
   /** @param onBody called with the body of a write before it is sent, where all of it is at hand */
-  of(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    target: RequestTarget,
-    partition: Partition,
-    onBody?: (body: Buffer) => void,
-  ): Origin {
-    const { definition, headerRules, sharedCredentials, budget, anonymousCredential } = this.options;
+  of(caller: OriginCaller, target: RequestTarget, partition: Partition, onBody?: (body: Buffer) => void): Origin {
+    const { api, headerRules, sharedCredentials, budget, anonymousCredential } = this.options;
     const { own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
@@ -66,7 +88,7 @@ export class GatewayOrigins {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };
       // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
-      if (this.options.partitions) add('user-agent', definition.headers['user-agent']);
+      if (this.options.partitions) add('user-agent', api.headers['user-agent']);
       // What anonymous callers share is for reading: no page that they visit writes with it.
       const credentials = own ?? (isBodiless ? sharedCredentials : undefined);
       for (let at = 0; credentials && at < credentials.fields.length; at += 2)
@@ -74,23 +96,19 @@ export class GatewayOrigins {
       const path = withCredentials(target, credentials);
       // An answer that others may get does not depend on the version in which the first of them asked.
       const isForOthers = isBodiless && this.options.partitions !== undefined;
-      fields.push(...viaField(isForOthers ? '1.1' : request.raw.httpVersion), ...headerRules.announces);
-      const body = isBodiless ? undefined : bodyOf(request);
-      if (body !== undefined && request.headers['content-length'] === undefined)
-        fields.push('transfer-encoding', 'chunked');
+      fields.push(...viaField(isForOthers ? '1.1' : caller.httpVersion), ...headerRules.announces);
+      const body = isBodiless ? undefined : caller.body;
+      if (body !== undefined && !body.hasLength) fields.push('transfer-encoding', 'chunked');
       const sendWith = async (
         stream: Readable | undefined,
       ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
         const answer = await this.relay.send({
           ...{ method, path, headers: fields, body: stream, signal },
-          onInterim: (status, rawHeaders) =>
-            sendInterim(reply, status, rawHeaders, (hints) =>
-              this.rewrite(this.withoutCredentials(hints), request, target.path),
-            ),
+          onInterim: (status, rawHeaders) => caller.onInterim?.(status, this.withoutCredentials(hintsOf(rawHeaders))),
         });
         return { ...answer, headers: this.withoutCredentials(receivedFields(answer)) };
       };
-      if (!budget) return sendWith(body);
+      if (!budget) return sendWith(body?.stream);
       const sendAndPeek = async (
         stream: Readable | undefined,
       ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
@@ -103,7 +121,15 @@ export class GatewayOrigins {
         return { ...answer, ...(await peek(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })) };
       };
       const credential = own === undefined ? anonymousCredential : partition.id;
-      const asked = { credential, address: request.ip, method, path: target.path, isBackground, signal };
+      const { address } = caller;
+      const asked = {
+        credential,
+        ...(address !== undefined && { address }),
+        method,
+        path: target.path,
+        isBackground,
+        signal,
+      };
       const spend = async (stream?: Readable): Promise<OriginResponse> => {
         const { answer, refusal } = await budget.schedule(asked, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
@@ -113,12 +139,12 @@ export class GatewayOrigins {
         return refusal ? { ...answer, isRefusal: true } : answer;
       };
       if (body === undefined) return spend();
-      const { stream, isWhole, bytes } = await begun(body, UPLOAD_BYTES);
+      const { stream, isWhole, bytes } = await begun(body.stream, UPLOAD_BYTES);
       if (bytes !== undefined) onBody?.(bytes);
       const { uploads } = this.options;
       if (isWhole || !uploads) return spend(stream);
-      const caller = own === undefined ? `${ANONYMOUS} ${request.ip}` : credential;
-      return uploads.run(caller, request.raw, signal, () => spend(stream));
+      const tenant = own === undefined ? `${ANONYMOUS} ${address ?? ''}` : credential;
+      return uploads.run(tenant, body.message, signal, () => spend(stream));
     };
   }
 
@@ -136,18 +162,17 @@ function withCredentials({ path, query }: RequestTarget, credentials: Credential
   return `${path}${query === '' ? '?' : `${query}&`}${credentials.query}`;
 }
 
+function hintsOf(rawHeaders: readonly string[]): HeaderList {
+  return endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length');
+}
+
 /** Hands an interim response on, as far as node knows it (102, 103), while the answer itself is still to come. */
-function sendInterim(
-  { raw, request }: FastifyReply,
-  status: number,
-  rawHeaders: readonly string[],
-  rewrite: (hints: HeaderList) => HeaderList,
-): void {
+function sendInterim({ raw, request }: FastifyReply, status: number, rewrite: () => HeaderList): void {
   // RFC 9110 §15.2: never to a client of HTTP/1.0
   if (raw.headersSent || raw.destroyed || request.raw.httpVersionMinor === 0) return;
   if (status === 102) raw.writeProcessing();
   if (status !== 103) return;
-  const fields = rewrite(endToEnd(toHeaderList(rawHeaders)).filter(([name]) => name !== 'content-length'));
+  const fields = rewrite();
   const hints = Object.fromEntries(fields.map(([name]) => [name, valuesOf(fields, name)]));
   try {
     if (hints['link'] !== undefined) raw.writeEarlyHints(hints);
@@ -162,8 +187,3 @@ const PEEK_MS = 1_000;
 const UPLOAD_BYTES = 65_536;
 /** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */
 const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);
-
-function bodyOf({ body, headers, raw }: FastifyRequest): FastifyRequest['raw'] | undefined {
-  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return hasBody ? ((body as FastifyRequest['raw'] | undefined) ?? raw) : undefined;
-}

@@ -7,15 +7,15 @@ import {
   type PreparedResponses,
   type StoredAnswer,
 } from '../../cache';
-import type { UpstreamDefinition } from '../upstream-definition';
+import type { UpstreamApi } from '../upstream-api';
 import { PRESENTATION, withoutCors } from './gateway-fields';
 import type { Partitions } from './partition';
 import { UnpackedBodies } from './unpacked-bodies';
 import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayResponsesOptions {
-  readonly definition: UpstreamDefinition;
-  /** Where the gateway is mounted, such as `/github`. */
+  readonly api: UpstreamApi;
+  /** Where the gateway is mounted, such as `/npm`. */
   readonly prefix: string;
   /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
   readonly publicUrl: string | undefined;
@@ -40,14 +40,27 @@ export class GatewayResponses {
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
   rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
-    const { definition, publicUrl, prefix, linkedAs, partitions, keepsCors } = this.options;
+    const { api, publicUrl, prefix, linkedAs, partitions, keepsCors } = this.options;
     const fields = keepsCors ? received : withoutCors(received);
     if (!haveUrls(fields)) return fields;
     return rewriteUrls(fields, {
-      ...{ upstreamBase: definition.baseUrl, gatewayBase: gatewayBaseOf(request, publicUrl, prefix), path },
+      ...{ upstreamBase: api.baseUrl, gatewayBase: gatewayBaseOf(request, publicUrl, prefix), path },
       linkedAs: (linked) => linkedAs(linked, path),
       keepsRelative: partitions === undefined,
     });
+  }
+
+  /**
+   * The body of a stored response without its coding.
+   *
+   * @throws UnreadableEntryError
+   */
+  async bodyOf(entry: CacheEntry, key: string): Promise<Buffer> {
+    try {
+      return this.prepared.get<StoredAnswer>(entry, 'identity')?.body ?? (await this.unpacked.of(entry));
+    } catch (cause) {
+      throw new UnreadableEntryError(key, { cause });
+    }
   }
 
   /**

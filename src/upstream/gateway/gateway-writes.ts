@@ -13,7 +13,7 @@ import {
 import { AppError } from '../../kernel/app-error';
 import type { RateBudget } from '../budget/rate-budget';
 import { peek, type PeekLimits } from '../peeked-body';
-import type { UpstreamDefinition } from '../upstream-definition';
+import type { UpstreamApi } from '../upstream-api';
 import { Coalesced } from './coalesced';
 import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
 import type { Partition, Partitions } from './partition';
@@ -23,7 +23,7 @@ import { parseTarget, type RequestTarget } from './request-target';
 export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
 
 export interface GatewayWritesOptions {
-  readonly definition: UpstreamDefinition;
+  readonly api: UpstreamApi;
   /** Undefined: one shared cache for all callers. */
   readonly partitions: Partitions | undefined;
   readonly budget: RateBudget | undefined;
@@ -42,7 +42,7 @@ export interface GatewayWritesOptions {
 export interface GatewayWritesParts {
   readonly cache: ResponseCache;
   /** Undefined where what a write has changed is stored like anything else afterwards. */
-  readonly settling: SettlingTags | undefined;
+  readonly settling: Pick<SettlingTags, 'begin'> | undefined;
 }
 
 /** A request that may change something. */
@@ -78,7 +78,7 @@ export class GatewayWrites {
     private readonly parts: GatewayWritesParts,
   ) {
     const { settling, cache } = parts;
-    const tag = tagOfUpstream(options.definition.name);
+    const tag = tagOfUpstream(options.api.name);
     this.everything = new Coalesced(async () => {
       await settling?.begin([tag]);
       await cache.invalidate({ kind: 'tag', tag }, 'stale', 'write');
@@ -139,9 +139,9 @@ export class GatewayWrites {
     answered: HeaderList,
     told: readonly string[] | undefined,
   ): Promise<string | undefined> {
-    const { definition, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
+    const { api, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
     const sent = body();
-    const { baseUrl, name } = definition;
+    const { baseUrl, name } = api;
     const root = new URL(`${baseUrl}/`).href;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
       const base = `${baseUrl}${target.path}`;

@@ -4,7 +4,6 @@ import {
   cacheStatusOfError,
   endToEnd,
   UnreadableEntryError,
-  toCacheKey,
   toHeaderList,
   type CacheEvent,
   type CacheEvents,
@@ -22,29 +21,26 @@ import {
 import { ClientConnection } from '../../http/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import type { UpstreamRelay } from '../upstream-relay';
 import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
-import { GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
+import type { CachedRequests } from './cached-requests';
+import { callerOf, type GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
 import type { GatewayResponse, GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
-import { callerTags, notCached, pathTag } from './gateway-tags';
+import { notCached } from './gateway-tags';
 import { GatewayWrites, type GatewayWritesOptions } from './gateway-writes';
-import type { GatewayRules } from './gateway-rules';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { oneForwardLess } from './hops';
-import { ANONYMOUS, type Partition } from './partition';
+import { behindPrefix, parseTarget } from './request-target';
 
-import { behindPrefix, parseTarget, type RequestTarget } from './request-target';
-
-export interface GatewayOptions extends GatewayOriginsOptions, GatewayResponsesOptions, GatewayWritesOptions {
+export interface GatewayOptions
+  extends
+    Pick<GatewayOriginsOptions, 'headerRules' | 'queryCredentials'>,
+    Pick<GatewayResponsesOptions, 'prefix'>,
+    GatewayWritesOptions {
   /** The partition of callers without a credential; in the strict profile of all callers. */
   readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** Tags of what is stored under a path. */
-  readonly tagsOf: (path: string) => readonly string[];
-  /** The operator's table; undefined where the upstream's own word is all. */
-  readonly rules: GatewayRules | undefined;
   /** What the edge adds to a response, by the `Origin` of the request. */
   readonly headFor: (origin: string | undefined) => HeadContext;
   /** What the edge knows its routes by. */
@@ -55,8 +51,9 @@ export interface GatewayParts {
   readonly httpCache: HttpCache;
   readonly cache: ResponseCache;
   /** Undefined where what a write has changed is stored like anything else afterwards. */
-  readonly settling: SettlingTags | undefined;
-  readonly relay: UpstreamRelay;
+  readonly settling: Pick<SettlingTags, 'begin'> | undefined;
+  readonly requests: CachedRequests;
+  readonly origins: GatewayOrigins;
   readonly responses: GatewayResponses;
   readonly fastWay: GatewayFastWay;
   readonly events: CacheEvents;
@@ -72,16 +69,12 @@ export interface GatewayParts {
  * sockets to `UpstreamRelay`.
  */
 export class Gateway {
-  private readonly origins: GatewayOrigins;
   private readonly writes: GatewayWrites;
 
   constructor(
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
   ) {
-    this.origins = new GatewayOrigins(options, parts.relay, (fields, request, path) =>
-      parts.responses.rewritten(fields, request.raw, path),
-    );
     this.writes = new GatewayWrites(options, parts);
   }
 
@@ -104,11 +97,11 @@ export class Gateway {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
-    const { responses } = this.parts;
+    const { responses, requests, origins } = this.parts;
     const { partitions, anonymousPartition, queryCredentials } = this.options;
     const target = parseTarget(this.targetOf(url), queryCredentials);
     const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
-    const rule = this.options.rules?.for(target.path);
+    const rule = requests.ruleOf(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
     const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
     if (!received) {
@@ -118,23 +111,23 @@ export class Gateway {
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
     // A load goes on when the client has its whole response. What is left of a body that was answered early does not.
     const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
-    const key = this.keyOf(target, partition);
+    const key = requests.keyOf(target, partition);
     let sentBody: Buffer | undefined;
-    const origin = this.origins.of(request, reply, target, partition, (body) => (sentBody = body));
+    const caller = callerOf(request, reply, (...rewriting) => responses.rewritten(...rewriting), target.path);
+    const origin = origins.of(caller, target, partition, (body) => (sentBody = body));
     const startedAt = performance.now();
     try {
       const exchanged: Exchanged = isCacheable
         ? await this.exchange(
             request,
             target.path,
-            {
-              ...{ key, upstream: this.options.definition.name, method: method as 'GET' | 'HEAD', headers },
-              kind: partition.id === ANONYMOUS && this.options.sharedCredentials === undefined ? 'shared' : 'private',
-              hasAuthorization: request.headers.authorization !== undefined,
-              tags: [...this.tagsOf(target.path), ...(rule?.tags ?? []), ...callerTags(partition)],
-              operator: rule?.policy,
-              signal: client.signal,
-            },
+            requests.of(
+              {
+                ...{ method: method as 'GET' | 'HEAD', target, partition, headers, signal: client.signal },
+                hasAuthorization: request.headers.authorization !== undefined,
+              },
+              rule,
+            ),
             origin,
           )
         : streamed(
@@ -201,15 +194,6 @@ export class Gateway {
     return standsFor === undefined ? behindPrefix(url, prefix) : standsFor + url.slice(path.length);
   }
 
-  private keyOf({ path, query }: RequestTarget, { id }: Partition): string {
-    return toCacheKey(`${this.options.definition.name}:${id}:${path}${query}`);
-  }
-
-  private tagsOf(path: string): readonly string[] {
-    const { definition, tagsOf } = this.options;
-    return [pathTag(definition.name, path), ...tagsOf(path)];
-  }
-
   private tell(
     { id: requestId }: FastifyRequest,
     key: string,
@@ -217,7 +201,7 @@ export class Gateway {
     startedAt: number,
     { outcome, tier, failure }: Pick<CacheEvent, 'outcome' | 'tier' | 'failure'>,
   ): void {
-    const { name: upstream } = this.options.definition;
+    const { name: upstream } = this.options.api;
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
     this.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }

@@ -1,7 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { HttpService } from '@nestjs/axios';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
-import { UpstreamClient } from '../../src/upstream/upstream-client';
+import { closeAgents, openAgents } from '../../src/upstream/sockets';
+import { breakerOf } from '../../src/upstream/upstream-breaker';
+import { UpstreamFetcher } from '../../src/upstream/upstream-fetcher';
 
 const limits = {
   connectTimeoutMs: 500,
@@ -11,9 +13,10 @@ const limits = {
   breakerPauseMs: 1_000,
 };
 
-describe('the client of an upstream', () => {
+describe('a request beside the cache', () => {
   let origin: ScriptedOrigin;
-  let client: UpstreamClient;
+  let client: UpstreamFetcher;
+  const agents = openAgents(limits.connectTimeoutMs);
 
   const answering = (script: OriginScript): void => origin.answerBy(script);
   const get = (path = '/', signal?: AbortSignal) => client.get({ path, ...(signal === undefined ? {} : { signal }) });
@@ -21,10 +24,10 @@ describe('the client of an upstream', () => {
   beforeAll(async () => {
     origin = await ScriptedOrigin.start();
     const definition = { name: 'api', baseUrl: `${origin.url}/base`, headers: { 'user-agent': 'larder' }, limits };
-    client = new UpstreamClient(new HttpService(), definition);
+    client = new UpstreamFetcher(new HttpService(), definition, agents, breakerOf(definition));
   });
   afterAll(async () => {
-    client.close();
+    closeAgents(agents);
     await origin.stop();
   });
 

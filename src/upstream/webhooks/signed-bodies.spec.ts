@@ -1,6 +1,20 @@
 import { createHmac } from 'node:crypto';
 import { PassThrough } from 'node:stream';
-import { SignedBodies } from './signed-bodies';
+import { SignedBodies as Bodies, type SignedBodyLimits } from './signed-bodies';
+import { hmacSignature } from './webhook-verifiers';
+
+const verifier = hmacSignature({ header: 'X-Hub-Signature-256', prefix: 'sha256=' });
+
+/** Bodies with a signature in `X-Hub-Signature-256`. */
+class SignedBodies extends Bodies {
+  constructor(secrets: readonly string[], limits: SignedBodyLimits) {
+    super(verifier, secrets, limits, () => 0);
+  }
+
+  receiveSigned(stream: PassThrough, declaredBytes: number, signature: string | undefined): Promise<Buffer> {
+    return this.receive(stream, declaredBytes, (name) => (name === 'x-hub-signature-256' ? signature : undefined));
+  }
+}
 
 const LIMITS = { maxBytes: 100, maxBytesTogether: 150, withinMs: 60_000 };
 const sign = (body: string, secret = 'new') => `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
@@ -15,7 +29,7 @@ describe('signed bodies', () => {
     const bodies = new SignedBodies(['new', 'old'], LIMITS);
     for (const secret of ['new', 'old']) {
       const stream = new PassThrough();
-      const receiving = bodies.receive(stream, 0, sign('one two', secret));
+      const receiving = bodies.receiveSigned(stream, 0, sign('one two', secret));
       stream.write('one ');
       stream.end('two');
       expect((await receiving).toString()).toBe('one two');
@@ -26,7 +40,7 @@ describe('signed bodies', () => {
     'are not read with the field %j',
     async (field) => {
       const stream = new PassThrough();
-      expect(await codeOf(new SignedBodies(['new'], LIMITS).receive(stream, 0, field))).toBe('webhook-unsigned');
+      expect(await codeOf(new SignedBodies(['new'], LIMITS).receiveSigned(stream, 0, field))).toBe('webhook-unsigned');
       expect(stream.readableFlowing).toBeNull();
     },
   );
@@ -35,15 +49,15 @@ describe('signed bodies', () => {
     const bodies = new SignedBodies(['new'], LIMITS);
     for (const field of [sign('y'), sign('x', 'another')]) {
       const stream = new PassThrough().end('x');
-      expect(await codeOf(bodies.receive(stream, 0, field))).toBe('webhook-unsigned');
+      expect(await codeOf(bodies.receiveSigned(stream, 0, field))).toBe('webhook-unsigned');
     }
   });
 
   it('are refused as too large by what they declare and by what they are, and the rest is read away', async () => {
     const bodies = new SignedBodies(['new'], LIMITS);
-    expect(await codeOf(bodies.receive(new PassThrough(), 101, sign('x')))).toBe('payload-too-large');
+    expect(await codeOf(bodies.receiveSigned(new PassThrough(), 101, sign('x')))).toBe('payload-too-large');
     const stream = new PassThrough();
-    const receiving = bodies.receive(stream, 0, sign('x'));
+    const receiving = bodies.receiveSigned(stream, 0, sign('x'));
     stream.write('x'.repeat(101));
     expect(await codeOf(receiving)).toBe('payload-too-large');
     stream.end('x'.repeat(1_000_000));
@@ -53,9 +67,9 @@ describe('signed bodies', () => {
   it('make room where they are too many bytes together, the largest first', async () => {
     const bodies = new SignedBodies(['new'], LIMITS);
     const [large, small, later] = [new PassThrough(), new PassThrough(), new PassThrough()];
-    const first = codeOf(bodies.receive(large, 0, sign('x')));
+    const first = codeOf(bodies.receiveSigned(large, 0, sign('x')));
     large.write('x'.repeat(90));
-    const others = [small, later].map((stream) => codeOf(bodies.receive(stream, 0, sign('y'.repeat(70)))));
+    const others = [small, later].map((stream) => codeOf(bodies.receiveSigned(stream, 0, sign('y'.repeat(70)))));
     small.end('y'.repeat(70));
     later.end('y'.repeat(70));
     expect(await first).toBe('overloaded');
@@ -64,9 +78,9 @@ describe('signed bodies', () => {
 
   it('are given up when they have not arrived in time, or broke off', async () => {
     const slow = new SignedBodies(['new'], { ...LIMITS, withinMs: 5 });
-    expect(await codeOf(slow.receive(new PassThrough(), 0, sign('x')))).toBe('request-timeout');
+    expect(await codeOf(slow.receiveSigned(new PassThrough(), 0, sign('x')))).toBe('request-timeout');
     const broken = new PassThrough();
-    const receiving = codeOf(new SignedBodies(['new'], LIMITS).receive(broken, 0, sign('x')));
+    const receiving = codeOf(new SignedBodies(['new'], LIMITS).receiveSigned(broken, 0, sign('x')));
     broken.destroy();
     expect(await receiving).toBe('request-invalid');
   });

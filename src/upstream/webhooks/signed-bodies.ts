@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { AppError } from '../kernel/app-error';
-import { SignatureCheck } from './webhook-signature';
+import { AppError } from '../../kernel/app-error';
+import type { DeliveryField, WebhookVerifier } from './webhook-verifiers';
 
 export interface SignedBodyLimits {
   /** Of one body. */
@@ -19,39 +19,41 @@ interface Receiving {
 /**
  * Receives bodies that are signed, such as those of webhooks.
  *
- * Its one invariant: what has not proved yet who sent it takes no more room and time than the limits say. Where they take too much
- * together, the largest makes room: deliveries are small, so that who fills the room is the first to go.
+ * The invariant: a body that has not been proved takes no more memory and time than the limits say. Where bodies take too much
+ * together, the largest is refused: deliveries are small, so that an attacker's is the first to go.
  */
 export class SignedBodies {
   private readonly underWay = new Set<Receiving>();
   private bytesTogether = 0;
 
   constructor(
+    private readonly verifier: WebhookVerifier,
     private readonly secrets: readonly string[],
     private readonly limits: SignedBodyLimits,
+    private readonly now: () => number,
   ) {}
 
   /**
-   * All of a body that is signed as its field says. Of a body that is refused the rest is read and forgotten.
+   * All of a body that is proved as its fields say. For a body that is refused, the rest is read and forgotten.
    *
    * @param declaredBytes the `Content-Length`, 0 if there is none
    * @throws AppError `webhook-unsigned`, `payload-too-large`, `request-timeout`, `overloaded`, `request-invalid`
    */
-  async receive(stream: Readable, declaredBytes: number, field: string | undefined): Promise<Buffer> {
-    const check = SignatureCheck.of(this.secrets, field);
-    if (!check) throw unsigned(); // before anything is read
+  async receive(stream: Readable, declaredBytes: number, field: DeliveryField): Promise<Buffer> {
+    const check = this.verifier.begin(this.secrets, field, this.now());
+    if (!check) throw this.unsigned(); // before anything is read
     const { maxBytes, withinMs } = this.limits;
     if (declaredBytes > maxBytes) throw tooLarge(maxBytes);
     return new Promise((resolve, reject) => {
       let chunks: Buffer[] = [];
       const receiving: Receiving = { bytes: 0, refuse: (error) => end(() => reject(error)) };
-      const end = (tell: () => void): void => {
+      const end = (settle: () => void): void => {
         if (!this.underWay.delete(receiving)) return;
         clearTimeout(timer);
         this.bytesTogether -= receiving.bytes;
         stream.off('data', take);
         stream.resume();
-        tell();
+        settle();
         chunks = [];
       };
       const take = (chunk: Buffer): void => {
@@ -68,12 +70,20 @@ export class SignedBodies {
       stream.once('end', () =>
         end(() => {
           if (check.isValid()) resolve(Buffer.concat(chunks, receiving.bytes));
-          else reject(unsigned());
+          else reject(this.unsigned());
         }),
       );
       stream.once('error', (error) => receiving.refuse(brokenOff(error)));
       stream.once('close', () => receiving.refuse(brokenOff()));
     });
+  }
+
+  private unsigned(): AppError {
+    const fields = this.verifier.headers.join(', ');
+    return new AppError(
+      'webhook-unsigned',
+      `The delivery is not signed with a secret that this service was given (${fields}).`,
+    );
   }
 
   private makeRoom(): void {
@@ -83,11 +93,6 @@ export class SignedBodies {
       largest.refuse(new AppError('overloaded', 'Too many webhooks are being received. Redeliver it.'));
     }
   }
-}
-
-function unsigned(): AppError {
-  const message = 'The delivery is not signed with a secret that this service was given (X-Hub-Signature-256).';
-  return new AppError('webhook-unsigned', message);
 }
 
 function tooLarge(maxBytes: number): AppError {

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { defineUpstream, hmacSignature } from '../upstream';
+import { githubCredentials } from './github-credentials';
+import { githubLimits } from './github-limits';
+import { linkedByName } from './github-links';
+import { githubTags } from './github-tags';
+import { answerTagsOf } from './github-write-answers';
+import { tokensEnded } from './github-write-bodies';
+import { changesCaller, githubTagsOfWrite } from './github-writes';
+import { githubPaths } from './github.paths';
+import { effectOf, KNOWN_EVENTS } from './webhook-events';
+
+/** Where GitHub Enterprise Server has its REST API, and where clients that were told of such a server look for it. */
+const ENTERPRISE_PATH = '/api/v3';
+
+/** The path of GraphQL beside the one of REST (https://docs.github.com/en/enterprise-server@latest/graphql/guides/forming-calls-with-graphql). */
+const graphqlBeside = (restPath: string): string => `${restPath.slice(0, -ENTERPRISE_PATH.length)}/api/graphql`;
+
+/** GitHub's REST API (https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api). */
+export const github = defineUpstream({
+  name: 'github',
+  title: 'GitHub',
+  baseUrl: 'https://api.github.com',
+  routes: ['repos'],
+  settings: {
+    API_VERSION: z
+      .string()
+      .trim()
+      .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28')
+      .default('2022-11-28'),
+  },
+  headers: ({ own }) => ({
+    accept: 'application/vnd.github+json',
+    'user-agent': 'larder',
+    'x-github-api-version': own.API_VERSION,
+  }),
+  forwards: ['X-GitHub-Api-Version'],
+  credentials: githubCredentials,
+  rateLimit: githubLimits,
+  pointsPerMinute: 900,
+  foldsCase: true,
+  tagPrefix: '', // its tags are older than other upstreams
+  tags: githubTags,
+  writes: { tags: githubTagsOfWrite, answerTags: answerTagsOf, tokensEnded, changesCaller },
+  webhook: {
+    verifier: hmacSignature({ header: 'X-Hub-Signature-256', prefix: 'sha256=' }),
+    event: 'X-GitHub-Event',
+    delivery: 'X-GitHub-Delivery',
+    events: KNOWN_EVENTS,
+    effect: effectOf,
+  },
+  linkedAs: linkedByName,
+  aliases: (prefix): Record<string, string> =>
+    prefix.endsWith(ENTERPRISE_PATH) ? { [graphqlBeside(prefix)]: '/graphql' } : {},
+  beside: (baseUrl): Record<string, string> => {
+    const { pathname } = new URL(baseUrl);
+    return pathname.endsWith(ENTERPRISE_PATH) ? { '/graphql': graphqlBeside(pathname) } : {};
+  },
+  problems: {
+    'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
+    'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
+  },
+  openApi: githubPaths,
+});

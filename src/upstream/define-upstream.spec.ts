@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { kindOfProblem } from '../http/problem-table';
+import { hmacSignature } from './webhooks/webhook-verifiers';
+import { defineUpstream } from './define-upstream';
+import type { UpstreamDefinition } from './upstream-definition';
+
+const plain = { name: 'npm', baseUrl: 'https://registry.example' };
+
+describe('a definition', () => {
+  it('needs a name and a base URL alone, and is what it was given', () => {
+    expect(defineUpstream(plain)).toBe(plain);
+    expect(defineUpstream({ name: 'x', baseUrl: undefined })).toEqual({ name: 'x', baseUrl: undefined });
+  });
+
+  it.each<[string, object, string]>([
+    ['name', { name: 'Npm!' }, "must be a word of lower-case letters, digits and hyphens. Example: name: 'npm'"],
+    ['baseUrl', { baseUrl: 'registry.example' }, 'must be an http:// or https:// URL'],
+    ['baseUrl', { baseUrl: 'https://user:pw@registry.example' }, 'without query, fragment or credentials'],
+    ['routePrefix', { routePrefix: '/npm/' }, 'must be a path without a slash at its end'],
+    ['settings', { settings: { flavour: z.string() } }, 'has "flavour", which is no name in capital letters'],
+    ['settings', { settings: { TOKEN: z.string() } }, 'has "TOKEN", which every upstream has already'],
+    ['settings', { settings: { FLAVOUR: 'full' } }, 'has "FLAVOUR", which is no zod schema'],
+    ['headers', { headers: { accept: '*/*' } }, 'must be a function'],
+    ['forwards', { forwards: ['a b'] }, 'must be a list of header field names'],
+    ['credentials', { credentials: { query: ['access token'] } }, 'must have a list of parameter names as its query'],
+    ['credentials', { credentials: { canonical: 'x' } }, 'must have functions as its canonical and send'],
+    ['rateLimit', { rateLimit: 'none' }, 'must be an adapter. Example: rateLimit: ietfLimits()'],
+    ['maxConcurrency', { maxConcurrency: 0 }, 'must be a whole number from 1 on'],
+    ['tags', { tags: ['a'] }, 'must be a function'],
+    ['rules', { rules: [{ path: 'a' }] }, 'in rule 1, path: must be like'],
+    ['webhook', { webhook: { verifier: hmacSignature({ header: 'X' }) } }, 'must have an event'],
+    ['problems', { problems: { Nope: { status: 404, title: 'x' } } }, 'has "Nope", which needs words with hyphens'],
+    ['rateLimits', { rateLimits: 1 }, 'is no member of a definition'],
+  ])('is refused in one sentence that names %s: %j', (member, wrong, problem) => {
+    const define = () => defineUpstream({ ...plain, ...wrong });
+    expect(define).toThrow(` is wrong: ${member} `);
+    expect(define).toThrow(problem);
+    expect(define).toThrow(/^The definition of the upstream "[^"]+" is wrong: [^\n]+ Example: [^\n]+$/);
+  });
+
+  it('without a base URL at all is refused', () => {
+    expect(() => defineUpstream({ name: 'npm' } as UpstreamDefinition)).toThrow('baseUrl is missing');
+  });
+
+  it('registers its error codes, and none of the service’s own', () => {
+    defineUpstream({
+      ...plain,
+      problems: { 'package-not-found': { status: 404, title: 'No package', mayRetry: false } },
+    });
+    expect(kindOfProblem('package-not-found')).toMatchObject({ status: 404 });
+    const taken = { 'upstream-error': { status: 418, title: 'Teapot', mayRetry: false } };
+    expect(() => defineUpstream({ ...plain, problems: taken })).toThrow("is the service's own");
+  });
+});

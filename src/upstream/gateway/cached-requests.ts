@@ -1,0 +1,67 @@
+import { toCacheKey, type HeaderList, type HttpCacheRequest } from '../../cache';
+import type { AppliedGatewayRule, GatewayRules } from './gateway-rules';
+import { callerTags, pathTag } from './gateway-tags';
+import { ANONYMOUS, type Partition } from './partition';
+import { parseTarget, type RequestTarget } from './request-target';
+
+export interface CachedRequestsOptions {
+  readonly upstream: string;
+  /** Tags of what is stored under a path, as they are stored. */
+  readonly tagsOf: (path: string) => readonly string[];
+  /** A tag of the operator's rules as it is stored. */
+  readonly tagOf: (tag: string) => string;
+  /** The operator's table; undefined where the upstream's own word is all. */
+  readonly rules: GatewayRules | undefined;
+  /** Whether anonymous callers are served with the service's own token. */
+  readonly sharesToken: boolean;
+}
+
+/** A GET or HEAD of an upstream, whoever asks. */
+export interface Asked {
+  readonly method: 'GET' | 'HEAD';
+  readonly target: RequestTarget;
+  readonly partition: Partition;
+  /** As they go upstream and select. */
+  readonly headers: HeaderList;
+  readonly hasAuthorization: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Requests to an upstream as the cache sees them.
+ *
+ * The invariant: the gateway and the client have the same key, tags and policy for the same path and caller, so that one finds what the
+ * other has stored, and one purge removes it for both.
+ */
+export class CachedRequests {
+  constructor(private readonly options: CachedRequestsOptions) {}
+
+  ruleOf(path: string): AppliedGatewayRule | undefined {
+    return this.options.rules?.for(path);
+  }
+
+  keyOf({ path, query }: RequestTarget, { id }: Partition): string {
+    return toCacheKey(`${this.options.upstream}:${id}:${path}${query}`);
+  }
+
+  of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
+    const { upstream, tagsOf, tagOf, sharesToken } = this.options;
+    const tags = [pathTag(upstream, target.path), ...tagsOf(target.path), ...(rule?.tags ?? []).map(tagOf)];
+    return {
+      ...asked,
+      ...{ key: this.keyOf(target, partition), upstream, operator: rule?.policy },
+      kind: partition.id === ANONYMOUS && !sharesToken ? 'shared' : 'private',
+      tags: [...tags, ...callerTags(partition)],
+    };
+  }
+}
+
+/**
+ * The stored response that a projection is derived from, as anonymous callers get it: a projection shows nobody more than they could see.
+ *
+ * @param path of the upstream, such as `/users/redis`; normalised as the gateway normalises it
+ */
+export function anonymousResource(path: string): string {
+  const target = parseTarget(path);
+  return `${ANONYMOUS}:${target.path}${target.query}`;
+}

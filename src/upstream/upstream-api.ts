@@ -1,0 +1,24 @@
+/** One third-party API as its sockets see it: a definition with its settings. */
+export interface UpstreamApi {
+  /** A short word: of keys, tags, labels and messages. */
+  readonly name: string;
+  /** Where it is, without a trailing slash; may have a path. */
+  readonly baseUrl: string;
+  /** Paths that are not below it, and where on the same origin they are. */
+  readonly beside?: ReadonlyMap<string, string>;
+  /** Sent with every request of the service's own, without credentials. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly limits: UpstreamLimits;
+}
+
+export interface UpstreamLimits {
+  readonly connectTimeoutMs: number;
+  /** From the request to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** After decompression. */
+  readonly maxResponseBytes: number;
+  /** So many failures in a row open the breaker. */
+  readonly breakerFailures: number;
+  /** How long an open breaker waits before it lets one request through to see. */
+  readonly breakerPauseMs: number;
+}

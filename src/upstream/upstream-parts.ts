@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { HttpService } from '@nestjs/axios';
+import type { FactoryProvider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { ConfigType } from '@nestjs/config';
+import {
+  CacheEvents,
+  CacheStore,
+  FastPath,
+  PreparedResponses,
+  Loader,
+  ResponseCache,
+  SettlingTags,
+  StoredResources,
+} from '../cache';
+import { cacheConfig, serviceConfig, upstreamConfig } from '../config/slices';
+import { Clock } from '../kernel/clock';
+import { Breakers } from './breakers';
+import { Budgets } from './budget/budgets';
+import { WebhookCounts } from './webhooks/webhook-counts';
+
+/** What all upstreams are made with. */
+export interface UpstreamParts {
+  readonly adapterHost: HttpAdapterHost;
+  readonly store: CacheStore;
+  readonly loader: Loader;
+  readonly cache: ResponseCache;
+  readonly settling: SettlingTags;
+  readonly events: CacheEvents;
+  readonly prepared: PreparedResponses;
+  readonly fastPath: FastPath;
+  readonly resources: StoredResources;
+  readonly clock: Clock;
+  readonly http: HttpService;
+  readonly breakers: Breakers;
+  readonly budgets: Budgets;
+  readonly webhooks: WebhookCounts;
+  readonly service: ConfigType<typeof serviceConfig>;
+  readonly caching: ConfigType<typeof cacheConfig>;
+  readonly upstreams: ConfigType<typeof upstreamConfig>;
+  /** By which callers' ids are hashed. */
+  readonly credentialSecret: string;
+}
+
+export const UPSTREAM_PARTS = Symbol('larder.upstream-parts');
+
+type Injected = [
+  ...[
+    HttpAdapterHost,
+    CacheStore,
+    Loader,
+    ResponseCache,
+    SettlingTags,
+    CacheEvents,
+    PreparedResponses,
+    StoredResources,
+    FastPath,
+  ],
+  ...[Clock, HttpService, Breakers, Budgets, WebhookCounts],
+  ...[UpstreamParts['service'], UpstreamParts['caching'], UpstreamParts['upstreams']],
+];
+
+/** The one place where upstreams are wired to the rest of the service. */
+export const upstreamParts: FactoryProvider<UpstreamParts> = {
+  provide: UPSTREAM_PARTS,
+  inject: [
+    ...[
+      HttpAdapterHost,
+      CacheStore,
+      Loader,
+      ResponseCache,
+      SettlingTags,
+      CacheEvents,
+      PreparedResponses,
+      StoredResources,
+      FastPath,
+    ],
+    ...[Clock, HttpService, Breakers, Budgets, WebhookCounts],
+    ...[serviceConfig.KEY, cacheConfig.KEY, upstreamConfig.KEY],
+  ],
+  useFactory: (...injected: Injected): UpstreamParts => {
+    const [adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, ...more] = injected;
+    const [clock, http, breakers, budgets, webhooks, service, caching, upstreams] = more;
+    const credentialSecret = upstreams.credentialSecret ?? randomBytes(32).toString('hex');
+    return {
+      ...{ adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, clock, http },
+      ...{ breakers, budgets, webhooks, service, caching, upstreams, credentialSecret },
+    };
+  },
+};

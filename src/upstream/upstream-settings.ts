@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { readEnvironment } from '../config/env.schema';
+import { declareSettings, type SettingValues } from '../config/feature-settings';
+import { file, flag, httpUrl, text, whole } from '../config/setting-kinds';
+import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
+import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
+
+/*
+ * The settings that every upstream has, under its own prefix: `NPM_API_URL`, `NPM_TOKEN`. Docs: docs/guides/add-an-upstream.md.
+ */
+
+/** First segments of paths that are the service's own. */
+const OWN_PATHS: ReadonlySet<string> = new Set([
+  ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'events', 'health', 'metrics', 'page.json', 'webhooks'],
+]);
+/** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and those that the service itself decides. */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade', 'content-length', 'expect', 'host', 'authorization'],
+]);
+const SECRET_EXAMPLE = 'the output of: openssl rand -hex 24';
+
+const declared = new Map<string, UpstreamDefinition>();
+
+/** The definitions that are mounted. */
+export function mountedDefinitions(): readonly UpstreamDefinition[] {
+  return [...declared.values()];
+}
+
+/** `API_URL` of `npm` is `NPM_API_URL`. */
+export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting: string): string {
+  return `${name.toUpperCase().replaceAll('-', '_')}_${setting}`;
+}
+
+/** Adds the settings of a definition to those that are read at the start. */
+export function declareUpstreamSettings(definition: UpstreamDefinition): void {
+  declared.set(definition.name, definition);
+  const shape = shapeOf(definition);
+  const prefixed = (setting: string): string => settingName(definition, setting);
+  declareSettings({
+    feature: `upstream ${definition.name}`,
+    shape: Object.fromEntries(Object.entries(shape).map(([setting, schema]) => [prefixed(setting), schema])),
+    needs: [[prefixed('SHARE_TOKEN'), prefixed('TOKEN')]],
+    sourceOf: (values) => {
+      const { baseUrl, isStrict } = settingsIn(values, definition);
+      const { href } = new URL(baseUrl);
+      const isDefault = definition.baseUrl !== undefined && href === new URL(definition.baseUrl).href && !isStrict;
+      return isDefault ? undefined : `${definition.name} ${isStrict ? 'rfc' : 'default'} ${href}`;
+    },
+    settleMsOf: (values) => settingsIn(values, definition).settleMs,
+  });
+}
+
+/** The names of a definition's variables. */
+export function settingNamesOf(definition: UpstreamDefinition): readonly string[] {
+  return Object.keys(shapeOf(definition)).map((setting) => settingName(definition, setting));
+}
+
+/** @throws EnvironmentError */
+export function upstreamSettings<S extends SettingsShape>(definition: UpstreamDefinition<S>): UpstreamSettings<S> {
+  return settingsIn(readEnvironment(), definition);
+}
+
+/** What the kit itself reads, by the names without the prefix. */
+function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinition) {
+  const apiUrl = httpUrl.meta({ example: baseUrl ?? 'https://api.example' });
+  return {
+    API_URL: baseUrl === undefined ? apiUrl : apiUrl.default(baseUrl.replace(/\/+$/, '')),
+    TOKEN: text
+      .refine((value) => /^[\x21-\x7e]+$/.test(value), 'must be printable ASCII without blanks')
+      .optional()
+      .meta({ example: 'the token that the API gave you' }),
+    ROUTE_PREFIX: text
+      .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, `must be a path such as /${name}, without a slash at its end`)
+      .refine((path) => !isOwnPath(path), 'is a path of the service itself')
+      .default(routePrefix ?? `/${name}`),
+    PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).optional().meta({ example: 'rfc' }),
+    SHARE_TOKEN: flag.default(false).meta({ example: 'true' }),
+    FORWARD_HEADERS: text
+      .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
+      .transform(words)
+      .superRefine((names, context) => {
+        const wrong = names.filter((one) => NEVER_FORWARDED.has(one.toLowerCase()));
+        const message = `names ${wrong.join(', ')}, which the service decides itself`;
+        if (wrong.length > 0) context.addIssue({ code: 'custom', message });
+      })
+      .optional()
+      .meta({ example: 'X-Tenant,Prefer' }),
+    RULES_FILE: file
+      .transform(readRules)
+      .optional()
+      .meta({ example: `/etc/larder/${name}-rules.json` }),
+    SETTLE_SECONDS: whole(0, 3_600).default(defaults.settleSeconds ?? 10),
+    RESERVE: z.coerce
+      .number({ error: 'must be a number' })
+      .min(0, 'must be at least 0')
+      .max(0.9, 'must be at most 0.9')
+      .default(0.1),
+    MAX_CONCURRENCY: whole(1, 10_000).default(defaults.maxConcurrency ?? 64),
+    POINTS_PER_MINUTE: whole(0, 1_000_000).default(defaults.pointsPerMinute ?? 0),
+    WEBHOOK_SECRET: text
+      .transform(words)
+      .superRefine((secrets, context) => {
+        const problems = secrets.map((one) =>
+          one.length < 8 ? 'must have at least 8 characters each' : defaults.webhook?.verifier.problemOfSecret?.(one),
+        );
+        const problem = problems.find((one) => one !== undefined);
+        if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+      })
+      .optional()
+      .meta({ example: SECRET_EXAMPLE }),
+  };
+}
+
+/** The names of the kit's own settings, without a prefix. */
+export const KIT_SETTINGS: readonly string[] = Object.keys(kitShape({ name: 'any', baseUrl: undefined }));
+
+function shapeOf(definition: UpstreamDefinition): SettingsShape {
+  const { WEBHOOK_SECRET, ...shape } = kitShape(definition);
+  return { ...shape, ...(definition.webhook && { WEBHOOK_SECRET }), ...definition.settings };
+}
+
+function settingsIn<S extends SettingsShape>(
+  values: SettingValues,
+  definition: UpstreamDefinition<S>,
+): UpstreamSettings<S> {
+  const valueOf = (setting: string): unknown => values[settingName(definition, setting)];
+  const own = Object.keys(definition.settings ?? {}).map((setting) => [setting, valueOf(setting)]);
+  const kit = Object.fromEntries(
+    Object.keys(kitShape(definition)).map((setting) => [setting, valueOf(setting)]),
+  ) as unknown as z.infer<z.ZodObject<ReturnType<typeof kitShape>>>;
+  const isShared = kit.SHARE_TOKEN;
+  return {
+    baseUrl: kit.API_URL,
+    token: kit.TOKEN,
+    routePrefix: kit.ROUTE_PREFIX,
+    isStrict: (kit.PROFILE ?? values['GATEWAY_PROFILE']) === 'rfc',
+    sharesToken: isShared,
+    forwardHeaders: kit.FORWARD_HEADERS ?? [],
+    webhookSecrets: kit.WEBHOOK_SECRET ?? [],
+    rules: [...(kit.RULES_FILE ?? []), ...parseGatewayRules(JSON.stringify(definition.rules ?? []))],
+    settleMs: kit.SETTLE_SECONDS * 1_000,
+    reserve: kit.RESERVE,
+    maxConcurrency: kit.MAX_CONCURRENCY,
+    pointsPerMinute: kit.POINTS_PER_MINUTE,
+    // What everyone may see, every page may read; what a token sees is for those whom the operator names.
+    corsOrigins: (values['CORS_ALLOWED_ORIGINS'] as '*' | string[] | undefined) ?? (isShared ? [] : '*'),
+    own: Object.fromEntries(own) as UpstreamSettings<S>['own'],
+  };
+}
+
+function isOwnPath(path: string): boolean {
+  const first = path.split('/')[1]?.toLowerCase() ?? '';
+  return (
+    OWN_PATHS.has(first) ||
+    mountedDefinitions().some(({ name, routes = [] }) => first === `${name}-budget` || routes.includes(first))
+  );
+}
+
+function words(value: string): string[] {
+  return value.split(',').map((one) => one.trim());
+}
+
+function readRules(path: string, context: z.RefinementCtx): readonly GatewayRule[] {
+  try {
+    return parseGatewayRules(readFileSync(path, 'utf8'));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+}

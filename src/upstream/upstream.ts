@@ -1,0 +1,217 @@
+import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { HttpCache, Loader, tagOfUpstream, type RefreshReport } from '../cache';
+import { ProblemFilter } from '../http/problem.filter';
+import { retryAfterLimits } from './budget/limit-adapters';
+import { RateBudget } from './budget/rate-budget';
+import { CachedRequests } from './gateway/cached-requests';
+import { Callers } from './gateway/callers';
+import { GatewayOrigins } from './gateway/gateway-origins';
+import { GatewayRules } from './gateway/gateway-rules';
+import { ALL_FIELDS, headerRules, type HeaderRules } from './gateway/header-rules';
+import { mountGateway, type GatewayHost } from './gateway/mount-gateway';
+import { GatewayResponses } from './gateway/gateway-responses';
+import { Uploads } from './gateway/uploads';
+import { relayedCors } from '../http/edge-hooks';
+import { documentedPaths } from './open-api';
+import { closeAgents, openAgents, type Agents } from './sockets';
+import type { UpstreamApi } from './upstream-api';
+import { breakerOf } from './upstream-breaker';
+import { UpstreamClient } from './upstream-client';
+import type { UpstreamDefinition, UpstreamSettings } from './upstream-definition';
+import { UpstreamFetcher } from './upstream-fetcher';
+import type { UpstreamParts } from './upstream-parts';
+import { UpstreamRelay } from './upstream-relay';
+import { settingName, upstreamSettings } from './upstream-settings';
+import { WebhookRoute } from './webhooks/webhook-route';
+
+/** How long an answer may hold a permit while its client reads it, in milliseconds: slow readers must not hold them all. */
+const MAX_BODY_MS = 2_000;
+/** How long a response that can be validated is kept after it is stale. */
+const RETAIN_MS = 86_400_000;
+const POLL_MS = 100;
+const MAX_UPLOADS_WAITING = 1_000;
+const DEFAULT_HEADERS = { accept: 'application/json', 'user-agent': 'larder' };
+/** 202: the work is still under way. 302, 307: an address that is short-lived. */
+const NEVER_STORED = [202, 302, 307];
+
+/**
+ * One upstream, made of its definition and its settings: gateway, client, budget, breaker and webhooks.
+ *
+ * The invariant: there is one pool of sockets, one breaker, one budget and one cache for all of them.
+ */
+export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdown {
+  /** A tag of the definition as it is stored; `*` is everything that the upstream gave. */
+  readonly tagOf = (tag: string): string => {
+    const { name, tagPrefix = `${name}:` } = this.definition;
+    return tag === '*' ? tagOfUpstream(name) : tagPrefix + tag;
+  };
+  readonly settings: UpstreamSettings;
+  readonly title: string;
+  readonly client: UpstreamClient;
+  readonly api: UpstreamApi;
+  readonly budget: RateBudget;
+  readonly callers: Callers;
+  readonly headerRules: HeaderRules;
+  readonly cors: ReturnType<typeof relayedCors>;
+  readonly requests: CachedRequests;
+  readonly origins: GatewayOrigins;
+  readonly httpCache: HttpCache;
+  readonly responses: GatewayResponses;
+  private readonly agents: Agents;
+
+  constructor(
+    readonly definition: UpstreamDefinition,
+    readonly parts: UpstreamParts,
+  ) {
+    const { name, title = name, credentials = {} } = definition;
+    const { clock, http, caching, upstreams, events, service } = parts;
+    const settings = upstreamSettings(definition);
+    const { isStrict, token, sharesToken } = settings;
+    this.settings = settings;
+    this.title = title;
+    this.api = {
+      ...{ name, baseUrl: settings.baseUrl, limits: { ...upstreams, ...definition.limits } },
+      headers: definition.headers?.(settings) ?? DEFAULT_HEADERS,
+      beside: new Map(Object.entries(definition.beside?.(settings.baseUrl) ?? {})),
+    };
+    this.headerRules = isStrict
+      ? ALL_FIELDS
+      : headerRules(settings.forwardHeaders, definition.forwards, credentials.headers);
+    const forwards = (field: string): boolean => this.headerRules.forwards(field, true);
+    const secret = parts.credentialSecret;
+    this.callers = new Callers({ title, rules: credentials, secret, token, sharesToken, isStrict, forwards });
+    this.cors = relayedCors(settings.corsOrigins, isStrict);
+    this.budget = this.openBudget();
+    parts.budgets.add(this.budget);
+
+    this.agents = openAgents(this.api.limits.connectTimeoutMs);
+    const breaker = breakerOf(this.api);
+    parts.breakers.add(name, () => breaker.state);
+    const now = (): number => clock.now();
+    const relay = new UpstreamRelay(this.api, this.agents, now, isStrict ? undefined : breaker);
+    const { negativeTtlMs, sieMs } = caching;
+    this.requests = new CachedRequests({
+      ...{ upstream: name, sharesToken: this.callers.shared !== undefined, tagOf: this.tagOf },
+      tagsOf: (path) => (definition.tags?.(path) ?? []).map(this.tagOf),
+      rules: isStrict
+        ? undefined
+        : new GatewayRules(settings.rules, { negativeTtlMs, defaultSieMs: sieMs }, definition.foldsCase),
+    });
+    this.origins = new GatewayOrigins(
+      {
+        ...{ api: this.api, headerRules: this.headerRules, partitions: this.callers.partitions },
+        ...{ queryCredentials: this.callers.queryCredentials, sharedCredentials: this.callers.shared },
+        budget: isStrict ? undefined : this.budget,
+        anonymousCredential: this.callers.shared === undefined ? this.callers.anonymous.id : this.callers.ownId,
+        uploads: isStrict ? undefined : this.openUploads(),
+      },
+      relay,
+    );
+    this.httpCache = this.openCache();
+    this.responses = new GatewayResponses(
+      {
+        ...{ api: this.api, prefix: settings.routePrefix, publicUrl: service.publicUrl },
+        ...{ partitions: this.callers.partitions, keepsCors: this.cors.allowsAny },
+        linkedAs: isStrict ? (path) => path : (path, asked) => definition.linkedAs?.(path, asked) ?? path,
+      },
+      parts.prepared,
+    );
+    this.client = new UpstreamClient({
+      ...{ api: this.api, callers: this.callers, requests: this.requests, origins: this.origins },
+      ...{ headerRules: this.headerRules, httpCache: this.httpCache, responses: this.responses, budget: this.budget },
+      ...{ fetcher: new UpstreamFetcher(http, this.api, this.agents, breaker), resources: parts.resources, events },
+      cache: parts.cache,
+      maxAgeMs: caching.ttlMs,
+    });
+  }
+
+  /** Its routes that stand beside Nest's router, as the API documentation shows them. */
+  get paths(): OpenAPIObject['paths'] {
+    const { definition, title, settings } = this;
+    return documentedPaths({
+      ...{ name: definition.name, title, prefix: settings.routePrefix, documented: definition.openApi ?? {} },
+      webhook: settings.webhookSecrets.length > 0 ? definition.webhook : undefined,
+    });
+  }
+
+  onModuleInit(): void {
+    const { settings, parts, definition } = this;
+    const { httpAdapter } = parts.adapterHost as Partial<UpstreamParts['adapterHost']>;
+    if (!httpAdapter) return; // a process without HTTP: the client alone
+    this.warnOfSharing();
+    mountGateway(this, httpAdapter);
+    if (!definition.webhook || settings.webhookSecrets.length === 0) return; // 404: there is nothing to tell a delivery by
+    const problems = ProblemFilter.of(httpAdapter);
+    const { cache, store, webhooks: counts, clock } = parts;
+    new WebhookRoute(
+      {
+        ...{ upstream: definition.name, title: this.title, webhook: definition.webhook },
+        ...{ secrets: settings.webhookSecrets, tagOf: this.tagOf },
+      },
+      {
+        ...{ cache, store, counts, clock, settling: this.settling },
+        onError: (error, request, reply) => problems.send(error, request, reply),
+      },
+    ).mount(httpAdapter.getInstance<FastifyInstance>());
+  }
+
+  onApplicationShutdown(): void {
+    closeAgents(this.agents);
+  }
+
+  /** What an event or a write has changed is stored for a second at most for a while: the API may still give the old response. */
+  get settling(): { readonly begin: (tags: readonly string[]) => Promise<void> } {
+    return { begin: (tags) => this.parts.settling.begin(tags, this.settings.settleMs) };
+  }
+
+  private openBudget(): RateBudget {
+    const { parts, definition, settings } = this;
+    const { timeoutMs } = this.api.limits;
+    const { reserve, maxConcurrency, pointsPerMinute } = settings;
+    const adapter = definition.rateLimit ?? retryAfterLimits();
+    return new RateBudget(
+      {
+        ...{ upstream: definition.name, adapter, reserve, maxConcurrency, pointsPerMinute },
+        ...{ deadlineMs: timeoutMs, bodyMs: Math.min(timeoutMs, MAX_BODY_MS) },
+      },
+      parts.store,
+      parts.clock,
+    );
+  }
+
+  private openCache(): HttpCache {
+    const { parts, settings, headerRules: rules, definition } = this;
+    const { store, clock, caching, events } = parts;
+    const { staleAfterMs, maxEntryBytes, loadTimeoutMs } = caching;
+    const { isStrict } = settings;
+    const options = {
+      ...{ staleAfterMs, maxEntryBytes, keepMs: RETAIN_MS, selecting: rules.selecting },
+      deadlineMs: isStrict ? loadTimeoutMs : caching.deadlineMs,
+      onRefreshed: (report: RefreshReport) => events.refreshed(report),
+    };
+    if (!isStrict) {
+      const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
+      return new HttpCache(store, parts.loader, clock, { ...options, neverStored });
+    }
+    const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS, pausesAfterFailures: false });
+    return new HttpCache(store, loader, clock, { ...options, keepsEveryField: true });
+  }
+
+  /** A quarter of the permits at most is for bodies that take long to come. */
+  private openUploads(): Uploads {
+    const maxConcurrency = Math.max(1, Math.floor(this.settings.maxConcurrency / 4));
+    return new Uploads({ maxConcurrency, maxWaiting: MAX_UPLOADS_WAITING, deadlineMs: this.api.limits.timeoutMs });
+  }
+
+  private warnOfSharing(): void {
+    const { routePrefix, corsOrigins } = this.settings;
+    if (this.callers.shared === undefined) return;
+    const [share, token] = ['SHARE_TOKEN', 'TOKEN'].map((setting) => settingName(this.definition, setting));
+    const pages = corsOrigins === '*' ? ', and so does any web page they visit (CORS_ALLOWED_ORIGINS=*)' : '';
+    new Logger(this.title).warn(
+      `${share} is on: whoever reaches ${routePrefix} without a token of their own sees what ${token} may see${pages}.`,
+    );
+  }
+}

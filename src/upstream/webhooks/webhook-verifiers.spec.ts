@@ -1,0 +1,92 @@
+import { createHmac } from 'node:crypto';
+import { hmacSignature, plainToken, standardWebhooks, type WebhookVerifier } from './webhook-verifiers';
+
+const SECRETS = ['new-secret', 'old-secret'];
+const BODY = '{"a":1}';
+const NOW = 1_800_000_000_000;
+
+const verify = (
+  verifier: WebhookVerifier,
+  fields: Readonly<Record<string, string>>,
+  { body = BODY, secrets = SECRETS } = {},
+): boolean | undefined => {
+  const check = verifier.begin(secrets, (name) => fields[name], NOW);
+  for (const character of body) check?.add(Buffer.from(character));
+  return check?.isValid();
+};
+
+describe('an HMAC over the raw body', () => {
+  it.each([
+    [{ header: 'X-Hub-Signature-256', prefix: 'sha256=' }, 'sha256', 'hex', 'sha256='],
+    [{ header: 'X-Shop-Hmac', encoding: 'base64' }, 'sha256', 'base64', ''],
+    [{ header: 'X-Signature', algorithm: 'sha512', prefix: 'v0=' }, 'sha512', 'hex', 'v0='],
+  ] as const)('is proved with %j', (options, algorithm, encoding, prefix) => {
+    const verifier = hmacSignature(options);
+    const name = options.header.toLowerCase();
+    const sign = (secret: string, body = BODY) => prefix + createHmac(algorithm, secret).update(body).digest(encoding);
+    for (const secret of SECRETS) expect(verify(verifier, { [name]: sign(secret) })).toBe(true);
+    expect(verify(verifier, { [name]: sign('another') })).toBe(false);
+    expect(verify(verifier, { [name]: sign('new-secret', `${BODY} `) })).toBe(false);
+    for (const wrong of [
+      '',
+      prefix,
+      `${sign('new-secret')}0`,
+      sign('new-secret').slice(0, -3),
+      ` ${sign('new-secret')}`,
+    ])
+      expect(verify(verifier, { [name]: wrong })).toBeUndefined();
+    expect(verify(verifier, {})).toBeUndefined();
+    expect(verifier.headers).toEqual([options.header]);
+  });
+});
+
+describe('Standard Webhooks', () => {
+  const key = Buffer.from('a key of some bytes');
+  const secrets = [`whsec_${key.toString('base64')}`, 'a-plain-secret'];
+  const signed = (signature: string, at = NOW / 1_000) => ({
+    ...{ 'webhook-id': 'msg_1', 'webhook-timestamp': String(at), 'webhook-signature': signature },
+  });
+  const sign = (secret: Buffer | string, at = NOW / 1_000) =>
+    `v1,${createHmac('sha256', secret).update(`msg_1.${at}.${BODY}`).digest('base64')}`;
+  const check = (fields: Readonly<Record<string, string>>) => verify(standardWebhooks(), fields, { secrets });
+
+  it('are proved with a key of either form, by one of several signatures', () => {
+    expect(check(signed(sign(key)))).toBe(true);
+    expect(check(signed(sign('a-plain-secret')))).toBe(true);
+    expect(check(signed(`v1a,xyz ${sign('wrong')} ${sign(key)}`))).toBe(true);
+  });
+
+  it('are not proved with another key, id or time', () => {
+    expect(check(signed(sign('another')))).toBe(false);
+    expect(check({ ...signed(sign(key)), 'webhook-id': 'msg_2' })).toBe(false);
+    expect(check(signed(sign(key, NOW / 1_000), NOW / 1_000 + 1))).toBe(false);
+  });
+
+  it.each([-301, 301])('are refused %i s away, so that an old delivery is not sent again', (seconds) => {
+    const at = NOW / 1_000 + seconds;
+    expect(check(signed(sign(key, at), at))).toBeUndefined();
+  });
+
+  it.each([{ 'webhook-id': '' }, { 'webhook-timestamp': 'x' }, { 'webhook-signature': 'v2,abc' }])(
+    'are not read with %j',
+    (fields) => {
+      expect(check({ ...signed(sign(key)), ...fields })).toBeUndefined();
+    },
+  );
+
+  it('have a secret that is base64 where it says so', () => {
+    expect(standardWebhooks().problemOfSecret?.('whsec_')).toBe('must be whsec_ and base64');
+    expect(standardWebhooks().problemOfSecret?.(secrets[0]!)).toBeUndefined();
+  });
+});
+
+describe('a plain token', () => {
+  const verifier = plainToken({ header: 'X-Gitlab-Token' });
+
+  it('is one of the secrets, whole', () => {
+    for (const secret of SECRETS) expect(verify(verifier, { 'x-gitlab-token': secret })).toBe(true);
+    for (const wrong of ['', 'new', 'new-secret ', 'another'])
+      expect(verify(verifier, { 'x-gitlab-token': wrong })).toBeUndefined();
+    expect(verify(verifier, {})).toBeUndefined();
+  });
+});

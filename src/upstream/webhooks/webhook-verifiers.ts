@@ -1,0 +1,147 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/*
+ * The ways in which APIs prove that a webhook is theirs. Every secret is tried, in constant time: during a rotation there are several.
+ */
+
+/** A header field of the delivery by its name in lower case; undefined where it is missing or repeated. */
+export type DeliveryField = (name: string) => string | undefined;
+
+export interface WebhookVerifier {
+  /** The header fields that carry the proof, as the API writes them: for messages and documents. */
+  readonly headers: readonly string[];
+  /** Undefined where the fields are missing or of another form: then the body is not read at all. */
+  readonly begin: (secrets: readonly string[], field: DeliveryField, nowMs: number) => BodyCheck | undefined;
+  /** What is wrong with a secret, as the end of a sentence; undefined for nothing. */
+  readonly problemOfSecret?: (secret: string) => string | undefined;
+}
+
+/** Checks one body while it is received. */
+export interface BodyCheck {
+  /** @param bytes as they were received */
+  add(bytes: Buffer): void;
+  /** To be called once, at the end. */
+  isValid(): boolean;
+}
+
+export interface HmacOptions {
+  /** The field with the signature, as the API writes it. Example: `X-Hub-Signature-256` */
+  readonly header: string;
+  /** By default `sha256`. */
+  readonly algorithm?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
+  /** By default `hex`. */
+  readonly encoding?: 'hex' | 'base64';
+  /** What the signature begins with. Example: `sha256=`; by default nothing. */
+  readonly prefix?: string;
+}
+
+/** HMAC (RFC 2104) over the raw body. */
+export function hmacSignature({
+  header,
+  algorithm = 'sha256',
+  encoding = 'hex',
+  prefix = '',
+}: HmacOptions): WebhookVerifier {
+  const name = header.toLowerCase();
+  const length = createHash(algorithm).digest().length;
+  return {
+    headers: [header],
+    begin: (secrets, field) => {
+      const text = field(name);
+      if (text === undefined || !text.startsWith(prefix)) return undefined;
+      const given = decoded(text.slice(prefix.length), encoding, length);
+      return given && checkOf([given], secrets, (secret) => createHmac(algorithm, secret));
+    },
+  };
+}
+
+export interface StandardWebhooksOptions {
+  /** How old or how far ahead a delivery may be, in milliseconds. By default five minutes. */
+  readonly toleranceMs?: number;
+}
+
+/**
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `v1` signatures over id, timestamp and body. Of a
+ * secret `whsec_…` the rest is base64.
+ */
+export function standardWebhooks({ toleranceMs = 300_000 }: StandardWebhooksOptions = {}): WebhookVerifier {
+  return {
+    headers: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
+    problemOfSecret: (secret) =>
+      secret.startsWith('whsec_') && keyOf(secret).length === 0 ? 'must be whsec_ and base64' : undefined,
+    begin: (secrets, field, nowMs) => {
+      const [id, timestamp] = [field('webhook-id') ?? '', field('webhook-timestamp') ?? ''];
+      if (id === '' || !/^\d{1,12}$/.test(timestamp)) return undefined;
+      if (Math.abs(nowMs - Number(timestamp) * 1_000) > toleranceMs) return undefined;
+      const given = (field('webhook-signature') ?? '')
+        .split(' ')
+        .slice(0, MAX_SIGNATURES)
+        .flatMap((one) => (one.startsWith('v1,') ? (decoded(one.slice(3), 'base64', 32) ?? []) : []));
+      if (given.length === 0) return undefined;
+      return checkOf(given, secrets, (secret) => createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.`));
+    },
+  };
+}
+
+export interface PlainTokenOptions {
+  /** The field with the secret itself, as the API writes it. Example: `X-Gitlab-Token` */
+  readonly header: string;
+}
+
+/** The secret itself in a field. It proves who sends, not what: use it only where the API has nothing better. */
+export function plainToken({ header }: PlainTokenOptions): WebhookVerifier {
+  const name = header.toLowerCase();
+  return {
+    headers: [header],
+    begin: (secrets, field) => {
+      const given = field(name);
+      // Digests are of one length, whatever the texts are.
+      const isValid = given !== undefined && isOneOf(digestOf(given), secrets.map(digestOf));
+      return isValid ? { add: () => undefined, isValid: () => true } : undefined;
+    },
+  };
+}
+
+const MAX_SIGNATURES = 8;
+
+function checkOf(
+  given: readonly Buffer[],
+  secrets: readonly string[],
+  hashOf: (secret: string) => ReturnType<typeof createHmac>,
+): BodyCheck {
+  const hashes = secrets.map(hashOf);
+  return {
+    add: (bytes) => {
+      for (const hash of hashes) hash.update(bytes);
+    },
+    isValid: () => {
+      const digests = hashes.map((hash) => hash.digest());
+      let isValid = false;
+      for (const one of given) if (isOneOf(one, digests)) isValid = true;
+      return isValid;
+    },
+  };
+}
+
+/** Looks at all of them, so that the time says nothing. */
+function isOneOf(given: Buffer, known: readonly Buffer[]): boolean {
+  let isValid = false;
+  for (const one of known) if (timingSafeEqual(given, one)) isValid = true;
+  return isValid;
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function keyOf(secret: string): Buffer | string {
+  return secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64') : secret;
+}
+
+/** Undefined for a text that is not exactly so many bytes in this encoding. */
+function decoded(text: string, encoding: 'hex' | 'base64', length: number): Buffer | undefined {
+  const isOne =
+    encoding === 'hex' ? /^[0-9a-f]*$/i.test(text) && text.length === 2 * length : /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+  const bytes = isOne ? Buffer.from(text, encoding) : undefined;
+  return bytes?.length === length ? bytes : undefined;
+}
