@@ -261,8 +261,10 @@ export class TieredStore extends CacheStore {
     if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
     this.ahead.delete(key);
     const { answer } = kept;
-    // The find did not know the tags, by which a load may have begun too early to be waited for: the store is asked with them.
-    if (answer.kind !== 'granted') return undefined;
+    // The find did not know the tags, by which a load may have begun too early for its failure to be given: the store is asked with them. Where
+    // another still loads, it is asked with them after the first wait.
+    if (answer.kind === 'failed') return undefined;
+    if (answer.kind !== 'granted') return answer;
     const lease = { ...answer.lease, tags };
     this.leaseEpochs.set(lease, this.leaseEpochs.get(answer.lease) ?? NaN);
     return { kind: 'granted', lease };

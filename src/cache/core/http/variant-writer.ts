@@ -88,7 +88,8 @@ export class VariantWriter {
     });
     if (bytes === undefined || names === undefined) return this.removeReplaced(lease, seen);
     // Cut inside complete framing: it goes on as it came, and takes the place of nothing.
-    if (!(await isWholeCoding(bytes, response.headers))) return this.giveBack(lease);
+    const isCoded = valueOf(response.headers, 'content-encoding') !== undefined;
+    if (isCoded && !(await isWholeCoding(bytes, response.headers))) return this.giveBack(lease);
     const now = this.clock.now();
     const { upstream, key, tags, headers } = request;
     const entry = await httpEntry(response, bytes, policy, upstream, this.optionsUnder(markOf(seen.index?.entry)));
