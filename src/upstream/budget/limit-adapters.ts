@@ -95,11 +95,13 @@ export function retryAfterLimits(own: OwnMembers & Pick<FieldLimits, 'refusals' 
 
 /**
  * The fields `RateLimit` and `RateLimit-Policy` (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): one item for each
- * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`.
+ * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`. All paths count against the limits that the newest answer
+ * names; an API with other limits for some paths needs a `shapeOf`.
  */
 export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'maxWaitMs'> = {}): RateLimitAdapter {
   const { isSliding, maxWaitMs = DAY_MS, ...members } = own;
   return {
+    shapeOf: () => '',
     ...members,
     read: (assumed, answer, now) => {
       const quotas = new Map(itemsOf(answer.field('ratelimit-policy')).map(({ name, numbers }) => [name, numbers]));

@@ -1,0 +1,369 @@
+import { createHmac } from 'node:crypto';
+import { Controller, Get, Injectable, Module, Param, UseInterceptors } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { CacheRule, IsBackground, IsFirst, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
+import { AppError } from '../../src/kernel/app-error';
+import type { Validators } from '../../src/cache';
+import {
+  defineUpstream,
+  hmacSignature,
+  ietfLimits,
+  InjectUpstream,
+  projectionOf,
+  UpstreamClient,
+  UpstreamModule,
+  Upstreams,
+} from '../../src/upstream';
+import { request } from '../support/raw-http';
+import { ScriptedOrigin, type OriginHit } from '../support/scripted-origin';
+
+const SECRET = 'a-webhook-secret-of-the-tests';
+const FRESH = { 'content-type': 'application/json', 'cache-control': 'public, max-age=600' };
+
+/** A package registry: case counts, scopes have an `@`, one-time passwords and query tokens are credentials, limits are the IETF's. */
+const packageOf = (path: string): string =>
+  decodeURIComponent(
+    path
+      .split('/')
+      .slice(1, path.startsWith('/@') ? 3 : 2)
+      .join('/'),
+  );
+const registry = defineUpstream({
+  name: 'registry',
+  title: 'the package registry',
+  baseUrl: undefined,
+  routes: ['downloads'],
+  settings: { FLAVOUR: z.enum(['full', 'short']).default('full').meta({ example: 'short' }) },
+  headers: ({ own }) => ({ accept: 'application/json', 'user-agent': `larder-${own.FLAVOUR}` }),
+  forwards: ['Npm-Command'],
+  credentials: { headers: ['npm-otp'], query: ['access_token'] },
+  rateLimit: ietfLimits(),
+  tags: (path) => [`package:${packageOf(path)}`],
+  writes: { tags: (path) => [`package:${packageOf(path)}`] },
+  rules: [
+    { path: '/@scope/:name', tags: ['scoped:{name}'] },
+    { path: '/JSONStream', ttl: 900 },
+  ],
+  webhook: {
+    verifier: hmacSignature({ header: 'X-Registry-Signature', prefix: 'sha256=' }),
+    event: (payload) => (payload as { event?: string }).event,
+    events: ['package:publish'],
+    effect: (_event, payload) => ({ tags: [`package:${(payload as { name: string }).name}`] }),
+  },
+  problems: { 'package-not-found': { status: 404, title: 'Package not found', mayRetry: false, isAnswer: true } },
+  openApi: {
+    paths: [{ path: '/{package}', summary: 'A package', names: { package: 'left-pad' } }],
+    anyPath: 'left-pad',
+  },
+});
+
+@Injectable()
+class Downloads {
+  constructor(@InjectUpstream('registry') readonly client: UpstreamClient) {}
+}
+
+const pathOf = (request_: FastifyRequest): string => `/${(request_.params as { name: string }).name}`;
+
+@Controller('downloads')
+@UseInterceptors(ResponseCacheInterceptor)
+class DownloadsController {
+  constructor(private readonly downloads: Downloads) {}
+
+  @Get(':name')
+  @CacheRule({ ...projectionOf(registry, pathOf), key: () => 'downloads', byUrl: true, marker: 'cached' })
+  count(
+    @Param('name') name: string,
+    @StoredValidators() validators: Validators | undefined,
+    @IsBackground() isBackground: boolean,
+    @IsFirst() isFirst: boolean,
+  ) {
+    return this.downloads.client.project(`/${name}`, { validators, isBackground, isFirst }, ({ status, body }) => {
+      if (status === 404) throw new AppError('package-not-found', `There is no package ${name}.`);
+      return { downloads: (JSON.parse(body.toString()) as { downloads: number }).downloads };
+    });
+  }
+}
+
+@Module({
+  imports: [UpstreamModule.register(registry)],
+  controllers: [DownloadsController],
+  providers: [Downloads],
+})
+class RegistryModule {}
+
+describe('an upstream that is defined in thirty lines', () => {
+  let origin: ScriptedOrigin;
+  let app: NestFastifyApplication;
+  let url: string;
+  let client: UpstreamClient;
+
+  beforeAll(async () => {
+    origin = await ScriptedOrigin.start();
+    Object.assign(process.env, {
+      ...{
+        REGISTRY_API_URL: `${origin.url}/api`,
+        REGISTRY_TOKEN: 'a-token-of-the-service',
+        REGISTRY_WEBHOOK_SECRET: SECRET,
+      },
+      ...{
+        REGISTRY_SETTLE_SECONDS: '0',
+        ADMIN_TOKEN: 'test-admin-token',
+        CREDENTIAL_SECRET: 'of-the-tests',
+        GITHUB_API_URL: origin.url,
+      },
+      ...{ SWAGGER_ENABLED: 'false', UPSTREAM_BREAKER_FAILURES: '3', UPSTREAM_BREAKER_PAUSE_MS: '300000' },
+    });
+    const { createAdapter, setUp } = await import('../../src/app.setup.js');
+    const { AppModule } = await import('../../src/app.module.js');
+    const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
+    app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
+    await app.listen(0, '127.0.0.1');
+    url = await app.getUrl();
+    client = app.get(Downloads).client;
+  });
+  beforeEach(() => answer());
+  afterAll(async () => {
+    await app.close();
+    await origin.stop();
+  });
+
+  const answer = (
+    of: (hit: OriginHit) => { status?: number; headers?: Record<string, string>; body?: object } = () => ({}),
+  ) =>
+    origin.answerBy((response, hit, count) => {
+      const { status = 200, headers = {}, body = { path: hit.url, count, downloads: 7 } } = of(hit);
+      response.writeHead(status, { ...FRESH, ...headers }).end(JSON.stringify(body));
+    });
+  const get = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const { status, headers: fields, body } = await request(`${url}${path}`, { headers, method });
+    const text = body.toString();
+    return {
+      status,
+      fields,
+      text,
+      cache: fields['x-cache'],
+      key: /key="([^"]+)"/.exec(String(fields['cache-status']))?.[1],
+    };
+  };
+  const JSON_FIELDS = { accept: 'application/json', 'accept-encoding': 'gzip' };
+  const paths = () => origin.hits.map((hit) => hit.url);
+  let sequence = 0;
+  const fresh = (): string => `pad-${++sequence}`;
+
+  it('has a gateway and a client with one entry between them, in either order', async () => {
+    const [one, other] = [fresh(), fresh()];
+    const bearer = { ...JSON_FIELDS, authorization: 'bearer a-token-of-the-service' };
+    expect(await get(`/registry/${one}`, bearer)).toMatchObject({ cache: 'MISS' });
+    expect(await client.get(`/${one}`)).toMatchObject({ outcome: 'HIT', status: 200 });
+    expect((await client.get(`/${other}`)).outcome).toBe('MISS');
+    const hit = await get(`/registry/${other}`, bearer);
+    expect(hit).toMatchObject({
+      cache: 'HIT',
+      key: expect.stringMatching(new RegExp(`^registry:[\\w-]{16}:/${other}$`)) as string,
+    });
+    expect(paths()).toEqual([`/api/${one}`, `/api/${other}`]);
+    expect(origin.hits[1]?.headers).toMatchObject({
+      authorization: 'Bearer a-token-of-the-service',
+      'user-agent': 'larder-full',
+    });
+  });
+
+  it('parses the JSON of a stored response once, and lets nobody change it', async () => {
+    const name = fresh();
+    await client.get(`/${name}`);
+    const [one, other] = await Promise.all([client.get(`/${name}`), client.get(`/${name}`)]);
+    expect(one.json()).toBe(other.json());
+    expect(() => Object.assign(one.json<object>(), { downloads: 8 })).toThrow(TypeError);
+    const anonymous = await client.get(`/${name}`, { as: 'anonymous' });
+    expect(anonymous.json()).toMatchObject({ count: 2 });
+    expect(origin.hits[1]?.headers.authorization).toBeUndefined();
+  });
+
+  it('loads once for all who ask the client and the gateway at once', async () => {
+    const name = fresh();
+    const asks = Array.from({ length: 100 }, (_, at) =>
+      at % 2 === 0 ? client.get(`/${name}`, { as: 'anonymous' }) : get(`/registry/${name}`, JSON_FIELDS),
+    );
+    await Promise.all(asks);
+    expect(paths()).toEqual([`/api/${name}`]);
+  });
+
+  it('follows redirects below its base, and none that leads away', async () => {
+    const [from, to, away] = [fresh(), fresh(), fresh()];
+    answer(({ url: asked }) =>
+      asked.endsWith(from)
+        ? { status: 301, headers: { location: `/api/${to}` } }
+        : asked.endsWith(away)
+          ? { status: 301, headers: { location: 'http://127.0.0.1:1/api/x' } }
+          : {},
+    );
+    expect((await client.get(`/${from}`)).json()).toMatchObject({ path: `/api/${to}` });
+    await expect(client.get(`/${away}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it('knows the case of paths, in rules and keys', async () => {
+    answer(() => ({ headers: { 'cache-control': 'public, max-age=60' } }));
+    const ttlOf = async (path: string) => {
+      await get(`/registry${path}`);
+      return Number(/ttl=(\d+)/.exec(String((await get(`/registry${path}`)).fields['cache-status']))?.[1]);
+    };
+    expect(await ttlOf('/JSONStream')).toBeGreaterThan(800);
+    expect(await ttlOf('/jsonstream')).toBeLessThanOrEqual(60);
+    expect(paths()).toHaveLength(2);
+  });
+
+  it('keeps callers with any of its credentials apart, and shows none of them', async () => {
+    const name = fresh();
+    answer(({ headers, url: asked }) => ({
+      headers: { link: `<${origin.url}${asked}&page=2>; rel="next"` },
+      body: { otp: headers['npm-otp'], asked },
+    }));
+    const asked = async (query: string, headers: Record<string, string> = {}) =>
+      get(`/registry/${name}${query}`, headers);
+    const answers = [
+      await asked('', { 'npm-otp': '111' }),
+      await asked('', { 'npm-otp': '222' }),
+      await asked('?access_token=s3cret-a'),
+      await asked('?access_token=s3cret-b'),
+      await asked(''),
+    ];
+    expect(answers.map(({ cache }) => cache)).toEqual(Array(5).fill('MISS'));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(5);
+    expect(paths()).toContain(`/api/${name}?access_token=s3cret-a`);
+    const again = await asked('?access_token=s3cret-a');
+    expect(again).toMatchObject({ cache: 'HIT', text: answers[2]!.text });
+    for (const { fields } of [...answers, again]) expect(JSON.stringify(fields)).not.toMatch(/s3cret|111|222/);
+    expect(again.fields['link']).toBe(`<${url}/registry/${name}?page=2>; rel="next"`);
+    const seen = await get('/metrics');
+    const entries = await get('/admin/cache/entries?match=registry:*', { authorization: 'Bearer test-admin-token' });
+    expect(seen.text + entries.text).not.toMatch(/s3cret/);
+    expect((await asked('?password=x')).status).toBe(400);
+  });
+
+  it('has tags of its own, which another upstream’s word does not remove', async () => {
+    const name = fresh();
+    const admin = { authorization: 'Bearer test-admin-token' };
+    for (let times = 0; times < 2; times++) await get(`/registry/${name}`);
+    await get(`/admin/cache/tags/package:${name}`, admin, 'DELETE');
+    expect(await get(`/registry/${name}`)).toMatchObject({ cache: 'HIT' });
+    await get(`/admin/cache/tags/registry:package:${name}`, admin, 'DELETE');
+    expect(await get(`/registry/${name}`)).toMatchObject({ cache: 'MISS' });
+    await get('/registry/@scope/a');
+    await get('/admin/cache/tags/registry:scoped:a', admin, 'DELETE');
+    expect(await get('/registry/@scope/a')).toMatchObject({ cache: 'MISS' });
+  });
+
+  it('removes what a write changes', async () => {
+    const name = fresh();
+    for (let times = 0; times < 2; times++) await get(`/registry/${name}/versions`);
+    await get(`/registry/${name}`, {}, 'DELETE');
+    expect(await get(`/registry/${name}/versions`)).toMatchObject({ cache: 'MISS' });
+  });
+
+  it('takes webhooks that are signed, and says by which field', async () => {
+    const name = fresh();
+    for (let times = 0; times < 2; times++) await get(`/registry/${name}`);
+    const body = JSON.stringify({ event: 'package:publish', name });
+    const deliver = async (signature: string) => {
+      const fields = { 'content-type': 'application/json', 'x-registry-signature': signature };
+      const { status, body: told } = await request(`${url}/webhooks/registry`, {
+        method: 'POST',
+        body,
+        headers: fields,
+      });
+      return { status, json: JSON.parse(told.toString()) as Record<string, unknown> };
+    };
+    const unsigned = await deliver('sha256=00');
+    expect([unsigned.status, unsigned.json['detail']]).toEqual([
+      401,
+      expect.stringContaining('(X-Registry-Signature)'),
+    ]);
+    expect(await get(`/registry/${name}`)).toMatchObject({ cache: 'HIT' });
+    const signature = `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
+    expect(await deliver(signature)).toMatchObject({ status: 202, json: { status: 'done', invalidated: 1 } });
+    expect(await get(`/registry/${name}`)).toMatchObject({ cache: 'MISS' });
+    expect((await deliver(signature)).json).toMatchObject({ status: 'duplicate' });
+    expect((await get('/metrics')).text).toMatch(
+      /deliveries_total\{upstream="registry",event="package:publish",result="done"\} 1/,
+    );
+  });
+
+  it('derives a projection from the resource of the gateway, however its path is spelled', async () => {
+    const name = fresh();
+    const ask = async () => JSON.parse((await get(`/downloads/${name.replace('-', '%2D')}`)).text) as object;
+    await get(`/registry/${name}`, JSON_FIELDS);
+    expect(await ask()).toEqual({ downloads: 7, cached: true });
+    expect(paths()).toEqual([`/api/${name}`]);
+    await get(`/admin/cache/entries/registry:-:/${name}`, { authorization: 'Bearer test-admin-token' }, 'DELETE');
+    expect(await ask()).toEqual({ downloads: 7, cached: false });
+    answer(() => ({ status: 404 }));
+    expect(await get(`/downloads/${fresh()}`)).toMatchObject({
+      status: 404,
+      text: expect.stringContaining('"title":"Package not found","status":404,"code":"package-not-found"') as string,
+    });
+  });
+
+  it('holds back what its limits forbid, for gateway and client alike, and shows them', async () => {
+    const policy = { 'ratelimit-policy': '"burst";q=50;w=60, "daily";q=1000;w=86400' };
+    answer(() => ({
+      headers: { ...policy, ratelimit: '"burst";r=12;t=60, "daily";r=0;t=3600', 'cache-control': 'no-store' },
+    }));
+    const name = fresh();
+    const token = { authorization: 'Bearer of-one-caller' };
+    await get(`/registry/${name}`, token);
+    const held = await get(`/registry/${name}`, token);
+    expect([held.status, held.text]).toEqual([429, expect.stringContaining('registry (daily) is spent')]);
+    expect(origin.hits).toHaveLength(1);
+    await client.get(`/${fresh()}`);
+    await expect(client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-rate-limited' });
+    const budget = await get('/registry-budget', { authorization: 'Bearer test-admin-token' });
+    expect(JSON.parse(budget.text)).toMatchObject({
+      upstream: 'registry',
+      credentials: expect.arrayContaining([
+        expect.objectContaining({
+          resources: { burst: expect.anything(), daily: expect.objectContaining({ limit: 1_000, remaining: 0 }) },
+        }),
+      ]),
+    });
+  });
+
+  it('has its routes documented', () => {
+    const upstreams = app.get(Upstreams).all();
+    const paths = upstreams.find(({ definition }) => definition === (registry as object))?.paths ?? {};
+    expect(Object.keys(paths)).toEqual(['/registry/{package}', '/registry/{path}', '/webhooks/registry']);
+    expect(JSON.stringify(paths)).toContain("the package registry's own answer");
+  });
+
+  it('has one breaker for gateway and client', async () => {
+    origin.answerBy((response) => response.socket!.destroy());
+    for (let times = 0; times < 4; times++) await get(`/registry/${fresh()}`);
+    await expect(client.get(`/${fresh()}`, { as: 'anonymous' })).rejects.toMatchObject({ code: 'upstream-paused' });
+    await expect(client.fetch(`/${fresh()}`)).rejects.toMatchObject({
+      code: expect.stringMatching(/upstream-(?:paused|rate-limited)/) as string,
+    });
+  });
+
+  it('has settings under its prefix, which are checked with the others', async () => {
+    const { readEnvironment } = await import('../../src/config/env.schema.js');
+    const given = { REGISTRY_API_URL: 'https://registry.example' };
+    const read = (more: object) => () => readEnvironment({ ...given, ...more });
+    expect(() => readEnvironment({})).toThrow(
+      'REGISTRY_API_URL is missing. Example: REGISTRY_API_URL=https://api.example',
+    );
+    expect(read({ REGISTRY_FLAVOUR: 'long' })).toThrow(/REGISTRY_FLAVOUR .*Example: REGISTRY_FLAVOUR=short/);
+    expect(read({ REGISTRY_MAX_CONCURRENCY: '0', PORT: 'x' })).toThrow(
+      /PORT[^]*REGISTRY_MAX_CONCURRENCY must be at least 1/,
+    );
+    expect(read({ REGISTRY_ROUTE_PREFIX: '/repos/x' })).toThrow('is a path of the service itself');
+    expect(read({ GITHUB_ROUTE_PREFIX: '/downloads' })).toThrow('is a path of the service itself');
+    expect(read({ REGISTRY_SHARE_TOKEN: 'true' })).toThrow('REGISTRY_TOKEN is missing');
+    expect(read({})()).toMatchObject({
+      REGISTRY_MAX_CONCURRENCY: 64,
+      REGISTRY_FLAVOUR: 'full',
+      GITHUB_POINTS_PER_MINUTE: 900,
+    });
+  });
+});
