@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGu
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { EntryCount, InvalidationMessage } from '../cache';
-import { ApiProblems } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
 import {
@@ -27,7 +27,7 @@ import { namedKeys } from './named-keys';
 const KEY_PARAMETER = {
   name: 'path',
   type: String,
-  example: 'github:-:/users/redis',
+  example: `${EXAMPLE_UPSTREAM}:-:/users/redis`,
   description:
     'The key as `Cache-Status` has it, its query too. Percent-encoded or as it is: both readings are looked for.',
 };
@@ -52,7 +52,12 @@ export class AdminController {
 
   @Get('entries')
   @ApiOperation({ summary: 'Lists entries, a page at a time' })
-  @ApiQuery({ name: 'match', required: false, example: 'github:*', description: 'A glob over the keys: `*` and `?`.' })
+  @ApiQuery({
+    name: 'match',
+    required: false,
+    example: `${EXAMPLE_UPSTREAM}:*`,
+    description: 'A glob over the keys: `*` and `?`.',
+  })
   @ApiQuery({
     name: 'limit',
     required: false,
@@ -141,7 +146,7 @@ export class AdminController {
   @Delete()
   @ApiOperation({ summary: 'Invalidates by prefix of the key, or everything' })
   @ApiQuery(MODE_PARAMETER)
-  @ApiQuery({ name: 'prefix', required: false, example: 'github:' })
+  @ApiQuery({ name: 'prefix', required: false, example: `${EXAMPLE_UPSTREAM}:` })
   @ApiQuery({ name: 'all', required: false, enum: ['true'], description: 'Instead of a prefix.' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { invalidationMessage } from '../cache';
 import { SORT_FIELDS } from './entry-filter';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 
 /*
  * What the admin routes take. Globs know `*` and `?`; everything else in them is literal.
@@ -42,7 +43,12 @@ export const listQuery = z.strictObject({
 
 export const purgeQuery = z
   .strictObject({
-    prefix: z.string().min(1).max(MAX_KEY).meta({ example: 'github:' }).optional(),
+    prefix: z
+      .string()
+      .min(1)
+      .max(MAX_KEY)
+      .meta({ example: `${EXAMPLE_UPSTREAM}:` })
+      .optional(),
     all: z.literal('true', { error: 'must be true, or left out' }).optional(),
     mode: modeOfPurge,
   })
@@ -70,10 +76,10 @@ export const auditQuery = z.strictObject({
 export const invalidationBody = invalidationMessage.meta({
   description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',
   example: {
-    keys: ['github:-:/users/redis'],
+    keys: [`${EXAMPLE_UPSTREAM}:-:/users/redis`],
     tags: ['repo:redis/redis'],
     accounts: ['nodejs'],
-    prefixes: ['github:-:/users/micro'],
+    prefixes: [`${EXAMPLE_UPSTREAM}:-:/users/micro`],
     mode: 'purge',
   },
 });

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiProblems } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { Budgets } from '../upstream';
@@ -21,7 +21,7 @@ export class BudgetController {
 
   @Get(':upstream-budget')
   @ApiOperation({ summary: "What is left of the upstream's rate limits, by credential" })
-  @ApiParam({ name: 'upstream', type: String, example: 'github' })
+  @ApiParam({ name: 'upstream', type: String, example: EXAMPLE_UPSTREAM })
   @ApiOkResponse({ type: BudgetDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'route-not-found')
   async show(@Param('upstream') upstream: string): Promise<UpstreamBudgetView> {

@@ -1,8 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 
 /** The shape of a budget, for OpenAPI only. */
 export class BudgetDocument {
-  @ApiProperty({ example: 'github' })
+  @ApiProperty({ example: EXAMPLE_UPSTREAM })
   upstream!: string;
 
   @ApiProperty({

@@ -1,8 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 
 /** The shapes of the admin API, for OpenAPI only. */
 export class EntryDocument {
-  @ApiProperty({ example: 'github:-:/users/redis' })
+  @ApiProperty({ example: `${EXAMPLE_UPSTREAM}:-:/users/redis` })
   key!: string;
 
   @ApiProperty({
@@ -14,7 +15,7 @@ export class EntryDocument {
   })
   kind!: string;
 
-  @ApiProperty({ example: 'github' })
+  @ApiProperty({ example: EXAMPLE_UPSTREAM })
   upstream!: string;
 
   @ApiProperty({ example: '-', description: 'Who may share it: `-` for callers without a credential.' })
@@ -42,7 +43,7 @@ export class EntryDocument {
   @ApiProperty({ example: true, description: 'Whether it is served without asking the upstream.' })
   isFresh!: boolean;
 
-  @ApiProperty({ example: ['upstream:github', 'account:redis'], type: [String] })
+  @ApiProperty({ example: [`upstream:${EXAMPLE_UPSTREAM}`, 'account:redis'], type: [String] })
   tags!: string[];
 
   @ApiProperty({ example: 'W/"2jmj7l5rSw0yVb_vlWAYkK_YBwk"' })
@@ -65,7 +66,7 @@ export class EntryDocument {
 
   @ApiPropertyOptional({
     type: [String],
-    example: ['github:-:/users/redis|4Gz0lNQx|repos'],
+    example: [`${EXAMPLE_UPSTREAM}:-:/users/redis|4Gz0lNQx|repos`],
     description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',
   })
   leadsTo?: string[];
@@ -106,7 +107,7 @@ export class EntryDetailsDocument extends EntryDocument {
   variants?: EntryDocument[];
 
   @ApiProperty({
-    example: 'github answered 200, and a rule of this service keeps it fresh for 3600 s; after that it is validated.',
+    example: `${EXAMPLE_UPSTREAM} answered 200, and a rule of this service keeps it fresh for 3600 s; after that it is validated.`,
   })
   why!: string;
 

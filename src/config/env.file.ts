@@ -52,7 +52,7 @@ function decoded(bytes: Buffer): string | undefined {
 
 /**
  * What is set under a name that is nearly a setting's, or in the env file under one that begins like settings do: most likely a
- * slip. Others' variables (`REDIS_PORT` in Kubernetes, `GITHUB_SHA` in a workflow) are none.
+ * slip. Others' variables (`REDIS_PORT` in Kubernetes, `CI_SHA` in a workflow) are none.
  */
 export function misspelled(
   { known, given, inFile }: Readonly<Record<'known' | 'given' | 'inFile', readonly string[]>>,

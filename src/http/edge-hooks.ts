@@ -61,7 +61,7 @@ const USUAL: Preflight = {
 export const RELAYED: Preflight = {
   methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   fields: [
-    ...['Authorization', 'Content-Type', 'Accept', 'X-GitHub-Api-Version', 'If-Match', 'If-None-Match'],
+    ...['Authorization', 'Content-Type', 'Accept', 'If-Match', 'If-None-Match'],
     ...['If-Modified-Since', 'If-Unmodified-Since', 'If-Range', 'Range', 'Cache-Control', 'User-Agent', 'X-Request-Id'],
   ],
 };

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 
 const counts = (description: string, example: object) => ({
   type: 'object' as const,
@@ -48,7 +49,7 @@ export class FiguresDocument {
     description: 'What is left of rate limits; `resetAt` in ms since the epoch.',
     example: [
       {
-        ...{ upstream: 'github', credential: '-', resource: 'core', limit: 60, remaining: 12 },
+        ...{ upstream: EXAMPLE_UPSTREAM, credential: '-', resource: 'core', limit: 60, remaining: 12 },
         resetAt: 1_700_000_540_000,
       },
     ],
@@ -61,7 +62,7 @@ export class FiguresDocument {
       type: 'object',
       properties: { upstream: { type: 'string' }, state: { type: 'string', enum: ['closed', 'half-open', 'open'] } },
     },
-    example: [{ upstream: 'github', state: 'closed' }],
+    example: [{ upstream: EXAMPLE_UPSTREAM, state: 'closed' }],
   })
   breakers!: object[];
 
@@ -99,8 +100,8 @@ export class EventsDocument {
     additionalProperties: true,
     description: 'For admins.',
     example: {
-      ...{ at: 1_700_000_000_000, replica: 'host-1:4711', outcome: 'HIT', tier: 'l1', upstream: 'github' },
-      ...{ key: 'github:-:/users/redis', status: 200, durationMs: 0.21, requestId: 'trace-1', oneIn: 1 },
+      ...{ at: 1_700_000_000_000, replica: 'host-1:4711', outcome: 'HIT', tier: 'l1', upstream: EXAMPLE_UPSTREAM },
+      ...{ key: `${EXAMPLE_UPSTREAM}:-:/users/redis`, status: 200, durationMs: 0.21, requestId: 'trace-1', oneIn: 1 },
     },
   })
   outcome?: object;

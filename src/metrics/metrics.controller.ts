@@ -1,4 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { CacheMetrics } from './cache.metrics';
 
@@ -11,7 +12,7 @@ export class MetricsController {
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiOperation({ summary: 'Prometheus metrics, of all workers together' })
   @ApiProduces('text/plain')
-  @ApiOkResponse({ example: 'larder_requests_total{upstream="github",outcome="HIT",tier="l1"} 1' })
+  @ApiOkResponse({ example: `larder_requests_total{upstream="${EXAMPLE_UPSTREAM}",outcome="HIT",tier="l1"} 1` })
   read(): Promise<string> {
     return this.metrics.read();
   }

@@ -40,7 +40,7 @@ export class UpstreamModule {
   }
 }
 
-/** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('github') client: UpstreamClient`. */
+/** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('npm') client: UpstreamClient`. */
 export function InjectUpstream(upstream: string | { readonly name: string }): ParameterDecorator & PropertyDecorator {
   return Inject(clientToken(typeof upstream === 'string' ? upstream : upstream.name));
 }

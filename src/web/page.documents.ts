@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 import type { SuggestedPath } from './page.facts';
 
 /** The shape of `GET /page.json`. */
@@ -6,7 +7,7 @@ export class PageFactsDocument {
   @ApiProperty({ example: '0.1.0' })
   version!: string;
 
-  @ApiProperty({ example: '/github' })
+  @ApiProperty({ example: `/${EXAMPLE_UPSTREAM}` })
   gatewayPrefix!: string;
 
   @ApiProperty({ type: String, nullable: true, example: '/docs' })

@@ -21,7 +21,7 @@ const codeOfName = new Map(STATIC_NAMES.map((name, at) => [name, 2 * at + 2]));
 const FORM = {
   /** An HTTP date (RFC 9110 §5.6.7): seconds since the epoch. */
   date: 1,
-  /** A strong entity tag of 64 hexadecimal digits, as GitHub has them: 32 bytes. */
+  /** A strong entity tag of 64 hexadecimal digits, as some APIs have them: 32 bytes. */
   strongHash: 2,
   /** As `strongHash`, weak. */
   weakHash: 3,

@@ -13,7 +13,7 @@ export interface WebhookEffect {
 export interface WebhookDefinition {
   /** How a delivery proves who sent it: `hmacSignature`, `standardWebhooks`, `plainToken`, or one of your own. */
   readonly verifier: WebhookVerifier;
-  /** Where the event's name is: a header field as the API writes it, or a function of the payload. Example: `X-GitHub-Event` */
+  /** Where the event's name is: a header field as the API writes it, or a function of the payload. Example: `X-Event` */
   readonly event: string | ((payload: unknown) => string | undefined);
   /** The header field with the delivery's id, as the API writes it. Without one a delivery is known by its body alone. */
   readonly delivery?: string;

@@ -61,7 +61,7 @@ export interface StandardWebhooksOptions {
 }
 
 /**
- * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `v1` signatures over id, timestamp and body. Of a
+ * https://www.standardwebhooks.com: `v1` signatures over id, timestamp and body. Of a
  * secret `whsec_…` the rest is base64.
  */
 export function standardWebhooks({ toleranceMs = 300_000 }: StandardWebhooksOptions = {}): WebhookVerifier {

@@ -29,12 +29,12 @@ const OF_THE_HOST: ReadonlySet<string> = new Set([
   ...['refresh', 'report-to', 'reporting-endpoints', 'service-worker-allowed', 'speculation-rules'],
   ...['strict-transport-security', 'supports-loading-mode', 'use-as-dictionary'],
 ]);
-/** Has no nonce, no host and nowhere to report to: it is the same for every client. GitHub sends it with all its answers. */
+/** Has no nonce, no host and nowhere to report to: it is the same for every client. */
 const NOTHING_ALLOWED = "default-src 'none'";
 /** Types in which a browser runs scripts. */
 const ACTIVE = /^[^;]*(?:html|xml)/i;
 
-/** The fields that callers may share. Another content security policy than GitHub's gives way to it where there is anything to protect. */
+/** The fields that callers may share. Another content security policy gives way to it where there is anything to protect. */
 export function sharedFields(headers: HeaderList): HeaderList {
   const isShared = ([name, value]: HeaderList[number]): boolean =>
     !OF_ONE_CLIENT.has(name) &&
