@@ -2,6 +2,7 @@ import { GithubSimulator } from '../../simulator';
 import type { CacheStore } from '../../src/cache/core/cache-store';
 import { openStore } from '../../src/cache/store.factory';
 import { redisConfig } from '../../src/config/slices';
+import '../../src/github/github.module'; // declares its settings, which are part of the source of entries
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { anEntry } from '../contract/store-contract';
