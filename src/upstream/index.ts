@@ -1,7 +1,7 @@
 /** The kit: what another team imports to put an API behind the cache. docs/guides/add-an-upstream.md */
 export { defineUpstream, DefinitionError } from './define-upstream';
 export type { SettingsShape, UpstreamDefinition, UpstreamSettings, WriteEffects } from './upstream-definition';
-export { InjectUpstream, UpstreamModule } from './upstream.module';
+export { getUpstreamToken, InjectUpstream, UpstreamModule } from './upstream.module';
 export {
   UpstreamClient,
   type FetchOptions,

@@ -281,9 +281,13 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Frozen to its leaves: it is shared by everyone who asks for the stored response. */
+/** Frozen to its leaves, because everyone who asks for the stored response shares it. Without recursion: a body may be nested deeply. */
 function frozen(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null) return json;
-  for (const value of Object.values(json)) frozen(value);
-  return Object.freeze(json);
+  const open: unknown[] = [json];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const member of Object.values(Object.freeze(value))) open.push(member);
+  }
+  return json;
 }

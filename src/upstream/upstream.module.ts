@@ -33,18 +33,23 @@ export class UpstreamModule {
           inject: [UPSTREAM_PARTS, Upstreams],
           useFactory: (parts: UpstreamParts, upstreams: Upstreams) => upstreams.add(new Upstream(definition, parts)),
         },
-        { provide: clientToken(definition.name), inject: [upstream], useFactory: ({ client }: Upstream) => client },
+        {
+          provide: getUpstreamToken(definition.name),
+          inject: [upstream],
+          useFactory: ({ client }: Upstream) => client,
+        },
       ],
-      exports: [clientToken(definition.name)],
+      exports: [getUpstreamToken(definition.name)],
     };
   }
 }
 
 /** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('npm') client: UpstreamClient`. */
 export function InjectUpstream(upstream: string | { readonly name: string }): ParameterDecorator & PropertyDecorator {
-  return Inject(clientToken(typeof upstream === 'string' ? upstream : upstream.name));
+  return Inject(getUpstreamToken(typeof upstream === 'string' ? upstream : upstream.name));
 }
 
-function clientToken(name: string): string {
+/** The injection token of an upstream's client, for factories and tests. */
+export function getUpstreamToken(name: string): string {
   return `larder.upstream-client.${name}`;
 }
