@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import {
+  CacheInvalidator,
   keysMeant,
   prefixesMeant,
-  ResponseCache,
   tagOfAccount,
   tagsMeant,
   targetsOf,
@@ -22,7 +22,7 @@ export interface Invalidated {
 @Injectable()
 export class AdminService {
   constructor(
-    private readonly cache: ResponseCache,
+    private readonly invalidator: CacheInvalidator,
     private readonly trail: AuditTrail,
   ) {}
 
@@ -59,7 +59,7 @@ export class AdminService {
     let count = 0;
     let outcome: 'done' | 'failed' = 'failed';
     try {
-      for (const target of targets) count += await this.cache.invalidate(target, mode, 'admin');
+      for (const target of targets) count += await this.invalidator.invalidate(target, mode, 'admin');
       outcome = 'done';
       return { invalidated: count };
     } finally {

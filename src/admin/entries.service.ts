@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { asReachable, ResponseCache, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
+import { asReachable, StoredEntries, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
@@ -35,7 +35,7 @@ export interface EntryDetails extends EntryView {
 @Injectable()
 export class EntriesService {
   constructor(
-    private readonly cache: ResponseCache,
+    private readonly entries: StoredEntries,
     private readonly clock: Clock,
   ) {}
 
@@ -47,8 +47,8 @@ export class EntriesService {
     let { cursor } = query;
     let scanned = 0;
     do {
-      const page = await this.cache.list(glob, cursor, limit, tag);
-      const items = await asReachable((key) => this.cache.find(key), page.items, now);
+      const page = await this.entries.list(glob, cursor, limit, tag);
+      const items = await asReachable((key) => this.entries.find(key), page.items, now);
       const views = items.map((item) => entryView(item, now));
       entries.push(...views.filter((view) => matchesFilter(view, query)));
       scanned += page.items.length;
@@ -63,9 +63,9 @@ export class EntriesService {
   /** The first of the keys that is there. */
   async find(keys: readonly string[], withBody: boolean): Promise<EntryDetails | undefined> {
     for (const key of keys) {
-      const item = await this.cache.inspect(keyOf(key));
+      const item = await this.entries.inspect(keyOf(key));
       if (!item) continue;
-      const [reachable = item] = await asReachable((one) => this.cache.find(one), [item], this.clock.now());
+      const [reachable = item] = await asReachable((one) => this.entries.find(one), [item], this.clock.now());
       return this.detailsOf(reachable, withBody);
     }
     return undefined;
@@ -77,7 +77,7 @@ export class EntriesService {
     const prefixes = all === undefined ? list(prefix) : [''];
     const named = { keys: list(key), tags: list(tag), accounts: list(account), prefixes, mode: 'purge' } as const;
     const targets = targetsOf(named);
-    const counts = await Promise.all(targets.map((target) => this.cache.count(target)));
+    const counts = await Promise.all(targets.map((target) => this.entries.count(target)));
     return {
       count: counts.reduce((sum, { count }) => sum + count, 0),
       isExact: counts.every(({ isExact }) => isExact),
@@ -87,7 +87,7 @@ export class EntriesService {
   private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetails> {
     const now = this.clock.now();
     const { leadsTo } = item;
-    const listed = await Promise.all((leadsTo ?? []).map((key) => this.cache.inspect(key)));
+    const listed = await Promise.all((leadsTo ?? []).map((key) => this.entries.inspect(key)));
     const variants = listed.flatMap((one) => (one ? [entryView(one, now)] : []));
     return {
       ...entryView(item, now),
@@ -100,7 +100,7 @@ export class EntriesService {
   }
 
   private async bodyOf(key: string): Promise<EntryBody> {
-    const found = await this.cache.find(key);
+    const found = await this.entries.find(key);
     if (!found) throw new AppError('entry-not-found', `The body of "${key}" has just been removed. Look again.`);
     return readBody(found.entry);
   }

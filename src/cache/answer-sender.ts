@@ -6,7 +6,7 @@ import { ClientConnection } from '../http/client-connection';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
 import type { HeaderList } from './core/cache-entry';
-import type { CacheAnswer } from './core/cache-request';
+import type { StoredAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
 import { withLastMember } from './core/representation';
 import { PreparedResponse } from './fast-path/prepared-response';
@@ -32,7 +32,7 @@ export class AnswerSender {
   send(
     request: FastifyRequest,
     reply: FastifyReply,
-    answer: CacheAnswer,
+    answer: StoredAnswer,
     key: string,
     asked: AskedForm = request.headers,
   ): void | Promise<void> {
@@ -50,7 +50,7 @@ export class AnswerSender {
   }
 
   private prepare(
-    { entry, outcome }: CacheAnswer,
+    { entry, outcome }: StoredAnswer,
     key: string,
     acceptEncoding: string | string[] | undefined,
   ): RouteResponse | Promise<RouteResponse> {
@@ -67,7 +67,7 @@ export class AnswerSender {
   private write(
     request: FastifyRequest,
     reply: FastifyReply,
-    answer: CacheAnswer,
+    answer: StoredAnswer,
     key: string,
     prepared: RouteResponse,
     asked: AskedForm,
@@ -101,7 +101,7 @@ function nothingFor({ method }: FastifyRequest): Readable | undefined {
 }
 
 /** A handler that returned nothing: Fastify would give bytes a type. */
-function isEmpty({ body, headers }: CacheAnswer['entry']): boolean {
+function isEmpty({ body, headers }: StoredAnswer['entry']): boolean {
   return body.length === 0 && !headers.some(([name]) => name === 'content-type');
 }
 
@@ -129,12 +129,12 @@ export function setField(reply: FastifyReply, name: string, value: string | stri
 }
 
 /** The bytes to send, with what differs from one delivery to the next spliced in at their end. */
-function bodyOf({ entry, outcome }: CacheAnswer, prepared: RouteResponse, requestId: string): Buffer {
+function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
   const { body, marker, status } = entry;
   if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
   return marker === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, marker, 'false');
 }
 
-function isProblem(headers: CacheAnswer['entry']['headers']): boolean {
+function isProblem(headers: StoredAnswer['entry']['headers']): boolean {
   return headers.some(([name, value]) => name === 'content-type' && value.startsWith('application/problem+json'));
 }

@@ -1,5 +1,4 @@
-import type { CacheAnswer } from './core/cache-request';
-import type { HttpAnswer } from './core/http/exchange';
+import type { HttpAnswer, StoredAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
 import { ageMs, freshForMs } from './core/freshness';
 
@@ -16,16 +15,21 @@ export interface CacheFields {
  * `hit` and `fwd` exclude each other (RFC 9211 §2.2). An entry that is served because the upstream is not there counts as a
  * hit, as §2.1 has it, with a negative `ttl` and the reason in `detail`.
  */
-export function cacheFields(answer: CacheAnswer, key: string, now: number): CacheFields {
+export function cacheFields(answer: StoredAnswer, key: string, now: number): CacheFields {
   const { entry, outcome } = answer;
   return {
-    'cache-status': `larder; ${hitOrForward(answer)}; ttl=${Math.floor(freshForMs(entry, now) / 1000)}; key="${key}"; detail=${detail(answer)}`,
+    // What a route's key leads to is one response in most cases: that it is missing is all that there is to say.
+    'cache-status': cacheStatusOf(
+      answer.forwarded === 'uri-miss' ? { ...answer, forwarded: 'miss' } : answer,
+      key,
+      now,
+    ),
     age: String(Math.floor(ageMs(entry, now) / 1000)),
     'x-cache': isFromStore(outcome) ? 'HIT' : 'MISS',
   };
 }
 
-/** `Cache-Status` of an exchange with the gateway. */
+/** `Cache-Status` of an answer (RFC 9211). */
 export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): string {
   const parts = ['larder'];
   if (isFromStore(answer.outcome)) parts.push('hit');
@@ -35,7 +39,8 @@ export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): str
     if (answer.collapsed) parts.push('collapsed');
     if (answer.stored) parts.push('stored');
   }
-  if (answer.kind === 'stored') parts.push(`ttl=${Math.floor(freshForMs(answer.entry, now) / 1000)}`);
+  if (answer.kind === 'stored' && answer.outcome !== 'BYPASS')
+    parts.push(`ttl=${Math.floor(freshForMs(answer.entry, now) / 1000)}`);
   const reason = answer.failure === undefined ? '' : `:${answer.failure}`;
   return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');
 }
@@ -49,22 +54,4 @@ export function cacheStatusOfError(
   // Who asked for a stored response only was not forwarded (RFC 9211 §2.2).
   const forward = code === 'not-cached' ? '' : ` fwd=${forwarded};`;
   return `larder;${forward} key="${key}"; detail=ERROR:${code}`;
-}
-
-/** `Cache-Status` of an answer that the origin gave and that is not for the cache. */
-export function cacheStatusOfForward(key: string, outcome: 'MISS' | 'BYPASS'): string {
-  return `larder; fwd=${outcome === 'MISS' ? 'miss' : 'bypass'}; key="${key}"; detail=${outcome}/upstream`;
-}
-
-function hitOrForward({ outcome, forwarded, collapsed, stored }: CacheAnswer): string {
-  if (isFromStore(outcome)) return 'hit';
-  const parts = [`fwd=${forwarded ?? 'miss'}`];
-  if (outcome === 'REVALIDATED') parts.push('fwd-status=304');
-  if (collapsed) parts.push('collapsed');
-  if (stored) parts.push('stored');
-  return parts.join('; ');
-}
-
-function detail({ outcome, tier, failure }: CacheAnswer): string {
-  return `${outcome}/${tier}${failure === undefined ? '' : `:${failure}`}`;
 }

@@ -2,7 +2,6 @@ import { createParamDecorator, SetMetadata, type CustomDecorator, type Execution
 import type { FastifyRequest } from 'fastify';
 import type { Validators } from './core/cache-entry';
 import type { CacheRule as Rule } from './core/cache-rule';
-import type { LoadContext } from './core/load';
 
 export const CACHE_RULE_METADATA = 'larder:cache-rule';
 // The names under which @nestjs/cache-manager keeps @CacheKey and @CacheTTL (cache.constants.ts); its index exports neither.
@@ -26,7 +25,14 @@ export const CacheRule = (rule: RouteRule): CustomDecorator => SetMetadata(CACHE
 const LOAD = Symbol('larder.load');
 
 /** What a handler may know of the load that it is called for. */
-export type HandlerLoad = Omit<LoadContext, 'signal'>;
+export interface HandlerLoad {
+  /** What is stored of an earlier response, to ask an upstream whether it still holds. */
+  readonly validators: Validators | undefined;
+  /** Whether no request waits for it: a refresh behind an answer. */
+  readonly isBackground: boolean;
+  /** Whether nothing is stored of the resource that it is derived from. */
+  readonly isFirst: boolean;
+}
 
 /** The load of a request while its handler runs. */
 export interface OpenLoad extends HandlerLoad {

@@ -5,8 +5,9 @@ import { LRUCache } from 'lru-cache';
 import { Clock } from '../kernel/clock';
 import { CacheEvents } from './cache-events';
 import type { RouteRule } from './cache-rule.decorator';
-import type { CacheAnswer } from './core/cache-request';
-import { ResponseCache } from './core/response-cache';
+import type { CachePolicy } from './core/http/cache-policy';
+import type { StoredAnswer } from './core/http/exchange';
+import { HttpCache } from './core/http/http-cache';
 import { NOT_MODIFIED, WHOLE } from './core/http/response-form';
 import { inOnePiece, textBytes } from './core/resident-entry';
 import { hasNoFields } from './earlier-fields';
@@ -15,7 +16,9 @@ import { hasRoomFor, writeStored, type Exchange } from './fast-path/response-wri
 import { forHitPointers } from './memory-shares';
 import { hasNothingElse, keepsItsFields } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
-import { isKeyed, partOf, type KeyShape } from './route-key';
+import { isKeyed, projectionOf, type KeyShape } from './route-key';
+import { RouteRequest } from './route-request';
+import type { AppliedRule } from './route-rule.reader';
 import { isHeld, RouteResponses } from './route-responses';
 
 /** The objects that one row is made of, beside its texts. */
@@ -23,10 +26,10 @@ const ROW_BYTES = 250;
 
 /** A URL whose answers are told by it alone. */
 interface KnownUrl {
+  readonly rule: RouteRule;
+  readonly policy: CachePolicy;
   readonly key: string;
-  readonly part: string | undefined;
-  readonly beta: number;
-  readonly upstream: string;
+  readonly projection: string | undefined;
   /** Whether the rule names a key; if not, it speaks for no caller with credentials. */
   readonly isKeyed: boolean;
   /** Until when what was found is fresh, in milliseconds since the epoch. */
@@ -39,7 +42,7 @@ type RawResponse = FastifyReply['raw'];
 interface LaneRoute {
   readonly rule: RouteRule;
   readonly shape: KeyShape;
-  readonly beta: number;
+  readonly policy: CachePolicy;
 }
 
 /**
@@ -68,7 +71,7 @@ export class ExpressLane implements OnModuleInit {
   private context: HeadContext;
 
   constructor(
-    private readonly cache: ResponseCache,
+    private readonly cache: HttpCache,
     private readonly clock: Clock,
     private readonly responses: RouteResponses,
     private readonly events: CacheEvents,
@@ -78,7 +81,8 @@ export class ExpressLane implements OnModuleInit {
   ) {
     this.urls = new LRUCache<string, KnownUrl>({
       maxSize: forHitPointers(options.l1.maxBytes),
-      sizeCalculation: ({ key, part = '' }, url) => ROW_BYTES + textBytes(url) + textBytes(key) + textBytes(part),
+      sizeCalculation: ({ key, projection = '' }, url) =>
+        ROW_BYTES + textBytes(url) + textBytes(key) + textBytes(projection),
     });
     this.context = {
       edge: Object.entries(options.edgeFields ?? {}).flat(),
@@ -96,40 +100,36 @@ export class ExpressLane implements OnModuleInit {
   }
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
-  learn(context: ExecutionContext, rule: RouteRule, shape: KeyShape, interceptor: unknown): void {
+  learn(context: ExecutionContext, { rule, way, policy }: AppliedRule, interceptor: unknown): void {
     if (!this.options.laneEnabled) return;
     const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
     if (this.routes.has(config)) return;
     const isOurs = rule.lane !== false && hasNothingElse(context, interceptor, this.config) && keepsItsFields(context);
-    const beta = rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta;
-    this.routes.set(config, isOurs ? { rule, shape, beta } : null);
+    this.routes.set(config, isOurs ? { rule, shape: way.shape, policy } : null);
   }
 
   /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
-  writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: CacheAnswer, upstream: string): boolean {
+  writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: StoredAnswer, upstream: string): boolean {
     if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };
     if (this.options.laneEnabled) this.remember(request, key, answer);
     return this.send(exchange, key, upstream, answer, reply.elapsedTime, () => void reply.hijack());
   }
 
-  private remember(request: FastifyRequest, key: string, { entry: { freshUntil } }: CacheAnswer): void {
+  private remember(request: FastifyRequest, key: string, answer: StoredAnswer): void {
     const { method, url = '' } = request.raw;
     const route = this.routes.get(request.routeOptions.config);
     if (!route || this.door?.isOpen !== true || (method !== 'GET' && method !== 'HEAD')) return;
-    const { rule, shape, beta } = route;
-    if (!isByUrl(rule, shape)) return;
+    const { rule, shape, policy } = route;
+    if (!isByUrl(rule, shape) || isVaried(answer)) return;
     const host = isKeyed(rule) ? undefined : hostOf(request.raw);
     if (!isKeyed(rule)) {
       if (host === undefined) return;
       this.hasHosts = true;
     }
-    const whose = { upstream: rule.upstream, isKeyed: isKeyed(rule) };
+    const { freshUntil } = answer.entry;
     this.urls.set(inOnePiece(nameOf(method, url, host)), {
-      key,
-      part: partOf(rule, request),
-      beta,
-      ...whose,
+      ...{ rule, policy, key, projection: projectionOf(rule, request), isKeyed: isKeyed(rule) },
       freshUntil,
     });
   }
@@ -150,8 +150,10 @@ export class ExpressLane implements OnModuleInit {
     if (known === undefined) return false;
     const { headers } = request;
     if (!known.isKeyed && (headers.authorization !== undefined || headers.cookie !== undefined)) return false;
-    const answer = this.cache.peek(known.key, known.beta, known.part);
-    if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
+    const asked = new RouteRequest({ raw: request }, known);
+    if (asked.hasDirectives) return false;
+    const answer = this.cache.peek(asked);
+    if (answer) return !isVaried(answer) && this.sendAtDoor(request, response, startedAt, known, answer);
     if (this.clock.now() >= known.freshUntil) return false;
     return this.find(request, response, startedAt, name, known);
   }
@@ -163,8 +165,8 @@ export class ExpressLane implements OnModuleInit {
     name: string,
     known: KnownUrl,
   ): Promise<boolean> {
-    const answer = await this.cache.findHit(known.key, known.beta, known.part);
-    if (answer) return this.sendAtDoor(request, response, startedAt, known, answer);
+    const answer = await this.cache.findHit(new RouteRequest({ raw: request }, known));
+    if (answer && !isVaried(answer)) return this.sendAtDoor(request, response, startedAt, known, answer);
     this.urls.delete(name); // so that the next one does not look here in vain
     return false;
   }
@@ -173,8 +175,8 @@ export class ExpressLane implements OnModuleInit {
     request: RawRequest,
     response: RawResponse,
     startedAt: number,
-    { key, upstream }: KnownUrl,
-    answer: CacheAnswer,
+    { key, rule: { upstream } }: KnownUrl,
+    answer: StoredAnswer,
   ): boolean {
     if (answer.entry.status >= 300) return false;
     const id = this.options.frontDoor?.requestId(request) ?? '';
@@ -185,7 +187,7 @@ export class ExpressLane implements OnModuleInit {
     exchange: Exchange,
     key: string,
     upstream: string,
-    answer: CacheAnswer,
+    answer: StoredAnswer,
     durationMs: number,
     beforeWriting?: () => void,
   ): boolean {
@@ -216,6 +218,11 @@ function nameOf(method: 'GET' | 'HEAD', url: string, host?: string): string {
 /** The host that the key has, where nothing but the `Host` field says it: a proxy's word for it is Fastify's to weigh. */
 function hostOf({ headers }: RawRequest): string | undefined {
   return headers['x-forwarded-host'] === undefined ? (headers.host ?? '') : undefined;
+}
+
+/** Whether more than its URL selects it: the fields of the request count then. */
+function isVaried({ entry }: StoredAnswer): boolean {
+  return entry.headers.some(([name]) => name === 'vary');
 }
 
 function isByUrl(rule: RouteRule, { handler }: KeyShape): boolean {

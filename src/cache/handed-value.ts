@@ -1,4 +1,4 @@
-import type { CacheAnswer } from './core/cache-request';
+import type { StoredAnswer } from './core/http/exchange';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { identityBody } from './core/content-coding';
 import { isFromStore } from './core/cache-outcome';
@@ -28,7 +28,7 @@ export function handedFields({ headers }: CacheEntry): HeaderList {
 }
 
 /** The value to hand on: a new one each time, for interceptors may change it. */
-export function handedValue({ entry, outcome }: CacheAnswer): Promise<unknown> {
+export function handedValue({ entry, outcome }: StoredAnswer): Promise<unknown> {
   return valueOfEntry(entry, isFromStore(outcome));
 }
 

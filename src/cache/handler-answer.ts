@@ -2,6 +2,10 @@ import { AppError } from '../kernel/app-error';
 import type { OpenLoad } from './cache-rule.decorator';
 import type { HeaderList, Validators } from './core/cache-entry';
 import type { Found } from './core/cache-store';
+import type { OriginResponse } from './core/http/exchange';
+
+/** What a handler gives the cache; the origin adds when. */
+export type HandlerResult = Omit<OriginResponse, 'requestedAt' | 'receivedAt'>;
 
 /** What a handler may return instead of a plain value: the value, and what the upstream said of it. */
 export class Sourced<T> {

@@ -3,13 +3,14 @@ import type { FastifyReply } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import type { RouteRule } from './cache-rule.decorator';
 import type { HeaderList } from './core/cache-entry';
-import type { LoadedResponse } from './core/load';
+import { isSuccess } from './core/http/response-policy';
+import { parseDirectives } from './core/http/directives';
 import { entityTag, weakened } from './core/representation';
 import type { Fields } from './earlier-fields';
-import { statusEffects } from './handler-error';
-import { exceptionHeaders, isNotFound, problemOfException, thrownError } from './kept-exception';
+import { isForWaiting } from './handler-error';
+import { exceptionHeaders, isNotFound, problemOfException, thrownError, thrownWith } from './kept-exception';
 import { valueFields } from './handed-value';
-import { Sourced } from './handler-answer';
+import { Sourced, type HandlerResult } from './handler-answer';
 import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
 
@@ -44,8 +45,6 @@ export interface LoadSetting {
   readonly routeFields: ReadonlySet<string>;
   /** Whether a marker will be spliced in. */
   readonly isMarked: boolean;
-  /** Whether the rule names a key, which then tells apart all that can change the answer. */
-  readonly isKeyed: boolean;
 }
 
 const problemHeaders: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
@@ -78,41 +77,37 @@ export class HandlerResponse {
     }
   }
 
-  toLoaded(
+  toResponse(
     value: unknown,
-    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, isKeyed }: LoadSetting,
-  ): LoadedResponse {
+    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked }: LoadSetting,
+  ): HandlerResult {
     if (value instanceof NegativeAnswer) return negative(value, isHandedOn);
     const sourced = value instanceof Sourced ? value : new Sourced(value);
-    const { madeOf } = sourced.origin;
+    const { validators = {}, tags = [], madeOf } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
-    const kept = keptHeaders(given, type);
+    const kept = keptHeaders({ ...given, vary: selectingFields(fields) }, type);
     // Interceptors around may change the value: its tag is then a field like any other, and no condition is compared with it.
     const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
     const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
+    const { status } = fields;
+    const isStated = isSuccess(status) || given['cache-control'] !== undefined;
     return {
-      kind: 'response',
-      status: fields.status,
-      headers,
-      body,
-      validators: sourced.origin.validators ?? {},
-      tags: sourced.origin.tags ?? [],
+      ...{ status, headers, body, validators, tags },
       etag: isMarked ? weakened(etag) : etag,
-      ...(madeOf === undefined ? {} : { bornAt: madeOf.entry.storedAt, madeIn: madeOf.tier }),
-      ...(isAmbiguous ? { ttlMs: 0 } : {}),
-      ...statusEffects(fields.status),
-      ...(mayBeShared(fields, isKeyed) ? {} : { ttlMs: 0, isForOne: true }),
+      ...(madeOf && { derivedFrom: madeOf }),
+      isUncacheable: isAmbiguous || !isStated || isForOneClient(fields),
+      isForWaiting: isForWaiting(status),
     };
   }
 }
 
 /** Interceptors around would take a problem for a value: an error of the service is thrown there, like any other. */
-function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean): LoadedResponse {
+function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean): HandlerResult {
   const isThrown = isHandedOn && error instanceof AppError;
   const [{ status, body }, headers] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
-  return { kind: 'response', status, headers, body, validators: {}, tags: [], etag: weakened(entityTag(body)) };
+  return { status, headers, body: thrownWith(body, error), validators: {}, etag: weakened(entityTag(body)) };
 }
 
 /** The bytes that Fastify sends for a value, and the type it gives them where the handler names none. */
@@ -181,19 +176,20 @@ function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
   return kept;
 }
 
-// RFC 9111 §3, §3.5 and §4.1: not a response that says so, nor one that sets a cookie for one caller, nor one that depends on fields
-// which the key does not have. What a hook or a guard said counts as well.
-function mayBeShared({ set, before }: LoadFields, isKeyed: boolean): boolean {
-  const fields: Fields = { ...before, ...set };
-  const control = [fields['cache-control'] ?? ''].join();
-  if (/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=])/i.test(control)) return false;
+/** Whether the response is for the client alone whose request was loading, whatever its own `Cache-Control` says. */
+function isForOneClient({ set, before }: LoadFields): boolean {
+  // What a hook or a guard said counts as well; the handler's own word is the engine's to read.
+  const control = parseDirectives([before['cache-control'] ?? []].flat().map(String));
+  const hasCookie = (set['set-cookie'] ?? before['set-cookie']) !== undefined;
+  return control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
+}
+
+/** The request fields that select the response: those that the handler names, and those that a hook or a guard does. */
+function selectingFields({ set, before }: LoadFields): string | undefined {
   // A hook that sets CORS fields sets them on each answer, of hits too: what it varies by is not the stored response's.
-  const ofHooks = varyingNames([before['vary'] ?? ''].join());
-  const varying = varyingNames([fields['vary'] ?? ''].join());
-  const isSelected = varying.every(
-    (name) => (isKeyed && name !== '*') || (name === 'origin' && ofHooks.includes(name)),
-  );
-  return isSelected && !namesOrigin(set) && fields['set-cookie'] === undefined;
+  const ofHooks = varyingNames([before['vary'] ?? ''].join()).filter((name) => name !== 'origin');
+  const names = new Set([...ofHooks, ...varyingNames([set['vary'] ?? ''].join())]);
+  return names.size === 0 ? undefined : [...names].join(', ');
 }
 
 /**

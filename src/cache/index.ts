@@ -39,7 +39,8 @@ export {
   targetsOf,
   type InvalidationMessage,
 } from './invalidation-message';
-export { ResponseCache, type Invalidation, type InvalidationSource } from './core/response-cache';
+export { CacheInvalidator, type Invalidation, type InvalidationSource } from './core/cache-invalidator';
+export { StoredEntries } from './core/stored-entries';
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { looksLikeIndex } from './core/resource-index';
 export { Loader } from './core/loader';
@@ -53,7 +54,8 @@ export { withLastMember } from './core/representation';
 export { cacheStatusOf, cacheStatusOfError } from './cache-headers';
 export { identityBody } from './core/content-coding';
 export { HttpCache, type HttpCacheOptions } from './core/http/http-cache';
-export type { OperatorPolicy } from './core/http/operator-policy';
+export type { CachePolicy } from './core/http/cache-policy';
+export type { BodySource } from './core/http/shared-body';
 export type {
   HitPointer,
   HttpAnswer,
@@ -62,6 +64,8 @@ export type {
   OriginResponse,
   StoredAnswer,
   StreamedAnswer,
+  StreamingOrigin,
+  StreamingResponse,
 } from './core/http/exchange';
 export { isNotModified } from './core/http/conditions';
 export { responseForm } from './core/http/response-form';

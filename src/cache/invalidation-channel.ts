@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { ResponseCache } from './core/response-cache';
+import { CacheInvalidator } from './core/cache-invalidator';
 import { invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
 import { OPENED_STORE, type Subscription, type OpenedStore } from './store.factory';
 
@@ -30,7 +30,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
 
   constructor(
     @Inject(OPENED_STORE) private readonly opened: OpenedStore,
-    private readonly cache: ResponseCache,
+    private readonly invalidator: CacheInvalidator,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -61,7 +61,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   private async heed(message: InvalidationMessage): Promise<void> {
     // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
     const settled = await Promise.allSettled(
-      targetsOf(message).map((target) => this.cache.invalidate(target, message.mode, 'channel')),
+      targetsOf(message).map((target) => this.invalidator.invalidate(target, message.mode, 'channel')),
     );
     const failed = settled.filter((one) => one.status === 'rejected');
     if (failed.length === 0) {

@@ -77,11 +77,22 @@ export function thrownError({ code, message }: AppError, { status }: KeptProblem
   return [{ status, body: Buffer.from(JSON.stringify(message)) }, [[ERROR_MARK, code]]];
 }
 
+/** The errors that requests waiting for the same load get as they were thrown, by the bodies that they are carried in. */
+const thrown = new WeakMap<Buffer, object>();
+
+/** The body of an error's response, with the error itself for this process. */
+export function thrownWith(body: Buffer, error: unknown): Buffer {
+  if (typeof error === 'object' && error !== null) thrown.set(body, error);
+  return body;
+}
+
 /** The error that was kept in the entry's place. */
-export function exceptionIn({ status, headers, body }: CacheEntry): HttpException | AppError | undefined {
+export function exceptionIn({ status, headers, body }: CacheEntry): object | undefined {
   if (status < 400) return undefined;
   const [name, value] = headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
   if (name === undefined) return undefined;
+  const known = thrown.get(body);
+  if (known) return known;
   if (name === MARK) return exceptionOf(body.toString(), status);
   return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
 }

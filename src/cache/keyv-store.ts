@@ -8,7 +8,7 @@ import { StoreUnavailableError, type CacheStore } from './core/cache-store';
 import { storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
 import { newEntryId } from './core/random-id';
-import { shownEntry } from './core/resource-parts';
+import { representativeEntry } from './core/stored-entries';
 import { entityTag } from './core/representation';
 import { valueOfEntry } from './handed-value';
 import { bodyOf } from './handler-response';
@@ -41,7 +41,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const cacheKey = toCacheKey(key);
     try {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
-      const entry = found && (await shownEntry(this.store, cacheKey, found.entry));
+      const entry = found && (await representativeEntry(this.store, cacheKey, found.entry));
       if (!entry || !isFresh(entry, this.clock.now())) return undefined;
       // What is kept of a refusal is no value.
       if (entry.status >= 400) return undefined;

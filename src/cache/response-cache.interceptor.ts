@@ -1,18 +1,18 @@
-import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, map, of, type Observable } from 'rxjs';
 import { AnswerSender } from './answer-sender';
 import { ANSWERED } from './answered';
-import type { CacheAnswer } from './core/cache-request';
-import { ResponseCache } from './core/response-cache';
+import type { StoredAnswer } from './core/http/exchange';
+import { HttpCache } from './core/http/http-cache';
 import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
 import { unwrapHandler } from './handler-unwrapper';
 import { exceptionIn } from './kept-exception';
 import { isInCache } from './cache-rule.decorator';
 import { IS_CACHE } from './nest-pipeline';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
+import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 
 const DONE = of(ANSWERED);
@@ -30,12 +30,11 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   private readonly isItself = this.constructor === ResponseCacheInterceptor;
 
   constructor(
-    private readonly cache: ResponseCache,
+    private readonly cache: HttpCache,
     private readonly rules: RouteRuleReader,
     private readonly answers: RouteAnswers,
     private readonly sender: AnswerSender,
     private readonly lane: ExpressLane,
-    @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
@@ -50,10 +49,10 @@ export class ResponseCacheInterceptor implements NestInterceptor {
 
   private pass(context: ExecutionContext, applied: AppliedRule | undefined, next: CallHandler): Observable<unknown> {
     if (!applied) return next.handle().pipe(map(valueIn));
-    const { rule, key, part } = applied;
-    if (applied.isOwnKey && this.isItself) this.lane.learn(context, rule, applied.way.shape, ResponseCacheInterceptor);
+    if (applied.isOwnKey && this.isItself) this.lane.learn(context, applied, ResponseCacheInterceptor);
     const startedAt = performance.now();
-    const hit = this.cache.peek(key, rule.earlyRefreshBeta ?? this.options.policy.earlyRefreshBeta, part);
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const hit = this.cache.peek(new RouteRequest(request, applied));
     if (!hit || applied.way.isHandedOn)
       return this.answers.observe(this.answers.exchange(context, applied, next, startedAt), hit);
     return this.sendHit(context, applied, hit, next, startedAt);
@@ -62,7 +61,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   private sendHit(
     context: ExecutionContext,
     applied: AppliedRule,
-    hit: CacheAnswer,
+    hit: StoredAnswer,
     next: CallHandler,
     startedAt: number,
   ): Observable<unknown> {

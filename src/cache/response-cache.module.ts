@@ -17,7 +17,9 @@ import { CacheEvents } from './cache-events';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
 import { SettlingTags } from './core/settling-tags';
-import { ResponseCache } from './core/response-cache';
+import { CacheInvalidator } from './core/cache-invalidator';
+import { HttpCache } from './core/http/http-cache';
+import { StoredEntries } from './core/stored-entries';
 import { ExpressLane } from './express-lane';
 import { FastPath } from './fast-path/fast-path';
 import { PreparedResponses } from './fast-path/prepared-responses';
@@ -136,14 +138,21 @@ export class ResponseCacheModule implements OnModuleInit {
             new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
         },
         {
-          provide: ResponseCache,
+          provide: HttpCache,
           inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
-          useFactory: (...[store, loader, clock, settings, events]: ResponseCacheParts) => {
-            const cache = new ResponseCache(store, loader, clock, settings);
-            cache.onRefreshed((report) => events.refreshed(report));
-            return cache;
-          },
+          useFactory: (...[store, loader, clock, settings, events]: RouteCacheParts) =>
+            new HttpCache(store, loader, clock, {
+              ...settings,
+              ...ROUTES,
+              onRefreshed: (report) => events.refreshed(report),
+            }),
         },
+        {
+          provide: CacheInvalidator,
+          inject: [CacheStore],
+          useFactory: (store: CacheStore) => new CacheInvalidator(store),
+        },
+        { provide: StoredEntries, inject: [CacheStore], useFactory: (store: CacheStore) => new StoredEntries(store) },
         ExpressLane,
         RouteAnswers,
         InvalidationChannel,
@@ -161,7 +170,9 @@ export class ResponseCacheModule implements OnModuleInit {
         AnswerSender,
         SettlingTags,
         Loader,
-        ResponseCache,
+        HttpCache,
+        CacheInvalidator,
+        StoredEntries,
         ExpressLane,
         RouteAnswers,
         InvalidationChannel,
@@ -176,7 +187,10 @@ export class ResponseCacheModule implements OnModuleInit {
   }
 }
 
-type ResponseCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
+/** Of routes: only what a handler names in `Vary` selects its responses, and it gets neither conditions nor ranges. */
+const ROUTES = { selecting: [], keepMs: 0, isOriginNeutral: true } as const;
+
+type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
 
 /** Waiters hear of a change by push; this is how often they look all the same. */
 const POLL_MS = 100;

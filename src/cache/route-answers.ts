@@ -1,27 +1,25 @@
 import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { lastValueFrom, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
 import { AnswerSender, fieldsByName, setField, type AskedForm } from './answer-sender';
 import { ANSWERED } from './answered';
 import { CacheEvents, type CacheEvent } from './cache-events';
-import { cacheFields, cacheStatusOfError, cacheStatusOfForward } from './cache-headers';
-import { closeLoad, openLoadOf } from './cache-rule.decorator';
-import type { CacheAnswer } from './core/cache-request';
-import { policyOf } from './core/cache-rule';
-import { DeclinedLoad } from './core/load';
-import { ResponseCache } from './core/response-cache';
+import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
+import { CacheInvalidator } from './core/cache-invalidator';
+import type { StoredAnswer } from './core/http/exchange';
+import { HttpCache } from './core/http/http-cache';
 import { Clock } from '../kernel/clock';
 import { ExpressLane } from './express-lane';
-import { valueIn } from './handler-answer';
 import { handedFields, handedValue } from './handed-value';
-import { ClientLeft, fromLoadError, statusOf } from './handler-error';
-import { HandlerLoad } from './handler-load';
+import { fromLoadError, statusOf } from './handler-error';
 import { applyUnkept, HandlerResponse } from './handler-response';
 import { exceptionIn } from './kept-exception';
 import { hasOwnFilters } from './nest-pipeline';
-import { PassedValue } from './passed-value';
+import type { PassedValue } from './passed-value';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RouteOrigin, type RouteOriginParts } from './route-origin';
+import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
@@ -29,12 +27,14 @@ import { UnreadableEntryError } from './unreadable-entry.error';
 export interface RouteExchange {
   readonly context: ExecutionContext;
   readonly request: FastifyRequest;
+  readonly asked: RouteRequest;
   readonly applied: AppliedRule;
-  readonly next: CallHandler;
   readonly startedAt: number;
-  readonly load: HandlerLoad;
+  readonly load: RouteOrigin;
   /** What the client asked for: a load takes it off the request. */
   readonly form: AskedForm;
+  /** The exception that is the response. */
+  thrown?: unknown;
 }
 
 /**
@@ -46,28 +46,40 @@ export interface RouteExchange {
 @Injectable()
 export class RouteAnswers {
   private readonly logger = new Logger('Cache');
+  private readonly origin: RouteOriginParts;
 
   constructor(
-    private readonly cache: ResponseCache,
+    private readonly cache: HttpCache,
+    private readonly invalidator: CacheInvalidator,
     private readonly clock: Clock,
     private readonly rules: RouteRuleReader,
-    private readonly responses: HandlerResponse,
+    responses: HandlerResponse,
     private readonly sender: AnswerSender,
     private readonly events: CacheEvents,
     private readonly lane: ExpressLane,
-    @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions,
-  ) {}
+    @Inject(RESPONSE_CACHE_OPTIONS) { loadTimeoutMs }: ResponseCacheModuleOptions,
+  ) {
+    this.origin = { responses, clock, loadTimeoutMs };
+  }
 
   exchange(context: ExecutionContext, applied: AppliedRule, next: CallHandler, startedAt: number): RouteExchange {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since } = request.headers;
     const form: AskedForm = { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since };
-    const load = new HandlerLoad(context, next, this.responses, applied);
-    return { context, request, applied, next, startedAt, load, form };
+    const asked = new RouteRequest(request, applied);
+    return {
+      context,
+      request,
+      asked,
+      applied,
+      startedAt,
+      form,
+      load: new RouteOrigin(context, next, applied, this.origin),
+    };
   }
 
   /** @param hit what memory has already, of a route whose values are handed on */
-  observe(exchange: RouteExchange, hit: CacheAnswer | undefined): Observable<unknown> {
+  observe(exchange: RouteExchange, hit: StoredAnswer | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
       let isSettled = false;
       const answer = hit ? this.deliver(exchange, hit) : this.answer(exchange);
@@ -90,27 +102,15 @@ export class RouteAnswers {
 
   /** @returns `ANSWERED`, or a value for Nest to send */
   async answer(exchange: RouteExchange, mayRepeat = true): Promise<unknown> {
-    const { request, applied, load } = exchange;
-    const { rule, key, part } = applied;
-    const { upstream, marker } = rule;
-    const policy = policyOf(rule, this.options.policy);
-    const asked = {
-      key,
-      upstream,
-      tags: rule.tags?.(request) ?? [],
-      // With a reply for two, a stale answer and its handler would both set fields on it.
-      policy:
-        applied.way.isHandedOn && applied.way.mayTouchReply ? { ...policy, swrMs: 0, earlyRefreshBeta: 0 } : policy,
-      ...(part === undefined ? {} : { part }),
-      ...(marker === undefined ? {} : { marker }),
-    };
+    const { asked, load } = exchange;
     try {
-      return await this.deliver(exchange, await this.cache.answer(asked, load.run));
+      const answer = await this.cache.exchange(asked, load.ask);
+      if (answer.kind !== 'stored') throw new Error('A handler gives whole responses.');
+      return await this.deliver(exchange, answer);
     } catch (error) {
       if (load.isLeft) return ANSWERED;
       if (error instanceof UnreadableEntryError && mayRepeat) return await this.again(exchange, error);
-      if (error instanceof ClientLeft && load.declined !== error.result) return await this.answer(exchange, mayRepeat);
-      if (error instanceof DeclinedLoad) return await this.decline(exchange, error);
+      if (error === exchange.thrown) throw error;
       return this.refuse(exchange, fromLoadError(error));
     } finally {
       load.abandon();
@@ -121,22 +121,25 @@ export class RouteAnswers {
   async again(exchange: RouteExchange, error: unknown): Promise<unknown> {
     if (!(error instanceof UnreadableEntryError)) throw error;
     this.logger.warn(`${error.message} Removed, counts as a miss.`);
-    await this.cache.invalidate({ kind: 'key', key: exchange.applied.key });
+    await this.invalidator.invalidate({ kind: 'key', key: exchange.applied.key });
     return this.answer(exchange, false);
   }
 
-  /** Throws a kept exception for the filters to answer. */
-  throwKept({ context, applied, startedAt }: RouteExchange, answer: CacheAnswer, error: unknown): never {
+  /** Throws an exception that is the response, for the filters to answer. */
+  throwKept(exchange: RouteExchange, answer: StoredAnswer, error: unknown): never {
+    const { context, applied, startedAt } = exchange;
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    reply.headers({ ...cacheFields(answer, applied.key, this.clock.now()) });
+    const { age, ...fields } = cacheFields(answer, applied.key, this.clock.now());
+    reply.headers(answer.stored === false ? fields : { ...fields, age });
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
+    exchange.thrown = error;
     throw error;
   }
 
   publish(
     context: ExecutionContext,
     { rule, key }: AppliedRule,
-    { outcome, failure }: Pick<CacheAnswer, 'outcome' | 'failure'>,
+    { outcome, failure }: Pick<StoredAnswer, 'outcome' | 'failure'>,
     tier: CacheEvent['tier'],
     status: number | undefined,
     startedAt: number,
@@ -147,17 +150,15 @@ export class RouteAnswers {
     this.events.publish(failure === undefined ? event : { ...event, failure });
   }
 
-  private async deliver(exchange: RouteExchange, answer: CacheAnswer): Promise<unknown> {
+  private async deliver(exchange: RouteExchange, answer: StoredAnswer): Promise<unknown> {
     const { context, request, applied, startedAt, load, form } = exchange;
     const { key, rule } = applied;
     const { reply } = load.reply;
     const isRefreshing = answer.isRefreshing === true;
-    const exception = exceptionIn(answer.entry);
     if (load.isLeft) return ANSWERED;
-    if (exception) {
-      const isOwn = answer.outcome === 'MISS' && load.thrown !== undefined;
-      this.throwKept(exchange, answer, isOwn ? load.thrown : exception);
-    }
+    if (load.passed && isOfOwnLoad(answer)) return this.passOn(exchange, answer, load.passed);
+    const exception = exceptionIn(answer.entry);
+    if (exception) this.throwKept(exchange, answer, exception);
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
     if (answer.outcome === 'HIT' && !isRefreshing && this.lane.writes(request, reply, key, answer, rule.upstream))
       return ANSWERED;
@@ -168,8 +169,24 @@ export class RouteAnswers {
     return ANSWERED;
   }
 
+  /** Gives the request what its own load returned and nobody can keep. */
+  private passOn(
+    { context, applied, startedAt, load }: RouteExchange,
+    answer: StoredAnswer,
+    passed: PassedValue,
+  ): unknown {
+    const { reply } = load.reply;
+    if (load.whyPassed !== undefined) this.rules.leaveOut(context, load.whyPassed);
+    reply.header('cache-status', cacheStatusOf(answer, applied.key, this.clock.now())).header('x-cache', 'MISS');
+    passed.applyTo(reply);
+    this.publish(context, applied, answer, answer.tier, reply.statusCode, startedAt);
+    if (!passed.isSent) return passed.value;
+    void reply.send(passed.value);
+    return ANSWERED;
+  }
+
   /** Gives the value to the interceptors around, and the fields that the handler set to the reply. */
-  private async handOn({ context, applied, startedAt, load }: RouteExchange, answer: CacheAnswer): Promise<unknown> {
+  private async handOn({ context, applied, startedAt, load }: RouteExchange, answer: StoredAnswer): Promise<unknown> {
     const { entry, isRefreshing } = answer;
     const value = await handedValue(answer);
     if (load.reply.isLoading || isRefreshing === true || answer.outcome === 'STALE_ON_ERROR') load.reply.share();
@@ -179,33 +196,6 @@ export class RouteAnswers {
     reply.headers({ ...cacheFields(answer, applied.key, this.clock.now()) }).code(entry.status);
     this.publish(context, applied, answer, answer.tier, entry.status, startedAt);
     return value;
-  }
-
-  /** Gives the request what the load brought, if it is its own or for all; else the request's handler runs for it alone. */
-  private async decline(exchange: RouteExchange, { result, mayShare }: DeclinedLoad): Promise<unknown> {
-    const { context, request, applied, next, startedAt, load } = exchange;
-    const { reply } = load.reply;
-    if (load.whyPassed !== undefined) this.rules.leaveOut(context, load.whyPassed);
-    const isOwn = load.declined === result && result !== undefined;
-    const outcome = isOwn || mayShare ? 'MISS' : 'BYPASS';
-    reply.header('cache-status', cacheStatusOfForward(applied.key, outcome)).header('x-cache', 'MISS');
-    const publish = (status: number | undefined): void =>
-      this.publish(context, applied, { outcome }, 'upstream', status, startedAt);
-    if (result instanceof PassedValue && isOwn) {
-      result.applyTo(reply);
-      publish(reply.statusCode);
-      if (!result.isSent) return result.value;
-      void reply.send(result.value);
-      return ANSWERED;
-    }
-    if (outcome === 'MISS') {
-      publish(statusOf(result));
-      throw result;
-    }
-    closeLoad(request, openLoadOf(request)); // no validators: there is nothing that a 304 would be about
-    const value = await lastValueFrom<unknown, unknown>(next.handle(), { defaultValue: undefined });
-    publish(reply.statusCode);
-    return valueIn(value);
   }
 
   /**
@@ -226,8 +216,13 @@ export class RouteAnswers {
   }
 }
 
+/** Whether the request's own load brought the answer, and not one that it joined. */
+function isOfOwnLoad({ outcome }: StoredAnswer): boolean {
+  return outcome === 'MISS' || outcome === 'BYPASS';
+}
+
 /** A load that runs on has the reply: the client is answered by another. */
-function replyTo({ outcome, isRefreshing }: CacheAnswer, { reply }: HandlerLoad): FastifyReply {
+function replyTo({ outcome, isRefreshing }: StoredAnswer, { reply }: RouteOrigin): FastifyReply {
   const isFree = !reply.isLoading && outcome !== 'STALE_ON_ERROR' && isRefreshing !== true;
   return isFree ? reply.reply : reply.clientReply();
 }

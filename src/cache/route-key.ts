@@ -110,13 +110,13 @@ export function namedKey(name: string, rule: RouteRule, request: FastifyRequest)
   return caller === undefined ? undefined : toCacheKey(`${name};by=${caller}`);
 }
 
-/** The name of the part of a resource that the response is. @throws UnusableKeyError where the rule gives none */
-export function partOf(rule: RouteRule, request: FastifyRequest): string | undefined {
+/** The name of the projection of a resource that the response is. @throws UnusableKeyError where the rule gives none */
+export function projectionOf(rule: RouteRule, request: FastifyRequest): string | undefined {
   if (!rule.resource) return undefined;
   const caller = callerOf(rule, request);
-  const part = rule.key ? textOfKey(rule.key(request), 'key') : rule.upstream;
-  if (part === undefined || (rule.keyBy && caller === undefined)) throw new UnusableKeyError();
-  return caller === undefined ? part : `${part};by=${caller}`;
+  const projection = rule.key ? textOfKey(rule.key(request), 'key') : rule.upstream;
+  if (projection === undefined || (rule.keyBy && caller === undefined)) throw new UnusableKeyError();
+  return caller === undefined ? projection : `${projection};by=${caller}`;
 }
 
 /** Whether the rule names its key, so that it speaks for all callers who have it. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { cacheFields } from './cache-headers';
 import type { CacheEntry, ContentCoding, HeaderList } from './core/cache-entry';
-import type { CacheAnswer } from './core/cache-request';
+import type { StoredAnswer } from './core/http/exchange';
 import { acceptsGzip, gzipTag, identityBody } from './core/content-coding';
 import { parseHttpDate } from './core/http/http-date';
 import { matchesIfNoneMatch, withLastMember } from './core/representation';
@@ -9,7 +9,7 @@ import { PreparedResponse, type Presentation } from './fast-path/prepared-respon
 import { PreparedResponses } from './fast-path/prepared-responses';
 import { isValueEntry } from './handed-value';
 
-export type RouteResponse = PreparedResponse<CacheAnswer>;
+export type RouteResponse = PreparedResponse<StoredAnswer>;
 
 /**
  * Stored responses of routes as they go out: in the coding they are stored in, and unpacked for clients that do not take it.
@@ -23,7 +23,7 @@ export class RouteResponses {
   /** The response that is prepared, or can be at once; undefined where a body must be unpacked first. */
   getIfReady(entry: CacheEntry, key: string, acceptEncoding: string | undefined): RouteResponse | undefined {
     const isGzip = entry.coding === 'gzip' && acceptsGzip(acceptEncoding);
-    const known = this.prepared.get<CacheAnswer>(entry, isGzip ? 'gzip' : 'identity');
+    const known = this.prepared.get<StoredAnswer>(entry, isGzip ? 'gzip' : 'identity');
     if (known) return known;
     if ((!isGzip && entry.coding === 'gzip') || isValueEntry(entry)) return undefined;
     return this.keep(entry, entry.coding, responseOf(entry, key, entry.coding, entry.body));
@@ -76,7 +76,7 @@ export function isHeld(
 /** Fields that a 304 does not repeat: they tell of a body that is not there (RFC 9110 §15.4.5). */
 const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
 
-const PRESENTATION: Presentation<CacheAnswer> = {
+const PRESENTATION: Presentation<StoredAnswer> = {
   cacheFields: (answer, key, now) => Object.entries(cacheFields(answer, key, now)).flat() as string[],
   // Those that the handler has set itself stand.
   edgeFields: (edge, stored) => edge.filter((_, at) => !stored.some(([name]) => name === edge[at - (at % 2)])),

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import {
@@ -8,9 +8,22 @@ import {
   NEST_CACHE_TTL,
   type RouteRule,
 } from './cache-rule.decorator';
+import { policyOf } from './core/cache-rule';
+import type { CachePolicy } from './core/http/cache-policy';
 import { caughtClasses, type CaughtClasses } from './exception-filters';
 import { isHandedOn, mayTouchReply, whyNoValue, whyNotForAll } from './nest-pipeline';
-import { isKeyed, keyOf, namedKey, partOf, shapeOf, textOfKey, UnusableKeyError, type KeyShape } from './route-key';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import {
+  isKeyed,
+  keyOf,
+  namedKey,
+  projectionOf,
+  shapeOf,
+  textOfKey,
+  UnusableKeyError,
+  type KeyShape,
+} from './route-key';
+import type { RouteKey } from './route-request';
 
 type ValueOrFactory<T> = T | ((context: ExecutionContext) => T | Promise<T>);
 
@@ -20,6 +33,7 @@ interface RouteFacts {
   readonly nestKey: ValueOrFactory<string> | undefined;
   readonly nestTtl: ValueOrFactory<number> | undefined;
   readonly way: RouteWay;
+  readonly policy: CachePolicy;
 }
 
 /** How a route is found, and its answers go out. */
@@ -34,11 +48,10 @@ export interface RouteWay {
 }
 
 /** A route's rule applied to one request. */
-export interface AppliedRule {
-  readonly rule: RouteRule;
-  /** The entry's, or the resource's that it is a part of. */
+export interface AppliedRule extends RouteKey {
+  /** The entry's, or the resource's that it is a projection of. */
   readonly key: string;
-  readonly part?: string | undefined;
+  readonly projection?: string | undefined;
   /** Whether the key follows from rule and request alone. */
   readonly isOwnKey: boolean;
   readonly way: RouteWay;
@@ -60,6 +73,7 @@ export class RouteRuleReader {
     private readonly reflector: Reflector,
     private readonly config: ApplicationConfig,
     private readonly modules: ModulesContainer,
+    @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: Pick<ResponseCacheModuleOptions, 'policy'>,
   ) {}
 
   /** @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for */
@@ -68,11 +82,12 @@ export class RouteRuleReader {
     if (!facts) return undefined;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const { rule, nestKey, nestTtl, way } = facts;
+    const { rule, nestKey, nestTtl, way, policy } = facts;
     if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
     try {
       const key = keyOf(rule, request, way.shape);
-      return key === undefined ? undefined : { rule, key, part: partOf(rule, request), isOwnKey: true, way };
+      if (key === undefined) return undefined;
+      return { rule, key, projection: projectionOf(rule, request), isOwnKey: true, way, policy };
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -94,7 +109,7 @@ export class RouteRuleReader {
 
   private async readWithNest(
     context: ExecutionContext,
-    { rule, nestKey, nestTtl, way }: RouteFacts,
+    { rule, nestKey, nestTtl, way, policy }: RouteFacts,
     request: FastifyRequest,
   ): Promise<AppliedRule | undefined> {
     try {
@@ -104,8 +119,11 @@ export class RouteRuleReader {
       const key = name ? namedKey(name, rule, request) : keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
       const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-      const part = isOwnKey ? partOf(rule, request) : undefined;
-      return { rule: ttlMs === undefined ? rule : { ...rule, ttlMs }, key, part, isOwnKey, way };
+      const projection = isOwnKey ? projectionOf(rule, request) : undefined;
+      const route = { key, projection, isOwnKey, way };
+      if (ttlMs === undefined) return { ...route, rule, policy };
+      const timed = { ...rule, ttlMs };
+      return { ...route, rule: timed, policy: this.policyFor(timed, way) };
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -132,9 +150,7 @@ export class RouteRuleReader {
     const nestKey = this.reflector.get<ValueOrFactory<string> | undefined>(NEST_CACHE_KEY, handler);
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
-    const facts = isCached
-      ? { rule: own ?? { upstream: 'app' }, nestKey, nestTtl, way: this.wayOf(context, own, nestKey) }
-      : null;
+    const facts = isCached ? this.factsFor(context, own, nestKey, nestTtl) : null;
     const why = facts && whyNoValue(context);
     const isForAll = facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
     const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES);
@@ -143,6 +159,24 @@ export class RouteRuleReader {
     if (why ?? whose) return null;
     ofController.set(handler, facts);
     return facts;
+  }
+
+  private factsFor(
+    context: ExecutionContext,
+    own: RouteRule | undefined,
+    nestKey: RouteFacts['nestKey'],
+    nestTtl: RouteFacts['nestTtl'],
+  ): RouteFacts {
+    const rule = own ?? { upstream: 'app' };
+    const way = this.wayOf(context, own, nestKey);
+    return { rule, nestKey, nestTtl, way, policy: this.policyFor(rule, way) };
+  }
+
+  private policyFor(rule: RouteRule, { isHandedOn, mayTouchReply }: RouteWay): CachePolicy {
+    const policy = policyOf(rule, this.options.policy);
+    // With one reply for both, a stale answer and its handler would set fields on it.
+    const refreshesApart = !isHandedOn || !mayTouchReply;
+    return refreshesApart ? policy : { ...policy, swrMs: 0, earlyRefreshBeta: 0 };
   }
 
   private wayOf(context: ExecutionContext, own: RouteRule | undefined, nestKey: unknown): RouteWay {

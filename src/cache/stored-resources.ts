@@ -3,7 +3,7 @@ import { Clock } from '../kernel/clock';
 import { toCacheKey } from './core/cache-key';
 import { CacheStore, StoreUnavailableError, type Found } from './core/cache-store';
 import { ageMs, isFresh } from './core/freshness';
-import { freshResponse } from './core/resource-parts';
+import { latestResponse } from './core/stored-entries';
 
 /** Whole responses that a gateway has stored, for handlers that make something of them. */
 @Injectable()
@@ -22,11 +22,9 @@ export class StoredResources {
   async find(upstream: string, resource: string, maxAgeMs: number): Promise<Found | undefined> {
     const now = this.clock.now();
     try {
-      return await freshResponse(
-        this.store,
-        toCacheKey(`${upstream}:${resource}`),
-        (entry) => entry.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs,
-      );
+      const found = await latestResponse(this.store, toCacheKey(`${upstream}:${resource}`));
+      const entry = found?.entry;
+      return entry?.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs ? found : undefined;
     } catch (error) {
       if (error instanceof StoreUnavailableError) return undefined;
       throw error;

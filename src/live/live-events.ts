@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CacheEvents, ResponseCache, type CacheEvent, type Invalidation } from '../cache';
+import { CacheEvents, CacheInvalidator, type CacheEvent, type Invalidation } from '../cache';
 import { statusOfFailure } from '../http/problem-table';
 import { Clock } from '../kernel/clock';
 import { EventSampling } from './event-sampling';
@@ -17,12 +17,12 @@ export class LiveEvents implements OnModuleInit {
 
   constructor(
     private readonly events: CacheEvents,
-    private readonly cache: ResponseCache,
+    private readonly invalidator: CacheInvalidator,
     private readonly clock: Clock,
   ) {}
 
   onModuleInit(): void {
-    this.cache.onInvalidated((invalidation) => this.publishInvalidation(invalidation));
+    this.invalidator.onInvalidated((invalidation) => this.publishInvalidation(invalidation));
   }
 
   start(listener: LiveEventListener): void {

@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import type { OriginResponse } from '../cache';
+import type { BodySource } from '../cache';
 import { peek } from './peeked-body';
 
 const LIMITS = { maxBytes: 10, maxMs: 60_000 };
 
-async function read(body: OriginResponse['body']): Promise<string> {
+async function read(body: BodySource): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import type { OriginResponse } from '../cache';
+import type { BodySource } from '../cache';
 
 export interface PeekLimits {
   readonly maxBytes: number;
@@ -12,7 +12,7 @@ export interface Peeked {
   /** All of it, unpacked; undefined where it is too large, too slow, broken or in a coding that is not known here. */
   readonly text: string | undefined;
   /** The same bytes as the source's, from the first on. */
-  readonly body: OriginResponse['body'];
+  readonly body: BodySource;
 }
 
 type Unpack = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
@@ -28,7 +28,7 @@ const MAX_RATIO = 16;
 
 /** Reads a small body ahead of its reader, who gets every byte all the same. */
 export async function peek(
-  source: OriginResponse['body'],
+  source: BodySource,
   coding: string | undefined,
   { maxBytes, maxMs }: PeekLimits,
 ): Promise<Peeked> {
@@ -58,11 +58,11 @@ export async function peek(
 }
 
 function bodyOf(
-  source: OriginResponse['body'],
+  source: BodySource,
   front: readonly Buffer[],
   next: Promise<IteratorResult<Buffer>>,
   rest?: AsyncIterator<Buffer>,
-): OriginResponse['body'] {
+): BodySource {
   return {
     async *[Symbol.asyncIterator]() {
       try {

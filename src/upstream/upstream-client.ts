@@ -11,7 +11,7 @@ import {
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
-  type ResponseCache,
+  type CacheInvalidator,
   UnreadableEntryError,
   type StoredResources,
   type Validators,
@@ -65,7 +65,7 @@ export interface UpstreamClientParts {
   readonly origins: GatewayOrigins;
   readonly headerRules: HeaderRules;
   readonly httpCache: HttpCache;
-  readonly cache: Pick<ResponseCache, 'invalidate'>;
+  readonly cache: Pick<CacheInvalidator, 'invalidate'>;
   readonly responses: Pick<GatewayResponses, 'bodyOf'>;
   readonly fetcher: UpstreamFetcher;
   readonly budget: RateBudget;

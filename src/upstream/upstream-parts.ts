@@ -9,7 +9,7 @@ import {
   FastPath,
   PreparedResponses,
   Loader,
-  ResponseCache,
+  CacheInvalidator,
   SettlingTags,
   StoredResources,
 } from '../cache';
@@ -24,7 +24,7 @@ export interface UpstreamParts {
   readonly adapterHost: HttpAdapterHost;
   readonly store: CacheStore;
   readonly loader: Loader;
-  readonly cache: ResponseCache;
+  readonly cache: CacheInvalidator;
   readonly settling: SettlingTags;
   readonly events: CacheEvents;
   readonly prepared: PreparedResponses;
@@ -49,7 +49,7 @@ type Injected = [
     HttpAdapterHost,
     CacheStore,
     Loader,
-    ResponseCache,
+    CacheInvalidator,
     SettlingTags,
     CacheEvents,
     PreparedResponses,
@@ -68,7 +68,7 @@ export const upstreamParts: FactoryProvider<UpstreamParts> = {
       HttpAdapterHost,
       CacheStore,
       Loader,
-      ResponseCache,
+      CacheInvalidator,
       SettlingTags,
       CacheEvents,
       PreparedResponses,

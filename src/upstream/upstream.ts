@@ -195,8 +195,8 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
       const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
       return new HttpCache(store, parts.loader, clock, { ...options, neverStored });
     }
-    const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS, pausesAfterFailures: false });
-    return new HttpCache(store, loader, clock, { ...options, keepsEveryField: true });
+    const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS }); // nothing settles
+    return new HttpCache(store, loader, clock, { ...options, keepsEveryField: true, pausesAfterFailures: false });
   }
 
   /** A quarter of the permits at most is for bodies that take long to come. */

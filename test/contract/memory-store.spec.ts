@@ -4,9 +4,12 @@ import {
   type FoundOrLease,
   type LeaseRequest,
 } from '../../src/cache/core/cache-store';
+import { HttpCache } from '../../src/cache/core/http/http-cache';
+import type { HttpCacheRequest, OriginResponse } from '../../src/cache/core/http/exchange';
+import { CacheInvalidator } from '../../src/cache/core/cache-invalidator';
 import { Loader } from '../../src/cache/core/loader';
 import { MemoryStore } from '../../src/cache/core/memory-store';
-import { ResponseCache } from '../../src/cache/core/response-cache';
+import { StoredEntries } from '../../src/cache/core/stored-entries';
 import { TieredStore } from '../../src/cache/core/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
@@ -50,22 +53,27 @@ describe('a cache on a store that fails', () => {
   const open = (disturb: Disturbance, leaseMs = 1_000) => {
     const clock = new SystemClock();
     const store = new ChaosStore(new MemoryStore(limits, clock), disturb);
-    const loader = new Loader(store, clock, { leaseMs, loadTimeoutMs: 1_000, pollMs: 5, maxEntryBytes: 1_000 });
-    return new ResponseCache(store, loader, clock, { deadlineMs: 1_000, staleAfterMs: 1_000 });
+    const loader = new Loader(store, clock, { leaseMs, loadTimeoutMs: 1_000, pollMs: 5 });
+    const waits = { deadlineMs: 1_000, staleAfterMs: 1_000, maxEntryBytes: 1_000 };
+    const cache = new HttpCache(store, loader, clock, { ...waits, keepMs: 0, selecting: [], isOriginNeutral: true });
+    return { cache, invalidator: new CacheInvalidator(store), entries: new StoredEntries(store) };
   };
-  const policy = { ttlMs: 1_000, negativeTtlMs: 1, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
-  const request = { key: 'k', upstream: 'u', tags: [], policy };
-  const load = () => {
+  const request: HttpCacheRequest = {
+    ...{ key: 'k', upstream: 'u', method: 'GET', kind: 'shared', hasAuthorization: false, tags: [], headers: [] },
+    ...{ policy: { ttlMs: 1_000, isExplicit: true }, signal: new AbortController().signal },
+  };
+  const load = (): Promise<OriginResponse> => {
     const { status, headers, body, validators, tags, etag } = anEntry();
-    return Promise.resolve({ kind: 'response' as const, status, headers, body, validators, tags, etag });
+    const now = Date.now();
+    return Promise.resolve({ status, headers, body, validators, tags, etag, requestedAt: now, receivedAt: now });
   };
 
   it('answers though fill fails, and keeps nothing', async () => {
-    expect(await open(failing('fill')).answer(request, load)).toMatchObject({ outcome: 'MISS', stored: false });
+    expect(await open(failing('fill')).cache.exchange(request, load)).toMatchObject({ outcome: 'MISS', stored: false });
   });
 
   it.each([
-    ['release', async () => ({ ...(await load()), ttlMs: 0 })],
+    ['release', async () => ({ ...(await load()), isUncacheable: true })],
     [
       'renew',
       async (tried: readonly string[]) => {
@@ -76,23 +84,23 @@ describe('a cache on a store that fails', () => {
   ] as const)('answers though %s fails', async (operation, loadWith) => {
     const tried: string[] = [];
     const fail = failing(operation);
-    const cache = open((called) => {
+    const { cache } = open((called) => {
       tried.push(called);
       return fail(called);
     }, 300);
-    expect(await cache.answer(request, () => loadWith(tried))).toMatchObject({ outcome: 'MISS' });
+    expect(await cache.exchange(request, () => loadWith(tried))).toMatchObject({ outcome: 'MISS' });
     expect(tried).toContain(operation);
   });
 
   it('shares the failure of a load though it cannot be remembered', async () => {
-    const cache = open(failing('fail'));
+    const { cache } = open(failing('fail'));
     const down = new Error('down');
-    await expect(cache.answer(request, () => Promise.reject(down))).rejects.toBe(down);
+    await expect(cache.exchange(request, () => Promise.reject(down))).rejects.toBe(down);
   });
 
   it('promises no invalidation', async () => {
-    const cache = open(failing('invalidate', 'list'));
-    await expect(cache.invalidate({ kind: 'key', key: 'k' })).rejects.toMatchObject({ code: 'cache-unavailable' });
-    await expect(cache.list('*', undefined, 1)).rejects.toMatchObject({ code: 'cache-unavailable' });
+    const { invalidator, entries } = open(failing('invalidate', 'list'));
+    await expect(invalidator.invalidate({ kind: 'key', key: 'k' })).rejects.toMatchObject({ code: 'cache-unavailable' });
+    await expect(entries.list('*', undefined, 1)).rejects.toMatchObject({ code: 'cache-unavailable' });
   });
 });

@@ -17,7 +17,7 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { createAdapter } from '../../src/app.setup';
-import { CacheRule, ResponseCache, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { CacheInvalidator, CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
 import { FrontDoor, type Answerer } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
@@ -205,7 +205,7 @@ describe('at the front door', () => {
 
   it('nothing is answered that was invalidated', async () => {
     await warm('/by-url/3');
-    await app.get(ResponseCache, { strict: false }).invalidate({ kind: 'tag', tag: 'upstream:things' });
+    await app.get(CacheInvalidator, { strict: false }).invalidate({ kind: 'tag', tag: 'upstream:things' });
     expect((await get('/by-url/3')).headers['x-cache']).toBe('MISS');
   });
 

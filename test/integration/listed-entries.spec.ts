@@ -12,7 +12,7 @@ describe('the list of entries', () => {
     const clock = new SystemClock();
     const store = new MemoryStore({ maxBytes: 16_777_216, maxEntries: 1_000 }, clock);
     const replica = new CacheReplica(store, clock);
-    const entries = new EntriesService(replica.cache, clock);
+    const entries = new EntriesService(replica.entries, clock);
     const list = async (more = {}) => (await entries.list({ ...query, ...more })).entries;
     const members = async () => (await list()).filter(({ kind }) => kind === 'variant' || kind === 'part');
     return { store, replica, entries, list, members, origin: new VersionedOrigin() };

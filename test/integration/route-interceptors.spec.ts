@@ -19,6 +19,7 @@ import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
 import { catchError, map, retry, throwError, timeout } from 'rxjs';
 import { CacheRule, NotModified, ResponseCacheInterceptor, Sourced, StoredValidators } from '../../src/cache';
+import { registerProblems } from '../../src/http/problem-table';
 import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
 import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
@@ -380,6 +381,10 @@ describe('an interceptor behind the cache', () => {
 });
 
 describe('an error that is kept, where values are handed on', () => {
+  registerProblems({
+    'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
+  });
+
   const around: [string, RouteAppOptions][] = [
     ['an interceptor for all', { providers: global(Envelope) }],
     [

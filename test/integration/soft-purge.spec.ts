@@ -146,11 +146,11 @@ function describeSoftPurge(name: string, open: () => Promise<Deployment>): void 
       const [first] = both();
       const source = origin();
       await WAYS[0]![1](first, source);
-      expect(await first.cache.inspect(KEY)).not.toHaveProperty('softPurgeMark');
+      expect(await first.entries.inspect(KEY)).not.toHaveProperty('softPurgeMark');
       await first.cache.invalidate({ kind: 'key', key: KEY }, 'stale');
-      expect(await first.cache.inspect(KEY)).toHaveProperty('softPurgeMark');
+      expect(await first.entries.inspect(KEY)).toHaveProperty('softPurgeMark');
       await WAYS[0]![1](first, source);
-      expect(await first.cache.inspect(KEY)).not.toHaveProperty('softPurgeMark');
+      expect(await first.entries.inspect(KEY)).not.toHaveProperty('softPurgeMark');
     });
   });
 }

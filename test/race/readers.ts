@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { HttpCacheRequest } from '../../src/cache/core/http/exchange';
 import { AppError } from '../../src/kernel/app-error';
 import { RACE_KEYS, readingsOf, type RaceKey, type Reading } from './catalog';
 import type { History } from './history';
@@ -75,11 +76,11 @@ export class Readers {
   }
 
   private async throughGateway({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
-    const answer = await this.replicas[replica]!.http.exchange(
+    const answer = await this.replicas[replica]!.gateway.exchange(
       {
         ...{ key: key.key, upstream: 'race', method: 'GET', kind: 'shared', hasAuthorization: false },
         ...{ tags: [key.requestTag, key.responseTag], headers: [['accept', reading]] },
-        ...{ operator: { ttlMs, swrMs, sieMs: SIE_MS }, signal: new AbortController().signal },
+        ...{ policy: { ttlMs, swrMs, sieMs: SIE_MS }, signal: new AbortController().signal },
       },
       (request) => this.upstream.respond(key, replica, request),
     );
@@ -92,15 +93,20 @@ export class Readers {
   }
 
   private async throughRoute({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
-    const cache = this.replicas[replica]!.cache;
-    const part = reading === 'projection' ? 'count' : undefined;
-    const policy = { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: SIE_MS, jitter: 0, earlyRefreshBeta: 1 };
+    const { routes } = this.replicas[replica]!;
+    const projection = reading === 'projection' ? 'count' : undefined;
     // What a resource's response tells is a tag of its index only if the request tells it too.
-    const tags = part === undefined ? [key.requestTag] : [key.requestTag, key.responseTag];
-    const request = { key: key.key, upstream: 'race', tags, policy, ...(part === undefined ? {} : { part }) };
-    const atOnce = cache.peek(key.key, policy.earlyRefreshBeta, part);
-    const { entry, outcome, tier } =
-      atOnce ?? (await cache.answer(request, (context) => this.upstream.load(key, replica, context)));
+    const tags = projection === undefined ? [key.requestTag] : [key.requestTag, key.responseTag];
+    const request: HttpCacheRequest = {
+      ...{ key: key.key, upstream: 'race', method: 'GET', kind: 'shared', hasAuthorization: false, tags, projection },
+      ...{ headers: [], signal: new AbortController().signal },
+      policy: { ttlMs, swrMs, sieMs: SIE_MS, earlyRefreshBeta: 1, isExplicit: true },
+    };
+    const answer =
+      routes.peek(request) ??
+      (await routes.exchange(request, (asked) => this.upstream.load(key, replica, asked)));
+    if (answer.kind !== 'stored') throw new Error('A whole response is an entry.');
+    const { entry, outcome, tier } = answer;
     return { version: versionIn(entry), entryId: entry.id, outcome, tier };
   }
 }

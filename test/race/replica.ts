@@ -1,10 +1,10 @@
+import { CacheInvalidator } from '../../src/cache/core/cache-invalidator';
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
 import type { CacheStore } from '../../src/cache/core/cache-store';
 import { HttpCache } from '../../src/cache/core/http/http-cache';
 import { ifAvailable } from '../../src/cache/core/if-available';
 import { Loader } from '../../src/cache/core/loader';
 import { newEntryId } from '../../src/cache/core/random-id';
-import { ResponseCache } from '../../src/cache/core/response-cache';
 import { openStore } from '../../src/cache/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
@@ -20,8 +20,9 @@ const DEADLINE_MS = 3_000;
 export class Replica {
   private readonly clock = new SystemClock();
   private readonly store: CacheStore;
-  readonly cache: ResponseCache;
-  readonly http: HttpCache;
+  readonly cache: CacheInvalidator;
+  readonly gateway: HttpCache;
+  readonly routes: HttpCache;
 
   constructor(
     readonly number: number,
@@ -36,12 +37,14 @@ export class Replica {
     };
     const { store } = openStore({ redis, port: undefined }, LIMITS, this.clock);
     this.store = withPlant(store, plant);
-    const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS, maxEntryBytes: 1_000_000 };
+    const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS };
     const loader = new Loader(this.store, this.clock, times);
-    const waits = { deadlineMs: DEADLINE_MS, staleAfterMs: 400 };
-    this.cache = new ResponseCache(this.store, loader, this.clock, waits);
-    const bounds = { keepMs: 60_000, selecting: ['accept'], maxEntryBytes: times.maxEntryBytes };
-    this.http = new HttpCache(this.store, loader, this.clock, { ...waits, ...bounds });
+    const limits = { deadlineMs: DEADLINE_MS, staleAfterMs: 400, maxEntryBytes: 1_000_000 };
+    const ofGateway = { ...limits, keepMs: 60_000, selecting: ['accept'] };
+    const ofRoutes = { ...limits, keepMs: 0, selecting: [], isOriginNeutral: true };
+    this.cache = new CacheInvalidator(this.store);
+    this.gateway = new HttpCache(this.store, loader, this.clock, ofGateway);
+    this.routes = new HttpCache(this.store, loader, this.clock, ofRoutes);
   }
 
   /** Stores something that nobody reads, for which a small Redis evicts something else. A full one may refuse. */

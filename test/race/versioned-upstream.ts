@@ -3,7 +3,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { CacheEntry, HeaderList } from '../../src/cache/core/cache-entry';
 import type { OriginRequest, OriginResponse } from '../../src/cache/core/http/exchange';
 import { valueOf } from '../../src/cache/core/http/fields';
-import type { LoadContext, Loaded } from '../../src/cache/core/load';
 import { AppError } from '../../src/kernel/app-error';
 import { SystemClock } from '../../src/kernel/clock';
 import { RACE_KEYS, type RaceKey } from './catalog';
@@ -49,12 +48,15 @@ export class VersionedUpstream {
     return version;
   }
 
-  async load({ key, responseTag }: RaceKey, replica: number, { validators }: LoadContext): Promise<Loaded> {
-    const version = await this.read(key, replica, validators?.etag);
-    if (version === undefined) return { kind: 'not-modified', headers: [] };
+  /** As a handler of the service: all of the response at once, with a tag that only the response tells. */
+  async load({ key, responseTag }: RaceKey, replica: number, { headers }: OriginRequest): Promise<OriginResponse> {
+    const requestedAt = this.clock.now();
+    const version = await this.read(key, replica, valueOf(headers, 'if-none-match'));
+    const times = { requestedAt, receivedAt: this.clock.now() };
+    if (version === undefined) return { status: 304, headers: [], ...times, body: Buffer.alloc(0) };
     const etag = `"v${version}"`;
     const body = Buffer.from(String(version));
-    return { kind: 'response', status: 200, headers: [], body, validators: { etag }, tags: [responseTag], etag };
+    return { status: 200, headers: [['etag', etag]], ...times, body, tags: [responseTag] };
   }
 
   /** The same over HTTP. Some responses vary by one field more than others, so that indexes are rewritten. */

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
+import { CacheInvalidator } from '../../src/cache/core/cache-invalidator';
 import type { CacheStore } from '../../src/cache/core/cache-store';
 import type { HeaderList } from '../../src/cache/core/cache-entry';
 import { identityBody } from '../../src/cache/core/content-coding';
 import { HttpCache } from '../../src/cache/core/http/http-cache';
 import type { Origin } from '../../src/cache/core/http/exchange';
-import type { Load } from '../../src/cache/core/load';
 import { Loader } from '../../src/cache/core/loader';
-import { ResponseCache } from '../../src/cache/core/response-cache';
+import { StoredEntries } from '../../src/cache/core/stored-entries';
 import { Clock, SystemClock } from '../../src/kernel/clock';
 
 /** What a client got: the version that the origin had, and what became of the request. */
@@ -66,8 +66,10 @@ export interface Asking {
 
 /** One replica of the service as far as the cache goes: all three ways in over one store. */
 export class CacheReplica {
-  readonly cache: ResponseCache;
-  readonly http: HttpCache;
+  readonly cache: CacheInvalidator;
+  readonly entries: StoredEntries;
+  private readonly gateway: HttpCache;
+  private readonly routes: HttpCache;
 
   constructor(
     readonly store: CacheStore,
@@ -75,14 +77,13 @@ export class CacheReplica {
     times: { readonly leaseMs?: number; readonly deadlineMs?: number } = {},
   ) {
     const { leaseMs = 5_000, deadlineMs = 5_000 } = times;
-    const limits = { leaseMs, pollMs: 20, loadTimeoutMs: 10_000, maxEntryBytes: 1_000_000 };
-    const waits = { deadlineMs, staleAfterMs: deadlineMs };
+    const limits = { leaseMs, pollMs: 20, loadTimeoutMs: 10_000 };
+    const waits = { deadlineMs, staleAfterMs: deadlineMs, maxEntryBytes: 1_000_000 };
     const loader = new Loader(store, clock, limits);
-    this.cache = new ResponseCache(store, loader, clock, waits);
-    this.http = new HttpCache(store, loader, clock, {
-      ...{ keepMs: 600_000, selecting: ['accept'], maxEntryBytes: 1_000_000 },
-      ...waits,
-    });
+    this.cache = new CacheInvalidator(store);
+    this.entries = new StoredEntries(store);
+    this.gateway = new HttpCache(store, loader, clock, { ...waits, keepMs: 600_000, selecting: ['accept'] });
+    this.routes = new HttpCache(store, loader, clock, { ...waits, keepMs: 0, selecting: [], isOriginNeutral: true });
   }
 
   /** As a gateway route does. */
@@ -93,7 +94,7 @@ export class CacheReplica {
       const body = Readable.from([Buffer.from(version)]);
       return { status: 200, headers: origin.headers, requestedAt, receivedAt: this.clock.now(), body };
     };
-    const answer = await this.http.exchange(
+    const answer = await this.gateway.exchange(
       {
         ...{ key, tags, upstream: 'github', method: 'GET', kind: 'shared', hasAuthorization: false },
         ...{ headers: [['accept', accept]], signal: new AbortController().signal },
@@ -108,18 +109,26 @@ export class CacheReplica {
     return { version: Buffer.concat(chunks).toString(), outcome: answer.outcome };
   }
 
-  /** As a route with a rule does; with `part`, as one that is made of a resource. */
+  /** As a route with a rule does; with `part`, as one that is derived from a resource. */
   async throughRoute(
     { key, tags, ttlMs = 600_000, swrMs = 0, part }: Asking & { readonly part?: string },
     origin: VersionedOrigin,
   ): Promise<Got> {
-    const policy = { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: 600_000, jitter: 0, earlyRefreshBeta: 0 };
-    const load: Load = async () => {
+    const asking: Origin = async () => {
+      const requestedAt = this.clock.now();
       const body = Buffer.from(await origin.read());
-      return { kind: 'response', status: 200, headers: [], body, validators: {}, tags: [], etag: '"e"' };
+      const fields = { headers: [['content-type', 'text/plain']], validators: {}, etag: '"e"' } as const;
+      return { status: 200, ...fields, requestedAt, receivedAt: this.clock.now(), body };
     };
-    const request = { key, tags, upstream: 'github', policy, ...(part === undefined ? {} : { part }) };
-    const { entry, outcome } = await this.cache.answer(request, load);
-    return { version: (await identityBody(entry)).toString(), outcome };
+    const answer = await this.routes.exchange(
+      {
+        ...{ key, tags, upstream: 'github', method: 'GET', kind: 'shared', hasAuthorization: false, projection: part },
+        ...{ headers: [], signal: new AbortController().signal },
+        policy: { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: 600_000 },
+      },
+      asking,
+    );
+    if (answer.kind !== 'stored') throw new Error('A whole response is an entry.');
+    return { version: (await identityBody(answer.entry)).toString(), outcome: answer.outcome };
   }
 }

@@ -12,7 +12,7 @@ export type ServiceInProcess = Awaited<ReturnType<typeof openInProcess>>;
 export async function openInProcess(env: Readonly<Record<string, string>>) {
   Object.assign(process.env, { SWAGGER_ENABLED: 'false', CREDENTIAL_SECRET: 'of-the-tests', ...env });
   const { createAdapter, setUp } = await import('../../src/app.setup.js');
-  const { ResponseCache } = await import('../../src/cache/index.js');
+  const { CacheInvalidator } = await import('../../src/cache/index.js');
   const adapter = createAdapter();
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
@@ -44,5 +44,5 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
       .replace(/ttl=\d+/, 'ttl=…')
       .replace(/age: \d+\r/, 'age: …\r');
   };
-  return { app, seenDuring, answerTo, cache: app.get(ResponseCache), port };
+  return { app, seenDuring, answerTo, cache: app.get(CacheInvalidator), port };
 }

@@ -3,7 +3,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
 import { createAdapter } from '../../src/app.setup';
-import { ResponseCache, ResponseCacheModule, type ResponseCacheRegistration } from '../../src/cache';
+import {
+  CacheInvalidator,
+  HttpCache,
+  ResponseCacheModule,
+  StoredEntries,
+  type ResponseCacheRegistration,
+} from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
 import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
@@ -90,9 +96,19 @@ async function listen(app: NestFastifyApplication, { versioning, prepare, policy
   return { app: app as INestApplication, url, send, get, cache, close: () => app.close() };
 }
 
-function cacheOf(app: INestApplication): ResponseCache | undefined {
+function cacheOf(app: INestApplication) {
   try {
-    return app.get(ResponseCache, { strict: false });
+    const invalidator = app.get(CacheInvalidator, { strict: false });
+    const entries = app.get(StoredEntries, { strict: false });
+    const engine = app.get(HttpCache, { strict: false });
+    return {
+      invalidate: (...asked: Parameters<CacheInvalidator['invalidate']>) => invalidator.invalidate(...asked),
+      list: (...asked: Parameters<StoredEntries['list']>) => entries.list(...asked),
+      find: (key: string) => entries.find(key),
+      get loadsUnderWay(): number {
+        return engine.loadsUnderWay;
+      },
+    };
   } catch {
     return undefined;
   }

@@ -10,21 +10,24 @@ const DEFAULTS: FreshnessPolicy = {
 };
 const TIMES = ['ttlMs', 'negativeTtlMs', 'swrMs', 'sieMs'] as const;
 
-describe('the times of a rule', () => {
-  it.each(TIMES)('%s has a value that can be counted with', (name) => {
-    const time = (value: number): number => policyOf({ [name]: value }, DEFAULTS)[name];
+describe('the policy of a rule', () => {
+  it.each(TIMES)('has a %s that can be counted with', (name) => {
+    const time = (value: number): number | undefined => policyOf({ [name]: value }, DEFAULTS)[name];
     expect([Infinity, 1e300, 1_500].map(time)).toEqual([ENDLESS_MS, ENDLESS_MS, 1_500]);
     expect([-1, -Infinity].map(time)).toEqual([0, 0]);
-    expect(time(NaN)).toBe(DEFAULTS[name]);
-    expect(policyOf({}, { ...DEFAULTS, [name]: Infinity })[name]).toBe(ENDLESS_MS);
+    expect(time(NaN)).toBe(name === 'negativeTtlMs' ? DEFAULTS.negativeTtlMs : undefined);
   });
 
-  it('jitter and beta that are no share are the defaults', () => {
-    expect(policyOf({ jitter: NaN, earlyRefreshBeta: -1 }, DEFAULTS)).toEqual(DEFAULTS);
-    expect(policyOf({ jitter: 7, earlyRefreshBeta: 0 }, DEFAULTS)).toEqual({
-      ...DEFAULTS,
-      jitter: 1,
-      earlyRefreshBeta: 0,
+  it('has defaults that can be counted with', () => {
+    const { defaultTtlMs, defaultSwrMs, defaultSieMs } = policyOf({}, { ...DEFAULTS, ttlMs: Infinity, swrMs: -1 });
+    expect([defaultTtlMs, defaultSwrMs, defaultSieMs]).toEqual([ENDLESS_MS, 0, DEFAULTS.sieMs]);
+  });
+
+  it('takes the default for a jitter or a beta that is no share', () => {
+    expect(policyOf({ jitter: NaN, earlyRefreshBeta: -1 }, DEFAULTS)).toMatchObject({
+      jitter: 0.1,
+      earlyRefreshBeta: 1,
     });
+    expect(policyOf({ jitter: 7, earlyRefreshBeta: 0 }, DEFAULTS)).toMatchObject({ jitter: 1, earlyRefreshBeta: 0 });
   });
 });

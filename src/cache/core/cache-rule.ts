@@ -1,3 +1,5 @@
+import type { CachePolicy } from './http/cache-policy';
+
 /**
  * What a route wants of the cache. A route says *what*; the core decides *whether*. What is left out comes from the
  * defaults of the configuration.
@@ -20,13 +22,16 @@ export interface CacheRule<Request = unknown> {
    */
   readonly keyBy?: (request: Request) => string | undefined;
   /**
-   * The resource that the response is made of, by its key after the upstream's name, such as `-:/users/redis`. The response is then
-   * stored as a part of it, under the name that `key` gives: whatever removes the resource removes the part with it.
+   * The resource that the response is derived from, by its key after the upstream's name, such as `-:/users/redis`. The response is then
+   * stored as a projection of it, under the name that `key` gives: whatever removes the resource removes the projection with it.
    */
   readonly resource?: (request: Request) => string;
   /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
   readonly tags?: (request: Request) => readonly string[];
-  /** Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv, below 0 is none. */
+  /**
+   * Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv, below 0 is none. Without it the `Cache-Control` of
+   * the handler counts, and else the default.
+   */
   readonly ttlMs?: number;
   /** Freshness lifetime of a remembered "not found", in milliseconds. */
   readonly negativeTtlMs?: number;
@@ -49,7 +54,7 @@ export interface CacheRule<Request = unknown> {
   readonly marker?: string;
 }
 
-/** The times of a rule, all of them known. */
+/** What holds where neither a rule nor a response says otherwise. */
 export interface FreshnessPolicy {
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
@@ -62,24 +67,28 @@ export interface FreshnessPolicy {
 /** What counts as without end: no time is longer, and Infinity is it. */
 export const ENDLESS_MS = 31_536_000_000;
 
-/** A time that can be counted with: 0 below zero, at most without end, and the default for what is no number. */
-function timeOf(given: number | undefined, fallback: number): number {
-  const ms = typeof given === 'number' && !Number.isNaN(given) ? given : fallback;
+/** The rule of a route as the policy of its responses: it says more than they do, and they say more than the defaults. */
+export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): CachePolicy {
+  return {
+    ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : timeOf(rule.ttlMs),
+    defaultTtlMs: timeOf(defaults.ttlMs),
+    negativeTtlMs: timeOf(rule.negativeTtlMs) ?? timeOf(defaults.negativeTtlMs),
+    swrMs: timeOf(rule.swrMs),
+    defaultSwrMs: timeOf(defaults.swrMs),
+    sieMs: timeOf(rule.sieMs),
+    defaultSieMs: timeOf(defaults.sieMs),
+    jitter: shareOf(rule.jitter, defaults.jitter, 1),
+    earlyRefreshBeta: shareOf(rule.earlyRefreshBeta, defaults.earlyRefreshBeta, Number.MAX_VALUE),
+    isExplicit: true,
+  };
+}
+
+/** A time that can be counted with: 0 below zero, at most without end; undefined for what is no number. */
+function timeOf(ms: number | undefined): number | undefined {
+  if (typeof ms !== 'number' || Number.isNaN(ms)) return undefined;
   return Math.min(Math.max(ms, 0), ENDLESS_MS);
 }
 
-function shareOf(given: number | undefined, fallback: number, most: number): number {
-  return typeof given === 'number' && given >= 0 ? Math.min(given, most) : fallback;
-}
-
-/** The rule's times over the defaults. */
-export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): FreshnessPolicy {
-  return {
-    ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : timeOf(rule.ttlMs, defaults.ttlMs),
-    negativeTtlMs: timeOf(rule.negativeTtlMs, defaults.negativeTtlMs),
-    swrMs: timeOf(rule.swrMs, defaults.swrMs),
-    sieMs: timeOf(rule.sieMs, defaults.sieMs),
-    jitter: shareOf(rule.jitter, defaults.jitter, 1),
-    earlyRefreshBeta: shareOf(rule.earlyRefreshBeta, defaults.earlyRefreshBeta, Number.MAX_VALUE),
-  };
+function shareOf(given: number | undefined, fallback: number, max: number): number {
+  return typeof given === 'number' && given >= 0 ? Math.min(given, max) : fallback;
 }

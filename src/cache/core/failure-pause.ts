@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../../kernel/app-error';
 import type { LoadFailure } from './cache-store';
-import { StatusFailure, UnkeptFailure } from './load';
+import { StatusFailure, UnkeptFailure } from './load-failure';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;

@@ -44,7 +44,7 @@ function underIndex(
   index: ResourceIndex | undefined,
 ): ListedEntry {
   const isVariant = name === '-' || /^[\w-]{22}$/.test(name);
-  if (index?.generation !== generation || !(isVariant || index.parts.includes(name)))
+  if (index?.generation !== generation || !(isVariant || index.projections.includes(name)))
     return { ...item, isUnreachable: true };
   const { softPurgeMark } = applySoftPurge({ ...item, ...item.metadata, body: NO_BODY }, index.entry);
   return softPurgeMark === undefined ? item : { ...item, softPurgeMark };

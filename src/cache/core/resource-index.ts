@@ -3,14 +3,14 @@ import type { CacheEntry, EntryMetadata } from './cache-entry';
 import { readName, readText, writeName } from './field-codec';
 import { newEntryId, newGeneration } from './random-id';
 
-const MOST_LISTS = 8;
-const MOST_PARTS = 8;
+const MAX_LISTS = 8;
+const MAX_PROJECTIONS = 8;
 /** By this share longer than what it leads to an index lives, so that it is not written anew for each of them. */
 const SPARE_SHARE = 0.1;
 
 /**
  * What is stored of one resource (a URL, for one partition): an index under the resource's own key, and beside it one entry for each
- * selection of its responses, and for each part made of them.
+ * selection of its responses, and for each projection made of them.
  *
  * The index names the fields that responses varied by, and a generation, which is part of the others' keys. So whoever removes
  * the index (an invalidation, `redis-cli DEL`) removes all of it: the next index has another generation, and what a load that
@@ -24,17 +24,18 @@ export interface ResourceIndex {
   /** The name of one whole response, the one that was stored last; empty for none. */
   readonly latest: string;
   /** Names of what was made of the response that was stored last. */
-  readonly parts: readonly string[];
+  readonly projections: readonly string[];
   /** Whether all it leads to says that the resource is not there for this caller. In doubt it does not. */
   readonly isWithdrawn: boolean;
 }
 
-/** What joins a resource. */
+/** What changes in an index: a variant or a projection joins it, or a member lives longer. */
 export interface IndexUpdate {
-  /** The fields that a response varies by, and its name; absent for a part. */
+  /** Of a variant: the fields that it varies by, and its name. */
   readonly names?: readonly string[];
   readonly variant?: string;
-  readonly part?: string;
+  /** The name of a projection. */
+  readonly projection?: string;
   /** Whether it says that the resource is not there for this caller. */
   readonly isWithdrawn?: boolean;
   /** When its life ends. */
@@ -44,26 +45,29 @@ export interface IndexUpdate {
 /** An index that leads to what joins, over the one there is. */
 export function indexFor(
   known: ResourceIndex | undefined,
-  { names, variant, part, isWithdrawn: saysWithdrawn = false, endsAt }: IndexUpdate,
+  { names, variant, projection, isWithdrawn: saysWithdrawn, endsAt }: IndexUpdate,
   { upstream, tags, now }: { readonly upstream: string; readonly tags: readonly string[]; readonly now: number },
 ): ResourceIndex {
   const generation = known?.generation ?? newGeneration();
   const others = known?.lists.filter((list) => !isSame(list, names ?? [])) ?? [];
-  const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MOST_LISTS);
-  // What was made of an older response is not what would be made of this one.
-  const parts = part === undefined ? [] : [...new Set([part, ...(known?.parts ?? [])])].slice(0, MOST_PARTS);
+  const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MAX_LISTS);
+  const earlier = known?.projections ?? [];
+  const joined = projection === undefined ? earlier : [...new Set([projection, ...earlier])].slice(0, MAX_PROJECTIONS);
+  // What was derived from an older response is not what would be derived from this one.
+  const projections = names === undefined ? joined : [];
   const latest = variant ?? known?.latest ?? '';
-  const isWithdrawn = saysWithdrawn && (known?.isWithdrawn ?? true);
+  const isExtended = names === undefined && projection === undefined && saysWithdrawn === undefined;
+  const isWithdrawn = isExtended ? known?.isWithdrawn === true : saysWithdrawn === true && (known?.isWithdrawn ?? true);
   const until = Math.max(endsAt + (endsAt - now) * SPARE_SHARE, known?.entry.freshUntil ?? 0);
   const entry: CacheEntry = {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream },
     tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
     ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
     coding: 'identity',
-    body: write({ generation, lists, latest, parts, isWithdrawn }),
+    body: write({ generation, lists, latest, projections, isWithdrawn }),
     ...(known?.entry.softPurgeMark === undefined ? {} : { softPurgeMark: known.entry.softPurgeMark }),
   };
-  return { entry, generation, lists, latest, parts, isWithdrawn };
+  return { entry, generation, lists, latest, projections, isWithdrawn };
 }
 
 /** Whether a purge by any of the tags finds the index. */
@@ -77,7 +81,7 @@ export function indexUnderTags(known: ResourceIndex, tags: readonly string[]): R
   return { ...known, entry: { ...known.entry, id: newEntryId(), tags: all } };
 }
 
-/** Where what an index names is: a variant or a part. */
+/** Where what an index names is: a variant or a projection. */
 export function memberKey(key: string, generation: string, name: string): string {
   return `${key}|${generation}|${name}`;
 }
@@ -88,10 +92,15 @@ export function looksLikeMember(key: string): boolean {
 }
 
 /** Whether the index as it is leads to what joins, and lives as long. */
-export function alreadyContains(index: ResourceIndex, { names, part, isWithdrawn, endsAt }: IndexUpdate): boolean {
-  if (index.entry.freshUntil < endsAt || (index.isWithdrawn && isWithdrawn !== true)) return false;
-  if (part !== undefined) return index.parts.includes(part);
-  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.parts.length === 0;
+export function alreadyContains(
+  index: ResourceIndex,
+  { names, projection, isWithdrawn, endsAt }: IndexUpdate,
+): boolean {
+  if (index.entry.freshUntil < endsAt) return false;
+  if (names === undefined && projection === undefined && isWithdrawn === undefined) return true;
+  if (index.isWithdrawn && isWithdrawn !== true) return false;
+  if (projection !== undefined) return index.projections.includes(projection);
+  return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.projections.length === 0;
 }
 
 /** Whether the entry may be an index, as far as can be told without its body: responses have fields. */
@@ -103,6 +112,7 @@ const READ = new WeakMap<CacheEntry, ResourceIndex | null>();
 
 /** Undefined for an entry that is no index. An entry in memory is read once. */
 export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
+  if (!looksLikeIndex(entry)) return undefined;
   let index = READ.get(entry);
   if (index === undefined) {
     index = parse(entry) ?? null;
@@ -112,17 +122,17 @@ export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
 }
 
 /**
- * Texts and names as in the head of an entry: the generation, the latest, then lists of names and parts, each with its length in front,
+ * Texts and names as in the head of an entry: the generation, the latest, then lists of names and projections, each with its length in front,
  * and 1 where all of it is withdrawn.
  */
-function write({ generation, lists, latest, parts, isWithdrawn }: Omit<ResourceIndex, 'entry'>): Buffer {
+function write({ generation, lists, latest, projections, isWithdrawn }: Omit<ResourceIndex, 'entry'>): Buffer {
   const writer = new ByteWriter().text(generation).text(latest).number(lists.length);
   for (const names of lists) {
     writer.number(names.length);
     for (const name of names) writeName(writer, name);
   }
-  writer.number(parts.length);
-  for (const part of parts) writer.text(part);
+  writer.number(projections.length);
+  for (const projection of projections) writer.text(projection);
   if (isWithdrawn) writer.number(1);
   return writer.finish();
 }
@@ -138,15 +148,15 @@ function parse(entry: CacheEntry): ResourceIndex | undefined {
     const generation = readText(reader);
     const latest = readText(reader);
     const lists = listOf(() => listOf(() => readName(reader)));
-    const parts = listOf(() => readText(reader));
+    const projections = listOf(() => readText(reader));
     const isWithdrawn = !reader.isAtEnd && reader.number() === 1;
     if (!/^[\w-]{1,16}$/.test(generation)) return undefined;
     return {
       entry,
       generation,
-      lists: lists.slice(0, MOST_LISTS),
+      lists: lists.slice(0, MAX_LISTS),
       latest,
-      parts: parts.slice(0, MOST_PARTS),
+      projections: projections.slice(0, MAX_PROJECTIONS),
       isWithdrawn,
     };
   } catch (error) {

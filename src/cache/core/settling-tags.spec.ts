@@ -20,7 +20,7 @@ describe('a response about something that settles', () => {
 
   it('stays what it was in everything else', () => {
     const policy = policyOf('max-age=600, stale-if-error=60, private');
-    expect(whileSettling(policy)).toEqual({ ...policy, lifetimeMs: 1_000 });
+    expect(whileSettling(policy)).toEqual({ ...policy, lifetimeMs: 1_000, swrMs: 0 });
     expect(whileSettling(policyOf('no-store')).isStorable).toBe(false);
   });
 });

@@ -1,12 +1,11 @@
 import type { Clock } from '../../kernel/clock';
 import { tagOfUpstream } from './cache-key';
-import type { FreshnessPolicy } from './cache-rule';
 import type { CacheStore, Lease } from './cache-store';
 import { ifAvailable } from './if-available';
 import type { ResponsePolicy } from './http/response-policy';
 
 /** How long a response about something that has just changed is fresh, in milliseconds. */
-export const SETTLING_FRESH_MS = 1_000;
+const SETTLING_FRESH_MS = 1_000;
 
 /**
  * What was changed a moment ago by a write or an event. An API may still give the old response right after its own event: for a while such
@@ -73,15 +72,4 @@ function markOf(tag: string): string {
 /** The policy of a response about something that settles: fresh for a second, then validated before any use. */
 export function whileSettling(policy: ResponsePolicy): ResponsePolicy {
   return { ...policy, lifetimeMs: Math.min(policy.lifetimeMs, SETTLING_FRESH_MS), swrMs: 0 };
-}
-
-/** The same for a rule of a route. */
-export function ruleWhileSettling(policy: FreshnessPolicy): FreshnessPolicy {
-  const { ttlMs, negativeTtlMs } = policy;
-  return {
-    ...policy,
-    ttlMs: Math.min(ttlMs, SETTLING_FRESH_MS),
-    negativeTtlMs: Math.min(negativeTtlMs, SETTLING_FRESH_MS),
-    swrMs: 0,
-  };
 }

@@ -49,7 +49,7 @@ export class CachedRequests {
     const tags = [pathTag(upstream, target.path), ...tagsOf(target.path), ...(rule?.tags ?? []).map(tagOf)];
     return {
       ...asked,
-      ...{ key: this.keyOf(target, partition), upstream, operator: rule?.policy },
+      ...{ key: this.keyOf(target, partition), upstream, policy: rule?.policy },
       kind: partition.id === ANONYMOUS && !sharesToken ? 'shared' : 'private',
       tags: [...tags, ...callerTags(partition)],
     };

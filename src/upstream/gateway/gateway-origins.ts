@@ -7,8 +7,8 @@ import {
   valueOf,
   valuesOf,
   type HeaderList,
-  type Origin,
-  type OriginResponse,
+  type StreamingOrigin,
+  type StreamingResponse,
 } from '../../cache';
 import type { RateBudget } from '../budget/rate-budget';
 import { peek, type Peeked } from '../peeked-body';
@@ -76,7 +76,12 @@ export class GatewayOrigins {
   ) {}
 
   /** @param onBody called with the body of a write before it is sent, where all of it is at hand */
-  of(caller: OriginCaller, target: RequestTarget, partition: Partition, onBody?: (body: Buffer) => void): Origin {
+  of(
+    caller: OriginCaller,
+    target: RequestTarget,
+    partition: Partition,
+    onBody?: (body: Buffer) => void,
+  ): StreamingOrigin {
     const { api, headerRules, sharedCredentials, budget, anonymousCredential } = this.options;
     const { own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
@@ -101,7 +106,7 @@ export class GatewayOrigins {
       if (body !== undefined && !body.hasLength) fields.push('transfer-encoding', 'chunked');
       const sendWith = async (
         stream: Readable | undefined,
-      ): Promise<OriginResponse & { readonly body: IncomingMessage }> => {
+      ): Promise<StreamingResponse & { readonly body: IncomingMessage }> => {
         const answer = await this.relay.send({
           ...{ method, path, headers: fields, body: stream, signal },
           onInterim: (status, rawHeaders) => caller.onInterim?.(status, this.withoutCredentials(hintsOf(rawHeaders))),
@@ -111,7 +116,7 @@ export class GatewayOrigins {
       if (!budget) return sendWith(body?.stream);
       const sendAndPeek = async (
         stream: Readable | undefined,
-      ): Promise<OriginResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
+      ): Promise<StreamingResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
         const sent = await sendWith(stream);
         const answer = { ...sent, rest: sent.body };
         const field = (name: string): string | undefined => valueOf(answer.headers, name);
@@ -130,7 +135,7 @@ export class GatewayOrigins {
         isBackground,
         signal,
       };
-      const spend = async (stream?: Readable): Promise<OriginResponse> => {
+      const spend = async (stream?: Readable): Promise<StreamingResponse> => {
         const { answer, refusal } = await budget.schedule(asked, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
           text: ({ text }) => text,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OperatorPolicy } from '../../cache';
+import type { CachePolicy } from '../../cache';
 import { parseTarget } from './request-target';
 
 const YEAR_SECONDS = 31_536_000;
@@ -42,7 +42,7 @@ export type GatewayRule = z.infer<typeof ruleSchema>;
 
 /** What the rule of a path says of its responses. */
 export interface AppliedGatewayRule {
-  readonly policy: OperatorPolicy;
+  readonly policy: CachePolicy;
   readonly tags: readonly string[];
   /** Neither looked up nor stored. */
   readonly isBypass: boolean;
@@ -50,7 +50,7 @@ export interface AppliedGatewayRule {
 
 interface Matcher {
   readonly rule: GatewayRule;
-  readonly policy: OperatorPolicy;
+  readonly policy: CachePolicy;
   readonly segments: readonly string[];
   readonly hasRest: boolean;
 }
@@ -80,7 +80,7 @@ export class GatewayRules {
    */
   constructor(
     rules: readonly GatewayRule[],
-    private readonly defaults: OperatorPolicy,
+    private readonly defaults: CachePolicy,
     foldsCase = false,
   ) {
     this.fold = foldsCase ? (text) => text.toLowerCase() : (text) => text;
@@ -104,7 +104,7 @@ export class GatewayRules {
   }
 }
 
-function policyOf({ ttl, negativeTtl, swr, sie }: GatewayRule, defaults: OperatorPolicy): OperatorPolicy {
+function policyOf({ ttl, negativeTtl, swr, sie }: GatewayRule, defaults: CachePolicy): CachePolicy {
   return {
     ...defaults,
     ...(ttl === undefined ? {} : { ttlMs: ttl * 1_000 }),

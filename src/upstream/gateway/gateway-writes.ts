@@ -5,9 +5,10 @@ import {
   valuesOf,
   type HeaderList,
   type StreamedAnswer,
-  type Origin,
-  type OriginResponse,
-  type ResponseCache,
+  type StreamingOrigin,
+  type BodySource,
+  type StreamingResponse,
+  type CacheInvalidator,
   type SettlingTags,
 } from '../../cache';
 import { AppError } from '../../kernel/app-error';
@@ -40,7 +41,7 @@ export interface GatewayWritesOptions {
 }
 
 export interface GatewayWritesParts {
-  readonly cache: ResponseCache;
+  readonly cache: CacheInvalidator;
   /** Undefined where what a write has changed is stored like anything else afterwards. */
   readonly settling: Pick<SettlingTags, 'begin'> | undefined;
 }
@@ -57,7 +58,7 @@ export interface Write {
 /** What the answer to a write tells of its change; `tags` is undefined where anything may have changed. */
 interface Told {
   readonly tags: readonly string[] | undefined;
-  readonly body: OriginResponse['body'];
+  readonly body: BodySource;
 }
 
 /** An answer that has to name what was changed is read so far before it goes on to the client; a larger or slower one names nothing. */
@@ -85,7 +86,12 @@ export class GatewayWrites {
     });
   }
 
-  async passOn(write: Write, headers: HeaderList, signal: AbortSignal, origin: Origin): Promise<StreamedAnswer> {
+  async passOn(
+    write: Write,
+    headers: HeaderList,
+    signal: AbortSignal,
+    origin: StreamingOrigin,
+  ): Promise<StreamedAnswer> {
     const { method } = write;
     const answer = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
       // It may have been sent, and done: nobody will tell.
@@ -107,7 +113,7 @@ export class GatewayWrites {
   }
 
   /** What the answer tells, read ahead of the client as far as that needs it. */
-  private async read(write: Write, { status, headers, body }: OriginResponse): Promise<Told> {
+  private async read(write: Write, { status, headers, body }: StreamingResponse): Promise<Told> {
     const tagsOf = this.answerTagsOf(write);
     if (!tagsOf || (status >= 300 && status < 400)) return { tags: [], body }; // a redirection has done nothing here
     if (status >= 500) return { tags: this.toldByFailure(write), body };

@@ -13,7 +13,7 @@ import {
   type HttpCache,
   type HttpCacheRequest,
   type Origin,
-  type ResponseCache,
+  type CacheInvalidator,
   type SettlingTags,
   type StoredAnswer,
   type StreamedAnswer,
@@ -49,7 +49,7 @@ export interface GatewayOptions
 
 export interface GatewayParts {
   readonly httpCache: HttpCache;
-  readonly cache: ResponseCache;
+  readonly cache: CacheInvalidator;
   /** Undefined where what a write has changed is stored like anything else afterwards. */
   readonly settling: Pick<SettlingTags, 'begin'> | undefined;
   readonly requests: CachedRequests;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { StoreUnavailableError, type CacheStore, type ResponseCache, type SettlingTags } from '../../cache';
+import { StoreUnavailableError, type CacheStore, type CacheInvalidator, type SettlingTags } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import { SignedBodies } from './signed-bodies';
@@ -30,7 +30,7 @@ export interface WebhookRouteOptions {
 }
 
 export interface WebhookRouteParts {
-  readonly cache: ResponseCache;
+  readonly cache: CacheInvalidator;
   readonly store: CacheStore;
   readonly settling: Pick<SettlingTags, 'begin'> | undefined;
   readonly counts: WebhookCounts;

@@ -1,6 +1,6 @@
 import type { CacheEntry } from '../cache-entry';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
-import { underOperator } from './operator-policy';
+import { applyPolicy } from './cache-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { updatedHeaders } from './update';
 
@@ -12,16 +12,21 @@ const LAST_STATUS = 599;
 /** RFC 5861 §4 */
 const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
-/** What the response allows and the operator says. */
+/** What the response allows and the rule says. */
 export function policyOf(
-  { hasAuthorization, kind, operator }: HttpCacheRequest,
+  { hasAuthorization, kind, policy: rule }: HttpCacheRequest,
   response: OriginResponse,
   neverStored: NeverStored,
 ): ResponsePolicy {
-  const own = responsePolicy(response, kind, { hasAuthorization, isNoStore: false });
-  const policy = underOperator(own, response.status, operator);
-  const isStorable = policy.isStorable && !neverStored?.has(response.status);
-  return { ...policy, isStorable: isStorable && response.isRefusal !== true };
+  const own = responsePolicy(response, kind, { hasAuthorization, isNoStore: false, isExplicit: rule?.isExplicit });
+  const policy = applyPolicy(own, response.status, rule);
+  const isStorable = policy.isStorable && !neverStored?.has(response.status) && response.isUncacheable !== true;
+  const { derivedFrom } = response;
+  return {
+    ...policy,
+    isStorable: isStorable && response.isRefusal !== true,
+    ...(derivedFrom && { bornAt: derivedFrom.entry.storedAt }),
+  };
 }
 
 /** As of the stored response, with what a 304 or a HEAD says over it (RFC 9111 §3.2): what they leave out still holds. */

@@ -1,6 +1,7 @@
-import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheEntry, HeaderList, Validators } from '../cache-entry';
 import type { CacheOutcome, CacheTier } from '../cache-outcome';
-import type { OperatorPolicy } from './operator-policy';
+import type { Found } from '../cache-store';
+import type { CachePolicy } from './cache-policy';
 import type { CacheKind } from './response-policy';
 import type { BodySource } from './shared-body';
 
@@ -10,39 +11,66 @@ export interface HttpCacheRequest {
   readonly key: string;
   readonly upstream: string;
   readonly method: 'GET' | 'HEAD';
-  /** End-to-end fields, conditions and ranges among them. */
+  /** End-to-end fields, conditions and ranges among them. May be a getter: it is read only where fields are of any concern. */
   readonly headers: HeaderList;
+  /** False where the fields are known to hold no directive for a cache. */
+  readonly hasDirectives?: boolean;
   readonly kind: CacheKind;
   readonly hasAuthorization: boolean;
   readonly tags: readonly string[];
-  /** What the operator says of such responses; absent where their own word is all. */
-  readonly operator?: OperatorPolicy | undefined;
-  /** Ends when the client has gone. */
-  readonly signal: AbortSignal;
+  /** The rule for such responses; absent where they are stored as they say themselves. */
+  readonly policy?: CachePolicy | undefined;
+  /** The name of a projection: the response is derived from the resource that `key` names, and stored as a member of it. */
+  readonly projection?: string | undefined;
+  /** As of the entry. */
+  readonly marker?: string | undefined;
+  /** Aborts when the client has disconnected; absent where a load goes on without its client. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OriginRequest {
   readonly method: string;
   readonly headers: HeaderList;
   readonly signal: AbortSignal;
-  /** Whether nobody waits for it: a refresh behind an answer. */
+  /** Whether no request waits for it: a refresh behind an answer. */
   readonly isBackground: boolean;
+  /** Whether nothing is stored of the resource that a projection is derived from. */
+  readonly isNothingStored?: boolean;
 }
 
-/** A response of the upstream as its head came; the body is still to be read. Instants in milliseconds since the epoch. */
+/** A response of the origin as its head came. Instants in milliseconds since the epoch. */
 export interface OriginResponse {
   readonly status: number;
   /** End-to-end fields, names in lower case. */
   readonly headers: HeaderList;
   readonly requestedAt: number;
   readonly receivedAt: number;
-  readonly body: BodySource;
+  /** All of it, or a source that is still to be read. */
+  readonly body: Buffer | BodySource;
   /** Whether it says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
   readonly isRefusal?: boolean;
+  /** Whether it must not be stored, whatever its fields say. */
+  readonly isUncacheable?: boolean;
+  /** Whether the requests that waited for it may have it although it is not stored: "not found" is the same for all of them. */
+  readonly isForWaiting?: boolean;
+  /** What the origin is asked with the next time; absent where its header fields are its validators. */
+  readonly validators?: Validators;
+  /** The entity tag that clients see, where the header fields have none. */
+  readonly etag?: string;
+  /** Tags that only the response tells, beside those of the request. */
+  readonly tags?: readonly string[];
+  /** The stored response that it was derived from: the upstream was not asked. */
+  readonly derivedFrom?: Found;
 }
 
 /** Asks the upstream for the URL of one request. Rejects with an `AppError` where there is no response. */
 export type Origin = (request: OriginRequest) => Promise<OriginResponse>;
+
+/** A response whose body is still to be read. */
+export type StreamingResponse = OriginResponse & { readonly body: BodySource };
+
+/** An origin whose bodies are read as they come: an upstream. */
+export type StreamingOrigin = (request: OriginRequest) => Promise<StreamingResponse>;
 
 /** What became of the request, for `Cache-Status`. */
 export interface ExchangeFacts {
@@ -75,7 +103,10 @@ export interface HitPointer {
 
 export interface StoredAnswer extends ExchangeFacts {
   readonly kind: 'stored';
+  /** The response in the form in which it is stored, whether it was stored or not. */
   readonly entry: CacheEntry;
+  /** Whether this request has begun a load that runs on behind the answer. */
+  readonly isRefreshing?: boolean;
   /** Of a fresh hit; absent where more decides which response is selected than the fields that go to the origin. */
   readonly pointer?: HitPointer;
 }

@@ -1,5 +1,9 @@
+import type { Lease } from '../cache-store';
+
 /** A load under way whose head several requests wait for; it is given up when all of them have gone. */
 export class Flight<Head> {
+  /** What the load holds once it has begun. */
+  lease: Lease | undefined;
   readonly head: Promise<Head>;
   private readonly abortion = new AbortController();
   private settle: { resolve: (head: Head) => void; reject: (error: unknown) => void } | undefined;
@@ -33,8 +37,9 @@ export class Flight<Head> {
   }
 
   /** Counts the request as one who waits, until its client has gone. */
-  join(client: AbortSignal): void {
+  join(client: AbortSignal | undefined): void {
     this.interested += 1;
+    if (!client) return;
     const leave = (): void => {
       this.interested -= 1;
       if (this.interested === 0 && !this.kept) this.abortion.abort();

@@ -2,8 +2,10 @@ import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
 import type { CacheEntry } from '../cache-entry';
 import type { CacheStore } from '../cache-store';
+import { mayServeStaleFor } from '../load-failure';
 import type { Loader } from '../loader';
-import { markOf } from '../soft-purge';
+import { failureOf } from '../refresh-report';
+import { shouldRefreshEarly } from '../freshness';
 import { settlesWithin, within } from '../within';
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse, StoredAnswer, StreamedAnswer } from './exchange';
 import { hasFailed, policyOf, policyOfUpdated, verdictOf, verdictOnEntry } from './exchange-policy';
@@ -13,11 +15,13 @@ import {
   declaredLength,
   hasConditions,
   HttpLoads,
+  isSelectedBy,
   maySharedWith,
+  notAskedFor,
   type Head,
   type HttpLoadsOptions,
 } from './http-loads';
-import { requestPolicy, type RequestPolicy } from './request-policy';
+import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { mayStandIn, reuseOf } from './reuse';
 import { selectsByOwnFields } from './selection';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
@@ -31,6 +35,11 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
   readonly deadlineMs: number;
   /** The same where a stale entry could answer. */
   readonly staleAfterMs: number;
+  /**
+   * Whether the origin's responses are the same for HEAD, ranges and conditions, which are carried out here: a handler of this service,
+   * which is never given them.
+   */
+  readonly isOriginNeutral?: boolean;
 }
 
 /** Up to here a body is waited for, so that it goes out in one piece; beyond it is streamed. */
@@ -59,13 +68,35 @@ export class HttpCache {
   ) {
     this.variants = new VariantFinder(store, options.selecting);
     this.writer = new VariantWriter(store, clock, options);
-    this.loads = new HttpLoads(store, loader, this.writer, clock, options);
+    this.loads = new HttpLoads(store, loader, this.variants, this.writer, clock, options);
+  }
+
+  get loadsUnderWay(): number {
+    return this.loads.size;
+  }
+
+  /** A fresh hit that this process's memory has and that nothing has to be done for; else undefined. */
+  peek(request: HttpCacheRequest): StoredAnswer | undefined {
+    const now = this.clock.now();
+    const seen = this.variants.peek(request, now);
+    const hit = seen && this.hit(request, directivesOf(request), seen, now);
+    return hit?.isEarly === true ? undefined : hit?.answer;
+  }
+
+  /** As `peek`, wherever it is stored. */
+  async findHit(request: HttpCacheRequest): Promise<StoredAnswer | undefined> {
+    const seen = await this.variants.find(request, this.clock.now(), undefined);
+    const hit = this.hit(request, directivesOf(request), seen, this.clock.now());
+    return hit?.isEarly === true ? undefined : hit?.answer;
   }
 
   /** @throws AppError where there is neither an entry that may be served nor a response */
   async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
-    const policy = requestPolicy(request.headers);
-    const isPlain = request.method === 'GET' && valueOf(request.headers, 'range') === undefined && !policy.isNoStore;
+    const policy = directivesOf(request);
+    const isWhole =
+      this.options.isOriginNeutral === true ||
+      (request.method === 'GET' && valueOf(request.headers, 'range') === undefined);
+    const isPlain = isWhole && !policy.isNoStore;
     const isApart = this.loads.isApart(request);
     for (let look = 0; look < LOOKS; look++) {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
@@ -89,32 +120,62 @@ export class HttpCache {
    * another is under way. One at a time is loaded, so that a response which may be stored again is stored.
    */
   private goesAlone(request: HttpCacheRequest, seen: Seen): boolean {
-    return hasConditions(request.headers) || this.loads.find(this.loads.named(request, seen).name, seen) !== undefined;
+    if (this.options.isOriginNeutral !== true && hasConditions(request.headers)) return true;
+    return this.loads.find(this.loads.named(request, seen).name, seen) !== undefined;
   }
 
   private fromStore(
     request: HttpCacheRequest,
     policy: RequestPolicy,
-    { entry, index, tier, variantKey: key, variantKeys }: Seen,
+    seen: Seen,
     origin: Origin,
   ): StoredAnswer | undefined {
-    if (!entry || key === undefined) return undefined;
-    switch (reuseOf(entry, policy, this.clock.now())) {
-      case 'fresh': {
-        const { freshUntil } = entry;
-        const isPointed = index !== undefined && !selectsByOwnFields(index.lists);
-        const pointer = isPointed ? { key: request.key, indexId: index.entry.id, variantKeys, freshUntil } : undefined;
-        return { kind: 'stored', entry, outcome: 'HIT', tier, ...(pointer && { pointer }) };
-      }
+    const { entry, tier } = seen;
+    const now = this.clock.now();
+    const hit = this.hit(request, policy, seen, now);
+    if (hit) {
+      const isRefreshing = hit.isEarly && this.refresh(request, seen, origin);
+      return isRefreshing ? { ...hit.answer, isRefreshing } : hit.answer;
+    }
+    switch (entry && reuseOf(entry, policy, now)) {
       case 'stale-allowed':
-        return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
-      case 'stale-while-revalidate':
-        if (!this.loads.find(key, { index }))
-          this.loads.refresh({ key, name: key }, request, { entry, index, tier, variantKey: key, variantKeys }, origin);
-        return { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
-      case 'validate':
+        return entry && { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
+      case 'stale-while-revalidate': {
+        const isRefreshing = this.refresh(request, seen, origin);
+        return entry && { kind: 'stored', entry, outcome: 'HIT_STALE', tier, ...(isRefreshing && { isRefreshing }) };
+      }
+      default:
         return undefined;
     }
+  }
+
+  /** A fresh response that may be served, and whether this request is the one to refresh it early. */
+  private hit(
+    { key, policy: rule }: HttpCacheRequest,
+    policy: RequestPolicy,
+    { entry, index, tier, variantKey, variantKeys }: Seen,
+    now: number,
+  ): { readonly answer: StoredAnswer; readonly isEarly: boolean } | undefined {
+    if (!entry || variantKey === undefined || reuseOf(entry, policy, now) !== 'fresh') return undefined;
+    const { freshUntil } = entry;
+    const isPointed = index === undefined || !selectsByOwnFields(index.lists);
+    const pointer = isPointed ? { key, indexId: index?.entry.id, variantKeys, freshUntil } : undefined;
+    const beta = rule?.earlyRefreshBeta ?? 0;
+    // Uniform in (0, 1]: the logarithm of zero is no number.
+    const isEarly = beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - this.random());
+    return { answer: { kind: 'stored', entry, outcome: 'HIT', tier, ...(pointer && { pointer }) }, isEarly };
+  }
+
+  /** @returns whether it began a load */
+  private refresh(request: HttpCacheRequest, seen: Seen, origin: Origin): boolean {
+    const name = this.loads.named(request, seen);
+    if (this.loads.find(name.name, seen)) return false;
+    this.loads.refresh(name, request, seen, origin);
+    return true;
+  }
+
+  private random(): number {
+    return (this.options.random ?? Math.random)();
   }
 
   /** The answer, or what is stored where the upstream fails and that is allowed. */
@@ -128,9 +189,12 @@ export class HttpCache {
     if (!spare) return this.forward(request, seen, origin);
     try {
       const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
-      return hasFailed(answer) ? standIn(spare, seen, 'upstream-error') : answer;
+      return hasFailed(answer.kind === 'stored' ? answer.entry : answer)
+        ? standIn(spare, seen, 'upstream-error')
+        : answer;
     } catch (error) {
-      return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
+      if (!mayServeStaleFor(error)) throw error;
+      return standIn(spare, seen, failureOf(error));
     }
   }
 
@@ -143,7 +207,9 @@ export class HttpCache {
   ): Promise<HttpAnswer | undefined> {
     const what = this.loads.named(request, seen);
     const isUncoalesced = this.loads.isApart(request) && !seen.entry;
-    const underWay = this.loads.find(what.name, seen);
+    const overtaken = this.loads.find(what.name, seen) ?? (await this.loads.findOvertaken(request, seen));
+    if (overtaken === 'ended') return undefined;
+    const underWay = overtaken ?? this.loads.find(what.name, seen);
     const flight = underWay ?? this.loads.start(what, request, seen, origin);
     flight.join(request.signal);
     const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
@@ -151,22 +217,21 @@ export class HttpCache {
     try {
       const deadlineMs = isUncoalesced ? undefined : this.options.deadlineMs;
       const head = await within(flight.head, spare ? this.options.staleAfterMs : deadlineMs);
-      if (head.kind === 'again') return undefined;
+      if (head.kind === 'abandoned' && !underWay) throw head.error;
+      if (head.kind === 'again' || head.kind === 'abandoned') return undefined;
       if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);
       if (head.kind === 'entry') {
-        const { entry, stored } = head;
-        if (underWay && !head.isShareable) return await this.forward(request, seen, origin);
-        if (!underWay && head.isValidated) {
-          const facts = { outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 } as const;
-          return { kind: 'stored', entry, stored, ...facts };
-        }
-        return { kind: 'stored', entry, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
+        if (spare && hasFailed(head.entry)) return standIn(spare, seen, 'upstream-error');
+        const isOther = head.source === 'load' && !isSelectedBy(request, head);
+        if (!underWay || (head.isShareable && !isOther)) return answerOf(head, forwarded, underWay !== undefined);
+        // A variant that the request does not select may stand beside the one that it does.
+        return head.stored && isOther ? undefined : await this.forward(request, seen, origin);
       }
       if (spare && hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
       if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
       return await this.deliver(head, forwarded, underWay !== undefined, spare !== undefined);
     } catch (error) {
-      if (spare) return standIn(spare, seen, error instanceof AppError ? error.code : 'internal');
+      if (spare && mayServeStaleFor(error)) return standIn(spare, seen, failureOf(error));
       throw error;
     }
   }
@@ -210,14 +275,15 @@ export class HttpCache {
     seen: Seen | undefined,
     origin: Origin,
     deadlineMs?: number,
-  ): Promise<StreamedAnswer> {
+  ): Promise<HttpAnswer> {
     const { method, headers } = request;
     const asking = new AbortController();
     const giveUp = (): void => asking.abort();
-    request.signal.addEventListener('abort', giveUp, { once: true });
-    if (request.signal.aborted) giveUp();
+    request.signal?.addEventListener('abort', giveUp, { once: true });
+    if (request.signal?.aborted) giveUp();
     const covered = method === 'HEAD' && seen?.entry ? await this.writer.cover(request, seen) : seen;
-    const answering = origin({ method, headers, signal: asking.signal, isBackground: false });
+    const isNothingStored = seen?.index === undefined && seen?.entry === undefined;
+    const answering = origin({ method, headers, signal: asking.signal, isBackground: false, isNothingStored });
     const response = await within(answering, deadlineMs).catch((error: unknown) => {
       giveUp();
       throw error;
@@ -225,13 +291,18 @@ export class HttpCache {
     const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
     if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
       this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
-    if (seen?.index) await this.heed(request, seen, response, covered !== undefined);
-    return {
-      kind: 'streamed',
-      ...{ status: response.status, headers: response.headers, body: response.body },
-      ...(response.isRefusal === true && { isRefusal: true }),
-      ...{ outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' },
-    };
+    if (seen?.variantKey !== undefined) await this.heed(request, seen, response, covered !== undefined);
+    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' } as const;
+    const { status, body } = response;
+    if (Buffer.isBuffer(body)) {
+      if (status === 304) throw notAskedFor();
+      const policy = policyOf(request, response, this.options.neverStored);
+      const arrived = { response, policy, names: undefined };
+      const entry = this.writer.entryOf(request, { index: seen?.index }, arrived, body);
+      return { kind: 'stored', entry, stored: false, ...facts };
+    }
+    const refusal = response.isRefusal === true && { isRefusal: true };
+    return { kind: 'streamed', status, headers: response.headers, body, ...refusal, ...facts };
   }
 
   /** Carries out what a response that went by the store says of what is stored, before anyone has it. */
@@ -244,15 +315,34 @@ export class HttpCache {
     const { entry, variantKey: key, index } = seen;
     const { neverStored } = this.options;
     const verdict = entry ? verdictOnEntry(request, response, entry, neverStored) : verdictOf(response);
-    if (verdict === 'resource-withdrawn') await this.writer.withdraw(request, seen, false);
+    if (verdict === 'resource-withdrawn' && index) await this.writer.withdraw(request, seen, false);
     else if (!entry || key === undefined) return;
-    else if (verdict === 'variant-replaced') await this.writer.removeVariant(key);
+    else if (verdict !== 'none') await this.writer.removeVariant(key);
     else if (request.method === 'HEAD' && isCovered) {
-      const stored = { entry, key, indexMark: markOf(index?.entry) };
+      const stored = { entry, key, index };
       const policy = policyOfUpdated(request, response, entry, neverStored);
-      await this.writer.heedHead(request.tags, stored, response, policy);
+      await this.writer.heedHead(request, stored, response, policy);
     }
   }
+}
+
+/** What the request asks of the cache. */
+function directivesOf(request: HttpCacheRequest): RequestPolicy {
+  return request.hasDirectives === false ? PLAIN : requestPolicy(request.headers);
+}
+
+/** The answer of a load that brought an entry, to the request that started it or to one that joined it. */
+function answerOf(
+  { entry, source, stored, derivedFromTier }: Extract<Head, { kind: 'entry' }>,
+  forwarded: 'stale' | 'vary-miss' | 'uri-miss',
+  hasJoined: boolean,
+): StoredAnswer {
+  const answer = { kind: 'stored', entry, stored } as const;
+  if (derivedFromTier !== undefined) return { kind: 'stored', entry, outcome: 'HIT', tier: derivedFromTier };
+  if (hasJoined || source === 'other-replica')
+    return { ...answer, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
+  if (source === 'load') return { ...answer, outcome: 'MISS', tier: 'upstream', forwarded };
+  return { ...answer, outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 };
 }
 
 function standIn(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {

@@ -1,3 +1,4 @@
+import { jittered } from '../freshness';
 import type { CacheEntry, HeaderList, Validators } from '../cache-entry';
 import { storedForm } from '../content-coding';
 import { newEntryId } from '../random-id';
@@ -12,29 +13,47 @@ export interface EntryOptions {
   readonly keepMs: number;
   /** Whether fields that are meant for one client are stored like others, as RFC 9111 §3.1 has it. */
   readonly keepsEveryField?: boolean | undefined;
+  /** Uniform in [0, 1); `Math.random` unless a test knows better. */
+  readonly random?: () => number;
 }
 
 /** With the soft-purge mark of the index when the load began, 0 for none. */
-type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
+export type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
 
-/** The entry of a whole response. Fields of one delivery (`Age`) and those that must not be reused stay out. */
-export async function httpEntry(
-  { status, headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
+/** What an entry is made of beside the response. */
+export interface EntrySubject {
+  readonly upstream: string;
+  /** Of an entry that is stored without an index; those of a member are the index's. */
+  readonly tags: readonly string[];
+  readonly marker?: string | undefined;
+}
+
+/** The entry of a whole response, its body as it came. Fields of one delivery (`Age`) and those that must not be reused stay out. */
+export function httpEntry(
+  response: Omit<OriginResponse, 'body'>,
   body: Buffer,
   policy: ResponsePolicy,
-  upstream: string,
-  { keepMs, keepsEveryField, indexMark }: OptionsUnderMark,
-): Promise<CacheEntry> {
-  const kept = storedHeaders(headers, policy, keepsEveryField);
-  const validators = validatorsOf(kept);
+  { upstream, tags, marker }: EntrySubject,
+  options: OptionsUnderMark,
+): CacheEntry {
+  const { status, requestedAt, receivedAt } = response;
+  const { indexMark } = options;
+  const headers = storedHeaders(response.headers, policy, options.keepsEveryField);
+  const validators = response.validators ?? validatorsOf(headers);
   return {
-    ...{ id: newEntryId(), status, headers: kept, validators, upstream, tags: [] },
-    ...timesOf(policy, validators, keepMs),
+    ...{ id: newEntryId(), status, headers, validators, upstream, tags },
+    ...timesOf(policy, validators, options),
     loadMs: receivedAt - requestedAt,
-    etag: valueOf(kept, 'etag') ?? '',
-    ...(await storedForm(body, kept)),
+    etag: response.etag ?? valueOf(headers, 'etag') ?? '',
+    ...{ body, coding: 'identity' },
+    ...(marker === undefined ? {} : { marker }),
     ...(indexMark === 0 ? {} : { indexMark }),
   };
+}
+
+/** The entry as it is stored: compressed where that is worth it. A hit flag is spliced into the body as it is. */
+export async function compressed(entry: CacheEntry): Promise<CacheEntry> {
+  return entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
 }
 
 /** The stored entry after a 304: its fields updated, its life anew (RFC 9111 §4.3.4). */
@@ -42,14 +61,15 @@ export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   policy: ResponsePolicy,
-  { keepMs, keepsEveryField, indexMark }: OptionsUnderMark,
+  options: OptionsUnderMark,
 ): CacheEntry {
   const { softPurgeMark, keepMs: keptMs, indexMark: lastMark, ...kept } = base;
+  const { indexMark, keepsEveryField } = options;
   return {
     ...kept,
     id: newEntryId(),
     headers: storedHeaders(updatedHeaders(base.headers, headers), policy, keepsEveryField),
-    ...timesOf(policy, base.validators, keepMs),
+    ...timesOf(policy, base.validators, options),
     loadMs: receivedAt - requestedAt,
     ...(indexMark === 0 ? {} : { indexMark }),
   };
@@ -61,16 +81,20 @@ export function validatorsOf(headers: HeaderList): Validators {
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
-/** @param keepMs how long it is kept once it is stale, where that is of any use: to be validated, or for who takes it stale */
-function timesOf(policy: ResponsePolicy, { etag, lastModified }: Validators, keepMs: number) {
+/** It is kept beyond its life where that is of any use: to be validated, or for clients that accept it stale. */
+function timesOf(
+  policy: ResponsePolicy,
+  { etag, lastModified }: Validators,
+  { keepMs, random = Math.random }: EntryOptions,
+) {
   const isOfUse = etag !== undefined || lastModified !== undefined || (policy.lifetimeMs > 0 && !policy.mustRevalidate);
   return {
     storedAt: policy.bornAt,
-    freshUntil: policy.bornAt + policy.lifetimeMs,
-    swrMs: policy.mustRevalidate ? 0 : policy.swrMs,
+    freshUntil: policy.bornAt + jittered(policy.lifetimeMs, policy.jitter, random()),
+    swrMs: policy.mustRevalidate ? 0 : (policy.swrMs ?? 0),
     sieMs: policy.mustRevalidate ? 0 : (policy.sieMs ?? 0),
     mustRevalidate: policy.mustRevalidate,
-    ...(isOfUse ? { keepMs } : {}),
+    ...(isOfUse && keepMs > 0 ? { keepMs } : {}),
   };
 }
 

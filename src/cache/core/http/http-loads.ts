@@ -1,12 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../../kernel/clock';
+import { AppError } from '../../../kernel/app-error';
 import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheTier } from '../cache-outcome';
 import type { CacheStore, Lease } from '../cache-store';
 import { mayServeOnError } from '../freshness';
-import type { Loader } from '../loader';
+import { AbandonedLoad, type Loader } from '../loader';
+import { ifAvailable } from '../if-available';
+import { looksLikeIndex } from '../resource-index';
 import { failureOf, UPSTREAM_ERROR, type RefreshListener } from '../refresh-report';
 import { matchesIfNoneMatch } from '../representation';
 import { markOf } from '../soft-purge';
+import { isWholeCoding } from './coded-body';
 import { CONDITIONS } from './conditions';
 import type { HttpCacheRequest, Origin, OriginResponse } from './exchange';
 import { hasFailed, policyOf, policyOfUpdated, verdictOf, type NeverStored } from './exchange-policy';
@@ -16,13 +21,15 @@ import type { ResponsePolicy } from './response-policy';
 import { selectionKey } from './selection';
 import { whileSettling } from '../settling-tags';
 import { HeldBytes, SharedBody } from './shared-body';
-import type { VariantWriter, VariantWriterOptions } from './variant-writer';
-import type { Seen } from './variants';
+import type { Arrived, VariantWriter, VariantWriterOptions } from './variant-writer';
+import type { Seen, VariantFinder } from './variants';
 
 export interface HttpLoadsOptions extends Pick<VariantWriterOptions, 'selecting'> {
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
   readonly neverStored?: NeverStored;
+  /** Whether a resource pauses after repeated failures; without it every request tries anew. */
+  readonly pausesAfterFailures?: boolean;
   /** Called when a load has ended that no request waited for. */
   readonly onRefreshed?: RefreshListener;
 }
@@ -43,13 +50,20 @@ export type Head =
   | {
       readonly kind: 'entry';
       readonly entry: CacheEntry;
-      readonly isValidated: boolean;
+      readonly source: 'load' | 'validation' | 'other-replica';
+      /** The tier of the stored response that it was derived from. */
+      readonly derivedFromTier?: CacheTier | undefined;
       readonly stored: boolean;
       /** Whether requests that joined may have it. */
       readonly isShareable: boolean;
+      /** Of a load: as of a response. */
+      readonly names?: readonly string[] | undefined;
+      readonly selection?: string;
     }
   /** Another replica stored an index: look again. */
   | { readonly kind: 'again' }
+  /** Its own client's disconnection ended the load: look again, unless it was this request's. */
+  | { readonly kind: 'abandoned'; readonly error: Error }
   /** Another replica loads it, and it was not to be waited for. */
   | { readonly kind: 'not-loaded' };
 
@@ -75,34 +89,61 @@ const HELD_BYTES = 134_217_728;
 export class HttpLoads {
   /** By the name of the lease. */
   private readonly flights = new Map<string, Flight<Head>>();
+  /**
+   * Loads of a URL of which nothing was stored, by name, since something was: a purge, which ends them for later requests, or the response
+   * of another selection, which does not.
+   */
+  private readonly overtaken = new Map<string, Flight<Head>>();
   private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
   private readonly held: HeldBytes;
 
   constructor(
-    store: CacheStore,
+    private readonly store: CacheStore,
     private readonly loader: Loader,
+    private readonly variants: VariantFinder,
     private readonly writer: VariantWriter,
     private readonly clock: Clock,
     private readonly options: HttpLoadsOptions,
   ) {
     this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
     store.onChange((change) => {
-      if (change.kind !== 'key') this.flights.clear();
-      else for (const [key, { url }] of this.flights) if (url === change.key) this.flights.delete(key);
+      if (change.kind === 'key') this.detach(change.key);
+      else this.flights.clear();
     });
   }
 
+  get size(): number {
+    return this.flights.size;
+  }
+
   /** The lease that the request's load needs: of its variant, or, where nothing is stored of the URL, of what it selects. */
-  named({ key, headers }: HttpCacheRequest, { variantKey }: Seen): LoadName {
+  named(request: HttpCacheRequest, { variantKey }: Seen): LoadName {
     if (variantKey !== undefined) return { key: variantKey, name: variantKey };
-    const selection = selectionKey(this.options.selecting, headers);
-    return { key, selection, name: `${key}|${selection}` };
+    const { key } = request;
+    const selection = this.variants.selectionOf(request);
+    return selection === undefined ? { key, name: key } : { key, selection, name: `${key}|${selection}` };
   }
 
   /** What the request may join: a load that began before a soft purge is for those who came before it. */
   find(name: string, { index }: Pick<Seen, 'index'>): Flight<Head> | undefined {
     const flight = this.flights.get(name);
     return flight && flight.indexMark >= markOf(index?.entry) ? flight : undefined;
+  }
+
+  /**
+   * The load of the request's selection that began while nothing was stored of its URL, if the store confirms that no invalidation has
+   * revoked it: what is stored since is another selection's. `ended`: it was revoked, or has just stored its response: look again.
+   */
+  async findOvertaken(request: HttpCacheRequest, { index, entry }: Seen): Promise<Flight<Head> | 'ended' | undefined> {
+    const selection = this.variants.selectionOf(request);
+    if (!index || entry || selection === undefined) return undefined;
+    const name = `${request.key}|${selection}`;
+    const flight = this.flights.get(name) ?? this.overtaken.get(name);
+    const lease = flight?.lease;
+    if (!lease || flight.indexMark < markOf(index.entry)) return undefined;
+    if (await ifAvailable(() => this.store.isStanding(lease))) return flight;
+    for (const flights of [this.flights, this.overtaken]) if (flights.get(name) === flight) flights.delete(name);
+    return 'ended';
   }
 
   /** Whether requests like this one do not wait for each other, for what one got was not for others. */
@@ -121,7 +162,8 @@ export class HttpLoads {
         if (head.kind === 'response') {
           await head.stored; // its body may still break off
           report(hasFailed(head.response) ? UPSTREAM_ERROR : undefined);
-        } else if (head.kind === 'entry' && head.isValidated) report();
+        } else if (head.kind === 'entry' && head.source !== 'other-replica')
+          report(hasFailed(head.entry) ? UPSTREAM_ERROR : undefined);
       })
       .catch((error: unknown) => report(failureOf(error)));
   }
@@ -134,15 +176,25 @@ export class HttpLoads {
     const flight = new Flight<Head>(request.key, indexMark);
     const end = (): void => {
       if (this.flights.get(name) === flight) this.flights.delete(name);
+      if (this.overtaken.get(name) === flight) this.overtaken.delete(name);
     };
     this.flights.set(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
     const { tags } = request;
     const resource = { key, selection, tags, indexMark };
-    const load = async (lease: Lease, base: CacheEntry | undefined): Promise<void> => {
+    const load = async (lease: Lease, base: CacheEntry | undefined, hasWaited = false): Promise<void> => {
+      // The load that was waited for may have stored a variant that is selected by more fields than the index told.
+      if (hasWaited && seen.index && !base) {
+        await this.writer.giveBack(lease);
+        flight.arrive({ kind: 'again' });
+        return;
+      }
       const settling = this.loader.isSettling(request.upstream, tags, lease);
+      flight.lease = lease;
       try {
-        await this.loadUnder(lease, base, request, seen, flight, origin, settling);
+        // Only what the request selects can be validated: not what else may be stored in its place.
+        const isSelected = seen.entry !== undefined && base !== undefined && !looksLikeIndex(base);
+        await this.loadUnder(lease, isSelected ? base : undefined, request, seen, flight, origin, settling);
       } catch (error) {
         if (!flight.signal.aborted) throw error;
         // Given up, for nobody waits any more: that says nothing of the upstream.
@@ -150,19 +202,35 @@ export class HttpLoads {
         flight.fail(error);
       }
     };
+    const { pausesAfterFailures } = this.options;
+    const replaced = seen.entry ?? seen.occupant;
     const loading =
       this.isApart(request) && !seen.entry
-        ? this.loader.underFreeLease(resource, seen.entry, load).then((hasLoaded) => {
+        ? this.loader.underFreeLease(resource, replaced, load, pausesAfterFailures).then((hasLoaded) => {
             if (!hasLoaded) flight.arrive({ kind: 'not-loaded' });
           })
-        : this.loader.underLease(resource, seen.entry, load).then((held) => {
+        : this.loader.underLease(resource, replaced, load, pausesAfterFailures).then((held) => {
             if (held.by === 'self') return;
-            if (seen.index)
-              flight.arrive({ kind: 'entry', entry: held.entry, isValidated: false, stored: true, isShareable: true });
-            else flight.arrive({ kind: 'again' });
+            const { entry } = held;
+            if (looksLikeIndex(entry)) flight.arrive({ kind: 'again' });
+            else flight.arrive({ kind: 'entry', entry, source: 'other-replica', stored: true, isShareable: true });
           });
-    loading.catch((error: unknown) => flight.fail(error)).finally(end);
+    loading
+      .catch((error: unknown) => {
+        if (error instanceof AbandonedLoad) flight.arrive({ kind: 'abandoned', error });
+        else flight.fail(error);
+      })
+      .finally(end);
     return flight;
+  }
+
+  /** No request that comes later joins a load of the URL. */
+  private detach(url: string): void {
+    for (const [name, flight] of this.flights) {
+      if (flight.url !== url) continue;
+      this.flights.delete(name);
+      if (flight.lease?.selection !== undefined) this.overtaken.set(name, flight);
+    }
   }
 
   private async loadUnder(
@@ -175,7 +243,7 @@ export class HttpLoads {
     settling: Promise<boolean> | undefined,
   ): Promise<void> {
     const covered = await this.writer.cover(request, seen);
-    const response = await this.askFor(request, base, flight, origin);
+    const response = await this.askFor(request, base, seen, flight, origin);
     const isValidated = response.status === 304 && base !== undefined;
     const { neverStored } = this.options;
     const ownPolicy = isValidated
@@ -183,38 +251,74 @@ export class HttpLoads {
       : policyOf(request, response, neverStored);
     const policy = settling !== undefined && (await settling) ? whileSettling(ownPolicy) : ownPolicy;
     if (isValidated) {
-      response.body.destroy();
+      discardBody(response);
       // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.
       const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
       if (!isShareable) this.apart.set(this.apartKey(request), true);
-      const validated = { entry: base, indexMark: flight.indexMark };
-      const toStore = covered ? 'freshen' : 'leave';
-      const updated = await this.writer[isShareable ? toStore : 'discard'](lease, validated, response, policy);
-      flight.arrive({ kind: 'entry', ...updated, isValidated: true, isShareable });
+      const validated = { entry: base, index: covered?.index };
+      const updated =
+        isShareable && covered
+          ? await this.writer.freshen(lease, request, validated, response, policy)
+          : await this.writer[isShareable ? 'leave' : 'discard'](lease, validated, response, policy);
+      flight.arrive({ kind: 'entry', ...updated, source: 'validation', isShareable });
       return;
     }
+    if (response.status === 304) throw notAskedFor();
     const isStorable = policy.isStorable && covered !== undefined;
     const beside = { ...(covered ?? seen), entry: base && seen.entry };
     const replaced = await this.judge(lease, request, beside, response, isStorable);
+    const names = this.writer.selectingNames(response.headers);
+    const selection = names === undefined ? '' : selectionKey(names, request.headers);
+    // A failure does not take the place of what may stand in for it.
+    const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
+    const place = isStorable && !isWorse ? replaced : undefined;
+    const arrived: Arrived = { response, policy, names };
+    if (Buffer.isBuffer(response.body)) {
+      const whole = this.writer.entryOf(request, seen, arrived, response.body);
+      const fits = response.body.length <= this.options.maxEntryBytes;
+      this.noteSharing(request, response.status, policy.isStorable && fits);
+      const entry = place && fits ? await this.writer.storedForm(whole) : whole;
+      const stored =
+        place && fits
+          ? await this.writer.keep(lease, request, place, arrived, entry)
+          : await this.writer.giveBack(lease);
+      const isShareable = (policy.isStorable && names !== undefined) || response.isForWaiting === true;
+      const derivedFromTier = response.derivedFrom?.tier;
+      flight.arrive({ kind: 'entry', entry, source: 'load', derivedFromTier, stored, isShareable, names, selection });
+      return;
+    }
     const body = new SharedBody(response.body, {
       maxBytes: this.options.maxEntryBytes,
       declaredBytes: declaredLength(response.headers),
       held: this.held,
     });
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
-    const names = this.writer.selectingNames(response.headers);
-    const selection = names === undefined ? '' : selectionKey(names, request.headers);
     this.noteSharing(request, response.status, policy.isStorable && !body.isTooLarge);
-    // A failure does not take the place of what may stand in for it.
-    const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
-    const stored =
-      isStorable && !isWorse && replaced
-        ? this.writer.keep(lease, request, replaced, { response, policy, body, names })
-        : this.writer.giveBack(lease);
+    const stored = place ? this.keepBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
     stored.catch(() => undefined); // told by the body's readers and by the lease
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
     if (body.isTooLarge) this.noteSharing(request, response.status, false);
+  }
+
+  /** @throws AppError where the body breaks off */
+  private async keepBody(
+    lease: Lease,
+    request: HttpCacheRequest,
+    seen: Seen,
+    arrived: Arrived,
+    body: SharedBody,
+  ): Promise<boolean> {
+    const bytes = await body.whole().catch((cause: unknown) => {
+      throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000, cause });
+    });
+    if (bytes === undefined) return this.writer.removeReplaced(lease, seen);
+    // Cut inside complete framing: it goes on as it came, and takes the place of nothing.
+    const { headers } = arrived.response;
+    const isCoded = valueOf(headers, 'content-encoding') !== undefined;
+    if (isCoded && !(await isWholeCoding(bytes, headers))) return this.writer.giveBack(lease);
+    const entry = await this.writer.storedForm(this.writer.entryOf(request, seen, arrived, bytes));
+    return this.writer.keep(lease, request, seen, arrived, entry);
   }
 
   /** Remembers whether the next requests of the URL may wait for each other: they may again as soon as a response is for all. */
@@ -240,9 +344,10 @@ export class HttpLoads {
       case 'none':
         return seen;
       case 'resource-withdrawn': {
-        if (!seen.index) return seen;
-        const index = await this.writer.withdraw(request, seen, isStorable);
-        return index && { ...seen, index };
+        const index = seen.index && (await this.writer.withdraw(request, seen, isStorable));
+        if (seen.index) return index && { ...seen, index };
+        if (seen.entry && !isStorable) await this.writer.removeVariant(lease.key);
+        return seen;
       }
       case 'variant-replaced':
         if (seen.entry && !isStorable) await this.writer.removeVariant(lease.key);
@@ -257,6 +362,7 @@ export class HttpLoads {
   private async askFor(
     { headers }: HttpCacheRequest,
     base: CacheEntry | undefined,
+    { index }: Pick<Seen, 'index'>,
     flight: Flight<Head>,
     origin: Origin,
   ): Promise<OriginResponse> {
@@ -265,6 +371,7 @@ export class HttpLoads {
       headers: withoutConditions(headers),
       signal: flight.signal,
       isBackground: flight.isKept,
+      isNothingStored: index === undefined && base === undefined,
     };
     const conditions = conditionsOf(base);
     if (conditions.length === 0) return origin(plain);
@@ -272,7 +379,7 @@ export class HttpLoads {
     const [told, known] = [valueOf(response.headers, 'etag'), base?.validators.etag];
     const isOther = told !== undefined && known !== undefined && told !== known && !matchesIfNoneMatch(told, known);
     if (response.status !== 304 || !isOther) return response;
-    response.body.destroy();
+    discardBody(response);
     return origin(plain);
   }
 
@@ -280,6 +387,16 @@ export class HttpLoads {
   private apartKey({ key, headers }: HttpCacheRequest): string {
     return `${key}|${selectionKey(this.options.selecting, headers)}`;
   }
+}
+
+/** Stops the source of a body that is not going to be read. */
+function discardBody({ body }: OriginResponse): void {
+  if (!Buffer.isBuffer(body)) body.destroy();
+}
+
+export function notAskedFor(): AppError {
+  const message = 'The upstream answered 304 to a request without validators.';
+  return new AppError('upstream-invalid', message, { retryAfterMs: 1_000 });
 }
 
 /** The length that a head promises, in bytes; 0 where it says nothing. */
@@ -294,8 +411,15 @@ export function hasConditions(headers: HeaderList): boolean {
 
 /** Whether the response of another request's load may answer this one. */
 export function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
-  if (!head.policy.isStorable || !head.body.isJoinable || head.names === undefined) return false;
-  return selectionKey(head.names, request.headers) === head.selection;
+  return head.policy.isStorable && head.body.isJoinable && isSelectedBy(request, head);
+}
+
+/** Whether the request selects the response of a load. */
+export function isSelectedBy(
+  request: HttpCacheRequest,
+  { names, selection }: { readonly names?: readonly string[] | undefined; readonly selection?: string },
+): boolean {
+  return names !== undefined && selectionKey(names, request.headers) === selection;
 }
 
 /** A load asks for the whole response, whatever its client has already. */

@@ -25,6 +25,14 @@ export interface ResponseFacts {
   readonly receivedAt: number;
 }
 
+/** What of the request decides whether its response may be stored. */
+interface RequestFacts {
+  readonly hasAuthorization: boolean;
+  readonly isNoStore: boolean;
+  /** Whether a rule states the lifetime of a 2xx. */
+  readonly isExplicit?: boolean | undefined;
+}
+
 /** For whom the cache keeps: all callers, or those of one partition, who are one caller. */
 export type CacheKind = 'shared' | 'private';
 
@@ -37,8 +45,8 @@ export interface ResponsePolicy {
   readonly lifetimeMs: number;
   /** The instant at which its age was zero. */
   readonly bornAt: number;
-  readonly swrMs: number;
-  /** Undefined where the response says nothing of it. */
+  /** Undefined where the response does not state it. */
+  readonly swrMs: number | undefined;
   readonly sieMs: number | undefined;
   /** No stale use of any kind without validation. */
   readonly mustRevalidate: boolean;
@@ -48,6 +56,8 @@ export interface ResponsePolicy {
   readonly mustValidate: boolean;
   /** Whether the lifetime is of the cache's own making (§4.2.2), for the response says nothing of it. */
   readonly isHeuristic: boolean;
+  /** The share of the lifetime by which it may be shortened at random. */
+  readonly jitter: number;
 }
 
 // RFC 9110 §15.1
@@ -67,11 +77,7 @@ export const SURROGATE = 'larder';
 const HEURISTIC_SHARE = 0.1;
 const LONGEST_HEURISTIC_MS = 604_800_000;
 
-export function responsePolicy(
-  response: ResponseFacts,
-  kind: CacheKind,
-  request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
-): ResponsePolicy {
+export function responsePolicy(response: ResponseFacts, kind: CacheKind, request: RequestFacts): ResponsePolicy {
   const { headers } = response;
   const { directives, isTargeted } = applicableDirectives(headers, kind);
   const lifetime = freshnessLifetime(response, directives, kind, isTargeted);
@@ -84,12 +90,13 @@ export function responsePolicy(
     ],
     lifetimeMs: mustValidate ? 0 : lifetime.ms,
     bornAt: bornAt(response),
-    swrMs: (deltaSeconds(directives, 'stale-while-revalidate') ?? 0) * 1_000,
+    swrMs: inMs(deltaSeconds(directives, 'stale-while-revalidate')),
     sieMs: inMs(deltaSeconds(directives, 'stale-if-error')),
     mustRevalidate: mustValidate || forbidsStale(directives, kind) || impliesRevalidation(directives, kind),
     saysMustRevalidate: mustValidate || forbidsStale(directives, kind),
     mustValidate,
     isHeuristic: lifetime.isHeuristic,
+    jitter: 0,
   };
 }
 
@@ -155,7 +162,7 @@ function isStorable(
   { status, headers }: ResponseFacts,
   directives: Directives,
   kind: CacheKind,
-  request: { readonly hasAuthorization: boolean; readonly isNoStore: boolean },
+  request: RequestFacts,
   isTargeted: boolean,
 ): boolean {
   if (status < 200 || status > LAST_STATUS || NOT_WHOLE.has(status) || request.isNoStore) return false;
@@ -169,6 +176,7 @@ function isStorable(
   const mayShare = ['public', 's-maxage', 'must-revalidate'].some((name) => directives.has(name));
   if (kind === 'shared' && request.hasAuthorization && !mayShare) return false;
   const isExplicit =
+    (request.isExplicit === true && isSuccess(status)) ||
     directives.has('public') ||
     directives.has('max-age') ||
     (kind === 'shared' && directives.has('s-maxage')) ||
@@ -233,4 +241,8 @@ function dateOf(headers: HeaderList, now: number): number | undefined {
 
 function inMs(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1_000;
+}
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }

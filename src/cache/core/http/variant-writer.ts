@@ -1,4 +1,3 @@
-import { AppError } from '../../../kernel/app-error';
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../cache-entry';
 import type { CacheStore, Lease } from '../cache-store';
@@ -15,14 +14,13 @@ import {
   type ResourceIndex,
 } from '../resource-index';
 import { markOf } from '../soft-purge';
+import { tagOfUpstream } from '../cache-key';
 import type { HttpCacheRequest, OriginResponse } from './exchange';
 import { verdictOf } from './exchange-policy';
-import { isWholeCoding } from './coded-body';
 import { valueOf } from './fields';
-import { httpEntry, validatedEntry, type EntryOptions } from './http-entries';
+import { compressed, httpEntry, validatedEntry, type EntryOptions, type OptionsUnderMark } from './http-entries';
 import type { ResponsePolicy } from './response-policy';
 import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from './selection';
-import type { SharedBody } from './shared-body';
 import type { Seen } from './variants';
 
 export interface VariantWriterOptions extends EntryOptions {
@@ -30,19 +28,18 @@ export interface VariantWriterOptions extends EntryOptions {
   readonly selecting: readonly string[];
 }
 
-/** A response that may be stored, as it comes. */
-export interface Arriving {
-  readonly response: OriginResponse;
+/** What is known of a response when its head has come. */
+export interface Arrived {
+  readonly response: Omit<OriginResponse, 'body'>;
   readonly policy: ResponsePolicy;
-  readonly body: SharedBody;
   /** The fields that select it; undefined where no request selects it again. */
   readonly names: readonly string[] | undefined;
 }
 
-/** A stored response that the upstream was asked about, and the soft-purge mark of its index when the load began. */
+/** A stored response that the upstream was asked about, and the index that led to it when the load began. */
 export interface Validated {
   readonly entry: CacheEntry;
-  readonly indexMark: number;
+  readonly index: ResourceIndex | undefined;
 }
 
 const INDEX_LEASE_MS = 1_000;
@@ -80,54 +77,74 @@ export class VariantWriter {
     return covered && { ...seen, index: covered };
   }
 
-  /** Stores a whole response: the variant, and the index that finds it. Rejects where the body breaks off. */
-  async keep(lease: Lease, request: HttpCacheRequest, seen: Seen, arriving: Arriving): Promise<boolean> {
-    const { response, policy, body, names } = arriving;
-    const bytes = await body.whole().catch((cause: unknown) => {
-      throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000, cause });
-    });
-    if (bytes === undefined || names === undefined) return this.removeReplaced(lease, seen);
-    // Cut inside complete framing: it goes on as it came, and takes the place of nothing.
-    const isCoded = valueOf(response.headers, 'content-encoding') !== undefined;
-    if (isCoded && !(await isWholeCoding(bytes, response.headers))) return this.giveBack(lease);
+  /** The entry of a whole response, as it came, for those who wait for it. */
+  entryOf(request: HttpCacheRequest, { index }: Pick<Seen, 'index'>, arrived: Arrived, body: Buffer): CacheEntry {
+    const { response, policy } = arrived;
+    return httpEntry(response, body, policy, subjectOf(request, response), this.optionsUnder(index));
+  }
+
+  /** The entry as it is stored, if it is going to be. */
+  async storedForm(entry: CacheEntry): Promise<CacheEntry> {
+    return endOfLife(entry) <= this.clock.now() ? entry : compressed(entry);
+  }
+
+  /** Stores a whole response: the variant or projection, and the index that finds it; or the entry alone where no field selects it. */
+  async keep(
+    lease: Lease,
+    request: HttpCacheRequest,
+    seen: Seen,
+    { response, names }: Arrived,
+    entry: CacheEntry,
+  ): Promise<boolean> {
     const now = this.clock.now();
-    const { upstream, key, tags, headers } = request;
-    const entry = await httpEntry(response, bytes, policy, upstream, this.optionsUnder(markOf(seen.index?.entry)));
     const endsAt = endOfLife(entry);
-    if (endsAt <= now) return this.removeReplaced(lease, seen);
-    const update = { names, endsAt, isWithdrawn: verdictOf(response) === 'resource-withdrawn' };
-    const variant = selectionKey(names, headers);
-    // What was seen, and leased, may be a variant by other fields than those that this response names.
-    const isInPlace = seen.index && memberKey(key, seen.index.generation, variant) === lease.key;
-    if (seen.index && isInPlace && alreadyContains(seen.index, update))
+    if (names === undefined || endsAt <= now) return this.removeReplaced(lease, seen);
+    const { upstream, key, headers, projection } = request;
+    if (projection === undefined && names.length === 0 && !seen.index && lease.key === key)
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
-    const index = indexFor(seen.index, { ...update, variant }, { upstream, tags, now });
-    const place = memberKey(key, index.generation, variant);
+    const member = { ...entry, tags: [] }; // the tags are the index's: what removes that removes the member
+    const { tags } = entry;
+    const isWithdrawn = projection === undefined && verdictOf(response) === 'resource-withdrawn';
+    const variant = selectionKey(names, headers);
+    const update = projection === undefined ? { names, variant, endsAt, isWithdrawn } : { projection, endsAt };
+    const name = projection ?? variant;
+    const subject = { key, upstream, tags, name };
+    // What was seen, and leased, may be a variant by other fields than those that this response names.
+    const isInPlace = seen.index && memberKey(key, seen.index.generation, name) === lease.key;
+    if (seen.index && isInPlace && alreadyContains(seen.index, update))
+      return (await ifAvailable(() => this.store.fill(lease, member))) === true;
+    const index = indexFor(seen.index, update, { upstream, tags, now });
+    const place = memberKey(key, index.generation, name);
     if (!seen.index) {
-      const linked = { key: place, entry };
+      const linked = { key: place, entry: member };
       const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
-      return isFirst === true || this.joinIndex(lease, request, entry, { ...update, variant });
+      return isFirst === true || this.joinIndex(lease, subject, member, update);
     }
-    if (place === lease.key) await ifAvailable(() => this.store.fill(lease, entry));
-    else await Promise.all([ifAvailable(() => this.store.put(place, entry)), this.giveBack(lease)]);
-    return this.addToIndex(request, seen.index, { ...update, variant });
+    if (place === lease.key) await ifAvailable(() => this.store.fill(lease, member));
+    else await Promise.all([ifAvailable(() => this.store.put(place, member)), this.giveBack(lease)]);
+    return this.addToIndex(subject, seen.index, update);
   }
 
   /** What is stored once the upstream has said that it still holds (RFC 9111 §4.3.4), and whether it is. */
   async freshen(
     lease: Lease,
-    base: Validated,
+    request: Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags' | 'projection'>,
+    { entry: base, index }: Validated,
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.indexMark));
-    return { entry, stored: (await ifAvailable(() => this.store.freshen(lease, entry))) === true };
+    const entry = validatedEntry(base, response, policy, this.optionsUnder(index));
+    const stored = (await ifAvailable(() => this.store.freshen(lease, entry))) === true;
+    const { projection } = request;
+    const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
+    if (stored && index && !alreadyContains(index, update)) await this.addToIndex(request, index, update);
+    return { entry, stored };
   }
 
   /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
   async heedHead(
-    tags: readonly string[],
-    { entry, key, indexMark }: { readonly entry: CacheEntry; readonly key: string; readonly indexMark: number },
+    request: HttpCacheRequest,
+    { entry, key, index }: Validated & { readonly key: string },
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<void> {
@@ -141,9 +158,11 @@ export class VariantWriter {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
         return;
       }
+      const { tags } = request;
+      const indexMark = markOf(index?.entry);
       const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS, indexMark };
       const answer = await this.store.acquire(asking);
-      if (answer.kind === 'granted') await this.freshen(answer.lease, { entry, indexMark }, response, policy);
+      if (answer.kind === 'granted') await this.freshen(answer.lease, request, { entry, index }, response, policy);
     });
   }
 
@@ -169,7 +188,7 @@ export class VariantWriter {
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
     await this.giveBack(lease);
-    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.indexMark));
+    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.index));
     return { entry, stored: false };
   }
 
@@ -216,9 +235,8 @@ export class VariantWriter {
     return undefined;
   }
 
-  private optionsUnder(indexMark: number): EntryOptions & { readonly indexMark: number } {
-    const { keepMs, keepsEveryField } = this.options;
-    return { keepMs, keepsEveryField, indexMark };
+  private optionsUnder(index: ResourceIndex | undefined): OptionsUnderMark {
+    return { ...this.options, indexMark: markOf(index?.entry) };
   }
 
   /** Replaces the index that was seen before the load, if it is still there: else an invalidation came between. */
@@ -247,20 +265,21 @@ export class VariantWriter {
    */
   private async joinIndex(
     lease: Lease,
-    request: HttpCacheRequest,
+    subject: IndexSubject & { readonly name: string },
     entry: CacheEntry,
-    update: IndexUpdate & { readonly variant: string },
+    update: IndexUpdate,
   ): Promise<boolean> {
+    const { key, tags, name } = subject;
     const joined = await ifAvailable(async () => {
-      const found = await this.store.find(request.key);
+      const found = await this.store.find(key);
       const there = found && readIndex(found.entry);
-      const index = there && (await coverIndex(this.store, request.key, there, request.tags));
+      const index = there && (await coverIndex(this.store, key, there, tags));
       if (!index || !(await this.store.isStanding(lease))) return undefined;
-      await this.store.put(memberKey(request.key, index.generation, update.variant), entry);
+      await this.store.put(memberKey(key, index.generation, name), entry);
       return index;
     });
     await this.giveBack(lease);
-    return joined !== undefined && this.addToIndex(request, joined, update);
+    return joined !== undefined && this.addToIndex(subject, joined, update);
   }
 
   /**
@@ -268,7 +287,7 @@ export class VariantWriter {
    * another variant or by a soft purge, whose mark stays. An index of another generation leads elsewhere: the old one was purged.
    */
   private async addToIndex(
-    { key, tags, upstream }: HttpCacheRequest,
+    { key, tags, upstream }: IndexSubject,
     seen: ResourceIndex,
     update: IndexUpdate,
   ): Promise<boolean> {
@@ -288,4 +307,11 @@ export class VariantWriter {
     });
     return stored === true;
   }
+}
+
+/** The resource that an index is of. */
+type IndexSubject = Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags'>;
+
+function subjectOf({ upstream, tags, marker }: HttpCacheRequest, response: Arrived['response']) {
+  return { upstream, marker, tags: [...new Set([tagOfUpstream(upstream), ...tags, ...(response.tags ?? [])])] };
 }

@@ -1,25 +1,41 @@
-import type { CacheEntry, HeaderList } from '../cache-entry';
+import type { CacheEntry } from '../cache-entry';
 import type { CacheTier } from '../cache-outcome';
-import type { CacheStore } from '../cache-store';
+import type { CacheStore, Found } from '../cache-store';
 import { IndexMemory } from '../index-memory';
-import { memberKey, readIndex, type ResourceIndex } from '../resource-index';
+import { looksLikeIndex, memberKey, readIndex, type ResourceIndex } from '../resource-index';
 import { applySoftPurge, markOf } from '../soft-purge';
+import type { HttpCacheRequest } from './exchange';
 import { joinedNames, selectionKey } from './selection';
 
 export interface Seen {
   readonly index: ResourceIndex | undefined;
+  /** The stored response that the request selects. */
   readonly entry: CacheEntry | undefined;
   readonly tier: CacheTier;
-  /** Where the variant that the request selects is, or would be stored as far as the index tells. */
+  /** Where that response is, or would be stored as far as the index tells. */
   readonly variantKey: string | undefined;
   /** Where a response that the request selects may be: one key for each list of the index. */
   readonly variantKeys: readonly string[];
+  /** What is stored under the key of the resource, where it is neither an index nor a response that the request selects. */
+  readonly occupant?: CacheEntry | undefined;
 }
+
+/** What of a request decides which stored response it selects. */
+export type Selecting = Pick<HttpCacheRequest, 'key' | 'headers' | 'projection'>;
 
 type Lists = ResourceIndex['lists'];
 
+const NOTHING: Seen = {
+  index: undefined,
+  entry: undefined,
+  tier: 'upstream',
+  variantKey: undefined,
+  variantKeys: [],
+};
+
 /**
- * Finds the index of a URL and, of the variants that a request selects, the latest (RFC 9111 §4.1).
+ * Finds the stored response that a request selects (RFC 9111 §4.1): by the index of its URL the latest of the variants, or a projection;
+ * or under the key itself, where no request field selects the response.
  *
  * Its one invariant: what was stored without being selected by a field that selects here is not found, whoever stored it: another
  * replica, or a process before this one, with other settings.
@@ -35,45 +51,64 @@ export class VariantFinder {
     private readonly selecting: readonly string[],
   ) {}
 
+  /** What a load of the request is the only one of, while nothing is stored of its URL; undefined where that is the URL itself. */
+  selectionOf(request: Selecting): string | undefined {
+    if (request.projection !== undefined) return request.projection;
+    return this.selecting.length === 0 ? undefined : selectionKey(this.selecting, request.headers);
+  }
+
   /**
-   * Where neither index nor variant is in memory both are asked for at once, in one round trip, if the index is the one that was
-   * seen last.
+   * Where neither index nor variant is in memory both are read at once, in one round trip, if the index is the one that was seen last.
    *
    * @param leaseMs as of the store's `find`, given by who loads what is missing
    */
-  async find(
-    { key, headers: request }: { readonly key: string; readonly headers: HeaderList },
-    now: number,
-    leaseMs: number | undefined,
-  ): Promise<Seen> {
-    const keysOf = ({ lists, generation }: Pick<ResourceIndex, 'lists' | 'generation'>): readonly string[] =>
-      this.complete(lists).map((names) => memberKey(key, generation, selectionKey(names, request)));
+  async find(request: Selecting, now: number, leaseMs: number | undefined): Promise<Seen> {
+    const { key } = request;
     const { found, ahead } = await this.seenLast.find(
       this.store,
       key,
-      () => ({ leaseMs, selection: leaseMs === undefined ? undefined : selectionKey(this.selecting, request) }),
-      keysOf,
+      () => ({ leaseMs, selection: leaseMs === undefined ? undefined : this.selectionOf(request) }),
+      (index) => this.keysOf(index, request),
     );
     const index = found && readIndex(found.entry);
-    if (!found || !index || now >= found.entry.freshUntil)
-      return { index: undefined, entry: undefined, tier: 'upstream', variantKey: undefined, variantKeys: [] };
-    const keys = keysOf(index);
+    if (!found || !index || now >= found.entry.freshUntil) return this.withoutIndex(found, request);
+    const keys = this.keysOf(index, request);
     const options = { leaseMs: keys.length === 1 ? leaseMs : undefined, indexMark: markOf(index.entry) };
-    const variants = await Promise.all(
+    const members = await Promise.all(
       keys.map(async (one) => this.store.peek(one) ?? (await ahead.get(one)) ?? (await this.store.find(one, options))),
     );
-    let at = -1;
-    variants.forEach((variant, place) => {
-      if (variant && (at < 0 || variant.entry.storedAt > (variants[at]?.entry.storedAt ?? 0))) at = place;
-    });
-    const chosen = variants[at];
-    return {
-      index,
-      entry: chosen && applySoftPurge(chosen.entry, index.entry),
-      tier: chosen?.tier ?? 'upstream',
-      variantKey: keys[Math.max(0, at)],
-      variantKeys: keys,
-    };
+    return latest(members, keys, index, request);
+  }
+
+  /** The same from this process's memory alone; undefined where memory cannot tell. */
+  peek(request: Selecting, now: number): Seen | undefined {
+    const found = this.store.peek(request.key);
+    if (!found) return undefined;
+    const index = readIndex(found.entry);
+    if (!index) return this.withoutIndex(found, request);
+    if (now >= found.entry.freshUntil) return undefined;
+    const keys = this.keysOf(index, request);
+    const members = keys.map((one) => this.store.peek(one));
+    return members.includes(undefined) ? undefined : latest(members, keys, index, request);
+  }
+
+  /** A response that nothing but its URL selects is stored under the key of the URL. */
+  private withoutIndex(found: Found | undefined, { key, projection }: Selecting): Seen {
+    if (!found) return NOTHING;
+    const { entry, tier } = found;
+    const isSelected = projection === undefined && this.selecting.length === 0 && !looksLikeIndex(entry);
+    return isSelected
+      ? { index: undefined, entry, tier, variantKey: key, variantKeys: [key] }
+      : { ...NOTHING, occupant: entry };
+  }
+
+  private keysOf(
+    { lists, generation }: Pick<ResourceIndex, 'lists' | 'generation'>,
+    request: Selecting,
+  ): readonly string[] {
+    const { key, projection } = request;
+    if (projection !== undefined) return [memberKey(key, generation, projection)];
+    return this.complete(lists).map((names) => memberKey(key, generation, selectionKey(names, request.headers)));
   }
 
   private complete(lists: Lists): Lists {
@@ -85,4 +120,24 @@ export class VariantFinder {
     }
     return completed;
   }
+}
+
+/** The latest of the members of an index that a request selects. */
+function latest(
+  members: readonly (Found | undefined)[],
+  keys: readonly string[],
+  index: ResourceIndex,
+  { projection }: Selecting,
+): Seen {
+  let at = -1;
+  members.forEach((member, place) => {
+    if (member && (at < 0 || member.entry.storedAt > (members[at]?.entry.storedAt ?? 0))) at = place;
+  });
+  const chosen = members[at];
+  const variantKey = keys[Math.max(0, at)];
+  if (!chosen) return { index, entry: undefined, tier: 'upstream', variantKey, variantKeys: keys };
+  // Derived from an older response than the one that was stored last: to be derived anew.
+  const isOutdated = projection !== undefined && !index.projections.includes(projection);
+  const entry = isOutdated ? { ...chosen.entry, softPurgeMark: markOf(index.entry) } : chosen.entry;
+  return { index, entry: applySoftPurge(entry, index.entry), tier: chosen.tier, variantKey, variantKeys: keys };
 }

@@ -1,15 +1,15 @@
 import type { HeaderList } from '../cache-entry';
-import { underOperator, type OperatorPolicy } from './operator-policy';
+import { applyPolicy, type CachePolicy } from './cache-policy';
 import { responsePolicy, type CacheKind } from './response-policy';
 
 const NOW = Date.UTC(2026, 0, 5, 12);
-const ALL: OperatorPolicy = { ttlMs: 300_000, negativeTtlMs: 7_000, swrMs: 30_000, sieMs: 86_400_000 };
+const ALL: CachePolicy = { ttlMs: 300_000, negativeTtlMs: 7_000, swrMs: 30_000, sieMs: 86_400_000 };
 
-function policyOf(control: string | undefined, operator: OperatorPolicy, status = 200, kind: CacheKind = 'shared') {
+function policyOf(control: string | undefined, operator: CachePolicy, status = 200, kind: CacheKind = 'shared') {
   const headers: HeaderList = control === undefined ? [] : [['cache-control', control]];
   const response = { status, headers, requestedAt: NOW, receivedAt: NOW };
   const own = responsePolicy(response, kind, { hasAuthorization: false, isNoStore: false });
-  return underOperator(own, status, operator);
+  return applyPolicy(own, status, operator);
 }
 
 describe("the operator's word", () => {
@@ -46,8 +46,8 @@ describe("the operator's word", () => {
     const headers: HeaderList = [['cache-control', 'public, max-age=60, s-maxage=60']];
     const response = { status: 200, headers, requestedAt: NOW, receivedAt: NOW };
     const own = responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false });
-    expect(underOperator(own, 200, undefined).mustRevalidate).toBe(true);
-    expect(underOperator(own, 200, { defaultSieMs: 5_000 })).toMatchObject({ mustRevalidate: false, sieMs: 5_000 });
+    expect(applyPolicy(own, 200, undefined).mustRevalidate).toBe(true);
+    expect(applyPolicy(own, 200, { defaultSieMs: 5_000 })).toMatchObject({ mustRevalidate: false, sieMs: 5_000 });
   });
 
   it('lets the response speak first of stale-if-error, where the operator has only a default', () => {

@@ -1,0 +1,42 @@
+import type { CacheStore, InvalidationMode, InvalidationTarget } from './cache-store';
+import { confirmed } from './confirmed';
+
+/** Who requested an invalidation. */
+export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
+
+/** An invalidation that the store has confirmed. */
+export interface Invalidation {
+  readonly target: InvalidationTarget;
+  readonly mode: InvalidationMode;
+  /** How many entries were removed, or became stale. */
+  readonly count: number;
+  readonly source: InvalidationSource;
+}
+
+/** Removes stored responses, or marks them stale, by key, tag or prefix. */
+export class CacheInvalidator {
+  private readonly listeners: ((invalidation: Invalidation) => void)[] = [];
+
+  constructor(private readonly store: CacheStore) {}
+
+  onInvalidated(listener: (invalidation: Invalidation) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Once it resolves, no request on this replica, and after the store's push none on any other, is answered with what was stored or
+   * loaded before.
+   *
+   * @returns how many entries it found
+   * @throws AppError `cache-unavailable` where the shared store cannot promise it
+   */
+  async invalidate(
+    target: InvalidationTarget,
+    mode: InvalidationMode = 'purge',
+    source: InvalidationSource = 'code',
+  ): Promise<number> {
+    const count = await confirmed('confirm the invalidation', this.store.invalidate(target, mode));
+    for (const listener of this.listeners) listener({ target, mode, count, source });
+    return count;
+  }
+}

@@ -1,0 +1,55 @@
+import { isSuccess, type ResponsePolicy } from './response-policy';
+
+/**
+ * What a route's rule or the operator's table says of responses, over what they say themselves. Durations in milliseconds; what is
+ * absent stays as the response has it.
+ */
+export interface CachePolicy {
+  /** The freshness lifetime, of responses below 400. */
+  readonly ttlMs?: number | undefined;
+  /** The freshness lifetime of 2xx responses that do not state one. */
+  readonly defaultTtlMs?: number | undefined;
+  /** The freshness lifetime of 404, 410 and 451 responses that do not state one. */
+  readonly negativeTtlMs?: number | undefined;
+  /** Stale-while-revalidate (RFC 5861 §3). */
+  readonly swrMs?: number | undefined;
+  /** Stale-while-revalidate of responses that do not state it. */
+  readonly defaultSwrMs?: number | undefined;
+  /** Stale-if-error (RFC 5861 §4). */
+  readonly sieMs?: number | undefined;
+  /** Stale-if-error of responses that do not state it. */
+  readonly defaultSieMs?: number | undefined;
+  /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
+  readonly jitter?: number | undefined;
+  /** The beta of the probabilistic early refresh (`freshness.ts`); absent or 0 for none. */
+  readonly earlyRefreshBeta?: number | undefined;
+  /** Whether the rule itself states the lifetime of a 2xx, as RFC 9111 §3 asks for with statuses that are not heuristically cacheable. */
+  readonly isExplicit?: boolean | undefined;
+}
+
+const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
+
+/**
+ * The response's own policy with the rule's word over it. It lengthens or shortens; it never reuses without validation what asks for it
+ * (`no-cache`, `must-revalidate`, `proxy-revalidate`).
+ *
+ * One law is bent, for an upstream that is down must not take its responses along: `s-maxage` alone, which forbids stale use without
+ * saying so (RFC 9111 §5.2.2.10), does not forbid the stale windows of a rule.
+ */
+export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePolicy | undefined): ResponsePolicy {
+  if (!policy) return own;
+  const { ttlMs, swrMs, sieMs, defaultSwrMs, defaultSieMs, jitter = 0 } = policy;
+  const isNegative = NEGATIVE.has(status) && own.isHeuristic;
+  const lifetimeMs = isNegative
+    ? policy.negativeTtlMs
+    : ((status < 400 ? ttlMs : undefined) ?? (own.isHeuristic && isSuccess(status) ? policy.defaultTtlMs : undefined));
+  return {
+    ...own,
+    lifetimeMs: own.mustValidate ? 0 : (lifetimeMs ?? own.lifetimeMs),
+    // What is missing may be there again: no request is told so longer than its lifetime without a new look.
+    swrMs: isNegative ? own.swrMs : (swrMs ?? own.swrMs ?? defaultSwrMs),
+    sieMs: sieMs ?? own.sieMs ?? defaultSieMs,
+    mustRevalidate: own.saysMustRevalidate,
+    jitter,
+  };
+}

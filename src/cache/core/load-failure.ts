@@ -1,0 +1,34 @@
+/** The origin failed with a status of its own, which every request that waited for it gets. */
+export class StatusFailure extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** What the origin said with it, as JSON. */
+    readonly body: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'StatusFailure';
+  }
+}
+
+/** The load failed with an error that only its own class tells: requests that did not wait for this load call the origin themselves. */
+export class UnkeptFailure extends Error {
+  constructor(
+    cause: unknown,
+    /** The status that it has of its own, if it has one. */
+    readonly status: number | undefined,
+  ) {
+    super('The load failed.', { cause });
+    this.name = 'UnkeptFailure';
+  }
+}
+
+// RFC 5861 §4: an error is "any situation that would result in a 500, 502, 503, or 504 HTTP response status code being returned".
+const STALE_IF_ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/** Whether a stale response may be served instead of the error. */
+export function mayServeStaleFor(error: unknown): boolean {
+  const hasStatus = error instanceof StatusFailure || error instanceof UnkeptFailure;
+  return !hasStatus || error.status === undefined || STALE_IF_ERROR_STATUSES.has(error.status);
+}

@@ -1,0 +1,57 @@
+import type { FastifyRequest } from 'fastify';
+import type { HeaderList } from './core/cache-entry';
+import type { CachePolicy } from './core/http/cache-policy';
+import type { HttpCacheRequest } from './core/http/exchange';
+import { toHeaderList } from './core/http/fields';
+import type { RouteRule } from './cache-rule.decorator';
+
+/** Where a cached route's response is stored, and under which policy. */
+export interface RouteKey {
+  readonly rule: RouteRule;
+  readonly key: string;
+  readonly projection?: string | undefined;
+  readonly policy: CachePolicy;
+}
+
+/**
+ * A request of a cached route as the engine sees it. It has no signal: a load goes on without its client, for the next one. A handler answers GET alone: HEAD, ranges and conditions are carried out when the
+ * answer is sent. What few requests need is made when it is read.
+ */
+export class RouteRequest implements HttpCacheRequest {
+  readonly method = 'GET';
+  readonly kind = 'shared';
+  /** Its key speaks for the callers: without one, a request with credentials is not cached at all. */
+  readonly hasAuthorization = false;
+  readonly key: string;
+  readonly projection: string | undefined;
+  readonly policy: CachePolicy;
+  readonly hasDirectives: boolean;
+  private fields: HeaderList | undefined;
+
+  constructor(
+    private readonly request: Pick<FastifyRequest, 'raw'> & Partial<FastifyRequest>,
+    private readonly route: RouteKey,
+  ) {
+    this.key = route.key;
+    this.projection = route.projection;
+    this.policy = route.policy;
+    const { headers } = request.raw;
+    this.hasDirectives = headers['cache-control'] !== undefined || headers.pragma !== undefined;
+  }
+
+  get upstream(): string {
+    return this.route.rule.upstream;
+  }
+
+  get marker(): string | undefined {
+    return this.route.rule.marker;
+  }
+
+  get tags(): readonly string[] {
+    return this.route.rule.tags?.(this.request as FastifyRequest) ?? [];
+  }
+
+  get headers(): HeaderList {
+    return (this.fields ??= toHeaderList(this.request.raw.rawHeaders));
+  }
+}
