@@ -17,29 +17,43 @@ describe('a definition', () => {
     ['baseUrl', { baseUrl: 'registry.example' }, 'must be an http:// or https:// URL'],
     ['baseUrl', { baseUrl: 'https://user:pw@registry.example' }, 'without query, fragment or credentials'],
     ['routePrefix', { routePrefix: '/npm/' }, 'must be a path without a slash at its end'],
-    ['settings', { settings: { flavour: z.string() } }, 'has "flavour", which is no name in capital letters'],
-    ['settings', { settings: { TOKEN: z.string() } }, 'has "TOKEN", which every upstream has already'],
-    ['settings', { settings: { FLAVOUR: 'full' } }, 'has "FLAVOUR", which is no zod schema'],
+    ['settings', { settings: { flavour: z.string() } }, 'settings.flavour must have names in capital letters'],
+    ['settings', { settings: { TOKEN: z.string() } }, 'settings.TOKEN has a name that every upstream has already'],
+    ['settings', { settings: { FLAVOUR: 'full' } }, 'settings.FLAVOUR must be a zod schema'],
     ['headers', { headers: { accept: '*/*' } }, 'must be a function'],
     ['forwards', { forwards: ['a b'] }, 'must be a list of header field names'],
-    ['credentials', { credentials: { query: ['access token'] } }, 'must have a list of parameter names as its query'],
-    ['credentials', { credentials: { canonical: 'x' } }, 'must have functions as its canonical and send'],
+    [
+      'credentials',
+      { credentials: { query: ['access token'] } },
+      'credentials.query must be a list of parameter names',
+    ],
+    ['credentials', { credentials: { canonical: 'x' } }, 'credentials.canonical must be a function'],
     ['rateLimit', { rateLimit: 'none' }, 'must be an adapter. Example: rateLimit: ietfLimits()'],
     ['maxConcurrency', { maxConcurrency: 0 }, 'must be a whole number from 1 on'],
     ['tags', { tags: ['a'] }, 'must be a function'],
     ['rules', { rules: [{ path: 'a' }] }, 'in rule 1, path: must be like'],
-    ['webhook', { webhook: { verifier: hmacSignature({ header: 'X' }) } }, 'must have an event'],
-    ['problems', { problems: { Nope: { status: 404, title: 'x' } } }, 'has "Nope", which needs words with hyphens'],
-    ['rateLimits', { rateLimits: 1 }, 'is no member of a definition'],
+    [
+      'webhook',
+      { webhook: { verifier: hmacSignature({ header: 'X' }) } },
+      'webhook.event must be a header field or a function',
+    ],
+    [
+      'problems',
+      { problems: { Nope: { status: 404, title: 'x' } } },
+      'problems.Nope must have codes of words with hyphens',
+    ],
+    ['rateLimits', { rateLimits: 1 }, 'rateLimits is no member'],
   ])('is refused in one sentence that names %s: %j', (member, wrong, problem) => {
     const define = () => defineUpstream({ ...plain, ...wrong });
-    expect(define).toThrow(` is wrong: ${member} `);
+    expect(define).toThrow(` is wrong: ${member}`);
     expect(define).toThrow(problem);
     expect(define).toThrow(/^The definition of the upstream "[^"]+" is wrong: [^\n]+ Example: [^\n]+$/);
   });
 
   it('without a base URL at all is refused', () => {
-    expect(() => defineUpstream({ name: 'npm' } as UpstreamDefinition)).toThrow('baseUrl is missing');
+    expect(() => defineUpstream({ name: 'npm' } as UpstreamDefinition)).toThrow(
+      'baseUrl must be an http:// or https:// URL',
+    );
   });
 
   it('registers its error codes, and none of the service’s own', () => {

@@ -17,7 +17,13 @@ export { anonymousResource } from './gateway/cached-requests';
 export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
-export { hmacSignature, plainToken, standardWebhooks, type WebhookVerifier } from './webhooks/webhook-verifiers';
+export {
+  hmacSignature,
+  plainToken,
+  standardWebhooks,
+  type BodyCheck,
+  type WebhookVerifier,
+} from './webhooks/webhook-verifiers';
 export type { WebhookDefinition, WebhookEffect } from './webhooks/webhook-definition';
 export type { DocumentedPath, DocumentedPaths } from './open-api';
 

@@ -22,6 +22,7 @@ import type { Refusal } from './budget/credential-budget';
 import type { RateBudget } from './budget/rate-budget';
 import { anonymousResource, type CachedRequests } from './gateway/cached-requests';
 import type { Callers } from './gateway/callers';
+import { isCredentialLike } from './gateway/credentials';
 import { THE_SERVICE, type GatewayOrigins } from './gateway/gateway-origins';
 import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
@@ -172,6 +173,9 @@ export class UpstreamClient {
     const partition = as === 'service' ? callers.own : callers.anonymous;
     const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
     const fields = own.map(([name, value]) => [name.toLowerCase(), value] as const);
+    const credential = Object.keys(headers ?? {}).find((name) => isCredential(name, callers));
+    if (credential !== undefined)
+      throw new AppError('request-invalid', `${credential} is a credential. The client adds the service's own.`);
     const asked = requests.of({
       ...{ method: 'GET', target, partition, hasAuthorization: partition.own !== undefined },
       ...{ headers: forwardedHeaders(fields, headerRules, true), signal: signal ?? new AbortController().signal },
@@ -241,6 +245,10 @@ export class UpstreamClient {
       throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
     return url.slice(baseUrl.length);
   }
+}
+
+function isCredential(name: string, { partitions }: Callers): boolean {
+  return partitions?.credentialName(name) !== undefined || isCredentialLike(name.toLowerCase());
 }
 
 /** Undefined where the stored representation is not what the projection is derived from. */

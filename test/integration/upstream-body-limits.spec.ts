@@ -8,6 +8,8 @@ import {
   getUpstreamToken,
   UpstreamClient,
   UpstreamModule,
+  Upstreams,
+  type Upstream,
   type LimitReading,
 } from '../../src/upstream';
 import { request } from '../support/raw-http';
@@ -40,6 +42,19 @@ function limited(resource: string, limit: number, remaining: number, resetAt: nu
 
 @Module({ imports: [UpstreamModule.register(questions)] })
 class QuestionsModule {}
+
+it('two upstreams have two names, and no prefix below the other’s', () => {
+  const upstreams = new Upstreams();
+  const mounted = (name: string, routePrefix: string) =>
+    ({ definition: { name }, settings: { routePrefix } }) as unknown as Upstream;
+  upstreams.add(mounted('a', '/apis/a'));
+  upstreams.add(mounted('b', '/apis/ab'));
+  expect(() => upstreams.add(mounted('a', '/c'))).toThrow('The upstream "a" is mounted twice');
+  expect(() => upstreams.add(mounted('c', '/apis/A/c'))).toThrow(
+    /C_ROUTE_PREFIX meets that of a.*Example: C_ROUTE_PREFIX=\/c/s,
+  );
+  expect(() => upstreams.add(mounted('c', '/apis'))).toThrow('C_ROUTE_PREFIX');
+});
 
 describe('an upstream with limits in its bodies and credentials in the query', () => {
   let origin: ScriptedOrigin;
@@ -130,7 +145,10 @@ describe('an upstream with limits in its bodies and credentials in the query', (
     expect((await client.get('/users/1')).outcome).toBe('MISS');
   });
 
-  it('follows no credential in a path of the service’s own code', async () => {
+  it('takes no credential from the service’s own code, which would be stored for all of it', async () => {
     await expect(client.get('/me?access_token=A')).rejects.toMatchObject({ code: 'request-invalid' });
+    for (const name of ['Authorization', 'X-Api-Key'])
+      await expect(client.get('/me', { headers: { [name]: 's' } })).rejects.toMatchObject({ code: 'request-invalid' });
+    expect(origin.hits).toHaveLength(0);
   });
 });

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { parseGatewayRules } from './gateway/gateway-rules';
+import type { UpstreamDefinition } from './upstream-definition';
+import { KIT_SETTINGS } from './upstream-settings';
+
+/*
+ * What the members of a definition may be, in words that complete "MEMBER …" in the message of a failed start. The compiler checks the
+ * same, but not what is computed or written in JavaScript.
+ */
+
+const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+const text = (pattern: RegExp, problem: string) => z.string(problem).regex(pattern, problem);
+const list = (pattern: RegExp, problem: string) => z.array(text(pattern, problem), problem);
+const whole = (min: number, problem: string) => z.int(problem).min(min, problem);
+const call = z.custom((value) => typeof value === 'function', 'must be a function');
+const calls = 'must be an object of functions';
+
+const settings = z.record(
+  z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/, 'must have names in capital letters')
+    .refine((name) => !KIT_SETTINGS.includes(name), 'has a name that every upstream has already, such as TOKEN'),
+  z.custom((value) => value instanceof z.ZodType, 'must be a zod schema'),
+  'must be an object of zod schemas',
+);
+
+const rules = z.array(z.unknown(), 'must be a list of rules').superRefine((given, context) => {
+  try {
+    parseGatewayRules(JSON.stringify(given));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+const credentials = z.strictObject(
+  {
+    headers: list(FIELD, 'must be a list of header field names').optional(),
+    query: list(/^[\w.-]+$/, 'must be a list of parameter names').optional(),
+    refused: list(/./, 'must be a list of parameter names').optional(),
+    canonical: call.optional(),
+    send: call.optional(),
+    tokenForm: z.instanceof(RegExp, { error: 'must be a regular expression' }).optional(),
+  },
+  'must be an object with headers, query, refused, canonical, send or tokenForm',
+);
+
+const webhook = z.looseObject(
+  {
+    verifier: z.looseObject({ begin: call }, 'must be a verifier'),
+    event: z.union([z.string().min(1), call], 'must be a header field or a function'),
+    effect: call,
+  },
+  'must be an object',
+);
+
+const problems = z.record(
+  text(/^[a-z]+(?:-[a-z]+)+$/, 'must have codes of words with hyphens'),
+  z.looseObject({ status: whole(400, 'must be 400 or more'), title: text(/./, 'must be a text') }, 'must be an object'),
+  'must be an object of error codes',
+);
+
+/** The members but for `name` and `baseUrl`, which are needed. */
+const optional = {
+  title: text(/\S/, 'must be a text').meta({ example: "'npm'" }),
+  routePrefix: text(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path without a slash at its end').meta({
+    example: "'/npm'",
+  }),
+  routes: list(/^[A-Za-z0-9._~-]+$/, 'must be a list of path segments').meta({ example: "['repos']" }),
+  settings: settings.meta({ example: "{ API_VERSION: z.string().default('1') }" }),
+  headers: call.meta({ example: "() => ({ accept: 'application/json', 'user-agent': 'larder' })" }),
+  forwards: list(FIELD, 'must be a list of header field names').meta({ example: "['X-Api-Version']" }),
+  credentials: credentials.meta({ example: "{ headers: ['private-token'], query: ['access_token'] }" }),
+  rateLimit: z.looseObject({ read: call }, 'must be an adapter').meta({ example: 'ietfLimits()' }),
+  maxConcurrency: whole(1, 'must be a whole number from 1 on').meta({ example: '64' }),
+  pointsPerMinute: whole(0, 'must be a whole number').meta({ example: '900' }),
+  settleSeconds: whole(0, 'must be a whole number').meta({ example: '10' }),
+  foldsCase: z.boolean('must be true or false').meta({ example: 'true' }),
+  tagPrefix: text(/^(?:[a-z0-9-]+:)*$/, 'must be words with a colon behind each').meta({ example: "'npm:'" }),
+  tags: call.meta({ example: '(path) => [`package:${path}`]' }),
+  writes: z.record(z.string(), call, calls).meta({ example: '{ tags: (path) => [`package:${path}`] }' }),
+  rules: rules.meta({ example: "[{ path: '/:package', ttl: 300 }]" }),
+  neverStored: z.array(z.int(), 'must be a list of statuses').meta({ example: '[202]' }),
+  webhook: webhook.meta({
+    example: "{ verifier: hmacSignature({ header: 'X-Signature' }), event: 'X-Event', effect: () => ({ tags: [] }) }",
+  }),
+  linkedAs: call.meta({ example: '(path, asked) => path' }),
+  aliases: call.meta({ example: "(routePrefix) => ({ '/graphql': '/graphql' })" }),
+  beside: call.meta({ example: "(baseUrl) => ({ '/graphql': '/api/graphql' })" }),
+  limits: z.record(z.string(), z.number(), 'must be an object of numbers').meta({ example: '{ timeoutMs: 5_000 }' }),
+  problems: problems.meta({
+    example: "{ 'package-not-found': { status: 404, title: 'Package not found', mayRetry: false } }",
+  }),
+  openApi: z.looseObject({}, 'must be an object').meta({ example: '{ paths: [] }' }),
+} satisfies Record<Exclude<keyof UpstreamDefinition, 'name' | 'baseUrl'>, z.ZodType>;
+
+const NOT_A_NAME = 'must be a word of lower-case letters, digits and hyphens';
+const NOT_A_URL = 'must be an http:// or https:// URL without query, fragment or credentials';
+
+/** Each member, with an example of it. */
+export const members: Readonly<Record<keyof UpstreamDefinition, z.ZodType>> = {
+  name: text(/^[a-z][a-z0-9-]{0,31}$/, NOT_A_NAME).meta({ example: "'npm'" }),
+  baseUrl: text(/^https?:\/\/[^\s?#@]+$/, NOT_A_URL)
+    .or(z.undefined())
+    .meta({ example: "'https://registry.npmjs.org'" }),
+  ...optional,
+};
