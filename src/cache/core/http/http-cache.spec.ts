@@ -446,4 +446,66 @@ describe('HttpCache over an origin of this service', () => {
     await origin.answer(response('1'));
     expect(text((await waiting).entry)).toBe('1');
   });
+
+  it('loads a variant once across replicas though its response is selected by more fields than the index told', async () => {
+    const { cache, store, clock } = setUp();
+    const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
+    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const [one, other] = [1, 2].map(() => new Cache(new HttpCache(store, loader, clock, options), clock)) as [
+      Cache,
+      Cache,
+    ];
+    await cache.answer(request({}, { projection: 'count' }), always(response('5')));
+    const origin = new HeldUpstream();
+    const asked = request(
+      {},
+      {
+        headers: [
+          ['accept', 'a'],
+          ['x', '1'],
+        ],
+      },
+    );
+    const first = one.answer(asked, origin.load);
+    while (origin.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const second = other.answer(asked, origin.load);
+    await new Promise((resolve) => setImmediate(resolve));
+    await origin.answer(response('user', { headers: [['vary', 'x']] }));
+    expect([await first, await second].map(({ entry }) => text(entry))).toEqual(['user', 'user']);
+    expect(origin.asked).toHaveLength(1);
+  });
+
+  it('is joined by later requests of its selection while another selection of the URL is stored', async () => {
+    const { store, clock } = setUp();
+    const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
+    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const cache = new Cache(new HttpCache(store, loader, clock, options), clock);
+    const slow = new HeldUpstream();
+    const asked = request({}, { headers: [['accept', 'slow']] });
+    const answers = [cache.answer(asked, slow.load)];
+    while (slow.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await cache.answer(request({}, { headers: [['accept', 'quick']] }), always(response('quick')));
+    answers.push(cache.answer(asked, slow.load));
+    await new Promise((resolve) => setImmediate(resolve));
+    await slow.answer(response('slow'));
+    expect((await Promise.all(answers)).map(({ entry }) => text(entry))).toEqual(['slow', 'slow']);
+    expect(slow.asked).toHaveLength(1);
+  });
+
+  it('is not joined by a request that comes after a purge, whatever is stored meanwhile', async () => {
+    const { store, clock, invalidator } = setUp();
+    const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
+    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const cache = new Cache(new HttpCache(store, loader, clock, options), clock);
+    const old = new HeldUpstream();
+    const asked = request({}, { headers: [['accept', 'slow']] });
+    const before = cache.answer(asked, old.load);
+    while (old.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await invalidator.invalidate({ kind: 'key', key: 'k' });
+    await cache.answer(request({}, { headers: [['accept', 'quick']] }), always(response('quick')));
+    expect(text((await cache.answer(asked, always(response('new')))).entry)).toBe('new');
+    await old.answer(response('old'));
+    expect(text((await before).entry)).toBe('old');
+    expect(text((await cache.answer(asked, never)).entry)).toBe('new');
+  });
 });

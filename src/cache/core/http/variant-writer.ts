@@ -120,9 +120,14 @@ export class VariantWriter {
       const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
       return isFirst === true || this.joinIndex(lease, subject, member, update);
     }
-    if (place === lease.key) await ifAvailable(() => this.store.fill(lease, member));
-    else await Promise.all([ifAvailable(() => this.store.put(place, member)), this.giveBack(lease)]);
-    return this.addToIndex(subject, seen.index, update);
+    if (place === lease.key) {
+      await ifAvailable(() => this.store.fill(lease, member));
+      return this.addToIndex(subject, seen.index, update);
+    }
+    await ifAvailable(() => this.store.put(place, member));
+    const isFound = await this.addToIndex(subject, seen.index, update);
+    await this.giveBack(lease); // once the index leads to it: requests that wait for the lease look there next
+    return isFound;
   }
 
   /** What is stored once the upstream has said that it still holds (RFC 9111 §4.3.4), and whether it is. */
@@ -278,8 +283,9 @@ export class VariantWriter {
       await this.store.put(memberKey(key, index.generation, name), entry);
       return index;
     });
-    await this.giveBack(lease);
-    return joined !== undefined && this.addToIndex(subject, joined, update);
+    const isFound = joined !== undefined && (await this.addToIndex(subject, joined, update));
+    await this.giveBack(lease); // once the index leads to it: requests that wait for the lease look there next
+    return isFound;
   }
 
   /**
