@@ -60,14 +60,14 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, load-reply.ts a response without a connection, tls.ts reads certificates, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, load-reply.ts a response without a connection, tls.ts reads certificates, http-server.ts makes the server, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
           '^src/cache/(fast-path/serialized-head|load-reply)[.]ts$',
-          '^src/http/tls[.]ts$',
+          '^src/http/(tls|http-server)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],

@@ -7,7 +7,7 @@ import { cacheConfig, redisConfig, serviceConfig, slices } from './config/slices
 import { GithubModule } from './github/github.module';
 import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './http/edge-hooks';
-import { FrontDoor } from './http/front-door';
+import { LarderAdapter } from './http/larder-adapter';
 import { keptProblem } from './http/problem-table';
 import { LiveModule } from './live/live.module';
 import { MetricsModule } from './metrics/metrics.module';
@@ -41,7 +41,8 @@ import { portToPrimary } from './workers/worker-channel';
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, laneEnabled },
         processes: processesOf(workers),
         edgeFields: EDGE_FIELDS,
-        frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+        fastPathGate: (adapter) => (adapter instanceof LarderAdapter ? adapter.gate : undefined),
+        requestId,
         problemOf: keptProblem,
         port: redis.endpoint === undefined ? portToPrimary() : undefined,
         redis:

@@ -9,8 +9,9 @@ import { drainOnClose } from './http/drain';
 import { limitConnections } from './http/connection-limit';
 import { addEdgeHooks, requestId } from './http/edge-hooks';
 import { continueInTurn } from './http/expectations';
+import { FastPathGate } from './http/fast-path-gate';
+import { serverFactory } from './http/http-server';
 import { LarderAdapter } from './http/larder-adapter';
-import { limitPipelines } from './http/pipelines';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
 import { serviceVersion } from './kernel/project-root';
@@ -36,8 +37,10 @@ const CHECK_INTERVAL_MS = 1_000;
 export function createAdapter(tls?: TlsFiles): LarderAdapter {
   const routes = new RouteMethods();
   const problems = new ProblemFilter(routes);
-  const adapter = new LarderAdapter({
+  const gate = new FastPathGate();
+  const options = {
     ...(tls && { https: tlsOptions(tls) }),
+    serverFactory: serverFactory(gate),
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
@@ -51,7 +54,8 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
     trustProxy: trustedProxies(),
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-  });
+  } as const;
+  const adapter = new LarderAdapter(options, gate);
   const fastify: FastifyInstance = adapter.getInstance();
   fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
   Object.assign(fastify.server, { connectionsCheckingInterval: CHECK_INTERVAL_MS }); // an option of node's server
@@ -59,7 +63,7 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
   continueInTurn(fastify.server);
   routes.collect(fastify);
   addEdgeHooks(fastify);
-  adapter.openFrontDoor();
+  gate.watch(fastify);
   problems.serve(adapter);
   return adapter;
 }
@@ -82,7 +86,6 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   drainOnClose(fastify, shutdownTimeoutMs);
   limitConnections(fastify, maxConnections);
-  limitPipelines(fastify);
   closeStalledClients(fastify, { stallMs: clientTimeoutMs });
   const upstreams = app.get(Upstreams).all();
   const [first] = upstreams;

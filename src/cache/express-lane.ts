@@ -12,10 +12,15 @@ import { NOT_MODIFIED, WHOLE } from './core/http/response-form';
 import { inOnePiece, textBytes } from './core/resident-entry';
 import { hasNoFields } from './earlier-fields';
 import type { HeadContext } from './fast-path/prepared-response';
+import { FastPath } from './fast-path/fast-path';
 import { hasRoomFor, writeStored, type Exchange } from './fast-path/response-writer';
 import { forHitPointers } from './memory-shares';
-import { hasNothingElse, keepsItsFields } from './nest-pipeline';
-import { RESPONSE_CACHE_OPTIONS, type FrontDoorPort, type ResponseCacheModuleOptions } from './response-cache.options';
+import { obstacleIn } from './nest-pipeline';
+import {
+  RESPONSE_CACHE_OPTIONS,
+  type FastPathGatePort,
+  type ResponseCacheModuleOptions,
+} from './response-cache.options';
 import { isKeyed, projectionOf, type KeyShape } from './route-key';
 import { RouteRequest } from './route-request';
 import type { AppliedRule } from './route-rule.reader';
@@ -67,13 +72,14 @@ export class ExpressLane implements OnModuleInit {
   private readonly urls: LRUCache<string, KnownUrl>;
   /** Whether some URLs are known together with a host. */
   private hasHosts = false;
-  private door: FrontDoorPort | undefined;
+  private gate: FastPathGatePort | undefined;
   private context: HeadContext;
 
   constructor(
     private readonly cache: HttpCache,
     private readonly clock: Clock,
     private readonly responses: RouteResponses,
+    private readonly fastPath: FastPath,
     private readonly events: CacheEvents,
     private readonly config: ApplicationConfig,
     private readonly adapterHost: HttpAdapterHost,
@@ -94,32 +100,37 @@ export class ExpressLane implements OnModuleInit {
     const { httpAdapter } = this.adapterHost;
     const { server } = httpAdapter.getInstance<FastifyInstance>();
     this.context = { ...this.context, server };
-    this.door = this.options.frontDoor?.of(httpAdapter);
+    this.gate = this.options.fastPathGate?.(httpAdapter);
     if (!this.options.laneEnabled) return;
-    this.door?.guard((request, response) => this.answersAtDoor(request, response));
+    this.gate?.serveWith((request, response) => this.answersAtDoor(request, response));
+    this.gate?.onChanged(() => this.urls.clear());
   }
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
   learn(context: ExecutionContext, { rule, way, policy }: AppliedRule, interceptor: unknown): void {
     if (!this.options.laneEnabled) return;
-    const { config } = context.switchToHttp().getRequest<FastifyRequest>().routeOptions;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const { config } = request.routeOptions;
     if (this.routes.has(config)) return;
-    const isOurs = rule.lane !== false && hasNothingElse(context, interceptor, this.config) && keepsItsFields(context);
+    const obstacle = obstacleIn(context, interceptor, this.config);
+    if (obstacle !== undefined && rule.lane !== false) this.fastPath.reportOff(request, obstacle);
+    const isOurs = rule.lane !== false && obstacle === undefined;
     this.routes.set(config, isOurs ? { rule, shape: way.shape, policy } : null);
   }
 
   /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
   writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: StoredAnswer, upstream: string): boolean {
-    if (this.door?.isOpen !== true || answer.entry.status >= 300 || !hasNoFields(reply)) return false;
-    const exchange = { request: request.raw, response: reply.raw, id: request.id };
+    if (answer.entry.status >= 300 || !this.gate) return false;
     if (this.options.laneEnabled) this.remember(request, key, answer);
+    if (this.gate.sendingObstacle(request) !== undefined || !hasNoFields(reply)) return false;
+    const exchange = { request: request.raw, response: reply.raw, id: request.id };
     return this.send(exchange, key, upstream, answer, reply.elapsedTime, () => void reply.hijack());
   }
 
   private remember(request: FastifyRequest, key: string, answer: StoredAnswer): void {
     const { method, url = '' } = request.raw;
     const route = this.routes.get(request.routeOptions.config);
-    if (!route || this.door?.isOpen !== true || (method !== 'GET' && method !== 'HEAD')) return;
+    if (!route || this.fastPath.isOff(request) || (method !== 'GET' && method !== 'HEAD')) return;
     const { rule, shape, policy } = route;
     if (!isByUrl(rule, shape) || isVaried(answer)) return;
     const host = isKeyed(rule) ? undefined : hostOf(request.raw);
@@ -179,7 +190,7 @@ export class ExpressLane implements OnModuleInit {
     answer: StoredAnswer,
   ): boolean {
     if (answer.entry.status >= 300) return false;
-    const id = this.options.frontDoor?.requestId(request) ?? '';
+    const id = this.options.requestId?.(request) ?? '';
     return this.send({ request, response, id }, key, upstream, answer, performance.now() - startedAt);
   }
 

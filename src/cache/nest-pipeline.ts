@@ -38,15 +38,30 @@ const READS_CALLER = /^(?:0|3|6|7|8|9|11|12|14|15):/;
 
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
-/** Whether the interceptor is all that Nest has in front of the handler. */
-export function hasNothingElse(context: ExecutionContext, interceptor: unknown, config: ApplicationConfig): boolean {
+/** What Nest has in front of the handler beside the interceptor, or in the response beside what is stored; undefined for nothing. */
+export function obstacleIn(
+  context: ExecutionContext,
+  interceptor: unknown,
+  config: ApplicationConfig,
+): string | undefined {
   const targets: readonly object[] = [context.getHandler(), context.getClass()];
   const on = (name: string): unknown[] =>
     targets.flatMap((target) => (Reflect.getMetadata(name, target) as unknown[] | undefined) ?? []);
-  const guards = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)];
+  const [guard] = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)] as object[];
+  if (guard !== undefined) return `guard ${nameOf(guard)}`;
   const interceptors = interceptorsOf(context, config);
   const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
-  return guards.length + on(HOST).length === 0 && interceptors.length > 0 && interceptors.every(isIt);
+  const other = interceptors.find((one) => !isIt(one));
+  if (other !== undefined) return `interceptor ${nameOf(other)}`;
+  if (interceptors.length === 0) return 'an interceptor that calls the cache';
+  if (on(HOST).length > 0) return 'the host of its controller';
+  const field = headersOf(context).find(({ name, value }) => !isKeptWhole(name, value));
+  return field && `@Header('${field.name}')`;
+}
+
+/** Of a class, or of an instance's. */
+function nameOf(enhancer: object): string {
+  return (typeof enhancer === 'function' ? enhancer : enhancer.constructor).name;
 }
 
 /** Why the answers of a route may be another for each caller; undefined where nothing says so. */
@@ -143,11 +158,6 @@ function hasSerializationHook(context: ExecutionContext): boolean {
   const request = context.switchToHttp().getRequest<Record<symbol, { preSerialization?: unknown } | undefined>>();
   const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === ROUTE_CONTEXT);
   return symbol !== undefined && Boolean(request[symbol]?.preSerialization);
-}
-
-/** Whether all that the route sets with `@Header` is in what is kept of its answers. */
-export function keepsItsFields(context: ExecutionContext): boolean {
-  return headersOf(context).every(({ name, value }) => isKeptWhole(name, value));
 }
 
 /** The names of the fields that the route sets with `@Header`, in lower case. */

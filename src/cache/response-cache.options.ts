@@ -11,15 +11,17 @@ export interface KeptProblem {
   readonly body: Buffer;
 }
 
-/** Where requests may be answered before the HTTP framework has looked at them. */
-export interface FrontDoorPort {
-  readonly isOpen: boolean;
-  guard(answer: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>): void;
-}
-
-export interface FrontDoorOptions {
-  readonly of: (adapter: object) => FrontDoorPort | undefined;
-  readonly requestId: (request: FastifyRequest['raw']) => string;
+/** In front of the HTTP framework: requests that need nothing but a stored response are served before it routes them. */
+export interface FastPathGatePort {
+  serveWith(
+    server: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>,
+  ): void;
+  /** What would be skipped if requests like this one were served there; undefined for nothing. */
+  obstacle(request: FastifyRequest): string | undefined;
+  /** What would have no word in a response that is written without the framework; undefined for nothing. */
+  sendingObstacle(request: FastifyRequest): string | undefined;
+  /** Calls back when what has been served so must come the ordinary way once more. */
+  onChanged(listener: () => void): void;
 }
 
 /** Durations in milliseconds, sizes in bytes. */
@@ -41,8 +43,10 @@ export interface ResponseCacheModuleOptions {
   readonly laneEnabled: boolean;
   /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
-  /** The door in front of the HTTP server and the id of a request there; without it all hits are the interceptor's to answer. */
-  readonly frontDoor?: FrontDoorOptions;
+  /** The gate of an HTTP adapter; absent, or undefined for one without: all hits take the ordinary way. */
+  readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
+  /** The id of a request that the HTTP framework has not seen. */
+  readonly requestId?: (request: FastifyRequest['raw']) => string;
   /** Undefined for the errors that are not worth keeping. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

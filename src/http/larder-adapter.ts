@@ -1,34 +1,85 @@
+import type { RequestMethod } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { FrontDoor } from './front-door';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
+import type { FastPathGate } from './fast-path-gate';
 
-/** The Fastify adapter, with a front door that Nest's own CORS, security headers and hooks shut. */
+type MiddlewareFactory = Awaited<ReturnType<FastifyAdapter['createMiddlewareFactory']>>;
+type WithUse = FastifyInstance & { use?: (...args: unknown[]) => unknown };
+
+/**
+ * The Fastify adapter with a gate for the fast path, which it tells of what Nest adds beside Fastify's hooks: CORS, security headers and
+ * middleware.
+ */
 export class LarderAdapter extends FastifyAdapter {
-  /** To be called when the hooks that are everyone's have been added. */
-  openFrontDoor(): void {
-    new FrontDoor(this.getInstance(), this);
+  private isUseWatched = false;
+  /** While Nest registers a middleware for the paths that it matches itself. */
+  private isNestMatching = false;
+
+  constructor(
+    options: FastifyHttpOptions<FastifyInstance['server']>,
+    readonly gate: FastPathGate,
+  ) {
+    super(options);
+  }
+
+  override async init(): Promise<void> {
+    await super.init();
+    this.watchUse();
   }
 
   override enableCors(...args: Parameters<FastifyAdapter['enableCors']>): void {
-    this.shut();
+    this.gate.closeFor('enableCors()');
     super.enableCors(...args);
   }
 
   override registerSecurityHook(...args: Parameters<FastifyAdapter['registerSecurityHook']>): void {
-    this.shut();
+    this.gate.closeFor('useSecurityHeaders() or enableCsrfProtection()');
     super.registerSecurityHook(...args);
   }
 
   override setOnRequestHook(...args: Parameters<FastifyAdapter['setOnRequestHook']>): void {
-    this.shut();
+    this.gate.closeFor('setOnRequestHook()');
     super.setOnRequestHook(...args);
   }
 
   override setOnResponseHook(...args: Parameters<FastifyAdapter['setOnResponseHook']>): void {
-    this.shut();
+    this.gate.closeFor('setOnResponseHook()');
     super.setOnResponseHook(...args);
   }
 
-  private shut(): void {
-    FrontDoor.of(this)?.shut();
+  override use(...args: Parameters<FastifyAdapter['use']>): ReturnType<FastifyAdapter['use']> {
+    return super.use(...args.map((one: unknown) => this.gate.recording(one)));
+  }
+
+  /** Middleware of modules: Nest matches their paths, and calls them for the requests they concern. */
+  override async createMiddlewareFactory(method: RequestMethod): Promise<MiddlewareFactory> {
+    const create = await super.createMiddlewareFactory(method);
+    this.watchUse();
+    return (path, callback) => {
+      this.isNestMatching = true;
+      try {
+        create(path, this.gate.recording(callback));
+      } finally {
+        this.isNestMatching = false;
+      }
+    };
+  }
+
+  /** Plugins may call Fastify's own `use`, which each of their scopes has a copy of. */
+  private watchUse(): void {
+    const fastify = this.getInstance<WithUse>();
+    if (this.isUseWatched || fastify.use === undefined) return;
+    this.isUseWatched = true;
+    this.recordUse(fastify);
+    fastify.addHook('onRegister', (scope) => this.recordUse(scope));
+  }
+
+  private recordUse(scope: WithUse): void {
+    const { use } = scope;
+    if (use === undefined || !Object.hasOwn(scope, 'use')) return;
+    const record = (one: unknown): unknown => (this.isNestMatching ? one : this.gate.recording(one));
+    scope.use = function (...args: unknown[]): unknown {
+      return use.apply(this, args.map(record));
+    };
   }
 }

@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
+type Handler = (request: RawRequest, response: RawResponse) => void;
 
 /** How many requests of one connection may be worked on behind the one that is being answered. */
 const MAX_WAITING = 100;
@@ -17,22 +18,13 @@ interface Pipeline {
  * Bounds the requests that one connection has under way at once: node reads and dispatches as many as a client writes, however
  * long the first takes. The last one that is answered says `Connection: close`, and no request after it is processed (RFC 9112
  * §9.6: "MUST NOT process any further requests"); its client sends the others again.
- *
- * To be called before the server listens; it wraps whoever handles requests by then.
  */
-export function limitPipelines(fastify: FastifyInstance): void {
-  const { server } = fastify;
+export function limitPipelines(handler: Handler): Handler {
   const pipelines = new WeakMap<RawRequest['socket'], Pipeline>();
-  fastify.addHook('onReady', (done) => {
-    const handlers = server.listeners('request') as ((request: RawRequest, response: RawResponse) => void)[];
-    server.removeAllListeners('request');
-    server.on('request', (request: RawRequest, response: RawResponse) => {
-      // Only a response that waits for another has no socket yet.
-      if (response.socket === null && !mayWait(pipelines, request, response)) return;
-      for (const handle of handlers) handle.call(server, request, response);
-    });
-    done();
-  });
+  return (request, response) => {
+    // Only a response that waits for another has no socket yet.
+    if (response.socket !== null || mayWait(pipelines, request, response)) handler(request, response);
+  };
 }
 
 function mayWait(

@@ -15,6 +15,7 @@ import { AppError } from '../kernel/app-error';
 import { askForAllMetrics, isWorker, tellOwnMetrics } from '../workers/worker-channel';
 import {
   CacheEvents,
+  FastPath,
   InvalidationChannel,
   PreparedResponses,
   StoreHealth,
@@ -58,6 +59,7 @@ export class CacheMetrics {
     channel: InvalidationChannel,
     webhooks: WebhookCounts,
     prepared: PreparedResponses,
+    fastPath: FastPath,
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -104,6 +106,12 @@ export class CacheMetrics {
       'larder_prepared_responses_bytes',
       'Estimated size of prepared responses in memory, beside the entries, in bytes.',
       () => prepared.bytes,
+    );
+    this.gauge(
+      'larder_fast_path_routes_off',
+      'Routes whose hits do not use the fast path, because a hook, middleware, guard or interceptor runs for them.',
+      () => fastPath.routesOff,
+      'max',
     );
   }
 

@@ -21,8 +21,8 @@ import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/core/cache-store';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
+import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
@@ -133,7 +133,8 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
           maxEntryBytes: 1_000_000,
           laneEnabled,
           edgeFields: EDGE_FIELDS,
-          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          fastPathGate: gateOf,
+          requestId,
           problemOf: keptProblem,
         }),
       }),

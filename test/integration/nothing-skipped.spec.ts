@@ -22,8 +22,8 @@ import { Agent } from 'node:http';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
+import { gateOf } from '../support/gate-of';
 import { request } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';
 
@@ -199,7 +199,8 @@ async function open(controllers: Type[], { isDoorShut, before, afterInit, provid
           ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
           laneEnabled: true,
           edgeFields: EDGE_FIELDS,
-          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          fastPathGate: gateOf,
+          requestId,
           problemOf: keptProblem,
         }),
       }),

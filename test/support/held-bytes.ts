@@ -28,5 +28,9 @@ export async function countedBytes({
 }: ServiceProcess): Promise<{ entries: number; l1: number; prepared: number }> {
   const text = (await request(`${url}/metrics`)).body.toString();
   const read = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-  return { entries: read('larder_l1_entries'), l1: read('larder_l1_bytes'), prepared: read('larder_prepared_responses_bytes') };
+  return {
+    entries: read('larder_l1_entries'),
+    l1: read('larder_l1_bytes'),
+    prepared: read('larder_prepared_responses_bytes'),
+  };
 }

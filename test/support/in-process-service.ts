@@ -6,7 +6,7 @@ import { rawRequest } from './raw-http';
 export type ServiceInProcess = Awaited<ReturnType<typeof openInProcess>>;
 
 /**
- * The whole service in this process, to see which requests come as far as Fastify. One for each spec file: the settings are read
+ * The whole service in this process, to see which requests reach Fastify. One for each spec file: the settings are read
  * when the modules are loaded.
  */
 export async function openInProcess(env: Readonly<Record<string, string>>) {
@@ -17,16 +17,15 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
   const seen = { count: 0 };
-  const [listener] = fastify.server.listeners('request') as ((...args: unknown[]) => void)[];
-  fastify.server.removeAllListeners('request');
-  fastify.server.on('request', (...args) => {
-    seen.count += 1;
-    listener?.call(fastify.server, ...args);
-  });
   const { AppModule } = await import('../../src/app.module.js');
   const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
   const app = setUp(module.createNestApplication<NestFastifyApplication>(adapter));
   await app.listen(0, '127.0.0.1');
+  // Asked last, for requests that nothing else has served.
+  adapter.gate.serveWith(() => {
+    seen.count += 1;
+    return false;
+  });
   const { port } = app.getHttpServer().address() as { port: number };
   /** How many of the requests are looked at by Fastify. */
   const seenDuring = async (call: () => Promise<unknown>): Promise<number> => {
@@ -44,5 +43,5 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
       .replace(/ttl=\d+/, 'ttl=…')
       .replace(/age: \d+\r/, 'age: …\r');
   };
-  return { app, seenDuring, answerTo, cache: app.get(CacheInvalidator), port };
+  return { app, gate: adapter.gate, seenDuring, answerTo, cache: app.get(CacheInvalidator), port };
 }

@@ -11,10 +11,10 @@ import {
   type ResponseCacheRegistration,
 } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { FrontDoor } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
 import { ProblemFilter } from '../../src/http/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
+import { gateOf } from './gate-of';
 import { waitUntil } from './wait-until';
 import { request, type HttpRequestOptions } from './raw-http';
 import type { RedisProcess } from './redis-process';
@@ -50,7 +50,8 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
           maxEntryBytes: 1_000_000,
           laneEnabled: true,
           edgeFields: EDGE_FIELDS,
-          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          fastPathGate: gateOf,
+          requestId,
           problemOf: keptProblem,
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),

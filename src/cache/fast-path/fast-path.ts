@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
@@ -11,7 +11,11 @@ import { requestPolicy } from '../core/http/request-policy';
 import { responseForm } from '../core/http/response-form';
 import { inOnePiece, textBytes } from '../core/resident-entry';
 import { forHitPointers } from '../memory-shares';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
+import {
+  RESPONSE_CACHE_OPTIONS,
+  type FastPathGatePort,
+  type ResponseCacheModuleOptions,
+} from '../response-cache.options';
 import { HitPointers } from './hit-pointers';
 import { PreparedResponse, type HeadContext } from './prepared-response';
 import type { RequestFingerprint } from './request-fingerprint';
@@ -57,6 +61,8 @@ interface Asking {
 
 /** The objects that one row is made of, beside its texts. */
 const ROW_BYTES = 300;
+/** About how many routes is reported that they do not use the fast path. */
+const MAX_REPORTS = 1_000;
 
 /**
  * Serves fresh hits before the web framework routes the request: from memory at once, from the shared store after one round trip.
@@ -70,6 +76,10 @@ export class FastPath implements OnModuleInit {
   private readonly pointers: HitPointers;
   private readonly known: LRUCache<string, Known>;
   private readonly ways: FastWay[] = [];
+  private readonly obstacles = new Set<string>();
+  private readonly logger = new Logger('FastPath');
+  private gate: FastPathGatePort | undefined;
+  private servedCount = 0;
 
   constructor(
     store: CacheStore,
@@ -86,21 +96,46 @@ export class FastPath implements OnModuleInit {
     });
   }
 
+  /** How many requests it has served. */
+  get served(): number {
+    return this.servedCount;
+  }
+
+  /** The routes whose hits take the ordinary way, because something else must run for their requests. */
+  get routesOff(): number {
+    return this.obstacles.size;
+  }
+
   onModuleInit(): void {
-    const { frontDoor, laneEnabled } = this.options;
-    const door = laneEnabled ? frontDoor?.of(this.adapterHost.httpAdapter) : undefined;
-    door?.guard((request, response) => this.serves(request, response));
+    const { fastPathGate, laneEnabled } = this.options;
+    this.gate = laneEnabled ? fastPathGate?.(this.adapterHost.httpAdapter) : undefined;
+    this.gate?.serveWith((request, response) => this.serves(request, response));
+    this.gate?.onChanged(() => this.known.clear());
   }
 
   add(way: FastWay): void {
     this.ways.push(way);
   }
 
-  /** Remembers where a request of a way found its hit. */
-  learn(way: FastWay, request: RawRequest, pointer: HitPointer, target: string): void {
-    if (!this.options.laneEnabled) return;
-    const fingerprint = way.fingerprint(request);
+  /** Remembers where a request of a way found its hit, if nothing but the cache has a part in its response. */
+  learn(way: FastWay, request: FastifyRequest, pointer: HitPointer, target: string): void {
+    if (!this.gate || this.isOff(request)) return;
+    const fingerprint = way.fingerprint(request.raw);
     if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { pointer, target });
+  }
+
+  /** Whether requests like this one take the ordinary way; says once for each route why. */
+  isOff(request: FastifyRequest): boolean {
+    const obstacle = this.gate?.obstacle(request);
+    if (obstacle !== undefined) this.reportOff(request, obstacle);
+    return obstacle !== undefined;
+  }
+
+  reportOff({ routeOptions: { method, url = '/' } }: FastifyRequest, obstacle: string): void {
+    const route = `${[method].flat().includes('GET') ? 'GET' : String(method)} ${url}`;
+    if (this.obstacles.has(route) || this.obstacles.size >= MAX_REPORTS) return;
+    this.obstacles.add(route);
+    this.logger.log(`Hits of ${route} do not use the fast path: ${obstacle} must run for them.`);
   }
 
   /** Whether it has served the request, or will: then nothing else does. */
@@ -152,8 +187,9 @@ export class FastPath implements OnModuleInit {
     const { context, upstream } = way;
     const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
     const durationMs = performance.now() - startedAt;
-    const id = this.options.frontDoor?.requestId(request) ?? '';
+    const id = this.options.requestId?.(request) ?? '';
     const now = this.clock.now();
+    this.servedCount += 1;
     void writeStored({ request, response, id }, { prepared, answer, form, context, now, durationMs });
     const { key } = known.pointer;
     const { status } = entry;

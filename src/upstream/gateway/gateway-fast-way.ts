@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import {
   Fingerprints,
@@ -45,7 +46,7 @@ export class GatewayFastWay implements FastWay {
   }
 
   /** @param path what was asked for, behind the prefix */
-  learn(request: IncomingMessage, pointer: HitPointer, path: string): void {
+  learn(request: FastifyRequest, pointer: HitPointer, path: string): void {
     this.fastPath.learn(this, request, pointer, path);
   }
 

@@ -175,15 +175,16 @@ export class Gateway {
   }
 
   /** Prepares a stored response. What is prepared for a hit is kept, and the fast path serves requests like this one from now on. */
-  private async prepare({ raw }: FastifyRequest, path: string, key: string, answer: HttpAnswer): Promise<Exchanged> {
+  private async prepare(request: FastifyRequest, path: string, key: string, answer: HttpAnswer): Promise<Exchanged> {
     if (answer.kind === 'streamed') return streamed(answer);
     const { responses, fastWay } = this.parts;
+    const { raw } = request;
     const { entry, outcome, pointer } = answer;
     const isHit = outcome === 'HIT';
     const prepared = await (isHit
       ? responses.prepare(entry, key, raw, path)
       : responses.prepareUncached(entry, key, raw, path));
-    if (pointer) fastWay.learn(raw, pointer, path);
+    if (pointer) fastWay.learn(request, pointer, path);
     return { answer, prepared };
   }
 

@@ -6,6 +6,7 @@ import {
   Options,
   Post,
   Put,
+  RequestMethod,
   UseInterceptors,
   type MiddlewareConsumer,
   type NestModule,
@@ -17,12 +18,15 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { createAdapter } from '../../src/app.setup';
-import { CacheInvalidator, CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { CacheInvalidator, CacheRule, FastPath, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { FrontDoor, type Answerer } from '../../src/http/front-door';
 import { keptProblem } from '../../src/http/problem-table';
+import type { FastServer } from '../../src/http/fast-path-gate';
+import type { LarderAdapter } from '../../src/http/larder-adapter';
+import { gateOf } from '../support/gate-of';
 import { Gate } from '../support/barrier';
 import { rawRequest, request } from '../support/raw-http';
+import { waitUntil } from '../support/wait-until';
 
 const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
 const idOf = (asked: FastifyRequest): string => (asked.params as { id: string }).id;
@@ -94,7 +98,8 @@ async function open(prepare: Prepare = () => undefined, configure?: (consumer: M
           ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
           laneEnabled: true,
           edgeFields: EDGE_FIELDS,
-          frontDoor: { of: (adapter) => FrontDoor.of(adapter), requestId },
+          fastPathGate: gateOf,
+          requestId,
           problemOf: keptProblem,
         }),
       }),
@@ -132,7 +137,7 @@ async function answerOf(app: NestFastifyApplication, method: string, path: strin
     .replace(/age: \d+/, 'age: …');
 }
 
-describe('at the front door', () => {
+describe('a hit of a route that is known by its URL', () => {
   let app: NestFastifyApplication;
   const get = (path: string, headers: Record<string, string> = {}) =>
     request(`http://127.0.0.1:${portOf(app)}${path}`, { headers, agent: keepAlive });
@@ -233,7 +238,7 @@ describe('at the front door', () => {
     }
   });
 
-  it.each<[string, Answerer]>([
+  it.each<[string, FastServer]>([
     [
       'at once',
       () => {
@@ -243,11 +248,11 @@ describe('at the front door', () => {
     ['after a while', () => Promise.reject(new Error('It fails.'))],
   ])('what fails %s is answered the long way', async (_when, fail) => {
     let asked = 0;
-    const failing: Answerer = (...given) => {
+    const failing: FastServer = (...given) => {
       asked += 1;
       return fail(...given);
     };
-    const other = await open((one) => FrontDoor.of(one.getHttpAdapter())?.guard(failing));
+    const other = await open((one) => gateOf(one.getHttpAdapter()).serveWith(failing));
     try {
       const { status } = await request(`http://127.0.0.1:${portOf(other)}/by-url/1`);
       expect([status, asked]).toEqual([200, 1]);
@@ -262,16 +267,16 @@ describe('at the front door', () => {
   ])('what is looked for while its client %s', async (_what, leaves, wentOn) => {
     const gate = new Gate();
     let gone: Promise<unknown> | undefined;
-    const look: Answerer = (_request, response) => {
+    const look: FastServer = (_request, response) => {
       gone ??= once(response, 'close');
       return gate.wait().then(() => false);
     };
     const behind: string[] = [];
-    const next: Answerer = ({ url = '' }) => behind.push(url) < 0;
+    const next: FastServer = ({ url = '' }) => behind.push(url) < 0;
     const other = await open((one) => {
-      const door = FrontDoor.of(one.getHttpAdapter());
-      door?.guard(look);
-      door?.guard(next);
+      const door = gateOf(one.getHttpAdapter());
+      door.serveWith(look);
+      door.serveWith(next);
     });
     try {
       const client = connect(portOf(other), '127.0.0.1').on('error', () => undefined);
@@ -301,56 +306,135 @@ describe('at the front door', () => {
   );
 });
 
-describe('the front door is shut by', () => {
-  const count = { hook: 0 };
+describe('the fast path is off', () => {
+  let ran = 0;
   const next = (...args: unknown[]): void => {
-    count.hook += 1;
+    ran += 1;
     (args.at(-1) as () => void)();
   };
   const nothing = (): void => undefined;
-  const cases: [string, Prepare, (consumer: MiddlewareConsumer) => void][] = [
-    ['a hook before routing', (app) => void fastifyOf(app).addHook('onRequest', next), nothing],
-    ['a hook after the answer', (app) => void fastifyOf(app).addHook('onResponse', next), nothing],
+  const inScope =
+    (prefix: string, add: (scope: FastifyInstance) => void): Prepare =>
+    (app) =>
+      void fastifyOf(app).register(
+        (scope, _options, done) => {
+          add(scope);
+          scope.get('/one', (_request, reply) => reply.send('one'));
+          done();
+        },
+        { prefix },
+      );
+  const forAll = (register: (fastify: FastifyInstance) => void) =>
+    Object.assign(
+      (instance: FastifyInstance, _options: unknown, done: () => void) => {
+        register(instance);
+        done();
+      },
+      { [Symbol.for('skip-override')]: true },
+    );
+
+  /** How many of five requests reach a key function: none of the last four on the fast path. */
+  async function ordinaryOf(app: NestFastifyApplication, path: string, times = 5): Promise<number> {
+    const before = keyed;
+    for (let at = 0; at < times; at++) await request(`http://127.0.0.1:${portOf(app)}${path}`, { agent: keepAlive });
+    return keyed - before;
+  }
+
+  it.each<[string, Prepare, (consumer: MiddlewareConsumer) => void]>([
+    ['an onRequest hook', (app) => void fastifyOf(app).addHook('onRequest', next), nothing],
+    ['an onResponse hook', (app) => void fastifyOf(app).addHook('onResponse', next), nothing],
     [
       'a hook of a plugin',
-      (app) =>
-        void fastifyOf(app).register(
-          Object.assign(
-            (instance: FastifyInstance, _options: unknown, done: () => void) => {
-              instance.addHook('onRequest', next);
-              done();
-            },
-            { [Symbol.for('skip-override')]: true },
-          ),
-        ),
+      (app) => void fastifyOf(app).register(forAll((all) => void all.addHook('onSend', next))),
       nothing,
     ],
     ['a middleware of the application', (app) => void app.use(next), nothing],
+    ['a middleware for a path of the application', (app) => void app.use('/by-url', next), nothing],
     ['a middleware of a module', nothing, (consumer) => void consumer.apply(next).forRoutes('*path')],
-  ];
-
-  it.each(cases)('%s, which runs on every request', async (_what, prepare, configure) => {
+    ['a middleware of a module for its path', nothing, (consumer) => void consumer.apply(next).forRoutes('by-url/:id')],
+  ])('for a route that %s runs for', async (_what, prepare, configure) => {
     const app = await open(prepare, configure);
+    ran = 0;
     try {
-      expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(false);
-      const before = count.hook;
-      for (let times = 0; times < 5; times++)
-        await request(`http://127.0.0.1:${portOf(app)}/by-url/1`, { agent: keepAlive });
-      expect(count.hook).toBe(before + 5);
+      expect(await ordinaryOf(app, '/by-url/1')).toBe(5);
+      await waitUntil(() => ran === 5, { what: 'one run for each request' });
+      expect(app.get(FastPath).routesOff).toBe(1);
     } finally {
       await app.close();
     }
   });
 
-  it('CORS of Nest', async () => {
-    const app = await open((one) => one.enableCors({ origin: 'https://one.example' }));
-    expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(false);
+  it.each<[string, Prepare, (consumer: MiddlewareConsumer) => void]>([
+    ['a hook of another scope', inScope('/other', (scope) => void scope.addHook('onRequest', next)), nothing],
+    ['a middleware for another path', (app) => void app.use('/other', next), nothing],
+    [
+      'a middleware of a module for another path',
+      nothing,
+      (consumer) => void consumer.apply(next).forRoutes('other/*path'),
+    ],
+    [
+      'a middleware of a module for another controller',
+      nothing,
+      (consumer) => void consumer.apply(next).forRoutes({ path: 'plain', method: RequestMethod.GET }),
+    ],
+    [
+      'a route of another version',
+      (app) =>
+        void fastifyOf(app).route({
+          ...{ method: 'GET', url: '/versions/one', constraints: { version: '1' } },
+          handler: (_request, reply) => reply.send('one'),
+        }),
+      nothing,
+    ],
+  ])('for no route that %s does not concern', async (_what, prepare, configure) => {
+    const app = await open(prepare, configure);
+    try {
+      expect(await ordinaryOf(app, '/by-url/1')).toBeLessThanOrEqual(2);
+      expect(app.get(FastPath).routesOff).toBe(0);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it.each<[string, Prepare]>([
+    ['CORS of Nest', (app) => app.enableCors({ origin: 'https://one.example' })],
+    ['an onRequest hook of the adapter', (app) => (app.getHttpAdapter() as LarderAdapter).setOnRequestHook(next)],
+  ])('for all routes with %s', async (_what, prepare) => {
+    const app = await open(prepare);
+    expect(await ordinaryOf(app, '/by-url/1')).toBe(5);
     await app.close();
   });
 
-  it('nothing of a server that nobody has added to', async () => {
+  it('for a URL once a middleware is added for it while the server runs', async () => {
     const app = await open();
-    expect(FrontDoor.of(app.getHttpAdapter())?.isOpen).toBe(true);
-    await app.close();
+    try {
+      await ordinaryOf(app, '/by-url/1');
+      expect(await ordinaryOf(app, '/by-url/1')).toBe(0);
+      app.use('/by-url', next);
+      expect(await ordinaryOf(app, '/by-url/1')).toBe(5);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('says once for each route which of the application must run', async () => {
+    const lines: string[] = [];
+    const logger = { log: (line: string) => lines.push(line), warn: nothing, error: nothing };
+    function checkTenant(_request: unknown, _reply: unknown, done: () => void): void {
+      done();
+    }
+    const app = await open((one) => {
+      one.useLogger(logger);
+      fastifyOf(one).addHook('preHandler', checkTenant);
+    });
+    try {
+      for (const path of ['/by-url/1', '/by-url/2', '/large/1']) await ordinaryOf(app, path);
+      expect(lines.filter((line) => line.includes('fast path'))).toEqual([
+        'Hits of GET /by-url/:id do not use the fast path: preHandler hook "checkTenant" must run for them.',
+        'Hits of GET /large/:id do not use the fast path: preHandler hook "checkTenant" must run for them.',
+      ]);
+    } finally {
+      await app.close();
+    }
   });
 });

@@ -1,0 +1,228 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { isClosed } from './client-connection';
+import { refusalOf } from './edge-hooks';
+
+type RawRequest = FastifyRequest['raw'];
+type RawResponse = FastifyReply['raw'];
+type Handler = (request: RawRequest, response: RawResponse) => void;
+
+/** Serves a request, or does not: false. With a promise nothing else serves it until that settles. */
+export type FastServer = (request: RawRequest, response: RawResponse) => boolean | Promise<boolean>;
+
+/** Hooks that run between a request's arrival and the last byte of its response. */
+const HOOKS = [
+  ...['onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization', 'onSend'],
+  ...['onResponse', 'onError', 'onTimeout', 'onRequestAbort'],
+] as const;
+/** Hooks that have a word in what is sent. */
+const SENDING_HOOKS = ['preSerialization', 'onSend'] as const;
+/**
+ * Hooks that libraries bring under these names and that do nothing to a hit: the runner of middleware, which is told apart by what it
+ * runs, and what takes the body off the response of a HEAD route made of a GET route.
+ */
+const HARMLESS: ReadonlySet<string> = new Set(['runMiddie', 'headRouteOnSendHandler']);
+/** By which parts of a request a route's schema may refuse it. */
+const CHECKED = ['headers', 'params', 'querystring', 'query'] as const;
+
+type HookName = (typeof HOOKS)[number];
+type Hooks = Readonly<Record<string, readonly unknown[]>>;
+
+/** A route, where it was registered, and the handler it was declared with. */
+interface DeclaredRoute {
+  readonly options: RouteOptions;
+  readonly handler: RouteOptions['handler'];
+  readonly scope: object;
+  /** Once the server is ready: what would be skipped. */
+  obstacle?: string | undefined;
+  sendingObstacle?: string | undefined;
+  isJudged?: boolean;
+}
+
+/** In the `config` of a route: Fastify shows it with each request. */
+const ROUTE = Symbol('larder.route');
+
+/**
+ * The gate in front of Fastify: requests that need nothing but a stored response are served before Fastify routes them.
+ *
+ * Its one invariant: nothing is skipped. A request is served here only if one like it has come the ordinary way before, and for that one
+ * `obstacle` has found nothing that the application has added: no hook, in whatever plugin, no middleware, no schema that may refuse it,
+ * no other handler around the route's, and no route of a version or host under the same URL. What concerns other routes does not count.
+ * Hooks cannot change once the server is ready; middleware can, and has everything forgotten that is known by then.
+ */
+export class FastPathGate {
+  private readonly servers: FastServer[] = [];
+  private readonly routes: DeclaredRoute[] = [];
+  /** Once the server is ready: the routes of a version or host. */
+  private constrained: readonly DeclaredRoute[] | undefined;
+  private readonly changeListeners: (() => void)[] = [];
+  /** The service's own hooks and those of Nest's adapter: they add what the fast path adds itself, or are off unless `closeFor` is called. */
+  private ownHooks: ReadonlySet<unknown> = new Set();
+  /** What ran for requests beside hooks. */
+  private readonly middlewareOf = new WeakMap<RawRequest, string>();
+  private closedFor: string | undefined;
+  private isEnding = false;
+
+  get isOpen(): boolean {
+    return this.closedFor === undefined && !this.isEnding;
+  }
+
+  /** Closes it for good, for all routes; `what` says because of what. */
+  closeFor(what: string): void {
+    this.closedFor ??= what;
+  }
+
+  /** Before Fastify's own handler of requests. A server that fails or declines leaves the request as if it had not been asked. */
+  inFrontOf(handler: Handler): Handler {
+    return (request, response) => {
+      if (!this.isOpen || refusalOf(request)) handler(request, response);
+      else this.ask(0, request, response, handler);
+    };
+  }
+
+  serveWith(server: FastServer): void {
+    this.servers.push(server);
+  }
+
+  /** Called when what is known of requests does not hold any more. */
+  onChanged(listener: () => void): void {
+    this.changeListeners.push(listener);
+  }
+
+  /** To be called when the hooks that every route has been given are there. */
+  watch(fastify: FastifyInstance): void {
+    const { routes } = this;
+    // Fastify adds hooks when it boots, one by one in the order of the calls: this comes after all that were added before.
+    fastify.after(() => {
+      const known = hooksOf(fastify);
+      this.ownHooks = new Set(HOOKS.flatMap((name) => known?.[name] ?? []));
+    });
+    fastify.addHook('onRoute', function (options) {
+      const route: DeclaredRoute = { options, handler: options.handler, scope: this };
+      options.config = Object.assign({}, options.config, { [ROUTE]: route });
+      routes.push(route);
+    });
+    fastify.addHook('preClose', (done) => {
+      this.isEnding = true;
+      done();
+    });
+  }
+
+  /** What would be skipped if requests like this one were served here; undefined for nothing. */
+  obstacle(request: FastifyRequest): string | undefined {
+    if (this.closedFor !== undefined) return this.closedFor;
+    const middleware = this.middlewareOf.get(request.raw);
+    if (middleware !== undefined) return `middleware ${middleware}`;
+    return this.judged(request)?.obstacle ?? this.constraintOn(request.raw.url ?? '');
+  }
+
+  /** What would have no word in a response that is written without Fastify; undefined for nothing. */
+  sendingObstacle(request: FastifyRequest): string | undefined {
+    return this.judged(request)?.sendingObstacle;
+  }
+
+  /** The middleware, such that the requests it runs for are known. */
+  recording<T>(middleware: T): T | Middleware {
+    if (Array.isArray(middleware)) return middleware.map((one: unknown) => this.recording(one)) as T;
+    if (typeof middleware !== 'function') return middleware;
+    const run = middleware as unknown as Middleware;
+    const name = named(run);
+    for (const listener of this.changeListeners) listener();
+    return (request, response, next) => {
+      this.middlewareOf.set(request, name);
+      return run(request, response, next);
+    };
+  }
+
+  /** Asks the servers in turn. */
+  private ask(first: number, request: RawRequest, response: RawResponse, handler: Handler): void {
+    for (let at = first; at < this.servers.length; at++) {
+      const served = this.askOne(at, request, response);
+      if (served === true) return;
+      if (served === false) continue;
+      // The client disconnected while we waited: drop the request. Later listeners would never see its `close` event.
+      const next = (): void => {
+        if (!isClosed(request.socket, response)) this.ask(at + 1, request, response, handler);
+      };
+      served.then((isServed) => isServed || next(), next);
+      return;
+    }
+    handler(request, response);
+  }
+
+  private askOne(at: number, request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
+    try {
+      return this.servers[at]?.(request, response) ?? false;
+    } catch {
+      return false; // Fastify meets the same failure and answers it; thrown from here it would end the process
+    }
+  }
+
+  private judged(request: FastifyRequest): DeclaredRoute | undefined {
+    const { config } = request.routeOptions as { config: { [ROUTE]?: DeclaredRoute } };
+    const route = config[ROUTE] ?? UNKNOWN;
+    if (route.isJudged) return route;
+    const schema = (route.options.schema ?? {}) as Readonly<Record<string, unknown>>;
+    const part = CHECKED.find((one) => schema[one] !== undefined);
+    route.sendingObstacle = this.addedHook(route, SENDING_HOOKS);
+    route.obstacle = this.addedHook(route, HOOKS) ?? (part && `a schema for ${part}`);
+    if (route.options.handler !== route.handler) route.obstacle ??= 'another handler around its own';
+    route.isJudged = true;
+    return route;
+  }
+
+  private addedHook({ options, scope }: DeclaredRoute, names: readonly HookName[]): string | undefined {
+    const known = hooksOf(scope);
+    if (!known) return 'hooks of an unknown Fastify';
+    for (const name of names) {
+      const hooks: readonly unknown[] = [known[name], options[name]].flat();
+      const added = hooks.find(
+        (hook) => hook && !this.ownHooks.has(hook) && !HARMLESS.has((hook as { name: string }).name),
+      );
+      if (added !== undefined) return `${name} hook ${named(added)}`;
+    }
+    return undefined;
+  }
+
+  /**
+   * A route of a version or host that the URL may lead to: then more than method and URL tells which route is meant. In doubt, for an
+   * encoded or absolute URL, it may.
+   */
+  private constraintOn(url: string): string | undefined {
+    this.constrained ??= this.routes.filter(({ options }) => Object.keys(options.constraints ?? {}).length > 0);
+    const isPlain = url.startsWith('/') && !url.includes('%');
+    const found = this.constrained.find(
+      ({ options }) => !isPlain || url.toLowerCase().startsWith(staticPart(options.url).toLowerCase()),
+    );
+    return found && `the constraints of ${found.options.url} (version or host)`;
+  }
+}
+
+type Middleware = (request: RawRequest, response: RawResponse, next: () => void) => unknown;
+
+/** Stands for a route that was declared before `watch`, or whose `config` was replaced. */
+const UNKNOWN: DeclaredRoute = {
+  ...{ options: {} as RouteOptions, handler: () => undefined, scope: {}, isJudged: true },
+  ...{ obstacle: 'a config of another plugin', sendingObstacle: 'a config of another plugin' },
+};
+
+/**
+ * The hooks of a server or of a plugin's scope. Fastify keeps them under a symbol of its own and shows them nowhere else; a version that
+ * keeps them otherwise has no fast path.
+ */
+function hooksOf(scope: object): Hooks | undefined {
+  for (let level: object | null = scope; level; level = Object.getPrototypeOf(level) as object | null) {
+    const symbol = Object.getOwnPropertySymbols(level).find(({ description }) => description === 'fastify.hooks');
+    if (symbol) return (level as Record<symbol, Hooks>)[symbol];
+  }
+  return undefined;
+}
+
+/** A pattern up to its first parameter, wildcard or expression. */
+function staticPart(pattern: string): string {
+  return pattern.split(/[:*(]/, 1)[0]?.replace(/\/$/, '') ?? '';
+}
+
+function named(one: unknown): string {
+  const { name } = one as { name?: string };
+  return name === undefined || name === '' ? '(anonymous)' : `"${name}"`;
+}

@@ -1,0 +1,8 @@
+import type { FastPathGate } from '../../src/http/fast-path-gate';
+import { LarderAdapter } from '../../src/http/larder-adapter';
+
+/** The gate of an application made with `createAdapter()`. */
+export function gateOf(adapter: object): FastPathGate {
+  if (adapter instanceof LarderAdapter) return adapter.gate;
+  throw new Error('The application was not made with createAdapter().');
+}
