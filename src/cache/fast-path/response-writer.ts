@@ -79,11 +79,12 @@ export function writeStored<Answer extends Served>(
 }
 
 /**
- * Whether the head's last lines are known before node writes them: on an HTTP/1.1 connection that stays, without a limit of requests
- * that node would announce.
+ * Whether the whole head is known before node writes it: on an HTTP/1.1 connection that stays, without a limit of requests that node would
+ * announce, and without fields that are set already (Fastify sets `Connection: close` while the server ends).
  */
 function isSerializable({ request, response }: Exchange, { server }: HeadContext): boolean {
-  return response.shouldKeepAlive && request.httpVersion === '1.1' && !server.maxRequestsPerSocket;
+  const isStaying = response.shouldKeepAlive && request.httpVersion === '1.1';
+  return isStaying && !server.maxRequestsPerSocket && response.getHeaderNames().length === 0;
 }
 
 function bodyOf(prepared: PreparedResponse<never>, form: ResponseForm): string | Buffer | undefined {
