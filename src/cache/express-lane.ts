@@ -15,7 +15,7 @@ import type { HeadContext } from './fast-path/prepared-response';
 import { FastPath } from './fast-path/fast-path';
 import { hasRoomFor, writeStored, type Exchange } from './fast-path/response-writer';
 import { forHitPointers } from './memory-shares';
-import { obstacleIn } from './nest-pipeline';
+import { obstacleIn, unkeptField } from './nest-pipeline';
 import {
   RESPONSE_CACHE_OPTIONS,
   type FastPathGatePort,
@@ -68,6 +68,8 @@ export class ExpressLane implements OnModuleInit {
    * host. Null for those that are not the lane's.
    */
   private readonly routes = new WeakMap<object, LaneRoute | null>();
+  /** Routes that set fields on each of their responses which are not stored. */
+  private readonly withOwnFields = new WeakSet<object>();
   /** By `nameOf`; the least recently used are forgotten. */
   private readonly urls: LRUCache<string, KnownUrl>;
   /** Whether some URLs are known together with a host. */
@@ -108,11 +110,11 @@ export class ExpressLane implements OnModuleInit {
 
   /** Is told of each route that the interceptor serves, and takes those it may answer. */
   learn(context: ExecutionContext, { rule, way, policy }: AppliedRule, interceptor: unknown): void {
-    if (!this.options.laneEnabled) return;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { config } = request.routeOptions;
     if (this.routes.has(config)) return;
-    const obstacle = obstacleIn(context, interceptor, this.config);
+    if (unkeptField(context) !== undefined) this.withOwnFields.add(config);
+    const obstacle = this.options.laneEnabled ? obstacleIn(context, interceptor, this.config) : undefined;
     if (obstacle !== undefined && rule.lane !== false) this.fastPath.reportOff(request, obstacle);
     const isOurs = rule.lane !== false && obstacle === undefined;
     this.routes.set(config, isOurs ? { rule, shape: way.shape, policy } : null);
@@ -120,7 +122,7 @@ export class ExpressLane implements OnModuleInit {
 
   /** Writes a hit for the interceptor, and tells of it, where no hook nor the route itself has a word in the answer. */
   writes(request: FastifyRequest, reply: FastifyReply, key: string, answer: StoredAnswer, upstream: string): boolean {
-    if (answer.entry.status >= 300 || !this.gate) return false;
+    if (answer.entry.status >= 300 || !this.gate || this.withOwnFields.has(request.routeOptions.config)) return false;
     if (this.options.laneEnabled) this.remember(request, key, answer);
     if (this.gate.sendingObstacle(request) !== undefined || !hasNoFields(reply)) return false;
     const exchange = { request: request.raw, response: reply.raw, id: request.id };

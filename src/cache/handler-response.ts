@@ -129,7 +129,9 @@ export function bodyOf(
 export function isKeptWhole(name: string, value: unknown): boolean {
   const field = name.toLowerCase();
   const names = String(value).split(',');
-  return isKept(field) && (field !== 'vary' || varyingNames(names.join()).length === names.length);
+  const varying = varyingNames(names.join());
+  // `Origin` is taken for a hook's word on CORS (`selectingFields`).
+  return isKept(field) && (field !== 'vary' || (varying.length === names.length && !varying.includes('origin')));
 }
 
 function isKept(field: string): boolean {

@@ -55,6 +55,11 @@ export function obstacleIn(
   if (other !== undefined) return `interceptor ${nameOf(other)}`;
   if (interceptors.length === 0) return 'an interceptor that calls the cache';
   if (on(HOST).length > 0) return 'the host of its controller';
+  return unkeptField(context);
+}
+
+/** A field that the route sets on each of its responses, and that is not in what is stored of them; undefined for none. */
+export function unkeptField(context: ExecutionContext): string | undefined {
   const field = headersOf(context).find(({ name, value }) => !isKeptWhole(name, value));
   return field && `@Header('${field.name}')`;
 }
