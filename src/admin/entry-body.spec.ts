@@ -5,7 +5,16 @@ import { readBody } from './entry-body';
 const text = JSON.stringify({ name: 'ä'.repeat(2_000) });
 const entryOf = (body: Buffer, coding: string): CacheEntry => ({
   ...{ id: 'a'.repeat(12), status: 200, validators: {}, upstream: 'github', tags: [], etag: '' },
-  ...{ storedAt: 0, freshUntil: 1, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, coding: 'identity', body },
+  ...{
+    storedAt: 0,
+    freshUntil: 1,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 0,
+    mustRevalidate: false,
+    loadDurationMs: 0,
+    coding: 'identity',
+    body,
+  },
   headers: [
     ['content-type', 'application/json'],
     ['content-encoding', coding],

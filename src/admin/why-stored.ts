@@ -23,14 +23,14 @@ export function whyStored({ upstream, status, headers, ...entry }: EntryMetadata
 
 function afterwards({
   mustRevalidate,
-  swrMs,
-  sieMs,
+  staleWhileRevalidateMs,
+  staleIfErrorMs,
   validators,
-}: Pick<EntryMetadata, 'mustRevalidate' | 'swrMs' | 'sieMs' | 'validators'>): string {
+}: Pick<EntryMetadata, 'mustRevalidate' | 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'validators'>): string {
   if (mustRevalidate) return 'after that it is validated before any use';
   const uses = [
-    ...(swrMs > 0 ? [`for ${inWords(swrMs)} while a refresh runs`] : []),
-    ...(sieMs > 0 ? [`for ${inWords(sieMs)} if the upstream fails`] : []),
+    ...(staleWhileRevalidateMs > 0 ? [`for ${inWords(staleWhileRevalidateMs)} while a refresh runs`] : []),
+    ...(staleIfErrorMs > 0 ? [`for ${inWords(staleIfErrorMs)} if the upstream fails`] : []),
   ];
   if (uses.length > 0) return `after that it may be served stale ${uses.join(' and ')}`;
   const hasValidator = validators.etag !== undefined || validators.lastModified !== undefined;

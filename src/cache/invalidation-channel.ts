@@ -3,7 +3,7 @@ import { CacheInvalidator } from './core/cache-invalidator';
 import { invalidationMessage, targetsOf, type InvalidationMessage } from './invalidation-message';
 import { OPENED_STORE, type Subscription, type OpenedStore } from './store.factory';
 
-const LARGEST_MESSAGE_BYTES = 1_048_576;
+const MAX_MESSAGE_BYTES = 1_048_576;
 /** Of a flood of messages the others wait, so that requests are answered meanwhile. */
 const MESSAGES_AT_ONCE = 4;
 
@@ -79,7 +79,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
 }
 
 function parse(bytes: Buffer): InvalidationMessage | undefined {
-  if (bytes.length > LARGEST_MESSAGE_BYTES) return undefined;
+  if (bytes.length > MAX_MESSAGE_BYTES) return undefined;
   try {
     return invalidationMessage.safeParse(JSON.parse(bytes.toString('utf8'))).data;
   } catch {

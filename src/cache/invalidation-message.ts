@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { asUrl, tagOfAccount, toCacheKey, toKeyPrefix } from './core/cache-key';
 import type { InvalidationTarget } from './core/cache-store';
 
-const LONGEST_NAME = 1_024;
-const names = (max: number) => z.array(z.string().min(1).max(LONGEST_NAME)).max(max).default([]);
+const MAX_NAME_LENGTH = 1_024;
+const names = (max: number) => z.array(z.string().min(1).max(MAX_NAME_LENGTH)).max(max).default([]);
 
 /** What is to be invalidated, as an operator or a trusted data source says it: at least one of something. */
 export const invalidationMessage = z

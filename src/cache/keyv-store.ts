@@ -88,10 +88,10 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       tags: [],
       storedAt: now,
       freshUntil: now + Math.min(lifeMs, ENDLESS_MS),
-      swrMs: 0,
-      sieMs: 0,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
       mustRevalidate: false,
-      loadMs: 0,
+      loadDurationMs: 0,
       etag: entityTag(body),
       ...(await storedForm(body, headers)),
     };

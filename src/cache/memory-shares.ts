@@ -52,13 +52,13 @@ const BASE_BYTES = 192 * MIB;
 const HEAP_SHARE = 0.4;
 const MEMORY_SHARE = 0.5;
 /** Where there is hardly room for the service itself, so little is still kept. */
-const LEAST_SHARE = 1 / 32;
+const MIN_SHARE = 1 / 32;
 
 /** How many bytes of entries the process has room for, whatever they are: a heap full, in the worst case. */
 export function roomForL1({ heapBytes, totalBytes, processes }: ProcessMemory): number {
   const ownBytes = totalBytes / processes;
-  const inHeap = Math.max((heapBytes - BASE_HEAP_BYTES) * HEAP_SHARE, heapBytes * LEAST_SHARE);
-  const inMemory = Math.max((ownBytes - BASE_BYTES) * MEMORY_SHARE, ownBytes * LEAST_SHARE);
+  const inHeap = Math.max((heapBytes - BASE_HEAP_BYTES) * HEAP_SHARE, heapBytes * MIN_SHARE);
+  const inMemory = Math.max((ownBytes - BASE_BYTES) * MEMORY_SHARE, ownBytes * MIN_SHARE);
   return Math.floor(Math.min(inHeap, inMemory));
 }
 

@@ -188,7 +188,7 @@ export class ResponseCacheModule implements OnModuleInit {
 }
 
 /** Of routes: only what a handler names in `Vary` selects its responses, and it gets neither conditions nor ranges. */
-const ROUTES = { selecting: [], keepMs: 0, isOriginNeutral: true } as const;
+const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
 
 type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
 

@@ -176,7 +176,7 @@ export class RouteRuleReader {
     const policy = policyOf(rule, this.options.policy);
     // With one reply for both, a stale answer and its handler would set fields on it.
     const refreshesApart = !isHandedOn || !mayTouchReply;
-    return refreshesApart ? policy : { ...policy, swrMs: 0, earlyRefreshBeta: 0 };
+    return refreshesApart ? policy : { ...policy, staleWhileRevalidateMs: 0, earlyRefreshBeta: 0 };
   }
 
   private wayOf(context: ExecutionContext, own: RouteRule | undefined, nestKey: unknown): RouteWay {

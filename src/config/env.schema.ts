@@ -28,7 +28,7 @@ const trustedProxies = text.default('false').transform((value, context) => {
 });
 
 const YEAR_SECONDS = 31_536_000;
-const LONGEST_LOAD_MS = 300_000;
+const MAX_LOAD_MS = 300_000;
 
 /** Every variable: how it is read, its default, and an example for the message of a failed start. */
 export const environmentShape = {
@@ -67,17 +67,17 @@ export const environmentShape = {
     })
     .optional(),
   CREDENTIAL_SECRET: secret.optional(),
-  UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(2_000),
-  UPSTREAM_TIMEOUT_MS: whole(10, LONGEST_LOAD_MS).default(10_000),
+  UPSTREAM_CONNECT_TIMEOUT_MS: whole(10, MAX_LOAD_MS).default(2_000),
+  UPSTREAM_TIMEOUT_MS: whole(10, MAX_LOAD_MS).default(10_000),
   UPSTREAM_MAX_RESPONSE_BYTES: whole(1_024, 1_073_741_824).default(10_485_760),
   UPSTREAM_BREAKER_FAILURES: whole(1, 1_000).default(5),
-  UPSTREAM_BREAKER_PAUSE_MS: whole(100, LONGEST_LOAD_MS).default(5_000),
-  REQUEST_DEADLINE_MS: whole(50, LONGEST_LOAD_MS).optional(),
+  UPSTREAM_BREAKER_PAUSE_MS: whole(100, MAX_LOAD_MS).default(5_000),
+  REQUEST_DEADLINE_MS: whole(50, MAX_LOAD_MS).optional(),
   CACHE_TTL_SECONDS: whole(1, YEAR_SECONDS).default(3_600),
   CACHE_NEGATIVE_TTL_SECONDS: whole(1, YEAR_SECONDS).default(60),
   CACHE_STALE_WHILE_REVALIDATE_SECONDS: whole(0, YEAR_SECONDS).default(0),
   CACHE_STALE_IF_ERROR_SECONDS: whole(0, YEAR_SECONDS).default(86_400),
-  CACHE_STALE_AFTER_MS: whole(10, LONGEST_LOAD_MS).default(1_000),
+  CACHE_STALE_AFTER_MS: whole(10, MAX_LOAD_MS).default(1_000),
   CACHE_TTL_JITTER: z.coerce
     .number({ error: 'must be a number' })
     .min(0, 'must be at least 0')

@@ -52,8 +52,8 @@ export const upstreamConfig = slice('upstream', (env) => ({
 export const cacheConfig = slice('cache', (env) => ({
   ttlMs: env.CACHE_TTL_SECONDS * 1_000,
   negativeTtlMs: env.CACHE_NEGATIVE_TTL_SECONDS * 1_000,
-  swrMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
-  sieMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
+  staleWhileRevalidateMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
+  staleIfErrorMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
   staleAfterMs: env.CACHE_STALE_AFTER_MS,
   settleMs: Math.max(0, ...declaredFeatures().map(({ settleMsOf }) => settleMsOf?.(env) ?? 0)),
   jitter: env.CACHE_TTL_JITTER,

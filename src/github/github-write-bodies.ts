@@ -22,7 +22,7 @@ export const MAKES_REPOSITORY: ReadonlySet<string> = new Set(['', 'forks', 'gene
 const OWNERS = ['organization', 'owner', 'new_owner'];
 const NAMES = ['name', 'new_name'];
 /** GitHub's names are shorter: up to 39 characters of an account, 100 of a repository. */
-const LONGEST_NAME = 255;
+const MAX_NAME_LENGTH = 255;
 
 /** @param body of the write, where it is small */
 export function namesMade(path: string, place: Place | undefined, body: Buffer | undefined): NamesMade {
@@ -47,12 +47,12 @@ const ADMINISTERED = /^\/admin\/(?:users|organizations)(?:\/|$)/i;
 function wordsAt(body: unknown, members: readonly string[]): readonly string[] {
   return members.flatMap((member) => {
     const text = textAt(body, member) ?? '';
-    return text === '' || text.length > LONGEST_NAME ? [] : [text.replace(/[^\w.-]+/g, '-')];
+    return text === '' || text.length > MAX_NAME_LENGTH ? [] : [text.replace(/[^\w.-]+/g, '-')];
   });
 }
 
 /** GitHub takes so many credentials at once (https://docs.github.com/en/rest/credentials/revoke). */
-const MOST_TOKENS = 1_000;
+const MAX_TOKENS = 1_000;
 const OF_APPLICATION = /^\/applications\/[^/]+\/token\/*$/i;
 const REVOKED = /^\/credentials\/revoke\/*$/i;
 
@@ -63,7 +63,7 @@ export function tokensEnded(path: string, method: string, body: Buffer | undefin
   if (!isOfApplication && !isRevoked) return [];
   const said = parsed(body);
   const tokens = isRevoked ? valueAt(said, 'credentials') : [valueAt(said, 'access_token')];
-  if (!Array.isArray(tokens) || tokens.length > MOST_TOKENS) return undefined;
+  if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS) return undefined;
   return tokens.every((token) => typeof token === 'string') ? tokens : undefined;
 }
 

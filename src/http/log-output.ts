@@ -4,7 +4,7 @@ import { write, writeSync } from 'node:fs';
 const IN_ONE_PIECE_BYTES = 4_096;
 const WRITE_AT_BYTES = 2_048;
 const WRITE_WITHIN_MS = 100;
-const MOST_WAITING_BYTES = 8_000_000;
+const MAX_BUFFERED_BYTES = 8_000_000;
 const TRY_AGAIN_MS = 100;
 const TRIES_AT_EXIT = 20;
 const TRY_AT_EXIT_MS = 10;
@@ -33,7 +33,7 @@ export class LogOutput {
   write(text: string): void {
     const line = Buffer.from(text);
     if (!this.hasReader) return;
-    if (this.waitingBytes + line.length > MOST_WAITING_BYTES) {
+    if (this.waitingBytes + line.length > MAX_BUFFERED_BYTES) {
       this.lost += 1;
       return;
     }

@@ -3,19 +3,19 @@
  * bucket is found by one logarithm, and counting allocates nothing.
  */
 
-const LEAST_MS = 0.01;
+const MIN_LATENCY_MS = 0.01;
 const PER_DOUBLING = 4;
 /** 0.01 ms to 2 minutes. */
 export const BUCKETS = 96;
 
 export function bucketOf(ms: number): number {
-  if (!(ms > LEAST_MS)) return 0;
-  return Math.min(BUCKETS - 1, 1 + Math.floor(Math.log2(ms / LEAST_MS) * PER_DOUBLING));
+  if (!(ms > MIN_LATENCY_MS)) return 0;
+  return Math.min(BUCKETS - 1, 1 + Math.floor(Math.log2(ms / MIN_LATENCY_MS) * PER_DOUBLING));
 }
 
 /** The geometric middle of a bucket, to three digits. */
 export function durationOf(bucket: number): number {
-  return Number((LEAST_MS * 2 ** ((Math.max(bucket, 0.5) - 0.5) / PER_DOUBLING)).toPrecision(3));
+  return Number((MIN_LATENCY_MS * 2 ** ((Math.max(bucket, 0.5) - 0.5) / PER_DOUBLING)).toPrecision(3));
 }
 
 /** The duration that so large a share (0 to 1) of those counted does not exceed; undefined if none was counted. */

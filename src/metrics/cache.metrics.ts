@@ -23,7 +23,7 @@ import {
   type CacheEvent,
 } from '../cache';
 
-const MOST_CREDENTIALS = 100;
+const MAX_CREDENTIALS = 100;
 /** 256 B to 16 MiB. */
 const ENTRY_BYTES = exponentialBuckets(256, 4, 9);
 
@@ -182,7 +182,7 @@ export class CacheMetrics {
       this.budgets.all().flatMap((budget) =>
         budget
           .peek()
-          .slice(0, MOST_CREDENTIALS)
+          .slice(0, MAX_CREDENTIALS)
           .flatMap(([credential, { resources }]) =>
             Object.entries(resources).map(([resource, limit]) => ({
               metricName: name,

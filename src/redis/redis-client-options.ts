@@ -18,11 +18,11 @@ export interface RedisSettings {
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 1_000;
 
 /** Grows from 50 ms to 1 s, with up to a fifth of jitter; never gives up. */
 export function retryDelayMs(attempt: number): number {
-  const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
+  const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
   return Math.round(delay * (0.8 + 0.2 * Math.random()));
 }
 

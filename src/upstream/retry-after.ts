@@ -1,6 +1,6 @@
 import { parseHttpDate } from '../cache';
 
-const LONGEST_MS = 86_400_000;
+const MAX_MS = 86_400_000;
 
 /**
  * The wait that a `Retry-After` field asks for, in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3), at most a day.
@@ -11,9 +11,9 @@ const LONGEST_MS = 86_400_000;
 export function retryAfterMs(field: unknown, now: number, date?: unknown): number | undefined {
   if (typeof field !== 'string') return undefined;
   const value = field.trim();
-  if (/^\d+$/.test(value)) return Math.min(LONGEST_MS, Number(value) * 1_000);
+  if (/^\d+$/.test(value)) return Math.min(MAX_MS, Number(value) * 1_000);
   const at = parseHttpDate(value, now);
   if (at === undefined) return undefined;
   const answeredAt = typeof date === 'string' ? parseHttpDate(date.trim(), now) : undefined;
-  return Math.min(LONGEST_MS, Math.max(0, at - (answeredAt ?? now)));
+  return Math.min(MAX_MS, Math.max(0, at - (answeredAt ?? now)));
 }

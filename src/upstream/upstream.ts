@@ -91,13 +91,17 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     parts.breakers.add(name, () => breaker.state);
     const now = (): number => clock.now();
     const relay = new UpstreamRelay(this.api, this.agents, now, isStrict ? undefined : breaker);
-    const { negativeTtlMs, sieMs } = caching;
+    const { negativeTtlMs, staleIfErrorMs } = caching;
     this.requests = new CachedRequests({
       ...{ upstream: name, sharesToken: this.callers.shared !== undefined, tagOf: this.tagOf },
       tagsOf: (path) => (definition.tags?.(path) ?? []).map(this.tagOf),
       rules: isStrict
         ? undefined
-        : new GatewayRules(settings.rules, { negativeTtlMs, defaultSieMs: sieMs }, definition.foldsCase),
+        : new GatewayRules(
+            settings.rules,
+            { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs },
+            definition.foldsCase,
+          ),
     });
     this.origins = new GatewayOrigins(
       {
@@ -187,7 +191,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const { staleAfterMs, maxEntryBytes, loadTimeoutMs } = caching;
     const { isStrict } = settings;
     const options = {
-      ...{ staleAfterMs, maxEntryBytes, keepMs: RETAIN_MS, selecting: rules.selecting },
+      ...{ staleAfterMs, maxEntryBytes, retainForRevalidationMs: RETAIN_MS, selecting: rules.selecting },
       deadlineMs: isStrict ? loadTimeoutMs : caching.deadlineMs,
       onRefreshed: (report: RefreshReport) => events.refreshed(report),
     };

@@ -8,7 +8,7 @@ import { WorkerMetrics } from './worker-metrics';
 /** A worker that lived so long ended for a reason of its own, not because it cannot start. */
 const LIVED_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const MAX_PAUSE_MS = 5_000;
 /** What a worker needs beyond its own time limit to be gone. */
 const GRACE_MS = 2_000;
 
@@ -100,7 +100,7 @@ export class Primary {
     }
     this.failuresInARow = livedMs < LIVED_MS ? this.failuresInARow + 1 : 0;
     const pauseMs =
-      this.failuresInARow === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.failuresInARow - 1), LONGEST_PAUSE_MS);
+      this.failuresInARow === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.failuresInARow - 1), MAX_PAUSE_MS);
     const { logger } = this.options;
     logger.warn(`Worker ${worker.id} ended (${signal ?? `exit code ${code}`}); another starts.`, 'Workers');
     setTimeout(() => {

@@ -55,7 +55,12 @@ describe('a cache on a store that fails', () => {
     const store = new ChaosStore(new MemoryStore(limits, clock), disturb);
     const loader = new Loader(store, clock, { leaseMs, loadTimeoutMs: 1_000, pollMs: 5 });
     const waits = { deadlineMs: 1_000, staleAfterMs: 1_000, maxEntryBytes: 1_000 };
-    const cache = new HttpCache(store, loader, clock, { ...waits, keepMs: 0, selecting: [], isOriginNeutral: true });
+    const cache = new HttpCache(store, loader, clock, {
+      ...waits,
+      retainForRevalidationMs: 0,
+      selecting: [],
+      isOriginNeutral: true,
+    });
     return { cache, invalidator: new CacheInvalidator(store), entries: new StoredEntries(store) };
   };
   const request: HttpCacheRequest = {
@@ -100,7 +105,9 @@ describe('a cache on a store that fails', () => {
 
   it('promises no invalidation', async () => {
     const { invalidator, entries } = open(failing('invalidate', 'list'));
-    await expect(invalidator.invalidate({ kind: 'key', key: 'k' })).rejects.toMatchObject({ code: 'cache-unavailable' });
+    await expect(invalidator.invalidate({ kind: 'key', key: 'k' })).rejects.toMatchObject({
+      code: 'cache-unavailable',
+    });
     await expect(entries.list('*', undefined, 1)).rejects.toMatchObject({ code: 'cache-unavailable' });
   });
 });

@@ -21,10 +21,10 @@ export function anEntry(fields: Partial<CacheEntry> = {}): CacheEntry {
     tags: ['upstream:github'],
     storedAt: now,
     freshUntil: now + 60_000,
-    swrMs: 0,
-    sieMs: 60_000,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 60_000,
     mustRevalidate: false,
-    loadMs: 5,
+    loadDurationMs: 5,
     etag: '"c1"',
     coding: 'identity',
     body: Buffer.from('{"a":1}'),
@@ -167,7 +167,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
       it('forgets an entry at the end of its life, stale windows included', async () => {
         const now = Date.now();
-        await fillUnder(store, 'k', anEntry({ freshUntil: now + 20, sieMs: 20 }));
+        await fillUnder(store, 'k', anEntry({ freshUntil: now + 20, staleIfErrorMs: 20 }));
         await elapsed(80);
         expect(await store.find('k')).toBeUndefined();
       });

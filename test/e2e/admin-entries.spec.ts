@@ -56,7 +56,7 @@ describe('20,000 entries in Redis', () => {
               body: Buffer.alloc(number % 50),
             }),
             headers: [['content-type', 'text/plain']],
-            sieMs: 3_600_000,
+            staleIfErrorMs: 3_600_000,
             freshUntil: Date.now() + (isOld ? -1_000 : 3_600_000),
           });
         }),

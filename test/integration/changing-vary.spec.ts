@@ -14,7 +14,7 @@ describe('a URL whose responses vary at one time and not at another', () => {
       ...{ leaseMs: 5_000, pollMs: 20, loadTimeoutMs: 10_000, maxEntryBytes: 1_000_000 },
     });
     const cache = new HttpCache(store, loader, clock, {
-      ...{ keepMs: 600_000, selecting: [], maxEntryBytes: 1_000_000, ...waits },
+      ...{ retainForRevalidationMs: 600_000, selecting: [], maxEntryBytes: 1_000_000, ...waits },
     });
     const get = async (x: string, vary: readonly string[]): Promise<string> => {
       const origin: Origin = () =>

@@ -28,7 +28,14 @@ import { Gate } from '../support/barrier';
 import { rawRequest, request } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';
 
-const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+const policy = {
+  ttlMs: 60_000,
+  negativeTtlMs: 1_000,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  jitter: 0,
+  earlyRefreshBeta: 0,
+};
 const idOf = (asked: FastifyRequest): string => (asked.params as { id: string }).id;
 
 /** How often a key was asked for: at the door nobody asks. */

@@ -25,7 +25,14 @@ import { keptProblem } from '../../src/http/problem-table';
 import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
 
-const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+const policy = {
+  ttlMs: 60_000,
+  negativeTtlMs: 1_000,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  jitter: 0,
+  earlyRefreshBeta: 0,
+};
 
 /** How many requests have got as far as an answer by Nest. */
 const handled = new WeakMap<NestFastifyApplication, number>();

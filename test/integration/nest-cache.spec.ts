@@ -24,7 +24,14 @@ import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
 
-const policy = { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 };
+const policy = {
+  ttlMs: 60_000,
+  negativeTtlMs: 1_000,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  jitter: 0,
+  earlyRefreshBeta: 0,
+};
 
 /** Around the cache: values are handed on. */
 class AsNothing implements NestInterceptor {

@@ -13,7 +13,15 @@ const collectGarbage = runInNewContext('gc') as () => void;
 function entryOf(bodyBytes: number): CacheEntry {
   return {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream: 'test', tags: [], etag: '"e"' },
-    ...{ storedAt: 0, freshUntil: 1, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, coding: 'identity' },
+    ...{
+      storedAt: 0,
+      freshUntil: 1,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      mustRevalidate: false,
+      loadDurationMs: 0,
+      coding: 'identity',
+    },
     body: randomBytes(bodyBytes),
   };
 }

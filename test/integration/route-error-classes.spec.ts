@@ -158,7 +158,7 @@ describe('an error that a filter knows by its class', () => {
   });
 
   it('lets a stale answer stand in', async () => {
-    const { get } = await open({ policy: { ttlMs: 1, sieMs: 60_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 60_000 } });
     expect((await get('/filtered')).text).toBe('{"call":1}');
     thrown = soldOut;
     const { status, text, headers } = await get('/filtered');
@@ -169,7 +169,7 @@ describe('an error that a filter knows by its class', () => {
 
 it('an error of a class of its own with a status that hides nothing is not hidden by a stale answer', async () => {
   class Unfinished extends NotImplementedException {}
-  const { get } = await open({ policy: { ttlMs: 1, sieMs: 60_000 }, ...globally(EveryFilter) });
+  const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 60_000 }, ...globally(EveryFilter) });
   await get('/plain');
   thrown = () => new Unfinished();
   expect((await get('/plain')).text).toBe('{"broken":true}');

@@ -229,7 +229,7 @@ describe('an entry whose resource is refused or gone', () => {
     [401, () => new UnauthorizedException()],
     [410, () => new HttpException('gone', 410)],
   ])('is removed by %d, and does not come back at a 503', async (status, error) => {
-    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 86_400_000 } });
     expect((await get('/errors/price')).status).toBe(200);
     thrown = error;
     expect((await get('/errors/price')).status).toBe(status);
@@ -238,7 +238,7 @@ describe('an entry whose resource is refused or gone', () => {
   });
 
   it('is removed when the refusal comes by a refresh behind a stale answer', async () => {
-    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000, sieMs: 86_400_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000, staleIfErrorMs: 86_400_000 } });
     await get('/errors/price');
     thrown = gone;
     await waitUntil(async () => (await get('/errors/price')).status === 404, { what: 'the 404' });
@@ -249,7 +249,7 @@ describe('an entry whose resource is refused or gone', () => {
     ['502', () => new BadGatewayException()],
     ['no status', () => new Error('broken')],
   ])('is served stale at %s', async (_status, error) => {
-    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 86_400_000 } });
     await get('/errors/price');
     thrown = error;
     const { status, headers, text } = await get('/errors/price');
@@ -264,7 +264,7 @@ describe('an entry whose resource is refused or gone', () => {
     [501, 200, 'stays for the next failure'],
     [409, 500, 'is replaced: the origin has decided (RFC 9111 §4.3.3)'],
   ])('is not served stale at %d, and after it a failure is answered %d: it %s', async (status, afterwards) => {
-    const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 86_400_000 } });
     await get('/errors/price');
     thrown = () => new HttpException('no', status);
     expect((await get('/errors/price')).status).toBe(status);
@@ -340,7 +340,7 @@ describe('a status that the handler sets on its reply', () => {
   it.each([401, 403, 404, 409, 410])(
     '%d removes the stale entry: a later failure does not bring it back',
     async (status) => {
-      const { get } = await open({ policy: { ttlMs: 1, sieMs: 86_400_000 } });
+      const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 86_400_000 } });
       expect((await get('/errors/by-status')).status).toBe(200);
       byStatus = status;
       expect((await get('/errors/by-status')).status).toBe(status);
@@ -350,7 +350,7 @@ describe('a status that the handler sets on its reply', () => {
   );
 
   it('404 of a refresh behind a stale answer removes it, too', async () => {
-    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000, sieMs: 86_400_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000, staleIfErrorMs: 86_400_000 } });
     await get('/errors/by-status');
     byStatus = 404;
     await waitUntil(async () => (await get('/errors/by-status')).status === 404, { what: 'the 404' });

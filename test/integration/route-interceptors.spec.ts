@@ -218,7 +218,9 @@ describe('an interceptor around the cache', () => {
   });
 
   it.each(['plain', 'fields'])('gets the new value of %s after a stale one', async (path) => {
-    const { get } = await open(controllerOf(Envelope, ResponseCacheInterceptor), { policy: { swrMs: 60_000 } });
+    const { get } = await open(controllerOf(Envelope, ResponseCacheInterceptor), {
+      policy: { staleWhileRevalidateMs: 60_000 },
+    });
     await get(`/routes/${path}`);
     count = 6;
     await opened[0]?.cache?.invalidate({ kind: 'prefix', prefix: '' }, 'stale');

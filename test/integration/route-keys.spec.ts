@@ -350,7 +350,13 @@ class NestKeys {
   }
 
   @Get('infinite-rule')
-  @CacheRule({ upstream: 'nest', ttlMs: 1e300, swrMs: Infinity, sieMs: NaN, negativeTtlMs: Infinity })
+  @CacheRule({
+    upstream: 'nest',
+    ttlMs: 1e300,
+    staleWhileRevalidateMs: Infinity,
+    staleIfErrorMs: NaN,
+    negativeTtlMs: Infinity,
+  })
   infiniteRule() {
     return { calls: ++calls };
   }

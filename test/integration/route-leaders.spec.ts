@@ -129,7 +129,7 @@ describe('requests that wait for a load whose client leaves, and whose handler g
   });
 
   it('get the fresh answer, not the stale one, where one is stored', async () => {
-    const replica = await open({ policy: { ttlMs: 1, sieMs: 60_000 } });
+    const replica = await open({ policy: { ttlMs: 1, staleIfErrorMs: 60_000 } });
     gate.open();
     expect((await replica.get('/leaders/feed')).text).toBe('{"call":1}');
     gate = new Gate();

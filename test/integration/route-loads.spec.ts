@@ -106,7 +106,7 @@ async function getUntil(path: string, isRight: (answer: Awaited<ReturnType<Route
 
 describe('a load that runs on when its client has been answered', () => {
   it('is stored as plain JSON when a gzip client got a stale answer meanwhile', async () => {
-    const { get } = await open({ policy: { ttlMs: 1, sieMs: 60_000 }, settings: { staleAfterMs: 50 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 60_000 }, settings: { staleAfterMs: 50 } });
     await get('/loads/long');
     gate = new Gate();
     count = 6;
@@ -184,7 +184,7 @@ describe('a load that runs on when its client has been answered', () => {
         done(null, payload);
       });
     };
-    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000 }, prepare });
+    const { get } = await open({ policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000 }, prepare });
     await get('/loads/count');
     const stale = await get('/loads/count', { 'x-user': 'alice' });
     expect(stale.headers['cache-status']).toContain('HIT_STALE');
@@ -195,7 +195,7 @@ describe('a load that runs on when its client has been answered', () => {
 
 describe('a load that a conditional request began', () => {
   it('refreshes the entry although its client gets 304', async () => {
-    const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000 } });
+    const { get } = await open({ policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000 } });
     const { etag = '' } = (await get('/loads/count')).headers;
     count = 6;
     let last = await get('/loads/count', { 'if-none-match': etag });
@@ -281,7 +281,7 @@ describe('what belongs to one request', () => {
   });
 
   it('is on a stale answer and on a 304', async () => {
-    const { get } = await open({ prepare: correlate, policy: { ttlMs: 1, swrMs: 60_000 } });
+    const { get } = await open({ prepare: correlate, policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000 } });
     const { etag = '' } = (await get('/loads/count', { 'x-correlation-id': 'one' })).headers;
     const { status, headers } = await get('/loads/count', { 'x-correlation-id': 'two', 'if-none-match': etag });
     expect([status, headers['x-correlation-id'], headers['x-nonce']]).toEqual([304, 'two', 'two']);
@@ -296,7 +296,7 @@ describe('what belongs to one request', () => {
 });
 
 it('drops a field that the handler set only the first time', async () => {
-  const { get } = await open({ policy: { ttlMs: 1, swrMs: 60_000 } });
+  const { get } = await open({ policy: { ttlMs: 1, staleWhileRevalidateMs: 60_000 } });
   expect((await get('/loads/fields')).headers['x-first']).toBe('yes');
   count = 6;
   const { headers } = await getUntil('/loads/fields', (answer) => answer.headers['x-late'] === '6');

@@ -62,7 +62,9 @@ describe('what a handler wraps its value in, on a route without @CacheRule,', ()
   let app: RouteApp;
   beforeEach(async () => {
     calls = 0;
-    app = await openRoutes([ByMethodController, ByClassController, AroundController], { policy: { sieMs: 60_000 } });
+    app = await openRoutes([ByMethodController, ByClassController, AroundController], {
+      policy: { staleIfErrorMs: 60_000 },
+    });
   });
   afterEach(() => app.close());
 

@@ -36,7 +36,14 @@ describe('without entries in memory, a hit in Redis', () => {
       imports: [
         ResponseCacheModule.registerAsync({
           useFactory: () => ({
-            policy: { ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 },
+            policy: {
+              ttlMs: 60_000,
+              negativeTtlMs: 1_000,
+              staleWhileRevalidateMs: 0,
+              staleIfErrorMs: 0,
+              jitter: 0,
+              earlyRefreshBeta: 0,
+            },
             l1: { maxBytes: 0, maxEntries: 1_000 },
             redis: { endpoint: parseRedisEndpoint(redis.uri), keyPrefix: 'larder', commandTimeoutMs: 2_000, tls: {} },
             leaseMs: 2_000,

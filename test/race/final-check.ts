@@ -21,7 +21,7 @@ const QUIET_MS = 300;
 const PATIENCE_MS = 8_000;
 const READS = 5;
 /** One load per key; a second one if the leader was stopped for longer than its lease. */
-const MOST_LOADS = 2;
+const MAX_LOADS = 2;
 const LONG_TTL_MS = 60_000;
 
 /** With everything quiet: no replica has anything old, and many readers of a cold key cost one load. */
@@ -37,7 +37,7 @@ export async function finalCheck(quiet: Quiet): Promise<void> {
   book.record(RACE_KEYS, versions, 'purge', 0);
   history.add(undefined, 'everything has a new version and is purged on 0');
   await pause(QUIET_MS);
-  await countLoads(quiet, MOST_LOADS, 'cold');
+  await countLoads(quiet, MAX_LOADS, 'cold');
   await countLoads(quiet, 0, 'warm');
 }
 
@@ -68,7 +68,7 @@ async function readEverything({ replicas, readers, referee, history }: Quiet, ti
   const readings = RACE_KEYS.flatMap((key) =>
     replicas.map(({ number }) => {
       const reading = key.kind === 'entry' ? 'route' : 'gateway-a';
-      return { key, reading, replica: number, ttlMs: LONG_TTL_MS, swrMs: 0 } as const;
+      return { key, reading, replica: number, ttlMs: LONG_TTL_MS, staleWhileRevalidateMs: 0 } as const;
     }),
   );
   await Promise.all(readings.flatMap((reading) => Array.from({ length: times }, () => readOne(reading))));

@@ -5,7 +5,7 @@ interface HistoryEvent {
   readonly text: string;
 }
 
-const LONGEST_TIMELINE = 60;
+const MAX_TIMELINE_LINES = 60;
 
 /** What happened in the race, to tell the story of one key. */
 export class History {
@@ -24,7 +24,7 @@ export class History {
   timeline(key: string, fromMs: number): string[] {
     const told = this.events.filter((event) => event.atMs >= fromMs && (event.key ?? key) === key);
     return told
-      .slice(-LONGEST_TIMELINE)
+      .slice(-MAX_TIMELINE_LINES)
       .map(({ atMs, text }, i) => `${String(i + 1).padStart(3)}. ${atMs.toFixed(1).padStart(9)} ms  ${text}`);
   }
 }

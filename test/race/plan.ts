@@ -13,7 +13,7 @@ export type Action =
       readonly replica: number;
       readonly count: number;
       readonly ttlMs: number;
-      readonly swrMs: number;
+      readonly staleWhileRevalidateMs: number;
     }
   | { readonly kind: 'bump'; readonly key: RaceKey }
   | {
@@ -87,7 +87,7 @@ function planAction(random: Random, replicas: number, course: Course): Action {
       count: random.between(1, 4),
       // The long ones outlive a fault and the check's pause after it.
       ttlMs: random.chance(0.2) ? random.between(2_000, 5_000) : random.between(20, 500),
-      swrMs: random.chance(0.3) ? random.between(50, 300) : 0,
+      staleWhileRevalidateMs: random.chance(0.3) ? random.between(50, 300) : 0,
     };
   }
   if (roll < (isSoft ? 0.67 : 0.8)) return { kind: 'bump', key };

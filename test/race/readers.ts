@@ -13,10 +13,10 @@ export interface Read {
   readonly reading: Reading;
   readonly replica: number;
   readonly ttlMs: number;
-  readonly swrMs: number;
+  readonly staleWhileRevalidateMs: number;
 }
 
-const MOST_OPEN = 200;
+const MAX_OPEN_READS = 200;
 const SIE_MS = 60_000;
 
 /** Asks the replicas as the interceptor does, many at a time, and hands each answer to the referee. */
@@ -34,7 +34,7 @@ export class Readers {
 
   /** Begins `count` reads and does not wait for them, unless too many are under way. */
   async read({ count, ...read }: Read & { readonly count: number }): Promise<void> {
-    while (this.open.size >= MOST_OPEN) await pause(2);
+    while (this.open.size >= MAX_OPEN_READS) await pause(2);
     for (let i = 0; i < count; i++) this.begin(read);
   }
 
@@ -42,7 +42,8 @@ export class Readers {
   readAll(): void {
     for (const key of RACE_KEYS) {
       for (const { number } of this.replicas)
-        for (const reading of readingsOf(key)) this.begin({ key, reading, replica: number, ttlMs: 300, swrMs: 0 });
+        for (const reading of readingsOf(key))
+          this.begin({ key, reading, replica: number, ttlMs: 300, staleWhileRevalidateMs: 0 });
     }
   }
 
@@ -75,12 +76,12 @@ export class Readers {
     return read.reading.startsWith('gateway') ? this.throughGateway(read) : this.throughRoute(read);
   }
 
-  private async throughGateway({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
+  private async throughGateway({ key, reading, replica, ttlMs, staleWhileRevalidateMs }: Read): Promise<Answer> {
     const answer = await this.replicas[replica]!.gateway.exchange(
       {
         ...{ key: key.key, upstream: 'race', method: 'GET', kind: 'shared', hasAuthorization: false },
         ...{ tags: [key.requestTag, key.responseTag], headers: [['accept', reading]] },
-        ...{ policy: { ttlMs, swrMs, sieMs: SIE_MS }, signal: new AbortController().signal },
+        ...{ policy: { ttlMs, staleWhileRevalidateMs, staleIfErrorMs: SIE_MS }, signal: new AbortController().signal },
       },
       (request) => this.upstream.respond(key, replica, request),
     );
@@ -92,7 +93,7 @@ export class Readers {
     return { version: Number(Buffer.concat(chunks).toString()), entryId: 'none', outcome, tier };
   }
 
-  private async throughRoute({ key, reading, replica, ttlMs, swrMs }: Read): Promise<Answer> {
+  private async throughRoute({ key, reading, replica, ttlMs, staleWhileRevalidateMs }: Read): Promise<Answer> {
     const { routes } = this.replicas[replica]!;
     const projection = reading === 'projection' ? 'count' : undefined;
     // What a resource's response tells is a tag of its index only if the request tells it too.
@@ -100,11 +101,10 @@ export class Readers {
     const request: HttpCacheRequest = {
       ...{ key: key.key, upstream: 'race', method: 'GET', kind: 'shared', hasAuthorization: false, tags, projection },
       ...{ headers: [], signal: new AbortController().signal },
-      policy: { ttlMs, swrMs, sieMs: SIE_MS, earlyRefreshBeta: 1, isExplicit: true },
+      policy: { ttlMs, staleWhileRevalidateMs, staleIfErrorMs: SIE_MS, earlyRefreshBeta: 1, isExplicit: true },
     };
     const answer =
-      routes.peek(request) ??
-      (await routes.exchange(request, (asked) => this.upstream.load(key, replica, asked)));
+      routes.peek(request) ?? (await routes.exchange(request, (asked) => this.upstream.load(key, replica, asked)));
     if (answer.kind !== 'stored') throw new Error('A whole response is an entry.');
     const { entry, outcome, tier } = answer;
     return { version: versionIn(entry), entryId: entry.id, outcome, tier };

@@ -28,7 +28,7 @@ export interface Asked {
 }
 
 const STORY_BEFORE_MS = 700;
-const MOST_VIOLATIONS = 10;
+const MAX_VIOLATIONS = 10;
 
 /** Judges each answer by what had been promised when its request began. */
 export class Referee {
@@ -69,7 +69,7 @@ export class Referee {
 
   report({ key, replica, startedMs }: Pick<Asked, 'key' | 'replica' | 'startedMs'>, what: string): void {
     this.history.add(key, `VIOLATION: ${what}`);
-    if (this.violations.length >= MOST_VIOLATIONS) return;
+    if (this.violations.length >= MAX_VIOLATIONS) return;
     const timeline = this.history.timeline(key, startedMs - STORY_BEFORE_MS);
     this.violations.push({ key, replica, what, timeline });
   }

@@ -40,8 +40,8 @@ export class Replica {
     const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS };
     const loader = new Loader(this.store, this.clock, times);
     const limits = { deadlineMs: DEADLINE_MS, staleAfterMs: 400, maxEntryBytes: 1_000_000 };
-    const ofGateway = { ...limits, keepMs: 60_000, selecting: ['accept'] };
-    const ofRoutes = { ...limits, keepMs: 0, selecting: [], isOriginNeutral: true };
+    const ofGateway = { ...limits, retainForRevalidationMs: 60_000, selecting: ['accept'] };
+    const ofRoutes = { ...limits, retainForRevalidationMs: 0, selecting: [], isOriginNeutral: true };
     this.cache = new CacheInvalidator(this.store);
     this.gateway = new HttpCache(this.store, loader, this.clock, ofGateway);
     this.routes = new HttpCache(this.store, loader, this.clock, ofRoutes);
@@ -81,10 +81,10 @@ export class Replica {
       tags: [],
       storedAt: now,
       freshUntil: now + 1_000,
-      swrMs: 0,
-      sieMs: 0,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
       mustRevalidate: false,
-      loadMs: 0,
+      loadDurationMs: 0,
       etag: '"probe"',
       coding: 'identity',
       body: Buffer.from('probe'),

@@ -60,7 +60,7 @@ export interface Asking {
   readonly key: string;
   readonly tags: readonly string[];
   readonly ttlMs?: number;
-  readonly swrMs?: number;
+  readonly staleWhileRevalidateMs?: number;
   readonly accept?: string;
 }
 
@@ -82,8 +82,17 @@ export class CacheReplica {
     const loader = new Loader(store, clock, limits);
     this.cache = new CacheInvalidator(store);
     this.entries = new StoredEntries(store);
-    this.gateway = new HttpCache(store, loader, clock, { ...waits, keepMs: 600_000, selecting: ['accept'] });
-    this.routes = new HttpCache(store, loader, clock, { ...waits, keepMs: 0, selecting: [], isOriginNeutral: true });
+    this.gateway = new HttpCache(store, loader, clock, {
+      ...waits,
+      retainForRevalidationMs: 600_000,
+      selecting: ['accept'],
+    });
+    this.routes = new HttpCache(store, loader, clock, {
+      ...waits,
+      retainForRevalidationMs: 0,
+      selecting: [],
+      isOriginNeutral: true,
+    });
   }
 
   /** As a gateway route does. */
@@ -111,7 +120,7 @@ export class CacheReplica {
 
   /** As a route with a rule does; with `part`, as one that is derived from a resource. */
   async throughRoute(
-    { key, tags, ttlMs = 600_000, swrMs = 0, part }: Asking & { readonly part?: string },
+    { key, tags, ttlMs = 600_000, staleWhileRevalidateMs = 0, part }: Asking & { readonly part?: string },
     origin: VersionedOrigin,
   ): Promise<Got> {
     const asking: Origin = async () => {
@@ -124,7 +133,7 @@ export class CacheReplica {
       {
         ...{ key, tags, upstream: 'github', method: 'GET', kind: 'shared', hasAuthorization: false, projection: part },
         ...{ headers: [], signal: new AbortController().signal },
-        policy: { ttlMs, swrMs, negativeTtlMs: ttlMs, sieMs: 600_000 },
+        policy: { ttlMs, staleWhileRevalidateMs, negativeTtlMs: ttlMs, staleIfErrorMs: 600_000 },
       },
       asking,
     );

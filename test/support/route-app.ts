@@ -42,7 +42,14 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
       ResponseCacheModule.registerAsync({
         useFactory: () => ({
           policy: {
-            ...{ ttlMs: 60_000, negativeTtlMs: 1_000, swrMs: 0, sieMs: 0, jitter: 0, earlyRefreshBeta: 0 },
+            ...{
+              ttlMs: 60_000,
+              negativeTtlMs: 1_000,
+              staleWhileRevalidateMs: 0,
+              staleIfErrorMs: 0,
+              jitter: 0,
+              earlyRefreshBeta: 0,
+            },
             ...policy,
           },
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },

@@ -2,7 +2,7 @@
  * The primitives of the stored format: unsigned LEB128 numbers and length-prefixed UTF-8 texts.
  */
 
-const LONGEST_NUMBER_BYTES = 8;
+const MAX_NUMBER_BYTES = 8;
 
 /** Appends to a buffer that grows. */
 export class ByteWriter {
@@ -13,7 +13,7 @@ export class ByteWriter {
   number(value: number): this {
     let rest = Math.max(0, Math.round(value));
     if (!Number.isSafeInteger(rest)) throw new RangeError(`${value} is no number that can be stored.`);
-    this.room(LONGEST_NUMBER_BYTES);
+    this.room(MAX_NUMBER_BYTES);
     while (rest >= 128) {
       this.bytes[this.at++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);
@@ -76,7 +76,7 @@ export class ByteReader {
   number(): number {
     let value = 0;
     let factor = 1;
-    for (let read = 0; read < LONGEST_NUMBER_BYTES; read++) {
+    for (let read = 0; read < MAX_NUMBER_BYTES; read++) {
       if (this.at >= this.end) throw new MalformedBytesError();
       const byte = this.bytes[this.at++] ?? 0;
       value += (byte & 127) * factor;

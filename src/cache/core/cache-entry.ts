@@ -25,15 +25,15 @@ export interface EntryMetadata {
   /** The end of freshness (RFC 9111 §4.2). */
   readonly freshUntil: number;
   /** How long after `freshUntil` it may be served while a refresh runs behind (RFC 5861 §3). */
-  readonly swrMs: number;
+  readonly staleWhileRevalidateMs: number;
   /** How long after `freshUntil` it may be served when the upstream fails (RFC 5861 §4). */
-  readonly sieMs: number;
+  readonly staleIfErrorMs: number;
   /** How long after `freshUntil` it is kept to be validated, whether it may be served stale or not. */
-  readonly keepMs?: number;
+  readonly retainForRevalidationMs?: number;
   /** No stale use of any kind without validation (RFC 9111 §5.2.2.2). */
   readonly mustRevalidate: boolean;
   /** How long the load took: the delta of XFetch. */
-  readonly loadMs: number;
+  readonly loadDurationMs: number;
   /** The entity tag that clients of Larder see, of the body without coding. */
   readonly etag: string;
   /** How the stored body is coded. */
@@ -56,5 +56,7 @@ export interface CacheEntry extends EntryMetadata {
 
 /** The instant after which no use of the entry is allowed and every store may forget it. */
 export function endOfLife(entry: EntryMetadata): number {
-  return entry.freshUntil + Math.max(entry.swrMs, entry.sieMs, entry.keepMs ?? 0);
+  return (
+    entry.freshUntil + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs, entry.retainForRevalidationMs ?? 0)
+  );
 }

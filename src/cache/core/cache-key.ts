@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-const LONGEST_READABLE = 480;
+const MAX_READABLE_LENGTH = 480;
 /** What a key that is too long keeps of its beginning. */
 export const READABLE_OF_HASHED = 200;
 // No other key has this: `%` is always followed by two hexadecimal digits.
@@ -15,9 +15,9 @@ const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
  * over 480 characters keeps its beginning and ends in the SHA-256 of the whole.
  */
 export function toCacheKey(name: string): string {
-  if (name.length <= LONGEST_READABLE && IS_SAFE.test(name)) return name;
+  if (name.length <= MAX_READABLE_LENGTH && IS_SAFE.test(name)) return name;
   const safe = encoded(name);
-  if (safe.length <= LONGEST_READABLE) return safe;
+  if (safe.length <= MAX_READABLE_LENGTH) return safe;
   return `${safe.slice(0, READABLE_OF_HASHED)}${HASH}${createHash('sha256').update(name).digest('hex')}`;
 }
 

@@ -3,12 +3,12 @@ import { ENDLESS_MS, policyOf, type FreshnessPolicy } from './cache-rule';
 const DEFAULTS: FreshnessPolicy = {
   ttlMs: 60_000,
   negativeTtlMs: 1_000,
-  swrMs: 2_000,
-  sieMs: 3_000,
+  staleWhileRevalidateMs: 2_000,
+  staleIfErrorMs: 3_000,
   jitter: 0.1,
   earlyRefreshBeta: 1,
 };
-const TIMES = ['ttlMs', 'negativeTtlMs', 'swrMs', 'sieMs'] as const;
+const TIMES = ['ttlMs', 'negativeTtlMs', 'staleWhileRevalidateMs', 'staleIfErrorMs'] as const;
 
 describe('the policy of a rule', () => {
   it.each(TIMES)('has a %s that can be counted with', (name) => {
@@ -19,8 +19,15 @@ describe('the policy of a rule', () => {
   });
 
   it('has defaults that can be counted with', () => {
-    const { defaultTtlMs, defaultSwrMs, defaultSieMs } = policyOf({}, { ...DEFAULTS, ttlMs: Infinity, swrMs: -1 });
-    expect([defaultTtlMs, defaultSwrMs, defaultSieMs]).toEqual([ENDLESS_MS, 0, DEFAULTS.sieMs]);
+    const { defaultTtlMs, defaultStaleWhileRevalidateMs, defaultStaleIfErrorMs } = policyOf(
+      {},
+      { ...DEFAULTS, ttlMs: Infinity, staleWhileRevalidateMs: -1 },
+    );
+    expect([defaultTtlMs, defaultStaleWhileRevalidateMs, defaultStaleIfErrorMs]).toEqual([
+      ENDLESS_MS,
+      0,
+      DEFAULTS.staleIfErrorMs,
+    ]);
   });
 
   it('takes the default for a jitter or a beta that is no share', () => {

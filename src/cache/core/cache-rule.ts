@@ -36,9 +36,9 @@ export interface CacheRule<Request = unknown> {
   /** Freshness lifetime of a remembered "not found", in milliseconds. */
   readonly negativeTtlMs?: number;
   /** Stale-while-revalidate window in milliseconds (RFC 5861 §3). */
-  readonly swrMs?: number;
+  readonly staleWhileRevalidateMs?: number;
   /** Stale-if-error window in milliseconds (RFC 5861 §4). */
-  readonly sieMs?: number;
+  readonly staleIfErrorMs?: number;
   /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
   readonly jitter?: number;
   /** The beta of the probabilistic early refresh; 0 turns it off. */
@@ -58,8 +58,8 @@ export interface CacheRule<Request = unknown> {
 export interface FreshnessPolicy {
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
-  readonly swrMs: number;
-  readonly sieMs: number;
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
   readonly jitter: number;
   readonly earlyRefreshBeta: number;
 }
@@ -73,10 +73,10 @@ export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPoli
     ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : timeOf(rule.ttlMs),
     defaultTtlMs: timeOf(defaults.ttlMs),
     negativeTtlMs: timeOf(rule.negativeTtlMs) ?? timeOf(defaults.negativeTtlMs),
-    swrMs: timeOf(rule.swrMs),
-    defaultSwrMs: timeOf(defaults.swrMs),
-    sieMs: timeOf(rule.sieMs),
-    defaultSieMs: timeOf(defaults.sieMs),
+    staleWhileRevalidateMs: timeOf(rule.staleWhileRevalidateMs),
+    defaultStaleWhileRevalidateMs: timeOf(defaults.staleWhileRevalidateMs),
+    staleIfErrorMs: timeOf(rule.staleIfErrorMs),
+    defaultStaleIfErrorMs: timeOf(defaults.staleIfErrorMs),
     jitter: shareOf(rule.jitter, defaults.jitter, 1),
     earlyRefreshBeta: shareOf(rule.earlyRefreshBeta, defaults.earlyRefreshBeta, Number.MAX_VALUE),
     isExplicit: true,

@@ -140,7 +140,7 @@ export interface FindOptions {
   readonly selection?: string | undefined;
 }
 
-export const MOST_NOTE_MS = 7_200_000;
+export const MAX_SHARED_VALUE_TTL_MS = 7_200_000;
 
 /** The store did not answer or refused; `message` names the reason in the store's words. */
 export class StoreUnavailableError extends Error {
@@ -198,7 +198,7 @@ export abstract class CacheStore {
   /** Whether somebody has the name. */
   abstract isClaimed(name: string): Promise<boolean>;
   /**
-   * Leaves a short text for all replicas, under a name within a group, for `MOST_NOTE_MS` at most. Only over the text that the
+   * Leaves a short text for all replicas, under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Only over the text that the
    * caller has seen there (undefined: none), so that nobody erases what another has left meanwhile: it merges and leaves again.
    */
   abstract note(

@@ -8,7 +8,7 @@ export interface CodedBody {
 }
 
 /** Smaller bodies gain less than the header fields of a coding cost. */
-const SMALLEST_BYTES = 1_024;
+const MIN_CODED_BYTES = 1_024;
 /** Up to here the work takes less time than the way to a thread and back. */
 const SYNC_BYTES = 16_384;
 const WORTH_IT = 0.9;
@@ -23,7 +23,7 @@ const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 /** The form in which a response's body is kept: gzip where it is text, over 1 kB, not coded yet, and gets clearly smaller. */
 export async function storedForm(body: Buffer, headers: HeaderList): Promise<CodedBody> {
   const identity: CodedBody = { body, coding: 'identity' };
-  if (body.length <= SMALLEST_BYTES || !isCompressible(headers)) return identity;
+  if (body.length <= MIN_CODED_BYTES || !isCompressible(headers)) return identity;
   const options = { level: constants.Z_BEST_COMPRESSION };
   const packed = body.length <= SYNC_BYTES ? gzipSync(body, options) : await gzipAsync(body, options);
   return packed.length <= body.length * WORTH_IT ? { body: own(packed), coding: 'gzip' } : identity;
@@ -52,7 +52,7 @@ export function identityBody(coded: CodedBody): Buffer | Promise<Buffer> {
 }
 
 const accepting = new Map<string, boolean>();
-const LARGEST_MEMORY = 500;
+const MAX_REMEMBERED_CODINGS = 500;
 /** RFC 9110 §12.4.2 */
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
@@ -65,7 +65,7 @@ export function acceptsGzip(field: string | undefined): boolean {
   if (field === undefined) return false;
   const known = accepting.get(field);
   if (known !== undefined) return known;
-  if (accepting.size >= LARGEST_MEMORY) accepting.clear();
+  if (accepting.size >= MAX_REMEMBERED_CODINGS) accepting.clear();
   const accepts = readAcceptEncoding(field);
   accepting.set(field, accepts);
   return accepts;

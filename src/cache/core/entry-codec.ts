@@ -26,7 +26,7 @@ const ID_BYTES = 12;
 const SOFT_PURGE_MARK = { at: ID_BYTES, bytes: 6 };
 const HEAD_LENGTH = { at: 18, bytes: 3 };
 const METADATA_AT = 21;
-const LONGEST_HEAD_BYTES = 262_144;
+const MAX_HEAD_BYTES = 262_144;
 const ALIGNMENT = 8;
 /** How much of a value is surely enough to see the whole head of nearly any entry. */
 export const HEAD_GLANCE_BYTES = 4_096;
@@ -89,7 +89,7 @@ export function decodeEntry(value: Buffer, source = ''): CacheEntry | undefined 
 export function headLengthOf(value: Buffer): number | undefined {
   if (value.length < METADATA_AT) return undefined;
   const length = value.readUIntBE(HEAD_LENGTH.at, HEAD_LENGTH.bytes);
-  return length >= METADATA_AT && length <= LONGEST_HEAD_BYTES ? length : undefined;
+  return length >= METADATA_AT && length <= MAX_HEAD_BYTES ? length : undefined;
 }
 
 /** As `decodeEntry`, of the beginning of a value. */
@@ -119,18 +119,22 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, is
     (validators.lastModified === undefined ? 0 : HAS_LAST_MODIFIED) |
     (marker === undefined ? 0 : HAS_MARKER) |
     (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG) |
-    (entry.keepMs === undefined ? 0 : HAS_KEEP) |
+    (entry.retainForRevalidationMs === undefined ? 0 : HAS_KEEP) |
     (entry.indexMark === undefined ? 0 : HAS_INDEX_MARK);
   writer.number(tags.length);
   for (const tag of tags) writer.text(tag);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
-  writer.number(entry.swrMs).number(entry.sieMs).number(entry.loadMs).number(entry.body.length);
+  writer
+    .number(entry.staleWhileRevalidateMs)
+    .number(entry.staleIfErrorMs)
+    .number(entry.loadDurationMs)
+    .number(entry.body.length);
   writer.text(source === '' ? upstream : `${upstream}${SOURCE}${source}`);
   if (validators.etag !== undefined) writeValue(writer, validators.etag);
   if (validators.lastModified !== undefined) writeValue(writer, validators.lastModified);
   writeValue(writer, entry.etag, validators);
   if (marker !== undefined) writer.text(marker);
-  if (entry.keepMs !== undefined) writer.number(entry.keepMs);
+  if (entry.retainForRevalidationMs !== undefined) writer.number(entry.retainForRevalidationMs);
   if (entry.indexMark !== undefined) writer.number(entry.indexMark);
   writer.number(entry.headers.length);
   for (const [name, value] of entry.headers) writeField(writer, name, value, validators);
@@ -147,7 +151,12 @@ function readMetadata(
   const status = reader.number();
   if (status < 200 || status > 599) throw new MalformedBytesError();
   const [storedAt, freshUntil] = [reader.number(), reader.number()];
-  const [swrMs, sieMs, loadMs, bodyLength] = [reader.number(), reader.number(), reader.number(), reader.number()];
+  const [staleWhileRevalidateMs, staleIfErrorMs, loadDurationMs, bodyLength] = [
+    reader.number(),
+    reader.number(),
+    reader.number(),
+    reader.number(),
+  ];
   const [upstream = '', theirs = ''] = readText(reader).split(SOURCE, 2);
   if (theirs !== source) throw new MalformedBytesError();
   const validators: Validators = {
@@ -156,14 +165,20 @@ function readMetadata(
   };
   const etag = readValue(reader, validators);
   const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: readText(reader) };
-  const keep = (flags & HAS_KEEP) === 0 ? {} : { keepMs: reader.number() };
+  const keep = (flags & HAS_KEEP) === 0 ? {} : { retainForRevalidationMs: reader.number() };
   const indexMark = (flags & HAS_INDEX_MARK) === 0 ? {} : { indexMark: reader.number() };
   const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? indexed : [tagOfUpstream(upstream), ...indexed];
   const headers: [string, string][] = [];
   for (let left = reader.number(); left > 0; left--) headers.push(readField(reader, validators));
   const metadata: EntryMetadata = {
     ...{ id, status, headers: headers satisfies HeaderList, validators, upstream, tags, storedAt, freshUntil },
-    ...{ swrMs, sieMs, mustRevalidate: (flags & MUST_REVALIDATE) !== 0, loadMs, etag },
+    ...{
+      staleWhileRevalidateMs,
+      staleIfErrorMs,
+      mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+      loadDurationMs,
+      etag,
+    },
     coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
     ...marker,
     ...keep,

@@ -3,17 +3,17 @@ import type { LoadFailure } from './cache-store';
 import { StatusFailure, UnkeptFailure } from './load-failure';
 
 const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5_000;
-const LONGEST_ASKED_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 5_000;
+const MAX_REQUESTED_PAUSE_MS = 60_000;
 
 /**
  * How long a key pauses after its `failures`-th failed load in a row: not after the first, so that the next caller tries
  * anew; then 250 ms, doubling up to 5 s. An upstream that says when to come back is believed, up to a minute.
  */
 export function pauseAfterFailures(failures: number, failure: LoadFailure): number {
-  const grown = failures < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - 2, 16));
+  const grown = failures < 2 ? 0 : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - 2, 16));
   const asked =
-    failure.code === 'upstream-rate-limited' ? Math.min(failure.retryAfterMs ?? 0, LONGEST_ASKED_PAUSE_MS) : 0;
+    failure.code === 'upstream-rate-limited' ? Math.min(failure.retryAfterMs ?? 0, MAX_REQUESTED_PAUSE_MS) : 0;
   return Math.max(grown, asked);
 }
 

@@ -23,10 +23,10 @@ function entry(times: Partial<CacheEntry> = {}): CacheEntry {
     tags: [],
     storedAt: STORED_AT,
     freshUntil: STORED_AT + 1_000,
-    swrMs: 500,
-    sieMs: 2_000,
+    staleWhileRevalidateMs: 500,
+    staleIfErrorMs: 2_000,
     mustRevalidate: false,
-    loadMs: 100,
+    loadDurationMs: 100,
     etag: '"x"',
     coding: 'identity',
     body: Buffer.alloc(0),
@@ -43,7 +43,7 @@ describe('freshness (RFC 9111 §4.2, RFC 5861)', () => {
     ['in the last millisecond of stale-while-revalidate', 1_499, {}, false, true, true, false],
     ['at the end of stale-while-revalidate', 1_500, {}, false, false, true, false],
     ['at the end of stale-if-error', 3_000, {}, false, false, false, true],
-    ['stale, with no windows', 1_000, { swrMs: 0, sieMs: 0 }, false, false, false, true],
+    ['stale, with no windows', 1_000, { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }, false, false, false, true],
     ['stale, under must-revalidate', 1_200, { mustRevalidate: true }, false, false, false, false],
     ['soft-purged while fresh', 10, { softPurgeMark: 7 }, false, false, true, false],
     ['from a clock ahead of ours', -60_000, {}, true, true, true, false],
@@ -88,8 +88,8 @@ describe('early refresh (XFetch)', () => {
 
   it('happens sooner the slower the load is', () => {
     const at = STORED_AT + 800;
-    expect(shouldRefreshEarly(entry({ loadMs: 100 }), at, 1, 0.2)).toBe(false);
-    expect(shouldRefreshEarly(entry({ loadMs: 200 }), at, 1, 0.2)).toBe(true);
+    expect(shouldRefreshEarly(entry({ loadDurationMs: 100 }), at, 1, 0.2)).toBe(false);
+    expect(shouldRefreshEarly(entry({ loadDurationMs: 200 }), at, 1, 0.2)).toBe(true);
   });
 
   it('always happens once freshness has ended', () => {

@@ -22,12 +22,14 @@ export function freshForMs(entry: CacheEntry, now: number): number {
 
 // RFC 5861 §3. A soft-purged entry is known to be wrong: it waits for its refresh.
 export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boolean {
-  return !entry.mustRevalidate && entry.softPurgeMark === undefined && now < entry.freshUntil + entry.swrMs;
+  return (
+    !entry.mustRevalidate && entry.softPurgeMark === undefined && now < entry.freshUntil + entry.staleWhileRevalidateMs
+  );
 }
 
 // RFC 5861 §4; RFC 9111 §4.2.4 forbids it under must-revalidate.
 export function mayServeOnError(entry: CacheEntry, now: number): boolean {
-  return !entry.mustRevalidate && now < entry.freshUntil + entry.sieMs;
+  return !entry.mustRevalidate && now < entry.freshUntil + entry.staleIfErrorMs;
 }
 
 /** Nothing may be done with it any more, not even a validation. */
@@ -43,7 +45,7 @@ export function isOver(entry: EntryMetadata, now: number): boolean {
  * @param random uniform in (0, 1]
  */
 export function shouldRefreshEarly(entry: EntryMetadata, now: number, beta: number, random: number): boolean {
-  return beta > 0 && now - entry.loadMs * beta * Math.log(random) >= entry.freshUntil;
+  return beta > 0 && now - entry.loadDurationMs * beta * Math.log(random) >= entry.freshUntil;
 }
 
 /** A lifetime shortened by up to `jitter` of itself, so that entries filled together do not end together. */

@@ -15,7 +15,7 @@ import {
   type ListedEntry,
   type LoadFailure,
   MAX_LOG_LINES,
-  MOST_NOTE_MS,
+  MAX_SHARED_VALUE_TTL_MS,
   type Note,
   type NoteAnswer,
   type StoreChange,
@@ -28,19 +28,19 @@ import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
 import { softPurged } from './soft-purge';
 
-const LONGEST_LOAD_MS = 300_000;
-const MOST_CLAIMS = 100_000;
-const MOST_NOTES = 10_000;
+const MAX_LOAD_MS = 300_000;
+const MAX_LEASES = 100_000;
+const MAX_SHARED_VALUES = 10_000;
 
 /** The embedded store: everything in this process, nothing survives it. For one replica, for development and for tests. */
 export class MemoryStore extends CacheStore {
   private readonly tier: MemoryTier;
   private readonly leases: LeaseTable;
-  private readonly log = new InvalidationLog(LONGEST_LOAD_MS);
+  private readonly log = new InvalidationLog(MAX_LOAD_MS);
   private readonly changes = new ChangeSignal();
-  private readonly noted = new LRUCache<string, string>({ max: MOST_NOTES });
+  private readonly noted = new LRUCache<string, string>({ max: MAX_SHARED_VALUES });
   private readonly logs = new Map<string, readonly string[]>();
-  private readonly claims = new LRUCache<string, true>({ max: MOST_CLAIMS });
+  private readonly claims = new LRUCache<string, true>({ max: MAX_LEASES });
 
   constructor(
     limits: MemoryLimits,
@@ -153,7 +153,7 @@ export class MemoryStore extends CacheStore {
     const key = `${group}\n${name}`;
     const there = this.noted.get(key);
     if (there !== seen) return Promise.resolve({ kind: 'changed', text: there });
-    this.noted.set(key, text, { ttl: Math.max(1, Math.min(ttlMs, MOST_NOTE_MS)) });
+    this.noted.set(key, text, { ttl: Math.max(1, Math.min(ttlMs, MAX_SHARED_VALUE_TTL_MS)) });
     return Promise.resolve({ kind: 'left' });
   }
 

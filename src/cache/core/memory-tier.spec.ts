@@ -5,7 +5,15 @@ import { newEntryId } from './random-id';
 function entryOf(more: Partial<CacheEntry> = {}): CacheEntry {
   return {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream: 'test', tags: [], etag: '"e"' },
-    ...{ storedAt: 0, freshUntil: 1_000, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, coding: 'identity' },
+    ...{
+      storedAt: 0,
+      freshUntil: 1_000,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      mustRevalidate: false,
+      loadDurationMs: 0,
+      coding: 'identity',
+    },
     body: Buffer.from('hello'),
     ...more,
   };
@@ -21,7 +29,7 @@ describe('the memory tier', () => {
         validators: { etag: '"v"', lastModified: 'x' },
         tags: ['a', 'b'],
         marker: 'cached',
-        keepMs: 5,
+        retainForRevalidationMs: 5,
         indexMark: 6,
         softPurgeMark: 7,
       },

@@ -62,7 +62,15 @@ export function indexFor(
   const entry: CacheEntry = {
     ...{ id: newEntryId(), status: 200, headers: [], validators: {}, upstream },
     tags: [...new Set([...(known?.entry.tags ?? []), ...tags])],
-    ...{ storedAt: now, freshUntil: until, swrMs: 0, sieMs: 0, mustRevalidate: false, loadMs: 0, etag: '' },
+    ...{
+      storedAt: now,
+      freshUntil: until,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      mustRevalidate: false,
+      loadDurationMs: 0,
+      etag: '',
+    },
     coding: 'identity',
     body: write({ generation, lists, latest, projections, isWithdrawn }),
     ...(known?.entry.softPurgeMark === undefined ? {} : { softPurgeMark: known.entry.softPurgeMark }),

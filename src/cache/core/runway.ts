@@ -9,7 +9,7 @@ export interface Runway {
 
 /** RFC 5861 §4: a stale response may stand in for an error, unless it has to be validated first (RFC 9111 §5.2.2.2). */
 export function servedUntil(entry: EntryMetadata): number {
-  return entry.freshUntil + (entry.mustRevalidate ? 0 : Math.max(entry.swrMs, entry.sieMs));
+  return entry.freshUntil + (entry.mustRevalidate ? 0 : Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs));
 }
 
 /** Of the responses among the entries; undefined if there is none that may still be served. */

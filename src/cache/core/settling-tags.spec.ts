@@ -15,12 +15,12 @@ describe('a response about something that settles', () => {
     ['no-cache', 0],
     ['max-age=600, must-revalidate', 1_000],
   ])('with %s is fresh for %d ms, and not served while it is validated', (cacheControl, lifetimeMs) => {
-    expect(whileSettling(policyOf(cacheControl))).toMatchObject({ lifetimeMs, swrMs: 0 });
+    expect(whileSettling(policyOf(cacheControl))).toMatchObject({ lifetimeMs, staleWhileRevalidateMs: 0 });
   });
 
   it('stays what it was in everything else', () => {
     const policy = policyOf('max-age=600, stale-if-error=60, private');
-    expect(whileSettling(policy)).toEqual({ ...policy, lifetimeMs: 1_000, swrMs: 0 });
+    expect(whileSettling(policy)).toEqual({ ...policy, lifetimeMs: 1_000, staleWhileRevalidateMs: 0 });
     expect(whileSettling(policyOf('no-store')).isStorable).toBe(false);
   });
 });

@@ -71,5 +71,5 @@ function markOf(tag: string): string {
 
 /** The policy of a response about something that settles: fresh for a second, then validated before any use. */
 export function whileSettling(policy: ResponsePolicy): ResponsePolicy {
-  return { ...policy, lifetimeMs: Math.min(policy.lifetimeMs, SETTLING_FRESH_MS), swrMs: 0 };
+  return { ...policy, lifetimeMs: Math.min(policy.lifetimeMs, SETTLING_FRESH_MS), staleWhileRevalidateMs: 0 };
 }

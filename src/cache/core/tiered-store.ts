@@ -28,7 +28,7 @@ import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
 import { newToken } from './random-id';
 
-const LONGEST_LOAD_MS = 300_000;
+const MAX_LOAD_MS = 300_000;
 
 interface AheadLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
   readonly answer: LeaseAnswer;
@@ -49,7 +49,7 @@ interface AheadLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
 export class TieredStore extends CacheStore {
   private readonly l1: MemoryTier;
   private readonly localLeases: LeaseTable;
-  private readonly localLog = new InvalidationLog(LONGEST_LOAD_MS);
+  private readonly localLog = new InvalidationLog(MAX_LOAD_MS);
   private readonly epochs = new Epochs();
   private readonly finds = new Map<string, Promise<Found | undefined>>();
   private readonly changes = new ChangeSignal();

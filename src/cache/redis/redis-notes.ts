@@ -1,5 +1,5 @@
 import type { RedisReply } from '../../redis/redis-link';
-import { MOST_NOTE_MS, type Note, type NoteAnswer } from '../core/cache-store';
+import { MAX_SHARED_VALUE_TTL_MS, type Note, type NoteAnswer } from '../core/cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import { NOTE, READ_NOTE, READ_NOTES } from './scripts';
@@ -16,7 +16,13 @@ export class RedisNotes {
 
   async write(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
     const before = seen === undefined ? '' : `:${seen}`; // none is not the same as an empty one
-    const args = [this.keys.ofSource(name), before, text, Math.round(Math.min(ttlMs, MOST_NOTE_MS)), MOST_NOTE_MS];
+    const args = [
+      this.keys.ofSource(name),
+      before,
+      text,
+      Math.round(Math.min(ttlMs, MAX_SHARED_VALUE_TTL_MS)),
+      MAX_SHARED_VALUE_TTL_MS,
+    ];
     const there = await this.commands.run(NOTE, [this.keys.notes(group)], args);
     return there === null ? { kind: 'left' } : { kind: 'changed', text: textOf(there) };
   }

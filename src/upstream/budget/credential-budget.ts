@@ -39,7 +39,7 @@ export interface CredentialBudget {
 
 export const NOTHING_KNOWN: CredentialBudget = { resources: {}, pausedUntil: 0, strikes: 0 };
 
-const LONGEST_WAIT_MS = 3_600_000;
+const MAX_WAIT_MS = 3_600_000;
 /** Two instants of one window may differ by the rounding of seconds and by the clocks' drift between two answers. */
 const SAME_WINDOW_MS = 5_000;
 const MAX_RESOURCES = 50;
@@ -63,7 +63,7 @@ export function after(
   if (refusal.resource !== undefined && limit && told && isLater(told, limit)) return { ...budget, resources };
   const strikes = !isSentSince ? budget.strikes : refusal.isTold ? 0 : budget.strikes + 1;
   const times = refusal.isTold ? 1 : 2 ** Math.max(0, strikes - 1);
-  const until = now + Math.min(LONGEST_WAIT_MS, refusal.waitMs * times);
+  const until = now + Math.min(MAX_WAIT_MS, refusal.waitMs * times);
   if (refusal.resource === undefined) return { resources, pausedUntil: Math.max(budget.pausedUntil, until), strikes };
   const last = told ?? known;
   const spent = { limit: last?.limit ?? 0, remaining: 0, resetAt: Math.max(until, last?.resetAt ?? 0) };

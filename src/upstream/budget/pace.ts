@@ -6,7 +6,7 @@ interface Passed {
 }
 
 const MINUTE_MS = 60_000;
-const MOST_CREDENTIALS = 10_000;
+const MAX_CREDENTIALS = 10_000;
 
 /**
  * How many points the credentials have spent within the last minute, as far as this process has seen.
@@ -15,7 +15,7 @@ const MOST_CREDENTIALS = 10_000;
  * nearly twice as many through in its first.
  */
 export class Pace {
-  private readonly passed = new LRUCache<string, Passed[]>({ max: MOST_CREDENTIALS });
+  private readonly passed = new LRUCache<string, Passed[]>({ max: MAX_CREDENTIALS });
 
   constructor(private readonly pointsPerMinute: number) {}
 

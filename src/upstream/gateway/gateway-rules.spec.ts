@@ -1,7 +1,7 @@
 import { GatewayRules, parseGatewayRules } from './gateway-rules';
 
 const rulesOf = (...rules: readonly object[]): GatewayRules =>
-  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), { defaultSieMs: 9_000 }, true);
+  new GatewayRules(parseGatewayRules(JSON.stringify(rules)), { defaultStaleIfErrorMs: 9_000 }, true);
 const withCase = (...rules: readonly object[]): GatewayRules =>
   new GatewayRules(parseGatewayRules(JSON.stringify(rules)), {});
 
@@ -20,7 +20,7 @@ describe("the operator's table", () => {
     ['/repos/a/b/Releases', '/repos/:owner/:repo/releases', true],
   ])('%s by %s: %s', (path, pattern, isMatch) => {
     const { policy } = rulesOf({ path: pattern, ttl: 5 }).for(path);
-    expect(policy).toEqual(isMatch ? { defaultSieMs: 9_000, ttlMs: 5_000 } : { defaultSieMs: 9_000 });
+    expect(policy).toEqual(isMatch ? { defaultStaleIfErrorMs: 9_000, ttlMs: 5_000 } : { defaultStaleIfErrorMs: 9_000 });
   });
 
   it.each([

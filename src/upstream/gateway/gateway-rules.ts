@@ -109,8 +109,8 @@ function policyOf({ ttl, negativeTtl, swr, sie }: GatewayRule, defaults: CachePo
     ...defaults,
     ...(ttl === undefined ? {} : { ttlMs: ttl * 1_000 }),
     ...(negativeTtl === undefined ? {} : { negativeTtlMs: negativeTtl * 1_000 }),
-    ...(swr === undefined ? {} : { swrMs: swr * 1_000 }),
-    ...(sie === undefined ? {} : { sieMs: sie * 1_000 }),
+    ...(swr === undefined ? {} : { staleWhileRevalidateMs: swr * 1_000 }),
+    ...(sie === undefined ? {} : { staleIfErrorMs: sie * 1_000 }),
   };
 }
 

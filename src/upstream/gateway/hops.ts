@@ -10,7 +10,7 @@ const PSEUDONYM = 'larder';
 /** Stands for the name of a hop before (RFC 9110 §7.6.3): as it is told it could change an answer that others get. */
 const UNNAMED = 'unnamed';
 const HOP = /^((?:HTTP\/)?\d\.\d)[ \t]+\S/i;
-const MOST_HOPS = 10;
+const MAX_HOPS = 10;
 /** Of the registry of transfer codings those that are not framing alone. */
 const CODINGS: ReadonlySet<string> = new Set(['compress', 'deflate', 'gzip', 'x-compress', 'x-gzip']);
 /** Methods that `Max-Forwards` is for (RFC 9110 §7.6.2). */
@@ -34,7 +34,7 @@ export function hopsBefore(received: HeaderList, isShared: boolean): FlatFields 
   return [
     'via',
     hops
-      .slice(-MOST_HOPS)
+      .slice(-MAX_HOPS)
       .map((version) => `${version.toUpperCase()} ${UNNAMED}`)
       .join(', '),
   ];

@@ -1,7 +1,7 @@
 import { AppError } from '../../kernel/app-error';
 import { QueryCredentials, type Credential } from './credentials';
 
-const LONGEST_TARGET = 8_192;
+const MAX_TARGET_LENGTH = 8_192;
 /** Characters that a URI has encoded only (RFC 3986 §2); `|` also parts the words of a variant's key. */
 const NOT_IN_URIS = /["<>^`{|}]/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
@@ -43,7 +43,7 @@ export function behindPrefix(target: string, prefix: string): string {
  * @throws AppError `request-invalid` for what could mean one thing to us and another to the upstream
  */
 export function parseTarget(target: string, credentials = NO_CREDENTIALS): RequestTarget {
-  if (target.length > LONGEST_TARGET) throw invalid(`is longer than ${LONGEST_TARGET} characters`);
+  if (target.length > MAX_TARGET_LENGTH) throw invalid(`is longer than ${MAX_TARGET_LENGTH} characters`);
   if (/[\\#\x00-\x20\x7f-\uffff]/.test(target))
     throw invalid('contains a backslash, a fragment, whitespace or a non-ASCII character');
   const at = target.indexOf('?');

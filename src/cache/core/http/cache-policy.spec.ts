@@ -3,7 +3,12 @@ import { applyPolicy, type CachePolicy } from './cache-policy';
 import { responsePolicy, type CacheKind } from './response-policy';
 
 const NOW = Date.UTC(2026, 0, 5, 12);
-const ALL: CachePolicy = { ttlMs: 300_000, negativeTtlMs: 7_000, swrMs: 30_000, sieMs: 86_400_000 };
+const ALL: CachePolicy = {
+  ttlMs: 300_000,
+  negativeTtlMs: 7_000,
+  staleWhileRevalidateMs: 30_000,
+  staleIfErrorMs: 86_400_000,
+};
 
 function policyOf(control: string | undefined, operator: CachePolicy, status = 200, kind: CacheKind = 'shared') {
   const headers: HeaderList = control === undefined ? [] : [['cache-control', control]];
@@ -16,8 +21,8 @@ describe("the operator's word", () => {
   it('lengthens and shortens', () => {
     expect(policyOf('public, max-age=60', ALL)).toMatchObject({
       lifetimeMs: 300_000,
-      swrMs: 30_000,
-      sieMs: 86_400_000,
+      staleWhileRevalidateMs: 30_000,
+      staleIfErrorMs: 86_400_000,
     });
     expect(policyOf('public, max-age=6000', { ttlMs: 0 }).lifetimeMs).toBe(0);
     expect(policyOf(undefined, ALL).lifetimeMs).toBe(300_000);
@@ -47,12 +52,17 @@ describe("the operator's word", () => {
     const response = { status: 200, headers, requestedAt: NOW, receivedAt: NOW };
     const own = responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false });
     expect(applyPolicy(own, 200, undefined).mustRevalidate).toBe(true);
-    expect(applyPolicy(own, 200, { defaultSieMs: 5_000 })).toMatchObject({ mustRevalidate: false, sieMs: 5_000 });
+    expect(applyPolicy(own, 200, { defaultStaleIfErrorMs: 5_000 })).toMatchObject({
+      mustRevalidate: false,
+      staleIfErrorMs: 5_000,
+    });
   });
 
   it('lets the response speak first of stale-if-error, where the operator has only a default', () => {
-    expect(policyOf('max-age=60, stale-if-error=9', { defaultSieMs: 5_000 }).sieMs).toBe(9_000);
-    expect(policyOf('max-age=60, stale-if-error=9', { defaultSieMs: 5_000, sieMs: 1_000 }).sieMs).toBe(1_000);
+    expect(policyOf('max-age=60, stale-if-error=9', { defaultStaleIfErrorMs: 5_000 }).staleIfErrorMs).toBe(9_000);
+    expect(
+      policyOf('max-age=60, stale-if-error=9', { defaultStaleIfErrorMs: 5_000, staleIfErrorMs: 1_000 }).staleIfErrorMs,
+    ).toBe(1_000);
   });
 
   it('remembers "not found" for a time of its own, where the response says nothing', () => {

@@ -12,13 +12,13 @@ export interface CachePolicy {
   /** The freshness lifetime of 404, 410 and 451 responses that do not state one. */
   readonly negativeTtlMs?: number | undefined;
   /** Stale-while-revalidate (RFC 5861 §3). */
-  readonly swrMs?: number | undefined;
+  readonly staleWhileRevalidateMs?: number | undefined;
   /** Stale-while-revalidate of responses that do not state it. */
-  readonly defaultSwrMs?: number | undefined;
+  readonly defaultStaleWhileRevalidateMs?: number | undefined;
   /** Stale-if-error (RFC 5861 §4). */
-  readonly sieMs?: number | undefined;
+  readonly staleIfErrorMs?: number | undefined;
   /** Stale-if-error of responses that do not state it. */
-  readonly defaultSieMs?: number | undefined;
+  readonly defaultStaleIfErrorMs?: number | undefined;
   /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
   readonly jitter?: number | undefined;
   /** The beta of the probabilistic early refresh (`freshness.ts`); absent or 0 for none. */
@@ -38,7 +38,14 @@ const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
  */
 export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePolicy | undefined): ResponsePolicy {
   if (!policy) return own;
-  const { ttlMs, swrMs, sieMs, defaultSwrMs, defaultSieMs, jitter = 0 } = policy;
+  const {
+    ttlMs,
+    staleWhileRevalidateMs,
+    staleIfErrorMs,
+    defaultStaleWhileRevalidateMs,
+    defaultStaleIfErrorMs,
+    jitter = 0,
+  } = policy;
   const isNegative = NEGATIVE.has(status) && own.isHeuristic;
   const lifetimeMs = isNegative
     ? policy.negativeTtlMs
@@ -47,8 +54,10 @@ export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePo
     ...own,
     lifetimeMs: own.mustValidate ? 0 : (lifetimeMs ?? own.lifetimeMs),
     // What is missing may be there again: no request is told so longer than its lifetime without a new look.
-    swrMs: isNegative ? own.swrMs : (swrMs ?? own.swrMs ?? defaultSwrMs),
-    sieMs: sieMs ?? own.sieMs ?? defaultSieMs,
+    staleWhileRevalidateMs: isNegative
+      ? own.staleWhileRevalidateMs
+      : (staleWhileRevalidateMs ?? own.staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs),
+    staleIfErrorMs: staleIfErrorMs ?? own.staleIfErrorMs ?? defaultStaleIfErrorMs,
     mustRevalidate: own.saysMustRevalidate,
     jitter,
   };

@@ -7,7 +7,7 @@ export type Directives = ReadonlyMap<string, string | true>;
 export const NO_DIRECTIVES: Directives = new Map();
 
 /** RFC 9111 §1.2.2: a greater number may be taken as this one. */
-const LONGEST_DELTA_SECONDS = 2_147_483_648;
+const MAX_DELTA_SECONDS = 2_147_483_648;
 
 /** Directives that keep a response from others or from being reused: in doubt they hold, and for all of it. */
 export const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
@@ -75,7 +75,7 @@ export function deltaSeconds(directives: Directives, name: string): number | und
   const argument = directives.get(name);
   if (argument === undefined) return undefined;
   if (argument === true || !/^\d+$/.test(argument)) return 0;
-  return Math.min(Number(argument), LONGEST_DELTA_SECONDS);
+  return Math.min(Number(argument), MAX_DELTA_SECONDS);
 }
 
 /** The field names of a qualified directive, such as `private="set-cookie"`; undefined where it is absent or unqualified. */

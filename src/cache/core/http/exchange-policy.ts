@@ -25,7 +25,7 @@ export function policyOf(
   return {
     ...policy,
     isStorable: isStorable && response.isRefusal !== true,
-    ...(derivedFrom && { bornAt: derivedFrom.entry.storedAt }),
+    ...(derivedFrom && { generatedAt: derivedFrom.entry.storedAt }),
   };
 }
 

@@ -9,7 +9,7 @@ import type { CachePolicy } from './cache-policy';
 import type { HttpCacheRequest, Origin, OriginRequest, OriginResponse, StoredAnswer } from './exchange';
 import { HttpCache } from './http-cache';
 
-const policy: CachePolicy = { ttlMs: 1_000, negativeTtlMs: 100, defaultSieMs: 10_000, isExplicit: true };
+const policy: CachePolicy = { ttlMs: 1_000, negativeTtlMs: 100, defaultStaleIfErrorMs: 10_000, isExplicit: true };
 
 /** A response of a handler, whose times are those of its request. */
 type Response = Omit<OriginResponse, 'requestedAt' | 'receivedAt'>;
@@ -42,7 +42,14 @@ function setUp(
   const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
   const reports: RefreshReport[] = [];
   const http = new HttpCache(store, loader, clock, {
-    ...{ deadlineMs: 5_000, staleAfterMs: 5_000, random: () => 0, maxEntryBytes: 1_000, keepMs: 0, selecting: [] },
+    ...{
+      deadlineMs: 5_000,
+      staleAfterMs: 5_000,
+      random: () => 0,
+      maxEntryBytes: 1_000,
+      retainForRevalidationMs: 0,
+      selecting: [],
+    },
     ...{ isOriginNeutral: true, onRefreshed: (report: RefreshReport) => reports.push(report) },
     ...options,
   });
@@ -151,7 +158,7 @@ describe('HttpCache over an origin of this service', () => {
     await cache.answer(request(), always(response('1')));
     clock.advance(1_001);
     const upstream = new HeldUpstream();
-    const swr = request({ swrMs: 5_000 });
+    const swr = request({ staleWhileRevalidateMs: 5_000 });
     // the entry's own windows count: they are set when it is stored
     expect((await cache.answer(swr, always(response('2')))).outcome).toBe('MISS');
     clock.advance(1_001);
@@ -167,7 +174,7 @@ describe('HttpCache over an origin of this service', () => {
 
   it('reports refreshes that no request waits for, failed or not', async () => {
     const { cache, clock, reports } = setUp();
-    const swr = request({ swrMs: 60_000 });
+    const swr = request({ staleWhileRevalidateMs: 60_000 });
     await cache.answer(swr, always(response('1')));
     clock.advance(1_001);
     for (const [outcome, afterMs] of [
@@ -261,7 +268,7 @@ describe('HttpCache over an origin of this service', () => {
 
   it('validates a soft-purged entry before any use, and falls back on it when the upstream fails', async () => {
     const { cache, invalidator } = setUp();
-    const swr = request({ swrMs: 5_000 });
+    const swr = request({ staleWhileRevalidateMs: 5_000 });
     await cache.answer(swr, always(response('1')));
     await invalidator.invalidate({ kind: 'key', key: 'k' }, 'stale');
     expect((await cache.answer(swr, always(down()))).outcome).toBe('STALE_ON_ERROR');
@@ -450,7 +457,13 @@ describe('HttpCache over an origin of this service', () => {
   it('loads a variant once across replicas though its response is selected by more fields than the index told', async () => {
     const { cache, store, clock } = setUp();
     const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
-    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const options = {
+      deadlineMs: 5_000,
+      staleAfterMs: 5_000,
+      maxEntryBytes: 1_000,
+      retainForRevalidationMs: 0,
+      selecting: ['accept'],
+    };
     const [one, other] = [1, 2].map(() => new Cache(new HttpCache(store, loader, clock, options), clock)) as [
       Cache,
       Cache,
@@ -478,7 +491,13 @@ describe('HttpCache over an origin of this service', () => {
   it('is joined by later requests of its selection while another selection of the URL is stored', async () => {
     const { store, clock } = setUp();
     const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
-    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const options = {
+      deadlineMs: 5_000,
+      staleAfterMs: 5_000,
+      maxEntryBytes: 1_000,
+      retainForRevalidationMs: 0,
+      selecting: ['accept'],
+    };
     const cache = new Cache(new HttpCache(store, loader, clock, options), clock);
     const slow = new HeldUpstream();
     const asked = request({}, { headers: [['accept', 'slow']] });
@@ -495,7 +514,13 @@ describe('HttpCache over an origin of this service', () => {
   it('is not joined by a request that comes after a purge, whatever is stored meanwhile', async () => {
     const { store, clock, invalidator } = setUp();
     const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
-    const options = { deadlineMs: 5_000, staleAfterMs: 5_000, maxEntryBytes: 1_000, keepMs: 0, selecting: ['accept'] };
+    const options = {
+      deadlineMs: 5_000,
+      staleAfterMs: 5_000,
+      maxEntryBytes: 1_000,
+      retainForRevalidationMs: 0,
+      selecting: ['accept'],
+    };
     const cache = new Cache(new HttpCache(store, loader, clock, options), clock);
     const old = new HeldUpstream();
     const asked = request({}, { headers: [['accept', 'slow']] });

@@ -10,7 +10,7 @@ import { updatedHeaders } from './update';
 
 export interface EntryOptions {
   /** How long after it is stale a response is kept, to be validated or asked for by `max-stale`, in milliseconds. */
-  readonly keepMs: number;
+  readonly retainForRevalidationMs: number;
   /** Whether fields that are meant for one client are stored like others, as RFC 9111 §3.1 has it. */
   readonly keepsEveryField?: boolean | undefined;
   /** Uniform in [0, 1); `Math.random` unless a test knows better. */
@@ -43,7 +43,7 @@ export function httpEntry(
   return {
     ...{ id: newEntryId(), status, headers, validators, upstream, tags },
     ...timesOf(policy, validators, options),
-    loadMs: receivedAt - requestedAt,
+    loadDurationMs: receivedAt - requestedAt,
     etag: response.etag ?? valueOf(headers, 'etag') ?? '',
     ...{ body, coding: 'identity' },
     ...(marker === undefined ? {} : { marker }),
@@ -63,14 +63,14 @@ export function validatedEntry(
   policy: ResponsePolicy,
   options: OptionsUnderMark,
 ): CacheEntry {
-  const { softPurgeMark, keepMs: keptMs, indexMark: lastMark, ...kept } = base;
+  const { softPurgeMark, retainForRevalidationMs: keptMs, indexMark: lastMark, ...kept } = base;
   const { indexMark, keepsEveryField } = options;
   return {
     ...kept,
     id: newEntryId(),
     headers: storedHeaders(updatedHeaders(base.headers, headers), policy, keepsEveryField),
     ...timesOf(policy, base.validators, options),
-    loadMs: receivedAt - requestedAt,
+    loadDurationMs: receivedAt - requestedAt,
     ...(indexMark === 0 ? {} : { indexMark }),
   };
 }
@@ -85,16 +85,16 @@ export function validatorsOf(headers: HeaderList): Validators {
 function timesOf(
   policy: ResponsePolicy,
   { etag, lastModified }: Validators,
-  { keepMs, random = Math.random }: EntryOptions,
+  { retainForRevalidationMs, random = Math.random }: EntryOptions,
 ) {
   const isOfUse = etag !== undefined || lastModified !== undefined || (policy.lifetimeMs > 0 && !policy.mustRevalidate);
   return {
-    storedAt: policy.bornAt,
-    freshUntil: policy.bornAt + jittered(policy.lifetimeMs, policy.jitter, random()),
-    swrMs: policy.mustRevalidate ? 0 : (policy.swrMs ?? 0),
-    sieMs: policy.mustRevalidate ? 0 : (policy.sieMs ?? 0),
+    storedAt: policy.generatedAt,
+    freshUntil: policy.generatedAt + jittered(policy.lifetimeMs, policy.jitter, random()),
+    staleWhileRevalidateMs: policy.mustRevalidate ? 0 : (policy.staleWhileRevalidateMs ?? 0),
+    staleIfErrorMs: policy.mustRevalidate ? 0 : (policy.staleIfErrorMs ?? 0),
     mustRevalidate: policy.mustRevalidate,
-    ...(isOfUse && keepMs > 0 ? { keepMs } : {}),
+    ...(isOfUse && retainForRevalidationMs > 0 ? { retainForRevalidationMs } : {}),
   };
 }
 
@@ -106,9 +106,9 @@ function storedHeaders(headers: HeaderList, policy: ResponsePolicy, keepsEveryFi
 /** The fields that go to other requests than the one that loaded them, whether they are stored for them or they waited for it. */
 export function fieldsForOthers(
   headers: HeaderList,
-  { leftOut }: Pick<ResponsePolicy, 'leftOut'>,
+  { strippedHeaders }: Pick<ResponsePolicy, 'strippedHeaders'>,
   keepsEveryField = false,
 ): HeaderList {
-  const kept = leftOut.length === 0 ? headers : headers.filter(([name]) => !leftOut.includes(name));
+  const kept = strippedHeaders.length === 0 ? headers : headers.filter(([name]) => !strippedHeaders.includes(name));
   return keepsEveryField ? kept : sharedFields(kept);
 }

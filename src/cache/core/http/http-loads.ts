@@ -76,7 +76,7 @@ export interface LoadName {
 
 /** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
 const APART_MS = 60_000;
-const MOST_APART = 10_000;
+const MAX_UNCOALESCED_KEYS = 10_000;
 /** What bodies under way may hold in all, and never less than two of the largest that are stored. */
 const HELD_BYTES = 134_217_728;
 
@@ -94,7 +94,7 @@ export class HttpLoads {
    * of another selection, which does not.
    */
   private readonly overtaken = new Map<string, Flight<Head>>();
-  private readonly apart = new LRUCache<string, true>({ max: MOST_APART, ttl: APART_MS });
+  private readonly apart = new LRUCache<string, true>({ max: MAX_UNCOALESCED_KEYS, ttl: APART_MS });
   private readonly held: HeldBytes;
 
   constructor(

@@ -14,13 +14,13 @@ export interface RequestPolicy {
   readonly minFreshMs: number | undefined;
   /** Infinity for any staleness. */
   readonly maxStaleMs: number | undefined;
-  readonly sieMs: number | undefined;
+  readonly staleIfErrorMs: number | undefined;
 }
 
 /** Of a request that asks nothing of the cache. */
 export const PLAIN: RequestPolicy = {
   ...{ isNoStore: false, isNoCache: false, isOnlyIfCached: false },
-  ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, sieMs: undefined },
+  ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, staleIfErrorMs: undefined },
 };
 
 /** The policies of the field values that were read last: clients send the same few. */
@@ -52,7 +52,7 @@ function parsePolicy(lines: readonly string[], pragmas: readonly string[]): Requ
     maxAgeMs: inMs(directives, 'max-age'),
     minFreshMs: inMs(directives, 'min-fresh'),
     maxStaleMs: directives.get('max-stale') === true ? Infinity : inMs(directives, 'max-stale'),
-    sieMs: inMs(directives, 'stale-if-error'),
+    staleIfErrorMs: inMs(directives, 'stale-if-error'),
   };
 }
 

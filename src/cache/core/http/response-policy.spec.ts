@@ -137,7 +137,7 @@ describe('the freshness lifetime (RFC 9111 §4.2.1)', () => {
 describe('the age (RFC 9111 §4.2.3)', () => {
   const age = (headers: HeaderList, delayMs = 0): number => {
     const response = { status: 200, headers, requestedAt: NOW - delayMs, receivedAt: NOW };
-    return NOW - responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false }).bornAt;
+    return NOW - responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false }).generatedAt;
   };
 
   it.each<[string, HeaderList, number, number]>([
@@ -197,9 +197,11 @@ describe('stale use', () => {
   });
 
   it('is allowed as RFC 5861 says', () => {
-    const { swrMs, sieMs } = policy(control('max-age=1, stale-while-revalidate=10, stale-if-error=20'));
-    expect([swrMs, sieMs]).toEqual([10_000, 20_000]);
-    expect(policy(control('max-age=1')).sieMs).toBeUndefined();
+    const { staleWhileRevalidateMs, staleIfErrorMs } = policy(
+      control('max-age=1, stale-while-revalidate=10, stale-if-error=20'),
+    );
+    expect([staleWhileRevalidateMs, staleIfErrorMs]).toEqual([10_000, 20_000]);
+    expect(policy(control('max-age=1')).staleIfErrorMs).toBeUndefined();
   });
 
   it.each<[string, boolean, readonly string[]]>([
@@ -214,9 +216,9 @@ describe('stale use', () => {
     ['no-store="x-secret", max-age=60', false, []],
     ['no-store=1.5, max-age=60', false, []],
     ['private=?0, max-age=60', true, []],
-  ])('CDN-Cache-Control: %s is storable %j without %j', (value, isStorable, leftOut) => {
+  ])('CDN-Cache-Control: %s is storable %j without %j', (value, isStorable, strippedHeaders) => {
     const told = policy([['cdn-cache-control', value], ...control('no-store')]);
-    expect([told.isStorable, told.leftOut]).toEqual([isStorable, leftOut]);
+    expect([told.isStorable, told.strippedHeaders]).toEqual([isStorable, strippedHeaders]);
   });
 
   it('validates each use where it cannot be told what no-cache of CDN-Cache-Control names', () => {
@@ -229,7 +231,7 @@ describe('stale use', () => {
   });
 
   it('leaves out the fields that are for one caller or for one use', () => {
-    expect(policy(control('max-age=1, private="a, B", no-cache="c"')).leftOut).toEqual(['c', 'a', 'b']);
-    expect(policy(control('max-age=1, private="a"'), { kind: 'private' }).leftOut).toEqual([]);
+    expect(policy(control('max-age=1, private="a, B", no-cache="c"')).strippedHeaders).toEqual(['c', 'a', 'b']);
+    expect(policy(control('max-age=1, private="a"'), { kind: 'private' }).strippedHeaders).toEqual([]);
   });
 });

@@ -40,14 +40,14 @@ export interface ResponsePolicy {
   /** Whether it may be stored at all. */
   readonly isStorable: boolean;
   /** Fields that must not be stored (`private="…"`) or reused without validation (`no-cache="…"`): left out. */
-  readonly leftOut: readonly string[];
+  readonly strippedHeaders: readonly string[];
   /** Freshness lifetime, in milliseconds; 0 where each use needs validation. */
   readonly lifetimeMs: number;
   /** The instant at which its age was zero. */
-  readonly bornAt: number;
+  readonly generatedAt: number;
   /** Undefined where the response does not state it. */
-  readonly swrMs: number | undefined;
-  readonly sieMs: number | undefined;
+  readonly staleWhileRevalidateMs: number | undefined;
+  readonly staleIfErrorMs: number | undefined;
   /** No stale use of any kind without validation. */
   readonly mustRevalidate: boolean;
   /** The same, but for what `s-maxage` says of it without a word (RFC 9111 §5.2.2.10). */
@@ -75,7 +75,7 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
 /** The name by which `Surrogate-Control` may mean this cache. */
 export const SURROGATE = 'larder';
 const HEURISTIC_SHARE = 0.1;
-const LONGEST_HEURISTIC_MS = 604_800_000;
+const MAX_HEURISTIC_MS = 604_800_000;
 
 export function responsePolicy(response: ResponseFacts, kind: CacheKind, request: RequestFacts): ResponsePolicy {
   const { headers } = response;
@@ -84,14 +84,14 @@ export function responsePolicy(response: ResponseFacts, kind: CacheKind, request
   const mustValidate = isUnqualified(directives, 'no-cache');
   return {
     isStorable: isStorable(response, directives, kind, request, isTargeted),
-    leftOut: [
+    strippedHeaders: [
       ...(qualifiedFields(directives, 'no-cache') ?? []),
       ...(kind === 'shared' ? (qualifiedFields(directives, 'private') ?? []) : []),
     ],
     lifetimeMs: mustValidate ? 0 : lifetime.ms,
-    bornAt: bornAt(response),
-    swrMs: inMs(deltaSeconds(directives, 'stale-while-revalidate')),
-    sieMs: inMs(deltaSeconds(directives, 'stale-if-error')),
+    generatedAt: generatedAt(response),
+    staleWhileRevalidateMs: inMs(deltaSeconds(directives, 'stale-while-revalidate')),
+    staleIfErrorMs: inMs(deltaSeconds(directives, 'stale-if-error')),
     mustRevalidate: mustValidate || forbidsStale(directives, kind) || impliesRevalidation(directives, kind),
     saysMustRevalidate: mustValidate || forbidsStale(directives, kind),
     mustValidate,
@@ -206,7 +206,7 @@ function freshnessLifetime(
   if (!HEURISTICALLY_CACHEABLE.has(status) && !directives.has('public')) return { ms: 0, isHeuristic: true };
   const lastModified = parseHttpDate((valueOf(headers, 'last-modified') ?? '').trim(), receivedAt);
   if (lastModified === undefined || lastModified > date) return { ms: 0, isHeuristic: true };
-  return { ms: Math.min((date - lastModified) * HEURISTIC_SHARE, LONGEST_HEURISTIC_MS), isHeuristic: true };
+  return { ms: Math.min((date - lastModified) * HEURISTIC_SHARE, MAX_HEURISTIC_MS), isHeuristic: true };
 }
 
 // RFC 9111 §4.2.4
@@ -221,7 +221,7 @@ function impliesRevalidation(directives: Directives, kind: CacheKind): boolean {
 }
 
 /** RFC 9111 §4.2.3: the age is counted from the instant that this gives. */
-function bornAt({ headers, requestedAt, receivedAt }: ResponseFacts): number {
+function generatedAt({ headers, requestedAt, receivedAt }: ResponseFacts): number {
   const date = dateOf(headers, receivedAt);
   // Date has whole seconds: what is lost of one is no age.
   const apparentAgeMs = date === undefined ? 0 : Math.max(0, Math.floor(receivedAt / 1_000) * 1_000 - date);

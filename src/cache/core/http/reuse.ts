@@ -32,5 +32,7 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
 export function mayStandIn(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
   if (entry.status >= 500) return false;
   if (mayServeOnError(entry, now)) return true;
-  return !entry.mustRevalidate && request.sieMs !== undefined && -freshForMs(entry, now) <= request.sieMs;
+  return (
+    !entry.mustRevalidate && request.staleIfErrorMs !== undefined && -freshForMs(entry, now) <= request.staleIfErrorMs
+  );
 }

@@ -23,7 +23,7 @@ const SMALL_BYTES = 262_144;
 /** How far the source of a body that is not kept may be ahead of its slowest reader. */
 const AHEAD_BYTES = 65_536;
 /** So much a reader has to take between two looks, while the source waits for it and others wait for the source. */
-const LEAST_TAKEN_BYTES = 524_288;
+const MIN_STEP_BYTES = 524_288;
 const PATIENCE_MS = 2_000;
 
 /** One who reads a body. */
@@ -207,7 +207,7 @@ export class SharedBody {
       const isAtHead = ({ at }: Reader): boolean => at - this.gone >= this.chunks.length;
       const isHeldUp = this.kept > this.aheadBytes && [...this.cursors].some(isAtHead);
       for (const [reader, taken] of before)
-        if (isHeldUp && this.cursors.has(reader) && !isAtHead(reader) && reader.taken - taken < LEAST_TAKEN_BYTES)
+        if (isHeldUp && this.cursors.has(reader) && !isAtHead(reader) && reader.taken - taken < MIN_STEP_BYTES)
           this.cutOff(reader);
       before = new Map(Array.from(this.cursors, (reader) => [reader, reader.taken]));
     }, PATIENCE_MS);
