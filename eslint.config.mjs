@@ -19,6 +19,7 @@ export default tseslint.config(
       '*.mjs',
       '.dependency-cruiser.cjs',
       'web/*.mjs',
+      'test/support/*.mjs',
       'benchmarks/node_modules/**',
       'benchmarks/results/**',
     ],

@@ -1,8 +1,9 @@
 import { ShutdownSignal, StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
+import { documentApi } from './api-document';
 import { serviceConfig } from './config/slices';
 import { answerClientError } from './http/client-errors';
 import { drainOnClose } from './http/drain';
@@ -14,11 +15,9 @@ import { serverFactory } from './http/http-server';
 import { LarderAdapter } from './http/larder-adapter';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteMethods } from './http/route-methods';
-import { serviceVersion } from './kernel/project-root';
 import { tlsOptions, type TlsFiles } from './http/tls';
 import { closeStalledClients } from './http/stalled-clients';
-import { Upstreams, type Upstream } from './upstream';
-import { EXAMPLE_UPSTREAM } from './http/api-docs';
+import { Upstreams } from './upstream';
 import { PageFacts, type SuggestedPath } from './web/page.facts';
 
 /*
@@ -79,7 +78,7 @@ function trustedProxies(): boolean | string[] | ((address: string, hop: number) 
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
-  const { swaggerEnabled, shutdownTimeoutMs, maxConnections, clientTimeoutMs, tls } = settingsOf(app);
+  const { swaggerEnabled, shutdownTimeoutMs, maxConnections, clientTimeoutMs, tls, publicUrl } = settingsOf(app);
   // With TLS, SIGHUP reads the certificate again.
   const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
   app.enableShutdownHooks(signals, { useProcessExit: true });
@@ -93,7 +92,7 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
     const { routePrefix: gatewayPrefix } = first.settings;
     app.get(PageFacts).describeGateway({ gatewayPrefix, paths: suggestedPaths(gatewayPrefix, first.paths) });
   }
-  if (swaggerEnabled) documentApi(app, upstreams);
+  if (swaggerEnabled) documentApi(app, upstreams, publicUrl);
   return app;
 }
 
@@ -108,59 +107,4 @@ function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly
       ? [{ path: path.slice(prefix.length), summary: get.summary ?? '' }]
       : [],
   );
-}
-
-function documentApi(app: NestFastifyApplication, upstreams: readonly Upstream[]): void {
-  const config = new DocumentBuilder()
-    .setTitle('Larder')
-    .setDescription(
-      'A read-through response cache in front of third-party REST APIs. Every error is `application/problem+json` (RFC 9457).',
-    )
-    .setVersion(serviceVersion())
-    .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addSecurity('admin', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
-    .build();
-  const names = upstreams.map(({ definition }) => definition.name);
-  const document = (): OpenAPIObject => {
-    const ofNest = withBudgets(withoutWildcards(SwaggerModule.createDocument(app, config)), names);
-    const paths = Object.assign({}, ...upstreams.map((one) => one.paths)) as OpenAPIObject['paths'];
-    return withExamples(withPaths(ofNest, paths), names[0]);
-  };
-  SwaggerModule.setup('docs', app, document, {
-    jsonDocumentUrl: 'docs-json',
-    yamlDocumentUrl: 'docs-yaml',
-  });
-}
-
-/** The examples with the name of an upstream that there is. */
-function withExamples(document: OpenAPIObject, upstream = EXAMPLE_UPSTREAM): OpenAPIObject {
-  return JSON.parse(JSON.stringify(document).replaceAll(EXAMPLE_UPSTREAM, upstream)) as OpenAPIObject;
-}
-
-/** Adds the routes that Nest does not know, for they stand beside its router. */
-function withPaths(document: OpenAPIObject, paths: OpenAPIObject['paths']): OpenAPIObject {
-  return { ...document, paths: { ...document.paths, ...paths } };
-}
-
-/** A budget has one route for all upstreams; it is shown as the routes that there are. */
-function withBudgets(document: OpenAPIObject, upstreams: readonly string[]): OpenAPIObject {
-  const { '/{upstream}-budget': budget, ...paths } = document.paths;
-  if (!budget?.get) return document;
-  const { parameters: _upstream, ...get } = budget.get;
-  const shown = upstreams.map((upstream) => [
-    `/${upstream}-budget`,
-    { get: { ...get, operationId: `${upstream}Budget` } },
-  ]);
-  return { ...document, paths: { ...paths, ...(Object.fromEntries(shown) as OpenAPIObject['paths']) } };
-}
-
-/** A wildcard of a route is listed twice: as Nest knows it, `*`, and under the name that OpenAPI knows it by. */
-function withoutWildcards(document: OpenAPIObject): OpenAPIObject {
-  for (const { get, post, delete: remove } of Object.values(document.paths)) {
-    for (const operation of [get, post, remove]) {
-      if (operation?.parameters)
-        operation.parameters = operation.parameters.filter((one) => !('name' in one && one.name === '*'));
-    }
-  }
-  return document;
 }

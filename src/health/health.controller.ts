@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { ApiProblems } from '../http/api-docs';
 import { StoreIndicator } from './store.indicator';
 
 const store = { status: 'up', state: 'degraded', store: 'redis', problem: 'no answer within 100 ms' };
@@ -20,6 +21,7 @@ export class HealthController {
     description: '`details.store.state` is `up` or `degraded`, with the reason.',
     example: { status: 'ok', info: { store }, error: {}, details: { store } },
   })
+  @ApiProblems('request-invalid')
   check(): Promise<HealthCheckResult> {
     return this.health.check([() => this.store.check()]);
   }
@@ -27,6 +29,7 @@ export class HealthController {
   @Get('live')
   @ApiOperation({ summary: 'Whether the process answers at all' })
   @ApiOkResponse({ example: { status: 'ok' } })
+  @ApiProblems('request-invalid')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
@@ -34,6 +37,7 @@ export class HealthController {
   @Get('ready')
   @ApiOperation({ summary: 'Whether it can take requests' })
   @ApiOkResponse({ example: { status: 'ok', info: { store }, error: {}, details: { store } } })
+  @ApiProblems('request-invalid')
   ready(): Promise<HealthCheckResult> {
     return this.check();
   }

@@ -1,5 +1,14 @@
 import { Controller, Get, Headers, Query, Req, Res, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiProblems } from '../http/api-docs';
 import { EDGE_FIELDS } from '../http/edge-hooks';
@@ -14,6 +23,9 @@ const DESCRIPTION =
   '`outcome` and `invalidation`, with their keys: all while there are few, one in `oneIn` under load. A comment every 15 s keeps the ' +
   'connection up; `end` tells why the server ends it. A reader that falls behind is cut off.';
 
+/** The stream is text; OpenAPI 3.0 has no word for the JSON in it. */
+const EVENT_TEXT = { type: 'string' as const, 'x-event-data': { $ref: getSchemaPath(EventsDocument) } };
+
 /** The live figures as server-sent events, for the page at `/` and for anybody else. */
 @ApiTags('operations')
 @Controller('events')
@@ -26,8 +38,11 @@ export class EventsController {
   @ApiBearerAuth('admin')
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that was received.' })
   @ApiQuery({ name: 'lastEventId', required: false, description: 'The same, for clients that cannot send the field.' })
-  @ApiProduces('text/event-stream')
-  @ApiOkResponse({ type: EventsDocument, example: EVENTS_EXAMPLE })
+  @ApiExtraModels(EventsDocument)
+  @ApiOkResponse({
+    description: 'The `data` of each event is JSON: the member of `EventsDocument` that is named as the event.',
+    content: { 'text/event-stream': { schema: EVENT_TEXT, example: EVENTS_EXAMPLE } },
+  })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'overloaded', 'shutting-down')
   async open(
     @Req() request: FastifyRequest,

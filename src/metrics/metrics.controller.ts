@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { CacheMetrics } from './cache.metrics';
 
@@ -13,6 +13,7 @@ export class MetricsController {
   @ApiOperation({ summary: 'Prometheus metrics, of all workers together' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ example: `larder_requests_total{upstream="${EXAMPLE_UPSTREAM}",outcome="HIT",tier="l1"} 1` })
+  @ApiProblems('request-invalid')
   read(): Promise<string> {
     return this.metrics.read();
   }

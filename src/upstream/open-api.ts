@@ -113,12 +113,16 @@ function read(
   };
 }
 
-function passedOn({ name, title }: DocumentedUpstream, anyPath: string) {
+function passedOn({ name, title, documented }: DocumentedUpstream, anyPath: string) {
+  const answered = { 'application/json': { example: documented.anyExample ?? {} } };
   return {
     tags: [name],
     summary: 'Passed on, and what it changes is removed',
     parameters: [inPath('path', anyPath)],
-    responses: { default: { description: `${title}'s own answer` }, ...problemResponses(...PROBLEMS_OF_GATEWAY) },
+    responses: {
+      default: { description: `${title}'s own answer`, content: answered },
+      ...problemResponses(...PROBLEMS_OF_GATEWAY),
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
+import { ApiProblems } from '../http/api-docs';
 import { serviceVersion } from '../kernel/project-root';
 import { MAX_SAMPLES } from '../live/figures-history';
 import { PageFactsDocument } from './page.documents';
@@ -25,6 +26,7 @@ export class PageFactsController {
   @Header('cache-control', 'no-cache')
   @ApiOperation({ summary: 'What a page in front of the service has to know: its routes, and what is on' })
   @ApiOkResponse({ type: PageFactsDocument })
+  @ApiProblems('request-invalid')
   show(): PageFactsDocument {
     const { swaggerEnabled } = this.service;
     const { gatewayPrefix, paths, demo } = this.facts.get();
