@@ -86,16 +86,16 @@ export class EntriesService {
 
   private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetails> {
     const now = this.clock.now();
-    const { leadsTo } = item;
-    const listed = await Promise.all((leadsTo ?? []).map((key) => this.entries.inspect(key)));
+    const { members } = item;
+    const listed = await Promise.all((members ?? []).map((key) => this.entries.inspect(key)));
     const variants = listed.flatMap((one) => (one ? [entryView(one, now)] : []));
     return {
       ...entryView(item, now),
       headers: item.metadata.headers,
-      ...(leadsTo === undefined ? {} : { variants }),
+      ...(members === undefined ? {} : { variants }),
       why: whyStored(item.metadata),
       endsAt: new Date(now + item.expiresInMs).toISOString(),
-      ...(withBody ? { body: await this.bodyOf(leadsTo?.[0] ?? item.key) } : {}),
+      ...(withBody ? { body: await this.bodyOf(members?.[0] ?? item.key) } : {}),
     };
   }
 

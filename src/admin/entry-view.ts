@@ -31,17 +31,17 @@ export interface EntryView {
   /** Of a variant or a part: its index is gone or leads elsewhere, so that no request finds it; absent else. */
   readonly unreachable?: true;
   /** Of a resource: the keys of what is stored of it. The rest is told of the first. */
-  readonly leadsTo?: readonly string[];
+  readonly members?: readonly string[];
 }
 
 export function entryView(
-  { key, metadata, bodyBytes, softPurgeMark, expiresInMs, leadsTo, isUnreachable }: ListedEntry,
+  { key, metadata, bodyBytes, softPurgeMark, expiresInMs, members, isUnreachable }: ListedEntry,
   now: number,
 ): EntryView {
   const entry = { ...metadata, body: Buffer.alloc(0), ...(softPurgeMark === undefined ? {} : { softPurgeMark }) };
   return {
     key,
-    kind: leadsTo === undefined ? kindOf(key, metadata) : 'index',
+    kind: members === undefined ? kindOf(key, metadata) : 'index',
     upstream: metadata.upstream,
     partition: partitionOf(key),
     status: metadata.status,
@@ -55,7 +55,7 @@ export function entryView(
     storedAt: new Date(metadata.storedAt).toISOString(),
     ...(softPurgeMark === undefined ? {} : { softPurged: true }),
     ...(isUnreachable === undefined ? {} : { unreachable: isUnreachable }),
-    ...(leadsTo === undefined ? {} : { leadsTo }),
+    ...(members === undefined ? {} : { members }),
   };
 }
 

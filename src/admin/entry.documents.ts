@@ -69,7 +69,7 @@ export class EntryDocument {
     example: [`${EXAMPLE_UPSTREAM}:-:/users/redis|4Gz0lNQx|repos`],
     description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',
   })
-  leadsTo?: string[];
+  members?: string[];
 }
 
 export class EntryPageDocument {

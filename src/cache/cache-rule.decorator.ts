@@ -62,7 +62,7 @@ export const StoredValidators = createParamDecorator(validatorsFactory);
 export const IsBackground = createParamDecorator(isBackgroundFactory);
 
 /** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
-export const IsFirst = createParamDecorator(isFirstFactory);
+export const NothingStored = createParamDecorator(isFirstFactory);
 
 export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {
   return ((request as WithLoad)[LOAD] = { ...load });

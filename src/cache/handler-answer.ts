@@ -8,14 +8,14 @@ import type { OriginResponse } from './core/http/exchange';
 export type HandlerResult = Omit<OriginResponse, 'requestedAt' | 'receivedAt'>;
 
 /** What a handler may return instead of a plain value: the value, and what the upstream said of it. */
-export class Sourced<T> {
+export class CacheableResult<T> {
   constructor(
     readonly value: T,
     readonly origin: {
       readonly validators?: Validators;
       readonly tags?: readonly string[];
       /** What it was made of, where that was in the store: the upstream was not asked. */
-      readonly madeOf?: Found;
+      readonly derivedFrom?: Found;
     } = {},
   ) {}
 }
@@ -27,7 +27,7 @@ export class NotModified {
 
 /** The plain value that a handler returned. */
 export function valueIn(value: unknown): unknown {
-  return value instanceof Sourced ? value.value : value;
+  return value instanceof CacheableResult ? value.value : value;
 }
 
 /**
@@ -36,7 +36,7 @@ export function valueIn(value: unknown): unknown {
  * @param load the load that was open when the handler was called; undefined where the handler is called for no load
  */
 export function unwrapFor(load: OpenLoad | undefined, value: unknown): unknown {
-  if (load && (value instanceof Sourced || value instanceof NotModified)) load.wrapper = value;
+  if (load && (value instanceof CacheableResult || value instanceof NotModified)) load.wrapper = value;
   if (!load && value instanceof NotModified)
     throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
   return value instanceof NotModified ? undefined : valueIn(value);
@@ -45,5 +45,7 @@ export function unwrapFor(load: OpenLoad | undefined, value: unknown): unknown {
 /** What the handler returned, put together again from what came through. */
 export function rewrapped(value: unknown, { wrapper }: OpenLoad): unknown {
   if (wrapper instanceof NotModified) return wrapper;
-  return wrapper instanceof Sourced && !(value instanceof Sourced) ? new Sourced(value, wrapper.origin) : value;
+  return wrapper instanceof CacheableResult && !(value instanceof CacheableResult)
+    ? new CacheableResult(value, wrapper.origin)
+    : value;
 }

@@ -10,7 +10,7 @@ import type { Fields } from './earlier-fields';
 import { isForWaiting } from './handler-error';
 import { exceptionHeaders, isNotFound, problemOfException, thrownError, thrownWith } from './kept-exception';
 import { valueFields } from './handed-value';
-import { Sourced, type HandlerResult } from './handler-answer';
+import { CacheableResult, type HandlerResult } from './handler-answer';
 import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
 
@@ -82,8 +82,8 @@ export class HandlerResponse {
     { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked }: LoadSetting,
   ): HandlerResult {
     if (value instanceof NegativeAnswer) return negative(value, isHandedOn);
-    const sourced = value instanceof Sourced ? value : new Sourced(value);
-    const { validators = {}, tags = [], madeOf } = sourced.origin;
+    const sourced = value instanceof CacheableResult ? value : new CacheableResult(value);
+    const { validators = {}, tags = [], derivedFrom: madeOf } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };

@@ -25,7 +25,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   readonly counts: MessageCounts = { done: 0, malformed: 0, failed: 0 };
   private readonly logger = new Logger('Invalidation');
   private readonly waiting: InvalidationMessage[] = [];
-  private heeding = 0;
+  private applying = 0;
   private subscription: Subscription | undefined;
 
   constructor(
@@ -34,14 +34,14 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscription = this.opened.subscribe?.((message) => this.hear(message));
+    this.subscription = this.opened.subscribe?.((message) => this.receive(message));
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.subscription?.close();
   }
 
-  private hear(bytes: Buffer): void {
+  private receive(bytes: Buffer): void {
     const message = parse(bytes);
     if (!message) {
       this.counts.malformed += 1;
@@ -49,16 +49,16 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
       return;
     }
     this.waiting.push(message);
-    if (this.heeding < MESSAGES_AT_ONCE) void this.heedWaiting();
+    if (this.applying < MESSAGES_AT_ONCE) void this.drainQueue();
   }
 
-  private async heedWaiting(): Promise<void> {
-    this.heeding += 1;
-    for (let message = this.waiting.shift(); message; message = this.waiting.shift()) await this.heed(message);
-    this.heeding -= 1;
+  private async drainQueue(): Promise<void> {
+    this.applying += 1;
+    for (let message = this.waiting.shift(); message; message = this.waiting.shift()) await this.apply(message);
+    this.applying -= 1;
   }
 
-  private async heed(message: InvalidationMessage): Promise<void> {
+  private async apply(message: InvalidationMessage): Promise<void> {
     // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
     const settled = await Promise.allSettled(
       targetsOf(message).map((target) => this.invalidator.invalidate(target, message.mode, 'channel')),

@@ -79,7 +79,7 @@ export class LoadReply {
     apart.statusCode = this.status;
     for (const [name, value] of Object.entries(this.before)) if (value !== undefined) apart.setHeader(name, value);
     // Shared, the object is in use: a filter may still be about to send.
-    this.side = this.isShared ? standIn(reply) : reply;
+    this.side = this.isShared ? detachedReply(reply) : reply;
     use(this.side, apart, {});
     if (this.side === reply) this.replace('send', this.onSend);
     if (!raw.writableFinished) raw.prependOnceListener('finish', this.onAnswered);
@@ -126,7 +126,7 @@ export class LoadReply {
   share(): void {
     this.isShared = true;
     if (this.side === undefined) return;
-    this.side = standIn(this.reply);
+    this.side = detachedReply(this.reply);
     this.showClient();
   }
 
@@ -134,7 +134,7 @@ export class LoadReply {
   private readonly onAnswered = (): void => {
     const { reply } = this;
     if (this.side === reply) {
-      this.side = standIn(reply);
+      this.side = detachedReply(reply);
       this.showClient();
     }
     const { side } = this;
@@ -173,6 +173,6 @@ function use(reply: FastifyReply, raw: FastifyReply['raw'], fields: Fields): voi
 }
 
 /** Another object with the same response and fields. */
-function standIn(reply: FastifyReply): FastifyReply {
+function detachedReply(reply: FastifyReply): FastifyReply {
   return Object.assign(Object.create(Object.getPrototypeOf(reply) as object) as FastifyReply, reply);
 }

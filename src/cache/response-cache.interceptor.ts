@@ -2,7 +2,7 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, map, of, type Observable } from 'rxjs';
 import { AnswerSender } from './answer-sender';
-import { ANSWERED } from './answered';
+import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import type { StoredAnswer } from './core/http/exchange';
 import { HttpCache } from './core/http/http-cache';
 import { ExpressLane } from './express-lane';
@@ -15,7 +15,7 @@ import { RouteAnswers } from './route-answers';
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 
-const DONE = of(ANSWERED);
+const DONE = of(RESPONSE_ALREADY_SENT);
 
 /**
  * The one caching layer of routes: answers a fresh hit in memory at once, and leaves all else to `RouteAnswers`.
@@ -75,7 +75,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     try {
       const sending = this.sender.send(request, reply, hit, applied.key);
       this.answers.publish(context, applied, hit, hit.tier, hit.entry.status, startedAt);
-      return sending ? from(sending.then(() => ANSWERED).catch(again)) : DONE;
+      return sending ? from(sending.then(() => RESPONSE_ALREADY_SENT).catch(again)) : DONE;
     } catch (error) {
       return from(again(error));
     }

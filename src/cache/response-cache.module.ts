@@ -12,7 +12,7 @@ import { Clock, SystemClock } from '../kernel/clock';
 import type { RedisSettings } from '../redis/redis-client-options';
 import { ReplicaMessages } from '../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
-import { acceptAnswered } from './answered';
+import { ignoreSentResponses } from './sent-responses';
 import { CacheEvents } from './cache-events';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
@@ -183,7 +183,7 @@ export class ResponseCacheModule implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    acceptAnswered(this.adapterHost.httpAdapter);
+    ignoreSentResponses(this.adapterHost.httpAdapter);
   }
 }
 

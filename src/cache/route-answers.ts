@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
 import { AnswerSender, fieldsByName, setField, type AskedForm } from './answer-sender';
-import { ANSWERED } from './answered';
+import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
 import { CacheInvalidator } from './core/cache-invalidator';
@@ -100,7 +100,7 @@ export class RouteAnswers {
     });
   }
 
-  /** @returns `ANSWERED`, or a value for Nest to send */
+  /** @returns `RESPONSE_ALREADY_SENT`, or a value for Nest to send */
   async answer(exchange: RouteExchange, mayRepeat = true): Promise<unknown> {
     const { asked, load } = exchange;
     try {
@@ -108,7 +108,7 @@ export class RouteAnswers {
       if (answer.kind !== 'stored') throw new Error('A handler gives whole responses.');
       return await this.deliver(exchange, answer);
     } catch (error) {
-      if (load.isLeft) return ANSWERED;
+      if (load.isLeft) return RESPONSE_ALREADY_SENT;
       if (error instanceof UnreadableEntryError && mayRepeat) return await this.again(exchange, error);
       if (error === exchange.thrown) throw error;
       return this.refuse(exchange, fromLoadError(error));
@@ -155,18 +155,18 @@ export class RouteAnswers {
     const { key, rule } = applied;
     const { reply } = load.reply;
     const isRefreshing = answer.isRefreshing === true;
-    if (load.isLeft) return ANSWERED;
+    if (load.isLeft) return RESPONSE_ALREADY_SENT;
     if (load.passed && isOfOwnLoad(answer)) return this.passOn(exchange, answer, load.passed);
     const exception = exceptionIn(answer.entry);
     if (exception) this.throwKept(exchange, answer, exception);
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
     if (answer.outcome === 'HIT' && !isRefreshing && this.lane.writes(request, reply, key, answer, rule.upstream))
-      return ANSWERED;
+      return RESPONSE_ALREADY_SENT;
     const to = replyTo(answer, load);
     if (load.fields && !isRefreshing) applyUnkept(to, load.fields);
     await this.sender.send(request, to, answer, key, form);
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
-    return ANSWERED;
+    return RESPONSE_ALREADY_SENT;
   }
 
   /** Gives the request what its own load returned and nobody can keep. */
@@ -182,7 +182,7 @@ export class RouteAnswers {
     this.publish(context, applied, answer, answer.tier, reply.statusCode, startedAt);
     if (!passed.isSent) return passed.value;
     void reply.send(passed.value);
-    return ANSWERED;
+    return RESPONSE_ALREADY_SENT;
   }
 
   /** Gives the value to the interceptors around, and the fields that the handler set to the reply. */
@@ -212,7 +212,7 @@ export class RouteAnswers {
     reply.header('cache-status', cacheStatusOfError(applied.key, failure)).header('x-cache', 'MISS');
     if (!isApart) throw error;
     void reply.send(error);
-    return ANSWERED;
+    return RESPONSE_ALREADY_SENT;
   }
 }
 

@@ -67,7 +67,7 @@ export class RouteRuleReader {
   /** By controller, then by handler: several controllers may inherit one. Null for routes that are not cached. */
   private readonly facts = new WeakMap<object, Map<object, RouteFacts | null>>();
   /** Handlers whose rule was warned of. */
-  private readonly toldOf = new WeakSet<object>();
+  private readonly warnedOf = new WeakSet<object>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -134,8 +134,8 @@ export class RouteRuleReader {
   private passUnusable(context: ExecutionContext, error: unknown): void {
     if (!(error instanceof UnusableKeyError)) throw error;
     const handler = context.getHandler();
-    if (error.why === undefined || this.toldOf.has(handler)) return;
-    this.toldOf.add(handler);
+    if (error.why === undefined || this.warnedOf.has(handler)) return;
+    this.warnedOf.add(handler);
     const route = `${context.getClass().name}.${handler.name}`;
     this.logger.warn(`A request of ${route} was not cached: ${error.why}. Return a text, or undefined for no cache.`);
   }

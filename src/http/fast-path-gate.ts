@@ -75,7 +75,7 @@ export class FastPathGate {
   inFrontOf(handler: Handler): Handler {
     return (request, response) => {
       if (!this.isOpen || refusalOf(request)) handler(request, response);
-      else this.ask(0, request, response, handler);
+      else this.runHandlers(0, request, response, handler);
     };
   }
 
@@ -134,14 +134,14 @@ export class FastPathGate {
   }
 
   /** Asks the servers in turn. */
-  private ask(first: number, request: RawRequest, response: RawResponse, handler: Handler): void {
+  private runHandlers(first: number, request: RawRequest, response: RawResponse, handler: Handler): void {
     for (let at = first; at < this.servers.length; at++) {
-      const served = this.askOne(at, request, response);
+      const served = this.runHandler(at, request, response);
       if (served === true) return;
       if (served === false) continue;
       // The client disconnected while we waited: drop the request. Later listeners would never see its `close` event.
       const next = (): void => {
-        if (!isClosed(request.socket, response)) this.ask(at + 1, request, response, handler);
+        if (!isClosed(request.socket, response)) this.runHandlers(at + 1, request, response, handler);
       };
       served.then((isServed) => isServed || next(), next);
       return;
@@ -149,7 +149,7 @@ export class FastPathGate {
     handler(request, response);
   }
 
-  private askOne(at: number, request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
+  private runHandler(at: number, request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
     try {
       return this.servers[at]?.(request, response) ?? false;
     } catch {

@@ -81,7 +81,7 @@ export class LogOutput {
     this.isWriting = false;
     if (this.isUrgent || this.waitingBytes >= WRITE_AT_BYTES) this.writeNext();
     else if (this.waiting.length > 0) this.writeSoon();
-    else if (this.lost > 0) this.tellLost();
+    else if (this.lost > 0) this.reportLost();
   }
 
   /** Whole lines, as many as go into a pipe in one piece; one that is longer goes by itself. */
@@ -97,7 +97,7 @@ export class LogOutput {
     return lines === 0 ? undefined : Buffer.concat(this.waiting.splice(0, lines), bytes);
   }
 
-  private tellLost(): void {
+  private reportLost(): void {
     const msg = `${this.lost} lines of the log are lost: what reads it was too slow.`;
     this.lost = 0;
     this.write(`${JSON.stringify({ level: 'warn', time: new Date().toISOString(), context: 'Log', msg })}\n`);

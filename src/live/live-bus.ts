@@ -19,7 +19,7 @@ export class LiveBus {
   readonly process = `${this.replica}/${process.pid}/${randomBytes(6).toString('base64url')}`;
   private readonly listeners: ((message: LiveMessage) => void)[] = [];
   /** The number of the last message of each process: on each way they keep their order. */
-  private readonly heard = new LRUCache<string, number>({ max: MAX_PROCESSES });
+  private readonly lastSequences = new LRUCache<string, number>({ max: MAX_PROCESSES });
   private sent = 0;
 
   constructor(private readonly replicas: ReplicaMessages) {
@@ -40,8 +40,9 @@ export class LiveBus {
 
   private receive(text: string): void {
     const message = parse(text);
-    if (!message || message.from === this.process || message.number <= (this.heard.get(message.from) ?? 0)) return;
-    this.heard.set(message.from, message.number);
+    if (!message || message.from === this.process || message.number <= (this.lastSequences.get(message.from) ?? 0))
+      return;
+    this.lastSequences.set(message.from, message.number);
     for (const listener of this.listeners) listener(message);
   }
 }

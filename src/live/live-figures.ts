@@ -132,7 +132,7 @@ export class LiveFigures implements OnModuleInit, BeforeApplicationShutdown {
   private receive(message: LiveMessage): void {
     if (this.isStopped) return;
     if (message.kind === 'watch') {
-      this.watch.hear(message.forMs, message.wantsEvents, performance.now());
+      this.watch.extend(message.forMs, message.wantsEvents, performance.now());
       this.goOn();
     } else if (!this.timer) return;
     else if (message.kind === 'sample') this.history.add(message.from, message.sample, this.clock.now());

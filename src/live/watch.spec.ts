@@ -14,13 +14,13 @@ describe('somebody watches', () => {
 
   it('as long as another replica says so, which is not said on', () => {
     const watch = new Watch();
-    watch.hear(5_000, false, 0);
+    watch.extend(5_000, false, 0);
     expect([watch.isOn(4_999), watch.isOn(5_000), watch.lease(1)]).toEqual([true, false, undefined]);
   });
 
   it('at most for a minute by one word, whatever that says', () => {
     const watch = new Watch();
-    watch.hear(1e9, true, 0);
+    watch.extend(1e9, true, 0);
     expect([watch.isOn(60_000), watch.wantsEvents(60_000)]).toEqual([false, false]);
   });
 
@@ -32,7 +32,7 @@ describe('somebody watches', () => {
     expect([watch.wantsEvents(0), watch.lease(0)?.wantsEvents]).toEqual([true, true]);
     watch.leave(true, 1);
     expect(watch.wantsEvents(1)).toBe(false);
-    watch.hear(5_000, true, 1);
+    watch.extend(5_000, true, 1);
     expect(watch.wantsEvents(2)).toBe(true);
   });
 });

@@ -10,7 +10,7 @@ export class Watch {
   private viewers = 0;
   private admins = 0;
   private lastLeftAt = -Infinity;
-  private heardUntil = -Infinity;
+  private watchedUntil = -Infinity;
   private eventsHeardUntil = -Infinity;
 
   enter(isAdmin: boolean): void {
@@ -25,9 +25,9 @@ export class Watch {
   }
 
   /** Somebody watches elsewhere. */
-  hear(forMs: number, wantsEvents: boolean, now: number): void {
+  extend(forMs: number, wantsEvents: boolean, now: number): void {
     const until = now + Math.min(forMs, LINGER_MS);
-    this.heardUntil = Math.max(this.heardUntil, until);
+    this.watchedUntil = Math.max(this.watchedUntil, until);
     if (wantsEvents) this.eventsHeardUntil = Math.max(this.eventsHeardUntil, until);
   }
 
@@ -38,7 +38,7 @@ export class Watch {
   }
 
   isOn(now: number): boolean {
-    return this.lease(now) !== undefined || now < this.heardUntil;
+    return this.lease(now) !== undefined || now < this.watchedUntil;
   }
 
   wantsEvents(now: number): boolean {

@@ -12,7 +12,7 @@ import {
 import { OutcomeTable, type Sample } from './outcome-table';
 import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
-import { askForAllMetrics, isWorker, tellOwnMetrics } from '../workers/worker-channel';
+import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
 import {
   CacheEvents,
   FastPath,
@@ -63,7 +63,7 @@ export class CacheMetrics {
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
-    if (isWorker()) tellOwnMetrics(() => this.registry.getMetricsAsJSON());
+    if (isWorker()) serveOwnMetrics(() => this.registry.getMetricsAsJSON());
     this.register(
       'larder_requests_total',
       'counter',
@@ -119,7 +119,7 @@ export class CacheMetrics {
   async read(): Promise<string> {
     if (!isWorker()) return this.registry.metrics();
     try {
-      return await askForAllMetrics();
+      return await requestAllMetrics();
     } catch (error) {
       const message = 'The primary process did not tell the metrics in time. Try again shortly.';
       throw new AppError('deadline-exceeded', message, { retryAfterMs: 1_000, cause: error });

@@ -45,7 +45,7 @@ export class KeyTracking {
   get isCoherent(): boolean {
     if (!this.link.isUp || this.trackers.size === 0) return false;
     const since = performance.now() - TRUST_MS;
-    for (const tracker of this.trackers.values()) if (!tracker.isUp || tracker.heardUntil < since) return false;
+    for (const tracker of this.trackers.values()) if (!tracker.isUp || tracker.repliedUntil < since) return false;
     return true;
   }
 

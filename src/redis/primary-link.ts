@@ -26,8 +26,8 @@ export class PrimaryLink extends RedisLink {
       settings.commandTimeoutMs,
       {
         ...(settings.endpoint.mode === 'sentinel' ? { prepare: requirePrimary } : {}),
-        onUp: () => this.tell(true),
-        onDown: () => this.tell(false),
+        onUp: () => this.notify(true),
+        onDown: () => this.notify(false),
       },
     );
     source.onMoved(() => this.client.reconnect('Sentinel named another primary'));
@@ -66,7 +66,7 @@ export class PrimaryLink extends RedisLink {
     await this.source.close();
   }
 
-  private tell(isUp: boolean): void {
+  private notify(isUp: boolean): void {
     for (const listener of this.listeners) listener(isUp);
   }
 }

@@ -45,7 +45,7 @@ export class WatchedClient {
   private isConnected = false;
   private up = false;
   private down = 'not connected yet';
-  private heardAt = 0;
+  private lastReplyAt = 0;
   private beatAt = 0;
 
   constructor(
@@ -65,8 +65,8 @@ export class WatchedClient {
   }
 
   /** When the last answered heartbeat was sent (`performance.now()`): all that the server said before has been heard. */
-  get heardUntil(): number {
-    return this.heardAt;
+  get repliedUntil(): number {
+    return this.lastReplyAt;
   }
 
   async send(args: CommandArguments): Promise<RedisReply> {
@@ -125,8 +125,8 @@ export class WatchedClient {
       if (this.client !== made) return; // lost, or closed, while it got ready
       this.isConnected = true;
       this.attempts = 0;
-      this.heardAt = performance.now();
-      this.beatAt = this.heardAt;
+      this.lastReplyAt = performance.now();
+      this.beatAt = this.lastReplyAt;
       this.heartbeat = setInterval(() => this.beat(made), HEARTBEAT_MS);
       this.rise();
     } catch (error) {
@@ -140,20 +140,20 @@ export class WatchedClient {
 
   /**
    * A beat that is late judges nothing: the process stood still, and what the server has said meanwhile waits to be read. Taken for down, the
-   * server would not be asked for what it has changed. Until the next answer `heardUntil` tells how much has been heard.
+   * server would not be asked for what it has changed. Until the next answer `repliedUntil` tells how much has been heard.
    */
   private beat(client: Client): void {
     const now = performance.now();
     const isLate = now - this.beatAt > 2 * HEARTBEAT_MS;
     this.beatAt = now;
-    if (!isLate && now - this.heardAt > SILENCE_MS + HEARTBEAT_MS) {
+    if (!isLate && now - this.lastReplyAt > SILENCE_MS + HEARTBEAT_MS) {
       this.lost(client, `nothing heard for ${SILENCE_MS} ms`);
       return;
     }
     client.sendCommand(['PING']).then(
       () => {
         if (client !== this.client) return;
-        this.heardAt = now;
+        this.lastReplyAt = now;
         if (!this.up && performance.now() - now < this.commandTimeoutMs) this.rise();
       },
       (error: unknown) => {

@@ -155,7 +155,7 @@ export class UpstreamClient {
     const { resources, maxAgeMs } = this.parts;
     const stored = isFirst ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
     const known = stored && (await readStored(stored.entry, read));
-    if (stored && known) return new Sourced(known, { validators: stored.entry.validators, madeOf: stored });
+    if (stored && known) return new Sourced(known, { validators: stored.entry.validators, derivedFrom: stored });
     const source = await this.fetch(path, { validators, isBackground });
     if (source.status === 304 && validators) return new NotModified();
     const value = read(source);

@@ -43,10 +43,10 @@ export class UpstreamFetcher {
   ) {}
 
   get(request: UpstreamRequest): Promise<UpstreamResponse> {
-    return this.breaker.run(request.path, () => this.ask(request));
+    return this.breaker.run(request.path, () => this.fetch(request));
   }
 
-  private async ask({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
+  private async fetch({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
     const { baseUrl, limits } = this.api;
     const abort = new AbortController();
     const giveUp = (): void => abort.abort();

@@ -51,7 +51,7 @@ export class UpstreamRelay {
   }
 
   send(request: RelayedRequest): Promise<RelayedResponse> {
-    return this.breaker ? this.breaker.run(request.path, () => this.ask(request)) : this.ask(request);
+    return this.breaker ? this.breaker.run(request.path, () => this.sendSafely(request)) : this.sendSafely(request);
   }
 
   private pathOnWire(target: string): string {
@@ -62,20 +62,20 @@ export class UpstreamRelay {
   }
 
   /** RFC 9110 §9.2.2, RFC 9112 §9.3.1: on a connection that the upstream was just closing a safe request is sent once more. */
-  private async ask(request: RelayedRequest): Promise<RelayedResponse> {
+  private async sendSafely(request: RelayedRequest): Promise<RelayedResponse> {
     try {
-      return await this.askOnce(request);
+      return await this.sendOnce(request);
     } catch (error) {
       const isSafe = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
       if (!(error instanceof ClosedMeanwhileError)) throw error;
       if (!isSafe || request.signal.aborted) throw error.failure;
-      return this.askOnce(request).catch((again: unknown) => {
+      return this.sendOnce(request).catch((again: unknown) => {
         throw again instanceof ClosedMeanwhileError ? again.failure : again;
       });
     }
   }
 
-  private askOnce({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
+  private sendOnce({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
     const { limits } = this.api;
     const isHttps = this.base.protocol === 'https:';
     const options: RequestOptions = {

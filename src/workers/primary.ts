@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
 import type { StoreHost } from '../cache';
-import { askForOwnMetrics, portToWorker, relayToOthers, tellAllMetrics } from './worker-channel';
+import { requestOwnMetrics, portToWorker, relayToOthers, serveAllMetrics } from './worker-channel';
 import { WorkerMetrics } from './worker-metrics';
 
 /** A worker that lived so long ended for a reason of its own, not because it cannot start. */
@@ -62,8 +62,8 @@ export class Primary {
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ serialization: 'advanced' });
     cluster.on('listening', (worker, { address, port }) => {
-      this.metrics.join(worker.id, () => askForOwnMetrics(worker));
-      this.tellListening(address, port);
+      this.metrics.join(worker.id, () => requestOwnMetrics(worker));
+      this.logListening(address, port);
     });
     cluster.on('exit', (worker, code, signal) => this.replace(worker, code, signal));
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
@@ -81,7 +81,7 @@ export class Primary {
     // A message to a worker that was just killed fails (EPIPE) before its 'exit': all that follows is done there.
     worker.on('error', () => undefined);
     store?.serve(portToWorker(worker));
-    tellAllMetrics(worker, () => this.metrics.read());
+    serveAllMetrics(worker, () => this.metrics.read());
     relayToOthers(worker);
   }
 
@@ -119,7 +119,7 @@ export class Primary {
     }, this.options.shutdownTimeoutMs + GRACE_MS).unref();
   }
 
-  private tellListening(address: string, port: number): void {
+  private logListening(address: string, port: number): void {
     if (this.hasListened) return;
     this.hasListened = true;
     const { logger, workers } = this.options;

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { hostname } from 'node:os';
 import { isStoreMessage, type StoreMessage, type StorePort } from '../cache';
-import type { ToldMetric } from './worker-metrics';
+import type { WorkerMetric } from './worker-metrics';
 
 /*
  * The line between a worker and the primary process of one service (node:cluster): store messages, the asking for metrics, and texts of one
@@ -74,22 +74,22 @@ export function portToWorker(worker: Worker): StorePort {
 }
 
 /** The metrics of all workers as one text. */
-export function askForAllMetrics(): Promise<string> {
-  return ask(process, 'all-metrics', ALL_METRICS_MS) as Promise<string>;
+export function requestAllMetrics(): Promise<string> {
+  return request(process, 'all-metrics', ALL_METRICS_MS) as Promise<string>;
 }
 
 /** The metrics of one worker. */
-export function askForOwnMetrics(worker: Worker): Promise<readonly ToldMetric[]> {
-  return ask(worker, 'own-metrics', OWN_METRICS_MS) as Promise<readonly ToldMetric[]>;
+export function requestOwnMetrics(worker: Worker): Promise<readonly WorkerMetric[]> {
+  return request(worker, 'own-metrics', OWN_METRICS_MS) as Promise<readonly WorkerMetric[]>;
 }
 
 /** Answers a worker that asks so. */
-export function tellAllMetrics(worker: Worker, read: () => Promise<string>): void {
+export function serveAllMetrics(worker: Worker, read: () => Promise<string>): void {
   answer(worker, 'all-metrics', read, () => worker.isConnected());
 }
 
 /** Answers the primary process, in a worker. */
-export function tellOwnMetrics(read: () => Promise<unknown>): void {
+export function serveOwnMetrics(read: () => Promise<unknown>): void {
   answer(process, 'own-metrics', read, () => process.connected);
 }
 
@@ -127,23 +127,23 @@ export function relayToOthers(worker: Worker): void {
 
 let questions = 0;
 
-function ask(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown> {
+function request(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       clearTimeout(timer);
-      end.off('message', hear);
+      end.off('message', onMessage);
       end.off('disconnect', lose);
       act();
     };
-    const hear = (message: unknown): void => {
+    const onMessage = (message: unknown): void => {
       if (!isMessage(message) || message.larder !== 'told' || message.what !== what || message.id !== id) return;
       const { value, failure } = message;
       settle(() => (failure === undefined ? resolve(value) : reject(new Error(failure))));
     };
     const lose = (): void => settle(() => reject(new Error('the line is closed')));
     const timer = setTimeout(() => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
-    end.on('message', hear);
+    end.on('message', onMessage);
     end.on('disconnect', lose);
     end.send?.({ larder: 'asked', what, id });
   });
@@ -152,12 +152,12 @@ function ask(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown> {
 function answer(end: LineEnd, what: Asked, read: () => Promise<unknown>, isConnected: () => boolean): void {
   end.on('message', (message) => {
     if (!isMessage(message) || message.larder !== 'asked' || message.what !== what) return;
-    const tell = (told: Pick<Message, 'value' | 'failure'>): void => {
+    const respond = (told: Pick<Message, 'value' | 'failure'>): void => {
       if (isConnected()) end.send?.({ larder: 'told', what, id: message.id, ...told });
     };
     read().then(
-      (value) => tell({ value }),
-      (error: unknown) => tell({ failure: error instanceof Error ? error.message : String(error) }),
+      (value) => respond({ value }),
+      (error: unknown) => respond({ failure: error instanceof Error ? error.message : String(error) }),
     );
   });
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { WorkerMetrics, type ToldMetric } from './worker-metrics';
+import { WorkerMetrics, type WorkerMetric } from './worker-metrics';
 
 /** A worker that has answered so many requests. */
 function worker(requests: number) {
@@ -10,7 +10,7 @@ function worker(requests: number) {
   new Histogram({ name: 'seconds', help: 'x', buckets: [1], registers }).observe(0.5);
   new Gauge({ name: 'entries', help: 'x', registers }).set(requests);
   new Gauge({ name: 'up', help: 'x', registers, aggregator: 'min' }).set(1);
-  const tell = async () => structuredClone(await registry.getMetricsAsJSON()) as unknown as readonly ToldMetric[];
+  const tell = async () => structuredClone(await registry.getMetricsAsJSON()) as unknown as readonly WorkerMetric[];
   return { count, tell };
 }
 

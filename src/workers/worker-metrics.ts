@@ -1,13 +1,13 @@
 import { AggregatorRegistry } from 'prom-client';
 
 /** A metric of one process, as the library's `getMetricsAsJSON()` tells it. */
-export interface ToldMetric {
+export interface WorkerMetric {
   readonly name: string;
   readonly type: string;
 }
 
 /** Asks one worker; rejects when it does not answer in time, or dies. */
-export type AskWorker = () => Promise<readonly ToldMetric[]>;
+export type ReadWorkerMetrics = () => Promise<readonly WorkerMetric[]>;
 
 /**
  * The metrics of all workers of one service together.
@@ -16,36 +16,36 @@ export type AskWorker = () => Promise<readonly ToldMetric[]>;
  * or gone; its gauges go with it.
  */
 export class WorkerMetrics {
-  private readonly workers = new Map<number, AskWorker>();
-  private readonly last = new Map<number, readonly ToldMetric[]>();
-  private ended: readonly ToldMetric[] = [];
+  private readonly workers = new Map<number, ReadWorkerMetrics>();
+  private readonly last = new Map<number, readonly WorkerMetric[]>();
+  private ended: readonly WorkerMetric[] = [];
 
   /** From when the worker serves: one that still starts would let everybody wait. */
-  join(id: number, ask: AskWorker): void {
-    this.workers.set(id, ask);
+  join(id: number, readMetrics: ReadWorkerMetrics): void {
+    this.workers.set(id, readMetrics);
   }
 
   leave(id: number): void {
     this.workers.delete(id);
-    const told = this.last.get(id);
+    const metrics = this.last.get(id);
     this.last.delete(id);
-    if (told) this.ended = sumsOf([this.ended, told]);
+    if (metrics) this.ended = sumsOf([this.ended, metrics]);
   }
 
   /** As a text for Prometheus. */
   async read(): Promise<string> {
-    await Promise.all([...this.workers].map(([id, ask]) => this.hear(id, ask)));
+    await Promise.all([...this.workers].map(([id, readMetrics]) => this.collect(id, readMetrics)));
     return AggregatorRegistry.aggregate([...this.last.values(), this.ended] as object[]).metrics();
   }
 
-  private async hear(id: number, ask: AskWorker): Promise<void> {
-    const told = await ask().catch(() => undefined); // what it told before stands
-    if (told && this.workers.has(id)) this.last.set(id, told);
+  private async collect(id: number, readMetrics: ReadWorkerMetrics): Promise<void> {
+    const metrics = await readMetrics().catch(() => undefined); // what it told before stands
+    if (metrics && this.workers.has(id)) this.last.set(id, metrics);
   }
 }
 
 /** The sums of what only grows. */
-function sumsOf(all: readonly (readonly ToldMetric[])[]): readonly ToldMetric[] {
-  const growing = all.map((told) => told.filter(({ type }) => type === 'counter' || type === 'histogram'));
-  return AggregatorRegistry.aggregate(growing).getMetricsAsArray() as unknown as ToldMetric[];
+function sumsOf(all: readonly (readonly WorkerMetric[])[]): readonly WorkerMetric[] {
+  const growing = all.map((metrics) => metrics.filter(({ type }) => type === 'counter' || type === 'histogram'));
+  return AggregatorRegistry.aggregate(growing).getMetricsAsArray() as unknown as WorkerMetric[];
 }

@@ -12,8 +12,8 @@ import {
   type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
-  type Note,
-  type NoteAnswer,
+  type SharedValue,
+  type CompareAndSetResult,
   type StoreChange,
 } from '../../src/cache/core/cache-store';
 import type { CacheEntry } from '../../src/cache/core/cache-entry';
@@ -101,9 +101,15 @@ export class ChaosStore extends CacheStore {
     return this.below.claim(name, ttlMs, mode);
   }
 
-  async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
-    await this.disturb('note');
-    return this.below.note(group, name, seen, text, ttlMs);
+  async compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
+    await this.disturb('compareAndSet');
+    return this.below.compareAndSet(group, name, seen, text, ttlMs);
   }
 
   async readNote(group: string, name: string): Promise<string | undefined> {
@@ -111,9 +117,9 @@ export class ChaosStore extends CacheStore {
     return this.below.readNote(group, name);
   }
 
-  async notes(group: string): Promise<readonly Note[]> {
-    await this.disturb('notes');
-    return this.below.notes(group);
+  async sharedValues(group: string): Promise<readonly SharedValue[]> {
+    await this.disturb('sharedValues');
+    return this.below.sharedValues(group);
   }
 
   async isClaimed(name: string): Promise<boolean> {

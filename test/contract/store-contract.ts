@@ -98,37 +98,42 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     describe('notes', () => {
       it('are what was left last under a name, until their time is over', async () => {
         expect(await store.readNote('g', 'a')).toBeUndefined();
-        await store.note('g', 'a', undefined, 'first', 60_000);
-        await store.note('g', 'a', 'first', 'second: {"é":1}', 60_000);
-        await Promise.all([store.note('g', 'b', undefined, '', 60_000), store.note('g', 'short', undefined, 'x', 1)]);
-        await store.note('another', 'a', undefined, 'x', 60_000);
+        await store.compareAndSet('g', 'a', undefined, 'first', 60_000);
+        await store.compareAndSet('g', 'a', 'first', 'second: {"é":1}', 60_000);
+        await Promise.all([
+          store.compareAndSet('g', 'b', undefined, '', 60_000),
+          store.compareAndSet('g', 'short', undefined, 'x', 1),
+        ]);
+        await store.compareAndSet('another', 'a', undefined, 'x', 60_000);
         await elapsed(20);
         expect(await store.readNote('g', 'a')).toBe('second: {"é":1}');
         expect(await store.readNote('g', 'short')).toBeUndefined();
-        expect([...(await store.notes('g'))].sort()).toEqual([
+        expect([...(await store.sharedValues('g'))].sort()).toEqual([
           ['a', 'second: {"é":1}'],
           ['b', ''],
         ]);
-        expect(await store.notes('none')).toEqual([]);
-        expect(await store.note('g', 'short', 'x', 'y', 60_000)).toEqual({ kind: 'changed' });
-        expect(await store.note('g', 'short', undefined, 'y', 60_000)).toEqual({ kind: 'left' });
+        expect(await store.sharedValues('none')).toEqual([]);
+        expect(await store.compareAndSet('g', 'short', 'x', 'y', 60_000)).toEqual({ kind: 'conflict' });
+        expect(await store.compareAndSet('g', 'short', undefined, 'y', 60_000)).toEqual({ kind: 'stored' });
       });
 
       it('are left only over what was seen there', async () => {
-        const many = Array.from({ length: 20 }, (_, at) => store.note('g', 'a', undefined, `${at}: x`, 60_000));
+        const many = Array.from({ length: 20 }, (_, at) =>
+          store.compareAndSet('g', 'a', undefined, `${at}: x`, 60_000),
+        );
         const answers = await Promise.all(many);
-        const winner = answers.findIndex(({ kind }) => kind === 'left');
+        const winner = answers.findIndex(({ kind }) => kind === 'stored');
         const text = `${winner}: x`;
         for (const [at, answer] of answers.entries())
-          expect(answer).toEqual(at === winner ? { kind: 'left' } : { kind: 'changed', text });
+          expect(answer).toEqual(at === winner ? { kind: 'stored' } : { kind: 'conflict', text });
         expect(await store.readNote('g', 'a')).toBe(text);
-        expect(await store.note('g', 'a', '', 'z', 60_000)).toEqual({ kind: 'changed', text });
-        expect(await store.note('g', 'a', text, '', 60_000)).toEqual({ kind: 'left' });
-        expect(await store.note('g', 'a', undefined, 'z', 60_000)).toEqual({ kind: 'changed', text: '' });
+        expect(await store.compareAndSet('g', 'a', '', 'z', 60_000)).toEqual({ kind: 'conflict', text });
+        expect(await store.compareAndSet('g', 'a', text, '', 60_000)).toEqual({ kind: 'stored' });
+        expect(await store.compareAndSet('g', 'a', undefined, 'z', 60_000)).toEqual({ kind: 'conflict', text: '' });
       });
 
       it('stay when everything is invalidated', async () => {
-        await store.note('g', 'a', undefined, 'kept', 60_000);
+        await store.compareAndSet('g', 'a', undefined, 'kept', 60_000);
         await store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
         expect(await store.readNote('g', 'a')).toBe('kept');
       });

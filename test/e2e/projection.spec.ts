@@ -84,10 +84,10 @@ describe.each(stores)('the account route over the resource of the gateway, with 
       ...['upstream:github', `account:${account()}`, `profile:${account()}`, 'anyone:profile'],
     ]);
     expect(json['ttl']).toBeLessThanOrEqual(3_600);
-    expect(json['leadsTo']).toEqual([expect.stringMatching(/\|repos$/)]);
+    expect(json['members']).toEqual([expect.stringMatching(/\|repos$/)]);
     await user();
     expect(await countOf()).toMatchObject({ cached: true });
-    expect((await admin(`/entries/${key()}`, 'GET')).json['leadsTo']).toHaveLength(2);
+    expect((await admin(`/entries/${key()}`, 'GET')).json['members']).toHaveLength(2);
     expect(calls()).toBe(2);
   });
 

@@ -149,10 +149,10 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
   it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {
     const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
     for (const replica of [one, ahead]) await ready(replica);
-    await one.store.note('g', 'a', undefined, 'x', 60_000);
+    await one.store.compareAndSet('g', 'a', undefined, 'x', 60_000);
     expect(await ahead.store.readNote('g', 'a')).toBe('x');
-    expect(await ahead.store.notes('g')).toEqual([['a', 'x']]);
-    expect(await ahead.store.note('g', 'a', 'x', 'y', 60_000)).toEqual({ kind: 'left' });
+    expect(await ahead.store.sharedValues('g')).toEqual([['a', 'x']]);
+    expect(await ahead.store.compareAndSet('g', 'a', 'x', 'y', 60_000)).toEqual({ kind: 'stored' });
     expect(await one.store.readNote('g', 'a')).toBe('y');
   });
 

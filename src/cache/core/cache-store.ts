@@ -107,7 +107,7 @@ export interface ListedEntry {
   /** What the store itself says of the remaining life, in milliseconds. */
   readonly expiresInMs: number;
   /** Of a resource: the keys of what is stored of it; the rest is told of the first. */
-  readonly leadsTo?: readonly string[];
+  readonly members?: readonly string[];
   /** Of a variant or a part: no index leads to it any more, so that no request finds it. Told by `asReachable`. */
   readonly isUnreachable?: true;
 }
@@ -127,10 +127,11 @@ export interface EntryCount {
 /** How many lines of a log are kept. */
 export const MAX_LOG_LINES = 500;
 
-export type Note = readonly [name: string, text: string];
+export type SharedValue = readonly [name: string, text: string];
 
 /** What became of a note; `text` is what is there instead, absent for nothing. */
-export type NoteAnswer = { readonly kind: 'left' } | { readonly kind: 'changed'; readonly text?: string | undefined };
+export type CompareAndSetResult =
+  { readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly text?: string | undefined };
 
 /** How a store is asked for an entry. */
 export interface FindOptions {
@@ -201,16 +202,16 @@ export abstract class CacheStore {
    * Leaves a short text for all replicas, under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Only over the text that the
    * caller has seen there (undefined: none), so that nobody erases what another has left meanwhile: it merges and leaves again.
    */
-  abstract note(
+  abstract compareAndSet(
     group: string,
     name: string,
     seen: string | undefined,
     text: string,
     ttlMs: number,
-  ): Promise<NoteAnswer>;
+  ): Promise<CompareAndSetResult>;
   abstract readNote(group: string, name: string): Promise<string | undefined>;
   /** All notes of a group, in no order. */
-  abstract notes(group: string): Promise<readonly Note[]>;
+  abstract sharedValues(group: string): Promise<readonly SharedValue[]>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
   /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; of those that carry a tag, if one is given. */
   abstract list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;

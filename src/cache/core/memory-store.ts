@@ -16,8 +16,8 @@ import {
   type LoadFailure,
   MAX_LOG_LINES,
   MAX_SHARED_VALUE_TTL_MS,
-  type Note,
-  type NoteAnswer,
+  type SharedValue,
+  type CompareAndSetResult,
   type StoreChange,
 } from './cache-store';
 import { ChangeSignal } from './change-signal';
@@ -38,7 +38,7 @@ export class MemoryStore extends CacheStore {
   private readonly leases: LeaseTable;
   private readonly log = new InvalidationLog(MAX_LOAD_MS);
   private readonly changes = new ChangeSignal();
-  private readonly noted = new LRUCache<string, string>({ max: MAX_SHARED_VALUES });
+  private readonly sharedTexts = new LRUCache<string, string>({ max: MAX_SHARED_VALUES });
   private readonly logs = new Map<string, readonly string[]>();
   private readonly claims = new LRUCache<string, true>({ max: MAX_LEASES });
 
@@ -149,21 +149,27 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve(this.claims.has(name));
   }
 
-  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+  compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
     const key = `${group}\n${name}`;
-    const there = this.noted.get(key);
-    if (there !== seen) return Promise.resolve({ kind: 'changed', text: there });
-    this.noted.set(key, text, { ttl: Math.max(1, Math.min(ttlMs, MAX_SHARED_VALUE_TTL_MS)) });
-    return Promise.resolve({ kind: 'left' });
+    const there = this.sharedTexts.get(key);
+    if (there !== seen) return Promise.resolve({ kind: 'conflict', text: there });
+    this.sharedTexts.set(key, text, { ttl: Math.max(1, Math.min(ttlMs, MAX_SHARED_VALUE_TTL_MS)) });
+    return Promise.resolve({ kind: 'stored' });
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {
-    return Promise.resolve(this.noted.get(`${group}\n${name}`));
+    return Promise.resolve(this.sharedTexts.get(`${group}\n${name}`));
   }
 
-  notes(group: string): Promise<readonly Note[]> {
+  sharedValues(group: string): Promise<readonly SharedValue[]> {
     const front = `${group}\n`;
-    const all = [...this.noted.entries()].filter(([key]) => key.startsWith(front));
+    const all = [...this.sharedTexts.entries()].filter(([key]) => key.startsWith(front));
     return Promise.resolve(all.map(([key, text]) => [key.slice(front.length), text] as const));
   }
 

@@ -28,7 +28,7 @@ export async function asReachable(
     );
   return items.map((item) => {
     const names = memberNames(item.key);
-    return names ? underIndex(item, names, indexes.get(names.resource)) : item;
+    return names ? withReachability(item, names, indexes.get(names.resource)) : item;
   });
 }
 
@@ -38,7 +38,7 @@ interface MemberNames {
   readonly name: string;
 }
 
-function underIndex(
+function withReachability(
   item: ListedEntry,
   { generation, name }: MemberNames,
   index: ResourceIndex | undefined,

@@ -51,7 +51,7 @@ export class StoredEntries {
     const { softPurgeMark } = applySoftPurge({ ...first, ...first.metadata, body: NO_BODY }, index.entry);
     const { softPurgeMark: _ofIndex, ...rest } = listed;
     const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
-    return { ...rest, ...soft, metadata, bodyBytes: first.bodyBytes, leadsTo: keys.filter((_key, at) => all[at]) };
+    return { ...rest, ...soft, metadata, bodyBytes: first.bodyBytes, members: keys.filter((_key, at) => all[at]) };
   }
 }
 

@@ -16,8 +16,8 @@ import {
   type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
-  type Note,
-  type NoteAnswer,
+  type SharedValue,
+  type CompareAndSetResult,
   type SharedStore,
   type StoreChange,
 } from './cache-store';
@@ -66,7 +66,7 @@ export class TieredStore extends CacheStore {
     super();
     this.l1 = new MemoryTier(limits);
     this.localLeases = new LeaseTable(clock, this.localLog);
-    l2.onChange((change) => this.hear(change));
+    l2.onChange((change) => this.onChanged(change));
   }
 
   get l1Bytes(): number {
@@ -174,16 +174,22 @@ export class TieredStore extends CacheStore {
     return this.l2.isClaimed(name);
   }
 
-  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
-    return this.l2.note(group, name, seen, text, ttlMs);
+  compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
+    return this.l2.compareAndSet(group, name, seen, text, ttlMs);
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {
     return this.l2.readNote(group, name);
   }
 
-  notes(group: string): Promise<readonly Note[]> {
-    return this.l2.notes(group);
+  sharedValues(group: string): Promise<readonly SharedValue[]> {
+    return this.l2.sharedValues(group);
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {
@@ -304,7 +310,7 @@ export class TieredStore extends CacheStore {
     return !isRevoked;
   }
 
-  private hear(change: StoreChange): void {
+  private onChanged(change: StoreChange): void {
     if (change.kind === 'key') {
       this.dropKey(change.key);
       this.localLeases.revoke(change.key);

@@ -14,8 +14,8 @@ import {
   type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
-  type Note,
-  type NoteAnswer,
+  type SharedValue,
+  type CompareAndSetResult,
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
@@ -37,7 +37,7 @@ export class IpcStore extends SharedStore {
   private calls = 0;
   private isOpen = true;
   /** When the last answered ping was sent (`performance.now()`): all that was posted before has been heard. */
-  private heardUntil = -Infinity;
+  private syncedUntil = -Infinity;
   private readonly pings: NodeJS.Timeout;
 
   constructor(
@@ -45,14 +45,14 @@ export class IpcStore extends SharedStore {
     private readonly timeoutMs: number,
   ) {
     super();
-    port.onMessage((message) => this.hear(message));
+    port.onMessage((message) => this.receive(message));
     port.onClose(() => this.end());
     this.pings = setInterval(() => this.ping(), PING_MS).unref();
     this.ping();
   }
 
   get isCoherent(): boolean {
-    return this.isOpen && performance.now() - this.heardUntil < TRUST_MS;
+    return this.isOpen && performance.now() - this.syncedUntil < TRUST_MS;
   }
 
   peek(): undefined {
@@ -118,16 +118,22 @@ export class IpcStore extends SharedStore {
     return this.call('isClaimed', [name]) as Promise<boolean>;
   }
 
-  note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
-    return this.call('note', [group, name, seen, text, ttlMs]) as Promise<NoteAnswer>;
+  compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
+    return this.call('compareAndSet', [group, name, seen, text, ttlMs]) as Promise<CompareAndSetResult>;
   }
 
   readNote(group: string, name: string): Promise<string | undefined> {
     return this.call('readNote', [group, name]) as Promise<string | undefined>;
   }
 
-  notes(group: string): Promise<readonly Note[]> {
-    return this.call('notes', [group]) as Promise<readonly Note[]>;
+  sharedValues(group: string): Promise<readonly SharedValue[]> {
+    return this.call('sharedValues', [group]) as Promise<readonly SharedValue[]>;
   }
 
   inspect(key: string): Promise<ListedEntry | undefined> {
@@ -176,10 +182,10 @@ export class IpcStore extends SharedStore {
     this.port.post({ store: 'ping', sentAt: performance.now() });
   }
 
-  private hear(message: StoreMessage): void {
+  private receive(message: StoreMessage): void {
     if (message.store === 'change') this.changes.emit(message.change);
-    if (message.store === 'pong') this.heardUntil = message.sentAt;
-    if (message.store === 'mark') this.port.post({ store: 'heard', id: message.id });
+    if (message.store === 'pong') this.syncedUntil = message.sentAt;
+    if (message.store === 'sync') this.port.post({ store: 'ack', id: message.id });
     if (message.store !== 'result') return;
     const waiting = this.waiting.get(message.id);
     if (!waiting) {

@@ -1,5 +1,5 @@
 import type { CacheStore, Lease, LeaseAnswer } from '../core/cache-store';
-import { Hearing } from './hearing';
+import { WorkerAcks } from './worker-acks';
 import { REMOTE_OPERATIONS, type RemoteOperation, type StoreMessage, type StorePort } from './store-messages';
 
 /** Operations after which no process may answer with what was there before. */
@@ -12,7 +12,7 @@ const IS_CONFIRMED: ReadonlySet<RemoteOperation> = new Set(['put', 'invalidate']
  * who was answered and asks elsewhere does not get what was before. The leases of a process that dies are given back at once.
  */
 export class StoreHost {
-  private readonly ports = new Map<StorePort, Hearing>();
+  private readonly ports = new Map<StorePort, WorkerAcks>();
 
   constructor(private readonly store: CacheStore) {
     store.onChange((change) => {
@@ -22,7 +22,7 @@ export class StoreHost {
 
   serve(port: StorePort): void {
     const leases = new Map<string, Lease>();
-    this.ports.set(port, new Hearing(port));
+    this.ports.set(port, new WorkerAcks(port));
     port.onMessage((message) => {
       if (message.store === 'call') void this.answer(port, message, leases);
     });
@@ -47,7 +47,7 @@ export class StoreHost {
       const call = this.store[operation].bind(this.store) as (...values: readonly unknown[]) => Promise<unknown>;
       const value = await call(...args);
       noteLeases(operation, args, value, leases);
-      if (IS_CONFIRMED.has(operation)) await this.heardByOthers(port);
+      if (IS_CONFIRMED.has(operation)) await this.ackedByOthers(port);
       if (this.ports.has(port)) port.post({ store: 'result', id, value });
       else if (operation === 'acquire') await this.giveBack(value as LeaseAnswer);
     } catch (error) {
@@ -56,9 +56,9 @@ export class StoreHost {
   }
 
   /** Who called hears of its own change before the answer: messages keep their order. */
-  private async heardByOthers(caller: StorePort): Promise<void> {
+  private async ackedByOthers(caller: StorePort): Promise<void> {
     const others = [...this.ports].filter(([port]) => port !== caller);
-    await Promise.all(others.map(([, hearing]) => hearing.hasHeard()));
+    await Promise.all(others.map(([, acks]) => acks.waitForAck()));
   }
 
   /** The process died while its lease was on the way. */

@@ -8,7 +8,7 @@ import type { CacheStore, StoreChange } from '../core/cache-store';
 /** The operations that may be called from another process; no other is answered. */
 export const REMOTE_OPERATIONS = [
   ...(['find', 'acquire', 'renew', 'fill', 'isStanding', 'freshen', 'release', 'fail'] as const),
-  ...(['change', 'put', 'invalidate', 'claim', 'isClaimed', 'note', 'readNote', 'notes'] as const),
+  ...(['change', 'put', 'invalidate', 'claim', 'isClaimed', 'compareAndSet', 'readNote', 'sharedValues'] as const),
   ...(['inspect', 'list', 'count', 'appendToLog', 'readLog'] as const),
 ] as const;
 
@@ -26,7 +26,7 @@ export type StoreMessage =
   /** A worker's question whether the line stands, and the host's answer: all that was posted before it has been heard then. */
   | { readonly store: 'ping' | 'pong'; readonly sentAt: number }
   /** The host's question how far a worker has heard, and the worker's answer. */
-  | { readonly store: 'mark' | 'heard'; readonly id: number };
+  | { readonly store: 'sync' | 'ack'; readonly id: number };
 
 /** How often a worker asks whether the line stands, in milliseconds. */
 export const PING_MS = 200;

@@ -27,7 +27,7 @@ export class OverdueInvalidations {
   }
 
   /** Makes up for all of them, those that come meanwhile too. Rejects with the first that fails, which stays overdue. */
-  async settle(invalidate: (target: InvalidationTarget, mode: InvalidationMode) => Promise<unknown>): Promise<number> {
+  async flush(invalidate: (target: InvalidationTarget, mode: InvalidationMode) => Promise<unknown>): Promise<number> {
     let settled = 0;
     for (const [name, overdue] of this.targets) {
       await invalidate(...overdue);

@@ -65,13 +65,13 @@ export class PurgeLedger {
   async accept(asked: LedgerState, items: readonly RedisReply[]): Promise<LedgerState> {
     if (String(items[0] ?? '') === '') return this.restore();
     const { told, there } = parsed(items);
-    return this.learn(asked, told, there);
+    return this.adopt(asked, told, there);
   }
 
   /** Asks for the state alone. @throws RewoundError */
   async read(): Promise<LedgerState> {
     const asked = this.known;
-    return this.accept(asked, await this.ask(asked));
+    return this.accept(asked, await this.readState(asked));
   }
 
   /** One more invalidation; its number. @throws RewoundError */
@@ -100,7 +100,7 @@ export class PurgeLedger {
   async hasRewound(): Promise<boolean> {
     if (this.known.history === '') return false;
     const asked = this.known;
-    const items = await this.ask(asked);
+    const items = await this.readState(asked);
     if (String(items[0] ?? '') === '') return true;
     const { told, there } = parsed(items);
     return isOtherData(asked, told, there);
@@ -118,7 +118,7 @@ export class PurgeLedger {
     if (String(reply[0] ?? '') !== '') this.known = parsed(reply).told;
   }
 
-  private learn(asked: LedgerState, told: LedgerState, there: string): LedgerState {
+  private adopt(asked: LedgerState, told: LedgerState, there: string): LedgerState {
     if (isOtherData(asked, told, there)) throw new RewoundError();
     const isOther = told.ledger !== asked.ledger && told.ledger !== this.known.ledger;
     const isFirst = this.known.ledger === '';
@@ -136,7 +136,7 @@ export class PurgeLedger {
       .then((reply) => {
         this.countLoss(makings, reply as readonly RedisReply[]);
         const { told, there } = parsed(reply as readonly RedisReply[]);
-        return this.learn(UNKNOWN, told, there);
+        return this.adopt(UNKNOWN, told, there);
       })
       .finally(() => {
         this.restoring = undefined;
@@ -149,7 +149,7 @@ export class PurgeLedger {
     if (this.known.ledger !== '' && String(ledger) === made) this.listener.onLost();
   }
 
-  private async ask(asked: LedgerState): Promise<readonly RedisReply[]> {
+  private async readState(asked: LedgerState): Promise<readonly RedisReply[]> {
     const { ledger } = this.keys;
     const reply = await this.commands.sendOrReply(ledger, ['HMGET', ledger, 's', 'i', 'l', 'w', slotOf(asked)]);
     const items = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];

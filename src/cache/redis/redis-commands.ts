@@ -13,7 +13,7 @@ type ScriptArguments = readonly (string | number | Buffer)[];
  * an error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
  */
 export class RedisCommands {
-  private readonly told = new Set<string>();
+  private readonly warned = new Set<string>();
   /** Not a Cluster by its endpoint, and yet each command's keys must share a slot: one node of a Cluster, or a proxy of several. */
   private isBoundToSlots = false;
 
@@ -22,7 +22,7 @@ export class RedisCommands {
     private readonly onRefused: (reply: string) => void,
   ) {
     link.onTransition(() => {
-      this.told.clear();
+      this.warned.clear();
       this.isBoundToSlots = false;
     });
   }
@@ -87,17 +87,17 @@ export class RedisCommands {
 
   private unavailable(error: unknown): Error {
     const refusal = refusalIn(error);
-    if (refusal) this.tell(refusal.message);
+    if (refusal) this.warnOnce(refusal.message);
     if (error instanceof ErrorReply || error instanceof RedisUnavailableError) {
       return new StoreUnavailableError(error.message, { cause: error });
     }
     return error instanceof Error ? error : new Error(String(error));
   }
 
-  private tell(message: string): void {
+  private warnOnce(message: string): void {
     const [kind = ''] = message.split(' ', 1);
-    if (this.told.has(kind)) return;
-    this.told.add(kind);
+    if (this.warned.has(kind)) return;
+    this.warned.add(kind);
     this.onRefused(message.slice(0, 200));
   }
 }

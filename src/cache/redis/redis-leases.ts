@@ -44,10 +44,10 @@ export class RedisLeases {
 
   /** A load that began before an invalidation of the key or of one of the tags is not waited for, and its failure is not given. */
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const [state, reply] = await this.ask(ACQUIRE, request);
+    const [state, reply] = await this.runScript(ACQUIRE, request);
     const outdated = await this.findOutdated(request, reply);
     if (outdated === undefined) return leaseAnswer(request, state, reply);
-    const [stateNow, replyNow] = await this.ask(ACQUIRE, request, { outdated });
+    const [stateNow, replyNow] = await this.runScript(ACQUIRE, request, { outdated });
     return leaseAnswer(request, stateNow, replyNow);
   }
 
@@ -59,7 +59,7 @@ export class RedisLeases {
     request: LeaseRequest,
   ): Promise<{ readonly value: RedisReply; readonly isLost: boolean } | { readonly lease: LeaseAnswer }> {
     const checking = this.commands.spansSlots ? [this.keys.tagIndexPrefix] : [];
-    const [state, reply] = await this.ask(FIND_OR_ACQUIRE, request, { checking });
+    const [state, reply] = await this.runScript(FIND_OR_ACQUIRE, request, { checking });
     const [kind, value = ''] = reply;
     if (String(kind) === 'found') return { value, isLost: false };
     if (String(kind) === 'lost') return { value, isLost: true };
@@ -72,7 +72,7 @@ export class RedisLeases {
 
   async release(lease: LeaseName): Promise<void> {
     const { key, selection, token } = lease;
-    await this.orLost(lease, this.commands.run(RELEASE, [this.keys.lease(key, selection)], [token]));
+    await this.trackIfUncertain(lease, this.commands.run(RELEASE, [this.keys.lease(key, selection)], [token]));
   }
 
   async isStanding(lease: Lease): Promise<boolean> {
@@ -87,11 +87,11 @@ export class RedisLeases {
     const { sequence, ledger, indexMark } = lease;
     const text = JSON.stringify({ ...failure, source: this.keys.source, since: { sequence, ledger, indexMark } });
     const args = [lease.token, lease.failures + 1, text, keepMs];
-    await this.orLost(lease, this.commands.run(FAIL, [this.keys.lease(lease.key, lease.selection)], args));
+    await this.trackIfUncertain(lease, this.commands.run(FAIL, [this.keys.lease(lease.key, lease.selection)], args));
   }
 
   /** For when the link is there again. Those for which it breaks anew stay lost. */
-  async giveBackLost(): Promise<void> {
+  async releaseOrphaned(): Promise<void> {
     const lost = [...this.lost.values()];
     this.lost.clear();
     await Promise.allSettled(lost.map((lease) => this.release(lease)));
@@ -121,12 +121,12 @@ export class RedisLeases {
     return isUnpurged ? undefined : token;
   }
 
-  private ask(
+  private runScript(
     script: Script,
     request: LeaseRequest,
     options: AskOptions = {},
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
-    return this.orLost(request, this.grant(script, request, options));
+    return this.trackIfUncertain(request, this.grant(script, request, options));
   }
 
   /** The reply, and the ledger's state before a load begins, which may be of another node: a later invalidation refuses its fill. */
@@ -153,7 +153,7 @@ export class RedisLeases {
     return [state, (reply as readonly RedisReply[]).slice(STATE_ITEMS)];
   }
 
-  private async orLost<T>({ key, selection, token }: LeaseName, reply: Promise<T>): Promise<T> {
+  private async trackIfUncertain<T>({ key, selection, token }: LeaseName, reply: Promise<T>): Promise<T> {
     try {
       return await reply;
     } catch (error) {

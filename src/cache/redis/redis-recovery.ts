@@ -45,7 +45,7 @@ export class RedisRecovery {
     this.watch = setInterval(() => void this.lookAtLedger(), WATCH_MS).unref();
     link.onTransition((isUp) => {
       this.isDone = false;
-      if (isUp) void this.recover();
+      if (isUp) void this.whenRecovered();
     });
   }
 
@@ -57,23 +57,23 @@ export class RedisRecovery {
   async ready(): Promise<void> {
     if (this.isDone) return;
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
-    if (!(await this.recover())) throw new StoreUnavailableError(this.link.problem ?? this.problem);
+    if (!(await this.whenRecovered())) throw new StoreUnavailableError(this.link.problem ?? this.problem);
   }
 
   /** An invalidation that Redis has not confirmed: made up for as soon as it can be. */
-  owe(target: InvalidationTarget, mode: InvalidationMode): void {
+  enqueue(target: InvalidationTarget, mode: InvalidationMode): void {
     if (this.overdue.isEmpty) this.listener.onOverdue();
     this.overdue.add(target, mode);
     this.isDone = false;
     this.retry ??= setInterval(() => {
-      if (this.link.isUp) void this.recover();
+      if (this.link.isUp) void this.whenRecovered();
     }, RETRY_MS).unref();
   }
 
   /** Redis has other data than it had: everything is removed before anything of it is read. */
   rewind(): void {
     this.isDone = false;
-    if (this.link.isUp) void this.recover();
+    if (this.link.isUp) void this.whenRecovered();
   }
 
   close(): void {
@@ -91,8 +91,8 @@ export class RedisRecovery {
     }
   }
 
-  private recover(): Promise<boolean> {
-    this.underWay ??= this.makeUp()
+  private whenRecovered(): Promise<boolean> {
+    this.underWay ??= this.recover()
       .then(() => {
         this.isDone = this.overdue.isEmpty;
         if (this.isDone) this.listener.onRecovered();
@@ -108,11 +108,11 @@ export class RedisRecovery {
     return this.underWay;
   }
 
-  private async makeUp(): Promise<void> {
-    await this.leases.giveBackLost();
+  private async recover(): Promise<void> {
+    await this.leases.releaseOrphaned();
     const purged = await this.invalidation.purgeIfRewound();
     if (purged !== undefined) this.listener.onRewound(purged);
-    const settled = await this.overdue.settle((target, mode) => this.invalidation.invalidate(target, mode));
+    const settled = await this.overdue.flush((target, mode) => this.invalidation.invalidate(target, mode));
     if (!this.overdue.isEmpty) return;
     clearInterval(this.retry);
     this.retry = undefined;

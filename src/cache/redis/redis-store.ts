@@ -17,8 +17,8 @@ import {
   type LinkedEntry,
   type ListedEntry,
   type LoadFailure,
-  type Note,
-  type NoteAnswer,
+  type SharedValue,
+  type CompareAndSetResult,
   type StoreChange,
 } from '../core/cache-store';
 import { ChangeSignal } from '../core/change-signal';
@@ -29,7 +29,7 @@ import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisLogs } from './redis-logs';
-import { RedisNotes } from './redis-notes';
+import { RedisNotes } from './redis-shared-values';
 import { RedisReads, type ReadsListener } from './redis-reads';
 import { RedisRecovery, type RecoveryListener } from './redis-recovery';
 import { RedisWrites } from './redis-writes';
@@ -91,7 +91,7 @@ export class RedisStore extends SharedStore {
   /** Gives the store its ears: `KeyTracking` needs the store's listener, and the store needs to know whether it hears. */
   listen(track: (listener: { onKey: (key: string) => void; onGap: () => void }) => KeyTracking): void {
     this.tracking = track({
-      onKey: (redisKey) => this.hear(redisKey),
+      onKey: (redisKey) => this.onInvalidated(redisKey),
       onGap: () => this.changes.emit({ kind: 'everything' }),
     });
   }
@@ -164,7 +164,7 @@ export class RedisStore extends SharedStore {
     try {
       return await this.unlessRewound(() => this.invalidation.invalidate(target, mode));
     } catch (error) {
-      if (error instanceof StoreUnavailableError) this.recovery.owe(target, mode);
+      if (error instanceof StoreUnavailableError) this.recovery.enqueue(target, mode);
       throw error;
     }
   }
@@ -184,7 +184,13 @@ export class RedisStore extends SharedStore {
     return (await this.commands.send(key, ['GET', key])) !== null;
   }
 
-  async note(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+  async compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
     await this.recovery.ready();
     return this.noteBook.write(group, name, seen, text, ttlMs);
   }
@@ -194,7 +200,7 @@ export class RedisStore extends SharedStore {
     return this.noteBook.read(group, name);
   }
 
-  async notes(group: string): Promise<readonly Note[]> {
+  async sharedValues(group: string): Promise<readonly SharedValue[]> {
     await this.recovery.ready();
     return this.noteBook.readAll(group);
   }
@@ -246,7 +252,7 @@ export class RedisStore extends SharedStore {
     }
   }
 
-  private hear(redisKey: string): void {
+  private onInvalidated(redisKey: string): void {
     if (redisKey === this.keys.ledger) {
       this.changes.emit({ kind: 'invalidation' });
       void this.invalidation.noteSequence();

@@ -47,14 +47,14 @@ export class RedisWrites {
     const stored = linkedValue ? [[along.entry, linkedValue] as const] : [];
     const args = along && linkedValue ? { ...along, value: linkedValue } : undefined;
     const atOnce = await this.storeAtOnce(FILL_TAGGED, lease, [entry, value], args);
-    if (atOnce !== undefined) return this.tell(atOnce, [entry, value], ...stored);
+    if (atOnce !== undefined) return this.reportSizes(atOnce, [entry, value], ...stored);
     if (along) await this.put(along.key, along.entry);
     if (!(await this.indexTags(lease, entry))) return false;
     const reply = await this.commands.run(FILL, this.pair(lease.key, lease.selection), [
       ...this.storing(lease, entry),
       value,
     ]);
-    return this.tell(reply, [entry, value]);
+    return this.reportSizes(reply, [entry, value]);
   }
 
   async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
@@ -73,7 +73,7 @@ export class RedisWrites {
   async put(key: string, entry: CacheEntry): Promise<void> {
     await this.index(key, entry, indexedTags(key, entry));
     const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(key, entry));
-    this.tell(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
+    this.reportSizes(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
   }
 
   /** Undefined where the keys are of several nodes. */
@@ -102,7 +102,7 @@ export class RedisWrites {
   }
 
   /** Tells of whole values, where the script has stored them. */
-  private tell(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
+  private reportSizes(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
     if (reply !== 1) return false;
     for (const [entry, value] of values) this.onStored(entry, value.length);
     return true;

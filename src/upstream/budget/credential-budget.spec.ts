@@ -55,17 +55,17 @@ describe('a credential', () => {
       return waitOf(budget, 'core', now);
     });
     expect(waits.map((ms) => ms / 60_000)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
-    expect(inTurn(untold, untold, told(5), untold).budget.strikes).toBe(1);
+    expect(inTurn(untold, untold, told(5), untold).budget.consecutiveRefusals).toBe(1);
   });
 
   it('takes the refusals of requests that were under way together for one', () => {
     const untold = refused({ isTold: false });
     const budget = having(...Array.from({ length: 8 }, () => untold));
-    expect([budget.strikes, waitOf(budget, 'core', NOW)]).toEqual([1, 60_000]);
+    expect([budget.consecutiveRefusals, waitOf(budget, 'core', NOW)]).toEqual([1, 60_000]);
     const { budget: later, now } = inTurn(untold, untold);
     const twice = after(later, untold, { sentAt: NOW, now });
-    expect([twice.strikes, waitOf(twice, 'core', now)]).toEqual([2, 120_000]);
-    expect(after(later, told(5), { sentAt: NOW, now }).strikes).toBe(2);
+    expect([twice.consecutiveRefusals, waitOf(twice, 'core', now)]).toEqual([2, 120_000]);
+    expect(after(later, told(5), { sentAt: NOW, now }).consecutiveRefusals).toBe(2);
   });
 
   it('waits for the reset of a spent limit where it is later than it was asked to wait, and the other way round', () => {
@@ -112,10 +112,14 @@ describe('a credential', () => {
     expect([leftOf(merged(one, other), 'core', NOW), waitOf(merged(one, other), 'core', NOW)]).toEqual([9, 5_000]);
   });
 
-  it('has the strikes of the later pause, until one of the replicas is answered after it', () => {
-    const at = (pausedUntil: number, strikes: number): CredentialBudget => ({ ...NOTHING_KNOWN, pausedUntil, strikes });
-    expect(merged(at(NOW, 3), at(NOW + 1, 1)).strikes).toBe(1);
-    expect(merged(at(NOW, 3), at(NOW, 0)).strikes).toBe(0);
+  it('takes the count of the later pause, until a success resets it', () => {
+    const at = (pausedUntil: number, consecutiveRefusals: number): CredentialBudget => ({
+      ...NOTHING_KNOWN,
+      pausedUntil,
+      consecutiveRefusals,
+    });
+    expect(merged(at(NOW, 3), at(NOW + 1, 1)).consecutiveRefusals).toBe(1);
+    expect(merged(at(NOW, 3), at(NOW, 0)).consecutiveRefusals).toBe(0);
   });
 
   it('has of a sliding window what the newest request was told, whichever answer comes first', () => {

@@ -34,10 +34,10 @@ export interface CredentialBudget {
   readonly resources: Readonly<Record<string, ResourceLimit>>;
   readonly pausedUntil: number;
   /** Refusals in a row without a word of how long. */
-  readonly strikes: number;
+  readonly consecutiveRefusals: number;
 }
 
-export const NOTHING_KNOWN: CredentialBudget = { resources: {}, pausedUntil: 0, strikes: 0 };
+export const NOTHING_KNOWN: CredentialBudget = { resources: {}, pausedUntil: 0, consecutiveRefusals: 0 };
 
 const MAX_WAIT_MS = 3_600_000;
 /** Two instants of one window may differ by the rounding of seconds and by the clocks' drift between two answers. */
@@ -58,16 +58,21 @@ export function after(
   const told = limit && (known ? latest(known, limit) : limit);
   const resources = told ? { ...current(budget.resources, now), [resource]: told } : budget.resources;
   const isSentSince = sentAt >= heldUntil(budget, refusal?.resource);
-  if (!refusal) return { ...budget, resources, strikes: isSentSince ? 0 : budget.strikes };
+  if (!refusal) return { ...budget, resources, consecutiveRefusals: isSentSince ? 0 : budget.consecutiveRefusals };
   // Of a window that is over: the next one is known already.
   if (refusal.resource !== undefined && limit && told && isLater(told, limit)) return { ...budget, resources };
-  const strikes = !isSentSince ? budget.strikes : refusal.isTold ? 0 : budget.strikes + 1;
-  const times = refusal.isTold ? 1 : 2 ** Math.max(0, strikes - 1);
+  const consecutiveRefusals = !isSentSince
+    ? budget.consecutiveRefusals
+    : refusal.isTold
+      ? 0
+      : budget.consecutiveRefusals + 1;
+  const times = refusal.isTold ? 1 : 2 ** Math.max(0, consecutiveRefusals - 1);
   const until = now + Math.min(MAX_WAIT_MS, refusal.waitMs * times);
-  if (refusal.resource === undefined) return { resources, pausedUntil: Math.max(budget.pausedUntil, until), strikes };
+  if (refusal.resource === undefined)
+    return { resources, pausedUntil: Math.max(budget.pausedUntil, until), consecutiveRefusals };
   const last = told ?? known;
   const spent = { limit: last?.limit ?? 0, remaining: 0, resetAt: Math.max(until, last?.resetAt ?? 0) };
-  return { ...budget, resources: { ...resources, [refusal.resource]: spent }, strikes };
+  return { ...budget, resources: { ...resources, [refusal.resource]: spent }, consecutiveRefusals };
 }
 
 /** Both views of the same credential in one: of a window the less that is left, of two windows the later. */
@@ -80,7 +85,7 @@ export function merged(one: CredentialBudget, other: CredentialBudget): Credenti
   return {
     resources,
     pausedUntil: Math.max(one.pausedUntil, other.pausedUntil),
-    strikes: strikesOf(one, other),
+    consecutiveRefusals: consecutiveRefusalsOf(one, other),
   };
 }
 
@@ -127,7 +132,7 @@ function isLater(one: ResourceLimit, other: ResourceLimit): boolean {
 }
 
 /** Those of the later pause; of the same pause the fewer, for the row ends with an answer after it. */
-function strikesOf(one: CredentialBudget, other: CredentialBudget): number {
-  if (one.pausedUntil === other.pausedUntil) return Math.min(one.strikes, other.strikes);
-  return one.pausedUntil > other.pausedUntil ? one.strikes : other.strikes;
+function consecutiveRefusalsOf(one: CredentialBudget, other: CredentialBudget): number {
+  if (one.pausedUntil === other.pausedUntil) return Math.min(one.consecutiveRefusals, other.consecutiveRefusals);
+  return one.pausedUntil > other.pausedUntil ? one.consecutiveRefusals : other.consecutiveRefusals;
 }

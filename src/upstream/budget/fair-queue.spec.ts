@@ -13,8 +13,8 @@ class Calls {
     private readonly limitOf: () => number = () => Infinity,
   ) {}
 
-  add(line: string, name: string, signal?: AbortSignal): Promise<string> {
-    const ticket = { line, limitOf: this.limitOf, ...(signal === undefined ? {} : { signal }) };
+  add(tenant: string, name: string, signal?: AbortSignal): Promise<string> {
+    const ticket = { tenant, limitOf: this.limitOf, ...(signal === undefined ? {} : { signal }) };
     return this.queue.run(ticket, () => {
       this.begun.push(name);
       return new Promise((resolve) => this.endings.set(name, () => resolve(name)));
@@ -50,7 +50,9 @@ describe('a fair queue', () => {
       await new Promise(setImmediate);
       running -= 1;
     };
-    const all = Array.from({ length: 50 }, (_, at) => queue.run({ line: `l${at % 7}`, limitOf: () => Infinity }, call));
+    const all = Array.from({ length: 50 }, (_, at) =>
+      queue.run({ tenant: `l${at % 7}`, limitOf: () => Infinity }, call),
+    );
     await Promise.all(all);
     expect([most, queue.size]).toEqual([3, { active: 0, waiting: 0 }]);
   });
@@ -75,7 +77,7 @@ describe('a fair queue', () => {
 
   it('goes on when a call fails, or throws at once', async () => {
     const queue = queueOf();
-    const ticket = { line: 'a', limitOf: () => 1 };
+    const ticket = { tenant: 'a', limitOf: () => 1 };
     await expect(queue.run(ticket, () => Promise.reject(new Error('first')))).rejects.toThrow('first');
     const thrown = (): Promise<never> => {
       throw new Error('second');
@@ -86,15 +88,15 @@ describe('a fair queue', () => {
 
   it('gives a place on once, however often it is left', async () => {
     const queue = queueOf();
-    const ticket = { line: 'a', limitOf: () => Infinity };
+    const ticket = { tenant: 'a', limitOf: () => Infinity };
     const first = await queue.enter(ticket);
     const [second, third] = [queue.enter(ticket), queue.enter(ticket)];
-    first.leave();
-    first.leave();
+    first.release();
+    first.release();
     await second;
     expect(queue.size).toEqual({ active: 1, waiting: 1 });
-    (await second).leave();
-    (await third).leave();
+    (await second).release();
+    (await third).release();
     expect(queue.size).toEqual({ active: 0, waiting: 0 });
   });
 

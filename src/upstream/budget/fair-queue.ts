@@ -10,9 +10,9 @@ export interface FairQueueOptions {
 }
 
 /** What a call asks the queue by. */
-export interface Ticket {
+export interface Job {
   /** Whose call it is: lines take turns, however long each is. */
-  readonly line: string;
+  readonly tenant: string;
   /** How many calls of the line may run at once now; asked whenever one could begin. */
   readonly limitOf: () => number;
   /** What it must pass beside; absent for nothing. */
@@ -29,13 +29,13 @@ export interface Pacing {
 }
 
 /** The right to run. */
-export interface Place {
+export interface Permit {
   /** Gives it to the next one, once. */
-  readonly leave: () => void;
+  readonly release: () => void;
 }
 
 interface Waiting {
-  readonly ticket: Ticket;
+  readonly ticket: Job;
   readonly start: () => void;
 }
 
@@ -59,12 +59,12 @@ export class FairQueue {
   }
 
   /** Runs the call when it is its turn, as `enter` says. */
-  async run<T>(ticket: Ticket, call: () => Promise<T>): Promise<T> {
+  async run<T>(ticket: Job, call: () => Promise<T>): Promise<T> {
     const place = await this.enter(ticket);
     try {
       return await call();
     } finally {
-      place.leave();
+      place.release();
     }
   }
 
@@ -73,8 +73,8 @@ export class FairQueue {
    *
    * @throws AppError `deadline-exceeded` if that does not come in time; what the signal says if it ends first
    */
-  async enter(ticket: Ticket): Promise<Place> {
-    const line = this.lineOf(ticket.line);
+  async enter(ticket: Job): Promise<Permit> {
+    const line = this.lineOf(ticket.tenant);
     if (line.waiting.size === 0 && this.mayStart(ticket, line)) this.take(ticket, line);
     else await this.turn(ticket, line);
     let isLeft = false;
@@ -84,9 +84,9 @@ export class FairQueue {
       this.active -= 1;
       line.active -= 1;
       this.startWaiting();
-      this.forget(ticket.line, line);
+      this.forget(ticket.tenant, line);
     };
-    return { leave };
+    return { release: leave };
   }
 
   private lineOf(name: string): Line {
@@ -98,23 +98,23 @@ export class FairQueue {
     return line;
   }
 
-  private mayStart({ limitOf, pace }: Ticket, line: Line): boolean {
+  private mayStart({ limitOf, pace }: Job, line: Line): boolean {
     if (this.active >= this.options.maxConcurrency || line.active >= Math.max(1, limitOf())) return false;
     const waitMs = pace?.waitMs() ?? 0;
     if (waitMs > 0) this.lookAgainIn(waitMs);
     return waitMs <= 0;
   }
 
-  private take({ pace }: Ticket, line: Line): void {
+  private take({ pace }: Job, line: Line): void {
     this.active += 1;
     line.active += 1;
     pace?.pass();
   }
 
   /** Resolves with the place taken. */
-  private turn(ticket: Ticket, line: Line): Promise<void> {
+  private turn(ticket: Job, line: Line): Promise<void> {
     const { maxConcurrency, maxWaiting, deadlineMs } = this.options;
-    const { line: name, signal } = ticket;
+    const { tenant: name, signal } = ticket;
     const tooMany = (what: string): AppError =>
       new AppError('deadline-exceeded', `${what}, with ${maxConcurrency} requests to the upstream at most.`, {
         retryAfterMs: 1_000,

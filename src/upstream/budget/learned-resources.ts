@@ -16,7 +16,7 @@ export class LearnedResources {
     return this.learned.size === 0 ? [shown] : (this.learned.get(this.shapeOf(method, path)) ?? [shown]);
   }
 
-  learn(method: string, path: string, resources: readonly string[]): void {
+  record(method: string, path: string, resources: readonly string[]): void {
     const shown = this.adapter.resourceOf(path, method);
     if (shown === undefined || resources.length === 0) return; // a free request may announce another's limit
     if (resources.length > 1 || resources[0] !== shown) this.learned.set(this.shapeOf(method, path), resources);

@@ -5,9 +5,9 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
 import { ANONYMOUS } from '../gateway/partition';
-import { FairQueue, type Pacing, type Place } from './fair-queue';
+import { FairQueue, type Pacing, type Permit } from './fair-queue';
 import { LearnedResources } from './learned-resources';
-import { Pace } from './pace';
+import { SlidingWindow } from './sliding-window';
 import { completed, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
 
@@ -83,7 +83,7 @@ export class RateBudget {
   private readonly resources: LearnedResources;
   private readonly adapter: Required<RateLimitAdapter>;
   private readonly queue: FairQueue;
-  private readonly pace: Pace | undefined;
+  private readonly pace: SlidingWindow | undefined;
   /** Credentials that the upstream has answered with anything but 401. */
   private readonly accepted = new LRUCache<string, true>({ max: MAX_ACCEPTED, ttl: ACCEPTED_MS });
 
@@ -96,7 +96,7 @@ export class RateBudget {
     this.adapter = completed(options.adapter);
     this.resources = new LearnedResources(this.adapter);
     const { maxConcurrency, deadlineMs, pointsPerMinute } = options;
-    this.pace = pointsPerMinute > 0 ? new Pace(pointsPerMinute) : undefined;
+    this.pace = pointsPerMinute > 0 ? new SlidingWindow(pointsPerMinute) : undefined;
     this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MAX_WAITING });
   }
 
@@ -124,7 +124,7 @@ export class RateBudget {
       return Math.min(maxAtOnce, ...resources.map((resource) => leftOf(budget, resource, now)));
     };
     const place = await this.queue.enter({
-      line: `${tenant} ${resources?.join(' ') ?? ''}`,
+      tenant: `${tenant} ${resources?.join(' ') ?? ''}`,
       limitOf,
       pace,
       signal,
@@ -136,7 +136,7 @@ export class RateBudget {
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
       return spent;
     } catch (error) {
-      place.leave();
+      place.release();
       throw error;
     }
   }
@@ -188,7 +188,7 @@ export class RateBudget {
     if (answer.status === 304 && this.adapter.isNotModifiedFree && request.credential !== ANONYMOUS)
       this.counts.notModified += 1;
     const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
-    return { answer, refusal: this.learn(request, resource ?? FREE, sentAt, read) };
+    return { answer, refusal: this.record(request, resource ?? FREE, sentAt, read) };
   }
 
   /**
@@ -249,7 +249,7 @@ export class RateBudget {
     throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
   }
 
-  private learn(
+  private record(
     { credential, method, path }: RateLimitedRequest,
     assumed: string,
     sentAt: number,
@@ -257,27 +257,27 @@ export class RateBudget {
   ): Refusal | undefined {
     if (answer.status === 401) return undefined; // of a credential that is none
     const readings = this.adapter.read(assumed, answer, this.clock.now());
-    this.resources.learn(
+    this.resources.record(
       method,
       path,
       readings.map(({ resource }) => resource),
     );
     const said = readings.filter(({ limit, refusal }) => limit ?? refusal);
-    if (said.length > 0) this.budgets.learn(credential, said, sentAt);
+    if (said.length > 0) this.budgets.record(credential, said, sentAt);
     return said.find(({ refusal }) => refusal)?.refusal;
   }
 }
 
 /** A place is held while anything of the answer is still to come, but not for longer than that. */
-function leaveAtEnd(place: Place, rest: Readable | undefined, mostMs: number): void {
+function leaveAtEnd(place: Permit, rest: Readable | undefined, mostMs: number): void {
   if (rest === undefined || rest.readableEnded || rest.destroyed) {
-    place.leave();
+    place.release();
     return;
   }
   const leave = (): void => {
     clearTimeout(late);
     rest.off('end', leave).off('close', leave);
-    place.leave();
+    place.release();
   };
   const late = setTimeout(leave, mostMs).unref();
   rest.once('end', leave).once('close', leave);

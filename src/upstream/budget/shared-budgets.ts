@@ -87,7 +87,7 @@ export class SharedBudgets {
   }
 
   /** @param sentAt when the request was sent whose answer says it */
-  learn(credential: string, readings: readonly LimitReading[], sentAt: number): void {
+  record(credential: string, readings: readonly LimitReading[], sentAt: number): void {
     const now = this.clock.now();
     const known = this.knownOf(credential);
     known.budget = readings.reduce((budget, reading) => after(budget, reading, { sentAt, now }), known.budget);
@@ -99,7 +99,7 @@ export class SharedBudgets {
 
   /** All credentials that any replica has seen lately. */
   async list(): Promise<readonly BudgetView[]> {
-    const shared = await this.store.notes(this.group).catch(() => []);
+    const shared = await this.store.sharedValues(this.group).catch(() => []);
     const budgets = new Map(this.peek());
     for (const [credential, text] of shared) {
       const told = parseBudget(text);
@@ -129,8 +129,8 @@ export class SharedBudgets {
       while (known.isUnpublished) {
         known.isUnpublished = false;
         const text = JSON.stringify(known.budget);
-        const answer = await this.store.note(this.group, credential, known.seen, text, REMEMBERED_MS);
-        if (answer.kind === 'left') known.seen = text;
+        const answer = await this.store.compareAndSet(this.group, credential, known.seen, text, REMEMBERED_MS);
+        if (answer.kind === 'stored') known.seen = text;
         else {
           mergeShared(known, answer.text);
           known.isUnpublished = true;
@@ -172,7 +172,7 @@ const sharedBudget = z.object({
     z.object({ limit: instant, remaining: instant, resetAt: instant, seenAt: instant.optional() }),
   ),
   pausedUntil: instant,
-  strikes: instant,
+  consecutiveRefusals: instant,
 });
 
 /** What another replica has left, if it is that. */

@@ -11,7 +11,7 @@ import {
   type StreamingResponse,
 } from '../../cache';
 import type { RateBudget } from '../budget/rate-budget';
-import { peek, type Peeked } from '../peeked-body';
+import { bufferSmallBody, type BufferedBody } from '../buffered-body';
 import type { UpstreamApi } from '../upstream-api';
 import type { UpstreamRelay } from '../upstream-relay';
 import { CACHEABLE, type HeaderRules } from './header-rules';
@@ -116,14 +116,17 @@ export class GatewayOrigins {
       if (!budget) return sendWith(body?.stream);
       const sendAndPeek = async (
         stream: Readable | undefined,
-      ): Promise<StreamingResponse & Partial<Peeked> & { readonly rest: IncomingMessage }> => {
+      ): Promise<StreamingResponse & Partial<BufferedBody> & { readonly rest: IncomingMessage }> => {
         const sent = await sendWith(stream);
         const answer = { ...sent, rest: sent.body };
         const field = (name: string): string | undefined => valueOf(answer.headers, name);
         const declaredBytes = Number(field('content-length') ?? 0);
         const maxBytes = budget.bodyBytesOf({ status: answer.status, field });
         if (maxBytes === 0 || declaredBytes > maxBytes) return answer;
-        return { ...answer, ...(await peek(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })) };
+        return {
+          ...answer,
+          ...(await bufferSmallBody(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })),
+        };
       };
       const credential = own === undefined ? anonymousCredential : partition.id;
       const { address } = caller;

@@ -13,7 +13,7 @@ import {
 } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { RateBudget } from '../budget/rate-budget';
-import { peek, type PeekLimits } from '../peeked-body';
+import { bufferSmallBody, type PeekLimits } from '../buffered-body';
 import type { UpstreamApi } from '../upstream-api';
 import { Coalesced } from './coalesced';
 import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
@@ -95,7 +95,7 @@ export class GatewayWrites {
     const { method } = write;
     const answer = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
       // It may have been sent, and done: nobody will tell.
-      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, [], this.toldByFailure(write));
+      if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, [], this.tagsOfFailure(write));
       throw error;
     });
     const { status, headers: answered } = answer;
@@ -116,9 +116,9 @@ export class GatewayWrites {
   private async read(write: Write, { status, headers, body }: StreamingResponse): Promise<Told> {
     const tagsOf = this.answerTagsOf(write);
     if (!tagsOf || (status >= 300 && status < 400)) return { tags: [], body }; // a redirection has done nothing here
-    if (status >= 500) return { tags: this.toldByFailure(write), body };
+    if (status >= 500) return { tags: this.tagsOfFailure(write), body };
     if (Number(valueOf(headers, 'content-length') ?? 0) > READ.maxBytes) return { tags: tagsOf(undefined), body };
-    const peeked = await peek(body, valueOf(headers, 'content-encoding'), READ);
+    const peeked = await bufferSmallBody(body, valueOf(headers, 'content-encoding'), READ);
     return { tags: tagsOf(parsed(peeked.text)), body: peeked.body };
   }
 
@@ -126,7 +126,7 @@ export class GatewayWrites {
    * A write without an answer may have been done. Who has no credential, or one that the upstream has not accepted yet, has most likely written
    * nothing: such callers cannot make everything stale by requests that they break off.
    */
-  private toldByFailure(write: Write): readonly string[] | undefined {
+  private tagsOfFailure(write: Write): readonly string[] | undefined {
     const { own, id } = write.partition;
     const mayWrite = own !== undefined && (this.options.budget?.hasAccepted(id) ?? true);
     return mayWrite ? this.answerTagsOf(write)?.(undefined) : [];

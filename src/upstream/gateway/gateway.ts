@@ -29,7 +29,7 @@ import type { GatewayResponse, GatewayResponses, GatewayResponsesOptions } from 
 import { notCached } from './gateway-tags';
 import { GatewayWrites, type GatewayWritesOptions } from './gateway-writes';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
-import { oneForwardLess } from './hops';
+import { decrementMaxForwards } from './hops';
 import { behindPrefix, parseTarget } from './request-target';
 
 export interface GatewayOptions
@@ -103,9 +103,9 @@ export class Gateway {
     const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
     const rule = requests.ruleOf(target.path);
     const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
-    const received = oneForwardLess(method, endToEnd(toHeaderList(rawHeaders)));
+    const received = decrementMaxForwards(method, endToEnd(toHeaderList(rawHeaders)));
     if (!received) {
-      answerAsLastHop(method, reply);
+      respondAsFinalRecipient(method, reply);
       return;
     }
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
@@ -142,14 +142,14 @@ export class Gateway {
       const context = {
         ...{ client, key, now: this.parts.clock.now(), head: this.options.headFor(request.headers.origin) },
         rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),
-        onSent: () => this.tell(request, key, statusOf(answer), startedAt, answer),
+        onSent: () => this.report(request, key, statusOf(answer), startedAt, answer),
       };
       if (exchanged.prepared) await sendStored(request, received, reply, exchanged.answer, exchanged.prepared, context);
       else await sendStreamed(request, received, reply, exchanged.answer, context);
     } catch (error) {
       if (client.signal.aborted) return;
       const failure = error instanceof AppError ? error.code : 'internal';
-      this.tell(request, key, undefined, startedAt, { outcome: 'ERROR', tier: 'none', failure });
+      this.report(request, key, undefined, startedAt, { outcome: 'ERROR', tier: 'none', failure });
       if (!reply.sent)
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
@@ -195,7 +195,7 @@ export class Gateway {
     return standsFor === undefined ? behindPrefix(url, prefix) : standsFor + url.slice(path.length);
   }
 
-  private tell(
+  private report(
     { id: requestId }: FastifyRequest,
     key: string,
     status: number | undefined,
@@ -221,7 +221,7 @@ function statusOf(answer: HttpAnswer): number {
 }
 
 /** The client asks what is here, not what is behind (RFC 9110 §7.6.2). */
-function answerAsLastHop(method: string, reply: FastifyReply): void {
+function respondAsFinalRecipient(method: string, reply: FastifyReply): void {
   const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
   if (method !== 'OPTIONS')
     throw new AppError('method-not-allowed', `The gateway itself takes no ${method}; leave Max-Forwards out.`, {

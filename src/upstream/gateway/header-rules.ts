@@ -1,5 +1,5 @@
 import { EVERY_FIELD, SURROGATE, toHeaderList, type HeaderList } from '../../cache';
-import { hopsBefore } from './hops';
+import { inboundVia } from './hops';
 
 /** The methods whose answers may be stored (RFC 9110 §9.2.3). */
 export const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
@@ -8,7 +8,7 @@ const SELECTING = ['accept', 'accept-encoding', 'accept-language'] as const;
 /** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */
 const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
 /** Fields that the cache heeds and leaves out where the answer may be stored. */
-const HEEDED = [
+const VARYING = [
   ...ENDING_HERE,
   'if-match',
   'if-modified-since',
@@ -105,12 +105,12 @@ export function headerRules(
       endingHere: ENDING_HERE,
       announces: [],
     };
-  const heeded: ReadonlySet<string> = new Set(HEEDED);
+  const varying: ReadonlySet<string> = new Set(VARYING);
   const named = [...own, ...more]
     .map((name) => name.toLowerCase())
-    .filter((name) => !heeded.has(name) && !added.has(name));
+    .filter((name) => !varying.has(name) && !added.has(name));
   const selecting = [...new Set([...SELECTING, 'via', ...named])].sort();
-  const always: ReadonlySet<string> = new Set([...SELECTING, ...named, ...HEEDED]);
+  const always: ReadonlySet<string> = new Set([...SELECTING, ...named, ...VARYING]);
   const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
   return {
     forwards: (name, isCacheable) =>
@@ -135,5 +135,5 @@ export function forwardedHeaders(headers: HeaderList, rules: HeaderRules, isCach
     return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*$|\s*,))/i.test(value) ? [[name, 'gzip']] : [];
   });
   if (rules.forwards('via', isCacheable)) return forwarded;
-  return [...forwarded, ...toHeaderList(hopsBefore(headers, isCacheable))];
+  return [...forwarded, ...toHeaderList(inboundVia(headers, isCacheable))];
 }

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../../cache';
-import { hopsBefore, oneForwardLess } from './hops';
+import { inboundVia, decrementMaxForwards } from './hops';
 
 describe('Via (RFC 9110 §7.6.3)', () => {
   const received: HeaderList = [
@@ -9,7 +9,7 @@ describe('Via (RFC 9110 §7.6.3)', () => {
   ];
 
   it('keeps the hops of a request that is its client’s own', () => {
-    expect(hopsBefore(received, false)).toEqual([
+    expect(inboundVia(received, false)).toEqual([
       'via',
       '1.0 fred, 1.1 p.example.net (a "b, c")',
       'via',
@@ -18,14 +18,14 @@ describe('Via (RFC 9110 §7.6.3)', () => {
   });
 
   it('counts the hops of a request whose answer others may get, without their names', () => {
-    expect(hopsBefore(received, true)).toEqual(['via', '1.0 unnamed, 1.1 unnamed, HTTP/1.1 unnamed']);
-    expect(hopsBefore([['via', 'evil, x y, 1.1']], true)).toEqual([]);
-    expect(hopsBefore([['via', '1.1 a,'.repeat(1_000)]], true)[1]?.split(',')).toHaveLength(10);
+    expect(inboundVia(received, true)).toEqual(['via', '1.0 unnamed, 1.1 unnamed, HTTP/1.1 unnamed']);
+    expect(inboundVia([['via', 'evil, x y, 1.1']], true)).toEqual([]);
+    expect(inboundVia([['via', '1.1 a,'.repeat(1_000)]], true)[1]?.split(',')).toHaveLength(10);
   });
 
   it('is not there for a first hop', () => {
-    expect(hopsBefore([], true)).toEqual([]);
-    expect(hopsBefore([], false)).toEqual([]);
+    expect(inboundVia([], true)).toEqual([]);
+    expect(inboundVia([], false)).toEqual([]);
   });
 });
 
@@ -42,7 +42,7 @@ describe('Max-Forwards (RFC 9110 §7.6.2)', () => {
       ['a', '1'],
       ['max-forwards', value],
     ];
-    const goingOn = oneForwardLess(method, fields);
+    const goingOn = decrementMaxForwards(method, fields);
     expect(goingOn).toEqual(expected === undefined ? undefined : [fields[0], ['max-forwards', expected]]);
   });
 });

@@ -26,7 +26,7 @@ export function viaField(httpVersion: string): readonly ['via', string] {
  *
  * @param isShared whether others may get the answer: then the hops are counted, not named
  */
-export function hopsBefore(received: HeaderList, isShared: boolean): FlatFields {
+export function inboundVia(received: HeaderList, isShared: boolean): FlatFields {
   const lines = valuesOf(received, 'via');
   if (!isShared) return lines.flatMap((line) => ['via', line]);
   const hops = lines.flatMap((line) => splitList(line)).flatMap((hop) => HOP.exec(hop)?.[1] ?? []);
@@ -41,7 +41,7 @@ export function hopsBefore(received: HeaderList, isShared: boolean): FlatFields 
 }
 
 /** The fields of a request with one forward less, where they are counted (RFC 9110 §7.6.2); undefined if it may not go on. */
-export function oneForwardLess(method: string, headers: HeaderList): HeaderList | undefined {
+export function decrementMaxForwards(method: string, headers: HeaderList): HeaderList | undefined {
   const left = COUNTED.has(method) ? valueOf(headers, 'max-forwards') : undefined;
   if (left === undefined || !/^\d{1,9}$/.test(left)) return headers;
   if (Number(left) === 0) return undefined;

@@ -51,7 +51,7 @@ export class Uploads {
   ): Promise<T> {
     const limit = Math.ceil(this.options.maxConcurrency / 2);
     this.watch();
-    return this.queue.run({ line: caller, limitOf: () => limit, signal }, async () => {
+    return this.queue.run({ tenant: caller, limitOf: () => limit, signal }, async () => {
       const upload = { request, received: request.socket.bytesRead, slowMs: 0 };
       this.active.add(upload);
       try {

@@ -17,7 +17,7 @@ export interface EntryView {
   readonly storedAt: string;
   /** No index leads to it any more: a request gets a miss. */
   readonly unreachable?: true;
-  readonly leadsTo?: readonly string[];
+  readonly members?: readonly string[];
   readonly partition?: string;
 }
 

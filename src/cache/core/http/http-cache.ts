@@ -22,7 +22,7 @@ import {
   type HttpLoadsOptions,
 } from './http-loads';
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
-import { mayStandIn, reuseOf } from './reuse';
+import { mayServeStaleIfError, reuseOf } from './reuse';
 import { selectsByOwnFields } from './selection';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { VariantFinder, type Seen } from './variants';
@@ -185,16 +185,17 @@ export class HttpCache {
     seen: Seen,
     origin: Origin,
   ): Promise<HttpAnswer> {
-    const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
-    if (!spare) return this.forward(request, seen, origin);
+    const staleFallback =
+      seen.entry && mayServeStaleIfError(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    if (!staleFallback) return this.forward(request, seen, origin);
     try {
       const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
       return hasFailed(answer.kind === 'stored' ? answer.entry : answer)
-        ? standIn(spare, seen, 'upstream-error')
+        ? serveStaleOnError(staleFallback, seen, 'upstream-error')
         : answer;
     } catch (error) {
       if (!mayServeStaleFor(error)) throw error;
-      return standIn(spare, seen, failureOf(error));
+      return serveStaleOnError(staleFallback, seen, failureOf(error));
     }
   }
 
@@ -212,26 +213,27 @@ export class HttpCache {
     const underWay = overtaken ?? this.loads.find(what.name, seen);
     const flight = underWay ?? this.loads.start(what, request, seen, origin);
     flight.join(request.signal);
-    const spare = seen.entry && mayStandIn(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    const staleFallback =
+      seen.entry && mayServeStaleIfError(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
     try {
       const deadlineMs = isUncoalesced ? undefined : this.options.deadlineMs;
-      const head = await within(flight.head, spare ? this.options.staleAfterMs : deadlineMs);
+      const head = await within(flight.head, staleFallback ? this.options.staleAfterMs : deadlineMs);
       if (head.kind === 'abandoned' && !underWay) throw head.error;
       if (head.kind === 'again' || head.kind === 'abandoned') return undefined;
       if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);
       if (head.kind === 'entry') {
-        if (spare && hasFailed(head.entry)) return standIn(spare, seen, 'upstream-error');
+        if (staleFallback && hasFailed(head.entry)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
         const isOther = head.source === 'load' && !isSelectedBy(request, head);
         if (!underWay || (head.isShareable && !isOther)) return answerOf(head, forwarded, underWay !== undefined);
         // A variant that the request does not select may stand beside the one that it does.
         return head.stored && isOther ? undefined : await this.forward(request, seen, origin);
       }
-      if (spare && hasFailed(head.response)) return standIn(spare, seen, 'upstream-error');
+      if (staleFallback && hasFailed(head.response)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
       if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
-      return await this.deliver(head, forwarded, underWay !== undefined, spare !== undefined);
+      return await this.deliver(head, forwarded, underWay !== undefined, staleFallback !== undefined);
     } catch (error) {
-      if (spare && mayServeStaleFor(error)) return standIn(spare, seen, failureOf(error));
+      if (staleFallback && mayServeStaleFor(error)) return serveStaleOnError(staleFallback, seen, failureOf(error));
       throw error;
     }
   }
@@ -291,7 +293,7 @@ export class HttpCache {
     const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
     if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
       this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
-    if (seen?.variantKey !== undefined) await this.heed(request, seen, response, covered !== undefined);
+    if (seen?.variantKey !== undefined) await this.applyToIndex(request, seen, response, covered !== undefined);
     const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' } as const;
     const { status, body } = response;
     if (Buffer.isBuffer(body)) {
@@ -306,7 +308,7 @@ export class HttpCache {
   }
 
   /** Carries out what a response that went by the store says of what is stored, before anyone has it. */
-  private async heed(
+  private async applyToIndex(
     request: HttpCacheRequest,
     seen: Seen,
     response: OriginResponse,
@@ -321,7 +323,7 @@ export class HttpCache {
     else if (request.method === 'HEAD' && isCovered) {
       const stored = { entry, key, index };
       const policy = policyOfUpdated(request, response, entry, neverStored);
-      await this.writer.heedHead(request, stored, response, policy);
+      await this.writer.applyHeadResponse(request, stored, response, policy);
     }
   }
 }
@@ -345,6 +347,6 @@ function answerOf(
   return { ...answer, outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 };
 }
 
-function standIn(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
+function serveStaleOnError(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
   return { kind: 'stored', entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };
 }

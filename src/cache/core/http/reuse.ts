@@ -29,7 +29,7 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
 }
 
 /** Whether it may stand in for an upstream that fails (RFC 5861 §4), by the response's word, the operator's or the request's. */
-export function mayStandIn(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
+export function mayServeStaleIfError(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
   if (entry.status >= 500) return false;
   if (mayServeOnError(entry, now)) return true;
   return (

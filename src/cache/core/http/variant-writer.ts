@@ -147,7 +147,7 @@ export class VariantWriter {
   }
 
   /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
-  async heedHead(
+  async applyHeadResponse(
     request: HttpCacheRequest,
     { entry, key, index }: Validated & { readonly key: string },
     response: OriginResponse,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Pace } from './pace';
+import { SlidingWindow } from './sliding-window';
 
 const NOW = 1_800_000_000_000;
 /** The points spent in the minute that ends then. */
@@ -8,7 +8,7 @@ const spentIn = (passed: readonly { at: number; points: number }[], end: number)
 
 describe('a pace', () => {
   it('lets a minute of points through at once, and the next as soon as the first are a minute old', () => {
-    const pace = new Pace(10);
+    const pace = new SlidingWindow(10);
     for (let at = 0; at < 9; at++) pace.pass('a', 1, NOW + at);
     expect(pace.waitMs('a', 1, NOW + 9)).toBe(0);
     pace.pass('a', 1, NOW + 9);
@@ -17,14 +17,14 @@ describe('a pace', () => {
   });
 
   it('keeps credentials apart', () => {
-    const pace = new Pace(1);
+    const pace = new SlidingWindow(1);
     pace.pass('a', 1, NOW);
     expect([pace.waitMs('a', 1, NOW), pace.waitMs('b', 1, NOW)]).toEqual([60_000, 0]);
     expect([pace.shareLeft('a', NOW), pace.shareLeft('b', NOW)]).toEqual([0, 1]);
   });
 
   it('lets through what costs more than a minute has, alone', () => {
-    const pace = new Pace(3);
+    const pace = new SlidingWindow(3);
     expect(pace.waitMs('a', 5, NOW)).toBe(0);
     pace.pass('a', 1, NOW);
     expect(pace.waitMs('a', 5, NOW)).toBe(60_000);
@@ -33,7 +33,7 @@ describe('a pace', () => {
   it('lets no more through in any minute, and keeps nobody waiting for longer than that needs', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ after: fc.nat(20_000), points: fc.constantFrom(1, 5) })), (asked) => {
-        const pace = new Pace(12);
+        const pace = new SlidingWindow(12);
         const passed: { at: number; points: number }[] = [];
         let now = NOW;
         for (const { after, points } of asked) {

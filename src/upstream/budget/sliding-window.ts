@@ -14,7 +14,7 @@ const MAX_CREDENTIALS = 10_000;
  * Its one invariant: no more pass than may in a minute, wherever that begins. A bucket that fills while it is emptied would let
  * nearly twice as many through in its first.
  */
-export class Pace {
+export class SlidingWindow {
   private readonly passed = new LRUCache<string, Passed[]>({ max: MAX_CREDENTIALS });
 
   constructor(private readonly pointsPerMinute: number) {}

@@ -10,9 +10,9 @@ import { TRUST_MS, type StorePort } from './store-messages';
  *   2. another invalidates at 100; the first does not say that it has heard
  *   3. at `TRUST_MS` and a little the host answers 2: the worker, should it go on now, asks before it uses a copy
  */
-export class Hearing {
+export class WorkerAcks {
   private readonly waiting = new Map<number, () => void>();
-  private marks = 0;
+  private syncs = 0;
   private trustedUntil = -Infinity;
 
   constructor(private readonly port: StorePort) {
@@ -21,7 +21,7 @@ export class Hearing {
         this.trustedUntil = performance.now() + TRUST_MS;
         port.post({ store: 'pong', sentAt: message.sentAt });
       }
-      if (message.store === 'heard') this.settle(message.id);
+      if (message.store === 'ack') this.settle(message.id);
     });
     port.onClose(() => {
       this.trustedUntil = -Infinity;
@@ -30,17 +30,17 @@ export class Hearing {
   }
 
   /** Settles when the worker has heard all that was posted before, or does not use its copies any more. */
-  hasHeard(): Promise<void> {
+  waitForAck(): Promise<void> {
     const leftMs = this.trustedUntil - performance.now();
     if (leftMs < 0) return Promise.resolve();
-    const id = ++this.marks;
+    const id = ++this.syncs;
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.settle(id), leftMs + 1);
       this.waiting.set(id, () => {
         clearTimeout(timer);
         resolve();
       });
-      this.port.post({ store: 'mark', id });
+      this.port.post({ store: 'sync', id });
     });
   }
 

@@ -8,7 +8,7 @@ export interface PeekLimits {
   readonly maxMs: number;
 }
 
-export interface Peeked {
+export interface BufferedBody {
   /** All of it, unpacked; undefined where it is too large, too slow, broken or in a coding that is not known here. */
   readonly text: string | undefined;
   /** The same bytes as the source's, from the first on. */
@@ -27,23 +27,23 @@ const UNPACK: ReadonlyMap<string, Unpack> = new Map([
 const MAX_RATIO = 16;
 
 /** Reads a small body ahead of its reader, who gets every byte all the same. */
-export async function peek(
+export async function bufferSmallBody(
   source: BodySource,
   coding: string | undefined,
   { maxBytes, maxMs }: PeekLimits,
-): Promise<Peeked> {
+): Promise<BufferedBody> {
   const iterator = source[Symbol.asyncIterator]();
   const end = new AbortController();
-  const late = pause(maxMs, undefined, { signal: end.signal }).catch(() => undefined);
-  const front: Buffer[] = [];
+  const timeout = pause(maxMs, undefined, { signal: end.signal }).catch(() => undefined);
+  const prefix: Buffer[] = [];
   let next = iterator.next();
   try {
     for (let length = 0; ;) {
-      const step = await Promise.race([next, late]);
+      const step = await Promise.race([next, timeout]);
       if (step === undefined) break;
       if (step.done === true)
-        return { text: textOf(Buffer.concat(front), coding, maxBytes), body: bodyOf(source, front, next) };
-      front.push(step.value);
+        return { text: textOf(Buffer.concat(prefix), coding, maxBytes), body: bodyOf(source, prefix, next) };
+      prefix.push(step.value);
       length += step.value.length;
       next = iterator.next();
       if (length > maxBytes) break;
@@ -54,19 +54,19 @@ export async function peek(
     end.abort();
   }
   next.catch(() => undefined); // told when it is read
-  return { text: undefined, body: bodyOf(source, front, next, iterator) };
+  return { text: undefined, body: bodyOf(source, prefix, next, iterator) };
 }
 
 function bodyOf(
   source: BodySource,
-  front: readonly Buffer[],
+  prefix: readonly Buffer[],
   next: Promise<IteratorResult<Buffer>>,
   rest?: AsyncIterator<Buffer>,
 ): BodySource {
   return {
     async *[Symbol.asyncIterator]() {
       try {
-        yield* front;
+        yield* prefix;
         for (let step = await next; step.done !== true && rest; step = await rest.next()) yield step.value;
       } finally {
         source.destroy();

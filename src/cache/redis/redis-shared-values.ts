@@ -1,5 +1,5 @@
 import type { RedisReply } from '../../redis/redis-link';
-import { MAX_SHARED_VALUE_TTL_MS, type Note, type NoteAnswer } from '../core/cache-store';
+import { MAX_SHARED_VALUE_TTL_MS, type SharedValue, type CompareAndSetResult } from '../core/cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import { NOTE, READ_NOTE, READ_NOTES } from './scripts';
@@ -14,7 +14,13 @@ export class RedisNotes {
     private readonly keys: RedisKeys,
   ) {}
 
-  async write(group: string, name: string, seen: string | undefined, text: string, ttlMs: number): Promise<NoteAnswer> {
+  async write(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult> {
     const before = seen === undefined ? '' : `:${seen}`; // none is not the same as an empty one
     const args = [
       this.keys.ofSource(name),
@@ -24,17 +30,17 @@ export class RedisNotes {
       MAX_SHARED_VALUE_TTL_MS,
     ];
     const there = await this.commands.run(NOTE, [this.keys.notes(group)], args);
-    return there === null ? { kind: 'left' } : { kind: 'changed', text: textOf(there) };
+    return there === null ? { kind: 'stored' } : { kind: 'conflict', text: textOf(there) };
   }
 
   async read(group: string, name: string): Promise<string | undefined> {
     return textOf(await this.commands.run(READ_NOTE, [this.keys.notes(group)], [this.keys.ofSource(name)]));
   }
 
-  async readAll(group: string): Promise<readonly Note[]> {
+  async readAll(group: string): Promise<readonly SharedValue[]> {
     const reply = (await this.commands.run(READ_NOTES, [this.keys.notes(group)], [])) as readonly RedisReply[];
     const own = this.keys.ofSource('');
-    const notes: Note[] = [];
+    const notes: SharedValue[] = [];
     for (let at = 0; at + 1 < reply.length; at += 2) {
       const text = textOf(reply[at + 1] ?? '');
       const name = String(reply[at]);
