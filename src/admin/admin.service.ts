@@ -59,7 +59,7 @@ export class AdminService {
     let count = 0;
     let outcome: 'done' | 'failed' = 'failed';
     try {
-      for (const target of targets) count += await this.invalidator.invalidate(target, mode, 'admin');
+      count = await this.invalidator.invalidate(targets, mode, 'admin');
       outcome = 'done';
       return { invalidated: count };
     } finally {

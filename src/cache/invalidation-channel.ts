@@ -59,22 +59,17 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
   }
 
   private async apply(message: InvalidationMessage): Promise<void> {
-    // All at once, and none given up for another: what Redis does not confirm is overdue from then on.
-    const settled = await Promise.allSettled(
-      targetsOf(message).map((target) => this.invalidator.invalidate(target, message.mode, 'channel')),
-    );
-    const failed = settled.filter((one) => one.status === 'rejected');
-    if (failed.length === 0) {
+    const targets = targetsOf(message);
+    try {
+      const removed = await this.invalidator.invalidate(targets, message.mode, 'channel');
       this.counts.done += 1;
-      const removed = settled.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
       this.logger.debug(`A message: ${removed} entries removed.`);
-      return;
+    } catch (error) {
+      // What Redis does not confirm is made up for once it can be reached.
+      this.counts.failed += 1;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.logger.warn(`The ${targets.length} invalidations of a message are not confirmed: ${reason}`);
     }
-    this.counts.failed += 1;
-    const reason: unknown = failed[0]?.reason;
-    this.logger.warn(
-      `${failed.length} of the ${settled.length} invalidations of a message are not confirmed: ${reason instanceof Error ? reason.message : String(reason)}`,
-    );
   }
 }
 

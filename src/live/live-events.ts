@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CacheEvents, CacheInvalidator, type CacheEvent, type Invalidation } from '../cache';
+import { CacheEvents, CacheInvalidator, type CacheEvent, type Invalidation, type InvalidationTarget } from '../cache';
 import { statusOfFailure } from '../http/problem-table';
 import { Clock } from '../kernel/clock';
 import { EventSampling } from './event-sampling';
@@ -47,16 +47,26 @@ export class LiveEvents implements OnModuleInit {
     });
   }
 
-  private publishInvalidation({ target, mode, count, source }: Invalidation): void {
+  private publishInvalidation({ targets, mode, count, source }: Invalidation): void {
     const oneIn = this.listener && this.invalidations.pick(performance.now());
     if (oneIn === undefined) return;
     this.listener?.('invalidation', {
-      ...{ at: Math.round(this.clock.now()), by: source, what: [whatOf(target)], mode, count, oneIn },
+      ...{
+        at: Math.round(this.clock.now()),
+        by: source,
+        what: targets.slice(0, MAX_TARGETS).map(whatOf),
+        mode,
+        count,
+        oneIn,
+      },
     });
   }
 }
 
-function whatOf(target: Invalidation['target']): { readonly kind: string; readonly name: string } {
+/** How many targets of one invalidation are shown. */
+const MAX_TARGETS = 20;
+
+function whatOf(target: InvalidationTarget): { readonly kind: string; readonly name: string } {
   switch (target.kind) {
     case 'key':
       return { kind: 'key', name: target.key };

@@ -1,19 +1,20 @@
-import type { CacheStore, InvalidationMode, InvalidationTarget } from './cache-store';
+import type { CacheStore, InvalidationMode, InvalidationTarget, InvalidationTargets } from './cache-store';
 import { confirmed } from './confirmed';
+import { targetList } from './invalidation-target';
 
 /** Who requested an invalidation. */
 export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
 
 /** An invalidation that the store has confirmed. */
 export interface Invalidation {
-  readonly target: InvalidationTarget;
+  readonly targets: readonly InvalidationTarget[];
   readonly mode: InvalidationMode;
   /** How many entries were removed, or became stale. */
   readonly count: number;
   readonly source: InvalidationSource;
 }
 
-/** Removes stored responses, or marks them stale, by key, tag or prefix. */
+/** Removes stored responses, or marks them stale, by keys, tags or prefixes: all that one event changes is one invalidation. */
 export class CacheInvalidator {
   private readonly listeners: ((invalidation: Invalidation) => void)[] = [];
 
@@ -31,12 +32,14 @@ export class CacheInvalidator {
    * @throws AppError `cache-unavailable` where the shared store cannot promise it
    */
   async invalidate(
-    target: InvalidationTarget,
+    targets: InvalidationTargets,
     mode: InvalidationMode = 'purge',
     source: InvalidationSource = 'code',
   ): Promise<number> {
-    const count = await confirmed('confirm the invalidation', this.store.invalidate(target, mode));
-    for (const listener of this.listeners) listener({ target, mode, count, source });
+    const all = targetList(targets);
+    if (all.length === 0) return 0;
+    const count = await confirmed('confirm the invalidation', this.store.invalidate(all, mode));
+    for (const listener of this.listeners) listener({ targets: all, mode, count, source });
     return count;
   }
 }

@@ -79,6 +79,9 @@ export type InvalidationTarget =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'prefix'; readonly prefix: string };
 
+/** What one event invalidates: as one step of the store's count. */
+export type InvalidationTargets = InvalidationTarget | readonly InvalidationTarget[];
+
 /** `purge`: gone. `stale`, a soft purge: kept for its stale-if-error window, to be validated before any other use. */
 export type InvalidationMode = 'purge' | 'stale';
 
@@ -190,7 +193,7 @@ export abstract class CacheStore {
   /** Stores without a lease, over whatever is there. For values that somebody sets, not for loads. */
   abstract put(key: string, entry: CacheEntry): Promise<void>;
   /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
-  abstract invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number>;
+  abstract invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number>;
   /**
    * Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. With `renew` the name is
    * taken from now on for so long in any case.

@@ -16,9 +16,11 @@ export class InvalidationLog {
     return this.count;
   }
 
-  record(target: InvalidationTarget, now: number): void {
+  /** One more invalidation, of any number of targets. */
+  record(targets: readonly InvalidationTarget[], now: number): void {
     while (this.log[0] && this.log[0].at + this.keepMs < now) this.log.shift();
-    this.log.push({ sequence: ++this.count, at: now, target });
+    const sequence = ++this.count;
+    for (const target of targets) this.log.push({ sequence, at: now, target });
   }
 
   covers(key: string, tags: readonly string[], since: number): boolean {

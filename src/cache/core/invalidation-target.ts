@@ -1,11 +1,15 @@
 import { isHashed, prefixOfUpstream, READABLE_OF_HASHED, upstreamOfTag } from './cache-key';
-import type { InvalidationTarget } from './cache-store';
+import type { InvalidationTarget, InvalidationTargets } from './cache-store';
 
 /*
  * What an invalidation covers: one answer for entries in memory, loads under way, and keys in Redis.
  *
  * Its one invariant: where it cannot be told, it is covered. Too much removed costs a load; too little is a wrong answer.
  */
+
+export function targetList(targets: InvalidationTargets): readonly InvalidationTarget[] {
+  return 'kind' in targets ? [targets] : targets;
+}
 
 /** Whether the target covers an entry of this key and these tags. */
 export function isCovered(target: InvalidationTarget, key: string, tags: readonly string[]): boolean {

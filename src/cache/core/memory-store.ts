@@ -7,6 +7,7 @@ import {
   type Found,
   type InvalidationMode,
   type InvalidationTarget,
+  type InvalidationTargets,
   type KeyPage,
   type Lease,
   type LeaseAnswer,
@@ -23,7 +24,7 @@ import {
 import { ChangeSignal } from './change-signal';
 import { matchesGlob } from './glob';
 import { InvalidationLog } from './invalidation-log';
-import { isCovered } from './invalidation-target';
+import { isCovered, targetList } from './invalidation-target';
 import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
 import { softPurged } from './soft-purge';
@@ -128,15 +129,18 @@ export class MemoryStore extends CacheStore {
     return Promise.resolve();
   }
 
-  invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+  invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
     const now = this.clock.now();
-    this.log.record(target, now);
-    if (target.kind === 'key') this.leases.revoke(target.key);
-    else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.leases.revoke(key);
-    const keys = this.tier.keysOf(target);
+    const all = targetList(targets);
+    this.log.record(all, now);
+    for (const target of all) {
+      if (target.kind === 'key') this.leases.revoke(target.key);
+      else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.leases.revoke(key);
+    }
+    const keys = new Set(all.flatMap((target) => this.tier.keysOf(target)));
     for (const key of keys) this.invalidateKey(key, mode, now);
     this.changes.emit({ kind: 'invalidation' });
-    return Promise.resolve(keys.length);
+    return Promise.resolve(keys.size);
   }
 
   claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {

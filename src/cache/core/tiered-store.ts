@@ -9,6 +9,7 @@ import {
   type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
+  type InvalidationTargets,
   type KeyPage,
   type Lease,
   type LeaseAnswer,
@@ -24,6 +25,7 @@ import {
 import { ChangeSignal } from './change-signal';
 import { Epochs } from './epochs';
 import { InvalidationLog } from './invalidation-log';
+import { targetList } from './invalidation-target';
 import { LeaseTable } from './lease-table';
 import { MemoryTier, type MemoryLimits } from './memory-tier';
 import { newToken } from './random-id';
@@ -158,10 +160,11 @@ export class TieredStore extends CacheStore {
     this.changes.emit({ kind: 'key', key });
   }
 
-  async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
-    this.dropTarget(target);
-    const count = await this.l2.invalidate(target, mode);
-    this.dropTarget(target); // what a read that was under way may have promoted meanwhile
+  async invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
+    const all = targetList(targets);
+    this.dropTargets(all);
+    const count = await this.l2.invalidate(all, mode);
+    this.dropTargets(all); // what a read that was under way may have promoted meanwhile
     this.changes.emit({ kind: 'invalidation' });
     return count;
   }
@@ -333,11 +336,11 @@ export class TieredStore extends CacheStore {
     this.l1.delete(key);
   }
 
-  private dropTarget(target: InvalidationTarget): void {
-    this.localLog.record(target, this.clock.now());
+  private dropTargets(targets: readonly InvalidationTarget[]): void {
+    this.localLog.record(targets, this.clock.now());
     this.epochs.bumpAll();
     this.finds.clear();
-    for (const key of this.l1.keysOf(target)) this.l1.delete(key);
+    for (const target of targets) for (const key of this.l1.keysOf(target)) this.l1.delete(key);
     this.l1.deleteUnshared();
   }
 }

@@ -7,6 +7,7 @@ import {
   type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
+  type InvalidationTargets,
   type KeyPage,
   type Lease,
   type LeaseAnswer,
@@ -106,8 +107,8 @@ export class IpcStore extends SharedStore {
     await this.call('put', [key, entry]);
   }
 
-  invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
-    return this.call('invalidate', [target, mode]) as Promise<number>;
+  invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
+    return this.call('invalidate', [targets, mode]) as Promise<number>;
   }
 
   claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {

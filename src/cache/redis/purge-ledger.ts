@@ -74,11 +74,11 @@ export class PurgeLedger {
     return this.accept(asked, await this.readState(asked));
   }
 
-  /** One more invalidation; its number. @throws RewoundError */
-  async record(what: string): Promise<number> {
+  /** One more invalidation, of all these names; its number. @throws RewoundError */
+  async record(names: readonly string[]): Promise<number> {
     const asked = this.known;
     const makings = this.makings();
-    const args = [...makings, asked.history, what, MAX_FIELDS, newEntryId()];
+    const args = [...makings, asked.history, MAX_FIELDS, newEntryId(), ...names];
     const reply = (await this.commands.run(RECORD, [this.keys.ledger], args)) as readonly RedisReply[];
     if (reply.length > STATE_ITEMS) throw new RewoundError();
     this.countLoss(makings, reply);

@@ -11,6 +11,7 @@ import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './scripts';
 
 /** Keys looked at in one step; between two steps Redis serves others. */
 const BATCH = '250';
+const TARGETS_AT_ONCE = 50;
 
 /** How an entry is dropped: removed, or soft-purged under the number of the invalidation. */
 interface Dropping {
@@ -34,15 +35,16 @@ export class RedisInvalidation {
     private readonly ledger: PurgeLedger,
   ) {}
 
-  invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
-    switch (target.kind) {
-      case 'key':
-        return this.byKey(target.key, mode);
-      case 'tag':
-        return this.byTag(target.tag, mode);
-      case 'prefix':
-        return this.byPrefix(target.prefix, mode);
+  /** The ledger first: a load whose lease is not the key's own, but one selection's, is refused by it. */
+  async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<number> {
+    const sequence = await this.ledger.record(targets.flatMap(ledgerName));
+    let count = 0;
+    for (let at = 0; at < targets.length; at += TARGETS_AT_ONCE) {
+      const some = targets.slice(at, at + TARGETS_AT_ONCE);
+      const counts = await Promise.all(some.map((target) => this.dropTarget(target, { mode, sequence })));
+      count += counts.reduce((sum, dropped) => sum + dropped, 0);
     }
+    return count;
   }
 
   /** Learns the sequence that another replica has raised. Told in the background: without an answer the next one tells. */
@@ -71,13 +73,18 @@ export class RedisInvalidation {
     return purged;
   }
 
-  /** The ledger first: a load whose lease is not the key's own, but one selection's, is refused by it. */
-  private async byKey(key: string, mode: InvalidationMode): Promise<number> {
-    return this.drop(key, { mode, sequence: await this.ledger.record(`k:${key}`) });
+  private dropTarget(target: InvalidationTarget, how: Dropping): Promise<number> {
+    switch (target.kind) {
+      case 'key':
+        return this.drop(target.key, how);
+      case 'tag':
+        return this.dropTag(target.tag, how);
+      case 'prefix':
+        return this.sweep(target.prefix, how);
+    }
   }
 
-  private async byTag(tag: string, mode: InvalidationMode): Promise<number> {
-    const sequence = await this.ledger.record(`t:${tag}`);
+  private async dropTag(tag: string, how: Dropping): Promise<number> {
     const index = this.keys.tagIndex(tag);
     let count = 0;
     let cursor = '0';
@@ -86,9 +93,9 @@ export class RedisInvalidation {
       if (!Array.isArray(reply)) break; // not ours: the next fill under the tag replaces it
       const [next, found] = reply as [RedisReply, RedisReply[]];
       const pairs = toPairs(found);
-      const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, { mode, sequence })));
+      const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, how)));
       count += dropped.reduce((sum, gone) => sum + gone, 0);
-      if (mode === 'purge' && pairs.length > 0) {
+      if (how.mode === 'purge' && pairs.length > 0) {
         await this.commands.run(
           UNINDEX,
           [index],
@@ -98,14 +105,10 @@ export class RedisInvalidation {
       cursor = String(next);
     } while (cursor !== '0');
     const upstream = upstreamOfTag(tag);
-    const swept = upstream === undefined ? 0 : await this.sweep(prefixOfUpstream(upstream), { mode, sequence });
+    const swept = upstream === undefined ? 0 : await this.sweep(prefixOfUpstream(upstream), how);
     // Last: of what the index no longer knew, a replica may have taken a copy until now.
     await this.commands.run(NOTIFY_TAG, [this.keys.tagNotice(tag)], []);
     return count + swept;
-  }
-
-  private async byPrefix(prefix: string, mode: InvalidationMode): Promise<number> {
-    return this.sweep(prefix, { mode, sequence: await this.ledger.record('') });
   }
 
   /**
@@ -162,6 +165,12 @@ export class RedisInvalidation {
   private async unlink(redisKey: string): Promise<number> {
     return Number(await this.commands.send(redisKey, ['UNLINK', redisKey]));
   }
+}
+
+/** Where the ledger has it; of a prefix it has the count alone. */
+function ledgerName(target: InvalidationTarget): readonly string[] {
+  if (target.kind === 'prefix') return [];
+  return [target.kind === 'key' ? `k:${target.key}` : `t:${target.tag}`];
 }
 
 /** A ZSCAN reply: RESP3 clients get it flat as in RESP2, the score a string. */

@@ -112,7 +112,7 @@ export class RedisRecovery {
     await this.leases.releaseOrphaned();
     const purged = await this.invalidation.purgeIfRewound();
     if (purged !== undefined) this.listener.onRewound(purged);
-    const settled = await this.overdue.flush((target, mode) => this.invalidation.invalidate(target, mode));
+    const settled = await this.overdue.flush((target, mode) => this.invalidation.invalidate([target], mode));
     if (!this.overdue.isEmpty) return;
     clearInterval(this.retry);
     this.retry = undefined;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock';
 import type { KeyTracking } from '../../redis/key-tracking';
 import type { RedisLink } from '../../redis/redis-link';
+import { targetList } from '../core/invalidation-target';
 import type { CacheEntry } from '../core/cache-entry';
 import {
   SharedStore,
@@ -10,6 +11,7 @@ import {
   type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
+  type InvalidationTargets,
   type KeyPage,
   type Lease,
   type LeaseAnswer,
@@ -160,11 +162,12 @@ export class RedisStore extends SharedStore {
     return this.writes.put(key, entry);
   }
 
-  async invalidate(target: InvalidationTarget, mode: InvalidationMode): Promise<number> {
+  async invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
+    const all = targetList(targets);
     try {
-      return await this.unlessRewound(() => this.invalidation.invalidate(target, mode));
+      return await this.unlessRewound(() => this.invalidation.invalidate(all, mode));
     } catch (error) {
-      if (error instanceof StoreUnavailableError) this.recovery.enqueue(target, mode);
+      if (error instanceof StoreUnavailableError) for (const target of all) this.recovery.enqueue(target, mode);
       throw error;
     }
   }

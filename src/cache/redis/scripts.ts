@@ -344,8 +344,8 @@ local function marked(name, sequence, word)
 end`;
 
 /**
- * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), what is invalidated (empty for all else), the most fields,
- * a random word. One more invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history, or has a lower
+ * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), the most fields, a random word,
+ * then the names of what is invalidated. One more invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history, or has a lower
  * count or another mark than the caller has seen: the data may be older than the last invalidation. A ledger that is full forgets all but its marks:
  * fills under way are refused.
  */
@@ -355,14 +355,15 @@ if tonumber(state[1]) < tonumber(ARGV[2]) or (ARGV[6] ~= '' and state[2] ~= ARGV
   return reply(state, 'rewound')
 end
 local sequence = redis.call('HINCRBY', KEYS[1], 's', 1)
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[8]) then
+if redis.call('HLEN', KEYS[1]) + #ARGV - 8 > tonumber(ARGV[7]) then
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     if string.match(field, '^[tk]:') then redis.call('HDEL', KEYS[1], field) end
   end
   redis.call('HSET', KEYS[1], 'f', sequence)
+else
+  for at = 9, #ARGV do redis.call('HSET', KEYS[1], ARGV[at], sequence) end
 end
-if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], ARGV[7], sequence) end
-local mark = marked(KEYS[1], sequence, ARGV[9])
+local mark = marked(KEYS[1], sequence, ARGV[8])
 return {tostring(sequence), state[2], state[3], mark, state[5]}`);
 
 /**

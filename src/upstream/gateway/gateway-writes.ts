@@ -166,7 +166,11 @@ export class GatewayWrites {
     try {
       await this.parts.settling?.begin(all);
       await Promise.all([
-        ...all.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, 'purge', 'write')),
+        this.parts.cache.invalidate(
+          all.map((tag) => ({ kind: 'tag' as const, tag })),
+          'purge',
+          'write',
+        ),
         ...(told === undefined ? [this.everything.run()] : []),
       ]);
       return undefined;

@@ -13,8 +13,6 @@ const MAX_BODY_BYTES = 26_214_400;
 const MAX_BODY_BYTES_TOGETHER = 67_108_864;
 const BODY_WITHIN_MS = 10_000;
 const DAY_MS = 86_400_000;
-/** An event may name thousands of things: Redis serves others in between. */
-const TAGS_AT_ONCE = 100;
 const MAX_TAGS_LOGGED = 20;
 const DELIVERY = /^[\w.:-]{1,128}$/;
 const EVENT = /^[A-Za-z][\w.: /-]{0,63}$/;
@@ -153,21 +151,11 @@ export class WebhookRoute {
     this.parts.counts.add(this.options.upstream, label, result);
   }
 
-  /** No tag is left out because another one failed: what Redis does not confirm is overdue from then on. */
+  /** One invalidation for all that the event has changed. What Redis does not confirm is made up for once it can be reached. */
   private async invalidate({ tags, mode }: Required<WebhookEffect>): Promise<number> {
-    let invalidated = 0;
-    const failures: unknown[] = [];
-    for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      const some = tags.slice(at, at + TAGS_AT_ONCE);
-      await this.parts.settling?.begin(some);
-      const batch = some.map((tag) => this.parts.cache.invalidate({ kind: 'tag', tag }, mode, 'webhook'));
-      for (const one of await Promise.allSettled(batch)) {
-        if (one.status === 'fulfilled') invalidated += one.value;
-        else failures.push(one.reason);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
-    return invalidated;
+    await this.parts.settling?.begin(tags);
+    const targets = tags.map((tag) => ({ kind: 'tag' as const, tag }));
+    return this.parts.cache.invalidate(targets, mode, 'webhook');
   }
 
   private async isMarked(mark: string, effect: Required<WebhookEffect>): Promise<boolean> {
