@@ -52,7 +52,7 @@ function holdsPem(path: string, label: RegExp): boolean {
   try {
     return label.test(readFileSync(path, 'latin1'));
   } catch {
-    return true; // told already: it is no file
+    return true; // reported already: it is no file
   }
 }
 

@@ -38,14 +38,13 @@ export const adminConfig = slice('admin', (env) => ({
 }));
 
 export const upstreamConfig = slice('upstream', (env) => ({
-  connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,
-  timeoutMs: env.UPSTREAM_TIMEOUT_MS,
-  maxResponseBytes: env.UPSTREAM_MAX_RESPONSE_BYTES,
-  breakerFailures: env.UPSTREAM_BREAKER_FAILURES,
-  breakerPauseMs: env.UPSTREAM_BREAKER_PAUSE_MS,
-  /** Of all upstreams that have no profile of their own. */
-  profile: env.GATEWAY_PROFILE,
-  corsOrigins: env.CORS_ALLOWED_ORIGINS,
+  limits: {
+    connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,
+    timeoutMs: env.UPSTREAM_TIMEOUT_MS,
+    maxResponseBytes: env.UPSTREAM_MAX_RESPONSE_BYTES,
+    breakerFailures: env.UPSTREAM_BREAKER_FAILURES,
+    breakerPauseMs: env.UPSTREAM_BREAKER_PAUSE_MS,
+  },
   credentialSecret: env.CREDENTIAL_SECRET,
 }));
 

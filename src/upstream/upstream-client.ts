@@ -11,6 +11,8 @@ import {
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
+  type HttpCacheRequest,
+  type Origin,
   type CacheInvalidator,
   UnreadableEntryError,
   type StoredResources,
@@ -26,15 +28,16 @@ import { isCredentialLike } from './gateway/credentials';
 import { THE_SERVICE, type GatewayOrigins } from './gateway/gateway-origins';
 import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
-import { parseTarget } from './gateway/request-target';
+import { parseTarget, type RequestTarget } from './gateway/request-target';
 import type { UpstreamApi } from './upstream-api';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
+import { upstreamFailure } from './upstream-failure';
 import { wholeBody } from './whole-body';
 
 export interface GetOptions {
   /** Fields in place of the definition's own: those that the gateway forwards. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** As whom: with the service's own token if there is one, which is the default, or as a caller without any. */
+  /** `service`, the default: with the service's own token, if there is one. `anonymous`: as a caller without a credential. */
   readonly as?: 'service' | 'anonymous';
   readonly signal?: AbortSignal;
 }
@@ -122,7 +125,7 @@ export class UpstreamClient {
     { validators, isBackground = false, signal }: FetchOptions = {},
   ): Promise<ProjectionSource> {
     const { budget, fetcher, callers } = this.parts;
-    const target = parseTarget(path);
+    const target = this.targetOf(path);
     const { fields, query } = callers.ownToSend;
     const headers = { ...pairsOf(fields), ...conditionsOf(validators) };
     const asked = query === '' ? '' : `${target.query === '' ? '?' : '&'}${query}`;
@@ -144,7 +147,7 @@ export class UpstreamClient {
    * What a handler derives from a resource (a projection): of the response that the gateway has stored for anonymous callers if that is
    * fresh, else of a new one. Its rule names the same resource by `projectionOf`.
    *
-   * @param read makes the value of a response, or throws what the caller is told instead. What it throws for a stored response has a new one asked for.
+   * @param read makes the value of a response, or throws the error to answer. If it throws for the stored response, a new one is loaded.
    * @throws AppError `upstream-*`, and what `read` throws
    */
   async project<T extends object>(
@@ -167,24 +170,27 @@ export class UpstreamClient {
 
   private async exchange(path: string, { headers, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
     const { api, callers, requests, origins, headerRules, httpCache, cache, events } = this.parts;
-    const target = parseTarget(path, callers.queryCredentials);
-    if (target.credentials.length > 0)
-      throw new AppError('request-invalid', 'The path has a credential in its query. The client adds its own.');
+    const target = this.targetOf(path);
     const partition = as === 'service' ? callers.own : callers.anonymous;
     const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
     const fields = own.map(([name, value]) => [name.toLowerCase(), value] as const);
     const credential = Object.keys(headers ?? {}).find((name) => isCredential(name, callers));
     if (credential !== undefined)
       throw new AppError('request-invalid', `${credential} is a credential. The client adds the service's own.`);
-    const asked = requests.of({
-      ...{ method: 'GET', target, partition, hasAuthorization: partition.own !== undefined },
-      ...{ headers: forwardedHeaders(fields, headerRules, true), signal: signal ?? new AbortController().signal },
-    });
+    const rule = requests.ruleOf(target.path);
+    const asked = requests.of(
+      {
+        ...{ method: 'GET', target, partition, hasAuthorization: partition.own !== undefined },
+        ...{ headers: forwardedHeaders(fields, headerRules, true), signal: signal ?? new AbortController().signal },
+      },
+      rule,
+    );
+    const origin = origins.of(THE_SERVICE, target, partition);
     const startedAt = performance.now();
     const event = { upstream: api.name, key: asked.key };
     try {
       const exchange = async () => {
-        const answer = await httpCache.exchange(asked, origins.of(THE_SERVICE, target, partition));
+        const answer = rule?.isBypass === true ? await passed(asked, origin) : await httpCache.exchange(asked, origin);
         return { answer, reply: await this.replyOf(answer, asked.key) };
       };
       const { answer, reply } = await exchange().catch(async (error: unknown) => {
@@ -222,10 +228,26 @@ export class UpstreamClient {
         json: <T>() => this.jsonOf(entry, body) as T,
       };
     }
-    const { maxResponseBytes } = this.parts.api.limits;
-    const stream = Buffer.isBuffer(answer.body) ? Readable.from([answer.body]) : Readable.from(answer.body);
-    const body = await wholeBody(stream, valueOf(answer.headers, 'content-encoding'), maxResponseBytes);
+    const body = await this.collect(answer);
     return { ...responseOf(answer.status, answer.headers, body), outcome, json: <T>() => frozen(parse(body)) as T };
+  }
+
+  /** @throws AppError `upstream-too-large`, or why the body broke off */
+  private async collect({ body, headers }: Extract<HttpAnswer, { kind: 'streamed' }>): Promise<Buffer> {
+    const { api } = this.parts;
+    const stream = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body);
+    try {
+      return await wholeBody(stream, valueOf(headers, 'content-encoding'), api.limits.maxResponseBytes);
+    } catch (error) {
+      throw error instanceof AppError ? error : upstreamFailure(error, api, false);
+    }
+  }
+
+  /** @throws AppError `request-invalid` for a path with a credential in its query */
+  private targetOf(path: string): RequestTarget {
+    const target = parseTarget(path, this.parts.callers.queryCredentials);
+    if (target.credentials.length === 0) return target;
+    throw new AppError('request-invalid', "The path has a credential in its query. The client adds the service's own.");
   }
 
   private jsonOf({ id }: CacheEntry, body: Buffer): unknown {
@@ -245,6 +267,12 @@ export class UpstreamClient {
       throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
     return url.slice(baseUrl.length);
   }
+}
+
+/** A response beside the cache, as a rule asks for it. */
+async function passed({ method, headers, signal }: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
+  const answer = await origin({ method, headers, signal: signal ?? new AbortController().signal, isBackground: false });
+  return { ...answer, kind: 'streamed', outcome: 'BYPASS', tier: 'upstream', forwarded: 'bypass' };
 }
 
 function isCredential(name: string, { partitions }: Callers): boolean {
@@ -289,7 +317,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Frozen to its leaves, because everyone who asks for the stored response shares it. Without recursion: a body may be nested deeply. */
+/** Frozen to its leaves, because all readers of the stored response share it. Without recursion: a body may be nested deeply. */
 function frozen(json: unknown): unknown {
   const open: unknown[] = [json];
   while (open.length > 0) {

@@ -65,70 +65,32 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     readonly definition: UpstreamDefinition,
     readonly parts: UpstreamParts,
   ) {
-    const { name, title = name, credentials = {} } = definition;
-    const { clock, http, caching, upstreams, events, service } = parts;
+    const { name, title = name, credentials: rules = {} } = definition;
+    const { credentialSecret: secret, clock, upstreams } = parts;
     const settings = upstreamSettings(definition);
-    const { isStrict, token, sharesToken } = settings;
+    const { baseUrl, isStrict, token, sharesToken } = settings;
     this.settings = settings;
     this.title = title;
     this.api = {
-      ...{ name, baseUrl: settings.baseUrl, limits: { ...upstreams, ...definition.limits } },
+      ...{ name, baseUrl, limits: { ...upstreams.limits, ...definition.limits } },
       headers: definition.headers?.(settings) ?? DEFAULT_HEADERS,
-      beside: new Map(Object.entries(definition.beside?.(settings.baseUrl) ?? {})),
+      beside: new Map(Object.entries(definition.beside?.(baseUrl) ?? {})),
     };
-    this.headerRules = isStrict
-      ? ALL_FIELDS
-      : headerRules(settings.forwardHeaders, definition.forwards, credentials.headers);
+    this.headerRules = isStrict ? ALL_FIELDS : headerRules(settings.forwardHeaders, definition.forwards, rules.headers);
     const forwards = (field: string): boolean => this.headerRules.forwards(field, true);
-    const secret = parts.credentialSecret;
-    this.callers = new Callers({ title, rules: credentials, secret, token, sharesToken, isStrict, forwards });
+    this.callers = new Callers({ title, rules, secret, token, sharesToken, isStrict, forwards });
     this.cors = relayedCors(settings.corsOrigins, isStrict);
     this.budget = this.openBudget();
-    parts.budgets.add(this.budget);
-
+    this.requests = this.openRequests();
+    this.httpCache = this.openCache();
+    this.responses = this.openResponses();
     this.agents = openAgents(this.api.limits.connectTimeoutMs);
     const breaker = breakerOf(this.api);
+    const relay = new UpstreamRelay(this.api, this.agents, () => clock.now(), isStrict ? undefined : breaker);
+    this.origins = this.openOrigins(relay);
+    this.client = this.openClient(new UpstreamFetcher(parts.http, this.api, this.agents, breaker));
+    parts.budgets.add(this.budget);
     parts.breakers.add(name, () => breaker.state);
-    const now = (): number => clock.now();
-    const relay = new UpstreamRelay(this.api, this.agents, now, isStrict ? undefined : breaker);
-    const { negativeTtlMs, staleIfErrorMs } = caching;
-    this.requests = new CachedRequests({
-      ...{ upstream: name, sharesToken: this.callers.shared !== undefined, tagOf: this.tagOf },
-      tagsOf: (path) => (definition.tags?.(path) ?? []).map(this.tagOf),
-      rules: isStrict
-        ? undefined
-        : new GatewayRules(
-            settings.rules,
-            { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs },
-            definition.foldsCase,
-          ),
-    });
-    this.origins = new GatewayOrigins(
-      {
-        ...{ api: this.api, headerRules: this.headerRules, partitions: this.callers.partitions },
-        ...{ queryCredentials: this.callers.queryCredentials, sharedCredentials: this.callers.shared },
-        budget: isStrict ? undefined : this.budget,
-        anonymousCredential: this.callers.shared === undefined ? this.callers.anonymous.id : this.callers.ownId,
-        uploads: isStrict ? undefined : this.openUploads(),
-      },
-      relay,
-    );
-    this.httpCache = this.openCache();
-    this.responses = new GatewayResponses(
-      {
-        ...{ api: this.api, prefix: settings.routePrefix, publicUrl: service.publicUrl },
-        ...{ partitions: this.callers.partitions, keepsCors: this.cors.allowsAny },
-        linkedAs: isStrict ? (path) => path : (path, asked) => definition.linkedAs?.(path, asked) ?? path,
-      },
-      parts.prepared,
-    );
-    this.client = new UpstreamClient({
-      ...{ api: this.api, callers: this.callers, requests: this.requests, origins: this.origins },
-      ...{ headerRules: this.headerRules, httpCache: this.httpCache, responses: this.responses, budget: this.budget },
-      ...{ fetcher: new UpstreamFetcher(http, this.api, this.agents, breaker), resources: parts.resources, events },
-      cache: parts.cache,
-      maxAgeMs: caching.ttlMs,
-    });
   }
 
   /** Its routes that stand beside Nest's router, as the API documentation shows them. */
@@ -146,7 +108,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     if (!httpAdapter) return; // a process without HTTP: the client alone
     this.warnOfSharing();
     mountGateway(this, httpAdapter);
-    if (!definition.webhook || settings.webhookSecrets.length === 0) return; // 404: there is nothing to tell a delivery by
+    if (!definition.webhook || settings.webhookSecrets.length === 0) return; // 404: no delivery could be verified
     const problems = ProblemFilter.of(httpAdapter);
     const { cache, store, webhooks: counts, clock } = parts;
     new WebhookRoute(
@@ -183,6 +145,52 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
       parts.store,
       parts.clock,
     );
+  }
+
+  private openRequests(): CachedRequests {
+    const { definition, settings, tagOf, callers } = this;
+    const { negativeTtlMs, staleIfErrorMs } = this.parts.caching;
+    const defaults = { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs };
+    return new CachedRequests({
+      ...{ upstream: definition.name, sharesToken: callers.shared !== undefined, tagOf },
+      tagsOf: (path) => (definition.tags?.(path) ?? []).map(tagOf),
+      rules: settings.isStrict ? undefined : new GatewayRules(settings.rules, defaults, definition.foldsCase),
+    });
+  }
+
+  private openOrigins(relay: UpstreamRelay): GatewayOrigins {
+    const { api, headerRules: rules, callers, budget, settings } = this;
+    const { partitions, queryCredentials, shared, anonymous, ownId } = callers;
+    return new GatewayOrigins(
+      {
+        ...{ api, headerRules: rules, partitions, queryCredentials, sharedCredentials: shared },
+        budget: settings.isStrict ? undefined : budget,
+        anonymousCredential: shared === undefined ? anonymous.id : ownId,
+        uploads: settings.isStrict ? undefined : this.openUploads(),
+      },
+      relay,
+    );
+  }
+
+  private openResponses(): GatewayResponses {
+    const { api, callers, cors, definition, settings, parts } = this;
+    return new GatewayResponses(
+      {
+        ...{ api, prefix: settings.routePrefix, publicUrl: parts.service.publicUrl },
+        ...{ partitions: callers.partitions, keepsCors: cors.allowsAny },
+        linkedAs: (path, asked) => (settings.isStrict ? undefined : definition.linkedAs?.(path, asked)) ?? path,
+      },
+      parts.prepared,
+    );
+  }
+
+  private openClient(fetcher: UpstreamFetcher): UpstreamClient {
+    const { api, callers, requests, origins, headerRules: rules, httpCache, responses, budget, parts } = this;
+    const { cache, resources, events, caching } = parts;
+    return new UpstreamClient({
+      ...{ api, callers, requests, origins, headerRules: rules, httpCache, responses, budget },
+      ...{ fetcher, cache, resources, events, maxAgeMs: caching.ttlMs },
+    });
   }
 
   private openCache(): HttpCache {

@@ -46,6 +46,7 @@ const registry = defineUpstream({
   rules: [
     { path: '/@scope/:name', tags: ['scoped:{name}'] },
     { path: '/JSONStream', ttl: 900 },
+    { path: '/-/*', bypass: true },
   ],
   webhook: {
     verifier: hmacSignature({ header: 'X-Registry-Signature', prefix: 'sha256=' }),
@@ -110,6 +111,7 @@ describe('an upstream that is defined in thirty lines', () => {
       },
       ...{
         REGISTRY_SETTLE_SECONDS: '0',
+        REGISTRY_FORWARD_HEADERS: 'X-Api-Key',
         ADMIN_TOKEN: 'test-admin-token',
         CREDENTIAL_SECRET: 'of-the-tests',
         GITHUB_API_URL: origin.url,
@@ -202,6 +204,23 @@ describe('an upstream that is defined in thirty lines', () => {
     );
     expect((await client.get(`/${from}`)).json()).toMatchObject({ path: `/api/${to}` });
     await expect(client.get(`/${away}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it('asks each time where a rule says bypass, and reads no body without end', async () => {
+    for (let times = 0; times < 2; times++) expect((await client.get('/-/ping')).outcome).toBe('BYPASS');
+    expect(paths()).toEqual(['/api/-/ping', '/api/-/ping']);
+    origin.answerBy((response) => response.end(Buffer.alloc(11_000_000)));
+    await expect(client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-too-large' });
+  });
+
+  it('gives callers with a forwarded field that looks like a credential a partition of their own', async () => {
+    const name = fresh();
+    const ask = (key: string) => get(`/registry/${name}`, { 'x-api-key': key });
+    const [one, other] = [await ask('s3cret-1'), await ask('s3cret-2')];
+    expect([one.cache, other.cache, (await ask('s3cret-1')).cache]).toEqual(['MISS', 'MISS', 'HIT']);
+    for (const { key } of [one, other]) expect(key).toMatch(new RegExp(`^registry:[\\w-]{16}:/${name}$`));
+    expect(one.key).not.toBe(other.key);
+    expect(origin.hits.map(({ headers }) => headers['x-api-key'])).toEqual(['s3cret-1', 's3cret-2']);
   });
 
   it('knows the case of paths, in rules and keys', async () => {

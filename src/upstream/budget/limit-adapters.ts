@@ -27,7 +27,7 @@ export interface FieldLimits extends OwnMembers {
   readonly fields: {
     readonly limit: string;
     readonly remaining: string;
-    /** Seconds from now, seconds since the epoch, or an HTTP date: whatever it is, it is told by its size. */
+    /** Seconds from now, seconds since the epoch (told apart by their size), or an HTTP date. */
     readonly reset: string;
     /** Names the limit; absent where there is one alone. */
     readonly resource?: string;
@@ -137,7 +137,7 @@ export interface BodyLimits extends OwnMembers {
   readonly maxBytes?: number;
 }
 
-/** Limits in the body of each answer, such as `quota_remaining` and `backoff`; a 429 with `Retry-After` is heeded, too. */
+/** Limits in the body of each answer, such as `quota_remaining` and `backoff`; a 429 with `Retry-After` counts, too. */
 export function bodyLimits({ read, maxBytes = 1_048_576, ...members }: BodyLimits): RateLimitAdapter {
   const fallback = retryAfterLimits();
   return {
@@ -165,7 +165,7 @@ interface RefusalFacts {
 }
 
 /**
- * How long to wait after an answer that asks for it: `Retry-After` or until the reset of a spent limit, the later of both, else a minute.
+ * How long to wait after a refusal: `Retry-After` or until the reset of a spent limit, the later of both, else a minute.
  *
  * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
  */

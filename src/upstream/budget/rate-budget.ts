@@ -34,7 +34,7 @@ export interface RateLimitedRequest {
   readonly address?: string;
   readonly method: string;
   readonly path: string;
-  /** Whether nobody waits for it. */
+  /** Whether it is a background refresh: no client waits for it. */
   readonly isBackground: boolean;
   /** Ends when nobody wants the answer any more. */
   readonly signal?: AbortSignal;
@@ -74,7 +74,7 @@ const FREE = 'free';
 /**
  * The rate limits of an upstream as a budget: learned from each answer, shared across replicas, asked before each request.
  *
- * Its one invariant: while a limit is known to be spent, nothing that counts against it is sent. Replicas tell each other through the
+ * The invariant: while a limit is known to be spent, nothing that counts against it is sent. Replicas share what they know through the
  * store: what one has known for 20 ms all go by, and at once where little is left. Without the store each goes by the answers it sees.
  */
 export class RateBudget {

@@ -16,7 +16,7 @@ export interface CachedRequestsOptions {
   readonly sharesToken: boolean;
 }
 
-/** A GET or HEAD of an upstream, whoever asks. */
+/** A GET or HEAD, of a client of the gateway or of the service itself. */
 export interface Asked {
   readonly method: 'GET' | 'HEAD';
   readonly target: RequestTarget;
@@ -57,7 +57,7 @@ export class CachedRequests {
 }
 
 /**
- * The stored response that a projection is derived from, as anonymous callers get it: a projection shows nobody more than they could see.
+ * The stored response that a projection is derived from, as anonymous callers get it: a projection shows no more than everyone may see.
  *
  * @param path of the upstream, such as `/users/redis`; normalised as the gateway normalises it
  */

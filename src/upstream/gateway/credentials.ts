@@ -1,7 +1,7 @@
 import { AppError } from '../../kernel/app-error';
 
 /*
- * What tells an upstream's callers apart. A credential reaches the upstream and nothing else: no key, log line, metric or header field.
+ * The credentials of an upstream's callers. A credential reaches the upstream and nothing else: no key, log line, metric or header field.
  */
 
 /** One credential of a request. */

@@ -39,10 +39,10 @@ export interface GatewayOriginsOptions {
   readonly uploads: Uploads | undefined;
 }
 
-/** Who asks: a client of the gateway, or the service itself. */
+/** The caller of a request: a client of the gateway, or the service itself. */
 export interface OriginCaller {
   readonly httpVersion: string;
-  /** The client's address; absent where the service itself asks. */
+  /** The client's address; absent for the service itself. */
   readonly address?: string;
   /** The body of a write, and the message that it belongs to. */
   readonly body?: { readonly stream: IncomingMessage; readonly message: IncomingMessage; readonly hasLength: boolean };

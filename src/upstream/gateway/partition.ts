@@ -4,7 +4,7 @@ import type { FlatFields } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
 
-/** Who shares stored responses with whom. */
+/** The callers who may share stored responses. */
 export interface Partition {
   /** In keys, logs and metrics: `-` for all anonymous callers, else a word that only the secret leads to. */
   readonly id: string;
