@@ -14,7 +14,7 @@ const stockWithRedis = stock('fastify', 'redis');
 
 const sides = [
   larder('Larder L1'),
-  larder('Larder L1, lane off', { env: { CACHE_EXPRESS_LANE: 'false' } }),
+  larder('Larder L1, lane off', { env: { CACHE_FAST_PATH: 'false' } }),
   larder('Larder L2 (L1 off)', { env: { L1_MAX_BYTES: '0' } }),
   larderGateway('Larder gateway, L1'),
   larderGateway('Larder gateway, L2 (L1 off)', { L1_MAX_BYTES: '0' }),

@@ -32,13 +32,13 @@ import { portToPrimary } from './workers/worker-channel';
           loadTimeoutMs,
           maxEntryBytes,
           settleMs,
-          laneEnabled,
+          fastPathEnabled,
           ...policy
         }: ConfigType<typeof cacheConfig>,
         redis: ConfigType<typeof redisConfig>,
         { workers }: ConfigType<typeof serviceConfig>,
       ): ResponseCacheRegistration => ({
-        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, laneEnabled },
+        ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, fastPathEnabled },
         processes: processesOf(workers),
         edgeFields: EDGE_FIELDS,
         fastPathGate: (adapter) => (adapter instanceof LarderAdapter ? adapter.gate : undefined),

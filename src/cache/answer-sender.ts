@@ -10,22 +10,45 @@ import type { StoredAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
 import { withLastMember } from './core/representation';
 import { PreparedResponse } from './fast-path/prepared-response';
-import { isHeld, RouteResponses, type RouteResponse } from './route-responses';
+import { hasNoFields } from './earlier-fields';
+import { FastPath } from './fast-path/fast-path';
+import { requireRoomFor, writeStored } from './fast-path/response-writer';
+import { RouteFastWay } from './route-fast-way';
+import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
+import type { AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
-/** The form of the answer that a client asks for. */
-export type AskedForm = Pick<FastifyRequest['headers'], 'accept-encoding' | 'if-none-match' | 'if-modified-since'>;
+/** What the client asked for: a load takes it off the request. */
+export interface AskedForm {
+  readonly acceptEncoding: string | undefined;
+  /** Conditions and range. */
+  readonly fields: HeaderList;
+}
 
-/** Sends a stored response: the bytes as they are, the header fields kept, and what the cache has to say. */
+const FORM_FIELDS = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const;
+
+export function askedForm({ headers }: FastifyRequest['raw']): AskedForm {
+  const fields = FORM_FIELDS.flatMap((name) => {
+    const value = headers[name];
+    return value === undefined ? [] : [[name, String(value)] as const];
+  });
+  return { acceptEncoding: headers['accept-encoding']?.toString(), fields };
+}
+
+/**
+ * Sends a stored response of a route: the bytes as they are, the header fields kept, and what the cache adds. A plain hit goes out by the
+ * writer of the fast path, anything that a hook or the route has a word in by Fastify's reply.
+ */
 @Injectable()
 export class AnswerSender {
   constructor(
     private readonly clock: Clock,
     private readonly responses: RouteResponses,
+    private readonly fastPath: FastPath,
+    private readonly way: RouteFastWay,
   ) {}
 
   /**
-   * @param asked the fields by which the client asks for its form of the answer, where the request may lack them
    * @returns a promise only where the body must be unpacked on a thread
    * @throws UnreadableEntryError before anything is sent
    */
@@ -33,18 +56,18 @@ export class AnswerSender {
     request: FastifyRequest,
     reply: FastifyReply,
     answer: StoredAnswer,
-    key: string,
-    asked: AskedForm = request.headers,
+    applied: AppliedRule,
+    asked = askedForm(request.raw),
   ): void | Promise<void> {
-    const prepared = this.prepare(answer, key, asked['accept-encoding']);
+    const prepared = this.prepare(answer, applied.key, asked.acceptEncoding);
     if (prepared instanceof PreparedResponse) {
-      this.write(request, reply, answer, key, prepared, asked);
+      this.write(request, reply, answer, applied, prepared, asked.fields);
       return;
     }
     return prepared.then(
-      (made) => this.write(request, reply, answer, key, made, asked),
+      (made) => this.write(request, reply, answer, applied, made, asked.fields),
       (error: unknown) => {
-        throw new UnreadableEntryError(key, { cause: error });
+        throw new UnreadableEntryError(applied.key, { cause: error });
       },
     );
   }
@@ -52,10 +75,9 @@ export class AnswerSender {
   private prepare(
     { entry, outcome }: StoredAnswer,
     key: string,
-    acceptEncoding: string | string[] | undefined,
+    accepted: string | undefined,
   ): RouteResponse | Promise<RouteResponse> {
     try {
-      const accepted = acceptEncoding?.toString();
       return outcome === 'MISS'
         ? this.responses.prepareUncached(entry, key, accepted)
         : this.responses.prepare(entry, key, accepted);
@@ -68,28 +90,47 @@ export class AnswerSender {
     request: FastifyRequest,
     reply: FastifyReply,
     answer: StoredAnswer,
-    key: string,
+    { key, way }: AppliedRule,
     prepared: RouteResponse,
-    asked: AskedForm,
+    asked: HeaderList,
   ): void {
     const { entry } = answer;
-    const { etag = '' } = prepared;
-    // RFC 9110 §13.2.1: conditions are evaluated only where the answer would be 2xx.
-    const isNotModified = entry.status < 300 && isHeld(prepared, asked['if-none-match'], asked['if-modified-since']);
-    const body = isNotModified || isEmpty(entry) ? undefined : bodyOf(answer, prepared, request.id);
-    const large = isLargeBody(body) && request.method !== 'HEAD' ? body : undefined;
+    const { method } = request.raw;
+    const now = this.clock.now();
+    // Ranges are of what the store has: another body is told from it by its marker, or by the id of its request.
+    const mayRange = entry.marker === undefined || isFromStore(answer.outcome);
+    const form = routeForm(mayRange ? method : undefined, asked, prepared);
+    const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(reply) && this.fastPath.mayWrite(request);
+    if (isPlain && prepared.isWritable) {
+      const { context } = this.way;
+      requireRoomFor({ prepared, form });
+      reply.hijack();
+      const exchange = { request: request.raw, response: reply.raw, id: request.id };
+      void writeStored(exchange, { prepared, answer, form, context, now, durationMs: reply.elapsedTime });
+      return;
+    }
+    const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(entry);
+    const whole = hasBody ? bodyOf(answer, prepared, request.id) : undefined;
+    const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
+    const large = isLargeBody(body) && method !== 'HEAD' ? body : undefined;
     if (large) bodyWriter.requireRoomFor(large);
-    const stored = prepared.storedFields(isNotModified ? 'not-modified' : 'whole');
-    for (const [name, value] of fieldsByName(stored)) setField(reply, name, value);
-    reply.headers({ ...cacheFields(answer, key, this.clock.now()) });
-    reply.header('etag', etag);
-    if (isNotModified) void reply.code(304).send(nothingFor(request));
-    else if (large === undefined) void reply.code(entry.status).send(body);
+    for (const [name, value] of fieldsByName(prepared.storedFields(form.kind))) setField(reply, name, value);
+    reply.headers({ ...cacheFields(answer, key, now) });
+    reply.header('etag', prepared.etag ?? '').code(prepared.statusOf(form));
+    if (form.kind === 'part' || form.kind === 'unsatisfiable')
+      reply.header('content-range', prepared.lengthFields(form)[1] ?? '');
+    if (form.kind === 'not-modified') void reply.send(nothingFor(request));
+    else if (large === undefined) void reply.send(body);
     else {
       const client = new ClientConnection(request.raw, reply.raw);
-      void reply.code(entry.status).header('content-length', large.length).send(bodyWriter.stream(client, large));
+      void reply.header('content-length', large.length).send(bodyWriter.stream(client, large));
     }
   }
+}
+
+/** A hit that nothing but the stored response is sent of. */
+function isPlainHit({ outcome, isRefreshing, entry }: StoredAnswer): boolean {
+  return outcome === 'HIT' && isRefreshing !== true && entry.status < 300;
 }
 
 /**

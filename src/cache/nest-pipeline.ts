@@ -38,20 +38,15 @@ const READS_CALLER = /^(?:0|3|6|7|8|9|11|12|14|15):/;
 
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
-/** What Nest has in front of the handler beside the interceptor, or in the response beside what is stored; undefined for nothing. */
-export function obstacleIn(
-  context: ExecutionContext,
-  interceptor: unknown,
-  config: ApplicationConfig,
-): string | undefined {
+/** What Nest has in front of the handler beside the cache, or in the response beside what is stored; undefined for nothing. */
+export function obstacleIn(context: ExecutionContext, config: ApplicationConfig): string | undefined {
   const targets: readonly object[] = [context.getHandler(), context.getClass()];
   const on = (name: string): unknown[] =>
     targets.flatMap((target) => (Reflect.getMetadata(name, target) as unknown[] | undefined) ?? []);
   const [guard] = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards(), ...on(GUARDS)] as object[];
   if (guard !== undefined) return `guard ${nameOf(guard)}`;
   const interceptors = interceptorsOf(context, config);
-  const isIt = (one: object): boolean => one === interceptor || one.constructor === interceptor;
-  const other = interceptors.find((one) => !isIt(one));
+  const other = interceptors.find((one) => !isPlainCache(one));
   if (other !== undefined) return `interceptor ${nameOf(other)}`;
   if (interceptors.length === 0) return 'an interceptor that calls the cache';
   if (on(HOST).length > 0) return 'the host of its controller';
@@ -62,6 +57,12 @@ export function obstacleIn(
 export function unkeptField(context: ExecutionContext): string | undefined {
   const field = headersOf(context).find(({ name, value }) => !isKeptWhole(name, value));
   return field && `@Header('${field.name}')`;
+}
+
+/** Not a subclass of the cache's interceptor, which may do more. */
+function isPlainCache(one: object): boolean {
+  const type = typeof one === 'function' ? one : one.constructor;
+  return Object.hasOwn(type, IS_CACHE);
 }
 
 /** Of a class, or of an instance's. */

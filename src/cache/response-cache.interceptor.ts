@@ -5,12 +5,12 @@ import { AnswerSender } from './answer-sender';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import type { StoredAnswer } from './core/http/exchange';
 import { HttpCache } from './core/http/http-cache';
-import { ExpressLane } from './express-lane';
 import { valueIn } from './handler-answer';
 import { unwrapHandler } from './handler-unwrapper';
 import { exceptionIn } from './kept-exception';
 import { isInCache } from './cache-rule.decorator';
 import { IS_CACHE } from './nest-pipeline';
+import { RouteFastWay } from './route-fast-way';
 import { RouteAnswers } from './route-answers';
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
@@ -26,15 +26,12 @@ const DONE = of(RESPONSE_ALREADY_SENT);
 @Injectable()
 export class ResponseCacheInterceptor implements NestInterceptor {
   static readonly [IS_CACHE] = true;
-  /** A subclass may do more than the lane, which would pass it by. */
-  private readonly isItself = this.constructor === ResponseCacheInterceptor;
-
   constructor(
     private readonly cache: HttpCache,
     private readonly rules: RouteRuleReader,
     private readonly answers: RouteAnswers,
     private readonly sender: AnswerSender,
-    private readonly lane: ExpressLane,
+    private readonly fastWay: RouteFastWay,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
@@ -49,7 +46,6 @@ export class ResponseCacheInterceptor implements NestInterceptor {
 
   private pass(context: ExecutionContext, applied: AppliedRule | undefined, next: CallHandler): Observable<unknown> {
     if (!applied) return next.handle().pipe(map(valueIn));
-    if (applied.isOwnKey && this.isItself) this.lane.learn(context, applied, ResponseCacheInterceptor);
     const startedAt = performance.now();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const hit = this.cache.peek(new RouteRequest(request, applied));
@@ -67,13 +63,13 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   ): Observable<unknown> {
     const http = context.switchToHttp();
     const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
-    if (this.lane.writes(request, reply, applied.key, hit, applied.rule.upstream)) return DONE;
+    this.fastWay.learn(context, applied, hit);
     const exception = exceptionIn(hit.entry);
     if (exception) this.answers.throwKept(this.answers.exchange(context, applied, next, startedAt), hit, exception);
     const again = (error: unknown): Promise<unknown> =>
       this.answers.again(this.answers.exchange(context, applied, next, startedAt), error);
     try {
-      const sending = this.sender.send(request, reply, hit, applied.key);
+      const sending = this.sender.send(request, reply, hit, applied);
       this.answers.publish(context, applied, hit, hit.tier, hit.entry.status, startedAt);
       return sending ? from(sending.then(() => RESPONSE_ALREADY_SENT).catch(again)) : DONE;
     } catch (error) {

@@ -20,7 +20,6 @@ import { SettlingTags } from './core/settling-tags';
 import { CacheInvalidator } from './core/cache-invalidator';
 import { HttpCache } from './core/http/http-cache';
 import { StoredEntries } from './core/stored-entries';
-import { ExpressLane } from './express-lane';
 import { FastPath } from './fast-path/fast-path';
 import { PreparedResponses } from './fast-path/prepared-responses';
 import { HandlerResponse } from './handler-response';
@@ -32,6 +31,7 @@ import { fitted, processMemory } from './memory-shares';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
+import { RouteFastWay } from './route-fast-way';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
 import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
@@ -153,7 +153,7 @@ export class ResponseCacheModule implements OnModuleInit {
           useFactory: (store: CacheStore) => new CacheInvalidator(store),
         },
         { provide: StoredEntries, inject: [CacheStore], useFactory: (store: CacheStore) => new StoredEntries(store) },
-        ExpressLane,
+        RouteFastWay,
         RouteAnswers,
         InvalidationChannel,
         StoredResources,
@@ -173,7 +173,7 @@ export class ResponseCacheModule implements OnModuleInit {
         HttpCache,
         CacheInvalidator,
         StoredEntries,
-        ExpressLane,
+        RouteFastWay,
         RouteAnswers,
         InvalidationChannel,
         StoredResources,

@@ -40,7 +40,7 @@ export interface ResponseCacheModuleOptions {
   /** For how long after a change what it covers is stored for a second at most; 0, the default, for no time. */
   readonly settleMs?: number | undefined;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
-  readonly laneEnabled: boolean;
+  readonly fastPathEnabled: boolean;
   /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
   /** The gate of an HTTP adapter; absent, or undefined for one without: all hits take the ordinary way. */

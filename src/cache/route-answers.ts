@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender, fieldsByName, setField, type AskedForm } from './answer-sender';
+import { AnswerSender, askedForm, fieldsByName, setField, type AskedForm } from './answer-sender';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
@@ -10,7 +10,6 @@ import { CacheInvalidator } from './core/cache-invalidator';
 import type { StoredAnswer } from './core/http/exchange';
 import { HttpCache } from './core/http/http-cache';
 import { Clock } from '../kernel/clock';
-import { ExpressLane } from './express-lane';
 import { handedFields, handedValue } from './handed-value';
 import { fromLoadError, statusOf } from './handler-error';
 import { applyUnkept, HandlerResponse } from './handler-response';
@@ -18,6 +17,7 @@ import { exceptionIn } from './kept-exception';
 import { hasOwnFilters } from './nest-pipeline';
 import type { PassedValue } from './passed-value';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RouteFastWay } from './route-fast-way';
 import { RouteOrigin, type RouteOriginParts } from './route-origin';
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
@@ -56,7 +56,7 @@ export class RouteAnswers {
     responses: HandlerResponse,
     private readonly sender: AnswerSender,
     private readonly events: CacheEvents,
-    private readonly lane: ExpressLane,
+    private readonly fastWay: RouteFastWay,
     @Inject(RESPONSE_CACHE_OPTIONS) { loadTimeoutMs }: ResponseCacheModuleOptions,
   ) {
     this.origin = { responses, clock, loadTimeoutMs };
@@ -64,8 +64,7 @@ export class RouteAnswers {
 
   exchange(context: ExecutionContext, applied: AppliedRule, next: CallHandler, startedAt: number): RouteExchange {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since } = request.headers;
-    const form: AskedForm = { 'accept-encoding': coding, 'if-none-match': tags, 'if-modified-since': since };
+    const form = askedForm(request.raw);
     const asked = new RouteRequest(request, applied);
     return {
       context,
@@ -152,19 +151,16 @@ export class RouteAnswers {
 
   private async deliver(exchange: RouteExchange, answer: StoredAnswer): Promise<unknown> {
     const { context, request, applied, startedAt, load, form } = exchange;
-    const { key, rule } = applied;
-    const { reply } = load.reply;
     const isRefreshing = answer.isRefreshing === true;
     if (load.isLeft) return RESPONSE_ALREADY_SENT;
     if (load.passed && isOfOwnLoad(answer)) return this.passOn(exchange, answer, load.passed);
     const exception = exceptionIn(answer.entry);
     if (exception) this.throwKept(exchange, answer, exception);
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
-    if (answer.outcome === 'HIT' && !isRefreshing && this.lane.writes(request, reply, key, answer, rule.upstream))
-      return RESPONSE_ALREADY_SENT;
+    if (answer.outcome === 'HIT' && !isRefreshing) this.fastWay.learn(context, applied, answer);
     const to = replyTo(answer, load);
     if (load.fields && !isRefreshing) applyUnkept(to, load.fields);
-    await this.sender.send(request, to, answer, key, form);
+    await this.sender.send(request, to, answer, applied, form);
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
     return RESPONSE_ALREADY_SENT;
   }

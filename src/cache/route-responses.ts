@@ -3,8 +3,8 @@ import { cacheFields } from './cache-headers';
 import type { CacheEntry, ContentCoding, HeaderList } from './core/cache-entry';
 import type { StoredAnswer } from './core/http/exchange';
 import { acceptsGzip, gzipTag, identityBody } from './core/content-coding';
-import { parseHttpDate } from './core/http/http-date';
-import { matchesIfNoneMatch, withLastMember } from './core/representation';
+import { responseForm, type ResponseForm } from './core/http/response-form';
+import { withLastMember } from './core/representation';
 import { PreparedResponse, type Presentation } from './fast-path/prepared-response';
 import { PreparedResponses } from './fast-path/prepared-responses';
 import { isValueEntry } from './handed-value';
@@ -58,19 +58,12 @@ export class RouteResponses {
 }
 
 /**
- * Whether the client has the response already (RFC 9110 §13.2.2): by `If-None-Match`, else by `If-Modified-Since`, which counts for
- * nothing where the handler gave no `Last-Modified` (§13.1.3).
+ * What of a route's response a request gets. `If-Modified-Since` counts for nothing where the handler gave no `Last-Modified` (RFC 9110
+ * §13.1.3: "MUST ignore").
  */
-export function isHeld(
-  { etag = '', stored }: RouteResponse,
-  ifNoneMatch: string | undefined,
-  ifModifiedSince: string | undefined,
-): boolean {
-  if (ifNoneMatch !== undefined) return matchesIfNoneMatch(ifNoneMatch, etag);
-  if (ifModifiedSince === undefined) return false;
-  const modified = stored.find(([name]) => name === 'last-modified')?.[1];
-  const [modifiedAt, since] = [modified ?? '', ifModifiedSince].map((date) => parseHttpDate(date.trim(), Date.now()));
-  return modifiedAt !== undefined && since !== undefined && modifiedAt <= since;
+export function routeForm(method: string | undefined, asked: HeaderList, prepared: RouteResponse): ResponseForm {
+  const isDated = asked.length === 0 || prepared.stored.some(([name]) => name === 'last-modified');
+  return responseForm(method, isDated ? asked : asked.filter(([name]) => name !== 'if-modified-since'), prepared);
 }
 
 /** Fields that a 304 does not repeat: they tell of a body that is not there (RFC 9110 §15.4.5). */

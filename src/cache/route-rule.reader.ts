@@ -11,7 +11,7 @@ import {
 import { policyOf } from './core/cache-rule';
 import type { CachePolicy } from './core/http/cache-policy';
 import { caughtClasses, type CaughtClasses } from './exception-filters';
-import { isHandedOn, mayTouchReply, whyNoValue, whyNotForAll } from './nest-pipeline';
+import { isHandedOn, mayTouchReply, unkeptField, whyNoValue, whyNotForAll } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import {
   isKeyed,
@@ -43,6 +43,8 @@ export interface RouteWay {
   readonly isHandedOn: boolean;
   /** Whether the handler may set fields on its reply by itself. */
   readonly mayTouchReply: boolean;
+  /** Whether the route sets fields on each of its responses that are not stored with them. */
+  readonly hasOwnFields: boolean;
   /** What the application's exception filters catch. */
   readonly filters: CaughtClasses;
 }
@@ -185,6 +187,7 @@ export class RouteRuleReader {
       shape: shapeOf(context, this.config, this.modules, isNamed),
       isHandedOn: isHandedOn(context, this.config),
       mayTouchReply: mayTouchReply(context, this.config, LOAD_FACTORIES),
+      hasOwnFields: unkeptField(context) !== undefined,
       filters: caughtClasses(context, this.config),
     };
   }

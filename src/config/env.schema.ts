@@ -89,7 +89,7 @@ export const environmentShape = {
     .max(10, 'must be at most 10')
     .default(0),
   CACHE_LEASE_MS: whole(100, 60_000).default(1_000),
-  CACHE_EXPRESS_LANE: flag.default(true),
+  CACHE_FAST_PATH: flag.default(true),
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
   L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),
   L1_MAX_ENTRIES: whole(1, 100_000_000).default(100_000),
@@ -129,7 +129,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   GATEWAY_PROFILE: 'rfc',
   CORS_ALLOWED_ORIGINS: 'https://app.example,https://admin.example',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
-  CACHE_EXPRESS_LANE: 'false',
+  CACHE_FAST_PATH: 'false',
 };
 
 /** Variables that make no sense without another one. */

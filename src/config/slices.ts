@@ -60,7 +60,7 @@ export const cacheConfig = slice('cache', (env) => ({
   leaseMs: env.CACHE_LEASE_MS,
   deadlineMs: env.REQUEST_DEADLINE_MS ?? env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
   loadTimeoutMs: env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
-  laneEnabled: env.CACHE_EXPRESS_LANE,
+  fastPathEnabled: env.CACHE_FAST_PATH,
   maxEntryBytes: env.CACHE_MAX_ENTRY_BYTES,
   l1: { maxBytes: env.L1_MAX_BYTES, maxEntries: env.L1_MAX_ENTRIES },
 }));

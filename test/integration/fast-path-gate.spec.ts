@@ -103,7 +103,7 @@ async function open(prepare: Prepare = () => undefined, configure?: (consumer: M
           policy,
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
           ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
-          laneEnabled: true,
+          fastPathEnabled: true,
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,

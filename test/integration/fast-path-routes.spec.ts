@@ -2,6 +2,7 @@ import {
   Controller,
   Get,
   Header,
+  Headers,
   Injectable,
   Module,
   Res,
@@ -88,6 +89,20 @@ class ThingsController {
     return { value: 1 };
   }
 
+  @Get('dated/:id')
+  @Header('last-modified', 'Thu, 01 Jan 2026 00:00:00 GMT')
+  @CacheRule({ upstream: 'things', key: (request) => `dated:${idOf(request)}`, byUrl: true })
+  dated() {
+    return { value: 1 };
+  }
+
+  @Get('by-language/:id')
+  @CacheRule({ upstream: 'things', key: (request) => `by-language:${idOf(request)}`, byUrl: true })
+  byLanguage(@Headers('accept-language') language: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    void reply.header('vary', 'Accept-Language');
+    return { language };
+  }
+
   @Get('several/:id')
   @CacheRule({ upstream: 'things', key: (request) => `several:${idOf(request)}`, byUrl: true })
   several(@Res({ passthrough: true }) reply: FastifyReply) {
@@ -126,7 +141,7 @@ class WatchedController {
   }
 }
 
-async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
+async function open(fastPathEnabled: boolean): Promise<NestFastifyApplication> {
   @Module({
     imports: [
       ResponseCacheModule.registerAsync({
@@ -138,7 +153,7 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
           staleAfterMs: 1_000,
           loadTimeoutMs: 2_000,
           maxEntryBytes: 1_000_000,
-          laneEnabled,
+          fastPathEnabled,
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,
@@ -164,15 +179,15 @@ async function open(laneEnabled: boolean): Promise<NestFastifyApplication> {
 const portOf = (app: NestFastifyApplication) => (app.getHttpServer().address() as { port: number }).port;
 
 describe('a fresh hit of a route in memory', () => {
-  let withLane: NestFastifyApplication;
+  let withFastPath: NestFastifyApplication;
   let without: NestFastifyApplication;
 
   beforeAll(async () => {
-    [withLane, without] = await Promise.all([open(true), open(false)]);
+    [withFastPath, without] = await Promise.all([open(true), open(false)]);
   });
-  afterAll(() => Promise.all([withLane.close(), without.close()]));
+  afterAll(() => Promise.all([withFastPath.close(), without.close()]));
 
-  /** The third answer: the first loads, the second teaches the lane the route. */
+  /** The third response: the first request loads, the second is served by the interceptor. */
   async function thirdAnswer(app: NestFastifyApplication, line: string, fields: string): Promise<string> {
     const warm = `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
     for (let times = 0; times < 2; times++) await rawRequest(portOf(app), warm);
@@ -211,24 +226,63 @@ describe('a fresh hit of a route in memory', () => {
     ['GET /things/long-text/1', 'accept-encoding: gzip\r\n'],
     ['GET /things/odd-fields/1', ''],
     ['GET /things/several/1', ''],
+    ['GET /things/plain/1', 'cache-control: max-age=30\r\n'],
+    ['GET /things/plain/1', 'cache-control: only-if-cached\r\n'],
+    ['GET /things/plain/1', 'range: bytes=1-3\r\n'],
+    ['GET /things/plain/1', 'range: bytes=900-\r\n'],
+    ['GET /things/large/1', 'range: bytes=-3\r\n'],
+    ['GET /things/large/1', 'range: bytes=0-9\r\naccept-encoding: gzip\r\n'],
+    ['GET /things/plain/1', 'range: bytes=1-3\r\nif-range: "other"\r\n'],
+    ['HEAD /things/plain/1', 'range: bytes=1-3\r\n'],
+    ['GET /things/plain/1', 'if-modified-since: Thu, 01 Jan 2026 00:00:00 GMT\r\n'],
+    ['GET /things/dated/1', 'if-modified-since: Thu, 01 Jan 2026 00:00:00 GMT\r\n'],
+    ['GET /things/dated/1', 'if-modified-since: Wed, 31 Dec 2025 00:00:00 GMT\r\n'],
+    ['GET /things/plain/1', 'cookie: a=b\r\n'],
+    ['GET /things/by-language/1', 'accept-language: de\r\n'],
   ])('is the same to the byte on the fast path and on the ordinary way: %s %j', async (line, fields) => {
-    const [lane, interceptor] = await Promise.all([
-      thirdAnswer(withLane, line, fields),
+    const [fast, ordinary] = await Promise.all([
+      thirdAnswer(withFastPath, line, fields),
       thirdAnswer(without, line, fields),
     ]);
-    expect(lane).toContain('detail=HIT/l1');
-    expect(lane).toBe(interceptor);
+    expect(fast).toContain('detail=HIT/l1');
+    expect(fast).toBe(ordinary);
   });
 
   it('does not reach the router on the fast path', async () => {
     const ask = (app: NestFastifyApplication) => thirdAnswer(app, 'GET /things/plain/3', '');
-    // the two that warm, and the one that ends the connection; without the lane the hit as well
-    expect(await handledDuring(withLane, () => ask(withLane))).toBe(3);
+    // the two that warm, and the one that ends the connection; on the ordinary way the hit as well
+    expect(await handledDuring(withFastPath, () => ask(withFastPath))).toBe(3);
     expect(await handledDuring(without, () => ask(without))).toBe(4);
   });
 
+  it('is served fast for each of several variants that are asked for in turn', async () => {
+    const ask = (language: string) =>
+      request(`http://127.0.0.1:${portOf(withFastPath)}/things/by-language/2`, {
+        headers: { 'accept-language': language },
+        agent: new Agent({ keepAlive: true }),
+      });
+    const languages = ['de', 'en', 'fr'];
+    for (const language of [...languages, ...languages, ...languages]) await ask(language);
+    const bodies: string[] = [];
+    const handledMeanwhile = await handledDuring(withFastPath, async () => {
+      for (const language of languages) bodies.push((await ask(language)).body.toString());
+    });
+    expect([bodies, handledMeanwhile]).toEqual([languages.map((language) => JSON.stringify({ language })), 0]);
+  });
+
+  it('is sent in part for a range, of a miss too', async () => {
+    const ask = (range: string) =>
+      request(`http://127.0.0.1:${portOf(withFastPath)}/things/plain/ranged`, { headers: { range } });
+    for (let times = 0; times < 3; times++) {
+      const part = await ask('bytes=2-5');
+      expect([part.status, part.headers['content-range'], part.body.toString()]).toEqual([206, 'bytes 2-5/31', 'text']);
+      const beyond = await ask('bytes=31-');
+      expect([beyond.status, beyond.headers['content-range']]).toEqual([416, 'bytes */31']);
+    }
+  });
+
   it('has two forms, told apart by Vary and ETag', async () => {
-    for (const app of [withLane, without]) {
+    for (const app of [withFastPath, without]) {
       const ask = (headers: Record<string, string>) =>
         request(`http://127.0.0.1:${portOf(app)}/things/large/2`, { headers, agent: new Agent({ keepAlive: true }) });
       for (let times = 0; times < 3; times++) {
@@ -247,8 +301,8 @@ describe('a fresh hit of a route in memory', () => {
   });
 
   it('is loaded anew where the stored body cannot be unpacked', async () => {
-    const store = withLane.get(CacheStore, { strict: false });
-    const ask = () => request(`http://127.0.0.1:${portOf(withLane)}/things/large/3`);
+    const store = withFastPath.get(CacheStore, { strict: false });
+    const ask = () => request(`http://127.0.0.1:${portOf(withFastPath)}/things/large/3`);
     expect((await ask()).status).toBe(200);
     const found = store.peek('things:large:3');
     expect(found?.entry.coding).toBe('gzip');
@@ -265,13 +319,13 @@ describe('a fresh hit of a route in memory', () => {
   ] as const)('passes by no %s', async (what, path) => {
     const before = seen[what];
     for (let times = 0; times < 5; times++)
-      expect((await request(`http://127.0.0.1:${portOf(withLane)}${path}`)).status).toBe(200);
+      expect((await request(`http://127.0.0.1:${portOf(withFastPath)}${path}`)).status).toBe(200);
     expect(seen[what]).toBe(before + 5);
   });
 
   it('is told apart by whatever its key is made of', async () => {
     const ask = (tenant: string) =>
-      request(`http://127.0.0.1:${portOf(withLane)}/things/tenant`, { headers: { 'x-tenant': tenant } });
+      request(`http://127.0.0.1:${portOf(withFastPath)}/things/tenant`, { headers: { 'x-tenant': tenant } });
     for (let times = 0; times < 3; times++) await ask('a');
     expect((await ask('a')).headers['x-cache']).toBe('HIT');
     expect((await ask('b')).headers['x-cache']).toBe('MISS');

@@ -138,7 +138,7 @@ async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
           staleAfterMs: 1_000,
           loadTimeoutMs: 2_000,
           maxEntryBytes: 1_000_000,
-          laneEnabled: true,
+          fastPathEnabled: true,
           problemOf: keptProblem,
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),

@@ -237,7 +237,7 @@ describe('a load that a conditional request began', () => {
 
   it('does not show the handler what the client asked for', async () => {
     const { get } = await open();
-    const asked = { 'if-none-match': '"a"', range: 'bytes=0-1', 'cache-control': 'no-cache', pragma: 'no-cache' };
+    const asked = { 'if-none-match': '"a"', range: 'bytes=0-999', 'cache-control': 'no-cache', pragma: 'no-cache' };
     const { text } = await get('/loads/conditions', { ...asked, 'accept-encoding': 'gzip', 'x-user': 'alice' });
     expect(JSON.parse(text)).toEqual({ seen: [], user: 'alice' });
   });

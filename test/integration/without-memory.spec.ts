@@ -51,7 +51,7 @@ describe('without entries in memory, a hit in Redis', () => {
             staleAfterMs: 1_000,
             loadTimeoutMs: 2_000,
             maxEntryBytes: 1_000_000,
-            laneEnabled: true,
+            fastPathEnabled: true,
             problemOf: keptProblem,
           }),
         }),

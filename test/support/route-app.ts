@@ -55,7 +55,7 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
           ...{ leaseMs: 2_000, deadlineMs: 10_000, staleAfterMs: 1_000, loadTimeoutMs: 10_000 },
           maxEntryBytes: 1_000_000,
-          laneEnabled: true,
+          fastPathEnabled: true,
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,

@@ -43,8 +43,8 @@ export interface CacheRule<Request = unknown> {
   readonly jitter?: number;
   /** The beta of the probabilistic early refresh; 0 turns it off. */
   readonly earlyRefreshBeta?: number;
-  /** `false` keeps hits of the route from being answered in front of Nest's router. */
-  readonly lane?: boolean;
+  /** `false` keeps hits of the route off the fast path. */
+  readonly fastPath?: boolean;
   /**
    * Whether `key` and `resource` read nothing of the request but its URL. Then a hit may be answered before the request has been
    * looked at any further. Without a `key` it is so anyway.

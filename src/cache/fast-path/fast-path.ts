@@ -4,11 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../../kernel/clock';
 import { CacheEvents } from '../cache-events';
-import type { CacheEntry } from '../core/cache-entry';
+import type { CacheEntry, HeaderList } from '../core/cache-entry';
 import { CacheStore, type Found } from '../core/cache-store';
 import type { HitPointer, StoredAnswer } from '../core/http/exchange';
 import { requestPolicy } from '../core/http/request-policy';
-import { responseForm } from '../core/http/response-form';
+import type { ResponseForm } from '../core/http/response-form';
 import { inOnePiece, textBytes } from '../core/resident-entry';
 import { forHitPointers } from '../memory-shares';
 import {
@@ -24,29 +24,28 @@ import { hasRoomFor, writeStored } from './response-writer';
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** A way in whose hits the fast path serves. */
-export interface FastWay {
-  readonly upstream: string;
+/** A way in whose hits the fast path serves. `Target` is what the ordinary way has remembered of requests with one fingerprint. */
+export interface FastWay<Target> {
   readonly context: HeadContext;
+  readonly upstreamOf: (target: Target) => string;
   /** Undefined for a request that is not of this way, or that takes the ordinary way. */
   readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
-  /**
-   * The response as the ordinary way sends it, made ready.
-   *
-   * @param target what the ordinary way has remembered of such requests
-   */
+  /** Whether nothing but sending is to be done for a hit. */
+  readonly isUsable: (entry: CacheEntry, now: number, target: Target) => boolean;
+  /** The response as the ordinary way sends it, made ready. */
   readonly prepare: (
     entry: CacheEntry,
     key: string,
     request: RawRequest,
-    target: string,
+    target: Target,
   ) => PreparedResponse<StoredAnswer> | Promise<PreparedResponse<StoredAnswer>>;
+  /** What of the prepared response the request gets. */
+  readonly form: (request: RawRequest, asked: HeaderList, prepared: PreparedResponse<StoredAnswer>) => ResponseForm;
 }
 
-/** What the ordinary way has remembered of requests with one fingerprint. */
 interface Known {
   readonly pointer: HitPointer;
-  readonly target: string;
+  readonly target: unknown;
 }
 
 /** A request under way, and since when. */
@@ -54,7 +53,7 @@ interface Asking {
   readonly request: RawRequest;
   readonly response: RawResponse;
   readonly startedAt: number;
-  readonly way: FastWay;
+  readonly way: FastWay<unknown>;
   readonly fingerprint: RequestFingerprint;
   readonly known: Known;
 }
@@ -75,7 +74,7 @@ const MAX_REPORTS = 1_000;
 export class FastPath implements OnModuleInit {
   private readonly pointers: HitPointers;
   private readonly known: LRUCache<string, Known>;
-  private readonly ways: FastWay[] = [];
+  private readonly ways: FastWay<unknown>[] = [];
   private readonly obstacles = new Set<string>();
   private readonly logger = new Logger('FastPath');
   private gate: FastPathGatePort | undefined;
@@ -92,7 +91,10 @@ export class FastPath implements OnModuleInit {
     this.known = new LRUCache<string, Known>({
       maxSize: forHitPointers(options.l1.maxBytes),
       sizeCalculation: ({ pointer, target }, text) =>
-        [text, target, pointer.key, ...pointer.variantKeys].reduce((sum, one) => sum + textBytes(one), ROW_BYTES),
+        [text, typeof target === 'string' ? target : '', pointer.key, ...pointer.variantKeys].reduce(
+          (sum, one) => sum + textBytes(one),
+          ROW_BYTES,
+        ),
     });
   }
 
@@ -107,21 +109,31 @@ export class FastPath implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const { fastPathGate, laneEnabled } = this.options;
-    this.gate = laneEnabled ? fastPathGate?.(this.adapterHost.httpAdapter) : undefined;
+    const { fastPathGate, fastPathEnabled } = this.options;
+    this.gate = fastPathGate?.(this.adapterHost.httpAdapter);
+    if (!fastPathEnabled) return;
     this.gate?.serveWith((request, response) => this.serves(request, response));
     this.gate?.onChanged(() => this.known.clear());
   }
 
-  add(way: FastWay): void {
-    this.ways.push(way);
+  get isOn(): boolean {
+    return this.gate !== undefined && this.options.fastPathEnabled;
+  }
+
+  add<Target>(way: FastWay<Target>): void {
+    this.ways.push(way as FastWay<unknown>);
   }
 
   /** Remembers where a request of a way found its hit, if nothing but the cache has a part in its response. */
-  learn(way: FastWay, request: FastifyRequest, pointer: HitPointer, target: string): void {
-    if (!this.gate || this.isOff(request)) return;
+  learn<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
+    if (!this.isOn || this.isOff(request)) return;
     const fingerprint = way.fingerprint(request.raw);
     if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { pointer, target });
+  }
+
+  /** Whether the ordinary way may write a response without the web framework. */
+  mayWrite(request: FastifyRequest): boolean {
+    return this.gate !== undefined && this.gate.sendingObstacle(request) === undefined;
   }
 
   /** Whether requests like this one take the ordinary way; says once for each route why. */
@@ -172,6 +184,7 @@ export class FastPath implements OnModuleInit {
 
   private serveHit(asking: Asking, found: Found): boolean | Promise<boolean> {
     const { way, known, request } = asking;
+    if (!way.isUsable(found.entry, this.clock.now(), known.target)) return false;
     const prepared = way.prepare(found.entry, known.pointer.key, request, known.target);
     if (prepared instanceof PreparedResponse) return this.send(asking, found, prepared);
     return prepared.then((response) => this.send(asking, found, response));
@@ -182,9 +195,10 @@ export class FastPath implements OnModuleInit {
     { entry, tier }: Found,
     prepared: PreparedResponse<StoredAnswer>,
   ): boolean {
-    const form = responseForm(request.method, fingerprint.asked, entry);
+    const form = way.form(request, fingerprint.asked, prepared);
     if (!prepared.isWritable || !hasRoomFor({ prepared, form })) return false;
-    const { context, upstream } = way;
+    const { context } = way;
+    const upstream = way.upstreamOf(known.target);
     const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
     const durationMs = performance.now() - startedAt;
     const id = this.options.requestId?.(request) ?? '';

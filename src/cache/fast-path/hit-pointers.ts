@@ -4,6 +4,7 @@ import type { CacheStore, Found } from '../core/cache-store';
 import type { HitPointer } from '../core/http/exchange';
 import type { RequestPolicy } from '../core/http/request-policy';
 import { reuseOf } from '../core/http/reuse';
+import { looksLikeIndex } from '../core/resource-index';
 import { applySoftPurge } from '../core/soft-purge';
 
 /** How many variants are known not to exist. */
@@ -46,7 +47,7 @@ export class HitPointers {
   peek(pointer: HitPointer, policy: RequestPolicy): PointedHit {
     const top = this.store.peek(pointer.key);
     if (!top) return undefined;
-    if (pointer.indexId === undefined) return this.hit(undefined, top, policy);
+    if (pointer.indexId === undefined) return this.unindexedHit(top, policy);
     if (top.entry.id !== pointer.indexId) return undefined;
     let latest: Found | undefined;
     for (const key of pointer.variantKeys) {
@@ -66,11 +67,13 @@ export class HitPointers {
   async find(pointer: HitPointer, policy: RequestPolicy): Promise<PointedHit> {
     // The index first: what is read after it is no older than it.
     const finding = this.store.find(pointer.key);
+    if (pointer.indexId === undefined) {
+      const found = await finding;
+      return found && this.unindexedHit(found, policy);
+    }
     const variants = await Promise.all(pointer.variantKeys.map((key) => this.findVariant(key)));
     const top = await finding;
-    if (!top) return undefined;
-    if (pointer.indexId === undefined) return this.hit(undefined, top, policy);
-    if (top.entry.id !== pointer.indexId) return undefined;
+    if (top?.entry.id !== pointer.indexId) return undefined;
     return this.hit(
       top,
       variants.reduce((latest, variant) => (variant ? laterOf(latest, variant) : latest), undefined),
@@ -87,6 +90,11 @@ export class HitPointers {
       else this.absent.set(key, ABSENT);
     }
     return found;
+  }
+
+  /** Under the key itself; by now an index may be there, of variants. */
+  private unindexedHit(found: Found, policy: RequestPolicy): PointedHit {
+    return looksLikeIndex(found.entry) ? undefined : this.hit(undefined, found, policy);
   }
 
   private hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy): PointedHit {

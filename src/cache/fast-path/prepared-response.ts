@@ -55,12 +55,13 @@ export interface PreparedParts<Answer extends Served> {
 /** An entry as it goes out in one content coding: whatever is the same in one response and the next is made once. */
 export class PreparedResponse<Answer extends Served = Served> {
   readonly bodyBytes: number;
+  readonly storedAt: number;
   readonly etag: string | undefined;
   readonly base: string | undefined;
   readonly stored: HeaderList;
   /** The body's bytes as latin1 text: node sends head and text in one write, head and bytes in two. For small bodies only. */
   readonly text: string | undefined;
-  private readonly status: number;
+  readonly status: number;
   private readonly key: string;
   private readonly presentation: Presentation<Answer>;
   /** For a body that is the stored one, or too large for a text. */
@@ -75,8 +76,9 @@ export class PreparedResponse<Answer extends Served = Served> {
   private head: string | undefined;
   private headNotModified: string | undefined;
 
-  constructor({ status, body: own }: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
+  constructor({ status, storedAt, body: own }: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
     this.status = status;
+    this.storedAt = storedAt;
     this.key = parts.key;
     this.presentation = parts.presentation;
     this.stored = parts.stored;
@@ -85,6 +87,11 @@ export class PreparedResponse<Answer extends Served = Served> {
     this.bodyBytes = body.length;
     this.text = body.length <= MAX_TEXT_BYTES ? body.toString('latin1') : undefined;
     this.bytes = this.text === undefined || body === own ? body : undefined;
+  }
+
+  /** The fields that conditions are compared with. */
+  get headers(): HeaderList {
+    return this.etag === undefined ? this.stored : [...this.stored, ['etag', this.etag]];
   }
 
   get body(): Buffer {

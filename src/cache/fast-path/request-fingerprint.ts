@@ -39,28 +39,32 @@ export class Fingerprints {
    */
   constructor(
     private readonly kindOf: (name: string) => FieldKind,
-    private readonly callerOf: (field?: string, credential?: string) => string,
+    private readonly callerOf?: (field?: string, credential?: string) => string,
   ) {}
 
-  /** Undefined for a request of the slow path. No field value has a line break, so that no two requests are alike by accident. */
-  of({ method = '', rawHeaders, url = '' }: FastifyRequest['raw']): RequestFingerprint | undefined {
-    let text = `${method} ${url}`; // HEAD of a path may be another route's than GET
+  /**
+   * Undefined for a request of the slow path. No field value has a line break, so that no two requests are alike by accident.
+   *
+   * @param name of the method and URL; a HEAD may have another route than the GET
+   */
+  of({ rawHeaders }: FastifyRequest['raw'], name: string): RequestFingerprint | undefined {
+    let text = name;
     let credentialField: string | undefined;
     let credential: string | undefined;
     let asked: (readonly [string, string])[] | undefined;
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at] ?? '';
+      const field = rawHeaders[at] ?? '';
       const value = rawHeaders[at + 1] ?? '';
-      switch (this.kinds.get(name) ?? this.learnKind(name)) {
+      switch (this.kinds.get(field) ?? this.learnKind(field)) {
         case 'selecting':
-          text += `\n${name}:${value}`;
+          text += `\n${field}:${value}`;
           break;
         case 'credential':
           if (credential !== undefined) return undefined;
-          [credentialField, credential] = [name, value];
+          [credentialField, credential] = [field, value];
           break;
         case 'asked':
-          (asked ??= []).push([name.toLowerCase(), value]);
+          (asked ??= []).push([field.toLowerCase(), value]);
           break;
         case 'connection':
           if (value !== 'keep-alive' && !IS_PERSISTENCE.test(value)) return undefined;
@@ -70,7 +74,8 @@ export class Fingerprints {
         case 'none':
       }
     }
-    return { text: `${this.callerOf(credentialField, credential)}\n${text}`, asked: asked ?? NONE };
+    if (this.callerOf) text = `${this.callerOf(credentialField, credential)}\n${text}`;
+    return { text, asked: asked ?? NONE };
   }
 
   private learnKind(name: string): FieldKind {

@@ -45,7 +45,7 @@ export async function sendStored(
   prepared: PreparedResponse<StoredAnswer>,
   { now, head: context, onSent }: Pick<AnswerContext, 'now' | 'head' | 'onSent'>,
 ): Promise<void> {
-  const form = responseForm(raw.method, asked, answer.entry);
+  const form = responseForm(raw.method, asked, prepared);
   requireRoomFor({ prepared, form });
   reply.hijack();
   const exchange = { request: raw, response: reply.raw, id };

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import {
   Fingerprints,
+  responseForm,
   type FastPath,
   type FastWay,
   type FieldKind,
@@ -21,10 +22,10 @@ export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'ap
 }
 
 /** A gateway on the fast path: what of its requests selects a response. */
-export class GatewayFastWay implements FastWay {
-  readonly upstream: string;
+export class GatewayFastWay implements FastWay<string> {
   readonly context: HeadContext;
-  readonly prepare: FastWay['prepare'];
+  readonly prepare: FastWay<string>['prepare'];
+  readonly form: FastWay<string>['form'] = ({ method }, asked, prepared) => responseForm(method, asked, prepared);
   private readonly fingerprints = new Fingerprints(
     (name) => this.kindOf(name),
     (field, credential) => this.callerOf(field, credential),
@@ -35,14 +36,22 @@ export class GatewayFastWay implements FastWay {
     responses: GatewayResponses,
     private readonly fastPath: FastPath,
   ) {
-    this.upstream = options.api.name;
     this.context = options.head;
     this.prepare = (entry, key, request, path) => responses.prepare(entry, key, request, path);
     fastPath.add(this);
   }
 
+  upstreamOf(): string {
+    return this.options.api.name;
+  }
+
+  isUsable(): boolean {
+    return true;
+  }
+
   fingerprint(request: IncomingMessage): RequestFingerprint | undefined {
-    return request.url?.startsWith(this.options.prefix) ? this.fingerprints.of(request) : undefined;
+    const { method = '', url = '' } = request;
+    return url.startsWith(this.options.prefix) ? this.fingerprints.of(request, `${method} ${url}`) : undefined;
   }
 
   /** @param path what was asked for, behind the prefix */

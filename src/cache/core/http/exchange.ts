@@ -97,6 +97,8 @@ export interface HitPointer {
   readonly indexId: string | undefined;
   /** Every variant that such a request selects, one for each list of the index; the latest of those that exist is the hit. */
   readonly variantKeys: readonly string[];
+  /** The request fields that the lists name, in lower case. */
+  readonly selectedBy: readonly string[];
   /** Until when the hit is fresh, in milliseconds since the epoch. */
   readonly freshUntil: number;
 }

@@ -23,7 +23,7 @@ import {
 } from './http-loads';
 import { PLAIN, requestPolicy, type RequestPolicy } from './request-policy';
 import { mayServeStaleIfError, reuseOf } from './reuse';
-import { selectsByOwnFields } from './selection';
+import { namesOfAll, selectsByOwnFields } from './selection';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { VariantFinder, type Seen } from './variants';
 
@@ -158,8 +158,9 @@ export class HttpCache {
   ): { readonly answer: StoredAnswer; readonly isEarly: boolean } | undefined {
     if (!entry || variantKey === undefined || reuseOf(entry, policy, now) !== 'fresh') return undefined;
     const { freshUntil } = entry;
-    const isPointed = index === undefined || !selectsByOwnFields(index.lists);
-    const pointer = isPointed ? { key, indexId: index?.entry.id, variantKeys, freshUntil } : undefined;
+    const selectedBy = index ? namesOfAll(index.lists) : [];
+    const isPointed = !selectsByOwnFields(selectedBy);
+    const pointer = isPointed ? { key, indexId: index?.entry.id, variantKeys, selectedBy, freshUntil } : undefined;
     const beta = rule?.earlyRefreshBeta ?? 0;
     // Uniform in (0, 1]: the logarithm of zero is no number.
     const isEarly = beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - this.random());

@@ -105,7 +105,13 @@ function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\t';
 }
 
-/** Whether a field that is not part of a request's fingerprint selects one of the responses: `Vary` may name any field. */
-export function selectsByOwnFields(lists: readonly (readonly string[])[]): boolean {
-  return lists.some((names) => names.some((name) => CARRIED_OUT_HERE.has(name)));
+/** The names in any of the lists, each once. */
+export function namesOfAll(lists: readonly (readonly string[])[]): readonly string[] {
+  const [first = [], ...others] = lists;
+  return others.length === 0 ? first : [...new Set(lists.flat())];
+}
+
+/** Whether a field selects that the cache carries out itself, and that is not in a fingerprint therefore: `Vary` may name any field. */
+export function selectsByOwnFields(names: readonly string[]): boolean {
+  return names.some((name) => CARRIED_OUT_HERE.has(name));
 }
