@@ -59,7 +59,7 @@ export function entryView(
   };
 }
 
-/** The second part of a key such as `npm:-:/users/redis`. */
+/** The second part of a key such as `acme:-:/users/redis`. */
 function partitionOf(key: string): string {
   return /^[^:/?]+:([\w-]{1,64}):\//.exec(key)?.[1] ?? '';
 }

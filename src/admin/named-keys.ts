@@ -15,7 +15,7 @@ export interface NamedKeys {
 }
 
 /**
- * What a path such as `/admin/cache/entries/npm:-:/users/redis?per_page=5` may name: the key with its percent-encodings decoded
+ * What a path such as `/admin/cache/entries/acme:-:/users/redis?per_page=5` may name: the key with its percent-encodings decoded
  * (RFC 3986 §2.4), and the key as it is written. For keys have queries and percent-encodings of their own, and who copies one
  * out of `Cache-Status` into a URL means it as it is. `body=true` and `mode=stale` at the end are this service's.
  *

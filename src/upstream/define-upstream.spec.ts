@@ -13,7 +13,7 @@ describe('a definition', () => {
   });
 
   it.each<[string, object, string]>([
-    ['name', { name: 'Npm!' }, "must be a word of lower-case letters, digits and hyphens. Example: name: 'npm'"],
+    ['name', { name: 'Npm!' }, "must be a word of lower-case letters, digits and hyphens. Example: name: 'acme'"],
     ['baseUrl', { baseUrl: 'registry.example' }, 'must be an http:// or https:// URL'],
     ['baseUrl', { baseUrl: 'https://user:pw@registry.example' }, 'without query, fragment or credentials'],
     ['routePrefix', { routePrefix: '/npm/' }, 'must be a path without a slash at its end'],

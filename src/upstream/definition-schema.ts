@@ -62,9 +62,9 @@ const problems = z.record(
 
 /** The members but for `name` and `baseUrl`, which are needed. */
 const optional = {
-  title: text(/\S/, 'must be a text').meta({ example: "'npm'" }),
+  title: text(/\S/, 'must be a text').meta({ example: "'acme'" }),
   routePrefix: text(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path without a slash at its end').meta({
-    example: "'/npm'",
+    example: "'/acme'",
   }),
   routes: list(/^[A-Za-z0-9._~-]+$/, 'must be a list of path segments').meta({ example: "['repos']" }),
   settings: settings.meta({ example: "{ API_VERSION: z.string().default('1') }" }),
@@ -76,7 +76,7 @@ const optional = {
   pointsPerMinute: whole(0, 'must be a whole number').meta({ example: '900' }),
   settleSeconds: whole(0, 'must be a whole number').meta({ example: '10' }),
   foldsCase: z.boolean('must be true or false').meta({ example: 'true' }),
-  tagPrefix: text(/^(?:[a-z0-9-]+:)*$/, 'must be words with a colon behind each').meta({ example: "'npm:'" }),
+  tagPrefix: text(/^(?:[a-z0-9-]+:)*$/, 'must be words with a colon behind each').meta({ example: "'acme:'" }),
   tags: call.meta({ example: '(path) => [`package:${path}`]' }),
   writes: z.record(z.string(), call, calls).meta({ example: '{ tags: (path) => [`package:${path}`] }' }),
   rules: rules.meta({ example: "[{ path: '/:package', ttl: 300 }]" }),
@@ -99,9 +99,9 @@ const NOT_A_URL = 'must be an http:// or https:// URL without query, fragment or
 
 /** Each member, with an example of it. */
 export const members: Readonly<Record<keyof UpstreamDefinition, z.ZodType>> = {
-  name: text(/^[a-z][a-z0-9-]{0,31}$/, NOT_A_NAME).meta({ example: "'npm'" }),
+  name: text(/^[a-z][a-z0-9-]{0,31}$/, NOT_A_NAME).meta({ example: "'acme'" }),
   baseUrl: text(/^https?:\/\/[^\s?#@]+$/, NOT_A_URL)
     .or(z.undefined())
-    .meta({ example: "'https://registry.npmjs.org'" }),
+    .meta({ example: "'https://api.acme.example'" }),
   ...optional,
 };

@@ -55,7 +55,7 @@ export interface WriteEffects {
  * for a plain REST API. `UpstreamModule.register` makes a gateway, a client, a budget, webhooks, metrics and documents of it.
  */
 export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
-  /** A short word, part of keys, tags, labels and paths. Upper-cased it is the prefix of its settings: `npm` → `NPM_API_URL`. */
+  /** A short word, part of keys, tags, labels and paths. Upper-cased it is the prefix of its settings: `acme` → `ACME_API_URL`. */
   readonly name: string;
   /** The name in sentences. By default `name`. */
   readonly title?: string;

@@ -7,7 +7,7 @@ import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
 
 /*
- * The settings that every upstream has, under its own prefix: `NPM_API_URL`, `NPM_TOKEN`. Docs: docs/guides/add-an-upstream.md.
+ * The settings that every upstream has, under its own prefix: `ACME_API_URL`, `ACME_TOKEN`. Docs: docs/guides/add-an-upstream.md.
  */
 
 /** First segments of paths that are the service's own. */
@@ -28,7 +28,7 @@ export function mountedDefinitions(): readonly UpstreamDefinition[] {
   return [...declared.values()];
 }
 
-/** `API_URL` of `npm` is `NPM_API_URL`. */
+/** `API_URL` of `acme` is `ACME_API_URL`. */
 export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting: string): string {
   return `${name.toUpperCase().replaceAll('-', '_')}_${setting}`;
 }

@@ -44,7 +44,7 @@ export class UpstreamModule {
   }
 }
 
-/** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('npm') client: UpstreamClient`. */
+/** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('acme') client: UpstreamClient`. */
 export function InjectUpstream(upstream: string | { readonly name: string }): ParameterDecorator & PropertyDecorator {
   return Inject(getUpstreamToken(typeof upstream === 'string' ? upstream : upstream.name));
 }

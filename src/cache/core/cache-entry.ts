@@ -17,7 +17,7 @@ export interface EntryMetadata {
   readonly status: number;
   readonly headers: HeaderList;
   readonly validators: Validators;
-  /** The upstream's name, such as `npm`. */
+  /** The upstream's name, such as `acme`. */
   readonly upstream: string;
   readonly tags: readonly string[];
   /** When the response was received, or last validated: the zero of `Age`. */

@@ -15,7 +15,7 @@ import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayResponsesOptions {
   readonly api: UpstreamApi;
-  /** Where the gateway is mounted, such as `/npm`. */
+  /** Where the gateway is mounted, such as `/acme`. */
   readonly prefix: string;
   /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
   readonly publicUrl: string | undefined;

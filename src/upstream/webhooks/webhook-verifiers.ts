@@ -84,7 +84,7 @@ export function standardWebhooks({ toleranceMs = 300_000 }: StandardWebhooksOpti
 }
 
 export interface PlainTokenOptions {
-  /** The field with the secret itself, as the API writes it. Example: `X-Gitlab-Token` */
+  /** The field with the secret itself, as the API writes it. Example: `X-Webhook-Token` */
   readonly header: string;
 }
 
