@@ -1,7 +1,7 @@
 'use strict';
 
 /** The folders of the service itself; every other one defines an upstream. */
-const SERVICE = '^src/(admin|cache|config|health|http|kernel|live|metrics|redis|upstream|web|workers)/';
+const SERVICE = '^src/(admin|doctor|cache|config|health|http|kernel|live|metrics|redis|upstream|web|workers)/';
 
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {

@@ -2,17 +2,14 @@ import { Logger, type LoggerService, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createAdapter, setUp, settingsOf } from './app.setup';
-import { processMemory } from './cache';
-import { EnvironmentError, misspelledSettings } from './config/env.schema';
-import { cacheConfig, redisConfig, serviceConfig, upstreamConfig } from './config/slices';
-import { openFilesLimit } from './http/connection-limit';
+import { EnvironmentError } from './config/env.schema';
+import { shownSettings } from './config/shown-settings';
+import { serviceConfig } from './config/slices';
+import { currentAdvice } from './current-advice';
 import { reloadTls } from './http/tls';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
-import { startAdvice } from './start-advice';
-import { mountedDefinitions, upstreamSettings } from './upstream';
 import { acceptInTurn } from './workers/accept-in-turn';
-import { processesOf } from './workers/primary';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
 
@@ -68,21 +65,8 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
 
 /** Once for the service, before it listens. */
 function advise(logger: LoggerService): void {
-  const { l1 } = cacheConfig();
-  const { workers, maxConnections } = serviceConfig();
-  const memory = processMemory(processesOf(workers));
-  const { store, warnings } = startAdvice(
-    redisConfig(),
-    { credentialSecret: upstreamConfig().credentialSecret, strict: strictUpstreams() },
-    { maxBytes: l1.maxBytes, memory },
-    { maxConnections, openFiles: openFilesLimit() },
-  );
+  const { store, warnings } = currentAdvice();
+  logger.log({ msg: 'Settings other than the defaults', settings: shownSettings() }, 'Settings');
   logger.log(store, 'Store');
-  for (const warning of [...misspelledSettings(), ...warnings]) logger.warn(warning, 'Settings');
-}
-
-function strictUpstreams(): readonly string[] {
-  return mountedDefinitions()
-    .filter((definition) => upstreamSettings(definition).isStrict)
-    .map(({ name, title = name }) => title);
+  for (const warning of warnings) logger.warn(warning, 'Settings');
 }

@@ -118,7 +118,11 @@ export function hostStore(limits: MemoryLimits, processes: number): StoreHost {
   return new StoreHost(new MemoryStore(fitted(limits, processMemory(processes)), new SystemClock()));
 }
 
-function openLink(redis: RedisSettings): { readonly link: RedisLink; readonly source: PrimarySource | undefined } {
+/** The link to Redis, whatever its deployment; `source` tells of another primary where there is one. */
+export function openLink(redis: RedisSettings): {
+  readonly link: RedisLink;
+  readonly source: PrimarySource | undefined;
+} {
   const { mode, nodes } = redis.endpoint;
   if (mode === 'cluster') return { link: new ClusterLink(redis), source: undefined };
   const [node] = nodes;

@@ -193,6 +193,12 @@ export function defaultOf(name: string): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
+/** What is set to something else than its default, as it was given: with secrets. For `shownSettings` alone. */
+export function givenSettings(): Readonly<Record<string, string>> {
+  const given = Object.keys(settingsShape()).map((name) => [name, process.env[name]?.trim() ?? ''] as const);
+  return Object.fromEntries(given.filter(([name, value]) => value !== '' && value !== defaultOf(name)));
+}
+
 function exampleOf(name: string): string {
   const inSchema = settingsShape()[name]?.meta()?.['example'];
   return examples[name as keyof typeof examples] ?? (typeof inSchema === 'string' ? inSchema : defaultOf(name));

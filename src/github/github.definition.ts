@@ -60,5 +60,6 @@ export const github = defineUpstream({
     'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
     'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
   },
+  probe: { path: '/rate_limit', scopesField: 'x-oauth-scopes' }, // not counted against the limit
   openApi: githubPaths,
 });

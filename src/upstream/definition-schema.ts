@@ -91,6 +91,12 @@ const optional = {
   problems: problems.meta({
     example: "{ 'package-not-found': { status: 404, title: 'Package not found', mayRetry: false } }",
   }),
+  probe: z
+    .strictObject({
+      path: text(/^\//, 'must be a path'),
+      scopesField: text(FIELD, 'must be a header field name').optional(),
+    })
+    .meta({ example: "{ path: '/user', scopesField: 'x-oauth-scopes' }" }),
   openApi: z.looseObject({}, 'must be an object').meta({ example: '{ paths: [] }' }),
 } satisfies Record<Exclude<keyof UpstreamDefinition, 'name' | 'baseUrl'>, z.ZodType>;
 

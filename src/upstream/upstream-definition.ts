@@ -102,6 +102,11 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly limits?: Partial<UpstreamLimits>;
   /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */
   readonly problems?: Readonly<Record<string, ProblemKind>>;
+  /**
+   * A cheap GET by which `larder doctor` sees whether the API and the token work, and the header field, in lower case, that lists what the
+   * token may do. By default the base URL itself. Example: `{ path: '/user', scopesField: 'x-oauth-scopes' }`
+   */
+  readonly probe?: { readonly path: string; readonly scopesField?: string };
   /** What the API documentation shows of the gateway. */
   readonly openApi?: DocumentedPaths;
 }

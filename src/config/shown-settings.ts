@@ -1,0 +1,45 @@
+import { givenSettings } from './env.schema';
+
+/** Names of settings whose values are secrets, those of features too. */
+const SECRET = /(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|KEY)S?$/;
+const FLAG = /^(?:true|false|0|1)$/;
+/** A password in an address, with or without a scheme: `redis://user:password@host`. */
+const PASSWORD_IN_ADDRESS = /((?:^|\/\/)[^/@\s]*?):[^/@\s]*@/g;
+const MASK = '(set)';
+
+/** What is set to something else than its default, as it may be shown: secrets are masked. */
+export function shownSettings(given = givenSettings()): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, isSecret(name, value) ? MASK : withoutPassword(value)]),
+  );
+}
+
+/** A text without the secrets among the settings, whoever wrote it: for what other programs say of a failure. */
+export function withoutSecrets(text: string, given = givenSettings()): string {
+  const secrets = Object.entries(given).flatMap(([name, value]) => {
+    const words = isSecret(name, value) ? [value, ...value.split(',').map((one) => one.trim())] : passwordsIn(value);
+    return words.flatMap((word) => [word, encodeURIComponent(word), decoded(word)]);
+  });
+  const longestFirst = [...new Set(secrets)].filter((one) => one.length > 2).sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((rest, one) => rest.replaceAll(one, MASK), text);
+}
+
+function isSecret(name: string, value: string): boolean {
+  return SECRET.test(name) && !FLAG.test(value);
+}
+
+function withoutPassword(value: string): string {
+  return value.replace(PASSWORD_IN_ADDRESS, `$1:${MASK}@`);
+}
+
+function passwordsIn(value: string): string[] {
+  return Array.from(value.matchAll(PASSWORD_IN_ADDRESS), ([whole, before = '']) => whole.slice(before.length + 1, -1));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

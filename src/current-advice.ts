@@ -1,0 +1,23 @@
+import { processMemory } from './cache';
+import { misspelledSettings } from './config/env.schema';
+import { cacheConfig, redisConfig, serviceConfig, upstreamConfig } from './config/slices';
+import { openFilesLimit } from './http/connection-limit';
+import { startAdvice, type StartAdvice } from './start-advice';
+import { mountedDefinitions, upstreamSettings } from './upstream';
+import { processesOf } from './workers/primary';
+
+/** The advice on the settings of this process. */
+export function currentAdvice(): StartAdvice {
+  const { l1 } = cacheConfig();
+  const { workers, maxConnections } = serviceConfig();
+  const strict = mountedDefinitions()
+    .filter((definition) => upstreamSettings(definition).isStrict)
+    .map(({ name, title = name }) => title);
+  const { store, warnings } = startAdvice(
+    redisConfig(),
+    { credentialSecret: upstreamConfig().credentialSecret, strict },
+    { maxBytes: l1.maxBytes, memory: processMemory(processesOf(workers)) },
+    { maxConnections, openFiles: openFilesLimit() },
+  );
+  return { store, warnings: [...misspelledSettings(), ...warnings] };
+}

@@ -1,0 +1,22 @@
+/** What a check has found: `problem` keeps the service from working as it is set up, `warning` hurts it. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'problem';
+  /** What was looked at: `Settings`, `Redis`, the title of an upstream, `TLS`. */
+  readonly subject: string;
+  readonly text: string;
+  /** What to do about it. */
+  readonly remedy?: string;
+}
+
+/** Makes the findings of one subject. */
+export function findingsOf(subject: string): {
+  ok: (text: string) => Finding;
+  warning: (text: string, remedy: string) => Finding;
+  problem: (text: string, remedy: string) => Finding;
+} {
+  return {
+    ok: (text) => ({ level: 'ok', subject, text }),
+    warning: (text, remedy) => ({ level: 'warning', subject, text, remedy }),
+    problem: (text, remedy) => ({ level: 'problem', subject, text, remedy }),
+  };
+}
