@@ -196,7 +196,7 @@ describe('a fresh hit of a route in memory', () => {
     const last = 'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
     const answers = (await rawRequest(portOf(app), `${asked}${last}`)).toString('latin1');
     const answer = answers.slice(0, answers.lastIndexOf('HTTP/1.1 404'));
-    return answer.replace(/(x-request-id|x-response-time|Date): .*/g, '$1: …');
+    return answer.replace(/(x-request-id|x-response-time|Date): .*/g, '$1: …').replace(/(ttl=|age: )\d+/g, '$1…');
   }
 
   /** How many requests got as far as the router while `call` ran. */
