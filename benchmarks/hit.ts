@@ -6,7 +6,7 @@ import { generatorNote, idleNotes, throughputSection } from './harness/throughpu
 import { wrkArguments } from './harness/wrk';
 import { nginx } from './sides/nginx';
 import { bareHttp, larder, larderGateway, stock, tutorial } from './sides/node-sides';
-import { takingPart } from './sides/side';
+import { asking, takingPart } from './sides/side';
 import { varnish } from './sides/varnish';
 
 const stockInMemory = stock('fastify', 'memory');
@@ -14,7 +14,7 @@ const stockWithRedis = stock('fastify', 'redis');
 
 const sides = [
   larder('Larder L1'),
-  larder('Larder L1, lane off', { env: { CACHE_FAST_PATH: 'false' } }),
+  larder('Larder L1, fast path off', { env: { CACHE_FAST_PATH: 'false' } }),
   larder('Larder L2 (L1 off)', { env: { L1_MAX_BYTES: '0' } }),
   larderGateway('Larder gateway, L1'),
   larderGateway('Larder gateway, L2 (L1 off)', { L1_MAX_BYTES: '0' }),
@@ -28,7 +28,39 @@ const sides = [
   bareHttp,
 ];
 
+const gateway = larderGateway('Larder gateway');
+const route = larder('Larder route');
+const TURNS = `local at = 0
+local kinds = { "application/json", "text/html", "text/plain", "*/*" }
+request = function()
+  at = at % #kinds + 1
+  return wrk.format("GET", nil, { ["Accept"] = kinds[at], ["Host"] = "bench" })
+end`;
+
+/** Every form of a fresh hit in memory. */
+const forms = [
+  ...[gateway, route].flatMap((side) => [
+    asking(side, 'plain', {}),
+    asking(side, 'max-age', { headers: ['Cache-Control: max-age=3600'] }),
+    asking(side, 'min-fresh', { headers: ['Cache-Control: min-fresh=1'] }),
+    asking(side, 'max-stale', { headers: ['Cache-Control: max-stale'] }),
+    asking(side, 'only-if-cached', { headers: ['Cache-Control: only-if-cached'] }),
+    asking(side, 'no-transform', { headers: ['Cache-Control: no-transform'] }),
+    asking(side, 'If-None-Match', { headers: ['If-None-Match: "a", "b", *'] }),
+    asking(side, 'If-Modified-Since', { headers: ['If-Modified-Since: Fri, 31 Dec 2100 00:00:00 GMT'] }),
+    asking(side, 'Range', { headers: ['Range: bytes=100-299'] }),
+    asking(side, 'HEAD', { script: 'wrk.method = "HEAD"' }),
+    asking(side, 'variants in turn', { script: TURNS }),
+    asking(side, 'cookies', { headers: ['Cookie: session=one; theme=dark'] }),
+  ]),
+  asking(larderGateway('Larder gateway', { BENCH_MIDDLEWARE: '/other' }), 'middleware for other paths', {}),
+  asking(larder('Larder route', { env: { BENCH_MIDDLEWARE: '/other' } }), 'middleware for other paths', {}),
+  ...[gateway, route, bareHttp].map((side) => asking(side, 'Connection: close', { headers: ['Connection: close'] })),
+  bareHttp,
+];
+
 const BODIES = [1_300, 100_000] as const;
+const FORMS = '1300 bytes, by form of the request';
 const yardsticks = {
   [bareHttp.name]: '× bare',
   [stockInMemory.name]: '× stock in memory',
@@ -38,6 +70,7 @@ const yardsticks = {
 /** How many hits a second, ours and theirs, with small and with large bodies. */
 export async function hit(options: BenchOptions): Promise<Answer> {
   const chosen = takingPart(sides, options.only);
+  const chosenForms = takingPart(forms, options.only);
   const around = await startSurroundings();
   const data: Record<string, Measured[]> = {};
   try {
@@ -52,6 +85,10 @@ export async function hit(options: BenchOptions): Promise<Answer> {
       };
       data[title] = await contest(what, options);
     }
+    data[FORMS] = await contest(
+      { title: FORMS, sides: chosenForms.sides, path: '/payload/1300', yardsticks: [bareHttp.name], around },
+      options,
+    );
   } finally {
     await around.stop();
   }
@@ -59,9 +96,15 @@ export async function hit(options: BenchOptions): Promise<Answer> {
   return {
     question: 'hit',
     asks: 'How many hits a second does one core answer, against what people would use instead?',
-    sections: contests.map(([title, measured]) => throughputSection(`Hits, body of ${title}`, measured, yardsticks)),
+    sections: contests.map(([title, measured]) =>
+      throughputSection(
+        `Hits, body of ${title}`,
+        measured,
+        title === FORMS ? { [bareHttp.name]: '× bare' } : yardsticks,
+      ),
+    ),
     notes: [
-      ...chosen.notes,
+      ...new Set([...chosen.notes, ...chosenForms.notes]),
       ...contests.flatMap(([title, measured]) => [...generatorNote(title, measured), ...idleNotes(title, measured)]),
     ],
     commands: BODIES.map((bytes) => {

@@ -60,8 +60,9 @@ async function turn(side: Side, { path, around }: Contest, options: BenchOptions
   try {
     const url = `${server.url}${side.prefix ?? ''}${path}`;
     await check(side.name, url);
-    await generateLoad({ ...options, seconds: WARM_UP_SECONDS, url, serverPid: server.pid });
-    return await generateLoad({ ...options, url, serverPid: server.pid });
+    const load = { ...options, ...side.requests, url, serverPid: server.pid };
+    await generateLoad({ ...load, seconds: WARM_UP_SECONDS });
+    return await generateLoad(load);
   } finally {
     await server.stop();
   }

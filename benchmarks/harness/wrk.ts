@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { OwnedProcess } from '../../test/support/owned-process';
+import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder';
 import { GENERATOR_CORE } from './options';
 import { shareOfCore, watch, type Watched } from './watch';
 
@@ -23,6 +26,8 @@ export interface Load {
   readonly seconds: number;
   readonly connections: number;
   readonly headers?: readonly string[];
+  /** Lua, in which wrk makes its requests. */
+  readonly script?: string;
 }
 
 /** The arguments of wrk, for the report as well. */
@@ -33,13 +38,18 @@ export function wrkArguments({ url, seconds, connections, headers = [] }: Omit<L
 
 /** One run against one server. */
 export async function generateLoad(load: Load): Promise<LoadResult> {
-  const wrk = OwnedProcess.spawn('taskset', ['-c', String(GENERATOR_CORE), 'wrk', ...wrkArguments(load)]);
+  const folder = makeTempFolder('wrk');
+  const script = join(folder, 'requests.lua');
+  if (load.script !== undefined) writeFileSync(script, load.script);
+  const scripted = load.script === undefined ? [] : ['-s', script];
+  const wrk = OwnedProcess.spawn('taskset', ['-c', String(GENERATOR_CORE), 'wrk', ...scripted, ...wrkArguments(load)]);
   const watched = watch(load.serverPid, wrk.pid ?? 0);
   // wrk runs until it is looked at for the last time
   await new Promise((resolve) => setTimeout(resolve, load.seconds * 1_000 - 100));
   const told = watched();
   const [generatorCpu, serverCpu] = [shareOfCore(told, told.generator), shareOfCore(told, told.server)];
   const code = await wrk.exited;
+  removeTempFolder(folder);
   if (code !== 0) throw new Error(`wrk ended with code ${code}: ${wrk.output()}`);
   return { ...parseWrk(wrk.stdout()), generatorCpu, serverCpu, watched: told };
 }

@@ -41,4 +41,12 @@ export class PeerController {
 @Module({ imports: [AppModule], controllers: [PeerController] })
 export class PeerModule {}
 
-void boot(() => Promise.resolve(PeerModule));
+/** A middleware that concerns other paths than the benchmark's. */
+const middlewarePath = process.env['BENCH_MIDDLEWARE'];
+
+void boot(() => Promise.resolve(PeerModule), {
+  beforeListen: (app) => {
+    if (middlewarePath !== undefined)
+      app.use(middlewarePath, (_request: unknown, _response: unknown, next: () => void) => next());
+  },
+});

@@ -10,7 +10,7 @@ import type { Side, Surroundings } from './side';
 
 /** Whether this version of the service has the setting. */
 export function hasSetting(name: string): boolean {
-  return name in environmentShape || settingNamesOf(github).includes(name);
+  return name.startsWith('BENCH_') || name in environmentShape || settingNamesOf(github).includes(name);
 }
 
 type Variables = Readonly<Record<string, string>>;

@@ -11,6 +11,13 @@ export interface Surroundings {
   readonly ttlSeconds: number;
 }
 
+/** What wrk sends, beside the URL. */
+export interface Requests {
+  readonly headers?: readonly string[];
+  /** Lua for wrk: another method, or requests that take turns. */
+  readonly script?: string;
+}
+
 /** One of those that are compared. */
 export interface Side {
   readonly name: string;
@@ -20,6 +27,7 @@ export interface Side {
   readonly accountPath?: string;
   /** What stands in front of `/payload/…`. */
   readonly prefix?: string;
+  readonly requests?: Requests;
   /** `nodeArgs`: further arguments of Node, where it is what is started. */
   start(around: Surroundings, nodeArgs?: readonly string[]): Promise<RunningServer>;
 }
@@ -34,4 +42,9 @@ export function takingPart(
     sides: chosen.filter(({ missing }) => missing === undefined),
     notes: chosen.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name} was skipped: ${missing}`])),
   };
+}
+
+/** The same side, sent other requests. */
+export function asking(side: Side, how: string, requests: Requests): Side {
+  return { ...side, name: `${side.name}: ${how}`, requests };
 }
