@@ -1,0 +1,111 @@
+import { ManualClock } from '../../kernel/clock';
+import type { CacheEntry } from '../core/cache-entry';
+import type { Found } from '../core/cache-store';
+import { MemoryStore } from '../core/memory-store';
+import { newEntryId } from '../core/random-id';
+import type { HitPointer } from '../core/http/exchange';
+import { PLAIN, requestPolicy } from '../core/http/request-policy';
+import { HitPointers } from './hit-pointers';
+
+/** Answers reads only when it is told to, with what was there when they were sent: as a store behind a network. */
+class DistantStore extends MemoryStore {
+  private readonly replies: (() => void)[] = [];
+  isDistant = false;
+
+  override async find(key: string): Promise<Found | undefined> {
+    const found = this.peek(key);
+    if (this.isDistant) await new Promise<void>((resolve) => this.replies.push(resolve));
+    return found;
+  }
+
+  reply(): void {
+    for (const reply of this.replies.splice(0)) reply();
+  }
+}
+
+const clock = new ManualClock();
+let store: DistantStore;
+let pointers: HitPointers;
+
+function entry(name: string, more: Partial<CacheEntry> = {}): CacheEntry {
+  const now = clock.now();
+  return {
+    ...{ id: newEntryId(), status: 200, headers: [['x-name', name]], validators: {}, upstream: 'test', tags: [] },
+    ...{ storedAt: now, freshUntil: now + 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 },
+    ...{ mustRevalidate: false, loadDurationMs: 0, etag: '', coding: 'identity', body: Buffer.from(name), ...more },
+  };
+}
+
+const index: CacheEntry = entry('index');
+const pointer = (more: Partial<HitPointer> = {}): HitPointer => ({
+  ...{ key: 'url', indexId: index.id, variantKeys: ['url|one', 'url|two'], selectedBy: [], ...more },
+  freshUntil: clock.now() + 60_000,
+});
+const nameOf = (hit: unknown): unknown =>
+  typeof hit === 'object' && hit !== null ? (hit as Found).entry.body.toString() : hit;
+
+beforeEach(async () => {
+  store = new DistantStore({ maxBytes: 1_000_000, maxEntries: 1_000 }, clock);
+  pointers = new HitPointers(store, clock);
+  await store.put('url', index);
+});
+
+describe('a hit pointer', () => {
+  it('leads to the latest of the variants that a request selects', async () => {
+    await store.put('url|one', entry('older'));
+    clock.advance(10);
+    await store.put('url|two', entry('newer'));
+    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('newer');
+  });
+
+  it('leads nowhere in memory while a variant may be elsewhere, and to the hit once a read has told that it does not exist', async () => {
+    await store.put('url|one', entry('one'));
+    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+    expect(nameOf(await pointers.find(pointer(), PLAIN))).toBe('one');
+    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('one');
+  });
+
+  it('leads to a variant that is stored after it was absent', async () => {
+    await store.put('url|one', entry('one'));
+    await pointers.find(pointer(), PLAIN);
+    clock.advance(10);
+    await store.put('url|two', entry('two'));
+    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('two');
+  });
+
+  it('does not take a variant for absent that was stored while the read of it was under way', async () => {
+    await store.put('url|one', entry('one'));
+    store.isDistant = true;
+    const reading = pointers.find(pointer(), PLAIN);
+    await store.put('url|two', entry('two'));
+    await store.invalidate({ kind: 'key', key: 'url|two' }, 'purge'); // evicted from memory: only the shared store has it
+    store.reply();
+    await reading;
+    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+  });
+
+  it('leads nowhere once the index is another one', async () => {
+    await store.put('url|one', entry('one'));
+    await pointers.find(pointer(), PLAIN);
+    await store.put('url', entry('index'));
+    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+    expect(await pointers.find(pointer(), PLAIN)).toBeUndefined();
+  });
+
+  it('leads to a response that is stored under the key itself, and nowhere once an index is there', async () => {
+    const direct = pointer({ indexId: undefined, variantKeys: ['url'] });
+    await store.put('url', entry('response'));
+    expect(nameOf(pointers.peek(direct, PLAIN))).toBe('response');
+    await store.put('url', entry('', { headers: [] }));
+    expect(pointers.peek(direct, PLAIN)).toBeUndefined();
+  });
+
+  it.each(['max-age=1', 'min-fresh=3600', 'no-cache'])('leaves %s to the ordinary way', async (directive) => {
+    const direct = pointer({ indexId: undefined, variantKeys: ['url'] });
+    await store.put('url', entry('response'));
+    clock.advance(2_000);
+    const policy = requestPolicy([['cache-control', directive]]);
+    expect(pointers.peek(direct, policy)).toBe('ordinary-way');
+    expect(nameOf(pointers.peek(direct, PLAIN))).toBe('response');
+  });
+});
