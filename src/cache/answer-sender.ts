@@ -171,9 +171,9 @@ export function setField(reply: FastifyReply, name: string, value: string | stri
 
 /** The bytes to send, with what differs from one delivery to the next spliced in at their end. */
 function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
-  const { body, marker, status } = entry;
+  const { body, hitFlagName, status } = entry;
   if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
-  return marker === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, marker, 'false');
+  return hitFlagName === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, hitFlagName, 'false');
 }
 
 function isProblem(headers: StoredAnswer['entry']['headers']): boolean {

@@ -31,12 +31,12 @@ export interface HandlerLoad {
   /** Whether no request waits for it: a refresh behind an answer. */
   readonly isBackground: boolean;
   /** Whether nothing is stored of the resource that it is derived from. */
-  readonly isFirst: boolean;
+  readonly nothingStored: boolean;
 }
 
 /** The load of a request while its handler runs. */
 export interface OpenLoad extends HandlerLoad {
-  /** What the handler returned instead of a plain value (`Sourced`, `NotModified`), unwrapped further in. */
+  /** What the handler returned instead of a plain value (`CacheableResult`, `NotModified`), unwrapped further in. */
   wrapper?: object | undefined;
 }
 
@@ -50,10 +50,14 @@ const loadOf = (context: ExecutionContext): HandlerLoad | undefined =>
 const validatorsFactory = (_: unknown, context: ExecutionContext): Validators | undefined =>
   loadOf(context)?.validators;
 const isBackgroundFactory: LoadFactory = (_, context) => loadOf(context)?.isBackground === true;
-const isFirstFactory: LoadFactory = (_, context) => loadOf(context)?.isFirst === true;
+const nothingStoredFactory: LoadFactory = (_, context) => loadOf(context)?.nothingStored === true;
 
 /** What the decorators below call: it hands no reply to the handler. */
-export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([validatorsFactory, isBackgroundFactory, isFirstFactory]);
+export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
+  validatorsFactory,
+  isBackgroundFactory,
+  nothingStoredFactory,
+]);
 
 /** Gives the handler the stored validators: if it gets some, it may ask conditionally and answer `NotModified`. */
 export const StoredValidators = createParamDecorator(validatorsFactory);
@@ -62,7 +66,7 @@ export const StoredValidators = createParamDecorator(validatorsFactory);
 export const IsBackground = createParamDecorator(isBackgroundFactory);
 
 /** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
-export const NothingStored = createParamDecorator(isFirstFactory);
+export const NothingStored = createParamDecorator(nothingStoredFactory);
 
 export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {
   return ((request as WithLoad)[LOAD] = { ...load });

@@ -39,8 +39,8 @@ export async function valueOfEntry(entry: CacheEntry, isHit: boolean): Promise<u
   if (!isValueEntry(entry) && !/[/+]json\b/i.test(type)) return /^text\//i.test(type) ? body.toString('utf8') : body;
   if (body.length === 0) return undefined;
   const value: unknown = JSON.parse(body.toString('utf8'));
-  const { marker } = entry;
-  return marker === undefined || !isObject(value) ? value : { ...value, [marker]: isHit };
+  const { hitFlagName } = entry;
+  return hitFlagName === undefined || !isObject(value) ? value : { ...value, [hitFlagName]: isHit };
 }
 
 /** Whether JSON gives the value back as it is; members that are `undefined` may go. */

@@ -43,7 +43,7 @@ export interface LoadSetting {
   readonly isHandedOn: boolean;
   /** Fields that the route sets on each of its answers (`@Header`), names in lower case: Nest does it before the load. */
   readonly routeFields: ReadonlySet<string>;
-  /** Whether a marker will be spliced in. */
+  /** Whether a hit flag will be spliced in. */
   readonly isMarked: boolean;
 }
 
@@ -83,7 +83,7 @@ export class HandlerResponse {
   ): HandlerResult {
     if (value instanceof NegativeAnswer) return negative(value, isHandedOn);
     const sourced = value instanceof CacheableResult ? value : new CacheableResult(value);
-    const { validators = {}, tags = [], derivedFrom: madeOf } = sourced.origin;
+    const { validators = {}, tags = [], derivedFrom } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
@@ -96,7 +96,7 @@ export class HandlerResponse {
     return {
       ...{ status, headers, body, validators, tags },
       etag: isMarked ? weakened(etag) : etag,
-      ...(madeOf && { derivedFrom: madeOf }),
+      ...(derivedFrom && { derivedFrom }),
       isUncacheable: isAmbiguous || !isStated || isForOneClient(fields),
       isForWaiting: isForWaiting(status),
     };

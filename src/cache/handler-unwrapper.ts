@@ -4,7 +4,7 @@ import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, openLoadOf } from 
 import { unwrapFor } from './handler-answer';
 
 /*
- * Interceptors get plain values: what a handler wraps them in (`Sourced`, `NotModified`) is taken off next to the handler and goes to
+ * Interceptors get plain values: what a handler wraps them in (`CacheableResult`, `NotModified`) is taken off next to the handler and goes to
  * the load by the request. An interceptor that rebuilds values would otherwise make a value of the wrapper.
  */
 

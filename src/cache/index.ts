@@ -4,12 +4,12 @@ export { ResponseCacheInterceptor } from './response-cache.interceptor';
 export {
   CacheRule,
   IsBackground,
-  NothingStored as IsFirst,
+  NothingStored,
   StoredValidators,
   type HandlerLoad,
   type RouteRule,
 } from './cache-rule.decorator';
-export { NotModified, CacheableResult as Sourced } from './handler-answer';
+export { NotModified, CacheableResult } from './handler-answer';
 export { CacheEvents, type CacheEvent } from './cache-events';
 export type { RefreshReport } from './core/refresh-report';
 export { StoredResources } from './stored-resources';

@@ -88,7 +88,7 @@ export class RouteOrigin {
     const { request } = this;
     // Left, an interceptor around may call the handler for itself: it could not use a 304.
     const validators = this.hasLeft ? undefined : validatorsIn(headers);
-    const open = setLoadContext(request, { validators, isBackground, isFirst: isNothingStored });
+    const open = setLoadContext(request, { validators, isBackground, nothingStored: isNothingStored });
     this.open = open;
     this.passed = undefined;
     const restore = neutralise(request, this.applied.way.shape.method);
@@ -123,7 +123,7 @@ export class RouteOrigin {
       isAmbiguous: way.mayTouchReply && this.reply.isAmbiguous,
       isHandedOn: way.isHandedOn,
       routeFields: routeFieldsOf(this.context),
-      isMarked: rule.marker !== undefined,
+      isMarked: rule.hitFlagName !== undefined,
     });
   }
 

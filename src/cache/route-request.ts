@@ -43,8 +43,8 @@ export class RouteRequest implements HttpCacheRequest {
     return this.route.rule.upstream;
   }
 
-  get marker(): string | undefined {
-    return this.route.rule.marker;
+  get hitFlagName(): string | undefined {
+    return this.route.rule.hitFlagName;
   }
 
   get tags(): readonly string[] {

@@ -77,7 +77,7 @@ const PRESENTATION: Presentation<StoredAnswer> = {
 };
 
 function responseOf(entry: CacheEntry, key: string, coding: ContentCoding, coded: Buffer): RouteResponse {
-  const body = entry.marker === undefined ? coded : withLastMember(coded, entry.marker, 'true');
+  const body = entry.hitFlagName === undefined ? coded : withLastMember(coded, entry.hitFlagName, 'true');
   const etag = coding === 'gzip' ? gzipTag(entry.etag) : entry.etag;
   return new PreparedResponse(entry, body, {
     presentation: PRESENTATION,

@@ -4,10 +4,10 @@ import type { FastifyRequest } from 'fastify';
 import {
   CacheRule,
   IsBackground,
-  IsFirst,
+  NothingStored,
   NotModified,
   ResponseCacheInterceptor,
-  Sourced,
+  CacheableResult,
   StoredValidators,
   type Validators,
 } from '../cache';
@@ -35,7 +35,7 @@ export class GithubController {
     key: () => 'repos',
     byUrl: true,
     tags: (request) => githubTags(userPath(accountOf(request))),
-    marker: 'cached',
+    hitFlagName: 'cached',
   })
   @ApiOperation({
     summary: "An account's number of public repositories",
@@ -67,8 +67,8 @@ export class GithubController {
     @Param('account', AccountNamePipe) account: string,
     @StoredValidators() validators: Validators | undefined,
     @IsBackground() isBackground: boolean,
-    @IsFirst() isFirst: boolean,
-  ): Promise<Sourced<RepositoryCount> | NotModified> {
-    return this.github.countRepositories(account, { validators, isBackground, isFirst });
+    @NothingStored() nothingStored: boolean,
+  ): Promise<CacheableResult<RepositoryCount> | NotModified> {
+    return this.github.countRepositories(account, { validators, isBackground, nothingStored });
   }
 }

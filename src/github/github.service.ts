@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { HandlerLoad, NotModified, Sourced } from '../cache';
+import type { HandlerLoad, NotModified, CacheableResult } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { InjectUpstream, UpstreamClient, type ProjectionSource } from '../upstream';
 import { github } from './github.definition';
@@ -29,7 +29,7 @@ export class GithubService {
    *
    * @throws AppError `account-not-found`, `upstream-*`
    */
-  countRepositories(account: string, load: HandlerLoad): Promise<Sourced<RepositoryCount> | NotModified> {
+  countRepositories(account: string, load: HandlerLoad): Promise<CacheableResult<RepositoryCount> | NotModified> {
     return this.client.project(userPath(account), load, (source) => {
       if (source.status !== 200) throw failureOf(source, account);
       return countOf(source.body);

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import {
   identityBody,
   NotModified,
-  Sourced,
+  CacheableResult,
   type CacheEntry,
   type CacheEvents,
   type CacheOutcome,
@@ -152,18 +152,19 @@ export class UpstreamClient {
    */
   async project<T extends object>(
     path: string,
-    { validators, isBackground, isFirst }: HandlerLoad,
+    { validators, isBackground, nothingStored }: HandlerLoad,
     read: (source: ProjectionSource) => T,
-  ): Promise<Sourced<T> | NotModified> {
+  ): Promise<CacheableResult<T> | NotModified> {
     const { resources, maxAgeMs } = this.parts;
-    const stored = isFirst ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
+    const stored = nothingStored ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
     const known = stored && (await readStored(stored.entry, read));
-    if (stored && known) return new Sourced(known, { validators: stored.entry.validators, derivedFrom: stored });
+    if (stored && known)
+      return new CacheableResult(known, { validators: stored.entry.validators, derivedFrom: stored });
     const source = await this.fetch(path, { validators, isBackground });
     if (source.status === 304 && validators) return new NotModified();
     const value = read(source);
     const { etag, 'last-modified': lastModified } = source.headers;
-    return new Sourced(value, {
+    return new CacheableResult(value, {
       validators: { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) },
     });
   }

@@ -153,7 +153,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
 
       it('gives back what was filled, bytes and all', async () => {
-        const entry = anEntry({ body: randomBytes(100_000), tags: ['a', 'b'], marker: 'cached' });
+        const entry = anEntry({ body: randomBytes(100_000), tags: ['a', 'b'], hitFlagName: 'cached' });
         await fillUnder(store, 'k', entry);
         const found = await store.find('k');
         expect(found?.entry).toEqual(entry);

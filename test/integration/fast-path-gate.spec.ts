@@ -49,7 +49,12 @@ const counting = <T>(value: T): T => {
 @UseInterceptors(ResponseCacheInterceptor)
 class ThingsController {
   @Get('by-url/:id')
-  @CacheRule({ upstream: 'things', key: (asked) => counting(`by-url:${idOf(asked)}`), byUrl: true, marker: 'cached' })
+  @CacheRule({
+    upstream: 'things',
+    key: (asked) => counting(`by-url:${idOf(asked)}`),
+    byUrl: true,
+    hitFlagName: 'cached',
+  })
   byUrl() {
     return { value: 1 };
   }

@@ -111,7 +111,7 @@ class ThingsController {
   }
 
   @Get('marked/:id')
-  @CacheRule({ upstream: 'things', key: (request) => `marked:${idOf(request)}`, byUrl: true, marker: 'cached' })
+  @CacheRule({ upstream: 'things', key: (request) => `marked:${idOf(request)}`, byUrl: true, hitFlagName: 'cached' })
   marked() {
     return { value: 1 };
   }

@@ -27,7 +27,7 @@ class FieldsController {
   }
 
   @Get('marked')
-  @CacheRule({ upstream: 'things', marker: 'cached' })
+  @CacheRule({ upstream: 'things', hitFlagName: 'cached' })
   marked(@Res({ passthrough: true }) reply: FastifyReply) {
     return this.small(reply);
   }

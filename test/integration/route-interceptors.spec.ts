@@ -18,7 +18,7 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
 import { catchError, map, retry, throwError, timeout } from 'rxjs';
-import { CacheRule, NotModified, ResponseCacheInterceptor, Sourced, StoredValidators } from '../../src/cache';
+import { CacheRule, NotModified, ResponseCacheInterceptor, CacheableResult, StoredValidators } from '../../src/cache';
 import { registerProblems } from '../../src/http/problem-table';
 import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
@@ -305,7 +305,7 @@ function wrappingController(...interceptors: Type[]): Type {
       calls += 1;
       await gate.wait();
       if (failures-- > 0) throw new ConflictException('once');
-      return new Sourced({ count }, { validators: { etag: '"1"' }, tags: ['counts'] });
+      return new CacheableResult({ count }, { validators: { etag: '"1"' }, tags: ['counts'] });
     }
 
     @Get('validated')
@@ -314,14 +314,16 @@ function wrappingController(...interceptors: Type[]): Type {
       calls += 1;
       await gate.wait();
       if (validators !== undefined && failures-- > 0) throw new ConflictException('once');
-      return validators === undefined ? new Sourced({ count }, { validators: { etag: '"1"' } }) : new NotModified();
+      return validators === undefined
+        ? new CacheableResult({ count }, { validators: { etag: '"1"' } })
+        : new NotModified();
     }
 
     @Get('account')
     @CacheRule({ upstream: 'things', key: () => 'account' })
     account() {
       calls += 1;
-      return new Sourced(new Account(), { tags: ['accounts'] });
+      return new CacheableResult(new Account(), { tags: ['accounts'] });
     }
   }
   return Wrapping;

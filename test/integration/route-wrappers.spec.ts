@@ -2,11 +2,11 @@ import { CacheKey, CacheTTL } from '@nestjs/cache-manager';
 import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { map } from 'rxjs';
-import { NotModified, ResponseCacheInterceptor, Sourced, StoredValidators } from '../../src/cache';
+import { NotModified, ResponseCacheInterceptor, CacheableResult, StoredValidators } from '../../src/cache';
 import { openRoutes, type RouteApp } from '../support/route-app';
 
 let calls: number;
-const price = () => new Sourced({ price: ++calls }, { tags: ['prices'], validators: { etag: '"1"' } });
+const price = () => new CacheableResult({ price: ++calls }, { tags: ['prices'], validators: { etag: '"1"' } });
 
 /** Makes an object anew of each that it gets, as a serialiser does. */
 class Rebuild implements NestInterceptor {

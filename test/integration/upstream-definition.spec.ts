@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CacheRule, IsBackground, IsFirst, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
+import { CacheRule, IsBackground, NothingStored, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
 import { AppError } from '../../src/kernel/app-error';
 import type { Validators } from '../../src/cache';
 import {
@@ -74,17 +74,21 @@ class DownloadsController {
   constructor(private readonly downloads: Downloads) {}
 
   @Get(':name')
-  @CacheRule({ ...projectionOf(registry, pathOf), key: () => 'downloads', byUrl: true, marker: 'cached' })
+  @CacheRule({ ...projectionOf(registry, pathOf), key: () => 'downloads', byUrl: true, hitFlagName: 'cached' })
   count(
     @Param('name') name: string,
     @StoredValidators() validators: Validators | undefined,
     @IsBackground() isBackground: boolean,
-    @IsFirst() isFirst: boolean,
+    @NothingStored() nothingStored: boolean,
   ) {
-    return this.downloads.client.project(`/${name}`, { validators, isBackground, isFirst }, ({ status, body }) => {
-      if (status === 404) throw new AppError('package-not-found', `There is no package ${name}.`);
-      return { downloads: (JSON.parse(body.toString()) as { downloads: number }).downloads };
-    });
+    return this.downloads.client.project(
+      `/${name}`,
+      { validators, isBackground, nothingStored: nothingStored },
+      ({ status, body }) => {
+        if (status === 404) throw new AppError('package-not-found', `There is no package ${name}.`);
+        return { downloads: (JSON.parse(body.toString()) as { downloads: number }).downloads };
+      },
+    );
   }
 }
 

@@ -41,7 +41,7 @@ export interface EntryMetadata {
   /** Of a variant or a part: the soft-purge mark of its index when its load began; absent for none. */
   readonly indexMark?: number;
   /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
-  readonly marker?: string;
+  readonly hitFlagName?: string;
 }
 
 /** A stored response. */

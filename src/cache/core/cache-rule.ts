@@ -51,7 +51,7 @@ export interface CacheRule<Request = unknown> {
    */
   readonly byUrl?: boolean;
   /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
-  readonly marker?: string;
+  readonly hitFlagName?: string;
 }
 
 /** What holds where neither a rule nor a response says otherwise. */

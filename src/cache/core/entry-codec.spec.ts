@@ -29,11 +29,11 @@ const full: CacheEntry = {
   loadDurationMs: 226,
   etag: 'W/"K6LgGwvnhEOWmvhFS3t_7c1pN6U"',
   coding: 'identity',
-  marker: 'cached',
+  hitFlagName: 'cached',
   body: Buffer.from('{"username":"redis","repos":155}'),
 };
 
-const { marker: _none, ...unmarked } = full;
+const { hitFlagName: _none, ...unmarked } = full;
 const variant: CacheEntry = {
   ...unmarked,
   headers: [],

@@ -35,7 +35,7 @@ const MUST_REVALIDATE = 1;
 const GZIP = 2;
 const HAS_ETAG = 4;
 const HAS_LAST_MODIFIED = 8;
-const HAS_MARKER = 16;
+const HAS_HIT_FLAG = 16;
 const HAS_UPSTREAM_TAG = 32;
 const HAS_KEEP = 64;
 const HAS_INDEX_MARK = 128;
@@ -109,7 +109,7 @@ export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined 
 }
 
 function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, isUpstreamIndexed: boolean): void {
-  const { validators, marker, upstream } = entry;
+  const { validators, hitFlagName, upstream } = entry;
   const upstreamTag = tagOfUpstream(upstream);
   const tags = isUpstreamIndexed ? entry.tags : entry.tags.filter((tag) => tag !== upstreamTag);
   const flags =
@@ -117,7 +117,7 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, is
     (entry.coding === 'gzip' ? GZIP : 0) |
     (validators.etag === undefined ? 0 : HAS_ETAG) |
     (validators.lastModified === undefined ? 0 : HAS_LAST_MODIFIED) |
-    (marker === undefined ? 0 : HAS_MARKER) |
+    (hitFlagName === undefined ? 0 : HAS_HIT_FLAG) |
     (tags.length === entry.tags.length ? 0 : HAS_UPSTREAM_TAG) |
     (entry.retainForRevalidationMs === undefined ? 0 : HAS_KEEP) |
     (entry.indexMark === undefined ? 0 : HAS_INDEX_MARK);
@@ -133,7 +133,7 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, is
   if (validators.etag !== undefined) writeValue(writer, validators.etag);
   if (validators.lastModified !== undefined) writeValue(writer, validators.lastModified);
   writeValue(writer, entry.etag, validators);
-  if (marker !== undefined) writer.text(marker);
+  if (hitFlagName !== undefined) writer.text(hitFlagName);
   if (entry.retainForRevalidationMs !== undefined) writer.number(entry.retainForRevalidationMs);
   if (entry.indexMark !== undefined) writer.number(entry.indexMark);
   writer.number(entry.headers.length);
@@ -164,7 +164,7 @@ function readMetadata(
     ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: readValue(reader) }),
   };
   const etag = readValue(reader, validators);
-  const marker = (flags & HAS_MARKER) === 0 ? {} : { marker: readText(reader) };
+  const hitFlagName = (flags & HAS_HIT_FLAG) === 0 ? {} : { hitFlagName: readText(reader) };
   const keep = (flags & HAS_KEEP) === 0 ? {} : { retainForRevalidationMs: reader.number() };
   const indexMark = (flags & HAS_INDEX_MARK) === 0 ? {} : { indexMark: reader.number() };
   const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? indexed : [tagOfUpstream(upstream), ...indexed];
@@ -180,7 +180,7 @@ function readMetadata(
       etag,
     },
     coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
-    ...marker,
+    ...hitFlagName,
     ...keep,
     ...indexMark,
   };

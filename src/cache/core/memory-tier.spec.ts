@@ -28,7 +28,7 @@ describe('the memory tier', () => {
       ...{
         validators: { etag: '"v"', lastModified: 'x' },
         tags: ['a', 'b'],
-        marker: 'cached',
+        hitFlagName: 'cached',
         retainForRevalidationMs: 5,
         indexMark: 6,
         softPurgeMark: 7,

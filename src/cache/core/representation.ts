@@ -20,7 +20,7 @@ export function entityTag(body: Buffer): string {
   return `"${createHash('sha1').update(body).digest('base64url')}"`;
 }
 
-/** The same as a weak one: for bodies that are equal in meaning but for a marker. */
+/** The same as a weak one: for bodies that are equal except for the hit flag. */
 export function weakened(etag: string): string {
   return etag.startsWith('W/') ? etag : `W/${etag}`;
 }

@@ -24,7 +24,7 @@ class ResidentEntry implements Complete {
   readonly loadDurationMs: number;
   readonly etag: string;
   readonly coding: ContentCoding;
-  readonly marker: string | undefined;
+  readonly hitFlagName: string | undefined;
   readonly indexMark: number | undefined;
   readonly softPurgeMark: number | undefined;
 
@@ -47,7 +47,7 @@ class ResidentEntry implements Complete {
     this.loadDurationMs = entry.loadDurationMs;
     this.etag = entry.etag;
     this.coding = entry.coding;
-    this.marker = entry.marker;
+    this.hitFlagName = entry.hitFlagName;
     this.indexMark = entry.indexMark;
     this.softPurgeMark = entry.softPurgeMark;
   }

@@ -68,7 +68,7 @@ export class RedisKeys {
     return `${this.root}:c:{${this.ofSource(name)}}`;
   }
 
-  notes(group: string): string {
+  sharedValues(group: string): string {
     return `${this.root}:n:{${group}}`;
   }
 

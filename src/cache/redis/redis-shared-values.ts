@@ -8,7 +8,7 @@ import { NOTE, READ_NOTE, READ_NOTES } from './scripts';
  * Short texts that replicas leave each other, a hash for each group. Fields have no expiry of their own before Redis 7.4: each
  * text says in front when it ends, by Redis' own time, and a read of all takes out what has ended.
  */
-export class RedisNotes {
+export class RedisSharedValues {
   constructor(
     private readonly commands: RedisCommands,
     private readonly keys: RedisKeys,
@@ -29,24 +29,24 @@ export class RedisNotes {
       Math.round(Math.min(ttlMs, MAX_SHARED_VALUE_TTL_MS)),
       MAX_SHARED_VALUE_TTL_MS,
     ];
-    const there = await this.commands.run(NOTE, [this.keys.notes(group)], args);
+    const there = await this.commands.run(NOTE, [this.keys.sharedValues(group)], args);
     return there === null ? { kind: 'stored' } : { kind: 'conflict', text: textOf(there) };
   }
 
   async read(group: string, name: string): Promise<string | undefined> {
-    return textOf(await this.commands.run(READ_NOTE, [this.keys.notes(group)], [this.keys.ofSource(name)]));
+    return textOf(await this.commands.run(READ_NOTE, [this.keys.sharedValues(group)], [this.keys.ofSource(name)]));
   }
 
   async readAll(group: string): Promise<readonly SharedValue[]> {
-    const reply = (await this.commands.run(READ_NOTES, [this.keys.notes(group)], [])) as readonly RedisReply[];
+    const reply = (await this.commands.run(READ_NOTES, [this.keys.sharedValues(group)], [])) as readonly RedisReply[];
     const own = this.keys.ofSource('');
-    const notes: SharedValue[] = [];
+    const values: SharedValue[] = [];
     for (let at = 0; at + 1 < reply.length; at += 2) {
       const text = textOf(reply[at + 1] ?? '');
       const name = String(reply[at]);
-      if (text !== undefined && name.startsWith(own)) notes.push([name.slice(own.length), text]);
+      if (text !== undefined && name.startsWith(own)) values.push([name.slice(own.length), text]);
     }
-    return notes;
+    return values;
   }
 }
 

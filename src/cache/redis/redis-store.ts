@@ -31,7 +31,7 @@ import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
 import { RedisLogs } from './redis-logs';
-import { RedisNotes } from './redis-shared-values';
+import { RedisSharedValues } from './redis-shared-values';
 import { RedisReads, type ReadsListener } from './redis-reads';
 import { RedisRecovery, type RecoveryListener } from './redis-recovery';
 import { RedisWrites } from './redis-writes';
@@ -56,7 +56,7 @@ export class RedisStore extends SharedStore {
   private readonly ledger: PurgeLedger;
   private readonly listing: RedisListing;
   private readonly logs: RedisLogs;
-  private readonly noteBook: RedisNotes;
+  private readonly noteBook: RedisSharedValues;
   private readonly reads: RedisReads;
   private readonly recovery: RedisRecovery;
   private readonly writes: RedisWrites;
@@ -80,7 +80,7 @@ export class RedisStore extends SharedStore {
     this.reads = new RedisReads(this.commands, keys, this.ledger, this.leases, listener);
     this.listing = new RedisListing(link, this.commands, keys, clock);
     this.logs = new RedisLogs(this.commands, keys);
-    this.noteBook = new RedisNotes(this.commands, keys);
+    this.noteBook = new RedisSharedValues(this.commands, keys);
     this.writes = new RedisWrites(this.commands, this.ledger, this.leases, keys, clock, (entry, bytes) =>
       listener.onStored(entry, bytes),
     );

@@ -138,7 +138,7 @@ export class GatewayOrigins {
         isBackground,
         signal,
       };
-      const spend = async (stream?: Readable): Promise<StreamingResponse> => {
+      const schedule = async (stream?: Readable): Promise<StreamingResponse> => {
         const { answer, refusal } = await budget.schedule(asked, () => sendAndPeek(stream), {
           field: ({ headers: answered }, name) => valueOf(answered, name),
           text: ({ text }) => text,
@@ -146,13 +146,13 @@ export class GatewayOrigins {
         });
         return refusal ? { ...answer, isRefusal: true } : answer;
       };
-      if (body === undefined) return spend();
+      if (body === undefined) return schedule();
       const { stream, isWhole, bytes } = await begun(body.stream, UPLOAD_BYTES);
       if (bytes !== undefined) onBody?.(bytes);
       const { uploads } = this.options;
-      if (isWhole || !uploads) return spend(stream);
+      if (isWhole || !uploads) return schedule(stream);
       const tenant = own === undefined ? `${ANONYMOUS} ${address ?? ''}` : credential;
-      return uploads.run(tenant, body.message, signal, () => spend(stream));
+      return uploads.run(tenant, body.message, signal, () => schedule(stream));
     };
   }
 

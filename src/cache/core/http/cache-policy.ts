@@ -52,13 +52,13 @@ export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePo
     : ((status < 400 ? ttlMs : undefined) ?? (own.isHeuristic && isSuccess(status) ? policy.defaultTtlMs : undefined));
   return {
     ...own,
-    lifetimeMs: own.mustValidate ? 0 : (lifetimeMs ?? own.lifetimeMs),
+    lifetimeMs: own.revalidation === 'always' ? 0 : (lifetimeMs ?? own.lifetimeMs),
     // What is missing may be there again: no request is told so longer than its lifetime without a new look.
     staleWhileRevalidateMs: isNegative
       ? own.staleWhileRevalidateMs
       : (staleWhileRevalidateMs ?? own.staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs),
     staleIfErrorMs: staleIfErrorMs ?? own.staleIfErrorMs ?? defaultStaleIfErrorMs,
-    mustRevalidate: own.saysMustRevalidate,
+    revalidation: own.revalidation === 'when-stale-implied' ? 'none' : own.revalidation,
     jitter,
   };
 }

@@ -23,7 +23,7 @@ export interface HttpCacheRequest {
   /** The name of a projection: the response is derived from the resource that `key` names, and stored as a member of it. */
   readonly projection?: string | undefined;
   /** As of the entry. */
-  readonly marker?: string | undefined;
+  readonly hitFlagName?: string | undefined;
   /** Aborts when the client has disconnected; absent where a load goes on without its client. */
   readonly signal?: AbortSignal | undefined;
 }

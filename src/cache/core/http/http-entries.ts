@@ -25,7 +25,7 @@ export interface EntrySubject {
   readonly upstream: string;
   /** Of an entry that is stored without an index; those of a member are the index's. */
   readonly tags: readonly string[];
-  readonly marker?: string | undefined;
+  readonly hitFlagName?: string | undefined;
 }
 
 /** The entry of a whole response, its body as it came. Fields of one delivery (`Age`) and those that must not be reused stay out. */
@@ -33,7 +33,7 @@ export function httpEntry(
   response: Omit<OriginResponse, 'body'>,
   body: Buffer,
   policy: ResponsePolicy,
-  { upstream, tags, marker }: EntrySubject,
+  { upstream, tags, hitFlagName }: EntrySubject,
   options: OptionsUnderMark,
 ): CacheEntry {
   const { status, requestedAt, receivedAt } = response;
@@ -46,14 +46,14 @@ export function httpEntry(
     loadDurationMs: receivedAt - requestedAt,
     etag: response.etag ?? valueOf(headers, 'etag') ?? '',
     ...{ body, coding: 'identity' },
-    ...(marker === undefined ? {} : { marker }),
+    ...(hitFlagName === undefined ? {} : { hitFlagName }),
     ...(indexMark === 0 ? {} : { indexMark }),
   };
 }
 
 /** The entry as it is stored: compressed where that is worth it. A hit flag is spliced into the body as it is. */
 export async function compressed(entry: CacheEntry): Promise<CacheEntry> {
-  return entry.marker === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
+  return entry.hitFlagName === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
 }
 
 /** The stored entry after a 304: its fields updated, its life anew (RFC 9111 §4.3.4). */
@@ -87,13 +87,14 @@ function timesOf(
   { etag, lastModified }: Validators,
   { retainForRevalidationMs, random = Math.random }: EntryOptions,
 ) {
-  const isOfUse = etag !== undefined || lastModified !== undefined || (policy.lifetimeMs > 0 && !policy.mustRevalidate);
+  const mustRevalidate = policy.revalidation !== 'none';
+  const isOfUse = etag !== undefined || lastModified !== undefined || (policy.lifetimeMs > 0 && !mustRevalidate);
   return {
     storedAt: policy.generatedAt,
     freshUntil: policy.generatedAt + jittered(policy.lifetimeMs, policy.jitter, random()),
-    staleWhileRevalidateMs: policy.mustRevalidate ? 0 : (policy.staleWhileRevalidateMs ?? 0),
-    staleIfErrorMs: policy.mustRevalidate ? 0 : (policy.staleIfErrorMs ?? 0),
-    mustRevalidate: policy.mustRevalidate,
+    staleWhileRevalidateMs: mustRevalidate ? 0 : (policy.staleWhileRevalidateMs ?? 0),
+    staleIfErrorMs: mustRevalidate ? 0 : (policy.staleIfErrorMs ?? 0),
+    mustRevalidate,
     ...(isOfUse && retainForRevalidationMs > 0 ? { retainForRevalidationMs } : {}),
   };
 }

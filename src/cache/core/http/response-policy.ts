@@ -48,12 +48,8 @@ export interface ResponsePolicy {
   /** Undefined where the response does not state it. */
   readonly staleWhileRevalidateMs: number | undefined;
   readonly staleIfErrorMs: number | undefined;
-  /** No stale use of any kind without validation. */
-  readonly mustRevalidate: boolean;
-  /** The same, but for what `s-maxage` says of it without a word (RFC 9111 §5.2.2.10). */
-  readonly saysMustRevalidate: boolean;
-  /** Whether each use needs validation (`no-cache`). */
-  readonly mustValidate: boolean;
+  /** `no-cache` requires validation before any use, `must-revalidate` before stale use; `s-maxage` implies the latter (RFC 9111 §5.2.2.10). */
+  readonly revalidation: 'always' | 'when-stale' | 'when-stale-implied' | 'none';
   /** Whether the lifetime is of the cache's own making (§4.2.2), for the response says nothing of it. */
   readonly isHeuristic: boolean;
   /** The share of the lifetime by which it may be shortened at random. */
@@ -81,23 +77,27 @@ export function responsePolicy(response: ResponseFacts, kind: CacheKind, request
   const { headers } = response;
   const { directives, isTargeted } = applicableDirectives(headers, kind);
   const lifetime = freshnessLifetime(response, directives, kind, isTargeted);
-  const mustValidate = isUnqualified(directives, 'no-cache');
+  const revalidation = revalidationOf(directives, kind);
   return {
     isStorable: isStorable(response, directives, kind, request, isTargeted),
     strippedHeaders: [
       ...(qualifiedFields(directives, 'no-cache') ?? []),
       ...(kind === 'shared' ? (qualifiedFields(directives, 'private') ?? []) : []),
     ],
-    lifetimeMs: mustValidate ? 0 : lifetime.ms,
+    lifetimeMs: revalidation === 'always' ? 0 : lifetime.ms,
     generatedAt: generatedAt(response),
     staleWhileRevalidateMs: inMs(deltaSeconds(directives, 'stale-while-revalidate')),
     staleIfErrorMs: inMs(deltaSeconds(directives, 'stale-if-error')),
-    mustRevalidate: mustValidate || forbidsStale(directives, kind) || impliesRevalidation(directives, kind),
-    saysMustRevalidate: mustValidate || forbidsStale(directives, kind),
-    mustValidate,
+    revalidation,
     isHeuristic: lifetime.isHeuristic,
     jitter: 0,
   };
+}
+
+function revalidationOf(directives: Directives, kind: CacheKind): ResponsePolicy['revalidation'] {
+  if (isUnqualified(directives, 'no-cache')) return 'always';
+  if (forbidsStale(directives, kind)) return 'when-stale';
+  return impliesRevalidation(directives, kind) ? 'when-stale-implied' : 'none';
 }
 
 /**

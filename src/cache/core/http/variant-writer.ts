@@ -318,6 +318,10 @@ export class VariantWriter {
 /** The resource that an index is of. */
 type IndexSubject = Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags'>;
 
-function subjectOf({ upstream, tags, marker }: HttpCacheRequest, response: Arrived['response']) {
-  return { upstream, marker, tags: [...new Set([tagOfUpstream(upstream), ...tags, ...(response.tags ?? [])])] };
+function subjectOf({ upstream, tags, hitFlagName }: HttpCacheRequest, response: Arrived['response']) {
+  return {
+    upstream,
+    hitFlagName,
+    tags: [...new Set([tagOfUpstream(upstream), ...tags, ...(response.tags ?? [])])],
+  };
 }
