@@ -9,6 +9,28 @@ const LAYOUT = [
   ...['first-attribute-linebreak'],
 ];
 
+/** Names that say less than they could: a limit is `MAX_…` or `MIN_…`, with its unit; a verb says its effect. */
+const UNPLAIN = [
+  {
+    selector: 'Identifier[name=/^(MOST|LONGEST|LARGEST|SMALLEST|SHORTEST|FEWEST|LEAST|SO_MANY)_/]',
+    message: 'A limit is called MAX_… or MIN_…, with its unit.',
+  },
+  {
+    selector:
+      ':matches(MethodDefinition, PropertyDefinition, TSAbstractMethodDefinition, TSMethodSignature) > Identifier.key[name=/^(tell|hear|heed|say|ask|owe|learn|land|lead|makeUp)$/]',
+    message: 'Say the effect: publish, notify, log, store, load, subscribe, acquire, release, send.',
+  },
+  {
+    selector: 'FunctionDeclaration > Identifier.id[name=/^(tell|hear|heed|say|ask|owe|learn|land|lead)([A-Z].*)?$/]',
+    message: 'Say the effect: publish, notify, log, store, load, subscribe, acquire, release, send.',
+  },
+  {
+    selector:
+      ':matches(ClassDeclaration, TSInterfaceDeclaration, TSTypeAliasDeclaration) > Identifier.id[name=/^(Sourced|Landed|Landing|Deliver(y|ies)|RelayedDelivery|Likeness|Way|KnownWays|Hearing|Beside|Joining|Note|Spending|Pace|Peeked|Ending|ToldResources)$/]',
+    message: "Use the field's term: docs/explanation/glossary.md.",
+  },
+];
+
 export default tseslint.config(
   {
     ignores: [
@@ -38,6 +60,15 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off', // Nest types its options as classes
       'no-empty': ['error', { allowEmptyCatch: false }],
     },
+  },
+  {
+    files: ['**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', UNPLAIN[0]] },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...UNPLAIN] },
   },
   {
     // one-environment-reader: config/env.schema.ts alone reads process.env

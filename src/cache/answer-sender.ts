@@ -98,7 +98,7 @@ export class AnswerSender {
     const { method } = request.raw;
     const now = this.clock.now();
     // Ranges are of what the store has: another body is told from it by its marker, or by the id of its request.
-    const mayRange = entry.marker === undefined || isFromStore(answer.outcome);
+    const mayRange = entry.hitFlagName === undefined || isFromStore(answer.outcome);
     const form = routeForm(mayRange ? method : undefined, asked, prepared);
     const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(reply) && this.fastPath.mayWrite(request);
     if (isPlain && prepared.isWritable) {

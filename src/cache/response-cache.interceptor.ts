@@ -63,7 +63,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   ): Observable<unknown> {
     const http = context.switchToHttp();
     const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
-    this.fastWay.learn(context, applied, hit);
+    this.fastWay.remember(context, applied, hit);
     const exception = exceptionIn(hit.entry);
     if (exception) this.answers.throwKept(this.answers.exchange(context, applied, next, startedAt), hit, exception);
     const again = (error: unknown): Promise<unknown> =>

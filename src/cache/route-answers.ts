@@ -103,7 +103,7 @@ export class RouteAnswers {
   async answer(exchange: RouteExchange, mayRepeat = true): Promise<unknown> {
     const { asked, load } = exchange;
     try {
-      const answer = await this.cache.exchange(asked, load.ask);
+      const answer = await this.cache.exchange(asked, load.produce);
       if (answer.kind !== 'stored') throw new Error('A handler gives whole responses.');
       return await this.deliver(exchange, answer);
     } catch (error) {
@@ -157,7 +157,7 @@ export class RouteAnswers {
     const exception = exceptionIn(answer.entry);
     if (exception) this.throwKept(exchange, answer, exception);
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
-    if (answer.outcome === 'HIT' && !isRefreshing) this.fastWay.learn(context, applied, answer);
+    if (answer.outcome === 'HIT' && !isRefreshing) this.fastWay.remember(context, applied, answer);
     const to = replyTo(answer, load);
     if (load.fields && !isRefreshing) applyUnkept(to, load.fields);
     await this.sender.send(request, to, answer, applied, form);

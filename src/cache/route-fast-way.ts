@@ -112,7 +112,7 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   }
 
   /** Remembers where the interceptor found a hit. */
-  learn(context: ExecutionContext, { rule, way, policy, isOwnKey }: AppliedRule, answer: StoredAnswer): void {
+  remember(context: ExecutionContext, { rule, way, policy, isOwnKey }: AppliedRule, answer: StoredAnswer): void {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { config } = request.routeOptions;
     let route = this.routes.get(config);
@@ -128,7 +128,7 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
       this.hasHosts = true;
     }
     this.urls.set(inOnePiece(nameOf(request.raw, host)), this.shapeFor(route.isKeyed, pointer.selectedBy));
-    this.fastPath.learn(this, request, pointer, route);
+    this.fastPath.remember(this, request, pointer, route);
   }
 
   private isFast(context: ExecutionContext, rule: RouteRule, { handler }: KeyShape): boolean {

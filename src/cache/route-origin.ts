@@ -55,7 +55,7 @@ export class RouteOrigin {
   }
 
   /** One load at a time: they have one reply. */
-  readonly ask: Origin = (asked) => {
+  readonly produce: Origin = (asked) => {
     const answered = this.previous.then(() => this.inTime(this.answer(asked)));
     this.previous = answered.catch(() => undefined);
     return answered;

@@ -125,7 +125,7 @@ export class FastPath implements OnModuleInit {
   }
 
   /** Remembers where a request of a way found its hit, if nothing but the cache has a part in its response. */
-  learn<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
+  remember<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
     if (!this.isOn || this.isOff(request)) return;
     const fingerprint = way.fingerprint(request.raw);
     if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { pointer, target });

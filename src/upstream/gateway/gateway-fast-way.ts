@@ -55,8 +55,8 @@ export class GatewayFastWay implements FastWay<string> {
   }
 
   /** @param path what was asked for, behind the prefix */
-  learn(request: FastifyRequest, pointer: HitPointer, path: string): void {
-    this.fastPath.learn(this, request, pointer, path);
+  remember(request: FastifyRequest, pointer: HitPointer, path: string): void {
+    this.fastPath.remember(this, request, pointer, path);
   }
 
   private callerOf(field: string | undefined, credential: string | undefined): string {

@@ -184,7 +184,7 @@ export class Gateway {
     const prepared = await (isHit
       ? responses.prepare(entry, key, raw, path)
       : responses.prepareUncached(entry, key, raw, path));
-    if (pointer) fastWay.learn(request, pointer, path);
+    if (pointer) fastWay.remember(request, pointer, path);
     return { answer, prepared };
   }
 
