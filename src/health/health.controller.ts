@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
 import { ApiProblems } from '../http/api-docs';
 import { StoreIndicator } from './store.indicator';
+import { UpstreamIndicator } from './upstream.indicator';
 
 const store = { status: 'up', state: 'degraded', store: 'redis', problem: 'no answer within 100 ms' };
 
@@ -13,17 +14,21 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly store: StoreIndicator,
+    private readonly upstreams: UpstreamIndicator,
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'How the service and its store are; 200 also while Redis is down' })
+  @ApiOperation({
+    summary: 'How the service, its store and its upstreams are; 200 also while Redis or an upstream is down',
+  })
   @ApiOkResponse({
-    description: '`details.store.state` is `up` or `degraded`, with the reason.',
+    description:
+      '`details.store.state` is `up` or `degraded`, with the reason. Each upstream has its `breaker`: `closed`, `half-open` or `open`.',
     example: { status: 'ok', info: { store }, error: {}, details: { store } },
   })
   @ApiProblems('request-invalid')
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.store.check()]);
+    return this.health.check([() => this.store.check(), () => this.upstreams.check()]);
   }
 
   @Get('live')

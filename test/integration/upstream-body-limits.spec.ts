@@ -66,7 +66,12 @@ describe('an upstream with limits in its bodies and credentials in the query', (
   beforeAll(async () => {
     origin = await ScriptedOrigin.start();
     Object.assign(process.env, {
-      ...{ ASK_ME_API_URL: origin.url, ASK_ME_TOKEN: 'the+key-of-us', SWAGGER_ENABLED: 'false' },
+      ...{
+        ASK_ME_API_URL: origin.url,
+        ASK_ME_TOKEN: 'the+key-of-us',
+        ASK_ME_SHARE_TOKEN: 'true',
+        SWAGGER_ENABLED: 'false',
+      },
       ...{ ADMIN_TOKEN: 'test-admin-token', GITHUB_API_URL: origin.url },
     });
     const { createAdapter, setUp } = await import('../../src/app.setup.js');
@@ -116,9 +121,20 @@ describe('an upstream with limits in its bodies and credentials in the query', (
     expect(Buffer.byteLength(text)).toBeGreaterThan(0);
     expect((await client.get('/tags/lua')).json()).toMatchObject({ url: '/tags/lua', quota_remaining: 250 });
     expect(origin.hits[1]?.url).toBe('/tags/lua?key=the%2Bkey-of-us');
-    expect((await budget()).credentials).toHaveLength(2);
+    expect((await budget()).credentials).toHaveLength(1); // anonymous callers are served with the service's own key
     for (const { resources } of (await budget()).credentials)
       expect(resources).toMatchObject({ quota: { limit: 300, remaining: 250 } });
+  });
+
+  it('serves anonymous callers with its own key to read, not to write, and shows it to none of them', async () => {
+    const { fields, cache } = await get('/ask-me/shared');
+    await request(`${url}/ask-me/shared`, { method: 'POST', body: '{}' });
+    expect(origin.hits.map((hit) => `${hit.method} ${hit.url}`)).toEqual([
+      'GET /shared?key=the%2Bkey-of-us',
+      'POST /shared',
+    ]);
+    expect([cache, fields['cache-status']]).toEqual(['MISS', expect.stringMatching(/key="ask-me:[\w-]{16}:\/shared"/)]);
+    expect(JSON.stringify(fields)).not.toContain('key-of-us');
   });
 
   it('tells callers apart by the parameter that names them, and not by the one that counts them', async () => {

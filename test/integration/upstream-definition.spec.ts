@@ -360,13 +360,19 @@ describe('an upstream that is defined in thirty lines', () => {
     expect(JSON.stringify(paths)).toContain("the package registry's own answer");
   });
 
-  it('has one breaker for gateway and client', async () => {
+  it('has one breaker for gateway and client, which the health shows', async () => {
+    const health = async () => {
+      const { status, text } = await get('/health');
+      return [status, (JSON.parse(text) as { details: Record<string, object> }).details['registry']];
+    };
+    expect(await health()).toEqual([200, { status: 'up', breaker: 'closed' }]);
     origin.answerBy((response) => response.socket!.destroy());
     for (let times = 0; times < 4; times++) await get(`/registry/${fresh()}`);
     await expect(client.get(`/${fresh()}`, { as: 'anonymous' })).rejects.toMatchObject({ code: 'upstream-paused' });
     await expect(client.fetch(`/${fresh()}`)).rejects.toMatchObject({
       code: expect.stringMatching(/upstream-(?:paused|rate-limited)/) as string,
     });
+    expect(await health()).toEqual([200, { status: 'up', breaker: 'open' }]);
   });
 
   it('has settings under its prefix, which are checked with the others', async () => {
