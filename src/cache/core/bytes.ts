@@ -9,7 +9,7 @@ export class ByteWriter {
   private bytes = Buffer.allocUnsafe(256);
   private at = 0;
 
-  /** A whole number; what is below zero, as a clock that was set back may have it, is zero. @throws RangeError */
+  /** A whole number. A negative one, from a clock that was set back, is written as zero. @throws RangeError */
   number(value: number): this {
     let rest = Math.max(0, Math.round(value));
     if (!Number.isSafeInteger(rest)) throw new RangeError(`${value} is no number that can be stored.`);
@@ -26,7 +26,7 @@ export class ByteWriter {
     return this.number(Buffer.byteLength(value)).utf8(value);
   }
 
-  /** The text alone: who reads it has to know its length. */
+  /** The text alone, without its length: the reader must know it. */
   utf8(value: string): this {
     this.room(Buffer.byteLength(value));
     this.at += this.bytes.write(value, this.at);
@@ -52,7 +52,7 @@ export class ByteWriter {
   }
 }
 
-/** What is read is not what a `ByteWriter` wrote. */
+/** The bytes were not written by a `ByteWriter`. */
 export class MalformedBytesError extends Error {
   constructor() {
     super('The bytes are not of the stored format.');

@@ -4,13 +4,13 @@ export type ContentCoding = 'identity' | 'gzip';
 /** The response's header fields worth keeping, names in lower case, order and repetition as received. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
-/** What the upstream gave to ask it later whether anything changed (RFC 9110 §8.8). */
+/** The validators of the response (RFC 9110 §8.8): the cache sends them to ask the upstream whether anything changed. */
 export interface Validators {
   readonly etag?: string;
   readonly lastModified?: string;
 }
 
-/** Everything of a stored response but its body. Instants are milliseconds since the epoch, durations milliseconds. */
+/** A stored response without its body. Instants are milliseconds since the epoch, durations milliseconds. */
 export interface EntryMetadata {
   /** One random word for each fill or freshening: two entries with the same id are the same bytes. */
   readonly id: string;
@@ -38,7 +38,7 @@ export interface EntryMetadata {
   readonly etag: string;
   /** How the stored body is coded. */
   readonly coding: ContentCoding;
-  /** Of a variant or a part: the soft-purge mark of its index when its load began; absent for none. */
+  /** For a variant or a projection: the soft-purge mark of its index when its load began; absent for none. */
   readonly indexMark?: number;
   /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
   readonly hitFlagName?: string;

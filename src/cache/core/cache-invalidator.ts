@@ -14,7 +14,7 @@ export interface Invalidation {
   readonly source: InvalidationSource;
 }
 
-/** Removes stored responses, or marks them stale, by keys, tags or prefixes: all that one event changes is one invalidation. */
+/** Removes stored responses, or marks them stale, by keys, tags or prefixes. Everything that one event changes is one invalidation. */
 export class CacheInvalidator {
   private readonly listeners: ((invalidation: Invalidation) => void)[] = [];
 
@@ -25,8 +25,8 @@ export class CacheInvalidator {
   }
 
   /**
-   * Once it resolves, no request on this replica, and after the store's push none on any other, is answered with what was stored or
-   * loaded before.
+   * Once it resolves, no request on this replica gets a response that was stored or loaded before it; once the store has pushed the
+   * change, no request on another replica does either.
    *
    * @returns how many entries it found
    * @throws AppError `cache-unavailable` where the shared store cannot promise it

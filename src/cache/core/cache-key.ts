@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
 const MAX_READABLE_LENGTH = 480;
-/** What a key that is too long keeps of its beginning. */
+/** How many characters of its beginning a key over the limit keeps. */
 export const READABLE_OF_HASHED = 200;
 // No other key has this: `%` is always followed by two hexadecimal digits.
 const HASH = '%sha256:';
-// Printable ASCII is kept, but for what would end a Redis hash tag, quote a header value or start an escape.
+// Printable ASCII is kept, except characters that would end a Redis hash tag, quote a header value or start an escape.
 const IS_SAFE = /^[!#$&-[\]-z|~]*$/;
 const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
 
@@ -21,7 +21,7 @@ export function toCacheKey(name: string): string {
   return `${safe.slice(0, READABLE_OF_HASHED)}${HASH}${createHash('sha256').update(name).digest('hex')}`;
 }
 
-/** What the keys begin with whose names begin so: encoded as they are, and never hashed. */
+/** The prefix of the keys whose names begin with `name`: encoded as keys are, and never hashed. */
 export function toKeyPrefix(name: string): string {
   return IS_SAFE.test(name) ? name : encoded(name);
 }
@@ -59,8 +59,9 @@ function encodedOctets(character: string): string {
 const IS_PLAIN_NAME = /^[\w-]*$/;
 
 /**
- * The key of a request that named none: method, path and query. The parameters are sorted by name where each name is plain, the
- * order kept of those that a parser may take for one: repeated ones, and those that differ in case. Else the query stays as it is.
+ * The key of a request without an explicit one: method, path and query. The parameters are sorted by name if every name is plain;
+ * parameters that a parser may treat as one (repeated names, or names that differ in case) keep their order. Otherwise the query stays
+ * unchanged.
  */
 export function requestKey(method: string, url: string): string {
   const at = url.indexOf('?');
@@ -75,7 +76,7 @@ export function requestKey(method: string, url: string): string {
 
 const UPSTREAM_TAG = 'upstream:';
 
-/** The tag of all that an upstream gave. */
+/** The tag of every response of an upstream. */
 export function tagOfUpstream(upstream: string): string {
   return `${UPSTREAM_TAG}${upstream}`;
 }
@@ -85,12 +86,12 @@ export function upstreamOfTag(tag: string): string | undefined {
   return tag.startsWith(UPSTREAM_TAG) ? tag.slice(UPSTREAM_TAG.length) : undefined;
 }
 
-/** What the keys of an upstream begin with, those aside that a route named otherwise. */
+/** The prefix of an upstream's keys, except keys that a route named itself. */
 export function prefixOfUpstream(upstream: string): string {
   return `${upstream}:`;
 }
 
-/** The tag of all that is stored of an account, whose name knows no case. */
+/** The tag of everything stored for an account. Account names ignore case. */
 export function tagOfAccount(account: string): string {
   return `account:${account.toLowerCase()}`;
 }

@@ -1,24 +1,25 @@
 import type { CachePolicy } from './http/cache-policy';
 
 /**
- * What a route wants of the cache. A route says *what*; the core decides *whether*. What is left out comes from the
- * defaults of the configuration.
+ * The cache policy of a route. A route says *what*; the core decides *whether*. Members that are absent come from the configuration's
+ * defaults.
  *
- * @typeParam Request what `key` and `tags` read, an HTTP request in the interceptor
+ * @typeParam Request the input of `key` and `tags`, an HTTP request in the interceptor
  */
 export interface CacheRule<Request = unknown> {
   /** The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics. */
   readonly upstream: string;
   /**
-   * The entry's key, after the upstream's name. It must tell apart all that can change the answer, the caller's identity
-   * too. Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5).
-   * May throw an `AppError` for a request that must not get further. Undefined leaves the request out of the cache; what is no text, such
-   * as a promise, does so too, with a warning.
+   * The entry's key, after the upstream's name. It must include everything that can change the response, the caller's identity too.
+   * Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5). May throw
+   * an `AppError` to reject a request. Undefined leaves the request out of the cache; so does any other value that is not a string, such
+   * as a promise, with a warning.
    */
   readonly key?: (request: Request) => string | undefined;
   /**
-   * What tells callers apart who get different answers: an API key, a tenant, a language. It goes into the key as a digest, never as it
-   * is. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves the request out of the cache.
+   * Distinguishes callers that get different responses: an API key, a tenant, a language. The key contains a digest of it, never the value
+   * itself. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves the
+   * request out of the cache.
    */
   readonly keyBy?: (request: Request) => string | undefined;
   /**
@@ -26,7 +27,7 @@ export interface CacheRule<Request = unknown> {
    * stored as a projection of it, under the name that `key` gives: whatever removes the resource removes the projection with it.
    */
   readonly resource?: (request: Request) => string;
-  /** Names to invalidate by, such as `account:redis`, as far as the request tells them. */
+  /** Tags to invalidate by, such as `account:redis`, as far as the request determines them. */
   readonly tags?: (request: Request) => readonly string[];
   /**
    * Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv, below 0 is none. Without it the `Cache-Control` of
@@ -46,8 +47,8 @@ export interface CacheRule<Request = unknown> {
   /** `false` keeps hits of the route off the fast path. */
   readonly fastPath?: boolean;
   /**
-   * Whether `key` and `resource` read nothing of the request but its URL. Then a hit may be answered before the request has been
-   * looked at any further. Without a `key` it is so anyway.
+   * Whether `key` and `resource` read only the URL of the request. The fast path can then serve a hit before anything else of the request
+   * is examined. Always true without a `key`.
    */
   readonly byUrl?: boolean;
   /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
@@ -83,7 +84,7 @@ export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPoli
   };
 }
 
-/** A time that can be counted with: 0 below zero, at most without end; undefined for what is no number. */
+/** A time to calculate with: negative values are 0, the maximum is "without end", and a value that is not a number is undefined. */
 function timeOf(ms: number | undefined): number | undefined {
   if (typeof ms !== 'number' || Number.isNaN(ms)) return undefined;
   return Math.min(Math.max(ms, 0), ENDLESS_MS);

@@ -32,22 +32,22 @@ export interface Lease {
   readonly scope: 'shared' | 'local';
 }
 
-/** A failed load, told to those who waited for it and to those who ask during its pause. */
+/** A failed load, shared with the requests that waited for it and with those that arrive during its pause. */
 export interface LoadFailure {
   readonly code: string;
   readonly message: string;
   readonly retryAfterMs?: number;
   /** The status of the origin's own, where it gave one. */
   readonly status?: number;
-  /** What it said with it, as JSON. */
+  /** The response body of the failure, as JSON. */
   readonly body?: string;
 }
 
 export interface LeaseRequest {
   readonly key: string;
   /**
-   * Of a URL of which nothing is stored: what the request selects of it. Each selection has a lease of its own, so that a load that is slow or
-   * fails is none of the others' concern.
+   * For a URL without a stored response: the request's selecting fields. Each selection has its own lease, so that a load that is slow or
+   * fails does not affect other selections.
    */
   readonly selection?: string | undefined;
   /** Names the holder; random, never used twice. */
@@ -57,8 +57,8 @@ export interface LeaseRequest {
   readonly seenId: string;
   readonly leaseMs: number;
   /**
-   * Of a variant or a part: the soft-purge mark of the index that the caller saw. A load that began under a lower one is not waited
-   * for: the caller gets its lease.
+   * For a variant or a projection: the soft-purge mark of the index that the caller saw. A load that began under a lower mark is not
+   * waited for: the caller gets its lease.
    */
   readonly indexMark?: number;
   /** The holder whose load the caller has waited for: its failure is shared with the caller. */
@@ -67,7 +67,7 @@ export interface LeaseRequest {
 
 export type LeaseAnswer =
   | { readonly kind: 'granted'; readonly lease: Lease }
-  /** Somebody else loads. */
+  /** Another load holds the lease. */
   | { readonly kind: 'held'; readonly holder: string }
   /** The entry is another than the caller saw: look again. */
   | { readonly kind: 'changed' }
@@ -92,7 +92,7 @@ export type StoreChange =
   | { readonly kind: 'tag'; readonly tag: string }
   /** Something was invalidated somewhere; what, is not said. */
   | { readonly kind: 'invalidation' }
-  /** Anything may have changed: a flush, or changes missed while the store could not be heard. */
+  /** Anything may have changed: a flush, or changes missed while the connection to the store was down. */
   | { readonly kind: 'everything' };
 
 /** A page of keys; `cursor` is opaque and absent on the last page. */
@@ -107,11 +107,11 @@ export interface ListedEntry {
   readonly metadata: EntryMetadata;
   readonly bodyBytes: number;
   readonly softPurgeMark?: number;
-  /** What the store itself says of the remaining life, in milliseconds. */
+  /** The remaining life that the store itself reports, in milliseconds. */
   readonly expiresInMs: number;
-  /** Of a resource: the keys of what is stored of it; the rest is told of the first. */
+  /** For a resource: the keys of its stored responses; the other members describe the first of them. */
   readonly members?: readonly string[];
-  /** Of a variant or a part: no index leads to it any more, so that no request finds it. Told by `asReachable`. */
+  /** For a variant or a projection: no index names it any more, so that no request finds it. Set by `asReachable`. */
   readonly isUnreachable?: true;
 }
 
@@ -138,7 +138,7 @@ export type CompareAndSetResult =
 
 /** How a store is asked for an entry. */
 export interface FindOptions {
-  /** Given by who loads if there is nothing: as of `LeaseRequest`. */
+  /** Given by callers that load on a miss: as in `LeaseRequest`. */
   readonly leaseMs?: number | undefined;
   readonly indexMark?: number;
   readonly selection?: string | undefined;
@@ -155,10 +155,10 @@ export class StoreUnavailableError extends Error {
 }
 
 /**
- * Where responses are kept, and who may load them.
+ * Stores responses, and grants the leases to load them.
  *
- * Its one invariant: a fill under a lease that an invalidation has revoked stores nothing, so that nothing invalidated comes
- * back. Every method but `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
+ * Its one invariant: a fill under a lease that an invalidation has revoked stores nothing, so that nothing invalidated comes back. Every
+ * method except `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
  */
 export abstract class CacheStore {
   /** What can be answered at once, without a promise, from this process. */
@@ -174,9 +174,9 @@ export abstract class CacheStore {
   /** Keeps the lease for another `leaseMs`. */
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
   /**
-   * Stores and gives the lease back. False: the lease was revoked, or the entry is another than its holder saw; nothing was stored. A lease of a
-   * selection is then still held, for the load of another selection may have stored the entry, and this one may join it. What the entry leads to may be given along: it
-   * is there before the entry is, and may be there where the entry is then refused.
+   * Stores and releases the lease. False: the lease was revoked, or the entry is not the one its holder saw; nothing was stored. The lease
+   * of a selection is then still held: the load of another selection may have stored the entry, and this one may join it. A linked entry
+   * is stored before the entry that names it, and may be stored even where the entry is then refused.
    */
   abstract fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean>;
   /** Whether the lease is still its holder's, and nothing that it covers was invalidated since. */
@@ -185,25 +185,25 @@ export abstract class CacheStore {
   abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
   /** Gives the lease back with nothing stored. */
   abstract release(lease: Lease): Promise<void>;
-  /** Gives the lease back with the failure, kept for those who wait and for a pause of `pauseMs`. */
+  /** Releases the lease with the failure, kept for waiting requests and for a pause of `pauseMs`. */
   abstract fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void>;
   /** Settles when the key's entry or lease changed, or after `timeoutMs`. */
   abstract change(key: string, timeoutMs: number): Promise<void>;
 
-  /** Stores without a lease, over whatever is there. For values that somebody sets, not for loads. */
+  /** Stores without a lease, over any existing entry. For values that a caller sets, not for loads. */
   abstract put(key: string, entry: CacheEntry): Promise<void>;
   /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
   abstract invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number>;
   /**
-   * Takes a name for so long, if nobody has it. False: somebody has. For what must be done once across replicas. With `renew` the name is
-   * taken from now on for so long in any case.
+   * Claims a name for `ttlMs`, unless it is claimed already. False: it is. For work that must be done once across replicas. `renew` claims
+   * the name from now on in any case.
    */
   abstract claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean>;
-  /** Whether somebody has the name. */
+  /** Whether the name is claimed. */
   abstract isClaimed(name: string): Promise<boolean>;
   /**
-   * Leaves a short text for all replicas, under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Only over the text that the
-   * caller has seen there (undefined: none), so that nobody erases what another has left meanwhile: it merges and leaves again.
+   * Stores a short text for all replicas, under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Replaces only the text that
+   * the caller has seen (undefined: none), so that no replica erases the text of another: on a conflict the caller merges and tries again.
    */
   abstract compareAndSet(
     group: string,
@@ -216,7 +216,7 @@ export abstract class CacheStore {
   /** All notes of a group, in no order. */
   abstract sharedValues(group: string): Promise<readonly SharedValue[]>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
-  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; of those that carry a tag, if one is given. */
+  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; with a tag, only entries that carry it. */
   abstract list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;
   /** How many entries an invalidation would meet. Bounded work: of very many it says how many it has seen. */
   abstract count(target: InvalidationTarget): Promise<EntryCount>;
@@ -230,13 +230,13 @@ export abstract class CacheStore {
   abstract close(): Promise<void>;
 }
 
-/** What is there, or else whether it may be loaded; neither where the store can tell only when asked once more. */
+/** The entry, or else the lease or the reason for refusing it; neither where the store needs a second request to decide. */
 export type FoundOrLease =
   { readonly found: Found } | { readonly found?: undefined; readonly lease?: LeaseAnswer | undefined };
 
-/** A store that several processes share, of which each may keep copies as long as it hears of every change. */
+/** A store that several processes share. Each process may keep copies as long as it receives every change. */
 export abstract class SharedStore extends CacheStore {
-  /** Whether every change up to about now has been heard: copies may be used without asking. */
+  /** Whether every change up to about now has been received: copies may be used without a request to the store. */
   abstract readonly isCoherent: boolean;
   /** `find`, and where there is nothing `acquire`, in as few steps as the store can. `seenId` is empty. */
   abstract findOrAcquire(request: LeaseRequest): Promise<FoundOrLease>;

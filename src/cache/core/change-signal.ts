@@ -1,6 +1,6 @@
 import type { StoreChange } from './cache-store';
 
-/** Tells listeners of changes and wakes those who wait for one key. */
+/** Notifies listeners of changes and wakes the waiters of a key. */
 export class ChangeSignal {
   private readonly listeners: ((change: StoreChange) => void)[] = [];
   private readonly waiting = new Map<string, Set<() => void>>();

@@ -29,12 +29,12 @@ export async function storedForm(body: Buffer, headers: HeaderList): Promise<Cod
   return packed.length <= body.length * WORTH_IT ? { body: own(packed), coding: 'gzip' } : identity;
 }
 
-/** The size of the body as a client without any coding gets it; of gzip its trailer tells (RFC 1952 §2.3.1). */
+/** The size of the body without coding; gzip states it in its trailer (RFC 1952 §2.3.1). */
 export function identityLength({ body, coding }: CodedBody): number {
   return coding === 'gzip' ? body.readUInt32LE(body.length - TRAILER_BYTES) : body.length;
 }
 
-/** Whether the bytes can be gzip at all: told without unpacking them. */
+/** Whether the bytes can be gzip at all, judged without unpacking them. */
 export function looksLikeGzip(body: Buffer): boolean {
   return body.length >= HEADER_AND_TRAILER_BYTES && MAGIC.every((byte, at) => body[at] === byte);
 }
@@ -57,9 +57,9 @@ const MAX_REMEMBERED_CODINGS = 500;
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
- * Whether a client takes gzip (RFC 9110 §12.5.3): named, or under `*`, with no weight or one that is not zero, and does not like plain bytes
- * (`identity`) better. Without the field, or
- * with one that names no gzip, the answer goes out as it is: a client that has not asked may not know how to unpack.
+ * Whether a client accepts gzip (RFC 9110 §12.5.3): named, or under `*`, with no weight or a weight above zero, and not preferring plain
+ * bytes (`identity`). Without the field, or with one that does not name gzip, the response is sent without coding: the client may be
+ * unable to unpack it.
  */
 export function acceptsGzip(field: string | undefined): boolean {
   if (field === undefined) return false;

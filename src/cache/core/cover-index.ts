@@ -8,21 +8,22 @@ const WAIT_MS = 100;
 const TRIES = 15;
 
 /**
- * Sees to it that an index is found by all tags of a load, before the load asks its upstream.
+ * Makes an index findable by all tags of a load, before the load sends its request upstream.
  *
- * What is stored beside an index has no tags of its own, so that a purge by tag reaches it through the index alone. A route, a HEAD and
- * a GET of one URL may have different tags, and rules change:
+ * Variants and projections have no tags of their own; a purge by tag reaches them through the index alone. A route, a HEAD and a GET of
+ * one URL may have different tags, and rules change:
  *
  *   1. a load of tags A and B begins; the index is stored under A
- *   2. it asks the upstream, which answers the old state
- *   3. B is purged: nothing is found under it
- *   4. the load stores beside the index, which is still there
+ *   2. its request reaches the upstream, which responds with the old state
+ *   3. B is purged: no entry carries it
+ *   4. the load stores its variant under the index, which still exists
  *
- * With the index under B before 2, the purge in 3 removes the index, and what 4 stores is found by nobody. One before the index was written
- * under B was before 2.
+ * With the index under B before 2, the purge in 3 removes the index, and the variant of 4 is unreachable. A purge before the index was
+ * written under B was before 2.
  *
- * @returns the index as it is now; the one that was seen, if another generation is there or none: what is stored beside it is found by nobody;
- * undefined if it could not be written: nothing may be stored beside it
+ * @returns the index as it is now; the one that was seen, if the index is of another generation or gone (a variant stored under it is
+ * unreachable);
+ * undefined if it could not be written: nothing may be stored under it
  */
 export async function coverIndex(
   store: CacheStore,

@@ -5,20 +5,21 @@ import { looksLikeGzip } from './content-coding';
 import { readField, readText, readValue, writeField, writeValue } from './field-codec';
 
 /**
- * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version;
- * entries of other versions are never looked at and end by their own expiry.
+ * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version; entries of
+ * other versions are never read and end by their own expiry.
  *
  * An entry is one string:
  *
- * | bytes | what |
- * |---|---|
- * | 0–11 | the entry's id, base64url: what a fill compares |
- * | 12–17 | the mark of its last soft purge, a number of the store's, big endian; 0 for none |
- * | 18–20 | the head's length, big endian: where the body begins |
- * | 21–  | metadata: numbers are LEB128, texts length-prefixed UTF-8, values of fields as `field-codec.ts` tells, in the order of `writeMetadata`: the tags that have an index first; zeros up to the body |
- * | rest | the body, as it is or gzip |
+ *   | bytes | content |
+ *   |---|---|
+ *   | 0–11 | the entry's id, base64url: a fill compares it |
+ *   | 12–17 | the mark of its last soft purge, a number of the store's, big endian; 0 for none |
+ *   | 18–20 | the head's length, big endian: where the body begins |
+ *   | 21– | metadata: numbers are LEB128, texts length-prefixed UTF-8, field values as in `field-codec.ts`, in the order of
+ *   `writeMetadata`: tags that have an index first; zeros up to the body |
+ *   | rest | the body, plain or gzip |
  *
- * What changes without the body (a freshening, a soft purge) lies in front of it, at known offsets, and is written in place.
+ * The parts that change without the body (a freshening, a soft purge) are in front of it, at known offsets, and are written in place.
  */
 export const FORMAT_VERSION = 'v4';
 
@@ -67,7 +68,7 @@ export function encodeEntry(entry: CacheEntry, source = '', isUpstreamIndexed = 
   return Buffer.concat([encodeHead(entry, source, isUpstreamIndexed), entry.body]);
 }
 
-/** What the head of a stored value says. */
+/** The head of a stored value. */
 export interface DecodedHead {
   readonly metadata: EntryMetadata;
   readonly softPurgeMark?: number;
@@ -85,7 +86,7 @@ export function decodeEntry(value: Buffer, source = ''): CacheEntry | undefined 
   return head.softPurgeMark === undefined ? entry : { ...entry, softPurgeMark: head.softPurgeMark };
 }
 
-/** How long the head of a stored value is, as its fixed part tells; undefined for what we did not write. */
+/** The length of a stored value's head, read from its fixed part; undefined for a value of another format. */
 export function headLengthOf(value: Buffer): number | undefined {
   if (value.length < METADATA_AT) return undefined;
   const length = value.readUIntBE(HEAD_LENGTH.at, HEAD_LENGTH.bytes);

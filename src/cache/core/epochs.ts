@@ -1,8 +1,8 @@
 const SLOTS = 4096;
 
 /**
- * A counter for each key, moved by every change of it that is heard: equal before and after means nothing changed between.
- * Keys share 4096 counters, so that it never grows; two keys on one counter cost a needless "changed", never a missed one.
+ * A counter for each key, moved by every change of the key that this process receives: equal before and after means that nothing changed
+ * between. Keys share 4096 counters, so that it never grows; two keys on one counter cost a needless "changed", never a missed one.
  */
 export class Epochs {
   private readonly counters = new Float64Array(SLOTS);

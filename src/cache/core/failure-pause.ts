@@ -7,8 +7,8 @@ const MAX_PAUSE_MS = 5_000;
 const MAX_REQUESTED_PAUSE_MS = 60_000;
 
 /**
- * How long a key pauses after its `failures`-th failed load in a row: not after the first, so that the next caller tries
- * anew; then 250 ms, doubling up to 5 s. An upstream that says when to come back is believed, up to a minute.
+ * How long a key pauses after its `failures`-th failed load in a row: not after the first, so that the next caller tries again; then 250
+ * ms, doubling up to 5 s. An upstream's `Retry-After` is respected, up to a minute.
  */
 export function pauseAfterFailures(failures: number, failure: LoadFailure): number {
   const grown = failures < 2 ? 0 : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures - 2, 16));
@@ -18,8 +18,8 @@ export function pauseAfterFailures(failures: number, failure: LoadFailure): numb
 }
 
 /**
- * Whether a failed load leaves nothing for others: it says nothing of the upstream (the service itself could not send the request, or was
- * not to), or cannot be told.
+ * Whether a failed load says nothing about the upstream: the service itself could not send the request or was not allowed to, or the error
+ * cannot be shared.
  */
 export function isOwnFault(error: unknown): boolean {
   if (error instanceof UnkeptFailure) return true;

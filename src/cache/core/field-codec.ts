@@ -38,7 +38,7 @@ const HASH_BYTES = 32;
 const HASH = /^(W\/)?"([0-9a-f]{64})"$/;
 const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 const DATE_LENGTH = 'Tue, 24 Nov 2026 11:43:52 GMT'.length;
-// RFC 9110 §5.5: no control characters in a field, whoever wrote it into Redis.
+// RFC 9110 §5.5: no control characters in a field, even if another program wrote it into Redis.
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 export function writeField(writer: ByteWriter, name: string, value: string, known: Validators): void {
@@ -128,7 +128,7 @@ function nameOf(code: number, reader: ByteReader): string {
   return code === 0 ? readText(reader) : required(STATIC_NAMES[(code - 2) / 2]);
 }
 
-/** Undefined for what is no date, or would not be written so. */
+/** Undefined for a text that is not a date, or would be written differently. */
 function secondsOf(value: string): number | undefined {
   if (value.length !== DATE_LENGTH || !value.endsWith(' GMT')) return undefined;
   const ms = Date.parse(value);

@@ -1,8 +1,6 @@
 import { endOfLife, type CacheEntry, type EntryMetadata } from './cache-entry';
 
-/*
- * Pure questions over an entry and an instant. Their one invariant: no answer depends on anything but the arguments.
- */
+/** Pure questions about an entry and an instant. Their one invariant: the answer depends on the arguments alone. */
 
 // RFC 9111 §4.2: "A fresh response is one whose age has not yet exceeded its freshness lifetime."
 export function isFresh(entry: CacheEntry, now: number): boolean {
@@ -14,7 +12,7 @@ export function ageMs(entry: EntryMetadata, now: number): number {
   return Math.max(0, now - entry.storedAt);
 }
 
-/** What is left of freshness, negative once stale, at most 0 after a soft purge; the `ttl` of RFC 9211 §2.4. */
+/** The remaining freshness, negative once stale, at most 0 after a soft purge; the `ttl` of RFC 9211 §2.4. */
 export function freshForMs(entry: CacheEntry, now: number): number {
   const leftMs = entry.freshUntil - now;
   return entry.softPurgeMark === undefined ? leftMs : Math.min(0, leftMs);

@@ -3,26 +3,26 @@ import type { CacheStore, FindOptions, Found } from './cache-store';
 import { readIndex, type ResourceIndex } from './resource-index';
 import { textBytes } from './resident-entry';
 
-/** What of an index tells where the rest of its resource is. */
+/** The parts of an index that locate its variants and projections. */
 type Leading = Pick<ResourceIndex, 'generation' | 'lists'>;
 
 export interface FoundIndex {
   readonly found: Found | undefined;
-  /** What was asked for together with the index, by key. Of no use where the index leads elsewhere. */
+  /** The entries requested together with the index, by key. Useless if the index now names others. */
   readonly ahead: ReadonlyMap<string, Promise<Found | undefined>>;
 }
 
-/** What is remembered of indexes. */
+/** The memory for remembered indexes. */
 const MAX_BYTES = 2_097_152;
 /** The objects that one is made of, beside its texts. */
 const ROW_BYTES = 350;
 const NOTHING_AHEAD: FoundIndex['ahead'] = new Map();
 
 /**
- * Where the indexes of resources led when they were last seen: what is not in memory is asked for together with its index, in one
- * round trip instead of two.
+ * Remembers what each index named when it was last seen: an entry that is not in memory is requested together with its index, in one round
+ * trip instead of two.
  *
- * Its one invariant: it decides nothing. What it has asked for ahead is used only if the index itself, as it is now, leads there.
+ * Its one invariant: it decides nothing. An entry requested early is used only if the current index names it.
  */
 export class IndexMemory {
   private readonly seen = new LRUCache<string, Leading>({
@@ -44,7 +44,7 @@ export class IndexMemory {
     const local = store.peek(key);
     if (local) return { found: local, ahead: NOTHING_AHEAD };
     const last = this.seen.get(key);
-    // The index first: what is read after it is no older than it.
+    // The index first: entries read after it are no older than it.
     const finding = store.find(key, optionsOf());
     const ahead = new Map(last && keysOf(last).map((one) => [one, this.lookAhead(store, one)]));
     const found = await finding;
@@ -54,7 +54,7 @@ export class IndexMemory {
     return { found, ahead };
   }
 
-  /** A failure is the caller's to hear when it asks itself. */
+  /** The caller gets the failure when it requests the entry itself. */
   private lookAhead(store: CacheStore, key: string): Promise<Found | undefined> {
     const local = store.peek(key);
     return local ? Promise.resolve(local) : store.find(key).catch(() => undefined);

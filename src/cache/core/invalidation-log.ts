@@ -2,8 +2,8 @@ import type { InvalidationTarget } from './cache-store';
 import { isCovered } from './invalidation-target';
 
 /**
- * The invalidations of this process that a load under way may have missed: a load that began before one of them and whose
- * entry it covers may not be stored. Kept only as long as a load could be under way.
+ * The invalidations of this process that a load under way may have missed: if a load began before one of them, and it covers the load's
+ * entry, the response may not be stored. Kept only as long as a load could be under way.
  */
 export class InvalidationLog {
   private readonly log: { readonly sequence: number; readonly at: number; readonly target: InvalidationTarget }[] = [];

@@ -1,10 +1,10 @@
 import { isHashed, prefixOfUpstream, READABLE_OF_HASHED, upstreamOfTag } from './cache-key';
 import type { InvalidationTarget, InvalidationTargets } from './cache-store';
 
-/*
- * What an invalidation covers: one answer for entries in memory, loads under way, and keys in Redis.
+/**
+ * Which keys and tags an invalidation covers: one answer for entries in memory, loads under way, and keys in Redis.
  *
- * Its one invariant: where it cannot be told, it is covered. Too much removed costs a load; too little is a wrong answer.
+ * Its one invariant: a key that cannot be decided is covered. Removing too much costs a load; removing too little is a wrong answer.
  */
 
 export function targetList(targets: InvalidationTargets): readonly InvalidationTarget[] {
@@ -23,15 +23,15 @@ export function isCovered(target: InvalidationTarget, key: string, tags: readonl
   }
 }
 
-/** Whether the key is one of the upstream that the tag names. What is found through an index carries no tags of its own. */
+/** Whether the key belongs to the upstream that the tag names. Variants and projections carry no tags of their own. */
 export function isOfUpstream(tag: string, key: string): boolean {
   const upstream = upstreamOfTag(tag);
   return upstream !== undefined && key.startsWith(prefixOfUpstream(upstream));
 }
 
 /**
- * Whether the key begins so, or may: of a hashed key only the beginning is known. A prefix of what is found through a resource
- * (`resource-index.ts`) covers the resource: loads of which nothing is stored yet are under its key.
+ * Whether the key begins with the prefix, or may: a hashed key keeps only its beginning. A prefix of a variant's or projection's key
+ * (`resource-index.ts`) covers the resource: loads with nothing stored yet are under the resource's key.
  */
 export function hasPrefix(key: string, prefix: string): boolean {
   if (key.startsWith(prefix) || prefix.startsWith(`${key}|`)) return true;

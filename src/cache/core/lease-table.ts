@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock';
 import type { InvalidationLog } from './invalidation-log';
 import type { Lease, LeaseAnswer, LeaseRequest, LoadFailure } from './cache-store';
 
-/** What a load had seen when it began. */
+/** The state that a load saw when it began. */
 interface Since {
   readonly indexMark: number;
   readonly sequence: number;

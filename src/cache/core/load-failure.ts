@@ -3,7 +3,7 @@ export class StatusFailure extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** What the origin said with it, as JSON. */
+    /** The response body of the origin, as JSON. */
     readonly body: string,
     options?: ErrorOptions,
   ) {
@@ -12,7 +12,7 @@ export class StatusFailure extends Error {
   }
 }
 
-/** The load failed with an error that only its own class tells: requests that did not wait for this load call the origin themselves. */
+/** The load failed with an error that cannot be shared: requests that did not start this load call the origin themselves. */
 export class UnkeptFailure extends Error {
   constructor(
     cause: unknown,

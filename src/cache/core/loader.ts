@@ -9,7 +9,7 @@ import { newToken } from './random-id';
 import { looksLikeIndex } from './resource-index';
 import type { SettlingTags } from './settling-tags';
 
-/** What a load is of: the key of its lease, as of `LeaseRequest`. */
+/** The key of a load's lease, as in `LeaseRequest`. */
 export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark'>;
 
 export interface LoaderOptions {
@@ -17,7 +17,7 @@ export interface LoaderOptions {
   readonly leaseMs: number;
   /** The longest a load, or the wait for another's, may take, in milliseconds. */
   readonly loadTimeoutMs: number;
-  /** How often a waiter looks again when no push tells it of a change, in milliseconds. */
+  /** How often a waiter checks again without a push about a change, in milliseconds. */
   readonly pollMs: number;
   /** Undefined where what is loaded after an invalidation is stored like anything else. */
   readonly settling?: SettlingTags | undefined;
@@ -32,14 +32,14 @@ export class AbandonedLoad extends Error {
 }
 
 /**
- * One load per key across replicas: gets the lease and loads, or waits for the one who has it.
+ * One load per key across replicas: acquires the lease and loads, or waits for the replica that holds it.
  *
- *   1. replica A is granted the lease; B and C are told who holds it and wait for a push of the entry or the lease
- *   2. A stores under its lease and gives it back: one push; B and C find the entry
- *   2'. A fails: the failure stays in the lease's place; B and C share it
+ *   1. replica A is granted the lease; B and C learn its holder and wait for a push about the entry or the lease
+ *   2. A stores under its lease and releases it: one push; B and C find the entry
+ *   2'. A fails: the failure takes the lease's place; B and C share it
  *   2". A dies: its lease ends unrenewed; B is granted the next one
- *   2‴. the key is invalidated meanwhile: A's lease is void, A answers its own waiters and stores nothing; B and C, who find
- *       neither entry nor lease, load anew
+ *   2‴. the key is invalidated during the load: A's lease is revoked, A answers its own waiters and stores nothing; B and C, which find
+ *       neither entry nor lease, start a new load
  */
 export class Loader {
   constructor(
@@ -48,16 +48,16 @@ export class Loader {
     private readonly options: LoaderOptions,
   ) {}
 
-  /** For who looks for an entry that it would load. */
+  /** For callers that look up an entry and would load it. */
   get leaseMs(): number {
     return this.options.leaseMs;
   }
 
   /**
-   * Runs `use` with the key's lease, which it gives back by storing or releasing; or, where another replica has the lease,
-   * waits for what that one stores. `use` is told whether it has waited, for another load that has stored nothing under the key.
+   * Runs `use` with the key's lease; `use` releases it by storing or releasing. While another replica has the lease, waits for the entry
+   * that it stores. `use` gets whether it has waited for another load that stored nothing under the key.
    *
-   * @throws whatever `use` throws, after the failure is left for those who wait; AppError their failure, or a time-out
+   * @throws any error of `use`, after leaving the failure for the waiters; AppError their failure, or a time-out
    */
   async underLease<T>(
     { key, selection, tags, indexMark = 0 }: LoadSubject,

@@ -12,7 +12,7 @@ export interface MemoryLimits {
 
 interface Kept {
   readonly entry: CacheEntry;
-  /** Whether the shared store has it as well and so tells of its changes. */
+  /** Whether the shared store has the entry as well and so publishes its changes. */
   readonly shared: boolean;
 }
 
@@ -26,7 +26,7 @@ export class MemoryTier {
   /** Whether it has no room for anything. */
   readonly isOff: boolean;
 
-  /** @param onEvicted is told of what had to make room */
+  /** @param onEvicted called with the key of each evicted entry */
   constructor(limits: MemoryLimits, onEvicted?: (key: string) => void) {
     this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({

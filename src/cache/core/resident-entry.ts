@@ -55,7 +55,7 @@ class ResidentEntry implements Complete {
 
 export interface Resident {
   readonly entry: CacheEntry;
-  /** What the entry costs the process under its key, in bytes. */
+  /** The bytes that the entry and its key occupy in the process. */
   readonly bytes: number;
 }
 
@@ -65,7 +65,7 @@ type Field = HeaderList[number];
 const OBJECT_BYTES = 390;
 /** What V8 keeps for bytes outside of its heap, beside them. */
 const BUFFER_BYTES = 280;
-/** An array, and what is in it as a reference. */
+/** An array with its references. */
 const ARRAY_BYTES = 48;
 const REFERENCE_BYTES = 8;
 /** A name and a value as a pair, beside the texts. */
@@ -81,7 +81,7 @@ export const MIN_RESIDENT_BYTES = OBJECT_BYTES;
 const NOTHING: readonly never[] = [];
 const NO_VALIDATORS: Validators = {};
 
-/** What a string costs: V8 keeps a header and, of Latin-1, a byte for each character. */
+/** The bytes of a string: V8 keeps a header and, for Latin-1, a byte for each character. */
 export function textBytes(text: string): number {
   return 16 + ((text.length + 7) & ~7);
 }
@@ -110,7 +110,7 @@ export function resident(key: string, entry: CacheEntry): Resident {
   return { entry: new ResidentEntry(entry, headers, validators, tags, ownBytes(entry.body)), bytes };
 }
 
-/** What a buffer of its own costs. */
+/** The bytes of a buffer with its own memory. */
 export function bufferBytes(length: number): number {
   return length <= ON_HEAP_BYTES ? 128 + length : BUFFER_BYTES + length;
 }
@@ -132,10 +132,7 @@ const MAX_SHARED_LENGTH = 1_024;
 /** The field lines that were seen last, by name: most fields of an API's responses have the same value each time. */
 const recent = new Map<string, Field[]>();
 
-/**
- * The same field line as another entry has it; undefined where none has been seen lately. A value that comes again moves ahead of
- * those that do not.
- */
+/** The same field line in another entry; undefined if no entry had it recently. A value that repeats moves ahead of values that do not. */
 function sharedField([name, value]: Field): Field | undefined {
   const known = recent.get(name);
   const at = known?.findIndex((one) => one[1] === value) ?? -1;
@@ -168,7 +165,7 @@ function sharedText(kind: ':tag' | ':upstream', text: string): string {
 /** Written so that the compiler cannot leave out what it is written for. */
 const lastRead = { number: 0 };
 
-/** The text in one piece: of one that was put together, V8 keeps the pieces until somebody reads it as a whole. */
+/** The text as one piece: V8 keeps a concatenated text as pieces until the whole text is read. */
 export function inOnePiece(text: string): string {
   lastRead.number = Number(text);
   return text;

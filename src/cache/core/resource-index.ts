@@ -5,16 +5,16 @@ import { newEntryId, newGeneration } from './random-id';
 
 const MAX_LISTS = 8;
 const MAX_PROJECTIONS = 8;
-/** By this share longer than what it leads to an index lives, so that it is not written anew for each of them. */
+/** An index lives longer than its members by this share, so that it is not rewritten for each of them. */
 const SPARE_SHARE = 0.1;
 
 /**
- * What is stored of one resource (a URL, for one partition): an index under the resource's own key, and beside it one entry for each
- * selection of its responses, and for each projection made of them.
+ * The stored responses of one resource (a URL, for one partition): an index under the resource's own key, and one entry for each variant
+ * and each projection.
  *
- * The index names the fields that responses varied by, and a generation, which is part of the others' keys. So whoever removes
- * the index (an invalidation, `redis-cli DEL`) removes all of it: the next index has another generation, and what a load that
- * began before still stores is never found. A soft purge marks the index: what was loaded under another mark is stale (`soft-purge.ts`).
+ * The index names the fields that responses varied by, and a generation, which is part of its members' keys. So removing the index (an
+ * invalidation, `redis-cli DEL`) removes all of them: the next index has another generation, and an entry that an earlier load still
+ * stores is never found. A soft purge marks the index: members loaded under another mark are stale (`soft-purge.ts`).
  */
 export interface ResourceIndex {
   readonly entry: CacheEntry;
@@ -23,7 +23,7 @@ export interface ResourceIndex {
   readonly lists: readonly (readonly string[])[];
   /** The name of one whole response, the one that was stored last; empty for none. */
   readonly latest: string;
-  /** Names of what was made of the response that was stored last. */
+  /** The names of the projections of the latest response. */
   readonly projections: readonly string[];
   /** Whether all it leads to says that the resource is not there for this caller. In doubt it does not. */
   readonly isWithdrawn: boolean;
@@ -31,7 +31,7 @@ export interface ResourceIndex {
 
 /** What changes in an index: a variant or a projection joins it, or a member lives longer. */
 export interface IndexUpdate {
-  /** Of a variant: the fields that it varies by, and its name. */
+  /** For a variant: the fields that it varies by, and its name. */
   readonly names?: readonly string[];
   readonly variant?: string;
   /** The name of a projection. */
@@ -53,7 +53,7 @@ export function indexFor(
   const lists = names === undefined ? (known?.lists ?? [[]]) : [names, ...others].slice(0, MAX_LISTS);
   const earlier = known?.projections ?? [];
   const joined = projection === undefined ? earlier : [...new Set([projection, ...earlier])].slice(0, MAX_PROJECTIONS);
-  // What was derived from an older response is not what would be derived from this one.
+  // Projections of an older response may differ from projections of this one.
   const projections = names === undefined ? joined : [];
   const latest = variant ?? known?.latest ?? '';
   const isExtended = names === undefined && projection === undefined && saysWithdrawn === undefined;
@@ -111,7 +111,7 @@ export function alreadyContains(
   return isSame(index.lists[0] ?? [], names ?? []) && index.latest !== '' && index.projections.length === 0;
 }
 
-/** Whether the entry may be an index, as far as can be told without its body: responses have fields. */
+/** Whether the entry may be an index, judged without its body: responses have fields. */
 export function looksLikeIndex({ headers, etag }: EntryMetadata): boolean {
   return headers.length === 0 && etag === '';
 }

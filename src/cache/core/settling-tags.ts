@@ -8,16 +8,18 @@ import type { ResponsePolicy } from './http/response-policy';
 const SETTLING_FRESH_MS = 1_000;
 
 /**
- * What was changed a moment ago by a write or an event. An API may still give the old response right after its own event: for a while such
- * a response is stored for a second at most, so that the old one does not stay for its whole lifetime.
+ * The tags that a write or an event has just changed. An API may still return the old response right after its own event: for a while a
+ * response with such a tag is stored for a second at most, so that the old state does not stay for its whole lifetime.
  *
  * The invariant: a load that began after an invalidation and before the end of its window finds it here, on every replica:
  *
  *   1. replica A marks the tag as settling, then invalidates it; the count of invalidations grows
- *   2. replica B's load is granted its lease. Before the invalidation: its fill is refused anyway. After it: the lease has the new count,
+ *   2. replica B's load is granted its lease. Before the invalidation: its fill is refused anyway. After it: the lease has the new
+ *      count,
  *      so B looks for the mark, which is there
  *
- * A hit costs nothing; a load costs one look at its tags, beside the request to the API, and only while something was invalidated lately.
+ * A hit costs nothing; a load costs one look-up of its tags, in parallel with the request to the API, and only for a while after an
+ * invalidation.
  */
 export class SettlingTags {
   private sequence = -1;
@@ -45,9 +47,9 @@ export class SettlingTags {
   }
 
   /**
-   * Whether a load under this lease is about something that settles; undefined where nothing was invalidated lately.
+   * Whether a load under this lease concerns a settling tag; undefined if nothing was invalidated recently.
    *
-   * @param upstream that is asked: all that it gives settles after an invalidation of the whole of it
+   * @param upstream the upstream of the load: after an invalidation of a whole upstream, all its responses settle
    */
   isSettling(upstream: string, tags: readonly string[], { sequence }: Lease): Promise<boolean> | undefined {
     if (this.windowMs === 0) return undefined;

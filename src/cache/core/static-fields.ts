@@ -1,7 +1,7 @@
-/*
- * The dictionary of the stored format: header fields and names that entries repeat a million times are kept as one number.
- * Part of the format: a place in either list is a number in stored values, so append only, never reorder (as the static table of RFC 7541,
- * appendix A). The two lists are numbered apart: appending to one leaves the other as it is. A test holds both.
+/**
+ * The dictionary of the stored format: frequent header fields and names are stored as one number. Part of the format: a place in either
+ * list is a number in stored values, so append only, never reorder (as the static table of RFC 7541, appendix A). The two lists are
+ * numbered separately: appending to one leaves the other unchanged. A test checks both.
  */
 
 /** Whole fields. */
@@ -50,7 +50,7 @@ export const STATIC_NAMES: readonly string[] = [
   ...['x-github-media-type', 'x-github-request-id', 'x-oauth-scopes', 'x-oauth-client-id', 'x-poll-interval'],
   ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'x-ratelimit-resource', 'x-ratelimit-used'],
   ...['x-xss-protection', 'github-authentication-token-expiration'],
-  // Of requests, which responses vary by.
+  // Request fields that responses vary by.
   ...['accept', 'accept-encoding', 'accept-language', 'authorization', 'cookie', 'origin', 'user-agent'],
   ...['x-github-api-version', 'x-github-otp', 'x-requested-with'],
 ];

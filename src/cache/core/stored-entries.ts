@@ -7,7 +7,7 @@ import { applySoftPurge } from './soft-purge';
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * What is stored, as operators and handlers look at it: a resource is shown as its latest response.
+ * The stored responses, as operators and handlers see them: a resource is shown as its latest response.
  *
  * Its one invariant: it changes nothing and loads nothing.
  */
@@ -30,7 +30,7 @@ export class StoredEntries {
   }
 
   /**
-   * An entry; of a resource what is stored of it, shown under its own key and tags.
+   * An entry; for a resource the description of its members, under its own key and tags.
    *
    * @throws AppError `cache-unavailable`
    */
@@ -55,7 +55,7 @@ export class StoredEntries {
   }
 }
 
-/** The entry that represents a key: the entry itself; of a resource its latest response, else its first projection. */
+/** The entry that represents a key: the entry itself; for a resource its latest response, else its first projection. */
 export async function representativeEntry(
   store: CacheStore,
   key: string,

@@ -39,14 +39,14 @@ interface AheadLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
 /**
  * L1 in this process over a shared L2.
  *
- * Its one invariant: while the shared store is heard, L1 holds nothing that the shared store does not. An entry enters L1
- * only by being read from L2 with no change of it heard since the read was sent:
+ * Its one invariant: while this process receives the changes of the shared store, L1 holds nothing that the shared store does not. An
+ * entry enters L1 only by a read from L2 during which no change of it arrived:
  *
  *   1. `find` notes the epoch of the key, then sends the read
  *   2. another replica deletes the key; the push bumps the epoch
- *   3. the reply of 1 arrives with the old entry: it answers the reader of 1, and does not enter L1, for the epoch moved
+ *   3. the reply of 1 arrives with the old entry: it answers the reader of 1, and does not enter L1, because the epoch moved
  *
- * When the shared store fails, leases and fills stay in this process ("unshared") and go when it is back.
+ * While the shared store is down, leases and fills stay in this process ("unshared"); they are dropped when it is back.
  */
 export class TieredStore extends CacheStore {
   private readonly l1: MemoryTier;
@@ -57,7 +57,7 @@ export class TieredStore extends CacheStore {
   private readonly changes = new ChangeSignal();
   /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
-  /** What the shared store said of a lease when it had nothing to find, until it is asked for in the same turn of the event loop. */
+  /** The shared store's answer about the lease when it found no entry, kept until it is requested in the same turn of the event loop. */
   private readonly ahead = new Map<string, AheadLease>();
 
   constructor(
@@ -108,7 +108,7 @@ export class TieredStore extends CacheStore {
     try {
       const answer = await this.l2.acquire(request);
       if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
-      // What the caller saw is not what is there: a copy that its push has not reached yet, or that was never shared.
+      // The stored entry differs from the one that the caller saw: a copy that its push has not reached yet, or that was never shared.
       if (answer.kind === 'changed') this.dropKey(request.key);
       return answer;
     } catch (error) {
@@ -164,7 +164,7 @@ export class TieredStore extends CacheStore {
     const all = targetList(targets);
     this.dropTargets(all);
     const count = await this.l2.invalidate(all, mode);
-    this.dropTargets(all); // what a read that was under way may have promoted meanwhile
+    this.dropTargets(all); // for entries that a read under way has promoted to L1 during the purge
     this.changes.emit({ kind: 'invalidation' });
     return count;
   }
@@ -232,7 +232,7 @@ export class TieredStore extends CacheStore {
       if (!looked.found && looked.lease) this.keepAhead(key, { ...options, answer: looked.lease }, epoch);
       if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
       this.l1.put(key, found.entry, true);
-      // What others find in memory from now on, and what is prepared of it.
+      // The entry that later requests find in memory, and for which a response is prepared.
       return { ...found, entry: this.l1.get(key, this.clock.now()) ?? found.entry };
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
@@ -256,7 +256,7 @@ export class TieredStore extends CacheStore {
     // Two finds of a key can be under way, for a change detaches the first: the grant of one is why the other is refused.
     if (answer.kind !== 'granted' && this.ahead.get(key)?.answer.kind === 'granted') return;
     this.ahead.set(key, kept);
-    // Who has waited for the find goes on in this turn; a lease that is left after it is wanted by nobody.
+    // Callers that waited for the find continue in this turn; a lease that remains after it has no taker.
     setImmediate(() => {
       if (this.ahead.get(key) !== kept) return;
       this.ahead.delete(key);
@@ -294,7 +294,7 @@ export class TieredStore extends CacheStore {
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       await this.l2.release(lease).catch(ignoreUnavailable);
-      // The shared store has no room, or went away under the load: keep it here, if no invalidation was heard since.
+      // The shared store has no room, or went away during the load: keep the entry here, if no invalidation has arrived since.
       if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
       if (linked) this.l1.put(linked.key, linked.entry, false);
       this.l1.put(key, entry, false);
