@@ -1,9 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/*
- * The env file, looked at before it is read for its settings: what is wrong with it is said in a sentence that names the file and
- * a remedy, and none of what is in it.
- */
+/** The env file, checked before its settings are read: an error message names the file and a remedy, and never quotes its contents. */
 
 /** A setting, the value in quotes over several lines if need be. */
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(?:'[^']*'|"[^"]*"|`[^`]*`|[^\r\n]*)/gm;
@@ -51,8 +48,8 @@ function decoded(bytes: Buffer): string | undefined {
 }
 
 /**
- * What is set under a name that is nearly a setting's, or in the env file under one that begins like settings do: most likely a
- * slip. Others' variables (`REDIS_PORT` in Kubernetes, `CI_SHA` in a workflow) are none.
+ * Variables with a name close to a setting's, or in the env file with a prefix of settings: most likely a slip. Variables of other
+ * programs (`REDIS_PORT` in Kubernetes, `CI_SHA` in a workflow) do not count.
  */
 export function misspelled(
   { known, given, inFile }: Readonly<Record<'known' | 'given' | 'inFile', readonly string[]>>,

@@ -5,9 +5,9 @@ import { certificate, flag, httpUrl, privateKey, secret, text, whole } from './s
 import { parseTrustedProxies } from '../http/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 
-/*
- * The only reader of process.env: one schema of the service's own settings and those that features declare, from which `.env.sample`, the
- * messages of a failed start and the typed slices come. An empty or blank value counts as unset, as env files write it.
+/**
+ * The only reader of process.env: one schema of the service's own settings and the features' settings. `.env.sample`, the messages of a
+ * failed start and the typed slices come from it. An empty or blank value counts as unset, as env files write it.
  */
 
 const redisUri = text.superRefine((value, context) => {
@@ -193,7 +193,7 @@ export function defaultOf(name: string): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
-/** What is set to something else than its default, as it was given: with secrets. For `shownSettings` alone. */
+/** The settings that differ from their defaults, as given: with secrets. For `shownSettings` alone. */
 export function givenSettings(): Readonly<Record<string, string>> {
   const given = Object.keys(settingsShape()).map((name) => [name, process.env[name]?.trim() ?? ''] as const);
   return Object.fromEntries(given.filter(([name, value]) => value !== '' && value !== defaultOf(name)));
@@ -227,13 +227,13 @@ export function envFiles(): string[] {
   return [ENV_FILE];
 }
 
-/** Variables that are most likely settings under a wrong name, each with a hint; none of their values. */
+/** Variables that are most likely misspelled settings, each with a hint; without their values. */
 export function misspelledSettings(): readonly string[] {
   const inFile = process.env['NODE_ENV'] === 'test' ? [] : (inspectEnvFile(ENV_FILE)?.names ?? []);
   return misspelled({ known: Object.keys(settingsShape()), given: Object.keys(process.env), inFile }, ENV_FILE);
 }
 
-/** For ConfigModule: fails the start, and leaves the variables as they are. */
+/** For ConfigModule: fails the start on invalid settings, and leaves the variables unchanged. */
 export function requireEnvironment(given: Record<string, unknown>): Record<string, unknown> {
   readEnvironment(given);
   return given;

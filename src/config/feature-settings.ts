@@ -5,7 +5,7 @@ export type SettingValues = Readonly<Record<string, unknown>>;
 
 /** Settings that a feature adds to the service's own. */
 export interface FeatureSettings {
-  /** A word for the feature; who declares it again replaces it. */
+  /** A word for the feature; a second declaration replaces the first. */
   readonly feature: string;
   /** Each variable: how it is read, its default, and with `.meta({ example })` an example for the message of a failed start. */
   readonly shape: Readonly<Record<string, z.ZodType>>;

@@ -1,9 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 
-/*
- * The kinds of settings: what a variable may be, in words that complete "NAME …" in the message of a failed start.
- */
+/** The kinds of settings: the valid values of a variable, in words that complete "NAME …" in the message of a failed start. */
 
 export const whole = (min: number, max: number) =>
   z.coerce

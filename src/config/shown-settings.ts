@@ -7,14 +7,14 @@ const FLAG = /^(?:true|false|0|1)$/;
 const PASSWORD_IN_ADDRESS = /((?:^|\/\/)[^/@\s]*?):[^/@\s]*@/g;
 const MASK = '(set)';
 
-/** What is set to something else than its default, as it may be shown: secrets are masked. */
+/** The settings that differ from their defaults, for display: secrets are masked. */
 export function shownSettings(given = givenSettings()): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(given).map(([name, value]) => [name, isSecret(name, value) ? MASK : withoutPassword(value)]),
   );
 }
 
-/** A text without the secrets among the settings, whoever wrote it: for what other programs say of a failure. */
+/** A text without the secrets among the settings: for error messages of other programs. */
 export function withoutSecrets(text: string, given = givenSettings()): string {
   const secrets = Object.entries(given).flatMap(([name, value]) => {
     const words = isSecret(name, value) ? [value, ...value.split(',').map((one) => one.trim())] : passwordsIn(value);

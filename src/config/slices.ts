@@ -82,8 +82,8 @@ export const redisConfig = slice('redis', (env) => ({
 }));
 
 /**
- * What decides the responses beside the requests: the addresses of APIs and their profiles. Empty for the default, else a short
- * fingerprint. What is stored in Redis under another one is not used.
+ * The settings that decide the responses: the addresses of APIs and their profiles. Empty for the default, else a short fingerprint.
+ * Entries stored in Redis under another fingerprint are not used.
  */
 function sourceOf(env: Environment): string {
   const sources = declaredFeatures().flatMap(({ sourceOf: of }) => of?.(env) ?? []);

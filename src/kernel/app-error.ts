@@ -30,7 +30,7 @@ export type ServiceErrorCode =
 export type ErrorCode = ServiceErrorCode | (string & Record<never, never>);
 
 export interface AppErrorOptions {
-  /** What the caller may wait before a further try, in milliseconds; answered as `Retry-After`. */
+  /** How long the caller should wait before a further try, in milliseconds; sent as `Retry-After`. */
   readonly retryAfterMs?: number;
   /** Header fields of the answer, such as `WWW-Authenticate`. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -18,7 +18,7 @@ export class SystemClock extends Clock {
   }
 }
 
-/** A clock that stands still until it is told to move. */
+/** A clock that moves only by calls. */
 export class ManualClock extends Clock {
   constructor(private instant = 1_700_000_000_000) {
     super();

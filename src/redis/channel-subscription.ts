@@ -4,8 +4,8 @@ import { RedisUnavailableError } from './redis-unavailable.error';
 import { WatchedClient, type Channel } from './watched-client';
 
 /**
- * Receives the messages of pub/sub channels (https://redis.io/docs/latest/develop/pubsub/), on a connection of its own to one
- * primary: in a Cluster a message reaches every node. At most once: what is published while the connection is made anew is lost.
+ * Receives the messages of pub/sub channels (https://redis.io/docs/latest/develop/pubsub/), on a connection of its own to one primary: in
+ * a Cluster a message reaches every node. At most once: a message published during a reconnect is lost.
  */
 export class ChannelSubscription {
   private readonly client: WatchedClient;

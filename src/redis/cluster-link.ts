@@ -126,7 +126,7 @@ export class ClusterLink extends RedisLink {
       await withDeadline(cluster.connect(), CONNECT_MS, () => undefined);
     } catch (error) {
       cluster.destroy();
-      // Of several nodes the client says only that none can be used, in an order that changes.
+      // For several nodes the client says only that none can be used, in an order that changes.
       throw new RedisUnavailableError([describe(error), ...[...reasons].sort()].join('; '), { cause: error });
     }
     if (this.closed) {

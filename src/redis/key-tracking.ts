@@ -7,24 +7,24 @@ import { RedisUnavailableError } from './redis-unavailable.error';
 import { WatchedClient } from './watched-client';
 
 const FOLLOW_MS = 200;
-/** How old the last answered heartbeat may be for what was heard to count as all there is. */
+/** The maximum age of the last answered heartbeat for the received changes to count as complete. */
 const TRUST_MS = 600;
 
 export interface KeyTrackingListener {
   /** A key under the prefixes changed. */
   readonly onKey: (key: string) => void;
   /** Changes may have been missed: everything may have changed. */
-  readonly onGap: () => void; // told when the gap is over, so that what is kept can serve while nothing else can
-  /** One primary is not heard any more, and why. */
+  readonly onGap: () => void; // called when the gap is over, so that kept entries can serve during it
+  /** One primary is out of reach, and why. */
   readonly onDeaf?: (problem: string) => void;
 }
 
 /**
- * Hears of every change under some key prefixes, one connection per primary
- * (CLIENT TRACKING ON BCAST, https://redis.io/docs/latest/develop/reference/client-side-caching/).
+ * Receives every change under some key prefixes, over one connection per primary (CLIENT TRACKING ON BCAST,
+ * https://redis.io/docs/latest/develop/reference/client-side-caching/).
  *
- * Its one invariant: while `isCoherent`, every change older than 600 ms has been told, and on a connection that works any
- * change within its way through the network. A half-open connection is found by its unanswered heartbeat.
+ * Its one invariant: while `isCoherent`, every change older than 600 ms has been passed on, and on a working connection any change within
+ * its network delay. An unanswered heartbeat reveals a half-open connection.
  */
 export class KeyTracking {
   private readonly trackers = new Map<string, WatchedClient>();
@@ -59,7 +59,7 @@ export class KeyTracking {
     for (const [name, tracker] of this.trackers) {
       if (wanted.has(name)) continue;
       this.trackers.delete(name);
-      void tracker.close(); // its keys are another primary's now, whose new tracker tells of the gap
+      void tracker.close(); // its keys belong to another primary now, whose new tracker reports the gap
     }
     for (const [name, node] of wanted) if (!this.trackers.has(name)) this.trackers.set(name, this.track(node));
   }

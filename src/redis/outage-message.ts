@@ -4,7 +4,7 @@ const REFUSED_LOGIN = /\b(WRONGPASS|NOAUTH|ERR AUTH)\b/;
 const REFUSED_COMMAND = /\bNOPERM\b/;
 
 /**
- * A line for the operator: which Redis, what is wrong with it, what to do, and what becomes of requests meanwhile.
+ * A line for the operator: which Redis, its problem, the remedy, and the effect on requests until then.
  *
  * @param problem in the client's or the server's words, which never repeat a password
  */
@@ -18,7 +18,7 @@ export function outageMessage(problem: string, endpoint: RedisEndpoint): string 
   return `${what}. Answers come from memory and the API, invalidations get 503. Trying again.`;
 }
 
-/** A line for the operator where an ACL keeps a user from what the service hears by; undefined for any other problem. */
+/** A line for the operator where an ACL forbids the commands that tracking needs; undefined for any other problem. */
 export function refusalMessage(
   problem: string,
   what: 'tracking' | 'channel' | 'live',

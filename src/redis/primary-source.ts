@@ -3,7 +3,7 @@ import type { NodeAddress } from './redis-endpoint';
 /** Where the one primary is, now. */
 export abstract class PrimarySource {
   abstract get(): Promise<NodeAddress>;
-  /** Is told when the primary is another node than before. */
+  /** Calls the listener when the primary is another node than before. */
   abstract onMoved(listener: () => void): void;
   abstract close(): Promise<void>;
 }

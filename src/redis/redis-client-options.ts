@@ -36,8 +36,8 @@ export function nodeClientOptions(settings: RedisSettings, node: NodeAddress): R
     // Each command has a deadline of ours, its answer included (`deadline.ts`); node-redis' own is an AbortSignal for each.
     commandOptions: { timeout: 0 },
     clientInfoTag: 'larder',
-    // Redis Enterprise's notice of a move has node-redis change the socket in secret. Here a new socket is a gap: its server may
-    // have older data, and does not know yet what is to be heard of it.
+    // On Redis Enterprise's notice of a move node-redis changes the socket without an event. Here a new socket is a gap: its server may
+    // have older data, and does not track our keys yet.
     maintNotifications: 'disabled',
     database: settings.endpoint.database,
     ...(username === undefined ? {} : { username }),

@@ -13,7 +13,7 @@ export async function readRedisUsage(link: RedisLink): Promise<RedisUsage> {
       const numbers = replies.map((reply) => read(String(reply)));
       return numbers.length > 0 && numbers.every(Number.isFinite) ? numbers.reduce((sum, one) => sum + one, 0) : null;
     } catch {
-      return null; // away, or not allowed: the figure is left out, and the link tells of the rest
+      return null; // away, or not allowed: the figure is left out; the connection reports the problem
     }
   };
   const [entries, usedBytes] = await Promise.all([

@@ -3,8 +3,8 @@ import type { RedisLink } from './redis-link';
 const MAX_MESSAGE_BYTES = 65_536;
 
 /**
- * Messages between replicas on a pub/sub channel of their own. They may be lost, at any time: for what is of use only now.
- * Silent where there is no Redis.
+ * Messages between replicas on a pub/sub channel of their own. They may be lost at any time: only for short-lived information. Does
+ * nothing without Redis.
  */
 export class ReplicaMessages {
   private readonly listeners: ((message: string) => void)[] = [];
@@ -24,7 +24,7 @@ export class ReplicaMessages {
     this.listeners.push(listener);
   }
 
-  /** What came on the channel, this process's own messages too. */
+  /** A message of the channel, including this process's own. */
   receive(message: Buffer): void {
     if (message.length > MAX_MESSAGE_BYTES) return;
     const text = message.toString('utf8');

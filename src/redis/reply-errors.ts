@@ -5,7 +5,7 @@ import { RedisUnavailableError } from './redis-unavailable.error';
 const NOT_NOW =
   /^(OOM|READONLY|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOAUTH|NOPERM|WRONGPASS|NOREPLICAS|MOVED|ASK|UNKILLABLE|ERR max number of clients)\b/;
 
-/** Whatever keeps Redis from doing what was asked becomes a `RedisUnavailableError`; a wrong command stays what it is. */
+/** Any reason for which Redis cannot run a command becomes a `RedisUnavailableError`; a wrong command keeps its error. */
 export function asUnavailable(error: unknown): Error {
   if (error instanceof RedisUnavailableError) return error;
   if (error instanceof ErrorReply && !NOT_NOW.test(error.message)) return error;

@@ -6,7 +6,7 @@ import { RedisUnavailableError } from './redis-unavailable.error';
 
 const HANDSHAKE_MS = 2_000;
 const HEARTBEAT_MS = 200;
-/** A connection on which nothing was heard for so long is given up, though it has not ended: it may be half open. */
+/** A connection that is silent for this long is closed: it may be half open. */
 const SILENCE_MS = 1_000;
 
 type Client = ReturnType<typeof createClient>;
@@ -17,7 +17,7 @@ const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 export interface Channel {
   readonly name: string;
   readonly onMessage: (message: Buffer) => void;
-  /** Is told that Redis refuses the channel. Without it the connection does not count as up then. */
+  /** Called when Redis refuses the channel. Without it the connection then does not count as up. */
   readonly onRefused?: (problem: string) => void;
 }
 
@@ -33,8 +33,8 @@ export interface WatchedClientHooks {
 }
 
 /**
- * One connection to one node, kept alive: made anew when it ends, when it falls silent and when its owner says so. Up means
- * that the last heartbeat was answered and no command since has missed its deadline.
+ * One connection to one node, kept alive: replaced when it ends, when it falls silent and when its owner asks for it. Up means that the
+ * last heartbeat was answered and no command since has missed its deadline.
  */
 export class WatchedClient {
   private client: Client | undefined;
@@ -64,7 +64,7 @@ export class WatchedClient {
     return this.up ? undefined : this.down;
   }
 
-  /** When the last answered heartbeat was sent (`performance.now()`): all that the server said before has been heard. */
+  /** When the last answered heartbeat was sent (`performance.now()`): every earlier message of the server has been received. */
   get repliedUntil(): number {
     return this.lastReplyAt;
   }
@@ -139,8 +139,8 @@ export class WatchedClient {
   }
 
   /**
-   * A beat that is late judges nothing: the process stood still, and what the server has said meanwhile waits to be read. Taken for down, the
-   * server would not be asked for what it has changed. Until the next answer `repliedUntil` tells how much has been heard.
+   * A late beat decides nothing: the process was suspended, and the server's messages wait to be read. If it counted as down, the changes
+   * of that time would be lost. Until the next answer `repliedUntil` says how much has been received.
    */
   private beat(client: Client): void {
     const now = performance.now();

@@ -9,7 +9,7 @@ import { WorkerMetrics } from './worker-metrics';
 const LIVED_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5_000;
-/** What a worker needs beyond its own time limit to be gone. */
+/** The extra time that a worker gets to exit beyond its own limit. */
 const GRACE_MS = 2_000;
 
 export interface PrimaryOptions {
@@ -78,7 +78,7 @@ export class Primary {
     const { env, store } = this.options;
     const worker = cluster.fork(env);
     this.startedAt.set(worker.id, performance.now());
-    // A message to a worker that was just killed fails (EPIPE) before its 'exit': all that follows is done there.
+    // A message to a worker that was just killed fails (EPIPE) before its 'exit', whose handler does the rest.
     worker.on('error', () => undefined);
     store?.serve(portToWorker(worker));
     serveAllMetrics(worker, () => this.metrics.read());
@@ -94,7 +94,7 @@ export class Primary {
       return;
     }
     if (!this.hasListened) {
-      // What is wrong the worker has said itself.
+      // The worker has logged the problem itself.
       for (const other of Object.values(cluster.workers ?? {})) other?.process.kill('SIGKILL');
       process.exit(code === 0 ? 1 : code);
     }

@@ -7,9 +7,9 @@ import { adminConfig, cacheConfig, redisConfig, serviceConfig, upstreamConfig } 
 import { numberOfWorkers, Primary } from './primary';
 
 /**
- * Starts the workers, if more than one is asked for.
+ * Starts the workers, if more than one is configured.
  *
- * @param advise tells what an operator should know of the settings, for all of them
+ * @param advise logs advice about the settings, for all workers
  * @returns whether this process is the primary of several, and serves nothing itself
  */
 export function startsWorkers(

@@ -8,7 +8,7 @@ import type { WorkerMetric } from './worker-metrics';
  * worker for the others.
  */
 
-/** What is asked for: the metrics of one worker, or of all. */
+/** The kinds of requests: the metrics of one worker, or of all. */
 type Asked = 'own-metrics' | 'all-metrics';
 
 interface Message {
@@ -26,7 +26,7 @@ interface LineEnd {
   off(event: string, listener: (message: unknown) => void): unknown;
 }
 
-/** How long a worker may take to tell its metrics, in milliseconds. */
+/** How long a worker may take to send its metrics, in milliseconds. */
 const OWN_METRICS_MS = 1_000;
 const ALL_METRICS_MS = 2_000;
 

@@ -1,6 +1,6 @@
 import { AggregatorRegistry } from 'prom-client';
 
-/** A metric of one process, as the library's `getMetricsAsJSON()` tells it. */
+/** A metric of one process, as the library's `getMetricsAsJSON()` returns it. */
 export interface WorkerMetric {
   readonly name: string;
   readonly type: string;
@@ -12,8 +12,8 @@ export type ReadWorkerMetrics = () => Promise<readonly WorkerMetric[]>;
 /**
  * The metrics of all workers of one service together.
  *
- * Its one invariant: no counter goes back. What a worker has counted, as far as it was told, still counts when the worker is slow
- * or gone; its gauges go with it.
+ * Its one invariant: no counter decreases. The counters that a worker has reported still count when it is slow or gone; its gauges go with
+ * it.
  */
 export class WorkerMetrics {
   private readonly workers = new Map<number, ReadWorkerMetrics>();
@@ -39,7 +39,7 @@ export class WorkerMetrics {
   }
 
   private async collect(id: number, readMetrics: ReadWorkerMetrics): Promise<void> {
-    const metrics = await readMetrics().catch(() => undefined); // what it told before stands
+    const metrics = await readMetrics().catch(() => undefined); // its last metrics stay
     if (metrics && this.workers.has(id)) this.last.set(id, metrics);
   }
 }

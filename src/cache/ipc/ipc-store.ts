@@ -29,15 +29,15 @@ interface Waiting {
 }
 
 /**
- * The store that another process of this machine keeps for all workers of the service. It is heard while that process answers the
- * pings: a worker that stood still asks before it uses a copy. Without the line a worker ends.
+ * The store that another process of this machine keeps for all workers of the service. It counts as coherent while that process answers
+ * the pings: a worker that was suspended asks the process before it uses a copy. A worker that loses the connection ends.
  */
 export class IpcStore extends SharedStore {
   private readonly changes = new ChangeSignal();
   private readonly waiting = new Map<number, Waiting>();
   private calls = 0;
   private isOpen = true;
-  /** When the last answered ping was sent (`performance.now()`): all that was posted before has been heard. */
+  /** When the last answered ping was sent (`performance.now()`): every message posted before it has arrived. */
   private syncedUntil = -Infinity;
   private readonly pings: NodeJS.Timeout;
 
@@ -199,7 +199,7 @@ export class IpcStore extends SharedStore {
     else waiting.reject(new StoreUnavailableError(message.failure));
   }
 
-  /** A lease that came when nobody waited for it any more. */
+  /** A lease that arrived after its caller stopped waiting. */
   private giveBackLate(value: unknown): void {
     const answer = value as Partial<LeaseAnswer> | undefined;
     if (answer?.kind === 'granted' && answer.lease) this.release(answer.lease).catch(ignoreFailure);

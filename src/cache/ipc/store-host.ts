@@ -2,14 +2,14 @@ import type { CacheStore, Lease, LeaseAnswer } from '../core/cache-store';
 import { WorkerAcks } from './worker-acks';
 import { REMOTE_OPERATIONS, type RemoteOperation, type StoreMessage, type StorePort } from './store-messages';
 
-/** Operations after which no process may answer with what was there before. */
+/** Operations after which no process may answer with an older entry. */
 const IS_CONFIRMED: ReadonlySet<RemoteOperation> = new Set(['put', 'invalidate']);
 
 /**
- * Keeps one store for several processes: answers their calls and tells all of them of every change.
+ * Keeps one store for several processes: answers their calls and publishes every change to all of them.
  *
- * Its one invariant: an invalidation is answered when every process has heard of it, or does not use its copies any more, so that
- * who was answered and asks elsewhere does not get what was before. The leases of a process that dies are given back at once.
+ * Its one invariant: an invalidation is answered once every process has received it, or does not use its copies any more, so that a caller
+ * that then asks another process does not get an older entry. When a process dies its leases are released.
  */
 export class StoreHost {
   private readonly ports = new Map<StorePort, WorkerAcks>();
@@ -55,7 +55,7 @@ export class StoreHost {
     }
   }
 
-  /** Who called hears of its own change before the answer: messages keep their order. */
+  /** The calling process receives its own change before the answer: messages keep their order. */
   private async ackedByOthers(caller: StorePort): Promise<void> {
     const others = [...this.ports].filter(([port]) => port !== caller);
     await Promise.all(others.map(([, acks]) => acks.waitForAck()));

@@ -1,8 +1,8 @@
 import type { CacheStore, StoreChange } from '../core/cache-store';
 
-/*
- * What the workers of one service and the process that keeps their entries say to each other: calls, their results, and
- * changes that nobody asked for. Between two processes messages keep their order.
+/**
+ * The messages between the workers of one service and the process that keeps their entries: calls, their results, and pushed changes.
+ * Between two processes messages keep their order.
  */
 
 /** The operations that may be called from another process; no other is answered. */
@@ -23,9 +23,9 @@ export type StoreMessage =
     }
   | { readonly store: 'result'; readonly id: number; readonly value?: unknown; readonly failure?: string }
   | { readonly store: 'change'; readonly change: StoreChange }
-  /** A worker's question whether the line stands, and the host's answer: all that was posted before it has been heard then. */
+  /** A worker's ping, and the host's pong: every message posted before it has arrived then. */
   | { readonly store: 'ping' | 'pong'; readonly sentAt: number }
-  /** The host's question how far a worker has heard, and the worker's answer. */
+  /** The host's request for an acknowledgement of all earlier changes, and the worker's ack. */
   | { readonly store: 'sync' | 'ack'; readonly id: number };
 
 /** How often a worker asks whether the line stands, in milliseconds. */

@@ -1,14 +1,14 @@
 import { TRUST_MS, type StorePort } from './store-messages';
 
 /**
- * How far one worker has heard, as the host knows it.
+ * How far one worker has received the changes, as known to the host.
  *
- * A worker uses its copies for `TRUST_MS` from its last answered ping, by its own clock; the host counts the same span from when it
- * got that ping, which is later. Who has not heard a change by then (it stands still, or has not begun) does not use its copies:
+ * A worker uses its copies for `TRUST_MS` from its last answered ping, by its own clock; the host counts the same span from when it got
+ * that ping, which is later. A worker that has not received a change by then (suspended, or not started yet) does not use its copies:
  *
- *   1. the worker pings at 0, and stands still from 10 on
- *   2. another invalidates at 100; the first does not say that it has heard
- *   3. at `TRUST_MS` and a little the host answers 2: the worker, should it go on now, asks before it uses a copy
+ *   1. the worker pings at 0, and is suspended from 10 on
+ *   2. another invalidates at 100; the first sends no ack
+ *   3. at `TRUST_MS` and a little the host answers 2: if the worker resumes now, it asks the host before it uses a copy
  */
 export class WorkerAcks {
   private readonly waiting = new Map<number, () => void>();
@@ -29,7 +29,7 @@ export class WorkerAcks {
     });
   }
 
-  /** Settles when the worker has heard all that was posted before, or does not use its copies any more. */
+  /** Settles when the worker has received everything posted before, or does not use its copies any more. */
   waitForAck(): Promise<void> {
     const leftMs = this.trustedUntil - performance.now();
     if (leftMs < 0) return Promise.resolve();

@@ -4,10 +4,10 @@ const MOST = 10_000;
 const EVERYTHING: InvalidationTarget = { kind: 'prefix', prefix: '' };
 
 /**
- * Invalidations that Redis did not confirm. They are made up for before anything of it is read again: who sent them was told
- * that nothing is promised, and may be gone.
+ * Invalidations that Redis did not confirm. They are repeated before anything is read from Redis again: their callers got an error, and
+ * may be gone.
  *
- * Bounded: of more than so many different ones, everything is overdue.
+ * Bounded: if too many different ones are pending, everything counts as overdue.
  */
 export class OverdueInvalidations {
   private readonly targets = new Map<string, readonly [InvalidationTarget, InvalidationMode]>();
@@ -26,7 +26,7 @@ export class OverdueInvalidations {
     if (!this.targets.has('') && this.targets.get(name)?.[1] !== 'purge') this.targets.set(name, [target, mode]);
   }
 
-  /** Makes up for all of them, those that come meanwhile too. Rejects with the first that fails, which stays overdue. */
+  /** Repeats all of them, including those that arrive during it. Rejects with the first failure, which stays overdue. */
   async flush(invalidate: (target: InvalidationTarget, mode: InvalidationMode) => Promise<unknown>): Promise<number> {
     let settled = 0;
     for (const [name, overdue] of this.targets) {

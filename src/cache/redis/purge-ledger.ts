@@ -10,7 +10,7 @@ const MAX_FIELDS = 4_096 + MAX_MARKS;
 /** Items at the beginning of a script's reply: the state, and the mark that the ledger has for the count that was known. */
 export const STATE_ITEMS = 5;
 
-/** What a reply tells of the ledger. `scripts.ts` says what its fields are. */
+/** The ledger's state in a reply. `scripts.ts` describes its fields. */
 export interface LedgerState {
   /** The count of all invalidations. */
   readonly sequence: number;
@@ -22,7 +22,7 @@ export interface LedgerState {
   readonly mark: string;
 }
 
-/** Redis has other data than it had: what is there may be older than an invalidation. Nothing of it may be used before it is removed. */
+/** The data in Redis has changed unexpectedly: it may be older than an invalidation. It must be removed before any use. */
 export class RewoundError extends StoreUnavailableError {
   constructor() {
     super('Redis went back in time');
@@ -30,7 +30,7 @@ export class RewoundError extends StoreUnavailableError {
 }
 
 export interface LedgerListener {
-  /** There is another ledger: what was invalidated under the last one may not have been heard. */
+  /** There is a new ledger: this replica may have missed invalidations recorded in the last one. */
   readonly onRestored: () => void;
   /** The ledger that this replica knew was gone, and it has made another. */
   readonly onLost: () => void;
@@ -39,12 +39,12 @@ export interface LedgerListener {
 const UNKNOWN: LedgerState = { sequence: 0, history: '', ledger: '', mark: '' };
 
 /**
- * The count of invalidations, and the last of them by name, in Redis; and what this replica knows of it.
+ * The count of invalidations, and the latest of them by name, in Redis; and this replica's knowledge of it.
  *
- * Its one invariant: a state with a lower count than one known when the question was sent, of another history, or with another mark
- * for the count that was known, is never taken for the truth. A state that is missing was evicted or deleted, and is made anew by whoever notices.
+ * Its one invariant: a state with a lower count than one known when the question was sent, of another history, or with another mark for
+ * the count that was known, is never accepted. A missing state was evicted or deleted; the replica that notices creates a new one.
  *
- * Each question is judged by what was known when it was sent, for replies of one connection are heeded out of order.
+ * Each reply is judged by the knowledge at the time of its request, because replies of one connection are processed out of order.
  */
 export class PurgeLedger {
   private known = UNKNOWN;
@@ -56,7 +56,7 @@ export class PurgeLedger {
     private readonly listener: LedgerListener,
   ) {}
 
-  /** What is known now, for `accept`. */
+  /** The current state, for `accept`. */
   get state(): LedgerState {
     return this.known;
   }
@@ -85,7 +85,7 @@ export class PurgeLedger {
     return (await this.accept(asked, reply)).sequence;
   }
 
-  /** Whether nothing of these names was invalidated since the lease was given, as far as the ledger can tell. */
+  /** Whether none of these names was invalidated since the lease was granted, as far as the ledger knows. */
   async isUnpurged(
     since: { readonly sequence: number; readonly ledger?: string },
     names: readonly string[],
@@ -96,7 +96,7 @@ export class PurgeLedger {
     return ledger === since.ledger && counts.every((count) => Number(count) <= since.sequence);
   }
 
-  /** Whether Redis has other data than it had when it was last heard: asked after a gap, where a ledger that is missing counts as such. */
+  /** Whether Redis has other data than before: checked after a gap, where a missing ledger counts as such. */
   async hasRewound(): Promise<boolean> {
     if (this.known.history === '') return false;
     const asked = this.known;
@@ -128,7 +128,7 @@ export class PurgeLedger {
     return told;
   }
 
-  /** Only of a missing one; of one that another has made meanwhile, its state. */
+  /** Replaces a missing ledger only; if another replica has created one since, returns its state. */
   private restore(): Promise<LedgerState> {
     const makings = this.makings();
     this.restoring ??= this.commands
@@ -144,7 +144,7 @@ export class PurgeLedger {
     return this.restoring;
   }
 
-  /** Of several replicas that notice, the one whose ledger it is. The first ledger of all was not lost. */
+  /** If several replicas notice, the one whose ledger was created counts. The very first ledger was not lost. */
   private countLoss([, , , made]: ReturnType<PurgeLedger['makings']>, [, , ledger]: readonly RedisReply[]): void {
     if (this.known.ledger !== '' && String(ledger) === made) this.listener.onLost();
   }
@@ -175,7 +175,7 @@ function parsed(items: readonly RedisReply[]): { readonly told: LedgerState; rea
   return { told: { sequence: Number(sequence), history, ledger, mark }, there };
 }
 
-/** Whether what is told is of other data than was known when it was asked for, or of an older state of them. */
+/** Whether a reply belongs to other data than were known when it was requested, or to an older state of them. */
 function isOtherData(asked: LedgerState, told: LedgerState, there: string): boolean {
   if (told.sequence < asked.sequence || (asked.history !== '' && told.history !== asked.history)) return true;
   return asked.mark !== '' && there !== asked.mark && there.startsWith(`${asked.sequence}:`);

@@ -9,8 +9,8 @@ type ScriptKeys = readonly [string, ...string[]];
 type ScriptArguments = readonly (string | number | Buffer)[];
 
 /**
- * The one door through which Redis' failures come in: each is a `StoreUnavailableError` to the cache, in which `refusalIn` tells
- * an error reply from silence. Each kind of refusal (OOM, READONLY, ...) is told once, until the link is next made anew.
+ * Turns every failure of Redis into a `StoreUnavailableError`; `refusalIn` distinguishes an error reply from silence. Each kind of refusal
+ * (OOM, READONLY, ...) is logged once per connection.
  */
 export class RedisCommands {
   private readonly warned = new Set<string>();
@@ -35,7 +35,7 @@ export class RedisCommands {
     return this.through(this.link.sendTo(node, args));
   }
 
-  /** As `send`, but a reply such as WRONGTYPE is undefined: what is there is not ours. */
+  /** As `send`, but a reply such as WRONGTYPE is undefined: another program owns the key. */
   async sendOrReply(key: string, args: CommandArguments): Promise<RedisReply | undefined> {
     try {
       return await this.link.send(key, args);
@@ -45,7 +45,7 @@ export class RedisCommands {
     }
   }
 
-  /** EVALSHA, and EVAL where the node does not know the script yet. The first key tells the slot. */
+  /** EVALSHA, and EVAL where the node does not know the script yet. The first key selects the slot. */
   run(script: Script, keys: ScriptKeys, args: ScriptArguments): Promise<RedisReply> {
     return this.through(this.evaluate(script, keys, args));
   }
@@ -102,7 +102,7 @@ export class RedisCommands {
   }
 }
 
-/** The error reply that Redis gave, or undefined where it gave none: nobody knows then whether it did what was asked. */
+/** The error reply of Redis, or undefined without one: whether Redis has run the command is unknown then. */
 export function refusalIn(error: unknown): ErrorReply | undefined {
   if (error instanceof ErrorReply) return error;
   return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;

@@ -47,7 +47,7 @@ export class RedisInvalidation {
     return count;
   }
 
-  /** Learns the sequence that another replica has raised. Told in the background: without an answer the next one tells. */
+  /** Records the sequence that another replica has raised. Runs in the background: if it fails, the next change repeats it. */
   noteSequence(): Promise<void> {
     this.noting ??= this.ledger
       .read()

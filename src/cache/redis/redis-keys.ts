@@ -2,20 +2,19 @@ import { READABLE_OF_HASHED } from '../core/cache-key';
 import { FORMAT_VERSION } from '../core/entry-codec';
 
 /**
- * Every Redis key shape, and nothing else knows one. `{...}` is the Redis Cluster hash tag: keys that are touched together
- * share a slot.
+ * Every Redis key shape; no other file knows one. `{...}` is the Redis Cluster hash tag: keys that one script uses share a slot.
  *
- * | key | type | what |
- * |---|---|---|
- * | `larder:v4:e:{KEY}` | string | an entry, head and body as `entry-codec.ts` tells; its TTL is the entry's life |
- * | `larder:v4:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
- * | `larder:v4:l:{KEY}\|SELECTION` | string | the same of one selection, while nothing is stored of the URL |
- * | `larder:v4:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
- * | `larder:v4:i:{TAG}` | string | written and removed in one step: tells replicas that the tag was invalidated |
- * | `larder:v4:c:{NAME}` | string | a name that is taken, such as a webhook delivery that was heeded |
- * | `larder:v4:n:{GROUP}` | hash | short texts that replicas leave each other, each with the end of its life in front |
- * | `larder:v4:a:{LOG}` | list | the last lines of a log that replicas share, newest first: `audit` |
- * | `larder:v4:q` | hash | the ledger of invalidations: their count, and the last ones by tag and key |
+ *   | key | type | content |
+ *   |---|---|---|
+ *   | `larder:v4:e:{KEY}` | string | an entry, head and body as in `entry-codec.ts`; its TTL is the entry's life |
+ *   | `larder:v4:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
+ *   | `larder:v4:l:{KEY}\|SELECTION` | string | the lease of one selection, while nothing is stored for the URL |
+ *   | `larder:v4:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
+ *   | `larder:v4:i:{TAG}` | string | written and removed in one step: notifies replicas that the tag was invalidated |
+ *   | `larder:v4:c:{NAME}` | string | a claimed name, such as a processed webhook delivery |
+ *   | `larder:v4:n:{GROUP}` | hash | short texts that replicas share, each with the end of its life in front |
+ *   | `larder:v4:a:{LOG}` | list | the last lines of a log that replicas share, newest first: `audit` |
+ *   | `larder:v4:q` | hash | the ledger of invalidations: their count, and the last ones by tag and key |
  */
 export class RedisKeys {
   private readonly root: string;
@@ -26,7 +25,7 @@ export class RedisKeys {
   readonly ledger: string;
   /** The pub/sub channel of invalidations; without the format's version, for others publish on it. */
   readonly channel: string;
-  /** The pub/sub channel of live figures, which replicas send each other while somebody watches. */
+  /** The pub/sub channel of live figures, which replicas publish while a client watches. */
   readonly liveChannel: string;
 
   /**
@@ -101,8 +100,8 @@ export class RedisKeys {
   }
 
   /**
-   * SCAN patterns of the entries and leases whose cache key may begin so: the prefix itself is taken literally, up to where long keys are
-   * hashed, and to where a resource's key ends. What is found is to be asked of `hasPrefix`.
+   * SCAN patterns of the entries and leases whose cache key may begin with the prefix: taken literally, up to the length at which keys are
+   * hashed, and up to the end of a resource's key. `hasPrefix` decides about the keys found.
    */
   scanByPrefix(prefix: string): { readonly entries: string; readonly leases: string } {
     const [resource = ''] = prefix.split('|', 1);

@@ -27,10 +27,10 @@ interface AskOptions {
 }
 
 /**
- * Leases in Redis, which has them until they are given back or end by themselves.
+ * Leases in Redis, which keeps them until they are released or expire.
  *
- * A link that breaks may take a grant or a giving back with it, and leave a lease that nobody uses in the way of all who ask
- * for the key. Such *lost* leases are given back as soon as the link is there again.
+ * A broken connection may lose the reply to a grant or a release, and leave a lease without a holder that blocks every other caller of the
+ * key. Such *orphaned* leases are released as soon as the connection is back.
  */
 export class RedisLeases {
   /** By token. As many as commands were under way when the link broke. */
@@ -52,8 +52,8 @@ export class RedisLeases {
   }
 
   /**
-   * The value that is there, found or without its bookkeeping, or the lease. Who holds it, or what it failed with, is to be asked of `acquire`,
-   * which knows the tags.
+   * The value, found or without its bookkeeping, or the lease. `acquire`, which knows the tags, returns the holder of a lease or the
+   * failure of a load.
    */
   async findOrAcquire(
     request: LeaseRequest,
@@ -90,7 +90,7 @@ export class RedisLeases {
     await this.trackIfUncertain(lease, this.commands.run(FAIL, [this.keys.lease(lease.key, lease.selection)], args));
   }
 
-  /** For when the link is there again. Those for which it breaks anew stay lost. */
+  /** For when the connection is back. If it breaks again, the remaining leases stay orphaned. */
   async releaseOrphaned(): Promise<void> {
     const lost = [...this.lost.values()];
     this.lost.clear();
@@ -157,14 +157,14 @@ export class RedisLeases {
     try {
       return await reply;
     } catch (error) {
-      // Who refuses has done nothing.
+      // A refused command has done nothing.
       if (error instanceof StoreUnavailableError && !refusalIn(error)) this.lost.set(token, { key, selection, token });
       throw error;
     }
   }
 }
 
-/** What is beside a failure: whose it is, and what its load had seen. Undefined for what is not ours. */
+/** The facts stored with a failure: its holder, and the state that its load saw. Undefined for a text of another format. */
 function parseStoredFailure(text: string): StoredFailure | undefined {
   try {
     return JSON.parse(text) as StoredFailure;

@@ -11,7 +11,7 @@ import type { RedisKeys } from './redis-keys';
 
 const SCANS_PER_PAGE = 50;
 const HEADS_AT_ONCE = 50;
-/** What a count looks at: 100,000 keys of Redis, in steps between which Redis serves others. */
+/** The limit of a count: 100,000 keys of Redis, in steps between which Redis serves other commands. */
 const SCANS_PER_COUNT = 100;
 const COUNT_BATCH = '1000';
 
@@ -89,7 +89,7 @@ export class RedisListing {
     return { count: Number(count ?? 0), isExact: true };
   }
 
-  /** In small steps: a thousand heads at once would be late, and a command that is late tells that Redis is down. */
+  /** In small steps: a thousand heads in one command would be late, and a late command means that Redis is down. */
   private async inspectAll(keys: readonly string[]): Promise<ListedEntry[]> {
     const items: ListedEntry[] = [];
     for (let at = 0; at < keys.length; at += HEADS_AT_ONCE) {

@@ -2,7 +2,7 @@ import { MAX_LOG_LINES } from '../core/cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 
-/** A log that nobody adds to is forgotten after so long: 30 days. */
+/** A log without new lines expires after 30 days. */
 const KEEP_MS = 2_592_000_000;
 
 /** Logs that all replicas share: a list each, newest line first, cut to its last lines. */

@@ -12,7 +12,7 @@ import { indexedTags } from './redis-writes';
 import { DISCARD, FIND } from './scripts';
 
 export interface ReadsListener {
-  /** Something under an entry's key was not written by us; it is removed. Told once for each key. */
+  /** The value of an entry's key has a foreign format; it is removed. Called once for each key. */
   readonly onGarbage: (redisKey: string) => void;
   /** An entry is not in the index of one of its tags, which was evicted or deleted: it is removed, for no invalidation would find it. */
   readonly onUnindexed: (redisKey: string) => void;

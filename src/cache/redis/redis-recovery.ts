@@ -8,11 +8,11 @@ import type { RedisLeases } from './redis-leases';
 export interface RecoveryListener {
   /** Redis has less than it once had (a restart with old data): all entries are removed. */
   readonly onRewound: (entries: number) => void;
-  /** Redis has not confirmed an invalidation: nothing is read of it until it has. Told once, until all are settled. */
+  /** Redis has not confirmed an invalidation: nothing is read from it until it has. Called once, until all are flushed. */
   readonly onOverdue: () => void;
   /** So many invalidations that Redis had not confirmed are made up for. */
   readonly onSettled: (invalidations: number) => void;
-  /** All is made up for: what was heard before may have been anything. */
+  /** Everything is repeated: changes received before may be incomplete. */
   readonly onRecovered: () => void;
 }
 
@@ -21,10 +21,10 @@ const RETRY_MS = 500;
 const WATCH_MS = 200;
 
 /**
- * What is to be done after a gap in the link, or an invalidation that was not confirmed, before Redis is used again.
+ * The work after a gap in the connection, or after an unconfirmed invalidation, before Redis is used again.
  *
- * Its one invariant: nothing is read of a Redis that may have come back with older data than it had, or that has what is overdue
- * to be removed.
+ * Its one invariant: nothing is read from a Redis that may have come back with older data, or that still holds entries whose invalidation
+ * is overdue.
  */
 export class RedisRecovery {
   private readonly overdue = new OverdueInvalidations();
@@ -99,7 +99,7 @@ export class RedisRecovery {
         return this.isDone;
       })
       .catch((error: unknown) => {
-        this.problem = error instanceof Error ? error.message : String(error); // told by who asks; the next one tries again
+        this.problem = error instanceof Error ? error.message : String(error); // waiting callers report it; the next one tries again
         return false;
       })
       .finally(() => {

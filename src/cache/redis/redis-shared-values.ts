@@ -50,7 +50,7 @@ export class RedisSharedValues {
   }
 }
 
-/** Of `:text`, empty for none. */
+/** The text in `:text`, empty for none. */
 function textOf(reply: RedisReply): string | undefined {
   const text = String(reply);
   return text === '' ? undefined : text.slice(1);

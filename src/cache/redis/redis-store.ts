@@ -37,9 +37,9 @@ import { RedisRecovery, type RecoveryListener } from './redis-recovery';
 import { RedisWrites } from './redis-writes';
 
 export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'>, ReadsListener {
-  /** Redis answers with an error, such as OOM or READONLY. Told once for each kind. */
+  /** Redis answers with an error, such as OOM or READONLY. Called once for each kind. */
   readonly onRefused: (reply: string) => void;
-  /** The ledger of invalidations was evicted or deleted; this replica has made it anew. */
+  /** The ledger of invalidations was evicted or deleted; this replica has created a new one. */
   readonly onLedgerLost: () => void;
   /** A whole value was stored for the entry, head and body: so many bytes. */
   readonly onStored: (entry: CacheEntry, bytes: number) => void;
@@ -90,7 +90,7 @@ export class RedisStore extends SharedStore {
     });
   }
 
-  /** Gives the store its ears: `KeyTracking` needs the store's listener, and the store needs to know whether it hears. */
+  /** Connects the store to `KeyTracking`: tracking needs the store's listener, and the store needs to know whether it is tracking. */
   listen(track: (listener: { onKey: (key: string) => void; onGap: () => void }) => KeyTracking): void {
     this.tracking = track({
       onKey: (redisKey) => this.onInvalidated(redisKey),

@@ -27,7 +27,7 @@ import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type S
  * the index be evicted between b and 2, then what d stores is not in it, and counts as a miss.
  */
 export class RedisWrites {
-  /** @param onStored told of each whole value: so many bytes, head and body */
+  /** @param onStored called with the size of each whole value, head and body, in bytes */
   constructor(
     private readonly commands: RedisCommands,
     private readonly ledger: PurgeLedger,
@@ -101,7 +101,7 @@ export class RedisWrites {
     );
   }
 
-  /** Tells of whole values, where the script has stored them. */
+  /** Reports the sizes of whole values, if the script has stored them. */
   private reportSizes(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
     if (reply !== 1) return false;
     for (const [entry, value] of values) this.onStored(entry, value.length);
@@ -127,7 +127,7 @@ export class RedisWrites {
     if (await this.ledger.isUnpurged(lease, names)) {
       await this.index(lease.key, entry, tags);
       if (await this.ledger.isUnpurged(lease, names)) return true;
-      // What is there still may have been out of its index when it was invalidated, and is in it again by b.
+      // A remaining entry may have been out of its index when it was invalidated, and is back in it by b.
       if (tags.length > 0 && lease.baseId !== '')
         await this.commands.run(DISCARD, [this.keys.entry(lease.key)], [lease.baseId]);
     }

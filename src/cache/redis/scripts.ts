@@ -10,42 +10,42 @@ function script(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-/*
- * An entry is one string; `entry-codec.ts` tells its layout. The scripts know of it that bytes 0–11 are its id, 12–17 the mark
- * of its last soft purge, 18–20 the length of the head, after which the body begins.
+/**
+ * An entry is one string; `entry-codec.ts` describes its layout. The scripts know that bytes 0–11 are its id, 12–17 the mark of its last
+ * soft purge, 18–20 the length of the head, after which the body begins.
  *
- * A lease's value is `L|token|failures|indexMark|sequence|ledger|firsts` while a load is under way and `F|token|failures|failure` after a failed one,
- * whose TTL is its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a higher mark; one that
- * began before an invalidation gives way to a caller who names its token, once it has looked in the ledger (`redis-leases.ts`).
- * `allow-oom` (Redis 7): a full Redis can still lead to one load per key and still invalidate.
+ * A lease's value is `L|token|failures|indexMark|sequence|ledger|firsts` while a load is under way and `F|token|failures|failure` after a
+ * failed one, whose TTL covers its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a
+ * higher mark; one that began before an invalidation gives way to a caller that names its token, after that caller has checked the ledger
+ * (`redis-leases.ts`). `allow-oom` (Redis 7): a full Redis can still grant one load per key and still invalidate.
  *
- * The race that they close, as a timeline; K is the entry's key, all of one slot, so each script is atomic:
+ * The race that they close, as a timeline; K is the entry's key, all in one slot, so each script is atomic:
  *
  *   1. A acquires: no entry (or one with id `base`), no lease -> lease = A's token
  *   2. A asks the upstream, which answers the old state
- *   3. the data changes; somebody invalidates K: lease and entry are unlinked, the sequence grows
+ *   3. the data changes; K is invalidated: lease and entry are unlinked, the sequence grows
  *   4. A fills: the lease is not A's -> nothing is stored. A's answer goes to A's own waiters only
  *   5. B acquires and loads the new state
  *
- * With a bare `redis-cli DEL` of the entry in 3 the lease stays A's, but the entry's id is no more `base`: 4 refuses as well.
- * A leader whose lease ended (stopped for too long) finds another's lease or another id, and refuses likewise.
+ * With a bare `redis-cli DEL` of the entry in 3 the lease stays A's, but the entry's id is no longer `base`: 4 refuses as well. A leader
+ * whose lease ended (suspended for too long) finds another's lease or another id, and refuses likewise.
  */
 
-/*
+/**
  * The ledger of invalidations is one hash: `s` their count, `i` a word for this history of the data, `l` a word for this ledger, `f` the
- * count below which it knows none; and for what was invalidated last, `t:TAG` or `k:KEY`, the count after it. Redis may evict it, and
- * people delete it: who notices makes it anew, with the count and the history that it knows, under another `l`, so that fills
- * of before are refused.
+ * count below which it knows none; and for the latest invalidations, `t:TAG` or `k:KEY`, the count after it. Redis may evict it, and
+ * people delete it: the replica that notices creates a new one, with the count and the history that it knows, under another `l`, so that
+ * earlier fills are refused.
  *
- * Each invalidation has a random word, its *mark* `COUNT:WORD`: `w` is the last one, `w:0` to `w:1023` are those of the last invalidations by
- * their count modulo 1024. An older copy of the data that has been invalidated again may have the count that a replica remembers, or a
- * higher one, but not the mark:
+ * Each invalidation has a random word, its *mark* `COUNT:WORD`: `w` is the last one, `w:0` to `w:1023` are the latest by their count
+ * modulo 1024. An older copy of the data that has been invalidated again may have the count that a replica remembers, or a higher one, but
+ * not the mark:
  *
- *   1. replicas A and B know 7:x; Redis comes back as it was at 5
+ *   1. replicas A and B know 7:x; Redis comes back with its state at 5
  *   2. replica C, which has just started and knows nothing, invalidates twice: the count is 7 again, its mark 7:y
- *   3. A asks, and is told what is at its own count: not 7:x. What Redis has may be older than what A saw removed
+ *   3. A reads the mark at its own count: not 7:x. The data in Redis may be older than the removals that A saw
  *
- * Bookkeeping that may be evicted is never trusted to be there: an entry counts only while each of its tags has it in its index.
+ * Bookkeeping that may be evicted is never relied on: an entry counts only while each of its tags has it in its index.
  */
 
 /** How many marks the ledger keeps: a replica that has missed more invalidations than these compares counts alone. */
@@ -61,7 +61,7 @@ local function reply(state, ...)
   return {state[1], state[2], state[3], state[4], state[5], ...}
 end`;
 
-/** Makes a ledger where there is none, or what is there is not ours: by the count, its mark and the history that the caller knows. */
+/** Creates a ledger if there is none or the value has a foreign format: from the count, its mark and the history that the caller knows. */
 const ENSURE_LEDGER = `${LEDGER_STATE}
 local function ensured(name, slot, sequence, history, ledger, mark)
   local state = stateOf(name, slot)
@@ -73,8 +73,8 @@ local function ensured(name, slot, sequence, history, ledger, mark)
 end`;
 
 /**
- * Whether each indexed tag of a value has the key in its index; the tags are the first of its metadata (`entry-codec.ts`). The keys of the
- * indexes are told by the value alone, which one node allows and a Cluster does not.
+ * Whether each indexed tag of a value has the key in its index; they are the first tags of its metadata (`entry-codec.ts`). The keys of
+ * the indexes come from the value alone, which a single node allows and a Cluster does not.
  */
 const IS_INDEXED = `
 local function number(value, at)
@@ -158,8 +158,8 @@ if type(id) ~= 'string' then id = '' end
 if id ~= ARGV[3] then return reply(state, 'changed') end${TAKE_LEASE}`);
 
 /**
- * As ACQUIRE for who has seen nothing; and the value, if there is one: an empty text for what is no text at all. With the prefix of tag
- * indexes as a further ARGV, a value without its bookkeeping is told as lost.
+ * As ACQUIRE for a caller that has seen no entry; and the value, if there is one: an empty text if the key is not a string. With the
+ * prefix of tag indexes as a further ARGV, a value without its bookkeeping is reported as lost.
  */
 export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
 local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
@@ -233,7 +233,7 @@ local function index(name, life, key)
   if redis.call('PTTL', name) < left then redis.call('PEXPIRE', name, left) end
 end`;
 
-/** Refuses where the ledger has an invalidation since the lease was given, or cannot tell. */
+/** Refuses if the ledger has an invalidation since the lease was granted, or cannot decide. */
 const IS_UNPURGED = `
 local function isUnpurged(name, ledger, sequence, fields)
   local known = redis.pcall('HMGET', name, 'l', 'f', unpack(fields))
@@ -245,9 +245,9 @@ local function isUnpurged(name, ledger, sequence, fields)
 end`;
 
 /**
- * A fill or a freshening with all that belongs to it, in one instant: no invalidation can come between. KEYS lease, entry, ledger, then lease
- * and entry of a linked entry, if there is one, then the index of each tag; ARGV token, baseId, lifeMs, value or head, sequence, ledger,
- * key, linked lifeMs, linked value (both empty for none), then for each tag its name.
+ * A fill or a freshening with everything that belongs to it, in one instant: no invalidation can come between. KEYS lease, entry, ledger,
+ * then lease and entry of a linked entry, if there is one, then the index of each tag; ARGV token, baseId, lifeMs, value or head,
+ * sequence, ledger, key, linked lifeMs, linked value (both empty for none), then for each tag its name.
  */
 const STORE_TAGGED = (store: string): Script =>
   script(`#!lua${INDEX_FUNCTION}${IS_UNPURGED}${FIRSTS}${IS_MINE}
@@ -344,10 +344,10 @@ local function marked(name, sequence, word)
 end`;
 
 /**
- * KEYS ledger; ARGV as of RESTORE, the history that the caller knows (empty for none), the most fields, a random word,
- * then the names of what is invalidated. One more invalidation: the ledger's state after it; or the state as it is, with 'rewound', if it is of another history, or has a lower
- * count or another mark than the caller has seen: the data may be older than the last invalidation. A ledger that is full forgets all but its marks:
- * fills under way are refused.
+ * KEYS ledger; ARGV as in RESTORE, the history that the caller knows (empty for none), the most fields, a random word, then the
+ * invalidated names. Counts one more invalidation and returns the ledger's state after it; or returns the unchanged state with 'rewound',
+ * if it has another history, a lower count or another mark than the caller has seen: the data may be older than the last invalidation. A
+ * full ledger forgets everything except its marks: fills under way are refused.
  */
 export const RECORD = script(`#!lua flags=allow-oom${ENSURE_LEDGER}${MARK_FUNCTIONS}
 local state = ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
@@ -379,7 +379,7 @@ local count = string.format('%.0f', sequence)
 redis.call('HSET', KEYS[1], 's', count, 'l', ARGV[3], 'f', count)
 return {count, state[2], ARGV[3], marked(KEYS[1], sequence, ARGV[4]), ''}`);
 
-/** KEYS tagNotice. Every replica that tracks it hears of it, though nothing is left of it. */
+/** KEYS tagNotice. Every replica that tracks it is notified, though the key is gone. */
 export const NOTIFY_TAG = script(`#!lua flags=allow-oom
 redis.call('SET', KEYS[1], '')
 return redis.call('UNLINK', KEYS[1])`);
@@ -408,7 +408,8 @@ local function live(note)
 end`;
 
 /**
- * KEYS notes; ARGV name, seen, text, ttlMs, lifeMs. `seen` is `:text`, empty for none; so is the reply: what is there instead. False: it is left.
+ * KEYS shared values; ARGV name, seen, text, ttlMs, lifeMs. `seen` is `:text`, empty for none; so is the reply: the text stored instead.
+ * False: stored.
  */
 export const NOTE = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
 local there = live(redis.call('HGET', KEYS[1], ARGV[1]) or '')

@@ -1,8 +1,8 @@
 import { isSuccess, type ResponsePolicy } from './response-policy';
 
 /**
- * What a route's rule or the operator's table says of responses, over what they say themselves. Durations in milliseconds; what is
- * absent stays as the response has it.
+ * The freshness rules of a route or of the operator, applied over the response's own. Durations in milliseconds; for an absent member the
+ * response's own value holds.
  */
 export interface CachePolicy {
   /** The freshness lifetime, of responses below 400. */
@@ -53,7 +53,7 @@ export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePo
   return {
     ...own,
     lifetimeMs: own.revalidation === 'always' ? 0 : (lifetimeMs ?? own.lifetimeMs),
-    // What is missing may be there again: no request is told so longer than its lifetime without a new look.
+    // A missing resource may exist again: no request gets a stored "not found" beyond its lifetime without a new load.
     staleWhileRevalidateMs: isNegative
       ? own.staleWhileRevalidateMs
       : (staleWhileRevalidateMs ?? own.staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs),

@@ -20,11 +20,11 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
 };
 
 /**
- * Whether a body is all of what its `Content-Encoding` began: its end is there, and its checksum fits where the coding has one. An upstream whose
- * compressor fails may end the message as if it were whole, which the framing does not tell (RFC 9112 §8).
+ * Whether a body is complete in its `Content-Encoding`: its end is present, and its checksum matches where the coding has one. An upstream
+ * whose compressor fails may end the message as if it were whole, which the framing does not reveal (RFC 9112 §8).
  *
- * The body is unpacked off the main thread, chunk by chunk, and nothing of it is kept. One in a coding that is not known here counts as
- * whole, one that unpacks to more than 256 MiB does not.
+ * The body is unpacked off the main thread, chunk by chunk, and discarded. A body in an unknown coding counts as whole; a body that
+ * unpacks to more than 256 MiB does not.
  */
 export async function isWholeCoding(body: Buffer, headers: HeaderList): Promise<boolean> {
   const codings = codingsOf(headers);

@@ -13,9 +13,9 @@ const MAX_DELTA_SECONDS = 2_147_483_648;
 export const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
 
 /**
- * Reads a directive list as RFC 9111 §5.2 has it: `token [ "=" ( token / quoted-string ) ]`, both forms of an argument for any
- * directive. What is no directive is skipped up to the next comma, but for the words of it that restrict: `no-store; a` is no less
- * than `no-store`. Of a directive that comes twice the first counts, of one that restricts the most restrictive (§4.2.1).
+ * Reads a directive list as in RFC 9111 §5.2: `token [ "=" ( token / quoted-string ) ]`, with both forms of an argument for any directive.
+ * Text that is not a directive is skipped up to the next comma, except words in it that restrict: `no-store; a` is no less than
+ * `no-store`. For a repeated directive the first counts; for a repeated restriction the most restrictive (§4.2.1).
  *
  * @param fields the values of all field lines, in order
  */

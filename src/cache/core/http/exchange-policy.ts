@@ -12,7 +12,7 @@ const LAST_STATUS = 599;
 /** RFC 5861 §4 */
 const FAILED_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 
-/** What the response allows and the rule says. */
+/** The policy of a response, with the rule applied. */
 export function policyOf(
   { hasAuthorization, kind, policy: rule }: HttpCacheRequest,
   response: OriginResponse,
@@ -29,7 +29,7 @@ export function policyOf(
   };
 }
 
-/** As of the stored response, with what a 304 or a HEAD says over it (RFC 9111 §3.2): what they leave out still holds. */
+/** The policy of a stored response after a 304 or a HEAD (RFC 9111 §3.2): their fields replace the stored ones, the others still hold. */
 export function policyOfUpdated(
   request: HttpCacheRequest,
   response: OriginResponse,
@@ -46,7 +46,7 @@ export function hasFailed({ status, isRefusal }: Pick<OriginResponse, 'status' |
   return FAILED_STATUSES.has(status) || status > LAST_STATUS || isRefusal === true;
 }
 
-/** What a response says of those that are stored of the same resource. */
+/** The effect of a response on stored responses of the same resource. */
 export type Verdict =
   /** Nothing: the origin is in trouble, or will not answer now. */
   | 'none'
@@ -57,11 +57,11 @@ export type Verdict =
 
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
 /**
- * What a request was refused or told for its own sake: it timed out, went astray or came too early or too often, its condition, range or
- * expectation was not met; or it is accepted, with the result to come.
+ * Statuses that concern only this request: it timed out, went astray or came too early or too often, its condition, range or expectation
+ * was not met; or it is accepted, with the result to come.
  */
 const UNDECIDED: ReadonlySet<number> = new Set([202, 304, 408, 412, 416, 417, 421, 425, 429]);
-/** Methods that are not known or not allowed: what a HEAD is refused with says nothing of a GET. */
+/** Methods that are not known or not allowed: refusing a HEAD says nothing about a GET. */
 const ABOUT_METHOD: ReadonlySet<number> = new Set([405, 501]);
 
 /** RFC 9111 §4.3.3: a full response to a validation decides; a 5xx does not, nor what says nothing of the resource. */

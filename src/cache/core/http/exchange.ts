@@ -5,9 +5,9 @@ import type { CachePolicy } from './cache-policy';
 import type { CacheKind } from './response-policy';
 import type { BodySource } from './shared-body';
 
-/** A GET or HEAD as it would go upstream, and for whom. */
+/** A GET or HEAD as it would go upstream, and its partition. */
 export interface HttpCacheRequest {
-  /** Of the URL and the partition of the caller: who shares it shares answers. */
+  /** Of the URL and the caller's partition: callers with the same key share responses. */
   readonly key: string;
   readonly upstream: string;
   readonly method: 'GET' | 'HEAD';
@@ -53,11 +53,11 @@ export interface OriginResponse {
   readonly isUncacheable?: boolean;
   /** Whether the requests that waited for it may have it although it is not stored: "not found" is the same for all of them. */
   readonly isForWaiting?: boolean;
-  /** What the origin is asked with the next time; absent where its header fields are its validators. */
+  /** The validators for the next request to the origin; absent where the response's header fields contain them. */
   readonly validators?: Validators;
   /** The entity tag that clients see, where the header fields have none. */
   readonly etag?: string;
-  /** Tags that only the response tells, beside those of the request. */
+  /** Tags that only the response determines, in addition to the request's. */
   readonly tags?: readonly string[];
   /** The stored response that it was derived from: the upstream was not asked. */
   readonly derivedFrom?: Found;
@@ -95,7 +95,7 @@ export interface HitPointer {
   readonly key: string;
   /** The id of the index; undefined where the response itself is under `key`. */
   readonly indexId: string | undefined;
-  /** Every variant that such a request selects, one for each list of the index; the latest of those that exist is the hit. */
+  /** The keys of all variants that such a request selects, one for each list of the index; the latest existing one is the hit. */
   readonly variantKeys: readonly string[];
   /** The request fields that the lists name, in lower case. */
   readonly selectedBy: readonly string[];

@@ -51,7 +51,7 @@ const NEVER_NOMINATED: ReadonlySet<string> = new Set([
   'vary',
 ]);
 
-/** The fields that go from end to end: without those of the connection, and those that `Connection` names. */
+/** The end-to-end fields: without the fields of the connection and the fields that `Connection` names. */
 export function endToEnd(headers: HeaderList): HeaderList {
   const nominated = new Set(namesIn(headers, 'connection'));
   return headers.filter(([name]) => !HOP_BY_HOP.has(name) && !(nominated.has(name) && !NEVER_NOMINATED.has(name)));

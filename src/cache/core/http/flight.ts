@@ -2,7 +2,7 @@ import type { Lease } from '../cache-store';
 
 /** A load under way whose head several requests wait for; it is given up when all of them have gone. */
 export class Flight<Head> {
-  /** What the load holds once it has begun. */
+  /** The lease of the load, once it has begun. */
   lease: Lease | undefined;
   readonly head: Promise<Head>;
   private readonly abortion = new AbortController();
@@ -19,10 +19,10 @@ export class Flight<Head> {
     this.head = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
-    this.head.catch(() => undefined); // told to those who wait; nobody may
+    this.head.catch(() => undefined); // its waiters handle the error; there may be none
   }
 
-  /** Whether it began as a refresh that nobody waits for. */
+  /** Whether it began as a background refresh. */
   get isKept(): boolean {
     return this.kept;
   }
@@ -31,7 +31,7 @@ export class Flight<Head> {
     return this.abortion.signal;
   }
 
-  /** Goes on though nobody waits: a refresh behind an answer. */
+  /** Continues without waiters: a refresh behind an answer. */
   keep(): void {
     this.kept = true;
   }

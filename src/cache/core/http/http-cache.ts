@@ -49,11 +49,11 @@ const IN_ONE_PIECE_MS = 1_000;
 const LOOKS = 3;
 
 /**
- * An HTTP cache (RFC 9111): GET and HEAD answered from the store where the law lets it, else from the origin, one load for
- * those who would get the same.
+ * An HTTP cache (RFC 9111): answers GET and HEAD from the store where the RFC allows it, else from the origin, with one load for equal
+ * requests.
  *
- * Its one invariant: a response is given to another request than its own only if it may be stored for it and that request
- * selects it. The law is in the questions beside this file; the races are the store's.
+ * Its one invariant: a response is reused for another request only if it may be stored and that request selects it. The RFC's rules are
+ * the pure functions beside this file; the store resolves the races.
  */
 export class HttpCache {
   private readonly loads: HttpLoads;
@@ -106,7 +106,7 @@ export class HttpCache {
       if (stored) return stored;
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
-      // What is stored and stale can be validated, whoever got something else meanwhile.
+      // A stale stored response can be validated, even if other callers got something else since.
       if (!isPlain || (isApart && !seen.entry && this.goesAlone(request, seen)))
         return this.forwardOrStale(request, policy, seen, origin);
       const loaded = await this.load(request, policy, seen, origin);
@@ -116,8 +116,8 @@ export class HttpCache {
   }
 
   /**
-   * Whether an uncoalesced request goes upstream as it is: one with conditions, to which 304 may be the answer, and all that come while
-   * another is under way. One at a time is loaded, so that a response which may be stored again is stored.
+   * Whether an uncoalesced request goes upstream unchanged: a request with conditions, because its answer may be 304, and every request
+   * that arrives during another. One at a time is loaded, so that a response that may be stored again is stored.
    */
   private goesAlone(request: HttpCacheRequest, seen: Seen): boolean {
     if (this.options.isOriginNeutral !== true && hasConditions(request.headers)) return true;
@@ -179,7 +179,7 @@ export class HttpCache {
     return (this.options.random ?? Math.random)();
   }
 
-  /** The answer, or what is stored where the upstream fails and that is allowed. */
+  /** The answer of the origin, or the stored response where the upstream fails and stale-if-error allows it. */
   private async forwardOrStale(
     request: HttpCacheRequest,
     policy: RequestPolicy,
@@ -308,7 +308,7 @@ export class HttpCache {
     return { kind: 'streamed', status, headers: response.headers, body, ...refusal, ...facts };
   }
 
-  /** Carries out what a response that went by the store says of what is stored, before anyone has it. */
+  /** Applies a response that bypassed the store to the stored entry, before any client gets it. */
   private async applyToIndex(
     request: HttpCacheRequest,
     seen: Seen,
@@ -329,7 +329,7 @@ export class HttpCache {
   }
 }
 
-/** What the request asks of the cache. */
+/** The cache directives of the request. */
 function directivesOf(request: HttpCacheRequest): RequestPolicy {
   return request.hasDirectives === false ? PLAIN : requestPolicy(request.headers);
 }

@@ -12,10 +12,10 @@ const ASCTIME = new RegExp(`^${DAY} ${MONTH} ([ \\d]\\d) ${TIME} (\\d{4})$`, 'i'
 const HALF_CENTURY = 50;
 
 /**
- * Milliseconds since the epoch, or undefined for what is none of the three forms, names a time that does not exist or
- * another zone than GMT.
+ * Milliseconds since the epoch, or undefined for a text in none of the three forms, with a time that does not exist, or in a zone other
+ * than GMT.
  *
- * @param now for the century of a two-digit year: one that is more than 50 years ahead is of the past
+ * @param now for the century of a two-digit year: a date more than 50 years ahead is in the past
  */
 export function parseHttpDate(text: string, now: number): number | undefined {
   const imf = IMF_FIXDATE.exec(text);

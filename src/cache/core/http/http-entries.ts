@@ -20,7 +20,7 @@ export interface EntryOptions {
 /** With the soft-purge mark of the index when the load began, 0 for none. */
 export type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
 
-/** What an entry is made of beside the response. */
+/** The members of an entry that do not come from the response. */
 export interface EntrySubject {
   readonly upstream: string;
   /** Of an entry that is stored without an index; those of a member are the index's. */
@@ -28,7 +28,7 @@ export interface EntrySubject {
   readonly hitFlagName?: string | undefined;
 }
 
-/** The entry of a whole response, its body as it came. Fields of one delivery (`Age`) and those that must not be reused stay out. */
+/** The entry of a whole response, its body as received. Fields of one delivery (`Age`) and fields that must not be reused are removed. */
 export function httpEntry(
   response: Omit<OriginResponse, 'body'>,
   body: Buffer,
@@ -51,12 +51,12 @@ export function httpEntry(
   };
 }
 
-/** The entry as it is stored: compressed where that is worth it. A hit flag is spliced into the body as it is. */
+/** The entry as it is stored: compressed where that saves enough. With a hit flag the body stays uncompressed. */
 export async function compressed(entry: CacheEntry): Promise<CacheEntry> {
   return entry.hitFlagName === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
 }
 
-/** The stored entry after a 304: its fields updated, its life anew (RFC 9111 §4.3.4). */
+/** The stored entry after a 304: its fields updated, its lifetime restarted (RFC 9111 §4.3.4). */
 export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,

@@ -28,13 +28,13 @@ export interface HttpLoadsOptions extends Pick<VariantWriterOptions, 'selecting'
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
   readonly neverStored?: NeverStored;
-  /** Whether a resource pauses after repeated failures; without it every request tries anew. */
+  /** Whether a resource pauses after repeated failures; without it every request tries again. */
   readonly pausesAfterFailures?: boolean;
   /** Called when a load has ended that no request waited for. */
   readonly onRefreshed?: RefreshListener;
 }
 
-/** A head that has come, for all who wait for it. */
+/** The head of a response, for all waiters. */
 export type Head =
   | {
       readonly kind: 'response';
@@ -81,9 +81,9 @@ const MAX_UNCOALESCED_KEYS = 10_000;
 const HELD_BYTES = 134_217_728;
 
 /**
- * Loads under way: one for those who would get the same, given up when none of them waits any more.
+ * Loads under way: one for equal requests, aborted when no request waits for it any more.
  *
- * Its one invariant: a load that began before an invalidation is joined by nobody who comes after it. It leaves the leases to the
+ * Its one invariant: a request that arrives after an invalidation never joins a load that began before it. It leaves the leases to the
  * `Loader`, the storing to the `VariantWriter`.
  */
 export class HttpLoads {
@@ -124,15 +124,16 @@ export class HttpLoads {
     return selection === undefined ? { key, name: key } : { key, selection, name: `${key}|${selection}` };
   }
 
-  /** What the request may join: a load that began before a soft purge is for those who came before it. */
+  /** The load that the request may join: a load that began before a soft purge serves only requests from before it. */
   find(name: string, { index }: Pick<Seen, 'index'>): Flight<Head> | undefined {
     const flight = this.flights.get(name);
     return flight && flight.indexMark >= markOf(index?.entry) ? flight : undefined;
   }
 
   /**
-   * The load of the request's selection that began while nothing was stored of its URL, if the store confirms that no invalidation has
-   * revoked it: what is stored since is another selection's. `ended`: it was revoked, or has just stored its response: look again.
+   * The load of the request's selection that began while nothing was stored for its URL, if the store confirms that no invalidation has
+   * revoked it: entries stored since then belong to other selections. `ended`: it was revoked, or has just stored its response: look
+   * again.
    */
   async findOvertaken(request: HttpCacheRequest, { index, entry }: Seen): Promise<Flight<Head> | 'ended' | undefined> {
     const selection = this.variants.selectionOf(request);
@@ -168,9 +169,7 @@ export class HttpLoads {
       .catch((error: unknown) => report(failureOf(error)));
   }
 
-  /**
-   * Loads, and lets others join, until the head has come and the rest is stored. What is uncoalesced waits for no other replica.
-   */
+  /** Loads, and lets others join, until the head has arrived and the rest is stored. An uncoalesced load waits for no other replica. */
   start({ key, selection, name }: LoadName, request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
     const indexMark = markOf(seen.index?.entry);
     const flight = new Flight<Head>(request.key, indexMark);
@@ -179,11 +178,11 @@ export class HttpLoads {
       if (this.overtaken.get(name) === flight) this.overtaken.delete(name);
     };
     this.flights.set(name, flight);
-    flight.signal.addEventListener('abort', end, { once: true }); // who comes now joins no load that is given up
+    flight.signal.addEventListener('abort', end, { once: true }); // later requests do not join an aborted load
     const { tags } = request;
     const resource = { key, selection, tags, indexMark };
     const load = async (lease: Lease, base: CacheEntry | undefined, hasWaited = false): Promise<void> => {
-      // The load that was waited for may have stored a variant that is selected by more fields than the index told.
+      // The load that was waited for may have stored a variant that is selected by more fields than the index named.
       if (hasWaited && seen.index && !base) {
         await this.writer.giveBack(lease);
         flight.arrive({ kind: 'again' });
@@ -197,7 +196,7 @@ export class HttpLoads {
         await this.loadUnder(lease, isSelected ? base : undefined, request, seen, flight, origin, settling);
       } catch (error) {
         if (!flight.signal.aborted) throw error;
-        // Given up, for nobody waits any more: that says nothing of the upstream.
+        // Aborted because no request waits any more: that says nothing about the upstream.
         await this.writer.giveBack(lease);
         flight.fail(error);
       }
@@ -295,7 +294,7 @@ export class HttpLoads {
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
     this.noteSharing(request, response.status, policy.isStorable && !body.isTooLarge);
     const stored = place ? this.keepBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
-    stored.catch(() => undefined); // told by the body's readers and by the lease
+    stored.catch(() => undefined); // the body's readers and the lease handle the error
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
     await stored;
     if (body.isTooLarge) this.noteSharing(request, response.status, false);
@@ -328,10 +327,10 @@ export class HttpLoads {
   }
 
   /**
-   * Carries out what a response says of those stored before it, before anyone has it: what is withdrawn or replaced by something that
-   * may not be stored is removed, so that nothing serves it stale from then on.
+   * Applies a response to the earlier stored ones before any client gets it: removes a withdrawn response, and one that is replaced by a
+   * response that may not be stored, so that no request gets it stale from then on.
    *
-   * @returns what the response is stored beside; undefined where it may not be stored
+   * @returns the index under which the response is stored; undefined where it may not be stored
    */
   private async judge(
     lease: Lease,

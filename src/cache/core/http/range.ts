@@ -1,4 +1,4 @@
-/** What a `Range` field asks of a body of known length (RFC 9110 §14). */
+/** The result of a `Range` field for a body of known length (RFC 9110 §14). */
 export type RangeAnswer =
   /** Not understood, or of several parts: the field is ignored, as §14.2 allows. */
   | { readonly kind: 'whole' }

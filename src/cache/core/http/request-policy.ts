@@ -2,7 +2,7 @@ import type { HeaderList } from '../cache-entry';
 import { deltaSeconds, parseDirectives, type Directives } from './directives';
 import { valuesOf } from './fields';
 
-/** What a request asks of the cache (RFC 9111 §5.2.1). Durations in milliseconds. */
+/** The cache directives of a request (RFC 9111 §5.2.1). Durations in milliseconds. */
 export interface RequestPolicy {
   /** Nothing of the exchange is stored. */
   readonly isNoStore: boolean;

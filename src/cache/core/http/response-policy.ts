@@ -12,9 +12,7 @@ import {
 import { valueOf, valuesOf } from './fields';
 import { parseHttpDate } from './http-date';
 
-/*
- * What a response allows a cache to do with it: RFC 9111 §3 and §4.2 as questions over it.
- */
+/** How a cache may use a response: RFC 9111 §3 and §4.2 as pure functions. */
 
 /** A response as the questions see it. Instants in milliseconds since the epoch. */
 export interface ResponseFacts {
@@ -33,7 +31,7 @@ interface RequestFacts {
   readonly isExplicit?: boolean | undefined;
 }
 
-/** For whom the cache keeps: all callers, or those of one partition, who are one caller. */
+/** A cache shared by all callers, or one for a single partition, which counts as one caller. */
 export type CacheKind = 'shared' | 'private';
 
 export interface ResponsePolicy {
@@ -60,7 +58,7 @@ export interface ResponsePolicy {
 const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 /** A part and a validation are no responses to store by themselves (RFC 9111 §3.3, §4.3.4). */
 const NOT_WHOLE: ReadonlySet<number> = new Set([206, 304]);
-/** RFC 9110 §15: what is beyond is invalid, and to be taken for a 5xx. */
+/** RFC 9110 §15: a larger status is invalid, and treated as a 5xx. */
 const LAST_STATUS = 599;
 /** Statuses whose meaning for caching is known: those of RFC 9110 §15 and of the IANA registry. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
@@ -100,10 +98,7 @@ function revalidationOf(directives: Directives, kind: CacheKind): ResponsePolicy
   return impliesRevalidation(directives, kind) ? 'when-stale-implied' : 'none';
 }
 
-/**
- * The directives that count: of a targeted field for shared caches where it is there and can be read, else of `Cache-Control`
- * (RFC 9213 §2.2).
- */
+/** The effective directives: from a valid targeted field for shared caches, else from `Cache-Control` (RFC 9213 §2.2). */
 function applicableDirectives(
   headers: HeaderList,
   kind: CacheKind,
@@ -118,8 +113,8 @@ function applicableDirectives(
 }
 
 /**
- * A targeted field is a structured dictionary (RFC 9213 §2.1); one that is not, or is empty, is ignored. So is a value of another
- * type than its directive has, but for those that restrict: what they name cannot be told then, and they hold for the whole response.
+ * A targeted field is a structured dictionary (RFC 9213 §2.1); an invalid or empty one is ignored. So is a value of a type that its
+ * directive does not have, except for restrictions: their argument is unknown then, and they apply to the whole response.
  */
 function targetedDirectives(values: readonly string[]): Directives | undefined {
   if (values.length === 0) return undefined;
@@ -223,7 +218,7 @@ function impliesRevalidation(directives: Directives, kind: CacheKind): boolean {
 /** RFC 9111 §4.2.3: the age is counted from the instant that this gives. */
 function generatedAt({ headers, requestedAt, receivedAt }: ResponseFacts): number {
   const date = dateOf(headers, receivedAt);
-  // Date has whole seconds: what is lost of one is no age.
+  // Date has whole seconds: the lost fraction is not an age.
   const apparentAgeMs = date === undefined ? 0 : Math.max(0, Math.floor(receivedAt / 1_000) * 1_000 - date);
   const correctedAgeMs = ageField(headers) * 1_000 + (receivedAt - requestedAt);
   return receivedAt - Math.max(apparentAgeMs, correctedAgeMs);

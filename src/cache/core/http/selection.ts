@@ -19,8 +19,8 @@ export function joinedNames(names: readonly string[], always: readonly string[])
 }
 
 /**
- * In the place of a field's name: every field of the request, whatever it is called, but for those that the cache carries out
- * itself and that no stored response depends on.
+ * In place of a field's name: every field of the request, except fields that the cache handles itself and that no stored response depends
+ * on.
  */
 export const EVERY_FIELD = '*';
 
@@ -28,9 +28,9 @@ export const EVERY_FIELD = '*';
 const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'referer', 'user-agent']);
 
 /**
- * A short word for the request's values of the nominated fields: two requests have the same exactly if every nominated field
- * is absent from both or has the same value in both, lines joined and blanks around commas left out. What is quoted is taken as
- * it is: `"a  b"` and `"a b"` are two values.
+ * A short digest of the request's values of the nominated fields: two requests have the same digest exactly if every nominated field is
+ * absent from both or has the same value in both, with lines joined and blanks around commas removed. Quoted strings are kept: `"a b"` and
+ * `"a b"` are two values.
  */
 export function selectionKey(names: readonly string[], request: HeaderList): string {
   if (names.length === 0) return '-';
@@ -52,7 +52,7 @@ function nameAndText(name: string, text: string | undefined): string {
   return `${name.length}:${name}${text === undefined ? 'absent' : `${text.length}:${text}`}`;
 }
 
-/** What is the same for values that mean the same, as far as the field's syntax tells (RFC 9111 §4.1). */
+/** Equal for values with the same meaning, as far as the field's syntax defines it (RFC 9111 §4.1). */
 function comparable(name: string, values: readonly string[]): string {
   const lines = NOT_LISTS.has(name) ? [undefined] : values.map(membersOf);
   if (lines.includes(undefined)) return values.join('\n'); // no value has a line break: nothing else is this
@@ -73,8 +73,8 @@ function weightOf(range: string): number {
 }
 
 /**
- * The members of a list (RFC 9110 §5.6.1) without the blanks (§5.6.3) around them, empty ones too; undefined where a quoted
- * string does not end, so that nobody can tell which commas part.
+ * The members of a list (RFC 9110 §5.6.1) without the blanks (§5.6.3) around them, including empty ones; undefined where a quoted string
+ * does not end, because the separating commas are unknown then.
  */
 function membersOf(line: string): readonly string[] | undefined {
   const members: string[] = [];

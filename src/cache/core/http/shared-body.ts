@@ -41,16 +41,16 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** What its head says of its length, in bytes; undefined where it says nothing. */
   readonly declaredBytes?: number | undefined;
-  /** What all bodies together may hold; those that grow while it is full are not kept whole. */
+  /** The memory of all bodies together; a body that grows while it is exhausted is not kept whole. */
   readonly held?: HeldBytes;
 }
 
 /**
  * One body for several readers, read from its source once.
  *
- * Its one invariant: memory stays within the limits. As long as the whole body fits, readers may join at any time and be as
- * slow as they like; once it does not, nobody joins any more, and the source waits for the slowest reader, but for one that
- * holds up others: that is cut off. Of one that is known beforehand not to fit, readers may join at its beginning.
+ * Its one invariant: memory stays within the limits. While the whole body fits, readers may join at any time and at any speed; once it
+ * does not, no reader may join, and the source waits for the slowest reader, except for a reader that delays the others: it is cut off. If
+ * a body is known in advance to exceed the limit, readers may join at its beginning.
  */
 export class SharedBody {
   private readonly chunks: Buffer[] = [];
@@ -97,7 +97,7 @@ export class SharedBody {
     return this.state === 'failed';
   }
 
-  /** Whether it is over the limit, by what its head says or by what has come. */
+  /** Whether it is over the limit, by the head or by the bytes received. */
   get isTooLarge(): boolean {
     return Math.max(this.limits.declaredBytes ?? 0, this.total) > this.limits.maxBytes;
   }
@@ -128,7 +128,7 @@ export class SharedBody {
     while (this.state === 'open' && this.total <= bytes) await this.next();
   }
 
-  /** From the first byte on, for one reader, who counts until it has returned. Its `next` throws the source's error. */
+  /** From the first byte on, for one reader, which counts until it has returned. Its `next` throws the source's error. */
   read(): AsyncIterableIterator<Buffer> {
     if (this.gone > 0) throw new Error('The beginning of this body is gone.');
     const cursor: Reader = { at: 0, taken: 0, isCutOff: false };
@@ -166,7 +166,7 @@ export class SharedBody {
     };
   }
 
-  /** Nobody wants it any more: the source is stopped. */
+  /** No reader is left: stops the source. */
   abandon(): void {
     if (this.state === 'open') this.source.destroy();
   }
@@ -198,8 +198,8 @@ export class SharedBody {
   }
 
   /**
-   * Looks from time to time who holds up the source: a reader that has taken too little since the last look, while another has
-   * taken all there is and waits.
+   * Checks regularly which reader delays the source: a reader that has taken too little since the last check, while another has taken
+   * everything available and waits.
    */
   private watchReaders(): void {
     let before = new Map<Reader, number>();
@@ -222,7 +222,7 @@ export class SharedBody {
     this.wake();
   }
 
-  /** Of a body that does not fit, what all readers have had. */
+  /** For a body over the limit: frees the bytes that every reader has received. */
   private letGo(): void {
     if (this.fits || (this.cursors.size === 0 && this.total <= this.smallBytes)) return;
     const slowest = Math.min(...[...this.cursors].map(({ at }) => at));
@@ -234,7 +234,7 @@ export class SharedBody {
     this.wake();
   }
 
-  /** What is over, and read by nobody, is not of those under way. */
+  /** A finished body without readers no longer counts as under way. */
   private count(): void {
     const bytes = this.state === 'open' || this.cursors.size > 0 ? this.kept : 0;
     this.limits.held?.add(bytes - this.counted);

@@ -9,14 +9,14 @@ const KEPT_AS_STORED: ReadonlySet<string> = new Set([
   'etag',
 ]);
 
-/** The stored fields with those of a validating response over them. */
+/** The stored fields, replaced by the fields of a validating response. */
 export function updatedHeaders(stored: HeaderList, validating: HeaderList): HeaderList {
   const newer = validating.filter(([name]) => !KEPT_AS_STORED.has(name));
   const replaced = new Set(newer.map(([name]) => name));
   return [...stored.filter(([name]) => !replaced.has(name)), ...newer];
 }
 
-/** The methods after whose success what is stored of a URL no longer holds: all that are not safe (RFC 9111 §4.4). */
+/** The methods whose success invalidates the stored responses of a URL: all unsafe ones (RFC 9111 §4.4). */
 export function isUnsafe(method: string): boolean {
   return !SAFE.has(method);
 }

@@ -28,7 +28,7 @@ export interface VariantWriterOptions extends EntryOptions {
   readonly selecting: readonly string[];
 }
 
-/** What is known of a response when its head has come. */
+/** The facts about a response once its head has arrived. */
 export interface Arrived {
   readonly response: Omit<OriginResponse, 'body'>;
   readonly policy: ResponsePolicy;
@@ -59,7 +59,7 @@ export class VariantWriter {
     private readonly options: VariantWriterOptions,
   ) {}
 
-  /** The fields that select the response among others: those it names, and those that may have changed it unnamed. */
+  /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
   selectingNames(headers: HeaderList): readonly string[] | undefined {
     const names = varyNames(headers);
     return names && joinedNames(names, this.options.selecting);
@@ -77,7 +77,7 @@ export class VariantWriter {
     return covered && { ...seen, index: covered };
   }
 
-  /** The entry of a whole response, as it came, for those who wait for it. */
+  /** The entry of a whole response, unmodified, for the waiting requests. */
   entryOf(request: HttpCacheRequest, { index }: Pick<Seen, 'index'>, arrived: Arrived, body: Buffer): CacheEntry {
     const { response, policy } = arrived;
     return httpEntry(response, body, policy, subjectOf(request, response), this.optionsUnder(index));
@@ -109,7 +109,7 @@ export class VariantWriter {
     const update = projection === undefined ? { names, variant, endsAt, isWithdrawn } : { projection, endsAt };
     const name = projection ?? variant;
     const subject = { key, upstream, tags, name };
-    // What was seen, and leased, may be a variant by other fields than those that this response names.
+    // The entry that was seen, and leased, may be a variant by other fields than this response names.
     const isInPlace = seen.index && memberKey(key, seen.index.generation, name) === lease.key;
     if (seen.index && isInPlace && alreadyContains(seen.index, update))
       return (await ifAvailable(() => this.store.fill(lease, member))) === true;
@@ -130,7 +130,7 @@ export class VariantWriter {
     return isFound;
   }
 
-  /** What is stored once the upstream has said that it still holds (RFC 9111 §4.3.4), and whether it is. */
+  /** Stores the freshened entry after the upstream has validated it (RFC 9111 §4.3.4); returns it and whether it was stored. */
   async freshen(
     lease: Lease,
     request: Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags' | 'projection'>,
@@ -146,7 +146,7 @@ export class VariantWriter {
     return { entry, stored };
   }
 
-  /** A HEAD tells whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
+  /** A HEAD shows whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
   async applyHeadResponse(
     request: HttpCacheRequest,
     { entry, key, index }: Validated & { readonly key: string },
@@ -172,8 +172,8 @@ export class VariantWriter {
   }
 
   /**
-   * What is stored once the upstream has said that it still holds, but that it may not be stored any more, or that other fields
-   * select it: nothing. The answer is for the request that asked.
+   * The upstream has validated the entry, but it may not be stored any more, or other fields select it: removes it. The answer is for this
+   * request alone.
    */
   async discard(
     lease: Lease,
@@ -185,7 +185,7 @@ export class VariantWriter {
     return this.leave(lease, base, response, policy);
   }
 
-  /** What was validated, and is not written. */
+  /** A validated entry that is not stored. */
   async leave(
     lease: Lease,
     base: Validated,
@@ -197,7 +197,7 @@ export class VariantWriter {
     return { entry, stored: false };
   }
 
-  /** Whether a 304 leaves the fields by which the stored response is selected as they are, or names fewer. */
+  /** Whether a 304 keeps the fields that select the stored response, or names fewer. */
   selectsAsBefore(base: CacheEntry, { headers }: OriginResponse): boolean {
     const known = this.selectingNames(base.headers);
     if (known === undefined || known.includes(EVERY_FIELD)) return true;
@@ -216,9 +216,9 @@ export class VariantWriter {
   }
 
   /**
-   * Removes all variants and parts of a resource that is not there any more for this caller. Where all of them say so already they
-   * stay, or the variants of a missing resource would remove each other for ever. What one of them says tells nothing of the others:
-   * the index knows whether there is any that says something else.
+   * Removes all members of a resource that does not exist any more for this caller. If all of them say so already they stay, or the
+   * variants of a missing resource would remove each other for ever. One variant says nothing about the others: the index knows whether
+   * any of them says otherwise.
    *
    * @param mayStore whether the answer that says so is stored next
    * @returns the index to store it under; undefined where nothing is to be stored
@@ -230,7 +230,7 @@ export class VariantWriter {
   ): Promise<ResourceIndex | undefined> {
     if (!index || index.isWithdrawn) return index;
     if (mayStore) {
-      // In the place of the index that was seen, so that an invalidation meanwhile is noticed.
+      // Written over the index that was seen, so that a concurrent invalidation is noticed.
       const now = this.clock.now();
       const nothing = { isWithdrawn: true, endsAt: index.entry.freshUntil };
       const empty = indexFor(undefined, nothing, { upstream, tags, now });
@@ -289,8 +289,8 @@ export class VariantWriter {
   }
 
   /**
-   * Has the index lead to a variant of its generation. It is written over as it is now: it may have been rewritten since the load began, for
-   * another variant or by a soft purge, whose mark stays. An index of another generation leads elsewhere: the old one was purged.
+   * Adds a variant of its generation to the index. The current index is read again: it may have been rewritten since the load began, for
+   * another variant or by a soft purge, whose mark stays. An index of another generation has other members: the old one was purged.
    */
   private async addToIndex(
     { key, tags, upstream }: IndexSubject,

@@ -12,11 +12,11 @@ export interface Seen {
   /** The stored response that the request selects. */
   readonly entry: CacheEntry | undefined;
   readonly tier: CacheTier;
-  /** Where that response is, or would be stored as far as the index tells. */
+  /** The key of that response, or the key under which it would be stored as far as the index determines it. */
   readonly variantKey: string | undefined;
   /** Where a response that the request selects may be: one key for each list of the index. */
   readonly variantKeys: readonly string[];
-  /** What is stored under the key of the resource, where it is neither an index nor a response that the request selects. */
+  /** The entry under the resource's own key, if it is neither an index nor a response that the request selects. */
   readonly occupant?: CacheEntry | undefined;
 }
 
@@ -34,11 +34,11 @@ const NOTHING: Seen = {
 };
 
 /**
- * Finds the stored response that a request selects (RFC 9111 §4.1): by the index of its URL the latest of the variants, or a projection;
- * or under the key itself, where no request field selects the response.
+ * Finds the stored response that a request selects (RFC 9111 §4.1): through the index of its URL the latest of the variants, or a
+ * projection; or under the key itself, where no request field selects the response.
  *
- * Its one invariant: what was stored without being selected by a field that selects here is not found, whoever stored it: another
- * replica, or a process before this one, with other settings.
+ * Its one invariant: a response stored without a field that selects here is not found, even if another replica, or an earlier process with
+ * other settings, has stored it.
  */
 export class VariantFinder {
   private readonly seenLast = new IndexMemory();
@@ -51,16 +51,16 @@ export class VariantFinder {
     private readonly selecting: readonly string[],
   ) {}
 
-  /** What a load of the request is the only one of, while nothing is stored of its URL; undefined where that is the URL itself. */
+  /** The selection of a load while nothing is stored for its URL; undefined where the URL alone selects. */
   selectionOf(request: Selecting): string | undefined {
     if (request.projection !== undefined) return request.projection;
     return this.selecting.length === 0 ? undefined : selectionKey(this.selecting, request.headers);
   }
 
   /**
-   * Where neither index nor variant is in memory both are read at once, in one round trip, if the index is the one that was seen last.
+   * If neither index nor variant is in memory, both are read in one round trip, provided the index has not changed since it was last seen.
    *
-   * @param leaseMs as of the store's `find`, given by who loads what is missing
+   * @param leaseMs as in the store's `find`, given by callers that load on a miss
    */
   async find(request: Selecting, now: number, leaseMs: number | undefined): Promise<Seen> {
     const { key } = request;
@@ -80,7 +80,7 @@ export class VariantFinder {
     return latest(members, keys, index, request);
   }
 
-  /** The same from this process's memory alone; undefined where memory cannot tell. */
+  /** The same from this process's memory alone; undefined where memory cannot decide. */
   peek(request: Selecting, now: number): Seen | undefined {
     const found = this.store.peek(request.key);
     if (!found) return undefined;
@@ -92,7 +92,7 @@ export class VariantFinder {
     return members.includes(undefined) ? undefined : latest(members, keys, index, request);
   }
 
-  /** A response that nothing but its URL selects is stored under the key of the URL. */
+  /** A response that only its URL selects is stored under the key of the URL. */
   private withoutIndex(found: Found | undefined, { key, projection }: Selecting): Seen {
     if (!found) return NOTHING;
     const { entry, tier } = found;
@@ -136,7 +136,7 @@ function latest(
   const chosen = members[at];
   const variantKey = keys[Math.max(0, at)];
   if (!chosen) return { index, entry: undefined, tier: 'upstream', variantKey, variantKeys: keys };
-  // Derived from an older response than the one that was stored last: to be derived anew.
+  // Derived from a response older than the latest stored one: must be derived again.
   const isOutdated = projection !== undefined && !index.projections.includes(projection);
   const entry = isOutdated ? { ...chosen.entry, softPurgeMark: markOf(index.entry) } : chosen.entry;
   return { index, entry: applySoftPurge(entry, index.entry), tier: chosen.tier, variantKey, variantKeys: keys };
