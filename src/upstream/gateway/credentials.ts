@@ -140,6 +140,7 @@ export class QueryCredentials {
   }
 
   private withoutNamed(query: string): string {
+    if (!this.hasNames) return query;
     return query
       .split('&')
       .filter((pair) => !this.credentialOf(pair))
