@@ -6,7 +6,7 @@ export class AdminToken {
 
   private constructor(
     token: string | undefined,
-    /** The token to tell the operator once, if it was made here. */
+    /** The token to show to the operator once, if it was generated here. */
     readonly made: string | undefined,
   ) {
     this.digest = token === undefined ? undefined : sha256(token);

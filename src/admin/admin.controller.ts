@@ -39,7 +39,7 @@ const MODE_PARAMETER = {
 };
 const ADMIN_PROBLEMS = ['admin-unauthorized', 'too-many-attempts', 'request-invalid', 'cache-unavailable'] as const;
 
-/** Looks into the cache and invalidates. What is answered 2xx is done: no replica answers the old value from then on. */
+/** Inspects the cache and invalidates. After a 2xx response no replica serves the old value. */
 @ApiTags('admin')
 @ApiBearerAuth('admin')
 @Controller('admin/cache')

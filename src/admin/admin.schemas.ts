@@ -3,9 +3,7 @@ import { invalidationMessage } from '../cache';
 import { SORT_FIELDS } from './entry-filter';
 import { EXAMPLE_UPSTREAM } from '../http/api-docs';
 
-/*
- * What the admin routes take. Globs know `*` and `?`; everything else in them is literal.
- */
+/** The input of the admin routes. Globs know `*` and `?`; everything else in them is literal. */
 
 const MAX_KEY = 1_024;
 const AUDIT_LIMIT = 'must be a whole number from 1 to 500';
@@ -72,7 +70,7 @@ export const auditQuery = z.strictObject({
   limit: orAbsent(z.coerce.number(AUDIT_LIMIT).int(AUDIT_LIMIT).min(1, AUDIT_LIMIT).max(500, AUDIT_LIMIT).default(100)),
 });
 
-/** The message, with what the documentation shows of it: a batch that may be sent as it is. */
+/** The message, with an example for the documentation: a batch that may be sent as it is. */
 export const invalidationBody = invalidationMessage.meta({
   description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',
   example: {

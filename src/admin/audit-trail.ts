@@ -4,17 +4,17 @@ import { Clock } from '../kernel/clock';
 import { replicaName } from '../workers/worker-channel';
 
 const LOG = 'audit';
-/** What is kept here while the store cannot be reached. */
+/** The limit of lines kept here while the store is down. */
 const MAX_UNSENT = 100;
 const MAX_TARGET_LENGTH = 500;
 
-/** Who does something: where the request came from, and its id in answer and log. Never a token. */
+/** The author of an action: the address of the request, and its id in response and log. Never a token. */
 export interface Actor {
   readonly by: string;
   readonly requestId: string;
 }
 
-/** What an admin did, or tried to. */
+/** An action of an admin, or an attempt. */
 export interface AuditEntry extends Actor {
   /** ISO 8601. */
   readonly at: string;
@@ -67,7 +67,7 @@ export class AuditTrail {
       try {
         await this.store.appendToLog(LOG, JSON.stringify(entry));
       } catch {
-        // The store's own part of the log says that it is away; the line above has the action.
+        // The store logs that it is down; the line above has the action.
         this.unsent = [...unsent.slice(at), ...this.unsent].slice(-MAX_UNSENT);
         return;
       }

@@ -6,7 +6,7 @@ import { auditQuery, type AuditQuery } from './admin.schemas';
 import { AuditTrail, type AuditEntry } from './audit-trail';
 import { AuditDocument } from './entry.documents';
 
-/** Who invalidated what. */
+/** The log of invalidations. */
 @ApiTags('admin')
 @ApiBearerAuth('admin')
 @Controller('admin/audit')

@@ -8,7 +8,7 @@ import { AdminGuard } from './admin.guard';
 import { BudgetDocument } from './budget.documents';
 import { budgetView, type UpstreamBudgetView } from './budget-view';
 
-/** What is left of an upstream's rate limits, and what the cache has saved of them. */
+/** The remaining rate limits of an upstream, and the requests that the cache has saved. */
 @ApiTags('admin')
 @ApiBearerAuth('admin')
 @Controller()

@@ -23,7 +23,7 @@ export interface EntryPage {
 
 export interface EntryDetails extends EntryView {
   readonly headers: HeaderList;
-  /** Of a resource: what is stored of it. */
+  /** For a resource: its stored responses. */
   readonly variants?: readonly EntryView[];
   readonly why: string;
   /** When the store forgets it, ISO 8601. */
@@ -31,7 +31,7 @@ export interface EntryDetails extends EntryView {
   readonly body?: EntryBody;
 }
 
-/** Looks at entries: never at a body that nobody asked for, and with bounded work for each request. */
+/** Inspects entries: reads a body only on request, and bounds the work of each request. */
 @Injectable()
 export class EntriesService {
   constructor(
@@ -71,7 +71,7 @@ export class EntriesService {
     return undefined;
   }
 
-  /** What an invalidation of the same name would meet. */
+  /** The number of entries that an invalidation of the same name would cover. */
   async count({ key, tag, account, prefix, all }: CountQuery): Promise<EntryCount> {
     const list = (name: string | undefined): string[] => (name === undefined ? [] : [name]);
     const prefixes = all === undefined ? list(prefix) : [''];

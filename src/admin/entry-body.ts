@@ -7,7 +7,7 @@ const MAX_SHOWN_BYTES = 262_144;
 const IS_TEXT =
   /^(?:text\/|image\/svg|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|yaml|x-ndjson|x-www-form-urlencoded)\b)/i;
 
-/** Codings of upstreams that are undone to show the text; of a body that unpacks to more, the packed bytes are shown. */
+/** Codings of upstreams that are removed to show the text; if a body unpacks to more, the packed bytes are shown. */
 const MAX_UNPACKED_BYTES = 67_108_864;
 const UNPACKERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
   gzip: unpacker(gunzip),

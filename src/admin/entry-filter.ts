@@ -3,14 +3,14 @@ import type { EntryView } from './entry-view';
 export const SORT_FIELDS = ['key', 'age', 'ttl', 'size', 'status'] as const;
 export type SortField = (typeof SORT_FIELDS)[number];
 
-/** Which entries are wanted; what is left out is not asked. */
+/** The filter of a list; absent members match everything. */
 export interface EntryFilter {
   readonly partition?: string | undefined;
   readonly status?: number | undefined;
   readonly freshness?: 'fresh' | 'stale' | undefined;
 }
 
-/** An index is no response, and neither fresh nor stale: what it leads to is. */
+/** An index is not a response, and neither fresh nor stale; its members are. */
 export function matchesFilter(entry: EntryView, { partition, status, freshness }: EntryFilter): boolean {
   return (
     (partition === undefined || entry.partition === partition) &&

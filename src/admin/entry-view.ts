@@ -2,8 +2,8 @@ import type { ListedEntry } from '../cache';
 import { ageMs, freshForMs, isFresh, looksLikeIndex } from '../cache';
 
 /**
- * What an entry is, as far as its key and head tell (docs/reference/redis-keys.md): by itself; a resource's index, or what is found
- * through one: a response, or what a route has made of it. What an index no longer leads to is listed as `unreachable` until the store forgets it.
+ * The kind of an entry, as far as its key and head reveal it (docs/reference/redis-keys.md): a plain entry; a resource's index, or one of
+ * its members: a variant, or a projection. A member that its index no longer names is listed as `unreachable` until the store forgets it.
  */
 export type EntryKind = 'entry' | 'index' | 'variant' | 'part';
 
@@ -12,14 +12,14 @@ export interface EntryView {
   readonly key: string;
   readonly kind: EntryKind;
   readonly upstream: string;
-  /** Who may share it: `-` for callers without a credential; empty where the key names none. */
+  /** The callers who may share it: `-` for callers without a credential; empty where the key names none. */
   readonly partition: string;
   readonly status: number;
   readonly size: number;
   readonly age: number;
-  /** What is left of freshness; negative once stale. */
+  /** The remaining freshness; negative once stale. */
   readonly ttl: number;
-  /** What is left until the store forgets it, stale windows included. */
+  /** The remaining time until the store forgets it, stale windows included. */
   readonly expiresIn: number;
   /** Whether a request gets it without the upstream. */
   readonly isFresh: boolean;
@@ -28,9 +28,9 @@ export interface EntryView {
   readonly storedAt: string;
   /** By a soft purge it is only validated, or served when the upstream fails; absent else. */
   readonly softPurged?: true;
-  /** Of a variant or a part: its index is gone or leads elsewhere, so that no request finds it; absent else. */
+  /** For a variant or a projection: its index is gone or does not name it, so that no request finds it; otherwise absent. */
   readonly unreachable?: true;
-  /** Of a resource: the keys of what is stored of it. The rest is told of the first. */
+  /** For a resource: the keys of its members. The other members describe the first of them. */
   readonly members?: readonly string[];
 }
 
@@ -64,7 +64,7 @@ function partitionOf(key: string): string {
   return /^[^:/?]+:([\w-]{1,64}):\//.exec(key)?.[1] ?? '';
 }
 
-/** What is found through an index has its generation in the key, and what it is selected by or called. */
+/** A member of an index has the generation in its key, and its selection or name. */
 function kindOf(key: string, metadata: ListedEntry['metadata']): EntryKind {
   const [, word] = /\|[\w-]{1,16}\|([^|]+)$/.exec(key) ?? [];
   if (word !== undefined) return word === '-' || /^[\w-]{22}$/.test(word) ? 'variant' : 'part';

@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../kernel/app-error';
 
-/** Refuses a body that is not said to be JSON: `curl -d` says that it is a form, which no member of it would be found in. */
+/** Refuses a body without the JSON media type: `curl -d` labels it as a form, and a form has none of the members. */
 @Injectable()
 export class JsonBodyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -15,12 +15,12 @@ export interface NamedKeys {
 }
 
 /**
- * What a path such as `/admin/cache/entries/acme:-:/users/redis?per_page=5` may name: the key with its percent-encodings decoded
- * (RFC 3986 §2.4), and the key as it is written. For keys have queries and percent-encodings of their own, and who copies one
- * out of `Cache-Status` into a URL means it as it is. `body=true` and `mode=stale` at the end are this service's.
+ * The possible keys of a path such as `/admin/cache/entries/acme:-:/users/redis?per_page=5`: the key with its percent-encodings decoded
+ * (RFC 3986 §2.4), and the key as it is written. Keys have queries and percent-encodings of their own, and a key copied from
+ * `Cache-Status` into a URL is meant literally. `body=true` and `mode=stale` at the end are this service's.
  *
- * @param target the request target, query and all
- * @throws AppError `request-invalid` for another `mode`: a purge must not look for a key that nobody meant, and say that it is done
+ * @param target the request target, query included
+ * @throws AppError `request-invalid` for another `mode`: a purge must not succeed for a key that the caller did not mean
  */
 export function namedKeys(target: string): NamedKeys {
   const path = target.replace(/^https?:\/\/[^/]*/i, '');
@@ -42,7 +42,7 @@ export function keyOf(key: string): string {
   return entryKey(key);
 }
 
-/** What cannot be decoded is taken as it is. */
+/** A text that cannot be decoded stays unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -28,14 +28,14 @@ export const ApiCacheHeaders: HeadersDocument = {
   'X-Request-Id': REQUEST_ID,
 };
 
-/** What a problem may come with, by its status. */
+/** The fields of a problem response, by its status. */
 const PROBLEM_HEADERS: Readonly<Record<number, HeadersDocument>> = {
   401: { 'WWW-Authenticate': header('How to show who you are.', 'Bearer realm="larder admin"') },
   405: { Allow: header('The methods that the path takes.', 'GET, HEAD') },
 };
 const RETRY_AFTER: HeadersDocument = { 'Retry-After': header('Seconds until a retry may help.', '1') };
 
-/** Documents that a client may be told to use what it has. */
+/** Documents that a client may get a 304. */
 export function ApiNotModified(): MethodDecorator {
   const { ETag, 'Cache-Status': status } = ApiCacheHeaders;
   const headers = { ETag, 'Cache-Status': status } as HeadersDocument;

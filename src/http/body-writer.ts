@@ -23,10 +23,10 @@ interface Writing {
 }
 
 /**
- * Writes large bodies that are in memory, no faster than their clients read.
+ * Writes large bodies from memory, no faster than their clients read.
  *
- * Its one invariant: what all of them hold stays within its limit, however many clients do not read. It leaves the deadline for a
- * client that takes nothing at all to `StalledClients`.
+ * Its one invariant: all of them together stay within the limit, however many clients do not read. It leaves the deadline for a client
+ * that reads nothing at all to `StalledClients`.
  */
 export class BodyWriter {
   private readonly writing = new Set<Writing>();
@@ -39,7 +39,7 @@ export class BodyWriter {
     private readonly patienceMs = PATIENCE_MS,
   ) {}
 
-  /** What the bodies under way hold, in bytes. */
+  /** The memory of the bodies under way, in bytes. */
   get heldBytes(): number {
     return this.held;
   }
@@ -127,5 +127,5 @@ export class BodyWriter {
   }
 }
 
-/** The one of this process: its limit is for all that it sends. */
+/** The instance of this process: its limit covers all responses. */
 export const bodyWriter = new BodyWriter();

@@ -61,7 +61,7 @@ export class ClientConnection {
     await this.race(new Promise<never>(() => undefined));
   }
 
-  /** Closes the connection: all that can be said when a response cannot be completed. */
+  /** Closes the connection: the only way to signal a response that cannot be completed. */
   disconnect(): void {
     this.socket.destroy();
   }
@@ -96,7 +96,7 @@ export class ClientConnection {
   }
 }
 
-/** Whether the client of a request has disconnected, which its response may never be told. */
+/** Whether the client of a request has disconnected; the response may get no event of it. */
 export function isClosed({ destroyed }: Socket, response: RawResponse): boolean {
   return destroyed || response.destroyed;
 }

@@ -8,7 +8,7 @@ export type AllowedOrigins = '*' | readonly string[];
 export class Cors {
   constructor(
     private readonly origins: AllowedOrigins,
-    /** What an allowed page may read beside the body, as `Access-Control-Expose-Headers` has it. */
+    /** The fields that an allowed page may read, in the form of `Access-Control-Expose-Headers`. */
     private readonly exposed: string,
   ) {}
 

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 type Server = FastifyInstance['server'];
 type Socket = FastifyRequest['raw']['socket'];
 
-/** How long all are answered as ever, and told to close, before the port is closed, in milliseconds. */
+/** How long requests are answered as usual, with `Connection: close`, before the port is closed, in milliseconds. */
 const FAREWELL_MS = 500;
 /** How long after that a connection may be without a request, in milliseconds. */
 const IDLE_MS = 100;
@@ -12,15 +12,15 @@ const LOOK_MS = 10;
 const HEAD_MS = 2_000;
 
 /**
- * Has a server end without a loss for who is connected: for a moment each answer says `Connection: close` (RFC 9112 §9.6), so that
- * busy clients leave by themselves; then the port is closed, and what is idle, and the requests under way are waited for.
+ * Ends a server without losing requests of connected clients: for a moment each response has `Connection: close` (RFC 9112 §9.6), so that
+ * busy clients leave by themselves; then the port and idle connections are closed, and the requests under way are waited for.
  *
- * @param timeoutMs how long all of that may take; then what is left is cut
+ * @param timeoutMs the limit of all of that; then the remaining connections are cut
  */
 export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void {
   const { server } = fastify;
   const sockets = new Set<Socket>();
-  // Of TLS the inner socket: node keeps the response there.
+  // For TLS the inner socket: node keeps the response there.
   server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -29,7 +29,7 @@ export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void 
   fastify.addHook('preClose', (done) => {
     setTimeout(() => server.closeAllConnections(), timeoutMs).unref();
     for (const socket of sockets) lastAnswer(socket);
-    // A head that does not come to its end is no request: nobody waits for its answer.
+    // An incomplete head is not a request: there is no response to wait for.
     setTimeout(() => {
       for (const socket of sockets) if (!hasRequest(socket)) socket.destroy();
     }, HEAD_MS).unref();
@@ -42,7 +42,7 @@ export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void 
   });
 }
 
-/** Requests that come from now on are told by Fastify; of those under way node keeps the response with the socket. */
+/** Fastify marks the responses of new requests; for requests under way node keeps the response with the socket. */
 type WithResponse = Socket & { _httpMessage?: { shouldKeepAlive: boolean } | null };
 
 function hasRequest(socket: WithResponse): boolean {
@@ -54,8 +54,8 @@ function lastAnswer(socket: WithResponse): void {
 }
 
 /**
- * When the port is closed node closes, once, each connection without a request: one that was accepted a moment before too, whose
- * request is on its way. They are given that moment, and whatever is idle later does not last either.
+ * When the port is closed node closes, once, each connection without a request: also one accepted a moment before, whose request is on its
+ * way. Those get that moment; connections that become idle later are closed as well.
  */
 function closeIdleLater(server: Server): void {
   const closeIdle = server.closeIdleConnections.bind(server);

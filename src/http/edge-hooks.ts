@@ -46,7 +46,7 @@ function isDocs(url: string): boolean {
   return /^\/docs(?![\w.~-])/i.test(url);
 }
 
-/** What a preflight is told (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
+/** The response to a preflight (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
 export interface Preflight {
   readonly methods: readonly string[];
   /** Fields that a page may send. */
@@ -68,7 +68,7 @@ export const RELAYED: Preflight = {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a preflight of the route is told, if not the usual; `passed` if the route answers it itself. */
+    /** The preflight response of the route, if not the usual one; `passed` if the route answers it itself. */
     preflight?: Preflight | 'passed';
     /** Which pages may read the route's answers, if not those of any origin. */
     cors?: Cors;
@@ -137,7 +137,7 @@ function isNamed(name: string, lowerCase: string): boolean {
 
 function answerPreflight(reply: FastifyReply, { methods, fields }: Preflight, isAllowed: boolean): void {
   if (!isAllowed) {
-    void reply.code(204).send(); // without a word of CORS the browser goes no further
+    void reply.code(204).send(); // without CORS fields the browser stops here
     return;
   }
   void reply

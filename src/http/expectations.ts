@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Has clients that ask first (RFC 9110 §10.1.1) told to go on when the answer's turn on its connection has come, if it is not under
- * way by then. Of one that waits behind another node would write the `100 Continue` between its head and its body.
+ * Sends `100 Continue` (RFC 9110 §10.1.1) when the turn of the response on its connection has come, unless it has begun by then. For a
+ * pipelined request node would write the `100 Continue` between head and body of the earlier response.
  */
 export function continueInTurn(server: FastifyInstance['server']): void {
   server.on('checkContinue', (request, response) => {

@@ -14,7 +14,7 @@ const HOOKS = [
   ...['onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization', 'onSend'],
   ...['onResponse', 'onError', 'onTimeout', 'onRequestAbort'],
 ] as const;
-/** Hooks that have a word in what is sent. */
+/** Hooks that contribute to a response. */
 const SENDING_HOOKS = ['preSerialization', 'onSend'] as const;
 /**
  * Hooks that libraries bring under these names and that do nothing to a hit: the runner of middleware, which is told apart by what it
@@ -42,12 +42,12 @@ interface DeclaredRoute {
 const ROUTE = Symbol('larder.route');
 
 /**
- * The gate in front of Fastify: requests that need nothing but a stored response are served before Fastify routes them.
+ * The gate in front of Fastify: requests that only need a stored response are served before Fastify routes them.
  *
- * Its one invariant: nothing is skipped. A request is served here only if one like it has come the ordinary way before, and for that one
- * `obstacle` has found nothing that the application has added: no hook, in whatever plugin, no middleware, no schema that may refuse it,
- * no other handler around the route's, and no route of a version or host under the same URL. What concerns other routes does not count.
- * Hooks cannot change once the server is ready; middleware can, and has everything forgotten that is known by then.
+ * Its one invariant: nothing is skipped. A request is served here only if an equal one has come the ordinary way before, and `obstacle`
+ * has found no addition of the application for it: no hook, in any plugin, no middleware, no schema that may refuse it, no other handler
+ * around the route's, and no route of a version or host under the same URL. Additions to other routes do not count. Hooks cannot change
+ * once the server is ready; middleware can, and then everything remembered is forgotten.
  */
 export class FastPathGate {
   private readonly servers: FastServer[] = [];
@@ -55,7 +55,9 @@ export class FastPathGate {
   /** Once the server is ready: the routes of a version or host. */
   private constrained: readonly DeclaredRoute[] | undefined;
   private readonly changeListeners: (() => void)[] = [];
-  /** The service's own hooks and those of Nest's adapter: they add what the fast path adds itself, or are off unless `closeFor` is called. */
+  /**
+   * The service's own hooks and those of Nest's adapter: the fast path does the same itself, or they are off unless `closeFor` is called.
+   */
   private ownHooks: ReadonlySet<unknown> = new Set();
   /** What ran for requests beside hooks. */
   private readonly middlewareOf = new WeakMap<RawRequest, string>();
@@ -91,7 +93,7 @@ export class FastPathGate {
   /** To be called when the hooks that every route has been given are there. */
   watch(fastify: FastifyInstance): void {
     const { routes } = this;
-    // Fastify adds hooks when it boots, one by one in the order of the calls: this comes after all that were added before.
+    // Fastify adds hooks when it boots, one by one in the order of the calls: this runs after all earlier ones.
     fastify.after(() => {
       const known = hooksOf(fastify);
       this.ownHooks = new Set(HOOKS.flatMap((name) => known?.[name] ?? []));
@@ -184,8 +186,8 @@ export class FastPathGate {
   }
 
   /**
-   * A route of a version or host that the URL may lead to: then more than method and URL tells which route is meant. In doubt, for an
-   * encoded or absolute URL, it may.
+   * A route of a version or host that the URL may match: then method and URL alone do not determine the route. In doubt, for an encoded or
+   * absolute URL, it may match.
    */
   private constraintOn(url: string): string | undefined {
     this.constrained ??= this.routes.filter(({ options }) => Object.keys(options.constraints ?? {}).length > 0);
@@ -199,7 +201,7 @@ export class FastPathGate {
 
 type Middleware = (request: RawRequest, response: RawResponse, next: () => void) => unknown;
 
-/** Stands for a route that was declared before `watch`, or whose `config` was replaced. */
+/** Marks a route that was declared before `watch`, or whose `config` was replaced. */
 const UNKNOWN: DeclaredRoute = {
   ...{ options: {} as RouteOptions, handler: () => undefined, scope: {}, isJudged: true },
   ...{ obstacle: 'a config of another plugin', sendingObstacle: 'a config of another plugin' },

@@ -7,8 +7,8 @@ type MiddlewareFactory = Awaited<ReturnType<FastifyAdapter['createMiddlewareFact
 type WithUse = FastifyInstance & { use?: (...args: unknown[]) => unknown };
 
 /**
- * The Fastify adapter with a gate for the fast path, which it tells of what Nest adds beside Fastify's hooks: CORS, security headers and
- * middleware.
+ * The Fastify adapter with a gate for the fast path. It reports to the gate what Nest adds outside Fastify's hooks: CORS, security headers
+ * and middleware.
  */
 export class LarderAdapter extends FastifyAdapter {
   private isUseWatched = false;

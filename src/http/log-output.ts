@@ -10,11 +10,10 @@ const TRIES_AT_EXIT = 20;
 const TRY_AT_EXIT_MS = 10;
 
 /**
- * Where the lines of a log go. They are written together, by another thread: for each line alone a request would wait for that
- * thread to be woken.
+ * Writes the lines of a log in batches, by another thread: for a single line a request would wait for that thread to wake up.
  *
- * Its one invariant: nobody waits for who reads the log. Of one that has stopped, lines over 8 MB are lost, and counted; of one that
- * has gone, all that come. What waits when the process ends is written then.
+ * Its one invariant: no request waits for the reader of the log. If the reader has stopped, lines over 8 MB are lost, and counted; if it
+ * has gone, all new lines are. The lines that wait when the process ends are written then.
  */
 export class LogOutput {
   private waiting: Buffer[] = [];
@@ -109,7 +108,7 @@ export class LogOutput {
     this.waitingBytes = 0;
   }
 
-  /** Of the piece that another thread is writing nobody knows how far it is. */
+  /** The progress of the piece that another thread is writing is unknown. */
   private writeRest(): void {
     let tries = 0;
     for (let rest = this.takePiece(); rest; rest = rest.length > 0 ? rest : this.takePiece()) {

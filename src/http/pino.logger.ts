@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { pino, type Logger } from 'pino';
 import { LogOutput } from './log-output';
 
-/** What Nest tells of its own start, one line for each module and route. */
+/** Nest's messages about its own start, one line for each module and route. */
 const CHATTER: ReadonlySet<string> = new Set([
   'NestFactory',
   'InstanceLoader',
@@ -12,7 +12,7 @@ const CHATTER: ReadonlySet<string> = new Set([
   'NestApplication',
 ]);
 
-/** What somebody may have to be woken for. */
+/** Levels that may have to wake an operator. */
 const AT_ONCE: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
 let output: LogOutput | undefined;
 
@@ -80,9 +80,9 @@ export class PinoLogger implements LoggerService {
   }
 }
 
-/** Until the configuration is read: what makes a start fail is told once, by who started it. */
+/** Used until the configuration is read: main.ts logs the reason of a failed start, once. */
 export class BootLogger extends PinoLogger {
   override error(): void {
-    // told by main.ts
+    // main.ts logs it
   }
 }

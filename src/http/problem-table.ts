@@ -10,7 +10,7 @@ export interface ProblemKind {
   readonly isAnswer?: true;
 }
 
-/** The service's own error codes; `docs/reference/errors.md` is compared with them and with those of the features by a test. */
+/** The service's own error codes; a test compares `docs/reference/errors.md` with them and with those of the features. */
 const OWN_PROBLEMS: Readonly<Record<ServiceErrorCode, ProblemKind>> = {
   'request-invalid': { status: 400, title: 'Request not understood', mayRetry: false },
   'route-not-found': { status: 404, title: 'No such route', mayRetry: false },
@@ -59,12 +59,12 @@ export function allProblems(): ReadonlyMap<string, ProblemKind> {
   return problems;
 }
 
-/** What a code means; an unknown one is a fault of our own. */
+/** The meaning of a code; an unknown one is an internal error. */
 export function kindOfProblem(code: string | undefined): ProblemKind {
   return problems.get(code ?? '') ?? OWN_PROBLEMS.internal;
 }
 
-/** The members of a problem but for `instance`, which is the request's. */
+/** The members of a problem except `instance`, which depends on the request. */
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;
@@ -80,7 +80,7 @@ export function problemOf(code: ErrorCode, detail: string): ProblemBody {
   return { type: `urn:larder:problem:${code}`, title, status, code, detail };
 }
 
-/** The status of what failed with this code; of an unknown one, that of a fault of our own. */
+/** The status of a code; for an unknown code, that of an internal error. */
 export function statusOfFailure(code: string | undefined): number {
   return kindOfProblem(code).status;
 }

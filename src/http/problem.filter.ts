@@ -61,7 +61,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** Who is still sending would lose the answer with the connection (RFC 9112 §9.6): the rest of the body is read away instead. */
+/**
+ * A client that is still sending would lose the response with the connection (RFC 9112 §9.6): the rest of the body is read and discarded
+ * instead.
+ */
 function readAway(request: FastifyRequest, reply: FastifyReply): void {
   if (!request.raw.complete) reply.removeHeader('connection');
 }

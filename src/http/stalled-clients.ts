@@ -14,7 +14,7 @@ const MIN_BODY_BYTES_PER_SECOND = 500;
 const BODY_GRACE_MS = 20_000;
 const LOOK_MS = 1_000;
 
-/** What a connection had done at the last look. */
+/** The progress of a connection at the last check. */
 interface Progress {
   taken: number;
   /** For how long it has not taken any of what waits for it, in milliseconds. */
@@ -22,7 +22,7 @@ interface Progress {
   sent: number;
   /** For how long nothing of its body has come. */
   sendsNothingMs: number;
-  /** For how long the body of its request has been waited for, and what had come before. */
+  /** How long the body of its request has been waited for, and the bytes received before. */
   bodyMs: number;
   bodyFrom: number;
 }
@@ -77,7 +77,7 @@ function sendsTooLittle(socket: Socket, progress: Progress, lookMs: number, stal
     [progress.bodyMs, progress.bodyFrom, progress.sendsNothingMs] = [0, bytesRead, 0];
     return false;
   }
-  // What has come and is not read yet waits for us.
+  // Received bytes that are not read yet wait for us.
   const isOurTurn = response.req.readableLength > 0;
   const hasCome = bytesRead > progress.sent;
   progress.sent = bytesRead;

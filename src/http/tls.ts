@@ -26,8 +26,8 @@ export function tlsOptions(files: TlsFiles): TlsOptions {
 }
 
 /**
- * Has the server use the files anew when one of them changes, and on SIGHUP. Connections that are open keep what they began with.
- * Files that cannot be used are logged, and the server goes on with what it has.
+ * Reloads the files when one of them changes, and on SIGHUP. Open connections keep their certificate. Unusable files are logged, and the
+ * server continues with the current ones.
  */
 export function reloadTls(server: unknown, files: TlsFiles, logger: LoggerService): void {
   if (!(server instanceof TlsServer)) throw new TypeError('The server does not speak TLS.');

@@ -15,9 +15,9 @@ interface Asked {
 }
 
 /**
- * Whatever was thrown, as one of ours. Of an unknown error nothing is told but that it happened; the log has the rest.
+ * Converts any thrown value to an `AppError`. An unknown error is reported without details; the log has them.
  *
- * @param allowed the methods that the path knows
+ * @param allowed the methods of the path
  */
 export function toAppError(error: unknown, request: Asked, allowed: (path: string) => readonly string[]): AppError {
   if (error instanceof AppError) return error;
@@ -31,8 +31,8 @@ export function toAppError(error: unknown, request: Asked, allowed: (path: strin
 }
 
 /**
- * The status and words of an exception that a route of the application has thrown. Undefined for what has a code of ours: 400 and 500,
- * the router's 404, and errors of Fastify's, which Nest has mapped.
+ * The status and words of an exception that a route of the application has thrown. Undefined for errors with a code of the service: 400
+ * and 500, the router's 404, and errors of Fastify, which Nest has mapped.
  */
 export function statusProblemOf(
   error: unknown,
@@ -82,7 +82,7 @@ function messageOf(error: Error): string {
   return Array.isArray(message) ? message.map((one) => sentence(String(one))).join('; ') : error.message;
 }
 
-/** What a schema says of a value, as what to do: it writes the name of the value in front, with a colon. */
+/** A schema's message as an instruction: it begins with the name of the value and a colon. */
 function sentence(message: string): string {
   const [, name = 'The input', said = ''] = /^(?:([\w.]+): )?(.*)$/s.exec(message) ?? [];
   if (said.startsWith('must ')) return `${name} ${said}`;

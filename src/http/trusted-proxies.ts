@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Whose `X-Forwarded-For` is believed, in the form that Fastify's `trustProxy` takes: all, so many hops, or the proxies named. */
+/** The proxies whose `X-Forwarded-For` is trusted, in the form of Fastify's `trustProxy`: all, a number of hops, or the proxies named. */
 export type TrustedProxies = boolean | number | readonly string[];
 
 /** Names of ranges that need no spelling out: 127.0.0.0/8 and ::1, link-local, and private addresses. */

@@ -59,8 +59,8 @@ export class EventClients implements BeforeApplicationShutdown {
 }
 
 /**
- * What one client has had. While the history still goes out to it, seconds that are closed meanwhile wait in the shared history, not here,
- * and events are left out.
+ * The progress of one client. While the history is being sent to it, newly closed seconds wait in the shared history, not here, and events
+ * are left out.
  */
 class Cursor {
   private isLive = false;
@@ -83,7 +83,7 @@ class Cursor {
     this.stream.send(eventText(event, data));
   };
 
-  /** One event, whose id is that of its last second: who is cut off after it resumes there. */
+  /** One event with the id of its last second: a client that disconnects after it resumes there. */
   async sendHistory(figures: readonly StoredFigures[]): Promise<void> {
     await this.stream.sendPieces(historyPieces(figures));
     this.goLive();

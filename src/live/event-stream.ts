@@ -51,7 +51,7 @@ export class EventStream {
     await this.flush(chunk);
   }
 
-  /** Tells the client why, if it takes that, and ends. */
+  /** Sends the reason to the client, if it still reads, and ends. */
   end(reason: EndReason): void {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -73,7 +73,7 @@ export class EventsController {
   }
 }
 
-/** What is no id of ours is none: the client starts anew. */
+/** A foreign id counts as none: the client starts from the beginning. */
 function idOf(value: unknown): number | undefined {
   return typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : undefined;
 }

@@ -6,7 +6,7 @@ export const MAX_SAMPLES = 900;
 const SECOND_MS = 1_000;
 /** How long after its end a second waits for the samples of all processes, in milliseconds. */
 const WAIT_MS = 900;
-/** A clock may be so far off for its seconds to be taken as they are, in milliseconds. */
+/** The maximum deviation of a clock for its seconds to be taken unchanged, in milliseconds. */
 const MAX_SKEW_MS = 2_500;
 /** So long after its last word a process is forgotten, in milliseconds. */
 const FORGET_MS = 30_000;
@@ -16,13 +16,13 @@ const MAX_PROCESSES = 1_000;
 export interface StoredFigures {
   /** The second since the epoch. */
   readonly id: number;
-  /** JSON, made once for all who read it. */
+  /** JSON, rendered once for all clients. */
   readonly text: string;
 }
 
 interface OpenSecond {
   readonly samples: ProcessSample[];
-  /** The processes that have told of it. */
+  /** The processes whose figures have arrived. */
   readonly told: Set<string>;
 }
 
@@ -54,7 +54,7 @@ export class FiguresHistory {
     if (at === own) second.told.add(process);
   }
 
-  /** Closes the seconds that all processes have told of, or that have waited long enough. @returns their figures, oldest first */
+  /** Closes the seconds that all processes have reported, or that have waited long enough. @returns their figures, oldest first */
   close(now: number): readonly StoredFigures[] {
     for (const [process, { seenAt }] of this.known) if (now - seenAt > FORGET_MS) this.known.delete(process);
     const due: StoredFigures[] = [];
@@ -83,7 +83,7 @@ export class FiguresHistory {
     return this.closed.filter(({ id }) => id >= oldest);
   }
 
-  /** Nobody watches any more: what is open is not closed. */
+  /** The last viewer has left: open seconds are not closed. */
   pause(): void {
     this.open.clear();
     this.known.clear();

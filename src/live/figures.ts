@@ -1,7 +1,7 @@
 import { BUCKETS, percentile } from './latency-histogram';
 import type { BreakerFigure, BudgetFigure, ProcessSample } from './process-sample';
 
-/** A process that is heard of, by its last sample. */
+/** A process that sends samples, by its last one. */
 export interface KnownProcess {
   readonly last: ProcessSample;
   /** ms since the epoch, by the clock of this process. */
@@ -10,7 +10,7 @@ export interface KnownProcess {
 
 export interface ReplicaFigures {
   readonly id: string;
-  /** Of the process that serves, or of the one that started the workers. */
+  /** The pid of the serving process, or of the one that started the workers. */
   readonly pid: number;
   readonly workers: number;
   readonly startedAt: number;
@@ -45,8 +45,8 @@ const MAX_BUDGETS = 100;
 const WORST = ['closed', 'half-open', 'open'] as const;
 
 /**
- * The figures of a second: what was counted in it, of the samples of that second; how things are, of the last word of each process.
- * They depend on the arguments alone, so that all replicas that heard the same show the same.
+ * The figures of a second: counts from the samples of that second; states from the last sample of each process. They depend on the
+ * arguments alone, so that all replicas with the same samples show the same.
  */
 export function figuresOf(at: number, samples: readonly ProcessSample[], known: readonly KnownProcess[]): Figures {
   const up = known.filter(({ seenAt }) => seenAt >= at - UP_MS).map(({ last }) => last);

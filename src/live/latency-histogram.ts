@@ -18,7 +18,7 @@ export function durationOf(bucket: number): number {
   return Number((MIN_LATENCY_MS * 2 ** ((Math.max(bucket, 0.5) - 0.5) / PER_DOUBLING)).toPrecision(3));
 }
 
-/** The duration that so large a share (0 to 1) of those counted does not exceed; undefined if none was counted. */
+/** The duration that a share (0 to 1) of the counted ones does not exceed; undefined if none was counted. */
 export function percentile(counts: ArrayLike<number>, share: number): number | undefined {
   let total = 0;
   for (let bucket = 0; bucket < counts.length; bucket++) total += counts[bucket] ?? 0;

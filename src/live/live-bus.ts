@@ -9,8 +9,8 @@ const MAX_PROCESSES = 1_000;
 
 /**
  * Carries messages among all processes of the service: between replicas through Redis, between the workers of one replica through the
- * process that started them, so that a replica stays whole while Redis is down. What comes on both ways is delivered once. A message may
- * be lost.
+ * process that started them, so that a replica stays complete while Redis is down. A message that arrives on both ways is delivered once.
+ * Messages may be lost.
  */
 @Injectable()
 export class LiveBus {

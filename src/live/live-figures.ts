@@ -8,7 +8,7 @@ import { ProcessSampler } from './process-sampler';
 import { Watch } from './watch';
 
 const SECOND_MS = 1_000;
-/** So long after the end of a second its sample is taken: those who counted in it have told. */
+/** How long after the end of a second its sample is taken: every counter has reported by then. */
 const TAKE_AFTER_MS = 20;
 /** How often is looked whether a second can be closed. */
 const LOOK_MS = 50;
@@ -20,11 +20,11 @@ export interface LiveListener {
 }
 
 /**
- * The live figures of all replicas and workers: each process counts for itself and tells all others once a second, and each gathers the
+ * The live figures of all replicas and workers: each process counts for itself and publishes a sample once a second, and each gathers the
  * same picture.
  *
- * Its one invariant: while nobody watches anywhere nothing is counted, sent or kept up. Without Redis, or while it is down, the picture is
- * that of this replica.
+ * Its one invariant: without a viewer on any replica nothing is counted, sent or kept. Without Redis, or while it is down, the picture
+ * covers this replica.
  */
 @Injectable()
 export class LiveFigures implements OnModuleInit, BeforeApplicationShutdown {
@@ -106,7 +106,7 @@ export class LiveFigures implements OnModuleInit, BeforeApplicationShutdown {
     if (figures.length > 0) for (const { onFigures } of this.listeners) onFigures(figures);
   }
 
-  /** Of the second that ended last: what a process that stood still has counted meanwhile is in it. */
+  /** For the second that ended last: it includes everything that a suspended process has counted since. */
   private takeSample(now: number): void {
     const second = Math.floor((now - TAKE_AFTER_MS) / SECOND_MS) * SECOND_MS - SECOND_MS;
     this.nextSecond = second + 2 * SECOND_MS;

@@ -5,12 +5,12 @@ import { processSample } from './process-sample';
 export const LIVE_EVENTS = ['outcome', 'invalidation'] as const;
 
 /**
- * What processes say to each other while somebody watches: that somebody does, what each of them counted, and what happened. `from`
- * names the process, `number` counts its messages: some come on two ways.
+ * The messages between processes while a client watches: that it watches, the counts of each process, and events. `from` names the
+ * process, `number` counts its messages: some arrive on two ways.
  */
 const envelope = { from: z.string().max(300), number: z.number() };
 export const liveMessage = z.discriminatedUnion('kind', [
-  /** Somebody watches, for so long from now on; `wantsEvents`: an admin does. */
+  /** A client watches, for `forMs` from now on; `wantsEvents`: an admin does. */
   z.object({ ...envelope, kind: z.literal('watch'), forMs: z.number().min(0).max(60_000), wantsEvents: z.boolean() }),
   z.object({ ...envelope, kind: z.literal('sample'), sample: processSample }),
   z.object({ ...envelope, kind: z.literal('event'), event: z.enum(LIVE_EVENTS), data: z.looseObject({}) }),

@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { AdminGuard } from '../admin/admin.guard';
 
-/** Lets everybody in who shows no credential, and of those who show one the admin. */
+/** Admits requests without a credential, and requests with the admin's. */
 @Injectable()
 export class LiveGuard implements CanActivate {
   constructor(private readonly admin: AdminGuard) {}

@@ -3,7 +3,7 @@ import { z } from 'zod';
 const number = z.number();
 const count = z.number().nonnegative();
 
-/** What one process counted in one second, and how it is: what processes send each other while somebody watches. */
+/** The counts of one process in one second, and its state: processes exchange them while a client watches. */
 export const processSample = z.object({
   replica: z.string().max(300),
   pid: count,

@@ -25,7 +25,7 @@ type Measured = Pick<ProcessSample, 'runwayMs'> & Pick<ProcessSample['store'], '
 const NOTHING_MEASURED: Measured = { runwayMs: null, usedBytes: null, entries: null };
 
 /**
- * Counts what this process does, a second at a time. It listens to outcomes only between `start` and `stop`: while nobody watches it
+ * Counts the requests of this process, a second at a time. It listens to outcomes only between `start` and `stop`: without a viewer it
  * costs nothing.
  */
 @Injectable()
@@ -63,7 +63,7 @@ export class ProcessSampler {
     this.measuredAt = -Infinity;
   }
 
-  /** What was counted since it was last taken, as that of the second `at`. */
+  /** The counts since the last call, as those of the second `at`. */
   take(replica: string, at: number): ProcessSample {
     this.measureSometimes();
     const requests: Record<string, number> = {};

@@ -1,11 +1,9 @@
 /** How long this process goes on after its last viewer has left, so that a reconnect finds no gap, in milliseconds. */
 const LINGER_MS = 60_000;
-/** How long one word that somebody watches holds, in milliseconds. It is said once a second. */
+/** How long one notice of a viewer holds, in milliseconds. It is repeated once a second. */
 const LEASE_MS = 5_000;
 
-/**
- * Whether anybody watches, here or at another replica: a lease that ends by itself. Times are those of a clock that only goes forward.
- */
+/** Whether a client watches, here or at another replica: a lease that ends by itself. Times come from a monotonic clock. */
 export class Watch {
   private viewers = 0;
   private admins = 0;
@@ -24,14 +22,14 @@ export class Watch {
     this.lastLeftAt = now;
   }
 
-  /** Somebody watches elsewhere. */
+  /** Extends the lease for a viewer elsewhere. */
   extend(forMs: number, wantsEvents: boolean, now: number): void {
     const until = now + Math.min(forMs, LINGER_MS);
     this.watchedUntil = Math.max(this.watchedUntil, until);
     if (wantsEvents) this.eventsHeardUntil = Math.max(this.eventsHeardUntil, until);
   }
 
-  /** What is to be told the others; undefined where this process has no viewer, and had none lately. */
+  /** The notice for the other processes; undefined where this process has no viewer, and had none recently. */
   lease(now: number): { readonly forMs: number; readonly wantsEvents: boolean } | undefined {
     const isWanted = this.viewers > 0 || now - this.lastLeftAt < LINGER_MS;
     return isWanted ? { forMs: LEASE_MS, wantsEvents: this.admins > 0 } : undefined;

@@ -151,7 +151,7 @@ export class CacheMetrics {
     this.registry.registerMetric(metric as unknown as Metric);
   }
 
-  /** What upstreams were asked, what they were not, and what is left of their limits. */
+  /** The requests sent to upstreams, the requests saved, and the remaining limits. */
   private registerBudgets(): void {
     const sent = 'larder_upstream_requests_total';
     this.register(sent, 'counter', 'Requests to the upstream, and those held back for its rate limit.', () =>
@@ -176,7 +176,7 @@ export class CacheMetrics {
     );
   }
 
-  /** By credential (a partition's id, never a token) and resource; of the credentials seen last, for labels are not free. */
+  /** By credential (a partition's id, never a token) and resource; for the most recent credentials only, because labels cost memory. */
   private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
     this.register(name, 'gauge', help, () =>
       this.budgets.all().flatMap((budget) =>

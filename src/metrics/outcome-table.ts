@@ -4,7 +4,7 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.
 
 interface Row {
   readonly labels: Readonly<Pick<CacheEvent, 'upstream' | 'outcome' | 'tier'>>;
-  /** How many fell into each bucket and no lower one; one more for those above all. */
+  /** The count of each bucket alone; one more for values above the last. */
   readonly buckets: Float64Array;
   count: number;
   sumSeconds: number;
@@ -18,8 +18,8 @@ export interface Sample {
 }
 
 /**
- * Counts and durations of requests by upstream, outcome and tier: plain numbers in a table, for a hit is told here and costs
- * next to nothing; read only when somebody scrapes.
+ * Counts and durations of requests by upstream, outcome and tier: plain numbers in a table, because every hit is counted here and must
+ * cost next to nothing; read only for a scrape.
  */
 export class OutcomeTable {
   private readonly rows = new Map<string, Row>();

@@ -4,7 +4,7 @@ import { serviceConfig } from '../config/slices';
 import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
 import { statusOfFailure } from '../http/problem-table';
 
-/** One line for each request that needed the upstream, or got no answer; hits are told at `debug`. */
+/** One line for each request that needed the upstream, or failed; hits are logged at `debug`. */
 @Injectable()
 export class OutcomeLog {
   private readonly logger = new Logger('Cache');

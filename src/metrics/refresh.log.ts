@@ -11,8 +11,8 @@ interface Outage {
 }
 
 /**
- * Background refreshes that fail: nobody waits for them, so that no request tells. One line when those of an upstream begin to fail and
- * one when they work again: at most two in ten seconds, however many fail, or fail and succeed in turn.
+ * Logs failed background refreshes, which no request reports. One line when the refreshes of an upstream begin to fail and one when they
+ * work again: at most two in ten seconds, however many fail, or fail and succeed in turn.
  */
 @Injectable()
 export class RefreshLog {

@@ -4,11 +4,11 @@ export const CODINGS = ['br', 'gzip'] as const;
 export type FileCoding = (typeof CODINGS)[number] | 'identity';
 
 /**
- * The coding to send: of those there are, the one that the client likes best; of equals the smaller.
+ * The coding to send: the client's preferred one among those available; for equal weights the smaller.
  *
- * RFC 9110 §12.5.3: a weight of 0 means "not acceptable"; `*` stands for every coding that is not named; without the field any
- * coding is allowed, and plain bytes are what every client can read. `identity`, plain bytes, is weighed where it is named; where it is not, it
- * is what is left if no other is acceptable. A client that refuses all there is gets plain bytes: a page is better than a 406.
+ * RFC 9110 §12.5.3: a weight of 0 means "not acceptable"; `*` matches every coding that is not named; without the field any coding is
+ * allowed, and every client can read plain bytes. `identity`, plain bytes, has its weight if it is named; otherwise it is used if no other
+ * is acceptable. A client that refuses every coding gets plain bytes: a page is better than a 406.
  */
 export function acceptedCoding(field: string | undefined, available: readonly FileCoding[]): FileCoding {
   const weights = new Map(

@@ -8,7 +8,7 @@ import { MAX_SAMPLES } from '../live/figures-history';
 import { PageFactsDocument } from './page.documents';
 import { PageFacts } from './page.facts';
 
-/** What the page at `/` has to know, for any other client too. */
+/** The facts about the service for the page at `/` and for any other client. */
 @ApiTags('operations')
 @Controller('page.json')
 export class PageFactsController {

@@ -12,7 +12,7 @@ export interface GatewayFacts {
   readonly paths: readonly SuggestedPath[];
 }
 
-/** What the page has to know of the service and cannot know by itself: said by those who set the application up. */
+/** The facts about the service that the page needs and cannot find out: set by the modules that assemble the application. */
 @Injectable()
 export class PageFacts {
   private gateway: GatewayFacts = { gatewayPrefix: '', paths: [] };

@@ -31,7 +31,7 @@ export interface PageForm {
   readonly etag: string;
 }
 
-/** The page's files, for whoever serves them. */
+/** The page's files, for the controllers that serve them. */
 export class PageFiles {
   constructor(private readonly files: ReadonlyMap<string, PageFile>) {}
 

@@ -12,9 +12,9 @@ const MAX_BATCH_LENGTH = 16;
 let batch: BatchedEnd[] = [];
 
 /**
- * Ends a response together with those to the requests that were read in the same turn of the event loop. A write to a client that
- * sleeps wakes it, which costs about as much as the hit itself; the rest of the batch finds it awake. The response to a request that
- * came alone goes out in the same turn.
+ * Ends a response together with the responses to all requests read in the same turn of the event loop. A write to a sleeping client wakes
+ * it, which costs about as much as the hit itself; the rest of the batch finds it awake. The response to a single request is sent in the
+ * same turn.
  */
 export function endBatched(response: Response, body?: Buffer): void {
   batch.push({ response, body });

@@ -30,7 +30,7 @@ export interface FastWay<Target> {
   readonly upstreamOf: (target: Target) => string;
   /** Undefined for a request that is not of this way, or that takes the ordinary way. */
   readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
-  /** Whether nothing but sending is to be done for a hit. */
+  /** Whether a hit only has to be sent. */
   readonly isUsable: (entry: CacheEntry, now: number, target: Target) => boolean;
   /** The response as the ordinary way sends it, made ready. */
   readonly prepare: (
@@ -124,7 +124,7 @@ export class FastPath implements OnModuleInit {
     this.ways.push(way as FastWay<unknown>);
   }
 
-  /** Remembers where a request of a way found its hit, if nothing but the cache has a part in its response. */
+  /** Remembers where a request found its hit, if only the cache contributes to its response. */
   remember<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
     if (!this.isOn || this.isOff(request)) return;
     const fingerprint = way.fingerprint(request.raw);

@@ -9,22 +9,22 @@ import { applySoftPurge } from '../core/soft-purge';
 
 /** How many variants are known not to exist. */
 const MAX_ABSENT = 10_000;
-/** Stands for a read that has told that there is no entry. */
+/** Marks a read that found no entry. */
 const ABSENT = {};
 
 /**
- * What a pointer leads to now: a fresh hit; `ordinary-way` where an entry is there and the request may not have it as it is; or undefined
- * where that cannot be told from here.
+ * The result of following a pointer: a fresh hit; `ordinary-way` where an entry exists and the request needs more than it; or undefined
+ * where memory cannot decide.
  */
 export type PointedHit = Found | 'ordinary-way' | undefined;
 
 /**
  * Follows hit pointers.
  *
- * Its one invariant: a pointer leads to what `HttpCache` would find for the request, or to nothing. Whatever changes a resource's
- * variants, or invalidates them, changes its index, which the pointer knows by its id. One thing does not: a variant that did not
- * exist is stored under a list that the index has already. So a variant counts as absent only from a read that has told so until a
- * change of its key is published:
+ * Its one invariant: a pointer yields the entry that `HttpCache` would find for the request, or nothing. Every change or invalidation of a
+ * resource's variants changes its index, which the pointer knows by its id. There is one exception: a variant that did not exist is stored
+ * under a list that the index has already. So a variant counts as absent only from a read that found nothing until a change of its key is
+ * published:
  *
  *   1. the read of an absent variant is sent; it is noted under the key
  *   2. another replica stores the variant; the change removes the note of 1
@@ -65,7 +65,7 @@ export class HitPointers {
 
   /** Wherever it is stored: index and variants are read at once. */
   async find(pointer: HitPointer, policy: RequestPolicy): Promise<PointedHit> {
-    // The index first: what is read after it is no older than it.
+    // The index first: entries read after it are no older than it.
     const finding = this.store.find(pointer.key);
     if (pointer.indexId === undefined) {
       const found = await finding;
@@ -105,7 +105,7 @@ export class HitPointers {
   }
 }
 
-/** RFC 9111 §4.1: "use the most recent" of those that match. Of two that are as old the first list counts. */
+/** RFC 9111 §4.1: "use the most recent" matching response. For equal ages the first list counts. */
 function laterOf(one: Found | undefined, other: Found): Found {
   return one && one.entry.storedAt >= other.entry.storedAt ? one : other;
 }

@@ -8,7 +8,7 @@ import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } fr
 const MAX_TEXT_BYTES = 16_384;
 /** The objects, and where they are found. */
 const OVERHEAD_BYTES = 900;
-/** What the head has beside the fields of the entry: what the cache and the edge add. */
+/** The size of the fields that the cache and the edge add to the head. */
 const ADDED_HEAD_BYTES = 720;
 /** A field's line end and its place in the list. */
 const FIELD_BYTES = 12;
@@ -23,7 +23,7 @@ export interface HeadContext {
   readonly server: { readonly keepAliveTimeout: number; readonly maxRequestsPerSocket: number | null };
 }
 
-/** A stored response and what became of the request, as far as its head tells of it. */
+/** A stored response and the request's outcome, as far as its head shows it. */
 export interface Served {
   readonly entry: CacheEntry;
   readonly outcome: CacheOutcome;
@@ -34,9 +34,9 @@ export interface Served {
 export interface Presentation<Answer extends Served = Served> {
   /** `Age`, `Cache-Status`, `X-Cache`. */
   readonly cacheFields: (answer: Answer, key: string, now: number) => FlatFields;
-  /** What the edge adds to the stored fields. */
+  /** The fields that the edge adds to the stored ones. */
   readonly edgeFields: (edge: FlatFields, stored: HeaderList) => FlatFields;
-  /** What a 304 repeats of the stored fields (RFC 9110 §15.4.5). */
+  /** The stored fields that a 304 repeats (RFC 9110 §15.4.5). */
   readonly notModifiedFields: (stored: HeaderList) => HeaderList;
 }
 
@@ -48,7 +48,7 @@ export interface PreparedParts<Answer extends Served> {
   readonly stored: HeaderList;
   /** The entity tag that follows the cache's fields, where it is not among the stored ones. */
   readonly etag?: string;
-  /** Whom the stored fields were rewritten for, where they name the server as the request does. */
+  /** The base URL for which the stored fields were rewritten, if they contain the server's name from the request. */
   readonly base?: string | undefined;
 }
 
@@ -98,7 +98,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     return this.bytes ?? Buffer.from(this.text ?? '', 'latin1');
   }
 
-  /** What it holds beside the entry, or in all where the entry is kept nowhere, in bytes. */
+  /** Its memory in addition to the entry's, in bytes; for an entry that is not kept, all of it. */
   extraBytes(entry: CacheEntry | undefined): number {
     const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : bufferBytes(this.bytes.length);
     const head = ADDED_HEAD_BYTES + linesBytes(this.stored);
@@ -116,7 +116,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     return kind === 'part' ? 206 : kind === 'not-modified' ? 304 : 416;
   }
 
-  /** The fields in their order, but for the request's own and those of `lengthFields`. */
+  /** The fields in their order, without the request's own and those of `lengthFields`. */
   fields({ kind }: ResponseForm, answer: Answer, now: number, edge: FlatFields): FlatFields {
     const stored = this.storedFields(kind);
     const { cacheFields, edgeFields } = this.presentation;
@@ -124,7 +124,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     return [...stored.flat(), ...cacheFields(answer, this.key, now), ...etag, ...edgeFields(edge, stored)];
   }
 
-  /** What tells the part and the length of the body. */
+  /** The fields for the range and the length of the body. */
   lengthFields(form: ResponseForm): FlatFields {
     switch (form.kind) {
       case 'not-modified':
@@ -140,7 +140,9 @@ export class PreparedResponse<Answer extends Served = Served> {
     }
   }
 
-  /** The head that node would write. That of a plain hit is made anew when a second has passed, or the server announces another time. */
+  /**
+   * The head that node would write. For a plain hit it is rendered again when a second has passed, or the server announces another time.
+   */
   serializedHead(form: ResponseForm, answer: Answer, now: number, { edge, server }: HeadContext): SerializedHead {
     const { entry, outcome, tier } = answer;
     const { keepAliveTimeout: keepAliveMs } = server;
@@ -161,7 +163,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     return { beforeRequestId, afterTimings };
   }
 
-  /** RFC 9110 §15.5.17: a 416 tells of the range, and not of the representation. */
+  /** RFC 9110 §15.5.17: a 416 describes the range, and not the representation. */
   storedFields(kind: ResponseForm['kind']): HeaderList {
     if (kind === 'not-modified') return this.presentation.notModifiedFields(this.stored);
     return kind === 'unsatisfiable' ? this.stored.filter(([name]) => name === 'via') : this.stored;

@@ -17,10 +17,9 @@ type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
 type EntryRef = WeakRef<WithPrepared>;
 
 /**
- * Prepared responses of the entries in memory. They go with their entry, wherever that is evicted.
+ * Prepared responses of the entries in memory. They are evicted with their entry.
  *
- * Without L1 each read brings a new object of the same entry: then they are found by the entry's id, which is drawn anew whenever one
- * is stored.
+ * Without L1 each read brings a new object of the same entry: then they are found by the entry's id, which changes with every store.
  */
 @Injectable()
 export class PreparedResponses {
@@ -40,7 +39,7 @@ export class PreparedResponses {
     if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize });
   }
 
-  /** What they take, in bytes. */
+  /** Their memory, in bytes. */
   get bytes(): number {
     return (this.byId ?? this.refs).calculatedSize;
   }

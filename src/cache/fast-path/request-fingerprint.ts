@@ -2,20 +2,20 @@ import type { FastifyRequest } from 'fastify';
 import type { HeaderList } from '../core/cache-entry';
 import { CARRIED_OUT_HERE } from '../core/http/conditions';
 
-/** What a request has in common with all those that select the same stored response, and what else it asks of the cache. */
+/** The part of a request that all requests for the same stored response share, and its cache directives. */
 export interface RequestFingerprint {
   readonly text: string;
   /** Directives, conditions and range, names in lower case. */
   readonly asked: HeaderList;
 }
 
-/** What a field of a request means to the fast path. */
+/** The meaning of a request field for the fast path. */
 export type FieldKind =
   /** It changes nothing. */
   | 'none'
   /** It goes to the origin, and may select the response. */
   | 'selecting'
-  /** It tells callers apart. */
+  /** It distinguishes callers. */
   | 'credential'
   /** A directive, condition or range, which the cache carries out itself. */
   | 'asked'

@@ -16,7 +16,7 @@ export interface Exchange {
   readonly id: string;
 }
 
-/** What is sent: a prepared response, in the form that the request asks for. */
+/** A prepared response, in the form that the request asks for. */
 export interface Sending<Answer extends Served> {
   readonly prepared: PreparedResponse<Answer>;
   readonly answer: Answer;

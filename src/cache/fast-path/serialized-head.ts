@@ -7,7 +7,7 @@ import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http
 /** Header fields, name and value in turn. */
 export type FlatFields = readonly string[];
 
-/** The head of a hit as text, but for what differs from one request to the next, which goes between the two. */
+/** The head of a hit as text, in two pieces: the fields that differ between requests go between them. */
 export interface SerializedHead {
   /** From the first header field to `x-request-id: `. */
   readonly beforeRequestId: string;
