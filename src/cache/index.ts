@@ -19,6 +19,15 @@ export { ReplicaMessages } from '../redis/replica-messages';
 export { KeyvStore } from './keyv-store';
 export { hostStore, openLink } from './store.factory';
 export { RedisKeys } from './redis/redis-keys';
+export {
+  CacheEvict,
+  CachePut,
+  Cacheable,
+  type CacheEvictRule,
+  type CachePutRule,
+  type CacheableRule,
+} from './methods/method-cache.decorators';
+export type { TaggingCache, ValueOptions, WrapOptions } from './cache-manager';
 export { processMemory, unfitAdvice, type ProcessMemory } from './memory-shares';
 export type { StoreHost } from './ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './ipc/store-messages';
@@ -40,7 +49,12 @@ export {
   targetsOf,
   type InvalidationMessage,
 } from './invalidation-message';
-export { CacheInvalidator, type Invalidation, type InvalidationSource } from './core/cache-invalidator';
+export {
+  CacheInvalidator,
+  type Invalidation,
+  type InvalidationSource,
+  type InvalidationNames,
+} from './core/cache-invalidator';
 export { StoredEntries } from './core/stored-entries';
 export { CacheStore, StoreUnavailableError } from './core/cache-store';
 export { looksLikeIndex } from './core/resource-index';

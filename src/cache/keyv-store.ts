@@ -1,17 +1,19 @@
 import { EventEmitter } from 'node:events';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { Clock } from '../kernel/clock';
-import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { toCacheKey } from './core/cache-key';
 import { ENDLESS_MS } from './core/cache-rule';
 import { StoreUnavailableError, type CacheStore } from './core/cache-store';
-import { storedForm } from './core/content-coding';
 import { isFresh } from './core/freshness';
-import { newEntryId } from './core/random-id';
 import { representativeEntry } from './core/stored-entries';
-import { entityTag } from './core/representation';
-import { valueOfEntry } from './handed-value';
-import { bodyOf } from './handler-response';
+import { looksLikeMember } from './core/resource-index';
+import { storedForm, storedValue, whyNotStorable } from './stored-value';
+import { Tagged } from './tagged';
+import { UnreadableEntryError } from './unreadable-entry.error';
+import type { ValueCache } from './value-cache';
+
+/** How many keys the iterator reads at a time. */
+const PAGE = 100;
 
 /** What keyv, without a serialiser, hands to a store. */
 interface KeyvValue {
@@ -21,7 +23,7 @@ interface KeyvValue {
 
 /**
  * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A
- * value that is set becomes the entry that a handler's return of it would be; an entry that the interceptor stored reads as
+ * value that is set becomes the entry that a handler's return of it would be, or is refused where it would come back as another one; an entry that the interceptor stored reads as
  * what the handler returned, a resource as what is stored of it: its whole response, else what was made of it.
  *
  * A store that cannot be reached is a miss to `get` and an error to `set`, `del` and `clear`.
@@ -33,6 +35,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
+    private readonly values: Pick<ValueCache, 'entryOf'>,
   ) {
     super();
   }
@@ -45,9 +48,9 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       if (!entry || !isFresh(entry, this.clock.now())) return undefined;
       // What is kept of a refusal is no value.
       if (entry.status >= 400) return undefined;
-      return { value: (await valueOfEntry(entry, true)) as Value, expires: Math.round(entry.freshUntil) };
+      return { value: (await storedValue(cacheKey, entry)) as Value, expires: Math.round(entry.freshUntil) };
     } catch (error) {
-      if (error instanceof StoreUnavailableError) return undefined;
+      if (error instanceof StoreUnavailableError || error instanceof UnreadableEntryError) return undefined;
       throw error;
     }
   }
@@ -58,7 +61,16 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const ttlMs = Number.isNaN(ttl) ? undefined : ttl;
     const lifeMs =
       ttlMs === 0 ? ENDLESS_MS : (ttlMs ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
-    if (lifeMs > 0) await this.store.put(toCacheKey(key), await this.entryOf(data.value, lifeMs));
+    const [given, tags] = data.value instanceof Tagged ? [data.value.value, data.value.tags] : [data.value, []];
+    const stored = given ?? null;
+    if (!storedForm(stored)) throw new TypeError(`${key} is not stored: ${whyNotStorable(stored)}`);
+    if (lifeMs <= 0) return true;
+    const entry = await this.values.entryOf(
+      key,
+      { ttlMs: lifeMs, tags, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 },
+      stored,
+    );
+    if (entry) await this.store.put(toCacheKey(key), entry);
     return true;
   }
 
@@ -71,29 +83,21 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     await this.store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
   }
 
-  async has(key: string): Promise<boolean> {
-    return (await this.get(key)) !== undefined;
+  /** What may be read now, as far as the store can list it. */
+  async *entries<Value>(): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.store.list('*', cursor, PAGE);
+      for (const { key } of page.items) {
+        if (looksLikeMember(key)) continue; // told by its resource
+        const data = await this.get(key);
+        if (data !== undefined) yield [key, (data as { value: Awaited<Value> }).value];
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
   }
 
-  private async entryOf(value: unknown, lifeMs: number): Promise<CacheEntry> {
-    const { body, type = '' } = bodyOf(value ?? null, JSON.stringify);
-    const headers: HeaderList = [['content-type', type]];
-    const now = this.clock.now();
-    return {
-      id: newEntryId(),
-      status: 200,
-      headers,
-      validators: {},
-      upstream: 'app',
-      tags: [],
-      storedAt: now,
-      freshUntil: now + Math.min(lifeMs, ENDLESS_MS),
-      staleWhileRevalidateMs: 0,
-      staleIfErrorMs: 0,
-      mustRevalidate: false,
-      loadDurationMs: 0,
-      etag: entityTag(body),
-      ...(await storedForm(body, headers)),
-    };
+  async has(key: string): Promise<boolean> {
+    return (await this.get(key)) !== undefined;
   }
 }

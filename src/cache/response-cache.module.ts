@@ -1,4 +1,4 @@
-import { CacheModule, type CacheOptions } from '@nestjs/cache-manager';
+import { CACHE_MANAGER, Cache } from '@nestjs/cache-manager';
 import {
   ConfigurableModuleBuilder,
   Module,
@@ -7,13 +7,13 @@ import {
   type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { Keyv } from 'keyv';
 import { Clock, SystemClock } from '../kernel/clock';
 import type { RedisSettings } from '../redis/redis-client-options';
 import { ReplicaMessages } from '../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
 import { ignoreSentResponses } from './sent-responses';
 import { CacheEvents } from './cache-events';
+import { cacheManagerOver } from './cache-manager';
 import { CacheStore } from './core/cache-store';
 import { Loader } from './core/loader';
 import { SettlingTags } from './core/settling-tags';
@@ -28,6 +28,7 @@ import type { StorePort } from './ipc/store-messages';
 import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
 import { fitted, processMemory } from './memory-shares';
+import { MethodCache } from './methods/method-cache';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
@@ -38,6 +39,7 @@ import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
 import { StoreWrites } from './store-writes';
 import { StoredResources } from './stored-resources';
+import { ValueCache } from './value-cache';
 
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
   /** Absent: everything stays in this process. */
@@ -105,18 +107,7 @@ export class ResponseCacheModule implements OnModuleInit {
     return {
       module: ResponseCacheModule,
       global: true,
-      imports: [
-        tiers,
-        CacheModule.registerAsync({
-          isGlobal: true,
-          imports: [tiers],
-          inject: [CacheStore, Clock],
-          useFactory: (store: CacheStore, clock: Clock): CacheOptions => ({
-            // keyv's types for import and for require are two; its class at run time is told by its shape
-            stores: [keyvOver(store, clock)] as unknown as CacheOptions['stores'],
-          }),
-        }),
-      ],
+      imports: [tiers],
       providers: [
         CacheEvents,
         RouteRuleReader,
@@ -152,6 +143,15 @@ export class ResponseCacheModule implements OnModuleInit {
           inject: [CacheStore],
           useFactory: (store: CacheStore) => new CacheInvalidator(store),
         },
+        ValueCache,
+        MethodCache,
+        {
+          provide: CACHE_MANAGER,
+          inject: [CacheStore, Clock, ValueCache],
+          useFactory: (store: CacheStore, clock: Clock, values: ValueCache) =>
+            cacheManagerOver(new KeyvStore(store, clock, values), values),
+        },
+        { provide: Cache, useExisting: CACHE_MANAGER },
         { provide: StoredEntries, inject: [CacheStore], useFactory: (store: CacheStore) => new StoredEntries(store) },
         RouteFastWay,
         RouteAnswers,
@@ -172,6 +172,10 @@ export class ResponseCacheModule implements OnModuleInit {
         Loader,
         HttpCache,
         CacheInvalidator,
+        ValueCache,
+        MethodCache,
+        CACHE_MANAGER,
+        Cache,
         StoredEntries,
         RouteFastWay,
         RouteAnswers,
@@ -194,11 +198,3 @@ type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, C
 
 /** Waiters hear of a change by push; this is how often they look all the same. */
 const POLL_MS = 100;
-
-// Without a serialiser, a key prefix or statistics of keyv's own: one cache, one set of keys.
-function keyvOver(store: CacheStore, clock: Clock): Keyv {
-  const keyv = new Keyv({ store: new KeyvStore(store, clock), useKeyPrefix: false, throwOnErrors: true });
-  keyv.serialize = undefined;
-  keyv.deserialize = undefined;
-  return keyv;
-}

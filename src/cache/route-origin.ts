@@ -1,12 +1,12 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom } from 'rxjs';
-import { AppError } from '../kernel/app-error';
 import type { Clock } from '../kernel/clock';
 import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
 import type { Validators } from './core/cache-entry';
 import type { Origin, OriginRequest, OriginResponse } from './core/http/exchange';
 import { valueOf } from './core/http/fields';
+import { loadTimedOut, within } from './core/within';
 import { NotModified, rewrapped, valueIn, type HandlerResult } from './handler-answer';
 import { isPlainData } from './handed-value';
 import { responseOfError } from './handler-error';
@@ -150,14 +150,7 @@ export class RouteOrigin {
 
   /** The load, or its time-out: a handler that never answers keeps no request waiting. */
   private inTime(loading: Promise<OriginResponse>): Promise<OriginResponse> {
-    const { loadTimeoutMs } = this.parts;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const message = `The upstream did not answer within ${loadTimeoutMs / 1_000} s.`;
-        reject(new AppError('upstream-timeout', message, { retryAfterMs: 1_000 }));
-      }, loadTimeoutMs);
-      loading.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
+    return within(loading, this.parts.loadTimeoutMs, loadTimedOut);
   }
 }
 

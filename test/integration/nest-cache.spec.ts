@@ -1,4 +1,4 @@
-import { CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
+import { Cache as CacheToken, CACHE_MANAGER, CacheKey, CacheTTL, type Cache } from '@nestjs/cache-manager';
 import {
   Controller,
   Get,
@@ -17,7 +17,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
 import { createAdapter } from '../../src/app.setup';
-import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import {
+  CacheInvalidator,
+  CacheRule,
+  ResponseCacheInterceptor,
+  ResponseCacheModule,
+  type TaggingCache,
+} from '../../src/cache';
 import { keptProblem } from '../../src/http/problem-table';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
@@ -310,6 +316,115 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     expect(await cache.mget(['m1', 'm2', 'm3'])).toEqual([1, 2, undefined]);
     await cache.mdel(['m1', 'm2']);
     expect(await cache.mget(['m1', 'm2'])).toEqual([undefined, undefined]);
+  });
+
+  describe('values that JSON would change', () => {
+    class Item {
+      constructor(readonly name: string) {}
+    }
+    const refused: [string, unknown, string][] = [
+      ['a BigInt', 1n, 'the value is a bigint'],
+      ['a Map', new Map([[1, 2]]), 'the value is a Map'],
+      ['a Set within', { a: { tags: new Set() } }, 'the value.a.tags is a Set'],
+      ['a class instance in a list', [1, new Item('x')], 'the value.1 is a Item'],
+      ['a Date', { since: new Date() }, 'the value.since is a Date'],
+      ['NaN', { share: NaN }, 'the value.share is NaN'],
+      ['a function', () => 1, 'the value is a function'],
+      ['an ArrayBuffer', new ArrayBuffer(1), 'the value is a ArrayBuffer'],
+    ];
+
+    it.each(refused)('are refused with what is wrong with them: %s', async (_what, value, why) => {
+      await expect(cache.set('refused', value)).rejects.toThrow(why);
+      expect(await cache.get('refused')).toBeUndefined();
+    });
+
+    it.each(refused)('are given to the caller of wrap as they are, and not stored: %s', async (_what, value) => {
+      let calls = 0;
+      const wrapped = () => cache.wrap('refused', () => (calls++, value), 60_000);
+      expect([await wrapped(), await wrapped(), calls]).toEqual([value, value, 2]);
+    });
+  });
+
+  it.each([
+    new Uint8Array([1, 255]),
+    new Float64Array([1.5, NaN]),
+    new BigInt64Array([-1n]),
+    new Uint16Array(new Uint16Array([1, 2, 3]).buffer, 2, 1),
+    Buffer.from([0, 1]),
+  ])('keeps bytes as what they were: %p', async (value) => {
+    await cache.set('bytes', value, 60_000);
+    const found = await cache.get<object>('bytes');
+    expect(found).toEqual(value);
+    expect(found?.constructor).toBe(value.constructor);
+  });
+
+  it('iterates over keys and values', async () => {
+    await cache.clear();
+    await cache.set('i1', { a: 1 });
+    await cache.set('i2', 'two');
+    const [keyv] = cache.stores;
+    const found: unknown[] = [];
+    for await (const pair of keyv?.iterator?.(undefined) ?? []) found.push(pair);
+    expect(found.sort()).toEqual([
+      ['i1', { a: 1 }],
+      ['i2', 'two'],
+    ]);
+  });
+
+  it('wraps once for all who ask meanwhile, and throws what failed', async () => {
+    let calls = 0;
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const load = async () => {
+      calls += 1;
+      await gate;
+      return { calls };
+    };
+    const all = Array.from({ length: 20 }, () => cache.wrap('together', load, 60_000));
+    await waitUntil(() => calls === 1, { what: 'the load' });
+    open();
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 20 }, () => ({ calls: 1 })));
+    const failure = new Error('down');
+    await expect(cache.wrap('failing', () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await cache.wrap('failing', () => 'up')).toBe('up');
+  });
+
+  it('wraps: undefined is not kept, null is', async () => {
+    let calls = 0;
+    const wrap = (value: unknown) => cache.wrap('none', () => (calls++, value), 60_000);
+    expect([await wrap(undefined), await wrap(undefined), calls]).toEqual([undefined, undefined, 2]);
+    expect([await wrap(null), await wrap(1), calls]).toEqual([null, null, 3]);
+  });
+
+  it('wraps with a ttl by value, a refresh before the end, and the raw form', async () => {
+    const ttl = (value: number) => (value === 1 ? 20 : 60_000);
+    expect(await cache.wrap('by-value', () => 1, ttl)).toBe(1);
+    await waitUntil(async () => (await cache.wrap('by-value', () => 2, ttl)) === 2, { what: 'the end of 20 ms' });
+    expect(await cache.wrap('by-value', () => 3, ttl)).toBe(2);
+    let version = 1;
+    const early = () => cache.wrap('early', () => version, { ttl: 60_000, refreshThreshold: 59_990 });
+    expect(await early()).toBe(1);
+    version = 2;
+    await waitUntil(async () => (await early()) === 2, { what: 'the refresh' });
+    const { value, expires } = (await cache.wrap('raw', () => 'x', { ttl: 60_000, raw: true })) as {
+      value: string;
+      expires: number;
+    };
+    expect(value).toBe('x');
+    expect(expires).toBeGreaterThan(Date.now());
+  });
+
+  it('removes by tags what was set or wrapped with them', async () => {
+    const tagging = app.get<TaggingCache>(CACHE_MANAGER);
+    await tagging.set('t1', 1, { tags: ['prices'] });
+    await tagging.wrap('t2', () => 2, { ttl: 60_000, tags: ['prices', 'others'] });
+    await tagging.set('t3', 3, { ttl: 60_000 });
+    expect(await app.get(CacheInvalidator).invalidate({ tags: ['prices'], keys: ['t4'] })).toBe(2);
+    expect(await cache.mget(['t1', 't2', 't3'])).toEqual([undefined, undefined, 3]);
+  });
+
+  it('is what is injected as Cache, too', () => {
+    expect(app.get(CacheToken)).toBe(cache);
   });
 
   it('clears what is ours and nothing else', async () => {

@@ -1,3 +1,4 @@
+import { toCacheKey, toKeyPrefix } from './cache-key';
 import type { CacheStore, InvalidationMode, InvalidationTarget, InvalidationTargets } from './cache-store';
 import { confirmed } from './confirmed';
 import { targetList } from './invalidation-target';
@@ -14,7 +15,17 @@ export interface Invalidation {
   readonly source: InvalidationSource;
 }
 
-/** Removes stored responses, or marks them stale, by keys, tags or prefixes. Everything that one event changes is one invalidation. */
+/** Any number of names, each as it stands in `CACHE_MANAGER`, a rule or a URL. */
+export interface InvalidationNames {
+  /** Of `@CacheKey`, `@Cacheable`, `CACHE_MANAGER`; of a rule with the upstream's name before it (`shop:items:1`). */
+  readonly keys?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly prefixes?: readonly string[];
+  /** Stored resources with all their projections, by key without the upstream's name, such as `-:/users/redis`. */
+  readonly resources?: readonly { readonly upstream: string; readonly resource: string }[];
+}
+
+/** Removes stored responses, or marks them stale, by keys, tags, prefixes or resources. Everything that one event changes is one invalidation. */
 export class CacheInvalidator {
   private readonly listeners: ((invalidation: Invalidation) => void)[] = [];
 
@@ -29,17 +40,35 @@ export class CacheInvalidator {
    * change, no request on another replica does either.
    *
    * @returns how many entries it found
-   * @throws AppError `cache-unavailable` where the shared store cannot promise it
+   * @throws AppError `cache-unavailable` where the shared store cannot promise it; some of several targets may be done then
    */
   async invalidate(
-    targets: InvalidationTargets,
+    targets: InvalidationTargets | InvalidationNames,
     mode: InvalidationMode = 'purge',
     source: InvalidationSource = 'code',
   ): Promise<number> {
-    const all = targetList(targets);
+    const all = isNames(targets) ? targetsNamed(targets) : targetList(targets);
     if (all.length === 0) return 0;
     const count = await confirmed('confirm the invalidation', this.store.invalidate(all, mode));
     for (const listener of this.listeners) listener({ targets: all, mode, count, source });
     return count;
   }
+}
+
+function isNames(targets: InvalidationTargets | InvalidationNames): targets is InvalidationNames {
+  return !Array.isArray(targets) && !('kind' in targets);
+}
+
+function targetsNamed({
+  keys = [],
+  tags = [],
+  prefixes = [],
+  resources = [],
+}: InvalidationNames): InvalidationTarget[] {
+  const names = [...keys, ...resources.map(({ upstream, resource }) => `${upstream}:${resource}`)];
+  return [
+    ...names.map((name) => ({ kind: 'key' as const, key: toCacheKey(name) })),
+    ...tags.map((tag) => ({ kind: 'tag' as const, tag })),
+    ...prefixes.map((prefix) => ({ kind: 'prefix' as const, prefix: toKeyPrefix(prefix) })),
+  ];
 }

@@ -44,6 +44,11 @@ export interface CacheRule<Request = unknown> {
   readonly jitter?: number;
   /** The beta of the probabilistic early refresh; 0 turns it off. */
   readonly earlyRefreshBeta?: number;
+  /**
+   * How long a request waits for a load, in milliseconds; the load goes on and is stored. Without it the configured deadline counts, and
+   * without one of these as long as the origin may take.
+   */
+  readonly deadlineMs?: number;
   /** `false` keeps hits of the route off the fast path. */
   readonly fastPath?: boolean;
   /**
@@ -68,8 +73,14 @@ export interface FreshnessPolicy {
 /** What counts as without end: no time is longer, and Infinity is it. */
 export const ENDLESS_MS = 31_536_000_000;
 
+/** A timer of a longer time would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
 /** The rule of a route as the policy of its responses: it says more than they do, and they say more than the defaults. */
-export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPolicy): CachePolicy {
+export function policyOf(
+  rule: Partial<FreshnessPolicy> & { readonly deadlineMs?: number },
+  defaults: FreshnessPolicy,
+): CachePolicy {
   return {
     ttlMs: rule.ttlMs === 0 ? ENDLESS_MS : timeOf(rule.ttlMs),
     defaultTtlMs: timeOf(defaults.ttlMs),
@@ -81,6 +92,7 @@ export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPoli
     jitter: shareOf(rule.jitter, defaults.jitter, 1),
     earlyRefreshBeta: shareOf(rule.earlyRefreshBeta, defaults.earlyRefreshBeta, Number.MAX_VALUE),
     isExplicit: true,
+    ...(rule.deadlineMs === undefined ? {} : { deadlineMs: deadlineOf(rule.deadlineMs) }),
   };
 }
 
@@ -88,6 +100,11 @@ export function policyOf(rule: Partial<FreshnessPolicy>, defaults: FreshnessPoli
 function timeOf(ms: number | undefined): number | undefined {
   if (typeof ms !== 'number' || Number.isNaN(ms)) return undefined;
   return Math.min(Math.max(ms, 0), ENDLESS_MS);
+}
+
+/** What a timer can count; undefined for what is no time. */
+function deadlineOf(ms: number): number | undefined {
+  return Number.isFinite(ms) && ms > 0 ? Math.min(ms, MAX_TIMER_MS) : undefined;
 }
 
 function shareOf(given: number | undefined, fallback: number, max: number): number {

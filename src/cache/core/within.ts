@@ -1,15 +1,27 @@
 import { AppError } from '../../kernel/app-error';
 
 /** The flight's result, or a deadline's error, if there is a deadline; the flight itself goes on for others and for the store. */
-export function within<T>(result: Promise<T>, deadlineMs: number | undefined): Promise<T> {
+export function within<T>(
+  result: Promise<T>,
+  deadlineMs: number | undefined,
+  errorAfter: (ms: number) => AppError = deadlineExceeded,
+): Promise<T> {
   if (deadlineMs === undefined) return result;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      const message = `No answer within ${deadlineMs} ms. The load goes on: try again shortly.`;
-      reject(new AppError('deadline-exceeded', message, { retryAfterMs: 1_000 }));
-    }, deadlineMs);
+    const timer = setTimeout(() => reject(errorAfter(deadlineMs)), deadlineMs);
     result.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+function deadlineExceeded(ms: number): AppError {
+  const message = `No answer within ${ms} ms. The load goes on: try again shortly.`;
+  return new AppError('deadline-exceeded', message, { retryAfterMs: 1_000 });
+}
+
+/** The error of a load that takes longer than an origin may. */
+export function loadTimedOut(ms: number): AppError {
+  const message = `The upstream did not answer within ${ms / 1_000} s.`;
+  return new AppError('upstream-timeout', message, { retryAfterMs: 1_000 });
 }
 
 /** Whether it settles in time, well or not. */

@@ -23,6 +23,8 @@ export interface CachePolicy {
   readonly jitter?: number | undefined;
   /** The beta of the probabilistic early refresh (`freshness.ts`); absent or 0 for none. */
   readonly earlyRefreshBeta?: number | undefined;
+  /** How long a request waits for a load that goes on and is stored; absent for the deadline of all. */
+  readonly deadlineMs?: number | undefined;
   /** Whether the rule itself states the lifetime of a 2xx, as RFC 9111 §3 asks for with statuses that are not heuristically cacheable. */
   readonly isExplicit?: boolean | undefined;
 }

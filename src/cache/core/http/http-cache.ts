@@ -218,8 +218,10 @@ export class HttpCache {
       seen.entry && mayServeStaleIfError(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
     try {
-      const deadlineMs = isUncoalesced ? undefined : this.options.deadlineMs;
-      const head = await within(flight.head, staleFallback ? this.options.staleAfterMs : deadlineMs);
+      const { staleAfterMs } = this.options;
+      const ownMs = request.policy?.deadlineMs ?? this.options.deadlineMs;
+      const deadlineMs = isUncoalesced ? undefined : ownMs;
+      const head = await within(flight.head, staleFallback ? Math.min(staleAfterMs, ownMs) : deadlineMs);
       if (head.kind === 'abandoned' && !underWay) throw head.error;
       if (head.kind === 'again' || head.kind === 'abandoned') return undefined;
       if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);

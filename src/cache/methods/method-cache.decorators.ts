@@ -1,0 +1,125 @@
+import { Inject } from '@nestjs/common';
+import type { InvalidationMode } from '../core/cache-store';
+import {
+  MethodCache,
+  METHOD_CACHE,
+  markCached,
+  methodCacheOf,
+  receiveMethodCache,
+  type MethodCall,
+  type MethodRule,
+} from './method-cache';
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- arguments of any method
+type Args = any[];
+type Method<R = unknown> = (...args: Args) => Promise<R>;
+type ForMethods = <M extends Method>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<M>,
+) => void;
+
+/** What a method's rule says; what is left out is as configured. Durations in milliseconds. */
+export interface CacheableRule extends Omit<MethodRule, 'key' | 'tags'> {
+  /**
+   * The entry's key, as it is in `CACHE_MANAGER`; it must tell apart all that changes the value. Without it the key is class, method and a
+   * digest of the arguments. Undefined leaves the call out of the cache.
+   */
+  readonly key?: string | ((...args: Args) => string | undefined);
+  /** Names to invalidate by. */
+  readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
+}
+
+export interface CachePutRule extends CacheableRule {
+  readonly key: NonNullable<CacheableRule['key']>;
+}
+
+/** What a method changes: at least one of them. */
+export interface CacheEvictRule {
+  readonly key?: string | ((...args: Args) => string | readonly string[] | undefined);
+  readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
+  /** All keys that begin so. */
+  readonly prefix?: string | ((...args: Args) => string | undefined);
+  /** `stale` keeps what is stored for its stale-if-error window; `purge`, the default, removes it. */
+  readonly mode?: InvalidationMode;
+}
+
+/**
+ * Caches what an asynchronous method of a provider returns: one call across replicas for all who ask meanwhile. Errors are thrown and not
+ * stored.
+ *
+ * @example
+ * ```ts
+ * @Cacheable({ key: (id: string) => `product:${id}`, ttlMs: 60_000, tags: ['products'] })
+ * findProduct(id: string): Promise<Product> { … }
+ * ```
+ */
+export function Cacheable(rule: CacheableRule = {}): ForMethods {
+  return decorator('@Cacheable', rule.key === undefined, async (cache, call, proceed) => {
+    const key = cache.keyOf(call, rule);
+    if (key === undefined) return proceed();
+    const { value } = await cache.values.wrap(key, { ...rule, tags: cache.tagsOf(call, rule) }, proceed);
+    return value;
+  });
+}
+
+/** Calls the method each time, and stores what it returns; what it returns as undefined, and any error, removes what is stored. */
+export function CachePut(rule: CachePutRule): ForMethods {
+  return decorator('@CachePut', false, (cache, call, proceed) => {
+    const key = cache.keyOf(call, rule);
+    return key === undefined ? proceed() : cache.values.put(key, { ...rule, tags: cache.tagsOf(call, rule) }, proceed);
+  });
+}
+
+/** Calls the method, then removes what it has changed, whether it succeeds or not: a call that failed may have been done. */
+export function CacheEvict(rule: CacheEvictRule): ForMethods {
+  if (rule.key === undefined && rule.tags === undefined && rule.prefix === undefined)
+    throw new TypeError(
+      "@CacheEvict() removes nothing: name a key, tags or a prefix, as in @CacheEvict({ tags: ['products'] }).",
+    );
+  return decorator('@CacheEvict', false, async (cache, call, proceed) => {
+    try {
+      return await proceed();
+    } finally {
+      const { instance, args } = call;
+      const given = <T>(one: T | ((...args: Args) => T) | undefined): T | undefined =>
+        typeof one === 'function' ? (one as (...args: Args) => T).apply(instance, args as unknown[]) : one;
+      const [key, prefix] = [given(rule.key), given(rule.prefix)];
+      const keys = key === undefined ? [] : [key].flat();
+      const prefixes = prefix === undefined ? [] : [prefix];
+      await cache.values.remove({ keys, prefixes, tags: cache.tagsOf(call, rule) }, rule.mode);
+    }
+  });
+}
+
+/**
+ * Puts `around` between callers and a method, and has Nest give the instances their cache. An instance that Nest has not made has none:
+ * its method is called as it is.
+ */
+function decorator(
+  what: string,
+  hasDefaultKey: boolean,
+  around: (cache: MethodCache, call: MethodCall, proceed: () => Promise<unknown>) => Promise<unknown>,
+): ForMethods {
+  return (target, name, descriptor) => {
+    const method: unknown = descriptor.value;
+    if (typeof target === 'function' || typeof method !== 'function' || typeof name !== 'string')
+      throw new TypeError(`${what} is for methods of instances: ${String(name)} is none.`);
+    if (!Object.hasOwn(target, METHOD_CACHE)) {
+      receiveMethodCache(target);
+      Inject(MethodCache)(target, METHOD_CACHE);
+    }
+    markCached(target, hasDefaultKey ? name : '');
+    const cached = function (this: object, ...args: Args): unknown {
+      const proceed = (): Promise<unknown> => (method as Method).apply(this, args);
+      const cache = methodCacheOf(this);
+      return cache ? around(cache, { instance: this, method: name, args }, proceed) : proceed();
+    };
+    // What other decorators have said of the method, and what reads its name.
+    for (const known of Reflect.getOwnMetadataKeys(method))
+      Reflect.defineMetadata(known, Reflect.getOwnMetadata(known, method), cached);
+    for (const property of ['name', 'length'] as const)
+      Object.defineProperty(cached, property, { value: method[property], configurable: true });
+    (descriptor as PropertyDescriptor).value = cached;
+  };
+}

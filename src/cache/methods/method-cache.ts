@@ -1,0 +1,165 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
+import { ValueCache, type ValueRule } from '../value-cache';
+import { callKey, UnusableArgumentsError } from './method-key';
+
+/** Under which a class has the names of its cached methods; empty ones for those that need no default key. */
+const CACHED = Symbol('larder.cached-methods');
+
+/** The cache of an instance whose class has cached methods: Nest sets it, as it does with injected properties. */
+const caches = new WeakMap<object, MethodCache>();
+
+export const METHOD_CACHE = Symbol('larder.method-cache');
+
+/** Where Nest sets the property, kept beside the instance: nothing of it is seen on the instance. */
+export function receiveMethodCache(prototype: object): void {
+  if (Object.hasOwn(prototype, METHOD_CACHE)) return;
+  Object.defineProperty(prototype, METHOD_CACHE, {
+    set(this: object, cache: MethodCache) {
+      caches.set(this, cache);
+    },
+  });
+}
+
+export function methodCacheOf(instance: unknown): MethodCache | undefined {
+  return typeof instance === 'object' && instance !== null ? caches.get(instance) : undefined;
+}
+
+export function markCached(prototype: object, method: string): void {
+  const known = (Reflect.getMetadata(CACHED, prototype) as readonly string[] | undefined) ?? [];
+  Reflect.defineMetadata(CACHED, [...known, method], prototype);
+}
+
+export interface MethodRule extends Omit<ValueRule, 'tags'> {
+  readonly key?: ((...args: never[]) => string | undefined) | string;
+  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[]);
+}
+
+/** One call of a cached method. */
+export interface MethodCall {
+  readonly instance: object;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/**
+ * The cached methods of providers: their keys, and which providers may have default ones.
+ *
+ * Its one invariant: a default key is used only where class, method and arguments decide the value: by a class that has one provider,
+ * which is the same for all requests.
+ */
+@Injectable()
+export class MethodCache implements OnModuleInit {
+  private readonly logger = new Logger('Cache');
+  /** Why calls of a class have no default key, by class; undefined: they have. */
+  private reasons = new Map<object, string | undefined>();
+  private readonly warned = new Set<string>();
+
+  constructor(
+    readonly values: ValueCache,
+    private readonly modules: ModulesContainer,
+  ) {}
+
+  /** Providers are all made: those of factories get their cache here, and what cannot be cached is logged. */
+  onModuleInit(): void {
+    this.reasons = this.readProviders();
+    for (const [owner, why] of this.reasons) if (why !== undefined) this.warn((owner as { name: string }).name, why);
+  }
+
+  /** Undefined where the call is not for the cache. */
+  keyOf({ instance, method, args }: MethodCall, { key, upstream = 'app' }: MethodRule): string | undefined {
+    if (typeof key === 'string') return key;
+    const owner = instance.constructor as { name: string };
+    const name = `${owner.name}.${method}`;
+    if (key) {
+      const text: unknown = key.apply(instance, args as never[]);
+      if (typeof text === 'string' || text === undefined) return text;
+      this.warn(name, `its key returns a ${text instanceof Promise ? 'promise' : typeof text}`);
+      return undefined;
+    }
+    if (!this.reasons.has(owner)) this.readAgain(owner);
+    if (this.reasons.get(owner) !== undefined) return undefined;
+    try {
+      return callKey(upstream, name, args);
+    } catch (error) {
+      if (!(error instanceof UnusableArgumentsError)) throw error;
+      this.warn(name, `an argument is ${error.message}`);
+      return undefined;
+    }
+  }
+
+  tagsOf({ instance, args }: MethodCall, { tags = [] }: Pick<MethodRule, 'tags'>): readonly string[] {
+    return typeof tags === 'function' ? tags.apply(instance, args as never[]) : tags;
+  }
+
+  /** For a module that was loaded since, or an instance that is no provider (`ModuleRef.create`): there may be several of its class. */
+  private readAgain(owner: object & { readonly name: string }): void {
+    this.reasons = this.readProviders();
+    if (this.reasons.has(owner)) return;
+    this.reasons.set(owner, NO_PROVIDER);
+    this.warn(owner.name, NO_PROVIDER);
+  }
+
+  private warn(name: string, why: string): void {
+    if (this.warned.has(name)) return;
+    this.warned.add(name);
+    this.logger.warn(
+      `${name} is not cached: ${why}. Give its @Cacheable a key that tells apart all that changes the value.`,
+    );
+  }
+
+  private readProviders(): Map<object, string | undefined> {
+    const wrappersOf = new Map<object, InstanceWrapper[]>();
+    for (const wrapper of this.wrappers()) {
+      const owner = ownerOf(wrapper);
+      const cached = owner && (Reflect.getMetadata(CACHED, owner.prototype as object) as readonly string[] | undefined);
+      if (owner && cached?.some(Boolean)) wrappersOf.set(owner, [...(wrappersOf.get(owner) ?? []), wrapper]);
+      const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      if (cached && typeof instance === 'object' && instance !== null && !caches.has(instance))
+        caches.set(instance, this);
+    }
+    const names = new Map<string, number>();
+    for (const [owner, { length }] of wrappersOf) {
+      const { name } = owner as { name: string };
+      names.set(name, (names.get(name) ?? 0) + length);
+    }
+    return new Map([...wrappersOf].map(([owner, wrappers]) => [owner, whyNoDefault(owner, wrappers, names)]));
+  }
+
+  private wrappers(): InstanceWrapper[] {
+    const all = [...this.modules.values()].flatMap(({ providers, controllers, injectables }) => [
+      ...(providers.values() as Iterable<InstanceWrapper>),
+      ...(controllers.values() as Iterable<InstanceWrapper>),
+      ...(injectables.values() as Iterable<InstanceWrapper>),
+    ]);
+    return all.filter(({ isAlias }) => !isAlias);
+  }
+}
+
+const NO_PROVIDER = 'it is no provider of a module, and there may be others of its class';
+
+type Class = { readonly name: string; readonly prototype: unknown };
+
+/** The class of what a provider provides: of a factory and a value, once it is there. */
+function ownerOf({ metatype, isNotMetatype, inject, instance }: InstanceWrapper): Class | undefined {
+  const provided: unknown = instance;
+  const isMade = isNotMetatype || (inject !== null && inject !== undefined);
+  if (!isMade && typeof metatype === 'function' && metatype.prototype) return metatype as Class;
+  if (typeof provided !== 'object' || provided === null) return undefined;
+  const { constructor } = provided;
+  return typeof constructor === 'function' && constructor !== Object ? constructor : undefined;
+}
+
+function whyNoDefault(
+  owner: object,
+  wrappers: readonly InstanceWrapper[],
+  names: ReadonlyMap<string, number>,
+): string | undefined {
+  if (wrappers.some((one) => one.isTransient || !one.isDependencyTreeStatic()))
+    return 'it is made for each request or consumer, and its default key does not tell them apart';
+  const { name } = owner as { name: string };
+  return (names.get(name) ?? 0) > 1
+    ? `there are ${names.get(name)} providers of a class ${name}, and their default keys are the same`
+    : undefined;
+}
