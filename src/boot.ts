@@ -7,6 +7,7 @@ import { shownSettings } from './config/shown-settings';
 import { serviceConfig } from './config/slices';
 import { currentAdvice } from './current-advice';
 import { reloadTls } from './http/tls';
+import { logFormatOf } from './http/log-format';
 import { BootLogger, PinoLogger } from './http/pino.logger';
 import { listenFailure } from './listen-failure';
 import { acceptInTurn } from './workers/accept-in-turn';
@@ -39,14 +40,15 @@ export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Pr
 }
 
 async function start(module: Type, { beforeListen, onListening }: BootHooks): Promise<void> {
-  if (startsWorkers((level) => new PinoLogger(level), advise)) return;
-  const { tls } = serviceConfig();
+  const { tls, logFormat, isProduction } = serviceConfig();
+  const format = logFormatOf(logFormat, isProduction);
+  if (startsWorkers((level) => new PinoLogger(level, format), advise)) return;
   const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(tls), {
     logger: new BootLogger(),
     abortOnError: false,
   });
   const { port, host, logLevel } = settingsOf(app);
-  const logger = new PinoLogger(logLevel);
+  const logger = new PinoLogger(logLevel, format);
   app.useLogger(logger);
   if (isWorker()) acceptInTurn(app.getHttpServer());
   else advise(logger);

@@ -42,6 +42,7 @@ export const environmentShape = {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .default('info'),
+  LOG_FORMAT: z.enum(['auto', 'json', 'pretty'], { error: 'must be auto, json or pretty' }).default('auto'),
   WORKERS: z
     .union([z.literal('auto'), whole(1, 256)], { error: 'must be auto or a whole number from 1 to 256' })
     .default(1),
@@ -111,6 +112,7 @@ export const environmentShape = {
 const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>> = {
   NODE_ENV: 'production',
   LOG_LEVEL: 'info',
+  LOG_FORMAT: 'json',
   WORKERS: 'auto',
   PUBLIC_URL: 'https://larder.example',
   TLS_CERT_FILE: '/etc/larder/tls.crt',

@@ -18,6 +18,7 @@ export const serviceConfig = slice('service', (env) => ({
   host: env.HOST,
   port: env.PORT,
   logLevel: env.LOG_LEVEL,
+  logFormat: env.LOG_FORMAT,
   workers: env.WORKERS,
   trustProxy: env.TRUST_PROXY,
   maxConnections: env.MAX_CONNECTIONS,

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import cluster from 'node:cluster';
 import { pino, type Logger } from 'pino';
+import { JSON_LINES, prettyLine, type LogFormat } from './log-format';
 import { LogOutput } from './log-output';
 
 /** Nest's messages about its own start, one line for each module and route. */
@@ -22,18 +23,24 @@ function standardOutput(): LogOutput {
   return output;
 }
 
-/** Nest's logger over pino: one JSON line each, level and time by name, secrets never given to it in the first place. */
+/** Where pino writes: its lines are JSON, whatever is made of them. */
+function outputOf({ isPretty, hasColours }: LogFormat): { write(line: string): void } {
+  const output = standardOutput();
+  return isPretty ? { write: (line) => output.write(prettyLine(line, hasColours)) } : output;
+}
+
+/** Nest's logger over pino: one line each, level and time by name, secrets never given to it in the first place. */
 export class PinoLogger implements LoggerService {
   private readonly pino: Logger;
 
-  constructor(level = 'info') {
+  constructor(level = 'info', format = JSON_LINES) {
     const options = {
       level,
       base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label: string) => ({ level: label }) },
     };
-    this.pino = pino(options, standardOutput());
+    this.pino = pino(options, outputOf(format));
   }
 
   log(message: unknown, ...rest: unknown[]): void {
