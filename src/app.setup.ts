@@ -48,7 +48,7 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
       problems.send(error, request, reply),
     clientErrorHandler: answerClientError,
     forceCloseConnections: 'idle',
-    return503OnClosing: false, // who is connected already is answered, and told to close
+    return503OnClosing: false, // connected clients still get a response, with `Connection: close`
     requestTimeout: UPLOAD_TIMEOUT_MS,
     trustProxy: trustedProxies(),
     onProtoPoisoning: 'error',
@@ -100,7 +100,7 @@ export function settingsOf(app: INestApplicationContext): ConfigType<typeof serv
   return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
 }
 
-/** The documented GETs of a gateway, but for the one that stands for all paths. */
+/** The documented GETs of a gateway, without the wildcard path. */
 function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly SuggestedPath[] {
   return Object.entries(paths).flatMap(([path, { get }]) =>
     get && path.startsWith(`${prefix}/`) && path !== `${prefix}/{path}`

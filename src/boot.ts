@@ -14,7 +14,7 @@ import { acceptInTurn } from './workers/accept-in-turn';
 import { startsWorkers } from './workers/start-workers';
 import { isWorker } from './workers/worker-channel';
 
-/** What the one who starts the service adds to it. */
+/** Additions of the program that starts the service. */
 export interface BootHooks {
   /** The application is made and not initialised yet: routes of one's own go here. */
   readonly beforeListen?: (app: NestFastifyApplication) => void;
@@ -22,10 +22,9 @@ export interface BootHooks {
 }
 
 /**
- * Starts the service: in this process, or in workers of it (`WORKERS`). What is wrong with the settings ends the process with
- * a line that says so.
+ * Starts the service: in this process, or in workers of it (`WORKERS`). Invalid settings end the process with a line that names them.
  *
- * @param load imports the root module; what it throws is told as what is wrong with a setting is
+ * @param load imports the root module; an error of it is reported like an invalid setting
  */
 export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Promise<void> {
   try {

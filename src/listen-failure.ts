@@ -1,4 +1,4 @@
-/** What is wrong with `HOST` or `PORT` where the service cannot listen on them. */
+/** The fault of `HOST` or `PORT` when the service cannot listen on them. */
 type Failure = (host: string, port: number) => string;
 
 const FAILURES: Readonly<Record<string, Failure>> = {
@@ -10,7 +10,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   EINVAL: (host) => `HOST ${host} cannot be listened on (EINVAL). Example: HOST=0.0.0.0`,
 };
 
-/** In one line that names the variable and an example; undefined for what is no failure to listen. */
+/** In one line that names the variable and an example; undefined for other errors. */
 export function listenFailure(error: unknown, host: string, port: number): string | undefined {
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (!['listen', 'bind', 'getaddrinfo'].includes(syscall ?? '')) return undefined;

@@ -3,10 +3,10 @@ import { unfitAdvice, type ProcessMemory } from './cache';
 import type { redisConfig } from './config/slices';
 import type { RedisEndpoint } from './redis/redis-endpoint';
 
-/** What a process opens beside the connections of clients: for itself, to Redis and to the API; at least about so many files. */
+/** The files of a process besides the connections of clients: its own, to Redis and to the API; about this many. */
 const OTHER_FILES = 100;
 
-/** What an operator should know of the settings at a start. */
+/** Advice about the settings at a start. */
 export interface StartAdvice {
   /** Where entries are kept. */
   readonly store: string;
@@ -19,10 +19,10 @@ interface ConnectionLimits {
   readonly openFiles?: number | undefined;
 }
 
-/** What is to be known of the upstreams. */
+/** The facts about the upstreams. */
 interface UpstreamFacts {
   readonly credentialSecret: string | undefined;
-  /** The titles of those in the strict profile. */
+  /** The titles of the upstreams in the strict profile. */
   readonly strict: readonly string[];
 }
 

@@ -18,7 +18,7 @@ import { routeForm, RouteResponses, type RouteResponse } from './route-responses
 import type { AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
-/** What the client asked for: a load takes it off the request. */
+/** The form that the client asked for: a load removes these fields from the request. */
 export interface AskedForm {
   readonly acceptEncoding: string | undefined;
   /** Conditions and range. */
@@ -36,8 +36,8 @@ export function askedForm({ headers }: FastifyRequest['raw']): AskedForm {
 }
 
 /**
- * Sends a stored response of a route: the bytes as they are, the header fields kept, and what the cache adds. A plain hit goes out by the
- * writer of the fast path, anything that a hook or the route has a word in by Fastify's reply.
+ * Sends a stored response of a route: its bytes, its header fields, and the cache's own fields. The writer of the fast path sends a plain
+ * hit; Fastify's reply sends everything to which a hook or the route contributes.
  */
 @Injectable()
 export class AnswerSender {
@@ -97,7 +97,7 @@ export class AnswerSender {
     const { entry } = answer;
     const { method } = request.raw;
     const now = this.clock.now();
-    // Ranges are of what the store has: another body is told from it by its marker, or by the id of its request.
+    // Ranges apply to the stored body: a body with another hit flag, or of another request id, is not the same.
     const mayRange = entry.hitFlagName === undefined || isFromStore(answer.outcome);
     const form = routeForm(mayRange ? method : undefined, asked, prepared);
     const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(reply) && this.fastPath.mayWrite(request);
@@ -128,14 +128,14 @@ export class AnswerSender {
   }
 }
 
-/** A hit that nothing but the stored response is sent of. */
+/** A hit that needs only the stored response. */
 function isPlainHit({ outcome, isRefreshing, entry }: StoredAnswer): boolean {
   return outcome === 'HIT' && isRefreshing !== true && entry.status < 300;
 }
 
 /**
- * What a 304 sends. Of no body at all Fastify tells the length of an answer to HEAD, 0, which is not the representation's
- * (RFC 9110 §8.6); of a stream it tells none.
+ * The body of a 304. Without a body Fastify sends the length 0 in response to HEAD, which is not the representation's (RFC 9110 §8.6);
+ * with a stream it sends none.
  */
 function nothingFor({ method }: FastifyRequest): Readable | undefined {
   return method === 'HEAD' ? Readable.from([]) : undefined;

@@ -1,7 +1,7 @@
 import type { CacheOutcome, CacheTier } from './core/cache-outcome';
 import type { RefreshListener, RefreshReport } from './core/refresh-report';
 
-/** One request that came through the cache, told after its answer is decided. */
+/** One request to the cache, published once its outcome is decided. */
 export interface CacheEvent {
   readonly outcome: CacheOutcome;
   /** `none` where the answer is a problem of ours. */
@@ -9,8 +9,8 @@ export interface CacheEvent {
   readonly upstream: string;
   readonly key: string;
   /**
-   * Of the response, whatever a condition or a range of the request makes of it (304, 206). Undefined where the answer is a problem:
-   * the edge decides its status, by `failure`.
+   * The response's status, before a condition or a range of the request changes it (304, 206). Undefined for a problem: the edge derives
+   * its status from `failure`.
    */
   readonly status: number | undefined;
   readonly durationMs: number;
@@ -20,7 +20,7 @@ export interface CacheEvent {
   readonly failure?: string;
 }
 
-/** Where metrics, log and live page hear of outcomes; the cache itself knows none of them. */
+/** Publishes outcomes to metrics, log and live page; the cache itself knows none of them. */
 export class CacheEvents {
   private readonly listeners: ((event: CacheEvent) => void)[] = [];
   private readonly refreshListeners: RefreshListener[] = [];

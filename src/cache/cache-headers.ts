@@ -18,7 +18,7 @@ export interface CacheFields {
 export function cacheFields(answer: StoredAnswer, key: string, now: number): CacheFields {
   const { entry, outcome } = answer;
   return {
-    // What a route's key leads to is one response in most cases: that it is missing is all that there is to say.
+    // A route's key mostly has a single response: `miss` says it all.
     'cache-status': cacheStatusOf(
       answer.forwarded === 'uri-miss' ? { ...answer, forwarded: 'miss' } : answer,
       key,
@@ -45,13 +45,13 @@ export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): str
   return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');
 }
 
-/** `Cache-Status` of a request that got no answer: what was looked for, and the error's code. */
+/** `Cache-Status` of a failed request: the key, and the error's code. */
 export function cacheStatusOfError(
   key: string,
   code: string,
   forwarded: 'miss' | 'bypass' | 'method' = 'miss',
 ): string {
-  // Who asked for a stored response only was not forwarded (RFC 9211 §2.2).
+  // A request for a stored response only was not forwarded (RFC 9211 §2.2).
   const forward = code === 'not-cached' ? '' : ` fwd=${forwarded};`;
   return `larder;${forward} key="${key}"; detail=ERROR:${code}`;
 }

@@ -24,19 +24,19 @@ export const CacheRule = (rule: RouteRule): CustomDecorator => SetMetadata(CACHE
 
 const LOAD = Symbol('larder.load');
 
-/** What a handler may know of the load that it is called for. */
+/** The facts about a load that its handler may use. */
 export interface HandlerLoad {
-  /** What is stored of an earlier response, to ask an upstream whether it still holds. */
+  /** The validators of the stored response, for a conditional request to the upstream. */
   readonly validators: Validators | undefined;
   /** Whether no request waits for it: a refresh behind an answer. */
   readonly isBackground: boolean;
-  /** Whether nothing is stored of the resource that it is derived from. */
+  /** Whether nothing is stored for the resource that the response is derived from. */
   readonly nothingStored: boolean;
 }
 
 /** The load of a request while its handler runs. */
 export interface OpenLoad extends HandlerLoad {
-  /** What the handler returned instead of a plain value (`CacheableResult`, `NotModified`), unwrapped further in. */
+  /** The handler's wrapper around its value (`CacheableResult`, `NotModified`), removed next to the handler. */
   wrapper?: object | undefined;
 }
 
@@ -52,7 +52,7 @@ const validatorsFactory = (_: unknown, context: ExecutionContext): Validators | 
 const isBackgroundFactory: LoadFactory = (_, context) => loadOf(context)?.isBackground === true;
 const nothingStoredFactory: LoadFactory = (_, context) => loadOf(context)?.nothingStored === true;
 
-/** What the decorators below call: it hands no reply to the handler. */
+/** The factories of the decorators below: they give no reply to the handler. */
 export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
   validatorsFactory,
   isBackgroundFactory,
@@ -62,10 +62,10 @@ export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
 /** Gives the handler the stored validators: if it gets some, it may ask conditionally and answer `NotModified`. */
 export const StoredValidators = createParamDecorator(validatorsFactory);
 
-/** Tells the handler whether it is called for a refresh behind an answer, which nobody waits for. */
+/** Gives the handler whether this is a background refresh, without a waiting request. */
 export const IsBackground = createParamDecorator(isBackgroundFactory);
 
-/** Tells the handler that nothing is stored of the rule's resource, so that it need not look for it (`StoredResources`). */
+/** Gives the handler whether nothing is stored for the rule's resource, so that it can skip the look-up (`StoredResources`). */
 export const NothingStored = createParamDecorator(nothingStoredFactory);
 
 export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {

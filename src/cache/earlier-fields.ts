@@ -31,7 +31,7 @@ function knownSymbol(reply: FastifyReply): symbol {
   return symbol;
 }
 
-/** Whether no hook has set a field yet; told without the copy that `getHeaders()` makes. */
+/** Whether no hook has set a field yet, without the copy that `getHeaders()` makes. */
 export function hasNoFields(reply: FastifyReply): boolean {
   const symbol = fieldsSymbol(reply);
   const fields = symbol && (reply as unknown as Record<symbol, object | undefined>)[symbol];

@@ -2,9 +2,7 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import { ProblemFilter } from '../http/problem.filter';
 
-/*
- * The exception filters of the application: which errors they may tell from others by their classes.
- */
+/** The exception filters of the application: the error classes that they may distinguish. */
 
 // The names under which Nest keeps @UseFilters, and what a filter's @Catch names (@nestjs/common, constants).
 export const FILTERS = '__exceptionFilters__';

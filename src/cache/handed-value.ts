@@ -7,7 +7,7 @@ import { isFromStore } from './core/cache-outcome';
  * Values that are handed on to interceptors around the cache, instead of bytes to the client.
  */
 
-/** Marks an entry whose body is a value as JSON, not what a client gets; tells whether the handler gave it a type. Never sent. */
+/** Marks an entry whose body is a value as JSON, not the bytes for a client; its value says whether the handler set a type. Never sent. */
 const MARK = 'larder-value';
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -32,7 +32,7 @@ export function handedValue({ entry, outcome }: StoredAnswer): Promise<unknown> 
   return valueOfEntry(entry, isFromStore(outcome));
 }
 
-/** What a handler would return for the entry: JSON parsed, text as a string, other bytes as a `Buffer`. */
+/** The value that a handler would return for the entry: JSON parsed, text as a string, other bytes as a `Buffer`. */
 export async function valueOfEntry(entry: CacheEntry, isHit: boolean): Promise<unknown> {
   const body = await identityBody(entry);
   const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
@@ -43,7 +43,7 @@ export async function valueOfEntry(entry: CacheEntry, isHit: boolean): Promise<u
   return hitFlagName === undefined || !isObject(value) ? value : { ...value, [hitFlagName]: isHit };
 }
 
-/** Whether JSON gives the value back as it is; members that are `undefined` may go. */
+/** Whether JSON restores the value unchanged; members that are `undefined` may be lost. */
 export function isPlainData(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);

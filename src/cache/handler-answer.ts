@@ -4,23 +4,23 @@ import type { HeaderList, Validators } from './core/cache-entry';
 import type { Found } from './core/cache-store';
 import type { OriginResponse } from './core/http/exchange';
 
-/** What a handler gives the cache; the origin adds when. */
+/** A handler's result for the cache; the origin adds the times. */
 export type HandlerResult = Omit<OriginResponse, 'requestedAt' | 'receivedAt'>;
 
-/** What a handler may return instead of a plain value: the value, and what the upstream said of it. */
+/** A handler's result with more than a plain value: the value, and the upstream's facts about it. */
 export class CacheableResult<T> {
   constructor(
     readonly value: T,
     readonly origin: {
       readonly validators?: Validators;
       readonly tags?: readonly string[];
-      /** What it was made of, where that was in the store: the upstream was not asked. */
+      /** The stored response that it was derived from, if no request went upstream. */
       readonly derivedFrom?: Found;
     } = {},
   ) {}
 }
 
-/** What a handler returns when the upstream says that the stored answer still holds (304). */
+/** A handler returns it when the upstream has validated the stored response (304). */
 export class NotModified {
   constructor(readonly headers: HeaderList = []) {}
 }
@@ -42,7 +42,7 @@ export function unwrapFor(load: OpenLoad | undefined, value: unknown): unknown {
   return value instanceof NotModified ? undefined : valueIn(value);
 }
 
-/** What the handler returned, put together again from what came through. */
+/** The handler's result, wrapped again after interceptors have changed the value. */
 export function rewrapped(value: unknown, { wrapper }: OpenLoad): unknown {
   if (wrapper instanceof NotModified) return wrapper;
   return wrapper instanceof CacheableResult && !(value instanceof CacheableResult)

@@ -7,9 +7,9 @@ import { catches, type CaughtClasses } from './exception-filters';
 import type { HandlerResult } from './handler-answer';
 import { exceptionHeaders, exceptionOf, isRebuilt, thrownWith } from './kept-exception';
 
-/*
- * What a handler throws, as the cache sees it: an error that Nest answers with a status below 500 is an answer, of which
- * nothing is kept; a status from 500 is a failure.
+/**
+ * Converts an error of a handler: an error that Nest answers with a status below 500 is an answer, of which nothing is stored; a status
+ * from 500 is a failure.
  */
 
 /** Answers about the resource, the same for every client that requests it now. */
@@ -31,7 +31,7 @@ export function isForWaiting(status: number): boolean {
 export interface Circumstances {
   /** Whether the client disconnected before it had its whole response. */
   readonly hasLeft: boolean;
-  /** What the application's exception filters catch. */
+  /** The classes that the application's exception filters catch. */
   readonly filters: CaughtClasses;
 }
 
@@ -49,7 +49,7 @@ export function responseOfError(error: unknown, { hasLeft, filters }: Circumstan
   }
   // The handler may have given up with its client: that says nothing of the origin.
   if (hasLeft) throw new AbandonedLoad({ cause: error });
-  // A filter may tell the error from what others would get in its place, and answer otherwise.
+  // A filter may distinguish the error from the one that other requests would get in its place, and answer differently.
   const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
   if (!isRebuilt(error) && (catches(filters, error) || catches(filters, rebuilt)))
     throw new UnkeptFailure(error, status);
@@ -65,7 +65,7 @@ export function fromLoadError(error: unknown): unknown {
   return error.cause ?? exceptionOf(error.body, error.status);
 }
 
-/** What Nest would answer with: it is all that those on other replicas get. */
+/** Nest's response body for the error: other replicas get nothing more. */
 function bodyOf(error: unknown, status: number): string {
   if (error instanceof HttpException) return JSON.stringify(error.getResponse());
   return JSON.stringify({ statusCode: status, message: filter.getHttpErrorMessage(error as never) });

@@ -32,12 +32,12 @@ const BINARY_TYPE = 'application/octet-stream';
 /** RFC 9110 §8.8.3 */
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
-/** What a load brought, beside the value of its handler. */
+/** The result of a load, besides the value of its handler. */
 export interface LoadSetting {
   readonly fields: LoadFields;
   /** Makes text of a value that is no text, as Fastify does it for the route. */
   readonly serialise: (value: unknown) => string | undefined;
-  /** Whether the fields may lack some of the load's, so that nobody else may be answered by them. */
+  /** Whether the fields may lack some of the load's, so that no other request may get them. */
   readonly isAmbiguous: boolean;
   /** Whether the value goes on to interceptors, instead of bytes to the client. */
   readonly isHandedOn: boolean;
@@ -52,7 +52,7 @@ const problemHeaders: HeaderList = [['content-type', 'application/problem+json; 
 /** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
 export class NegativeAnswer {
   constructor(
-    /** What was thrown. */
+    /** The error of the handler. */
     readonly error: HttpException | AppError,
     readonly problem: KeptProblem,
     readonly headers: HeaderList,
@@ -119,13 +119,13 @@ export function bodyOf(
   if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
   if (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer) {
     const { buffer, byteOffset, byteLength } = value;
-    // A copy: what is kept must not change with the handler's.
+    // A copy: the stored bytes must not change with the handler's.
     return { body: Buffer.from(Buffer.from(buffer, byteOffset, byteLength)), type: BINARY_TYPE };
   }
   return { body: Buffer.from(serialise(value) ?? ''), type: 'application/json; charset=utf-8' };
 }
 
-/** Whether a field that the route sets on each of its answers is all there in what is kept of one. */
+/** Whether a stored response keeps all of a field that the route sets on each of its responses. */
 export function isKeptWhole(name: string, value: unknown): boolean {
   const field = name.toLowerCase();
   const names = String(value).split(',');
@@ -149,7 +149,7 @@ function withCharset(given: string, type: string | undefined): string {
   return isText && /^[^;]*json/i.test(given) && !/;\s*charset\s*=/i.test(given) ? `${given}; charset=utf-8` : given;
 }
 
-/** What the client of the load gets beside what is kept: fields that are for this one. */
+/** The fields for the load's own client in addition to the stored ones. */
 export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): void {
   for (const name of removed) reply.removeHeader(name);
   for (const [name, value] of Object.entries(set)) {
@@ -157,7 +157,7 @@ export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): 
   }
 }
 
-/** The entity tag that the handler has set; undefined for none, or for what is none. */
+/** The handler's entity tag; undefined without a valid one. */
 function entityTagIn({ etag }: Fields): string | undefined {
   const tag = String([etag ?? ''].flat()[0]).trim();
   return ENTITY_TAG.test(tag) ? tag : undefined;
@@ -186,9 +186,10 @@ function isForOneClient({ set, before }: LoadFields): boolean {
   return control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
 }
 
-/** The request fields that select the response: those that the handler names, and those that a hook or a guard does. */
+/** The request fields that select the response, named by the handler, a hook or a guard. */
 function selectingFields({ set, before }: LoadFields): string | undefined {
-  // A hook that sets CORS fields sets them on each answer, of hits too: what it varies by is not the stored response's.
+  // A hook that sets CORS fields sets them on each response, hits included: the fields that it varies by do not select the stored
+  // response.
   const ofHooks = varyingNames([before['vary'] ?? ''].join()).filter((name) => name !== 'origin');
   const names = new Set([...ofHooks, ...varyingNames([set['vary'] ?? ''].join())]);
   return names.size === 0 ? undefined : [...names].join(', ');

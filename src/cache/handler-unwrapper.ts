@@ -3,9 +3,9 @@ import { map, type Observable } from 'rxjs';
 import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, openLoadOf } from './cache-rule.decorator';
 import { unwrapFor } from './handler-answer';
 
-/*
- * Interceptors get plain values: what a handler wraps them in (`CacheableResult`, `NotModified`) is taken off next to the handler and goes to
- * the load by the request. An interceptor that rebuilds values would otherwise make a value of the wrapper.
+/**
+ * Removes a handler's wrapper (`CacheableResult`, `NotModified`) right after the handler and gives it to the load with the request, so
+ * that interceptors get plain values. An interceptor that rebuilds values would otherwise treat the wrapper as a value.
  */
 
 /** The name under which Nest keeps @UseInterceptors and the path of a route (@nestjs/common, constants). */

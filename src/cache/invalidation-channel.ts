@@ -4,7 +4,7 @@ import { invalidationMessage, targetsOf, type InvalidationMessage } from './inva
 import { OPENED_STORE, type Subscription, type OpenedStore } from './store.factory';
 
 const MAX_MESSAGE_BYTES = 1_048_576;
-/** Of a flood of messages the others wait, so that requests are answered meanwhile. */
+/** The limit of concurrent messages: further ones wait, so that requests are still answered. */
 const MESSAGES_AT_ONCE = 4;
 
 /** What became of the messages so far. */
@@ -17,8 +17,8 @@ export interface MessageCounts {
 /**
  * Invalidations that a trusted data source publishes on the Redis channel `{prefix}:invalidate`.
  *
- * Every replica hears every message and does all of it: each of them alone is enough, and none has to know of the others. What is
- * no invalidation is counted and ignored.
+ * Every replica receives every message and applies it completely: a single one is enough, and none has to know the others. A message that
+ * is not an invalidation is counted and ignored.
  */
 @Injectable()
 export class InvalidationChannel implements OnApplicationBootstrap, OnApplicationShutdown {

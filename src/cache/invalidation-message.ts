@@ -5,7 +5,7 @@ import type { InvalidationTarget } from './core/cache-store';
 const MAX_NAME_LENGTH = 1_024;
 const names = (max: number) => z.array(z.string().min(1).max(MAX_NAME_LENGTH)).max(max).default([]);
 
-/** What is to be invalidated, as an operator or a trusted data source says it: at least one of something. */
+/** The targets of an invalidation, from an operator or a trusted data source: at least one. */
 export const invalidationMessage = z
   .strictObject({
     keys: names(1_000),

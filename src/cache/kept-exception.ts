@@ -26,9 +26,9 @@ import { AppError, type ErrorCode } from '../kernel/app-error';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
 import type { KeptProblem } from './response-cache.options';
 
-/*
- * Exceptions that a rule keeps (`negativeTtlMs`), and errors of the service on routes whose values are handed on: they are thrown anew
- * for each request, so that the application's exception filters make the answer.
+/**
+ * Exceptions that a rule keeps (`negativeTtlMs`), and errors of the service on routes whose values are handed on: they are thrown again
+ * for each request, so that the application's exception filters make the response.
  */
 
 /** Marks their entries. Never sent: no such entry goes to a client. */
@@ -72,7 +72,7 @@ export function problemOfException(error: HttpException): KeptProblem {
   return { status: error.getStatus(), body: Buffer.from(JSON.stringify(error.getResponse())) };
 }
 
-/** An error of the service, stored so that it can be thrown anew. */
+/** An error of the service, stored so that it can be thrown again. */
 export function thrownError({ code, message }: AppError, { status }: KeptProblem): [KeptProblem, HeaderList] {
   return [{ status, body: Buffer.from(JSON.stringify(message)) }, [[ERROR_MARK, code]]];
 }
@@ -97,7 +97,7 @@ export function exceptionIn({ status, headers, body }: CacheEntry): object | und
   return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
 }
 
-/** Whether those who get it after a pause, or on another replica, get an error of the same class. */
+/** Whether requests during a pause, or on another replica, get an error of the same class. */
 export function isRebuilt(error: unknown): boolean {
   if (error instanceof AppError) return error.constructor === AppError;
   return error instanceof HttpException && error.constructor === (CLASSES.get(error.getStatus()) ?? HttpException);

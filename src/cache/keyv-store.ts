@@ -46,7 +46,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
       const entry = found && (await representativeEntry(this.store, cacheKey, found.entry));
       if (!entry || !isFresh(entry, this.clock.now())) return undefined;
-      // What is kept of a refusal is no value.
+      // A stored refusal is not a value.
       if (entry.status >= 400) return undefined;
       return { value: (await storedValue(cacheKey, entry)) as Value, expires: Math.round(entry.freshUntil) };
     } catch (error) {

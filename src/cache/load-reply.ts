@@ -2,14 +2,14 @@ import type { FastifyReply } from 'fastify';
 import { ServerResponse } from 'node:http';
 import { ownFields, useFields, type Fields } from './earlier-fields';
 
-/** What a handler, and the interceptors behind the cache, set on their reply during a load. */
+/** The fields that a handler, and the interceptors behind the cache, set on their reply during a load. */
 export interface LoadFields {
   readonly status: number;
   /** The fields that the load has set, names in lower case. */
   readonly set: Fields;
   /** Fields that were there before the load, set by hooks, guards or middleware, and are there still. */
   readonly before: Fields;
-  /** Fields of those that the load has removed. */
+  /** Fields that the load has removed. */
   readonly removed: readonly string[];
 }
 
@@ -19,19 +19,19 @@ const SETTERS = ['code', 'status', 'header', 'headers', 'removeHeader', 'type'] 
 const REPLACED = [...SETTERS, 'send'] as const;
 
 /**
- * One reply as two: the load's and the client's.
+ * Splits one reply in two: the load's and the client's.
  *
- * Nest hands one reply object to hooks, handler and exception filters. A load may run on when its client has been answered (a
- * stale answer, a 504) or may be answered otherwise (a 304), and what belongs to this client (a request id that a hook set) is
- * not the load's. So while the load runs, the object is the load's: its fields and status go to a response without a connection.
- * The client is answered by `clientReply`, another reply object on the connection.
+ * Nest hands one reply object to hooks, handler and exception filters. A load may continue after its client got a response (a stale one, a
+ * 504), or its client may get another one (a 304), and the fields for this client (a request id that a hook set) do not belong to the
+ * load. So while the load runs, the object is the load's: its fields and status go to a response without a connection. The client is
+ * answered by `clientReply`, another reply object on the connection.
  *
- *   1. `begin`: the object gets a response of its own, which has the fields that were there before
+ *   1. `begin`: the object gets a response of its own, with the fields that were set before
  *   2. the client must be answered before the load ends: `clientReply` is another object; hooks after the answer get the first
- *      one, so when the answer is out it shows that answer, and what the handler still sets is recorded apart
- *   3. `end`: what the load has set is read, the object is the client's again
+ *      one, so when the answer is sent it shows that answer, and fields that the handler sets later are recorded separately
+ *   3. `end`: the load's fields are read, the object is the client's again
  *
- * Its one invariant: nothing that the load sets reaches the client but by `LoadFields`, nothing of the client's reaches the load.
+ * Its one invariant: the load's fields reach the client only by `LoadFields`, and nothing of the client's reaches the load.
  */
 export class LoadReply {
   /** How the client's side is when it is not the load's turn. */
@@ -55,7 +55,7 @@ export class LoadReply {
     return this.side !== undefined;
   }
 
-  /** Whether others (a filter, Nest) answered by the same object while the load ran: what was set meanwhile may be either's. */
+  /** Whether other code (a filter, Nest) answered by the same object while the load ran: the fields set then may belong to either. */
   get isAmbiguous(): boolean {
     return this.isShared;
   }
@@ -66,7 +66,7 @@ export class LoadReply {
     return !raw.writableFinished && (raw.destroyed || reply.request.raw.socket.destroyed);
   }
 
-  /** What the handler itself has sent by its reply, if it did. */
+  /** The payload that the handler itself has sent by its reply, if it did. */
   get sentByHandler(): { readonly payload: unknown } | undefined {
     return this.sent;
   }
@@ -86,7 +86,7 @@ export class LoadReply {
     else this.onAnswered();
   }
 
-  /** What the load has set so far. */
+  /** The fields that the load has set so far. */
   read(): LoadFields {
     const side = this.side ?? this.reply;
     const { before } = this;
@@ -130,7 +130,7 @@ export class LoadReply {
     this.showClient();
   }
 
-  /** The answer is out: hooks see it; what the handler sets from now on is the load's. */
+  /** The response is sent: hooks see it; fields that the handler sets from now on belong to the load. */
   private readonly onAnswered = (): void => {
     const { reply } = this;
     if (this.side === reply) {

@@ -4,7 +4,7 @@
  */
 export type Bookkeeping = 'index' | 'ledger' | 'history';
 
-/** How often each was found missing by this process, for metrics. Nothing wrong was served for it: what it covers counts as a miss. */
+/** Counts the lost bookkeeping found by this process, for metrics. No wrong response was served: the entries concerned count as misses. */
 export class LostBookkeeping {
   private readonly lost: Record<Bookkeeping, number> = { index: 0, ledger: 0, history: 0 };
 

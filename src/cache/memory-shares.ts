@@ -14,7 +14,7 @@ export function forEntries(maxBytes: number): number {
   return Math.floor(maxBytes * 0.68);
 }
 
-/** Where no entries are kept, so much is of what is prepared of those in Redis, and of where they are. */
+/** The memory for prepared responses and hit pointers of entries in Redis, without L1. */
 const WITHOUT_L1_BYTES = 4 * MIB;
 
 /** What prepared responses may take. */
@@ -22,12 +22,12 @@ export function forPreparedResponses(maxBytes: number): number {
   return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.22);
 }
 
-/** What the table of hit pointers may take. */
+/** The memory for the table of hit pointers. */
 export function forHitPointers(maxBytes: number): number {
   return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.05);
 }
 
-/** What a process may use. */
+/** The memory limits of a process. */
 export interface ProcessMemory {
   /** V8's limit of the heap, young generation included. */
   readonly heapBytes: number;
@@ -67,7 +67,7 @@ export function fitted(limits: MemoryLimits, memory: ProcessMemory): MemoryLimit
   return { ...limits, maxBytes: Math.min(limits.maxBytes, roomForL1(memory)) };
 }
 
-/** What an operator should know of an `L1_MAX_BYTES` that is larger than the room there is; undefined where it fits. */
+/** Advice about an `L1_MAX_BYTES` that exceeds the available memory; undefined where it fits. */
 export function unfitAdvice(maxBytes: number, memory: ProcessMemory): string | undefined {
   const room = roomForL1(memory);
   if (maxBytes <= room) return undefined;

@@ -32,13 +32,13 @@ const CUSTOM_ARGS = '__customRouteArgs__';
 // Where @RouteConstraints keeps them (@nestjs/platform-fastify, constants).
 const CONSTRAINTS = '__fastify_route_constraints__';
 /**
- * Nest's `RouteParamtypes` of what is not in the default key: the request, body, fields, session, files, address, raw body and cookies.
+ * Nest's `RouteParamtypes` that the default key does not cover: the request, body, fields, session, files, address, raw body and cookies.
  */
 const READS_CALLER = /^(?:0|3|6|7|8|9|11|12|14|15):/;
 
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
-/** What Nest has in front of the handler beside the cache, or in the response beside what is stored; undefined for nothing. */
+/** The additions that Nest runs in front of the handler besides the cache, or that change the response; undefined for none. */
 export function obstacleIn(context: ExecutionContext, config: ApplicationConfig): string | undefined {
   const targets: readonly object[] = [context.getHandler(), context.getClass()];
   const on = (name: string): unknown[] =>
@@ -53,7 +53,7 @@ export function obstacleIn(context: ExecutionContext, config: ApplicationConfig)
   return unkeptField(context);
 }
 
-/** A field that the route sets on each of its responses, and that is not in what is stored of them; undefined for none. */
+/** A field that the route sets on each of its responses, and that stored responses lack; undefined for none. */
 export function unkeptField(context: ExecutionContext): string | undefined {
   const field = headersOf(context).find(({ name, value }) => !isKeptWhole(name, value));
   return field && `@Header('${field.name}')`;
@@ -65,7 +65,7 @@ function isPlainCache(one: object): boolean {
   return Object.hasOwn(type, IS_CACHE);
 }
 
-/** Of a class, or of an instance's. */
+/** The name of a class, or of an instance's class. */
 function nameOf(enhancer: object): string {
   return (typeof enhancer === 'function' ? enhancer : enhancer.constructor).name;
 }
@@ -90,7 +90,7 @@ export function whyNotForAll(
     : undefined;
 }
 
-/** What Fastify tells a handler's requests by, beside method and URL. */
+/** The constraints by which Fastify routes to a handler, besides method and URL. */
 export function constraintsOf(handler: object): unknown {
   return Reflect.getMetadata(CONSTRAINTS, handler);
 }
@@ -140,7 +140,7 @@ function argumentsOf(context: ExecutionContext): RouteArgument[] {
   return Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown }>>);
 }
 
-/** Whether it is made by a decorator of somebody's own, which may read anything. */
+/** Whether it is made by an application's own decorator, which may read anything. */
 function isCustom(name: string, factory: unknown, harmless: ReadonlySet<unknown>): boolean {
   return name.includes(CUSTOM_ARGS) && !harmless.has(factory);
 }
@@ -176,7 +176,7 @@ export function hasOwnFilters(context: ExecutionContext): boolean {
   return [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(FILTERS, target));
 }
 
-/** Why the answers of a route are not values that Nest sends, as its decorators tell; undefined where they are. */
+/** Why the responses of a route are not values that Nest sends, judged by its decorators; undefined where they are. */
 export function whyNoValue(context: ExecutionContext): string | undefined {
   const handler = context.getHandler();
   const known = OTHERWISE.find(([name]) => Reflect.hasMetadata(name, handler));

@@ -7,12 +7,13 @@ const OF_THE_CLIENT = [
 ];
 
 /**
- * Takes the fields off a request that its handler must not answer by: what it returns is for every client (RFC 9111 §4.3.1
- * has a cache send conditions of its own).
+ * Removes the fields from a request that must not influence its handler: the response is for every client (RFC 9111 §4.3.1 has a cache
+ * send conditions of its own).
  *
- * @param method the one whose answers are stored, if it is not the request's own: a HEAD gets what GET stored, without its body
- * (RFC 9110 §9.3.2). Only the handler sees it: the answer is sent by the method of the raw request.
- * @returns puts them back
+ * @param method the method whose responses are stored, if it is not the request's own: a HEAD gets the stored response of a GET, without
+ * its body
+ * (RFC 9110 §9.3.2). Only the handler sees it: the response is sent by the method of the raw request.
+ * @returns restores them
  */
 export function neutralise(request: FastifyRequest, method?: 'GET'): () => void {
   const { headers } = request.raw;

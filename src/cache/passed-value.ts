@@ -2,7 +2,7 @@ import { StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { LoadFields } from './load-reply';
 
-/** What a handler returned that the cache cannot keep: it goes to the client as it is. */
+/** A handler's result that the cache cannot store: it goes to the client unchanged. */
 export class PassedValue {
   constructor(
     readonly value: unknown,
@@ -32,7 +32,7 @@ export function whyPassed(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Ends what produces a body that nobody is going to read. */
+/** Destroys the source of a body that no client will read. */
 export function releaseUnsent(value: unknown): void {
   const body = value instanceof StreamableFile ? value.getStream() : value;
   if (typeof body !== 'object' || body === null) return;

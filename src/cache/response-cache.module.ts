@@ -191,10 +191,10 @@ export class ResponseCacheModule implements OnModuleInit {
   }
 }
 
-/** Of routes: only what a handler names in `Vary` selects its responses, and it gets neither conditions nor ranges. */
+/** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
 const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
 
 type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
 
-/** Waiters hear of a change by push; this is how often they look all the same. */
+/** Waiters are notified of a change by push; they also check at this interval. */
 const POLL_MS = 100;

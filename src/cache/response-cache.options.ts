@@ -5,13 +5,13 @@ import type { MemoryLimits } from './core/memory-tier';
 
 export const RESPONSE_CACHE_OPTIONS = Symbol('larder.response-cache.options');
 
-/** An error that is itself an answer worth keeping, such as "not found", as it is answered but for its `instance`. */
+/** An error that is itself a response worth storing, such as "not found", complete except for its `instance`. */
 export interface KeptProblem {
   readonly status: number;
   readonly body: Buffer;
 }
 
-/** In front of the HTTP framework: requests that need nothing but a stored response are served before it routes them. */
+/** In front of the HTTP framework: serves requests that only need a stored response before the framework routes them. */
 export interface FastPathGatePort {
   serveWith(
     server: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>,

@@ -47,7 +47,7 @@ const MAX_SHAPES = 500;
 @Injectable()
 export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   context: HeadContext;
-  /** By Fastify's `config`, of which each route has its own: one URL may have several, for methods. Null for those without a fast path. */
+  /** By Fastify's `config`, of which each route has its own: one URL may have several, for methods. Null for routes without a fast path. */
   private readonly routes = new WeakMap<object, FastRoute | null>();
   /** By method, URL and, for rules without a key, host. */
   private readonly urls: LRUCache<string, UrlShape>;
@@ -162,7 +162,7 @@ function nameOf({ method = '', url = '' }: RawRequest, host?: string): string {
   return host === undefined ? `${method} ${url}` : `${host} ${method} ${url}`;
 }
 
-/** The host that the key has, where nothing but the `Host` field says it: a proxy's word for it is Fastify's to weigh. */
+/** The host in the key, if only the `Host` field determines it: Fastify decides about the fields of proxies. */
 function hostOf({ headers }: RawRequest): string | undefined {
   return headers['x-forwarded-host'] === undefined ? (headers.host ?? '') : undefined;
 }

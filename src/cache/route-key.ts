@@ -15,7 +15,7 @@ import { constraintsOf, hasConstraints } from './nest-pipeline';
 const METHOD = 'method';
 const VERSION = '__version__';
 
-/** What leads to the handler beside the URL. */
+/** The facts that determine the handler, besides the URL. */
 export interface KeyShape {
   /** `GET` for a handler whose entries HEAD gets, too: of @Get(), and of @All() with a key; else undefined. */
   readonly method: 'GET' | undefined;
@@ -57,7 +57,7 @@ function textOf(told: unknown): string {
   );
 }
 
-/** What a rule gives for a key cannot tell requests apart: the request passes by the cache. */
+/** A rule's key cannot distinguish requests: the request bypasses the cache. */
 export class UnusableKeyError extends Error {
   /** @param why absent where the rule leaves the request out on purpose */
   constructor(readonly why?: string) {
@@ -66,7 +66,7 @@ export class UnusableKeyError extends Error {
   }
 }
 
-/** @returns undefined for none. @throws UnusableKeyError for what has no text of its own: all of its kind would be one entry */
+/** @returns undefined for none. @throws UnusableKeyError for a value without a text of its own: all such values would share one entry */
 export function textOfKey(value: unknown, name: string): string | undefined {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return undefined;
@@ -103,7 +103,7 @@ export function keyOf(
   return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}`, target);
 }
 
-/** The key that `@CacheKey` names: as it is, but for what tells callers apart. */
+/** The key of `@CacheKey`: unchanged, except for the part that distinguishes callers. */
 export function namedKey(name: string, rule: RouteRule, request: FastifyRequest): string | undefined {
   if (!rule.keyBy) return toCacheKey(name);
   const caller = callerOf(rule, request);
@@ -124,7 +124,10 @@ export function isKeyed({ key, resource }: RouteRule): boolean {
   return key !== undefined || resource !== undefined;
 }
 
-/** Undefined for a request that is none of theirs. A digest, for keys are seen in logs, headers and Redis: what tells callers apart may be a credential. */
+/**
+ * Undefined for a request without a caller. A digest, because keys appear in logs, headers and Redis, and the caller's value may be a
+ * credential.
+ */
 function callerOf({ keyBy }: RouteRule, request: FastifyRequest): string | undefined {
   const caller = keyBy && textOfKey(keyBy(request), 'keyBy');
   return caller === undefined ? undefined : createHash('sha256').update(caller).digest('base64url');

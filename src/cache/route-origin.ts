@@ -19,7 +19,7 @@ import type { AppliedRule } from './route-rule.reader';
 
 const NO_BODY = Buffer.alloc(0);
 
-/** What the origins of routes are made with. */
+/** The dependencies of route origins. */
 export interface RouteOriginParts {
   readonly responses: HandlerResponse;
   readonly clock: Clock;
@@ -33,9 +33,9 @@ export interface RouteOriginParts {
  */
 export class RouteOrigin {
   readonly reply: LoadReply;
-  /** What the last load has set. */
+  /** The fields that the last load has set. */
   fields: LoadFields | undefined;
-  /** What the last load returned that the cache cannot keep. */
+  /** The last load's result, if the cache cannot store it. */
   passed: PassedValue | undefined;
   /** Why the handler's values cannot be kept, once that is known. */
   whyPassed: string | undefined;
@@ -131,7 +131,7 @@ export class RouteOrigin {
     return rewrapped(await lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }), open);
   }
 
-  /** What can be read only once, and what Nest or Fastify takes for more than a value, goes to its own client as it is. */
+  /** Results that can be read only once, and results that Nest or Fastify treats specially, go to their own client unchanged. */
   private passedValueOf(value: unknown, fields: LoadFields, isBackground: boolean): PassedValue | undefined {
     const { sentByHandler } = this.reply;
     const plain = valueIn(value);

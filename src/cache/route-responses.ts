@@ -66,12 +66,12 @@ export function routeForm(method: string | undefined, asked: HeaderList, prepare
   return responseForm(method, isDated ? asked : asked.filter(([name]) => name !== 'if-modified-since'), prepared);
 }
 
-/** Fields that a 304 does not repeat: they tell of a body that is not there (RFC 9110 §15.4.5). */
+/** Fields that a 304 does not repeat: they describe a body that is not sent (RFC 9110 §15.4.5). */
 const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
 
 const PRESENTATION: Presentation<StoredAnswer> = {
   cacheFields: (answer, key, now) => Object.entries(cacheFields(answer, key, now)).flat() as string[],
-  // Those that the handler has set itself stand.
+  // The handler's own fields take precedence.
   edgeFields: (edge, stored) => edge.filter((_, at) => !stored.some(([name]) => name === edge[at - (at % 2)])),
   notModifiedFields: (stored) => stored.filter(([name]) => !CONTENT_FIELDS.has(name)),
 };

@@ -27,7 +27,7 @@ import type { RouteKey } from './route-request';
 
 type ValueOrFactory<T> = T | ((context: ExecutionContext) => T | Promise<T>);
 
-/** What is said of a route, read once. */
+/** The declared facts of a route, read once. */
 interface RouteFacts {
   readonly rule: RouteRule;
   readonly nestKey: ValueOrFactory<string> | undefined;
@@ -45,13 +45,13 @@ export interface RouteWay {
   readonly mayTouchReply: boolean;
   /** Whether the route sets fields on each of its responses that are not stored with them. */
   readonly hasOwnFields: boolean;
-  /** What the application's exception filters catch. */
+  /** The classes that the application's exception filters catch. */
   readonly filters: CaughtClasses;
 }
 
 /** A route's rule applied to one request. */
 export interface AppliedRule extends RouteKey {
-  /** The entry's, or the resource's that it is a projection of. */
+  /** The key of the entry, or of the resource that it is a projection of. */
   readonly key: string;
   readonly projection?: string | undefined;
   /** Whether the key follows from rule and request alone. */
@@ -60,8 +60,8 @@ export interface AppliedRule extends RouteKey {
 }
 
 /**
- * Finds the rule of a route: its `@CacheRule`, and over it `@CacheKey` and `@CacheTTL` of @nestjs/cache-manager, alone or
- * beside it, on the method or its class, with the meaning they have there (a key as it is; milliseconds).
+ * Finds the rule of a route: its `@CacheRule`, and over it `@CacheKey` and `@CacheTTL` of @nestjs/cache-manager, alone or combined with
+ * it, on the method or its class, with their usual meaning (a key unchanged; milliseconds).
  */
 @Injectable()
 export class RouteRuleReader {
@@ -96,7 +96,7 @@ export class RouteRuleReader {
     }
   }
 
-  /** Has the route pass by the cache from now on, and says so once. */
+  /** Lets the route bypass the cache from now on, and logs it once. */
   leaveOut(
     context: ExecutionContext,
     why: string,

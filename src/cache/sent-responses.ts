@@ -1,6 +1,6 @@
 import type { HttpServer } from '@nestjs/common';
 
-/** What the interceptor hands to Nest when it has sent the response itself. */
+/** The interceptor's value for Nest when it has sent the response itself. */
 export const RESPONSE_ALREADY_SENT = Symbol('larder.answered');
 
 const patched = new WeakSet<object>();

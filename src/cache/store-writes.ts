@@ -1,13 +1,13 @@
 /** A whole value that Redis has stored for an entry. */
 export interface StoreWrite {
   readonly upstream: string;
-  /** `index` for what only leads to the entries of a resource; `response` for those, and for every other entry. */
+  /** `index` for the index of a resource; `response` for its members, and for every other entry. */
   readonly kind: 'response' | 'index';
   /** Head and body, as they are stored. */
   readonly bytes: number;
 }
 
-/** Where metrics hear of what is stored in Redis; the store itself knows none of them. */
+/** Publishes stores in Redis to metrics; the store itself knows none of them. */
 export class StoreWrites {
   private readonly listeners: ((write: StoreWrite) => void)[] = [];
 

@@ -118,7 +118,7 @@ export function hostStore(limits: MemoryLimits, processes: number): StoreHost {
   return new StoreHost(new MemoryStore(fitted(limits, processMemory(processes)), new SystemClock()));
 }
 
-/** The link to Redis, whatever its deployment; `source` tells of another primary where there is one. */
+/** The connection to Redis, for every deployment; `source` reports another primary where there can be one. */
 export function openLink(redis: RedisSettings): {
   readonly link: RedisLink;
   readonly source: PrimarySource | undefined;
@@ -131,7 +131,7 @@ export function openLink(redis: RedisSettings): {
   return { link: new PrimaryLink(redis, source), source };
 }
 
-/** Tells the first, and the first after each time that the link was away. */
+/** Reports the first event, and the first after each reconnect. */
 function onceUntilReconnected(link: RedisLink, tell: (key: string) => void): (key: string) => void {
   let isTold = false;
   link.onTransition(() => (isTold = false));

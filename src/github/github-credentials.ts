@@ -45,5 +45,5 @@ function tokenOf(pair: string): string | undefined {
   return password === '' && TOKEN.test(user) ? user : undefined;
 }
 
-/** GitHub's tokens by their prefix, and those of 40 hexadecimal digits that it gave before 2021. */
+/** GitHub's tokens by their prefix, and the 40 hexadecimal digits of tokens from before 2021. */
 const TOKEN = /^(?:gh[a-z]_|github_pat_|v\d+\.)\S+$|^[0-9a-f]{40}$/;

@@ -6,8 +6,8 @@ const BY_ID = /^\/(repositories|user|organizations)\/\d+(\/.*)$/;
 const BY_NAME = /^\/(?:repos\/[^/]+\/[^/]+|users\/[^/]+|orgs\/[^/]+)/;
 
 /**
- * The path of a link by the name that its page was asked for by, where both mean the same: so all pages of a list are stored and
- * invalidated as one, and are one for who counts pages himself.
+ * The path of a link, with the name that the client used, where both mean the same: so all pages of a list are stored and invalidated
+ * together, also for clients that construct page URLs themselves.
  */
 export function linkedByName(path: string, asked: string): string {
   const [, kind = '', rest = ''] = BY_ID.exec(path) ?? [];

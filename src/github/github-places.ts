@@ -1,13 +1,11 @@
 import { isFreeText } from './repository-areas';
 
-/*
- * What a path of GitHub's REST API is about: by the names in it, and by the ids that GitHub's own links have.
- */
+/** The subject of a path of GitHub's REST API: by the names in it, and by the ids in GitHub's own links. */
 
 /** An account or a repository (`owner/name`) by its name, or by its id. */
 export type Named = string | { readonly id: string };
 
-/** What a path names beside what it is about: `mona` in `/orgs/acme/members/mona`. */
+/** A second name in a path: `mona` in `/orgs/acme/members/mona`. */
 export type Other =
   | { readonly kind: 'account'; readonly named: Named }
   | { readonly kind: 'repository'; readonly named: Named; readonly owner: string | undefined };
@@ -144,7 +142,7 @@ function repositoryPlace(
   return { kind: 'repository', named, owner, below, rest, others: isFreeText(below) ? [] : othersIn([below, ...rest]) };
 }
 
-/** The caller's lists that show what is behind a word of a repository. */
+/** The caller's lists that show the things under a word of a repository. */
 function listsBeside(below: string): readonly string[] {
   return below === 'notifications' ? ['notifications'] : [];
 }
@@ -169,7 +167,7 @@ const BEFORE_ACCOUNT: ReadonlySet<string> = new Set([
   ],
   ...['outside_collaborators', 'public_members', 'user-stats', 'users'],
 ]);
-/** A path names few things; one that goes on and on is nobody's. */
+/** A path names few things; a longer one does not exist. */
 const MAX_OTHERS = 4;
 
 function othersIn(words: readonly string[]): readonly Other[] {

@@ -37,7 +37,7 @@ const RESOURCES: readonly Resource[] = [
   { name: 'source_import', path: new RegExp(`${REPOSITORY}/import(?:/|$)`) },
 ];
 
-/** Undefined for what is free. */
+/** Undefined for requests that do not count. */
 export function resourceOf(path: string, method: string): string | undefined {
   const lower = path.toLowerCase();
   if (lower === '/rate_limit') return undefined;

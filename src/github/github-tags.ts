@@ -78,7 +78,7 @@ export function areaTag(repository: Named, area: RepositoryArea): string {
   return `repo:${wordOf(repository)}:${area}`;
 }
 
-/** Every answer about a repository, an account, that was asked for by its id: a write by name cannot tell the id. */
+/** Every response about a repository or an account that was requested by id: a write by name does not contain the id. */
 export const REPOSITORIES_BY_ID = 'repo:by-id';
 export const ACCOUNTS_BY_ID = 'account:by-id';
 /** Every answer about teams: a write by a team's id does not name its organization. */

@@ -6,14 +6,14 @@ import { mayMutate, mutationWords } from './graphql-operation';
 import { namesIn, repositoryName } from './named-in-json';
 import { textAt, valueAt } from './webhook-payload';
 
-/*
- * What the answer to a write tells of its change that the request does not: what a thing is called that was written to by its id, whose the
- * repository is that was made, and what a GraphQL mutation has changed.
+/**
+ * The changes that only the answer to a write reveals: the name of a thing written by its id, the owner of a new repository, and the
+ * objects of a GraphQL mutation.
  *
- * The invariant: an answer that has to tell a name and does not yields undefined, never a guess; what any answer yields is bounded.
+ * The invariant: an answer that lacks a name it should have yields undefined, never a guess; the tags of any answer are bounded.
  */
 
-/** The tags of what a write has changed, by its answer as parsed JSON; undefined where it does not tell. */
+/** The tags of a write's changes, from its answer as parsed JSON; undefined where it does not contain them. */
 export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
 
 /** More names than this are not purged one by one. */
@@ -21,7 +21,7 @@ const MAX_NAMES = 5;
 const NOT_TOLD: AnswerTags = () => undefined;
 
 /**
- * How the answer to a write is read; undefined where the request tells everything.
+ * How to read the answer to a write; undefined where the request says everything.
  *
  * @param body of the write, where it is small
  */
@@ -90,7 +90,7 @@ function tagsOfRepository(
   const names = own === undefined ? [...repositories] : [own];
   const made = place.below !== '' && makesRepository(place, method) ? tagsOfMade(answer) : [];
   if (names.length === 0 || names.length > MAX_NAMES || made === undefined) return undefined;
-  // By which name it was known before, only its old owner's answers tell.
+  // Only the old owner's responses contain the previous name.
   const isMoved = place.below === '' || place.below === 'transfer';
   return [
     ...names.flatMap((name) => githubTagsOfWrite(`/repos/${name}/${below}`, method, body)),
@@ -119,7 +119,7 @@ function tagsOfAccount(
 
 const ORGANIZATION_URL = /^https?:\/\/[^/?#]+(?:\/api\/v3)?\/orgs\/([\w-]+)/i;
 
-/** Mutations after which a repository has another name or owner, or somebody has other access: the answer names neither what was nor who. */
+/** Mutations that change a repository's name or owner, or a user's access: the answer contains neither the old name nor the user. */
 const MOVES = /repositor|organization|enterprise|collaborator|member|team|transfer|block|visibility|invit|^\.\.\.$/i;
 /** What these make has its name in the answer, if that is asked for. */
 const MAKES = /^(?:create|cloneTemplate)Repository$/;
@@ -143,8 +143,8 @@ function tagsOfMutation(words: readonly string[] | undefined, answer: unknown): 
 }
 
 /**
- * What the fields of a mutation have yielded, but for those that were refused: without `data` nothing was run, and an error with a type and a
- * path of one word is of the field itself (https://spec.graphql.org/October2021/#sec-Errors). Undefined where that cannot be told.
+ * The results of a mutation's fields, without refused ones: without `data` nothing was run, and an error with a type and a path of one
+ * word concerns the field itself (https://spec.graphql.org/October2021/#sec-Errors). Undefined where that is unclear.
  */
 function succeeded(answer: object): readonly unknown[] | undefined {
   const errors = valueAt(answer, 'errors');

@@ -1,10 +1,10 @@
 import type { Place } from './github-places';
 import { textAt, valueAt } from './webhook-payload';
 
-/*
- * What the body of a write says of its change that its path does not: the names that it makes, and the tokens that it ends.
+/**
+ * The changes that only the body of a write reveals: the names that it creates, and the tokens that it revokes.
  *
- * The invariant: nothing is certain of a body, and whatever it is, nothing here throws; what it yields is bounded.
+ * The invariant: a body may contain anything, and nothing here throws; the results are bounded.
  */
 
 /** Names that a write gives to something. Under each of them there may be a stored 404. */
@@ -43,7 +43,7 @@ export function namesMade(path: string, place: Place | undefined, body: Buffer |
 
 const ADMINISTERED = /^\/admin\/(?:users|organizations)(?:\/|$)/i;
 
-/** Names at members of a body, as GitHub makes them of what it is told: what a name cannot have becomes `-`. */
+/** Names in a body, in GitHub's form: characters that a name cannot have become `-`. */
 function wordsAt(body: unknown, members: readonly string[]): readonly string[] {
   return members.flatMap((member) => {
     const text = textAt(body, member) ?? '';
@@ -56,7 +56,7 @@ const MAX_TOKENS = 1_000;
 const OF_APPLICATION = /^\/applications\/[^/]+\/token\/*$/i;
 const REVOKED = /^\/credentials\/revoke\/*$/i;
 
-/** The tokens that a write ends; undefined where it ends some, and its body does not tell which. */
+/** The tokens that a write revokes; undefined where it revokes some, and its body does not name them. */
 export function tokensEnded(path: string, method: string, body: Buffer | undefined): readonly string[] | undefined {
   const isOfApplication = OF_APPLICATION.test(path) && method !== 'POST'; // which only checks it
   const isRevoked = REVOKED.test(path) && method === 'POST';

@@ -22,15 +22,15 @@ import {
 import { mayMutate } from './graphql-operation';
 import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
 
-/*
- * What a write changes, as tags, beside the path itself (RFC 9111 §4.4 asks for the path and leaves the rest to the cache).
+/**
+ * The changes of a write, as tags, besides the path itself (RFC 9111 §4.4 requires the path and leaves the rest to the cache).
  *
- * The invariant: what a write has obviously changed is not a hit after its answer: the thing itself, what it is part of, the lists
- * it is in, and where somebody's access may have ended, everything that this access has loaded, for every caller. A write purges too
- * much rather than too little; the number of tags of one write is bounded by its path.
+ * The invariant: after the answer to a write, no response that it has obviously changed is a hit: the thing itself, its parent, the lists
+ * that contain it, and where a user's access may have ended, everything loaded with that access, for every caller. A write purges too much
+ * rather than too little; the number of tags of one write is bounded by its path.
  */
 
-/** All that GitHub gave: where access ends by an id alone, it is not known whose answers are concerned. GitHub documents few such paths. */
+/** Every response of GitHub: where access ends by an id alone, the responses concerned are unknown. GitHub documents few such paths. */
 export const EVERYTHING = 'upstream:github';
 
 /** Lists of the caller that depend on organizations and teams. */
@@ -45,7 +45,7 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set([
   ...['repos', 'teams', 'members', 'memberships', 'public_members', 'outside_collaborators', 'invitations', 'blocks'],
   ...['packages', 'projectsv2', 'migrations', 'hooks', 'docker'],
 ]);
-/** Words behind which a write may end somebody's access to what an organization has. */
+/** Words after which a write may end a user's access to an organization. */
 const ACCESS: ReadonlySet<string> = new Set([
   ...['blocks', 'members', 'memberships', 'organization-roles', 'outside_collaborators', 'personal-access-tokens'],
   ...['personal-access-token-requests', 'security-managers'],
@@ -84,8 +84,8 @@ const CHANGES_NOTHING: readonly RegExp[] = [
 ];
 
 /**
- * Writes that give access to what their path does not name, or end it: of an installation, of a suspended account, of an enterprise's team in
- * all of its organizations, of every token that a user gave an application.
+ * Writes that grant or end access to things that their path does not name: of an installation, of a suspended account, of an enterprise's
+ * team in all of its organizations, of every token that a user gave an application.
  */
 const CHANGES_ANYTHING: readonly RegExp[] = [
   /^\S+ \/app\/installations\/[^/]+(?:\/suspended)?$/,
@@ -125,7 +125,7 @@ function tagsOfMade({ accounts, owners, repositories }: NamesMade): readonly str
   return owners.length === 0 ? own : [...own, ...ownedBy(...owners), ACCOUNTS_BY_ID];
 }
 
-/** However it is written: what is taken for another path is a mutation all the same if GitHub takes it for this one. */
+/** In any spelling: if GitHub accepts it as this path, it is a mutation. */
 export const GRAPHQL = /^\/+graphql\/*$/i;
 /** Words below a repository behind which a write changes what is stored under the caller's name, which is not known here. */
 const CHANGES_CALLER: ReadonlySet<string> = new Set(['stargazers', 'subscription', 'forks', 'generate']);
@@ -172,7 +172,7 @@ function tagsOf(place: NonNullable<ReturnType<typeof placeOf>>, method: string):
 function ofViewer(lists: readonly string[], rest: readonly string[]): readonly string[] {
   const [list = '', kind = '', organization = ''] = rest;
   const beside = list === 'memberships' || list === 'repository_invitations' ? CALLERS_MEMBERSHIPS : [];
-  // An accepted or left membership: what the organization shows the caller is other than before.
+  // An accepted or left membership changes the organization's responses for the caller.
   const left = list === 'memberships' && kind === 'orgs' && organization !== '' ? everythingOf(organization) : [];
   const isShown = SHOWN_BY_PROFILE.has(list) && (list !== '' || lists.includes('profile'));
   return [
@@ -237,15 +237,15 @@ function alsoChanged(below: string, area: RepositoryArea): readonly RepositoryAr
   return area === 'runs' || area === 'people' || area === 'releases' ? ['self'] : [];
 }
 
-/** Of what a write names beside its own place: who belongs where, and which repository a team has. */
+/** The tags of a write's second name: members, and the repositories of a team. */
 function tagsOfOther(other: Other): readonly string[] {
   if (other.kind === 'repository') return [repositoryTag(other.named), ...ownedBy(other.owner), REPOSITORIES_BY_ID];
   return [profileTag(other.named), ...BELONGS_TO.map((list) => listTag(other.named, list))];
 }
 
 /**
- * All that is stored of accounts and of their repositories, for every caller: whose access has ended is not known here. Answers by the
- * id of a repository or a team do not show whose it is, so they go, too.
+ * Everything stored for accounts and their repositories, for every caller: the user whose access ended is unknown here. Responses by the
+ * id of a repository or a team do not show the owner, so they are removed, too.
  */
 export function everythingOf(...accounts: readonly Named[]): readonly string[] {
   const hasId = accounts.some((account) => typeof account !== 'string');
@@ -256,8 +256,8 @@ export function everythingOf(...accounts: readonly Named[]): readonly string[] {
 }
 
 /**
- * The tags of a change in areas of a repository. What the repository says of itself is in lists of repositories too, and its issues
- * are in lists of issues: its owner's, and those of the callers.
+ * The tags of a change in areas of a repository. The repository's own data are in lists of repositories too, and its issues in lists of
+ * issues: its owner's, and the callers'.
  */
 export function repositoryChange(
   names: readonly Named[],

@@ -10,7 +10,7 @@ import { changesCaller, githubTagsOfWrite } from './github-writes';
 import { githubPaths } from './github.paths';
 import { effectOf, KNOWN_EVENTS } from './webhook-events';
 
-/** Where GitHub Enterprise Server has its REST API, and where clients that were told of such a server look for it. */
+/** The path of the REST API on GitHub Enterprise Server, which clients of such a server use. */
 const ENTERPRISE_PATH = '/api/v3';
 
 /** The path of GraphQL beside the one of REST (https://docs.github.com/en/enterprise-server@latest/graphql/guides/forming-calls-with-graphql). */

@@ -4,7 +4,7 @@ const USER = { login: 'redis', type: 'Organization', public_repos: 155 };
 const REPOSITORY = { full_name: 'redis/redis', private: false, stargazers_count: 70_000 };
 const OF_REPOSITORY = { owner: 'redis', repo: 'redis' };
 
-/** What the API documentation shows of GitHub's API. */
+/** The paths of GitHub's API in the API documentation. */
 export const githubPaths: DocumentedPaths = {
   paths: [
     { path: '/users/{username}', summary: 'A user or organization', names: { username: 'redis' }, example: USER },

@@ -10,7 +10,7 @@ interface Operation {
   readonly words: readonly string[];
 }
 
-/** Comments, strings, brackets, spreads and names: all that tells where a definition begins. Everything else is skipped. */
+/** Comments, strings, brackets, spreads and names: they suffice to find where a definition begins. Everything else is skipped. */
 const TOKEN = /#[^\n\r]*|"""(?:\\"""|[^])*?"""|"(?:\\.|[^"\\\n\r])*"|[{}()[\]]|\.{3}|[_A-Za-z]\w*/g;
 const KINDS: ReadonlySet<string> = new Set(['query', 'mutation', 'subscription', 'fragment']);
 

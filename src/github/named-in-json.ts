@@ -17,7 +17,7 @@ const MAX_VALUES = 100_000;
 /** GitHub's names are shorter: up to 39 characters of an account, 100 of a repository. */
 const REPOSITORY = /^[\w-]{1,100}\/[\w.-]{1,255}$/;
 const API_URL = /^https?:\/\/[^/?#]+(?:\/api\/v3)?\/repos\/([^/?#{]+\/[^/?#{]+)/;
-/** Of what a browser shows: `https://github.com/acme/tool/issues/1`, as `url`, or as `resourcePath` without the host. */
+/** Browser URLs: `https://github.com/acme/tool/issues/1`, as `url`, or as `resourcePath` without the host. */
 const PAGE_URL = /^(?:https?:\/\/[^/?#]+)?\/(?!(?:orgs|users|gist|apps)\/)([^/?#]+\/[^/?#]+)/;
 const IS_API_URL = /^(?:.+_)?url$/;
 

@@ -28,14 +28,14 @@ const AREAS: Readonly<Record<string, RepositoryArea>> = {
 /** Assignees are collaborators. */
 const ASSIGNEES: readonly RepositoryArea[] = ['issues', 'people'];
 
-/** What a commit shows beside its code, by the last word of `commits/REF/WORD`; the ref may itself be a path. */
+/** The data of a commit besides its code, by the last word of `commits/REF/WORD`; the ref may itself be a path. */
 const OF_COMMIT: Readonly<Record<string, RepositoryArea>> = {
   ...byArea('runs', 'status', 'statuses', 'check-runs', 'check-suites'),
   ...byArea('pulls', 'pulls'),
 };
 
 /**
- * What else changes with an area: a comment counts in its issue, a pull request is an issue too, a merge is a commit, and a commit
+ * The areas that change with an area: a comment counts in its issue, a pull request is an issue too, a merge is a commit, and a commit
  * changes the pull requests of its branch.
  */
 export const CHANGES: Readonly<Record<Exclude<RepositoryArea, 'other'>, readonly RepositoryArea[]>> = {
@@ -65,7 +65,7 @@ export const OWNER_SETTINGS: ReadonlySet<string> = new Set([
   ...['properties', 'rules', 'rulesets', 'secret-scanning'],
 ]);
 
-/** The areas of what is behind a word; the one that a write there is about comes first. */
+/** The areas of a word; the one that a write there changes comes first. */
 export function areasOf(below: string, rest: readonly string[]): readonly RepositoryArea[] {
   if (below === '') return ['self'];
   if (below === 'assignees') return ASSIGNEES;

@@ -17,12 +17,11 @@ import { everythingOf, ownedBy, repositoryChange } from './github-writes';
 import { CHANGES, type RepositoryArea } from './repository-areas';
 import { isId, namesAt, textAt, valueAt } from './webhook-payload';
 
-/*
- * What an event of GitHub changes, as the tags of what is stored of it, by name and by id
- * (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
+/**
+ * The changes of GitHub's events, as tags, by name and by id (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
  *
- * The invariant: every event of GitHub's description has a row here: what it changes, or in `CHANGES_NOTHING` why it changes nothing
- * that is stored. `webhook-events.spec.ts` holds it, by the description and by GitHub's own example payloads.
+ * The invariant: every event of GitHub's description has a row here: its changes, or in `CHANGES_NOTHING` the reason why nothing stored
+ * changes. `webhook-events.spec.ts` checks it, with the description and with GitHub's own example payloads.
  */
 
 /** The names that most events have. */
@@ -54,7 +53,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   ...forEvents(Object.keys(CHANGES_NOTHING), () => []),
   ...forEvents(['push', 'create', 'delete'], refChanged),
   ...forEvents(['commit_comment', 'gollum'], changeOf(['code', 'self'])),
-  // What a branch asks of a pull request decides its `mergeable_state`.
+  // The rules of a branch decide the `mergeable_state` of its pull requests.
   ...forEvents(['branch_protection_rule', 'branch_protection_configuration'], changeOf(CHANGES.code)),
   repository_ruleset: all(changeOf(CHANGES.code), listsOf('rulesets'), settingsChanged),
   ...forEvents(['issues', 'issue_comment', 'label', 'milestone'], all(changeOf(CHANGES.issues), issueMoved)),
@@ -104,11 +103,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
 /** Every event that has a row. */
 export const KNOWN_EVENTS: readonly string[] = Object.keys(EFFECTS);
 
-/** Actions of `repository` after which all that was stored of it is another thing, or nobody's. */
+/** Actions of `repository` after which every stored response about it is wrong. */
 const WHOLE_REPOSITORY: ReadonlySet<string> = new Set([
   ...['created', 'deleted', 'renamed', 'transferred', 'privatized', 'publicized', 'archived', 'unarchived'],
 ]);
-/** What else an edit of a repository changes, by the name that `changes` has for it. */
+/** The other changes of an edited repository, by the name in `changes`. */
 const EDITS: Readonly<Record<string, RepositoryArea>> = { default_branch: 'code', topics: 'code' };
 /** Lists that show who belongs to an organization. */
 const MEMBER_LISTS = [
@@ -123,10 +122,10 @@ const CALLERS_OWN = [
   ...['subscriptions', 'emails', 'keys', 'followers', 'following', 'gists', 'packages', 'repository_invitations'],
 ];
 
-/** What an event changes. */
+/** The changes of an event. */
 export interface EventEffect {
   readonly tags: readonly string[];
-  /** `stale` for an event without a row: what is stored of the repository or organization it names is validated before its next use. */
+  /** `stale` for an event without a row: responses about its repository or organization are validated before their next use. */
   readonly mode: 'purge' | 'stale';
   readonly isKnown: boolean;
 }
@@ -239,7 +238,7 @@ function repositoryChanged(subject: Subject): readonly string[] {
   return names.length === 0 ? [] : [...names.map(repositoryTag), ...ownedBy(...owners, ...before)];
 }
 
-/** The repository itself shows who may do what; of a private one, an account that comes or goes sees all or nothing. */
+/** The repository itself shows its permissions; for a private one, an added or removed account sees everything or nothing. */
 function accessChanged(subject: Subject): readonly string[] {
   const { payload, action, repositories } = subject;
   const isWhole = valueAt(payload, 'repository', 'private') === true || /^removed/.test(action);
@@ -296,7 +295,7 @@ function organizationChanged({ payload, action, organizations }: Subject): reado
     ]),
     ...users.flatMap((user) => [profileTag(user), listTag(user, 'orgs'), listTag(user, 'repos')]),
     ...viewerTags('orgs', 'memberships', 'teams', 'repos', 'issues'),
-    // The stored answers, or 404s, of who left or joined are in a partition that is not known here: they go for every caller.
+    // The responses, or 404s, stored for users that left or joined are in an unknown partition: they are removed for every caller.
     ...(MEMBER_CAME_OR_WENT.has(action) ? everythingOf(...organizations) : []),
   ];
 }
@@ -305,7 +304,7 @@ function everythingOfOrganizations({ organizations }: Subject): readonly string[
   return everythingOf(...organizations);
 }
 
-/** All that is stored of accounts, by the name of before too. */
+/** Everything stored for accounts, by the previous name too. */
 function renamedOrGone(accounts: readonly Named[], payload: unknown): readonly string[] {
   const before = textAt(payload, 'changes', 'login', 'from');
   return [...everythingOf(...accounts, ...(before === undefined ? [] : [before])), ...viewerTags('installations')];
@@ -319,7 +318,7 @@ function wholeInstallationChanged({ payload }: Subject): readonly string[] {
   return [...namesAt(payload, 'login', 'installation', 'account').map(accountTag), REPOSITORIES_BY_ID];
 }
 
-/** What an installation may see has changed: of the repositories that came or went there may be answers or stored 404s. */
+/** The access of an installation has changed: stored responses or 404s of the repositories concerned may be wrong. */
 function installationRepositoriesChanged({ payload }: Subject): readonly string[] {
   const accounts = namesAt(payload, 'login', 'installation', 'account');
   const repositories = ['repositories', 'repositories_added', 'repositories_removed'].flatMap((list) => {

@@ -5,7 +5,7 @@ export type BreakerState = 'closed' | 'half-open' | 'open';
 
 const BY_RISING_ALARM: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
-/** The circuit breakers of all upstreams, for those who show them: operations know no upstream. */
+/** The circuit breakers of all upstreams, for health and metrics: operations know no upstream. */
 @Injectable()
 export class Breakers {
   private readonly breakers: (readonly [upstream: string, read: () => BreakerState])[] = [];

@@ -23,10 +23,10 @@ const UNPACK: ReadonlyMap<string, Unpack> = new Map([
   ['br', brotliDecompressSync],
   ['deflate', inflateSync],
 ]);
-/** How large a small body may be unpacked, in times of what is read of it. */
+/** The limit of unpacking a small body, as a multiple of the bytes read. */
 const MAX_RATIO = 16;
 
-/** Reads a small body ahead of its reader, who gets every byte all the same. */
+/** Reads a small body before its reader, which still gets every byte. */
 export async function bufferSmallBody(
   source: BodySource,
   coding: string | undefined,
@@ -49,11 +49,11 @@ export async function bufferSmallBody(
       if (length > maxBytes) break;
     }
   } catch {
-    // it broke off: its reader is told so in its place
+    // it broke off: its reader gets the error in its place
   } finally {
     end.abort();
   }
-  next.catch(() => undefined); // told when it is read
+  next.catch(() => undefined); // the reader gets the error
   return { text: undefined, body: bodyOf(source, prefix, next, iterator) };
 }
 

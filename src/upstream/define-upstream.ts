@@ -38,13 +38,13 @@ export function defineUpstream<const S extends SettingsShape>(
   return definition;
 }
 
-/** What has to be there, be it undefined: no text is a name or a URL. */
+/** Required members, even if undefined: an empty text is not a name or a URL. */
 const MISSING = { name: '', baseUrl: '' };
 
 interface Issue {
   readonly message: string;
   readonly path: readonly PropertyKey[];
-  /** For a key of a record: what is wrong with it. */
+  /** For a key of a record: its problem. */
   readonly issues?: readonly { readonly message: string }[];
 }
 

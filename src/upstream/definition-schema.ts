@@ -3,9 +3,9 @@ import { parseGatewayRules } from './gateway/gateway-rules';
 import type { UpstreamDefinition } from './upstream-definition';
 import { KIT_SETTINGS } from './upstream-settings';
 
-/*
- * What the members of a definition may be, in words that complete "MEMBER …" in the message of a failed start. The compiler checks the
- * same, but not what is computed or written in JavaScript.
+/**
+ * The valid members of a definition, in words that complete "MEMBER …" in the message of a failed start. The compiler checks the same, but
+ * not for computed members or JavaScript.
  */
 
 const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -60,7 +60,7 @@ const problems = z.record(
   'must be an object of error codes',
 );
 
-/** The members but for `name` and `baseUrl`, which are needed. */
+/** The optional members; `name` and `baseUrl` are required. */
 const optional = {
   title: text(/\S/, 'must be a text').meta({ example: "'acme'" }),
   routePrefix: text(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path without a slash at its end').meta({

@@ -16,7 +16,7 @@ export interface DocumentedPath {
   readonly example?: object;
 }
 
-/** What the API documentation shows of a gateway. Without it: that any path may be asked for. */
+/** The paths of a gateway in the API documentation. Without them: that any path is allowed. */
 export interface DocumentedPaths {
   readonly paths?: readonly DocumentedPath[];
   /** An example of the route that stands for all paths, without its first slash. Example: `users/redis` */

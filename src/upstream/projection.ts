@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { anonymousResource } from './gateway/cached-requests';
 
 /**
- * The members of a `@CacheRule` for a projection: what it is derived from. Use the path that the handler gives to `client.project`.
+ * The members of a `@CacheRule` for a projection. Use the path that the handler gives to `client.project`.
  *
  * @param path of the upstream, such as `/users/redis`
  */

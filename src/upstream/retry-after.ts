@@ -3,10 +3,10 @@ import { parseHttpDate } from '../cache';
 const MAX_MS = 86_400_000;
 
 /**
- * The wait that a `Retry-After` field asks for, in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3), at most a day.
+ * The wait of a `Retry-After` field, in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3), at most a day.
  *
- * @param date the `Date` of the same answer, for a date is one by the upstream's clock; undefined: by this machine's
- * @returns undefined for none, and for what is neither
+ * @param date the `Date` of the same response, because a date is by the upstream's clock; undefined: by this machine's
+ * @returns undefined without a valid one
  */
 export function retryAfterMs(field: unknown, now: number, date?: unknown): number | undefined {
   if (typeof field !== 'string') return undefined;

@@ -27,11 +27,11 @@ export function closeAgents({ http, https }: Agents): void {
 }
 
 /**
- * A body without a length is whole only if its connection ends without an error (RFC 9112 §8). node takes it for whole whatever ends
- * it, so that its reader has to be told:
+ * A body without a length is whole only if its connection ends without an error (RFC 9112 §8). node accepts any end as a complete body, so
+ * its reader must get an error:
  *
- *   1. the reset comes after the last data: node emits the error, and then takes the body for ended
- *   2. the reset comes with the last data: libuv tells of an end, not of an error; but a connection that was reset has no peer any
+ *   1. the reset comes after the last data: node emits the error, and then ends the body
+ *   2. the reset comes with the last data: libuv reports an end, not an error; but a connection that was reset has no peer any
  *      more, while one that the peer has closed has
  */
 export function failIfReset(request: ClientRequest, response: IncomingMessage): void {

@@ -12,7 +12,7 @@ export interface BreakerOptions {
   readonly pauseMs: number;
 }
 
-/** A breaker for the upstream, for all that ask it. */
+/** A breaker for the upstream, for all its clients. */
 export function breakerOf({ name, limits }: UpstreamApi): UpstreamBreaker {
   return new UpstreamBreaker({ name, failures: limits.breakerFailures, pauseMs: limits.breakerPauseMs });
 }
@@ -25,13 +25,13 @@ const MAX_PROBES = 5;
 /**
  * Keeps requests from an upstream that is down.
  *
- * Its one invariant: it is about the upstream, not about one path or one caller. A failure counts only
+ * Its one invariant: it judges the upstream, not one path or one caller. A failure counts only
  *
- * - if no response has come since the request was sent: an upstream that answers others meanwhile is not down
- * - together with failures of other paths; one that cannot be connected to at all fails for every path alike
+ * - if no response has arrived since the request was sent: an upstream that still answers other requests is not down
+ * - together with failures of other paths; a failed connection fails for every path alike
  *
- * After a pause it lets a few requests through, one for each path, so that a path which hangs does not take the place of the others.
- * Any response shows that the upstream is back.
+ * After a pause it lets a few requests through, one for each path, so that a path which hangs does not take the place of the others. Any
+ * response shows that the upstream is back.
  */
 export class UpstreamBreaker {
   /** Failures in a row, and their paths. */
@@ -46,7 +46,7 @@ export class UpstreamBreaker {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Whether it keeps requests from the upstream now, but for those that try it. */
+  /** Whether it keeps requests from the upstream now, except for probes. */
   get isPaused(): boolean {
     return this.pausedUntil !== undefined;
   }

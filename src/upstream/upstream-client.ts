@@ -51,12 +51,12 @@ export interface UpstreamReply extends UpstreamResponse {
 
 export interface FetchOptions {
   readonly validators?: Validators | undefined;
-  /** Whether nobody waits for the response. */
+  /** Whether no request waits for the response. */
   readonly isBackground?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** What a projection is derived from. */
+/** The source of a projection. */
 export interface ProjectionSource extends UpstreamResponse {
   /** Where the response is none, but a refusal for the rate limit's sake: how long to wait, in milliseconds. */
   readonly refusal: Refusal | undefined;
@@ -144,11 +144,11 @@ export class UpstreamClient {
   }
 
   /**
-   * What a handler derives from a resource (a projection): of the response that the gateway has stored for anonymous callers if that is
-   * fresh, else of a new one. Its rule names the same resource by `projectionOf`.
+   * Derives a projection from a resource: from the response that the gateway has stored for anonymous callers if that is fresh, else from
+   * a new one. Its rule names the same resource by `projectionOf`.
    *
    * @param read makes the value of a response, or throws the error to answer. If it throws for the stored response, a new one is loaded.
-   * @throws AppError `upstream-*`, and what `read` throws
+   * @throws AppError `upstream-*`, and errors of `read`
    */
   async project<T extends object>(
     path: string,

@@ -27,11 +27,11 @@ export interface UpstreamSettings<S extends SettingsShape = SettingsShape> {
   readonly maxConcurrency: number;
   readonly pointsPerMinute: number;
   readonly corsOrigins: '*' | readonly string[];
-  /** Those of the definition's own schema, by their names without the prefix. */
+  /** The settings of the definition's own schema, by their names without the prefix. */
   readonly own: { readonly [K in keyof S]: z.infer<S[K]> };
 }
 
-/** What a write may have changed, beside the path itself. */
+/** The possible changes of a write, besides the path itself. */
 export interface WriteEffects {
   /** Tags of what it changes. The body is there where it is small. */
   tags?(path: string, method: string, body: Buffer | undefined): readonly string[];
@@ -44,7 +44,7 @@ export interface WriteEffects {
     method: string,
     body: Buffer | undefined,
   ): ((answer: unknown) => readonly string[] | undefined) | undefined;
-  /** Tokens that it ends: what is stored for them is removed. */
+  /** Tokens that it revokes: their stored responses are removed. */
   tokensEnded?(path: string, method: string, body: Buffer | undefined): readonly string[] | undefined;
   /** Whether it may change any response of its caller. */
   changesCaller?(path: string, method: string, body: Buffer | undefined): boolean;
@@ -67,7 +67,10 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly routes?: readonly string[];
   /** Its own settings, by their names without the prefix. Example: `{ API_VERSION: z.string().default('2022-11-28') }` */
   readonly settings?: S;
-  /** Sent with requests of the service's own, and `user-agent` with those of callers who send none. By default JSON is accepted and the agent is `larder`. */
+  /**
+   * Sent with the service's own requests, and `user-agent` also with requests of callers without one. By default JSON is accepted and the
+   * agent is `larder`.
+   */
   headers?(settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
   /** Header fields that the API knows beside the usual ones: they go upstream and select the stored variant. Example: `['X-Api-Version']` */
   readonly forwards?: readonly string[];
@@ -83,13 +86,13 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly foldsCase?: boolean;
   /** What its tags begin with where they are stored. By default `NAME:`, so that `user:1` of two APIs are two tags. */
   readonly tagPrefix?: string;
-  /** Tags of what is stored under a path, beside `upstream:NAME` and `path:NAME:PATH`. */
+  /** Tags of a path's responses, besides `upstream:NAME` and `path:NAME:PATH`. */
   tags?(path: string): readonly string[];
-  /** What a write changes beside its own path and those in its `Location`. */
+  /** The changes of a write, besides its own path and those in its `Location`. */
   readonly writes?: WriteEffects;
   /** Rules for paths, behind those of `NAME_RULES_FILE`: docs/reference/gateway-rules.md */
   readonly rules?: readonly (Partial<GatewayRule> & Pick<GatewayRule, 'path'>)[];
-  /** Statuses that are never stored, such as those of work that is still under way. By default 202, 302 and 307. */
+  /** Statuses that are never stored, such as for work that is still under way. By default 202, 302 and 307. */
   readonly neverStored?: readonly number[];
   readonly webhook?: WebhookDefinition;
   /** The path of a link by another name of the same, where the API writes it otherwise than it was asked for. */
@@ -98,7 +101,7 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   aliases?(routePrefix: string): Readonly<Record<string, string>>;
   /** Paths that are not below the base URL, and where on the same origin they are. */
   beside?(baseUrl: string): Readonly<Record<string, string>>;
-  /** Time and size limits other than those of `UPSTREAM_…`. */
+  /** Time and size limits that differ from `UPSTREAM_…`. */
   readonly limits?: Partial<UpstreamLimits>;
   /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */
   readonly problems?: Readonly<Record<string, ProblemKind>>;
@@ -107,6 +110,6 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
    * token may do. By default the base URL itself. Example: `{ path: '/user', scopesField: 'x-oauth-scopes' }`
    */
   readonly probe?: { readonly path: string; readonly scopesField?: string };
-  /** What the API documentation shows of the gateway. */
+  /** The gateway's paths in the API documentation. */
   readonly openApi?: DocumentedPaths;
 }

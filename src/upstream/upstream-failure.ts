@@ -7,7 +7,7 @@ export function countsAsDown(error: unknown): boolean {
   return error instanceof AppError && COUNTS_AS_DOWN.has(error.code);
 }
 
-/** What went wrong between us and the upstream, as an `AppError`. */
+/** A failure of the connection or the upstream, as an `AppError`. */
 export function upstreamFailure(error: unknown, { name, baseUrl, limits }: UpstreamApi, isTimedOut: boolean): AppError {
   const host = new URL(baseUrl).host;
   const { code = 'unknown' }: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};

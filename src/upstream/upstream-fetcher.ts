@@ -29,10 +29,10 @@ export const MAX_REDIRECTS = 3;
 export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Asks one upstream beside the cache, with time and size limits and a circuit breaker.
+ * Sends requests to one upstream without the cache, with time and size limits and a circuit breaker.
  *
- * It never leaves the upstream's origin. What it throws is an `AppError`: `upstream-timeout`, `-unreachable`, `-invalid`
- * (the connection broke within the body), `-too-large`, `-paused` (the breaker is open) or `-error` (5xx).
+ * It never leaves the upstream's origin. It throws an `AppError`: `upstream-timeout`, `-unreachable`, `-invalid` (the connection broke
+ * within the body), `-too-large`, `-paused` (the breaker is open) or `-error` (5xx).
  */
 export class UpstreamFetcher {
   constructor(

@@ -19,7 +19,7 @@ import { Breakers } from './breakers';
 import { Budgets } from './budget/budgets';
 import { WebhookCounts } from './webhooks/webhook-counts';
 
-/** What all upstreams are made with. */
+/** The dependencies of every upstream. */
 export interface UpstreamParts {
   readonly adapterHost: HttpAdapterHost;
   readonly store: CacheStore;

@@ -15,7 +15,7 @@ export interface ProbeResult {
   readonly status: number | undefined;
   /** Why it could not be reached. */
   readonly failure: string | undefined;
-  /** What the token may do, where the upstream says it. */
+  /** The scopes of the token, where the upstream announces them. */
   readonly scopes: string | undefined;
   readonly limits: readonly (ResourceLimit & { readonly resource: string })[];
 }

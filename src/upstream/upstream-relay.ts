@@ -12,11 +12,11 @@ export interface RelayedRequest {
   readonly method: string;
   /** Path and query, to be added to the base URL's path. Begins with a slash. */
   readonly path: string;
-  /** Name and value in turn, sent as they are. */
+  /** Names and values alternate, sent unchanged. */
   readonly headers: readonly string[];
   readonly body?: Readable | undefined;
   readonly signal: AbortSignal;
-  /** Is told of interim responses (1xx), but for `100 Continue`. */
+  /** Called for interim responses (1xx), except `100 Continue`. */
   readonly onInterim?: (status: number, rawHeaders: readonly string[]) => void;
 }
 
@@ -32,10 +32,10 @@ export interface RelayedResponse {
 }
 
 /**
- * Hands one request to the upstream and its answer back as it is: nothing is followed, decoded or tried again.
+ * Sends one request upstream and returns its response unchanged: it follows no redirect, decodes nothing and does not repeat it.
  *
- * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamFetcher` does,
- * where no head came; a body that breaks off fails while it is read.
+ * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamFetcher` does, if no head
+ * arrived; a body that breaks off fails while it is read.
  */
 export class UpstreamRelay {
   private readonly base: URL;
@@ -112,7 +112,7 @@ export class UpstreamRelay {
       if (body === undefined) startClock();
       else outgoing.on('finish', startClock);
       outgoing.on('timeout', () => {
-        // No byte for so long. A body that nobody takes off us says nothing of the upstream.
+        // No byte for this long. A body that our client does not read says nothing about the upstream.
         if (answer && answer.readableLength > 0) outgoing.socket?.setTimeout(limits.timeoutMs);
         else if (answer) endSlowBody(answer);
         else giveUp();
@@ -153,7 +153,7 @@ export class UpstreamRelay {
         outgoing.destroy(error);
       });
       body.pipe(outgoing);
-      // What an upstream that has answered early, or is gone, does not take any more stands in the way of the client's next request.
+      // The rest of a body that the upstream does not read (an early response, a lost connection) would block the client's next request.
       outgoing.on('close', () => body.resume());
     });
   }
@@ -161,7 +161,7 @@ export class UpstreamRelay {
 
 const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
-/** The client left, or did not send its body: nothing is wrong with the upstream, and nobody waits for the answer. */
+/** The client disconnected, or did not send its body: the upstream is not at fault, and no request waits for the response. */
 class ClientGoneError extends AppError {
   constructor(cause: unknown) {
     super('request-timeout', 'The rest of the request did not come. Send it again.', { cause });

@@ -14,7 +14,7 @@ import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upst
 const OWN_PATHS: ReadonlySet<string> = new Set([
   ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'events', 'health', 'metrics', 'page.json', 'webhooks'],
 ]);
-/** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and those that the service itself decides. */
+/** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and fields that the service itself sets. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
   ...['transfer-encoding', 'upgrade', 'content-length', 'expect', 'host', 'authorization'],
@@ -33,7 +33,7 @@ export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting:
   return `${name.toUpperCase().replaceAll('-', '_')}_${setting}`;
 }
 
-/** Adds the settings of a definition to those that are read at the start. */
+/** Adds the settings of a definition to those read at the start. */
 export function declareUpstreamSettings(definition: UpstreamDefinition): void {
   declared.set(definition.name, definition);
   const shape = shapeOf(definition);
@@ -62,7 +62,7 @@ export function upstreamSettings<S extends SettingsShape>(definition: UpstreamDe
   return settingsIn(readEnvironment(), definition);
 }
 
-/** What the kit itself reads, by the names without the prefix. */
+/** The settings of the kit itself, by the names without the prefix. */
 function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinition) {
   const apiUrl = httpUrl.meta({ example: baseUrl ?? 'https://api.example' });
   return {
@@ -144,7 +144,7 @@ function settingsIn<S extends SettingsShape>(
     reserve: kit.RESERVE,
     maxConcurrency: kit.MAX_CONCURRENCY,
     pointsPerMinute: kit.POINTS_PER_MINUTE,
-    // What everyone may see, every page may read; what a token sees is for those whom the operator names.
+    // Every page may read public responses; the operator names the pages that may read a token's.
     corsOrigins: (values['CORS_ALLOWED_ORIGINS'] as '*' | string[] | undefined) ?? (isShared ? [] : '*'),
     own: Object.fromEntries(own) as UpstreamSettings<S>['own'],
   };

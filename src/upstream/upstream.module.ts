@@ -9,7 +9,7 @@ import { Upstream } from './upstream';
 import { Upstreams } from './upstreams';
 import { WebhookCounts } from './webhooks/webhook-counts';
 
-/** What all upstreams share. */
+/** The providers that all upstreams share. */
 @Global()
 @Module({
   imports: [HttpModule],

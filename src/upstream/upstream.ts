@@ -127,7 +127,10 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     closeAgents(this.agents);
   }
 
-  /** What an event or a write has changed is stored for a second at most for a while: the API may still give the old response. */
+  /**
+   * After an event or a write its tags settle: for a while their responses are stored for a second at most, because the API may still
+   * return the old one.
+   */
   get settling(): { readonly begin: (tags: readonly string[]) => Promise<void> } {
     return { begin: (tags) => this.parts.settling.begin(tags, this.settings.settleMs) };
   }

@@ -10,7 +10,7 @@ export interface Savings {
   collapsed: number;
 }
 
-/** The budgets of all upstreams, for those who show them: operations know no upstream. */
+/** The budgets of all upstreams, for admin API and metrics: operations know no upstream. */
 @Injectable()
 export class Budgets {
   private readonly budgets = new Map<string, RateBudget>();

@@ -1,14 +1,16 @@
-/*
- * What is left of one credential's rate limits, as pure functions over what its answers have said. Instants are milliseconds since
- * the epoch, by this machine's clock.
+/**
+ * The remaining rate limits of one credential, as pure functions of the responses' fields. Instants are milliseconds since the epoch, by
+ * this machine's clock.
  */
 
-/** A limit as the upstream last told it. */
+/** A limit as the upstream last announced it. */
 export interface ResourceLimit {
   readonly limit: number;
   readonly remaining: number;
   readonly resetAt: number;
-  /** When the request was sent whose answer said so, of a sliding window: what is left grows while it slides, so the newest counts. */
+  /**
+   * For a sliding window: when the request of the announcing response was sent. The remainder grows while it slides, so the newest counts.
+   */
   readonly seenAt?: number | undefined;
 }
 
@@ -33,7 +35,7 @@ export interface LimitReading {
 export interface CredentialBudget {
   readonly resources: Readonly<Record<string, ResourceLimit>>;
   readonly pausedUntil: number;
-  /** Refusals in a row without a word of how long. */
+  /** Refusals in a row without a duration. */
   readonly consecutiveRefusals: number;
 }
 
@@ -59,7 +61,7 @@ export function after(
   const resources = told ? { ...current(budget.resources, now), [resource]: told } : budget.resources;
   const isSentSince = sentAt >= heldUntil(budget, refusal?.resource);
   if (!refusal) return { ...budget, resources, consecutiveRefusals: isSentSince ? 0 : budget.consecutiveRefusals };
-  // Of a window that is over: the next one is known already.
+  // For a window that is over: the next one is known already.
   if (refusal.resource !== undefined && limit && told && isLater(told, limit)) return { ...budget, resources };
   const consecutiveRefusals = !isSentSince
     ? budget.consecutiveRefusals
@@ -75,7 +77,7 @@ export function after(
   return { ...budget, resources: { ...resources, [refusal.resource]: spent }, consecutiveRefusals };
 }
 
-/** Both views of the same credential in one: of a window the less that is left, of two windows the later. */
+/** Merges two views of the same credential: for one window the lower remainder, for two windows the later. */
 export function merged(one: CredentialBudget, other: CredentialBudget): CredentialBudget {
   const resources: Record<string, ResourceLimit> = { ...one.resources };
   for (const [name, limit] of Object.entries(other.resources)) {
@@ -100,7 +102,7 @@ export function leftOf(budget: CredentialBudget, resource: string, now: number):
   return limit === undefined || limit.resetAt <= now ? Infinity : limit.remaining;
 }
 
-/** Whether what is left is kept for those who wait for an answer. */
+/** Whether the remainder is reserved for waiting requests. */
 export function isReserved(budget: CredentialBudget, resource: string, reserve: number, now: number): boolean {
   const limit = budget.resources[resource];
   return limit !== undefined && limit.resetAt > now && limit.remaining <= limit.limit * reserve;
@@ -111,7 +113,7 @@ function heldUntil({ resources, pausedUntil }: CredentialBudget, resource: strin
   return Math.max(pausedUntil, limit && limit.remaining <= 0 ? limit.resetAt : 0);
 }
 
-/** The limits without those whose windows are over, where they are many: an API may make up a name for each path. */
+/** The limits, without expired windows if there are many: an API may invent a name for each path. */
 function current(resources: CredentialBudget['resources'], now: number): CredentialBudget['resources'] {
   const limits = Object.entries(resources);
   return limits.length < MAX_RESOURCES
@@ -131,7 +133,7 @@ function isLater(one: ResourceLimit, other: ResourceLimit): boolean {
   return one.resetAt - other.resetAt > SAME_WINDOW_MS;
 }
 
-/** Those of the later pause; of the same pause the fewer, for the row ends with an answer after it. */
+/** Take the count of the later pause; for equal pauses the lower one, because a success resets it. */
 function consecutiveRefusalsOf(one: CredentialBudget, other: CredentialBudget): number {
   if (one.pausedUntil === other.pausedUntil) return Math.min(one.consecutiveRefusals, other.consecutiveRefusals);
   return one.pausedUntil > other.pausedUntil ? one.consecutiveRefusals : other.consecutiveRefusals;

@@ -9,13 +9,13 @@ export interface FairQueueOptions {
   readonly deadlineMs: number;
 }
 
-/** What a call asks the queue by. */
+/** A call's request to the queue. */
 export interface Job {
-  /** Whose call it is: lines take turns, however long each is. */
+  /** The caller: tenants take turns, however many calls each has. */
   readonly tenant: string;
   /** How many calls of the line may run at once now; asked whenever one could begin. */
   readonly limitOf: () => number;
-  /** What it must pass beside; absent for nothing. */
+  /** A pace that the call must respect as well; absent for none. */
   readonly pace?: Pacing | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,7 +49,7 @@ export class FairQueue {
   private readonly lines = new Map<string, Line>();
   private active = 0;
   private waiting = 0;
-  /** Looks again when the pace lets somebody through. */
+  /** Checks again when the pace admits another call. */
   private wake: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(private readonly options: FairQueueOptions) {}
@@ -69,9 +69,9 @@ export class FairQueue {
   }
 
   /**
-   * Resolves when it is its turn, with a place that must be left.
+   * Resolves at the call's turn, with a permit that must be released.
    *
-   * @throws AppError `deadline-exceeded` if that does not come in time; what the signal says if it ends first
+   * @throws AppError `deadline-exceeded` if the turn does not come in time; the signal's reason if it aborts first
    */
   async enter(ticket: Job): Promise<Permit> {
     const line = this.lineOf(ticket.tenant);

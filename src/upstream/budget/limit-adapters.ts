@@ -9,7 +9,7 @@ import type { LimitedAnswer, RateLimitAdapter } from './rate-limit-adapter';
  */
 
 type Field = LimitedAnswer['field'];
-/** What an adapter of this file leaves to the definition. */
+/** The members of an adapter that the definition sets. */
 type OwnMembers = Omit<RateLimitAdapter, 'read' | 'bodyBytesOf'>;
 
 const MIN_WAIT_MS = 1_000;
@@ -36,7 +36,7 @@ export interface FieldLimits extends OwnMembers {
   readonly isSliding?: boolean;
   /** Statuses that may be refusals for the limit's sake: 429 always is, others if nothing remains or `Retry-After` is there. By default 429 alone. */
   readonly refusals?: readonly number[];
-  /** Whether a body of such a status says that it is one, where the head does not. */
+  /** Whether a body of such a status is a refusal, where the head does not say so. */
   readonly saysRefusal?: (text: string) => boolean;
   /** The longest wait and window, in milliseconds: a clock may be wrong. By default a day. */
   readonly maxWaitMs?: number;
@@ -81,7 +81,7 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
   };
 }
 
-/** No announcement but a refusal: 429, with `Retry-After` or without. What a plain REST API does. */
+/** Without announcements, refusals only: 429, with `Retry-After` or without. The default for a plain REST API. */
 export function retryAfterLimits(own: OwnMembers & Pick<FieldLimits, 'refusals' | 'maxWaitMs'> = {}): RateLimitAdapter {
   const { refusals = [429], maxWaitMs = DAY_MS, ...members } = own;
   return {
@@ -131,7 +131,10 @@ export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'ma
 }
 
 export interface BodyLimits extends OwnMembers {
-  /** What a JSON body announces; called for bodies that are JSON, with the status of the answer. A limit of `remaining: 0` pauses until its `resetAt`. */
+  /**
+   * The limits announced in a JSON body; called for bodies that are JSON, with the status of the response. A limit of `remaining: 0`
+   * pauses until its `resetAt`.
+   */
   readonly read: (json: unknown, answer: LimitedAnswer, now: number) => readonly LimitReading[];
   /** Larger bodies are not read. By default 1 MiB. */
   readonly maxBytes?: number;

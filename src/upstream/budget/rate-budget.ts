@@ -14,7 +14,7 @@ import { SharedBudgets, type BudgetView } from './shared-budgets';
 export interface RateBudgetOptions {
   readonly upstream: string;
   readonly adapter: RateLimitAdapter;
-  /** The share of a limit, 0 to 1, that refreshes behind stale answers leave to those who wait. */
+  /** The share of a limit, 0 to 1, that background refreshes leave to waiting requests. */
   readonly reserve: number;
   /** How many requests of this process may be under way at once, to the last byte of their answers. */
   readonly maxConcurrency: number;
@@ -28,7 +28,7 @@ export interface RateBudgetOptions {
 
 /** A request that would be sent. */
 export interface RateLimitedRequest {
-  /** Whose limits it counts against; the id of a partition, never a token. */
+  /** The credential whose limits it counts against; the id of a partition, never a token. */
   readonly credential: string;
   /** The client's address; absent where the service itself asks. */
   readonly address?: string;
@@ -36,7 +36,7 @@ export interface RateLimitedRequest {
   readonly path: string;
   /** Whether it is a background refresh: no client waits for it. */
   readonly isBackground: boolean;
-  /** Ends when nobody wants the answer any more. */
+  /** Aborts when no request needs the answer any more. */
   readonly signal?: AbortSignal;
 }
 
@@ -46,20 +46,20 @@ export interface AnswerReader<T> {
   readonly field: (answer: T, name: string) => string | undefined;
   /** Its body, where that is known. */
   readonly text?: (answer: T) => string | undefined;
-  /** What is still to come of it; absent where all has come. */
+  /** The rest of its body; absent where it is complete. */
   readonly rest?: (answer: T) => Readable;
 }
 
 export interface Spent<T> {
   readonly answer: T;
-  /** Where the answer says nothing of what was asked for, but only that nothing more is to be sent. */
+  /** Set if the answer has no content, but only refuses further requests. */
   readonly refusal: Refusal | undefined;
 }
 
 export interface BudgetCounts {
   /** Requests sent. */
   sent: number;
-  /** Of these, answered 304 with a credential: not counted by the upstream. */
+  /** Answered 304 with a credential: the upstream does not count them. */
   notModified: number;
   /** Requests not sent, for the limit was spent or reserved. */
   heldBack: number;
@@ -84,7 +84,7 @@ export class RateBudget {
   private readonly adapter: Required<RateLimitAdapter>;
   private readonly queue: FairQueue;
   private readonly pace: SlidingWindow | undefined;
-  /** Credentials that the upstream has answered with anything but 401. */
+  /** Credentials for which the upstream has answered something other than 401. */
   private readonly accepted = new LRUCache<string, true>({ max: MAX_ACCEPTED, ttl: ACCEPTED_MS });
 
   constructor(
@@ -130,7 +130,7 @@ export class RateBudget {
       signal,
     });
     try {
-      await this.budgets.sync(credential); // anew only if it has waited
+      await this.budgets.sync(credential); // again only if it has waited
       this.require(request, resources);
       const spent = await this.send(request, resources?.[0], send, reader);
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
@@ -146,7 +146,7 @@ export class RateBudget {
     return this.adapter.bodyBytesOf(answer);
   }
 
-  /** Whether the upstream has answered this process with anything but 401 to a credential lately. */
+  /** Whether the upstream has recently answered this process with a status other than 401 for a credential. */
   hasAccepted(credential: string): boolean {
     return this.accepted.has(credential);
   }
@@ -167,8 +167,8 @@ export class RateBudget {
   }
 
   /**
-   * Whose turn it is to be. A credential that the upstream has not accepted yet may be made up: all of one address share one turn, and
-   * half of the places, so that thousands of them are one caller among the others.
+   * The tenant of a request. A credential that the upstream has not accepted yet may be made up: all of one address share one turn, and
+   * half of the permits, so that thousands of them count as one caller.
    */
   private tenantOf({ credential, address }: RateLimitedRequest): string {
     const isKnown = address === undefined || credential === ANONYMOUS || this.accepted.has(credential);
@@ -192,8 +192,8 @@ export class RateBudget {
   }
 
   /**
-   * What keeps a request within the points of a minute. Callers without a credential have fewer in an hour; an upstream that tells
-   * of no limits (Enterprise Server, unless they are turned on) has none.
+   * The pace that keeps a request within the points of a minute. Callers without a credential have fewer in an hour; an upstream without
+   * announced limits (Enterprise Server, unless they are turned on) has no pace.
    */
   private pacingOf({ credential, method }: RateLimitedRequest, resource: string | undefined): Pacing | undefined {
     const { pace, clock } = this;
@@ -209,7 +209,7 @@ export class RateBudget {
     return Object.keys(this.budgets.of(credential).resources).length > 0;
   }
 
-  /** Refuses at once what would wait for too long, or for what nobody waits. */
+  /** Refuses at once if the wait would be too long, or is for a background refresh. */
   private requirePace(request: RateLimitedRequest, pacing: Pacing | undefined): void {
     const { upstream, reserve, deadlineMs, pointsPerMinute } = this.options;
     const waitMs = pacing?.waitMs() ?? 0;

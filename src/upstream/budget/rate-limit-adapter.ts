@@ -31,7 +31,7 @@ export interface LimitedAnswer {
   readonly text?: string | undefined;
 }
 
-/** An adapter with all that it left out. */
+/** An adapter with all defaults. */
 export function completed(adapter: RateLimitAdapter): Required<RateLimitAdapter> {
   return {
     resourceOf: () => 'default',

@@ -23,13 +23,13 @@ interface Known {
   seen: string | undefined;
   publishedAt: number;
   isPublishing: boolean;
-  /** Whether there is more to publish than what is on its way. */
+  /** Whether there is more to publish than the publication under way. */
   isUnpublished: boolean;
 }
 
 const MAX_CREDENTIALS = 10_000;
 const REMEMBERED_MS = 3_600_000;
-/** How often a change that nobody has to know at once is published. */
+/** How often a change that is not urgent is published. */
 const PUBLISH_EVERY_MS = 500;
 /** How old the other replicas' view may be when a request is sent, while plenty is left. */
 const SYNCED_WITHIN_MS = 20;
@@ -37,16 +37,16 @@ const SYNCED_WITHIN_MS = 20;
 const LOW_SHARE = 0.1;
 
 /**
- * What is known of the credentials' limits, by the answers of this process and by those of all replicas.
+ * The limits of credentials, from the responses of this process and of all replicas.
  *
- * Its one invariant: what one has learned, no other erases. A note is replaced only by its merge with what is known here:
+ * Its one invariant: no replica erases the knowledge of another. A shared value is replaced only by its merge with the local one:
  *
- *   1. A and B have seen the note N
- *   2. A learns that a limit is spent and leaves N+A over N
- *   3. B has a slow answer, of before that, and would leave N+B over N: that is not there any more
- *   4. B reads N+A, and leaves N+A+B over it
+ *   1. A and B have seen the value N
+ *   2. A's response shows that a limit is exhausted; A stores N+A over N
+ *   3. B has a slow response from before that, and would store N+B over N: N is gone
+ *   4. B reads N+A, and stores N+A+B over it
  *
- * Without the store each replica goes by the answers that it sees itself.
+ * Without the store each replica uses its own responses alone.
  */
 export class SharedBudgets {
   private readonly known = new LRUCache<string, Known>({ max: MAX_CREDENTIALS });
@@ -115,11 +115,11 @@ export class SharedBudgets {
 
   private async read(credential: string): Promise<void> {
     const text = await this.store.readNote(this.group, credential).catch(() => undefined);
-    // Credentials of which nothing is known, such as made-up ones, take nobody's place.
+    // Unknown credentials, such as made-up ones, evict no others.
     if (text !== undefined) mergeShared(this.knownOf(credential), text);
   }
 
-  /** One at a time for each credential; nobody waits for it. */
+  /** One at a time for each credential, in the background. */
   private async publish(credential: string, known: Known): Promise<void> {
     known.isUnpublished = true;
     if (known.isPublishing) return;

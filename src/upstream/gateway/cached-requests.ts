@@ -6,7 +6,7 @@ import { parseTarget, type RequestTarget } from './request-target';
 
 export interface CachedRequestsOptions {
   readonly upstream: string;
-  /** Tags of what is stored under a path, as they are stored. */
+  /** Tags of the responses of a path, as stored. */
   readonly tagsOf: (path: string) => readonly string[];
   /** A tag of the operator's rules as it is stored. */
   readonly tagOf: (tag: string) => string;

@@ -19,13 +19,13 @@ const NOTHING: CredentialsToSend = { fields: [], query: '' };
 
 /** The callers of one upstream, the service itself among them. */
 export class Callers {
-  /** Undefined: one shared cache for all callers, whose credentials are fields like others. */
+  /** Undefined: one shared cache for all callers, whose credentials are ordinary fields. */
   readonly partitions: Partitions | undefined;
   readonly queryCredentials: QueryCredentials;
   readonly anonymous: Partition;
   /** The service itself, with its token if it has one. */
   readonly own: Partition;
-  /** Whose limits the service's own requests count against. */
+  /** The credential whose limits the service's own requests count against. */
   readonly ownId: string;
   readonly ownToSend: CredentialsToSend;
   /** What callers without a credential are served with; undefined for nothing. */

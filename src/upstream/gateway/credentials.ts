@@ -9,7 +9,7 @@ export interface Credential {
   readonly in: 'header' | 'query';
   /** The name of the field in lower case, or of the parameter as the definition has it. */
   readonly name: string;
-  /** Of a parameter: percent-encoded, as it is written in the query. */
+  /** For a parameter: percent-encoded, as written in the query. */
   readonly value: string;
 }
 
@@ -23,8 +23,8 @@ export interface CredentialRules {
    */
   readonly query?: readonly string[];
   /**
-   * One text for one caller, in however many spellings its credential may come: callers with the same text share stored responses.
-   * By default an `Authorization` scheme knows no case, and everything else is compared as it is.
+   * One text for one caller, in however many spellings its credential may arrive: callers with the same text share stored responses. By
+   * default an `Authorization` scheme ignores case, and everything else is compared exactly.
    */
   readonly canonical?: (credential: Credential) => string;
   /** How a token of the service's own is sent. By default `Authorization: Bearer TOKEN`. */
@@ -99,7 +99,7 @@ export class QueryCredentials {
   /**
    * @param path in its normal form
    * @param query in its normal form, without the question mark
-   * @throws AppError `request-invalid` for a credential that the rules do not name; the message has nothing of the target but a name from the list
+   * @throws AppError `request-invalid` for a credential that the rules do not name; the message quotes only a name of the list
    */
   separate(path: string, query: string): SeparatedQuery {
     const { tokenForm } = this.rules;

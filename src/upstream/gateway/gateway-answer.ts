@@ -19,7 +19,7 @@ export interface AnswerContext {
   readonly client: ClientConnection;
   readonly key: string;
   readonly now: number;
-  /** What the edge adds where the upstream has not set it. */
+  /** The fields that the edge adds where the upstream has not set them. */
   readonly head: HeadContext;
   readonly rewrite: (headers: HeaderList) => HeaderList;
   /** Called when the head, and a small body, are on their way: no client waits for metrics and logs. */
@@ -33,7 +33,7 @@ interface Outgoing {
   readonly contentLength: number | undefined;
 }
 
-/** Statuses of answers that may not tell a length (RFC 9110 §8.6). */
+/** Statuses of responses that may not have a length (RFC 9110 §8.6). */
 const HAS_NO_LENGTH: ReadonlySet<number> = new Set([204]);
 
 /** Sends a stored response in the form that the request asks for: the prepared one, by the writer that the fast path has. */
@@ -81,7 +81,7 @@ export async function sendStreamed(
   await sending;
 }
 
-/** What is at hand is sent at once. */
+/** A body in memory is sent at once. */
 function send(
   raw: FastifyReply['raw'],
   body: Outgoing['body'],
@@ -95,7 +95,7 @@ function send(
   return isAtHand ? undefined : stop(body);
 }
 
-/** A load asks without its client's conditions, which are heeded here; what was forwarded with them is left as it is. */
+/** A load is sent without its client's conditions, which apply here; a forwarded response already reflects them. */
 function outgoing(asked: HeaderList, { status, headers, body, outcome }: StreamedAnswer, now: number): Outgoing {
   if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now)) return notModified(headers, body);
   const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
@@ -121,7 +121,7 @@ async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw'], clien
     }
     raw.end();
   } catch {
-    raw.destroy(); // the head is out: all that can be said is that this was not all
+    raw.destroy(); // the head is sent: aborting is the only way to signal an incomplete body
   } finally {
     await iterator.return?.();
   }

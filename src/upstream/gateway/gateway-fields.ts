@@ -10,11 +10,9 @@ import {
   type StoredAnswer,
 } from '../../cache';
 
-/*
- * What the gateway adds to an upstream's fields, and what it leaves of them.
- */
+/** The fields that the gateway adds to an upstream's, and those that it removes. */
 
-/** RFC 9110 §15.4.5: what a 304 repeats of the stored response. */
+/** RFC 9110 §15.4.5: the fields of the stored response that a 304 repeats. */
 const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
   ...['cache-control', 'cdn-cache-control', 'content-location', 'date', 'etag', 'expires', 'last-modified', 'vary'],
   'via',
@@ -31,7 +29,7 @@ export function fieldsOfCache(answer: HttpAnswer, key: string, now: number): Fla
   return [...age, ...status, 'x-cache', isFromStore(answer.outcome) ? 'HIT' : 'MISS'];
 }
 
-/** Lists that the edge adds to: what the cache tells is to be read beside what the upstream lets be read, and CORS may vary, too. */
+/** Lists that the edge extends: the cache's fields are exposed in addition to the upstream's, and CORS may vary, too. */
 const ADDED_TO: ReadonlySet<string> = new Set(['access-control-expose-headers', 'vary']);
 
 /** The fields without the upstream's own word on which pages may read them: it knows nothing of the token that they came with. */
@@ -39,7 +37,7 @@ export function withoutCors(headers: HeaderList): HeaderList {
   return headers.filter(([name]) => !name.startsWith('access-control-') && name !== 'timing-allow-origin');
 }
 
-/** The edge's fields, but for those that the upstream has set itself. */
+/** The edge's fields, without those that the upstream has set itself. */
 export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFields {
   const fields: string[] = [];
   for (let at = 0; at < edge.length; at += 2) {

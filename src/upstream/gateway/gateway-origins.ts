@@ -25,7 +25,7 @@ import type { Uploads } from './uploads';
 export interface GatewayOriginsOptions {
   readonly api: UpstreamApi;
   readonly headerRules: HeaderRules;
-  /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
+  /** Undefined: one shared cache for all callers, whose credentials are ordinary fields (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
   /** Which parameters of a query are credentials. */
   readonly queryCredentials: QueryCredentials;
@@ -33,7 +33,7 @@ export interface GatewayOriginsOptions {
   readonly sharedCredentials: CredentialsToSend | undefined;
   /** The rate limits that requests count against; undefined to send whatever comes. */
   readonly budget: RateBudget | undefined;
-  /** Whose limits the requests of callers without a credential count against. */
+  /** The credential whose limits the requests of callers without a credential count against. */
   readonly anonymousCredential: string;
   /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
   readonly uploads: Uploads | undefined;
@@ -92,7 +92,7 @@ export class GatewayOrigins {
       const add = (name: string, value: string | undefined): void => {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };
-      // The client's own words go on as they are; an API may ask for a name, though, and the client's is not passed on.
+      // The client's own fields are forwarded unchanged; an API may require a `User-Agent`, though, and the client's is not forwarded.
       if (this.options.partitions) add('user-agent', api.headers['user-agent']);
       // What anonymous callers share is for reading: no page that they visit writes with it.
       const credentials = own ?? (isBodiless ? sharedCredentials : undefined);
@@ -193,5 +193,5 @@ function sendInterim({ raw, request }: FastifyReply, status: number, rewrite: ()
 const PEEK_MS = 1_000;
 /** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
 const UPLOAD_BYTES = 65_536;
-/** Fields that promise a body: of a request that goes on without one, they would have the upstream take the next one for it. */
+/** Framing header fields. Forwarding them without a body would desynchronise the connection (request smuggling). */
 const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);

@@ -19,7 +19,7 @@ export interface GatewayResponsesOptions {
   readonly prefix: string;
   /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
   readonly publicUrl: string | undefined;
-  /** Undefined: one shared cache for all callers, whose credentials are fields like others (RFC 9111 §3.5). */
+  /** Undefined: one shared cache for all callers, whose credentials are ordinary fields (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
   /** Whether what the upstream says of CORS goes on to its clients. */
   readonly keepsCors: boolean;

@@ -40,7 +40,7 @@ const rulesSchema = z.array(ruleSchema).max(1_000);
 /** One line of the operator's table; durations in seconds, as people write them. */
 export type GatewayRule = z.infer<typeof ruleSchema>;
 
-/** What the rule of a path says of its responses. */
+/** The rule of a path, applied to its responses. */
 export interface AppliedGatewayRule {
   readonly policy: CachePolicy;
   readonly tags: readonly string[];
@@ -56,9 +56,9 @@ interface Matcher {
 }
 
 /**
- * Reads the operator's table: a JSON array of rules, of which the first that matches a path counts.
+ * Reads the operator's table: a JSON array of rules; the first rule that matches a path counts.
  *
- * @throws Error in one line that names the rule and what is wrong with it
+ * @throws Error in one line that names the rule and its fault
  */
 export function parseGatewayRules(text: string): readonly GatewayRule[] {
   const parsed = rulesSchema.safeParse(jsonOf(text));

@@ -1,7 +1,7 @@
 import { CACHEABLE } from './header-rules';
 import { ANONYMOUS, type Partition } from './partition';
 
-/** The tag of everything that is stored for one caller; none for the anonymous callers, who have no writes. */
+/** The tag of everything stored for one caller; none for the anonymous callers, who have no writes. */
 export function callerTags({ id }: Pick<Partition, 'id'>): readonly string[] {
   return id === ANONYMOUS ? [] : [callerTag(id)];
 }
@@ -10,7 +10,7 @@ export function callerTag(id: string): string {
   return `caller:${id}`;
 }
 
-/** All that is stored of a path, whatever its query and for every caller. */
+/** The tag of every response of a path, for any query and every caller. */
 export function pathTag(upstream: string, path: string): string {
   return `path:${upstream}:${path}`;
 }

@@ -20,7 +20,7 @@ import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
 import type { Partition, Partitions } from './partition';
 import { parseTarget, type RequestTarget } from './request-target';
 
-/** Tags of what a write has changed, by its answer as parsed JSON, undefined for none; undefined where that does not tell. */
+/** The tags of a write's changes, from its answer as parsed JSON, undefined for none; undefined where it does not contain them. */
 export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
 
 export interface GatewayWritesOptions {
@@ -30,9 +30,9 @@ export interface GatewayWritesOptions {
   readonly budget: RateBudget | undefined;
   /** Tags of what a write under a path changes, beside the path itself. */
   readonly tagsOfWrite: (path: string, method: string, body?: Buffer) => readonly string[];
-  /** How the answer to a write is read for what the request does not tell; undefined where the request tells everything. */
+  /** How to read the answer to a write for changes that the request does not reveal; undefined where the request says everything. */
   readonly answerTagsOf: (path: string, method: string, body: Buffer | undefined) => AnswerTags | undefined;
-  /** Tokens that a write ends: what is stored for them goes. */
+  /** The tokens that a write revokes: their stored responses are removed. */
   readonly tokensEnded: (path: string, method: string, body: Buffer | undefined) => readonly string[];
   /** Whether a write may change any answer of its caller. The body is there where it is small. */
   readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
@@ -55,7 +55,7 @@ export interface Write {
   readonly body: () => Buffer | undefined;
 }
 
-/** What the answer to a write tells of its change; `tags` is undefined where anything may have changed. */
+/** The changes in the answer to a write; `tags` is undefined where anything may have changed. */
 interface Told {
   readonly tags: readonly string[] | undefined;
   readonly body: BodySource;
@@ -65,11 +65,11 @@ interface Told {
 const READ: PeekLimits = { maxBytes: 262_144, maxMs: 1_000 };
 
 /**
- * Requests that go through to the upstream: anything but GET and HEAD.
+ * Requests that go through to the upstream: every method except GET and HEAD.
  *
- * Its one invariant: what a write has changed is not served as fresh once the client has the first byte of its answer, to any caller
- * (RFC 9111 §4.4). Where neither the request nor the answer tells what that is, everything of the upstream is validated before its next use:
- * it is kept, for the upstream may fail, and most of it has not changed.
+ * Its one invariant: a response that a write has changed is not served as fresh to any caller once the client has the first byte of the
+ * write's answer (RFC 9111 §4.4). Where neither the request nor the answer names the changes, every response of the upstream is validated
+ * before its next use: it is kept, because the upstream may fail, and most of it has not changed.
  */
 export class GatewayWrites {
   private readonly everything: Coalesced;
@@ -94,7 +94,7 @@ export class GatewayWrites {
   ): Promise<StreamedAnswer> {
     const { method } = write;
     const answer = await origin({ method, headers, signal, isBackground: false }).catch(async (error: unknown) => {
-      // It may have been sent, and done: nobody will tell.
+      // The write may have been sent, and done: no answer will say so.
       if (isUnsafe(method) && !isUnsent(error)) await this.invalidateAfter(write, [], this.tagsOfFailure(write));
       throw error;
     });
@@ -112,7 +112,7 @@ export class GatewayWrites {
     return { kind: 'streamed', status, headers: answered, body, ...facts };
   }
 
-  /** What the answer tells, read ahead of the client as far as that needs it. */
+  /** The changes in the answer, read before the client as far as necessary. */
   private async read(write: Write, { status, headers, body }: StreamingResponse): Promise<Told> {
     const tagsOf = this.answerTagsOf(write);
     if (!tagsOf || (status >= 300 && status < 400)) return { tags: [], body }; // a redirection has done nothing here
@@ -123,8 +123,8 @@ export class GatewayWrites {
   }
 
   /**
-   * A write without an answer may have been done. Who has no credential, or one that the upstream has not accepted yet, has most likely written
-   * nothing: such callers cannot make everything stale by requests that they break off.
+   * A write without an answer may have been done. A caller without a credential, or with one that the upstream has not accepted yet, has
+   * most likely written nothing: such callers cannot make everything stale by aborting requests.
    */
   private tagsOfFailure(write: Write): readonly string[] | undefined {
     const { own, id } = write.partition;
@@ -137,8 +137,8 @@ export class GatewayWrites {
   }
 
   /**
-   * @param told tags of what the answer says has changed, undefined for anything
-   * @returns undefined, or why it could not be confirmed: the client is told of its write all the same, for that is done
+   * @param told tags of the changes in the answer, undefined for anything
+   * @returns undefined, or the reason why it could not be confirmed: the client still gets the answer, because the write is done
    */
   private async invalidateAfter(
     { method, target, partition, body }: Write,

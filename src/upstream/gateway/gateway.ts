@@ -41,9 +41,9 @@ export interface GatewayOptions
   readonly anonymousPartition: string;
   /** Paths outside of the prefix, and which paths behind it they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** What the edge adds to a response, by the `Origin` of the request. */
+  /** The fields that the edge adds to a response, by the `Origin` of the request. */
   readonly headFor: (origin: string | undefined) => HeadContext;
-  /** What the edge knows its routes by. */
+  /** The configuration by which the edge recognises its routes. */
   readonly routeConfig: object;
 }
 
@@ -78,7 +78,7 @@ export class Gateway {
     this.writes = new GatewayWrites(options, parts);
   }
 
-  /** Routes of its own, in front of Nest's pipeline: bodies are streams here, which nobody else may read. */
+  /** Registers routes in front of Nest's pipeline: bodies are streams here, which no other code may read. */
   mount(fastify: FastifyInstance): void {
     const { prefix, aliases } = this.options;
     void fastify.register((scope, _options, done) => {
@@ -109,7 +109,7 @@ export class Gateway {
       return;
     }
     const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
-    // A load goes on when the client has its whole response. What is left of a body that was answered early does not.
+    // A load continues when the client has its whole response. The rest of a body with an early response does not.
     const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
     const key = requests.keyOf(target, partition);
     let sentBody: Buffer | undefined;
@@ -174,7 +174,7 @@ export class Gateway {
     }
   }
 
-  /** Prepares a stored response. What is prepared for a hit is kept, and the fast path serves requests like this one from now on. */
+  /** Prepares a stored response. A prepared hit is kept, and the fast path serves equal requests from now on. */
   private async prepare(request: FastifyRequest, path: string, key: string, answer: HttpAnswer): Promise<Exchanged> {
     if (answer.kind === 'streamed') return streamed(answer);
     const { responses, fastWay } = this.parts;

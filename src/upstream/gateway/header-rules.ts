@@ -7,7 +7,7 @@ export const CACHEABLE: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const SELECTING = ['accept', 'accept-encoding', 'accept-language'] as const;
 /** Fields that the cache obeys and that go no further with a GET or HEAD: an answer that reflects them may become others'. */
 const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
-/** Fields that the cache heeds and leaves out where the answer may be stored. */
+/** Fields that the cache handles itself and does not forward where the response may be stored. */
 const VARYING = [
   ...ENDING_HERE,
   'if-match',
@@ -24,9 +24,9 @@ const OF_CONTENT = [
 ];
 
 /**
- * Fields that `*` does not forward with a GET or HEAD: they tell one client, one hop or one request from the next, so that selecting
- * by them would make each request a variant of its own, and not selecting by them would let one client change the answer of others.
- * They go upstream with all other methods. An API that needs one of them has it by its name. Listed in docs/reference/headers.md.
+ * Fields that `*` does not forward with a GET or HEAD: they differ between clients, hops or requests, so that selecting by them would make
+ * each request a variant of its own, and not selecting by them would let one client change the response of others. They go upstream with
+ * all other methods. An API that needs one of them gets it by its name. Listed in docs/reference/headers.md.
  */
 const LEFT_OUT_OF_READS: ReadonlySet<string> = new Set([
   // the client
@@ -84,10 +84,10 @@ export const ALL_FIELDS: HeaderRules = {
 };
 
 /**
- * What goes upstream beside the credentials, which the partition adds itself. The rule for all of it: what goes with a GET or HEAD,
+ * The fields that go upstream, besides the credentials, which the partition adds itself. The rule: a field forwarded with a GET or HEAD,
  * whose response may be stored, selects that response.
  *
- * @param more names that the operator forwards beside the usual ones; `*` for all end-to-end fields
+ * @param more names that the operator forwards in addition; `*` for all end-to-end fields
  * @param own names that the upstream knows
  * @param credentials header fields that carry a caller's identity, in lower case
  */

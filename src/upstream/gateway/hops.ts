@@ -2,12 +2,10 @@ import { endToEnd, splitList, toHeaderList, valueOf, valuesOf, type FlatFields, 
 import { AppError } from '../../kernel/app-error';
 import type { RelayedResponse } from '../upstream-relay';
 
-/*
- * What a hop of HTTP adds to a message and counts, whatever the message says.
- */
+/** The fields that an HTTP hop adds to and counts in every message. */
 
 const PSEUDONYM = 'larder';
-/** Stands for the name of a hop before (RFC 9110 §7.6.3): as it is told it could change an answer that others get. */
+/** Replaces the name of an earlier hop (RFC 9110 §7.6.3): the real name could change a response that others get. */
 const UNNAMED = 'unnamed';
 const HOP = /^((?:HTTP\/)?\d\.\d)[ \t]+\S/i;
 const MAX_HOPS = 10;
@@ -22,9 +20,9 @@ export function viaField(httpVersion: string): readonly ['via', string] {
 }
 
 /**
- * What a request says of the hops before this one.
+ * The `Via` of a request.
  *
- * @param isShared whether others may get the answer: then the hops are counted, not named
+ * @param isShared whether others may get the response: then the hops are counted, not named
  */
 export function inboundVia(received: HeaderList, isShared: boolean): FlatFields {
   const lines = valuesOf(received, 'via');
@@ -48,17 +46,17 @@ export function decrementMaxForwards(method: string, headers: HeaderList): Heade
   return [...headers.filter(([name]) => name !== 'max-forwards'), ['max-forwards', String(Number(left) - 1)]];
 }
 
-/** Whether the body is other bytes than the content (RFC 9112 §7): a word that is no coding leaves it as it is. */
+/** Whether the body has other bytes than the content (RFC 9112 §7): an unknown word changes nothing. */
 function changesBody(coding: string): boolean {
   const codings = splitList(coding.toLowerCase());
   return codings.some((one) => CODINGS.has(one)) || codings.filter((one) => one === 'chunked').length > 1;
 }
 
 /**
- * The end-to-end fields of an upstream's answer, with `Via`, and with the time of its coming as `Date` where it has none
- * (RFC 9110 §6.6.1): so it is the same in all that is made of it, and its age grows.
+ * The end-to-end fields of an upstream's response, with `Via`, and with the time of its arrival as `Date` where it has none (RFC 9110
+ * §6.6.1): so every copy has the same date, and its age grows.
  *
- * @throws AppError `upstream-invalid` for a body in a transfer coding that was not asked for (RFC 9112 §7)
+ * @throws AppError `upstream-invalid` for a body in an unexpected transfer coding (RFC 9112 §7)
  */
 export function receivedFields({ rawHeaders, receivedAt, body }: RelayedResponse): HeaderList {
   const all = toHeaderList(rawHeaders);

@@ -79,7 +79,7 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
 
 type Effects = Pick<GatewayOptions, 'tagsOfWrite' | 'answerTagsOf' | 'tokensEnded' | 'changesCaller'>;
 
-/** RFC 9111 §4.4 alone: the path of the write, and those in `Location` and `Content-Location`. */
+/** RFC 9111 §4.4 alone: the path of the write, and the paths in `Location` and `Content-Location`. */
 const NO_EFFECTS: Effects = {
   tagsOfWrite: () => [],
   answerTagsOf: () => undefined,
@@ -99,7 +99,7 @@ function effectsOf({ definition: { writes = {} }, tagOf }: GatewayHost): Effects
   };
 }
 
-/** Of the strict profile the origin's own: the RFCs know no CORS. */
+/** In the strict profile the origin's own: the RFCs know no CORS. */
 function preflightOf({ settings, definition }: GatewayHost): Preflight | 'passed' {
   if (settings.isStrict) return 'passed';
   const { forwards = [], credentials = {} } = definition;

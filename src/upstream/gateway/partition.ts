@@ -36,9 +36,9 @@ export interface PartitionOptions {
   readonly forwards?: (name: string) => boolean;
 }
 
-/** Tells callers apart by their credentials, which get no further than the upstream. */
+/** Distinguishes callers by their credentials, which only the upstream sees. */
 export class Partitions {
-  /** Of callers without a credential: `-`, or where they are served with a token, a word that only that token leads to. */
+  /** For callers without a credential: `-`, or if they are served with a token, a word derived from that token. */
   readonly anonymousId: string;
   private readonly ids = new LRUCache<string, string>({ max: REMEMBERED, ttl: REMEMBERED_MS });
   private readonly names: ReadonlySet<string>;

@@ -18,7 +18,7 @@ export async function begun(body: Readable, bytes: number): Promise<BegunBody> {
   const chunks: Buffer[] = [];
   let length = 0;
   const ended = once(body, 'end').then(() => 'end' as const);
-  ended.catch(() => undefined); // of a body that breaks off later, its reader is told
+  ended.catch(() => undefined); // if the body breaks off later, its reader gets the error
   while (length < bytes) {
     const chunk = body.read() as Buffer | null;
     if (chunk !== null) {

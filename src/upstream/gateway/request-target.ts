@@ -16,7 +16,7 @@ export interface RequestTarget {
   readonly path: string;
   /** With its question mark, or empty. */
   readonly query: string;
-  /** Those of the query, which are no part of it any more. */
+  /** The credentials of the query, which no longer contains them. */
   readonly credentials: readonly Credential[];
 }
 
@@ -70,7 +70,7 @@ function normalised(text: string): string {
   });
 }
 
-/** RFC 3986 §5.2.4, but for a path that climbs over its root: that is refused. */
+/** RFC 3986 §5.2.4, except that a path that climbs over its root is refused. */
 function resolveDots(path: string): string {
   if (!path.includes('/.')) return path;
   const resolved: string[] = [];

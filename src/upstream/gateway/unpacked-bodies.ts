@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { identityBody, type CacheEntry } from '../../cache';
 
-/** So many bodies are looked for; each is kept alive only by who sends it. */
+/** The number of bodies to look for; each is kept alive only by the responses under way. */
 const MAX_KNOWN = 1_000;
 
 /**
- * Bodies of stored answers without the coding they are stored in: as long as one is being sent, all who ask for it share it, however
- * often its entry has been read from the store meanwhile. The id tells: it is drawn anew whenever a body is stored.
+ * Bodies of stored responses without their stored coding: while one is being sent, all requests for it share it, however often its entry
+ * is read from the store. They are found by the id, which changes with every stored body.
  */
 export class UnpackedBodies {
   private readonly underWay = new Map<string, Promise<Buffer>>();

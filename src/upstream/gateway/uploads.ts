@@ -25,10 +25,10 @@ interface Upload {
 }
 
 /**
- * Turns for request bodies that take long to come, apart from all other requests.
+ * Turns for slow request bodies, separate from all other requests.
  *
- * Its one invariant: no caller keeps others from theirs. A caller has half of the places at most, and while someone waits a body that
- * comes next to not at all is refused (408).
+ * Its one invariant: no caller keeps others waiting. A caller has half of the permits at most, and while another waits, a body that makes
+ * almost no progress is refused (408).
  */
 export class Uploads {
   private readonly queue: FairQueue;

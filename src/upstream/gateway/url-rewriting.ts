@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { HeaderList } from '../../cache';
 
 const WITH_URLS: ReadonlySet<string> = new Set(['link', 'location', 'content-location']);
-/** What a link leads to (RFC 8288 §3), or a quoted string, in which nothing is looked at. */
+/** The target of a link (RFC 8288 §3), or a quoted string, which is skipped. */
 const LINK_TARGET = /"(?:[^"\\]|\\.)*(?:"|$)|<([^<>]*)>/g;
 /** Scheme and authority of a reference that names its host (RFC 3986 §4.2). */
 const HOST_OF_REFERENCE = /^(?:[a-z][a-z\d+.-]*:)?\/\/[^/?#\\]*/i;
@@ -19,7 +19,7 @@ export interface Rewriting {
   readonly path: string;
   /** What to call a path in `Link`. */
   readonly linkedAs: (path: string) => string;
-  /** Whether references that name no host stay as they are. */
+  /** Whether references without a host stay unchanged. */
   readonly keepsRelative: boolean;
 }
 
@@ -64,7 +64,7 @@ export function rewriteUrls(headers: HeaderList, rewriting: Rewriting): HeaderLi
   });
 }
 
-/** A reference as the gateway's URL, if it is the upstream's; else, and where it leads there as it is, itself. */
+/** A reference as the gateway's URL, if it is the upstream's; otherwise, and where it is correct already, the same reference. */
 function rewritten(
   reference: string,
   { upstreamBase, gatewayBase, path, keepsRelative }: Rewriting,

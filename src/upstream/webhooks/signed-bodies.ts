@@ -17,10 +17,10 @@ interface Receiving {
 }
 
 /**
- * Receives bodies that are signed, such as those of webhooks.
+ * Receives signed bodies, such as those of webhooks.
  *
- * The invariant: a body that has not been proved takes no more memory and time than the limits say. Where bodies take too much
- * together, the largest is refused: deliveries are small, so that an attacker's is the first to go.
+ * The invariant: an unverified body takes no more memory and time than the limits allow. If all bodies together take too much, the largest
+ * is refused: deliveries are small, so that an attacker's is refused first.
  */
 export class SignedBodies {
   private readonly underWay = new Set<Receiving>();

@@ -10,7 +10,7 @@ export interface DeliveryCount {
   count: number;
 }
 
-/** How many webhooks came, for those who show it: operations know no upstream. */
+/** The number of webhooks, for metrics: operations know no upstream. */
 @Injectable()
 export class WebhookCounts {
   private readonly counts = new Map<string, DeliveryCount>();

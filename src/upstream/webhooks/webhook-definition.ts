@@ -1,7 +1,7 @@
 import type { InvalidationMode } from '../../cache';
 import type { WebhookVerifier } from './webhook-verifiers';
 
-/** What an event of an upstream changes. */
+/** The changes of an upstream's event. */
 export interface WebhookEffect {
   /** Tags as the definition's `tags` has them. */
   readonly tags: readonly string[];
@@ -17,11 +17,11 @@ export interface WebhookDefinition {
   readonly event: string | ((payload: unknown) => string | undefined);
   /** The header field with the delivery's id, as the API writes it. Without one a delivery is known by its body alone. */
   readonly delivery?: string;
-  /** What an event changes; undefined for an event that is not known. */
+  /** The changes of an event; undefined for an unknown event. */
   readonly effect: (event: string, payload: unknown) => WebhookEffect | undefined;
   /** The names of the events, which become labels of metrics; others count as `other`. By default all are `other`. */
   readonly events?: readonly string[];
-  /** Of one body, in bytes. By default 25 MiB. */
+  /** The limit of one body, in bytes. By default 25 MiB. */
   readonly maxBytes?: number;
   /** Within which a body must have arrived, in milliseconds. By default 10 s. */
   readonly withinMs?: number;

@@ -78,7 +78,7 @@ export class WebhookRoute {
   mount(fastify: FastifyInstance): void {
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null)); // read as it is, below
+      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null)); // read unparsed, below
       scope.setErrorHandler((error, request, reply) => this.parts.onError(error, request, reply));
       scope.post(webhookPath(this.options.upstream), async (request, reply) => this.answer(request, reply));
       done();
@@ -151,7 +151,7 @@ export class WebhookRoute {
     this.parts.counts.add(this.options.upstream, label, result);
   }
 
-  /** One invalidation for all that the event has changed. What Redis does not confirm is made up for once it can be reached. */
+  /** One invalidation for all changes of the event. If Redis does not confirm it, it is repeated once Redis is back. */
   private async invalidate({ tags, mode }: Required<WebhookEffect>): Promise<number> {
     await this.parts.settling?.begin(tags);
     const targets = tags.map((tag) => ({ kind: 'tag' as const, tag }));
@@ -162,7 +162,7 @@ export class WebhookRoute {
     try {
       return await this.parts.store.isClaimed(mark);
     } catch (error) {
-      // The API may not deliver it again by itself: what it has changed goes from memory now, and from Redis when it is back.
+      // The API may not deliver it again by itself: the changed entries are removed from memory now, and from Redis when it is back.
       await this.invalidate(effect).catch(() => undefined);
       const message = 'Redis cannot be reached, and so nothing is promised of the delivery. Redeliver it.';
       throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });

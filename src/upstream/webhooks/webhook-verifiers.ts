@@ -12,7 +12,7 @@ export interface WebhookVerifier {
   readonly headers: readonly string[];
   /** Undefined where the fields are missing or of another form: then the body is not read at all. */
   readonly begin: (secrets: readonly string[], field: DeliveryField, nowMs: number) => BodyCheck | undefined;
-  /** What is wrong with a secret, as the end of a sentence; undefined for nothing. */
+  /** The fault of a secret, as the end of a sentence; undefined for none. */
   readonly problemOfSecret?: (secret: string) => string | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface HmacOptions {
   readonly algorithm?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
   /** By default `hex`. */
   readonly encoding?: 'hex' | 'base64';
-  /** What the signature begins with. Example: `sha256=`; by default nothing. */
+  /** The beginning of the signature. Example: `sha256=`; by default nothing. */
   readonly prefix?: string;
 }
 
