@@ -70,7 +70,7 @@ export const auditQuery = z.strictObject({
   limit: orAbsent(z.coerce.number(AUDIT_LIMIT).int(AUDIT_LIMIT).min(1, AUDIT_LIMIT).max(500, AUDIT_LIMIT).default(100)),
 });
 
-/** The message, with an example for the documentation: a batch that may be sent as it is. */
+/** The message, with an example for the documentation: a batch that can be sent unchanged. */
 export const invalidationBody = invalidationMessage.meta({
   description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',
   example: {

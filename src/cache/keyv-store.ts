@@ -89,7 +89,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     do {
       const page = await this.store.list('*', cursor, PAGE);
       for (const { key } of page.items) {
-        if (looksLikeMember(key)) continue; // told by its resource
+        if (looksLikeMember(key)) continue; // shown with its resource
         const data = await this.get(key);
         if (data !== undefined) yield [key, (data as { value: Awaited<Value> }).value];
       }

@@ -31,7 +31,7 @@ export interface RouteExchange {
   readonly applied: AppliedRule;
   readonly startedAt: number;
   readonly load: RouteOrigin;
-  /** What the client asked for: a load takes it off the request. */
+  /** The form that the client asked for: a load removes these fields from the request. */
   readonly form: AskedForm;
   /** The exception that is the response. */
   thrown?: unknown;
@@ -165,7 +165,7 @@ export class RouteAnswers {
     return RESPONSE_ALREADY_SENT;
   }
 
-  /** Gives the request what its own load returned and nobody can keep. */
+  /** Gives the request the result of its own load, which cannot be stored. */
   private passOn(
     { context, applied, startedAt, load }: RouteExchange,
     answer: StoredAnswer,

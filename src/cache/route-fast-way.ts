@@ -20,7 +20,7 @@ import type { AppliedRule } from './route-rule.reader';
 
 type RawRequest = FastifyRequest['raw'];
 
-/** What the fast path knows of a route. */
+/** The fast path's knowledge of a route. */
 export interface FastRoute {
   readonly upstream: string;
   readonly earlyRefreshBeta: number;
@@ -41,8 +41,8 @@ const MAX_SHAPES = 500;
 /**
  * Cached routes on the fast path.
  *
- * Its one invariant: a URL is known only once the interceptor has served it on a route that has nothing else in front of the handler, and
- * whose rule reads nothing but the URL. What selects a response beside it, its `Vary`, is part of the fingerprint.
+ * Its one invariant: a URL is known only once the interceptor has served it on a route without other code in front of the handler, and
+ * with a rule that reads only the URL. The response's `Vary` is part of the fingerprint.
  */
 @Injectable()
 export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {

@@ -11,10 +11,10 @@ import { upstreamFindings } from './upstream.check';
 const settingsFindings = findingsOf('Settings');
 
 /**
- * Looks at everything that the service depends on, as it is set up, and says for each what to do about it. It changes nothing but keys of
- * its own in Redis, which it removes, and no secret is among what it says.
+ * Checks everything that the service depends on, with its current settings, and suggests a remedy for each problem. It changes only keys
+ * of its own in Redis, which it removes, and reveals no secret.
  *
- * @param load imports the root module, which declares the settings; what it throws is told as what is wrong with a setting is
+ * @param load imports the root module, which declares the settings; an error of it is reported like an invalid setting
  */
 export async function examine(load: () => Promise<unknown>): Promise<readonly Finding[]> {
   try {

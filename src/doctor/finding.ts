@@ -1,7 +1,7 @@
-/** What a check has found: `problem` keeps the service from working as it is set up, `warning` hurts it. */
+/** The result of a check: a `problem` keeps the service from working with its settings, a `warning` impairs it. */
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'problem';
-  /** What was looked at: `Settings`, `Redis`, the title of an upstream, `TLS`. */
+  /** The subject of the check: `Settings`, `Redis`, the title of an upstream, `TLS`. */
   readonly subject: string;
   readonly text: string;
   /** What to do about it. */

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import { examine } from './doctor';
 import { reportOf } from './report';
 
-/*
- * `npm run doctor`: what is wrong with the settings and with what the service depends on. Ends with 1 where there is a problem. `-- --json`
+/**
+ * `npm run doctor`: reports problems of the settings and of the services that they name. Exits with 1 if there is a problem. `-- --json`
  * prints the findings for a program.
  */
 async function main(): Promise<void> {

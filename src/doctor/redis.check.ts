@@ -12,14 +12,14 @@ const CONNECT_WITHIN_MS = 5_000;
 const HEAR_WITHIN_MS = 3_000;
 const POLL_MS = 20;
 const PINGS = 9;
-/** What the probe leaves goes by itself, if the doctor is killed. */
+/** The probe's keys expire by themselves, if the doctor is killed. */
 const PROBE_TTL_MS = '10000';
 
 const { ok, warning, problem } = findingsOf('Redis');
 
 /**
- * Looks at Redis by way of the service's own connections: whether it can be reached, and whether the user may do all that the service
- * does, by doing it with keys of its own under the service's prefix, which are removed.
+ * Checks Redis over the service's own connections: whether it can be reached, and whether the user may run every command of the service,
+ * by running them with keys of its own under the service's prefix, which are removed.
  */
 export async function checkRedis(settings: RedisSettings): Promise<readonly Finding[]> {
   const { link, source } = openLink(settings);
@@ -89,7 +89,7 @@ async function latency(ask: (...args: string[]) => Promise<RedisReply>, timeoutM
   ];
 }
 
-/** Does once what the service does, with keys that nobody has: every command that the user may not run is named. */
+/** Runs every command of the service once, with unused keys: each command that the user may not run is named. */
 async function rights(link: RedisLink, keys: RedisKeys, settings: RedisSettings): Promise<Finding[]> {
   const probe = keys.claim(`doctor-${randomBytes(6).toString('hex')}`);
   const [text, count, hash, set, list] = ['', ':n', ':h', ':z', ':l'].map((suffix) => probe + suffix) as [
@@ -164,7 +164,7 @@ async function rights(link: RedisLink, keys: RedisKeys, settings: RedisSettings)
   return findings;
 }
 
-/** Whether a change of a key is heard of: copies in memory are used only then. */
+/** Whether changes of a key arrive: copies in memory are used only then. */
 async function tracking(
   settings: RedisSettings,
   link: RedisLink,

@@ -3,7 +3,7 @@ import type { Finding } from './finding';
 const MARKS = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' } as const;
 const COLOURS = { ok: 32, warning: 33, problem: 31 } as const;
 
-/** Findings as lines for a person: what was found, and below it what to do. */
+/** Renders findings for a person: each with its remedy below. */
 export function reportOf(findings: readonly Finding[], hasColours: boolean): string {
   const lines = findings.flatMap(({ level, subject, text, remedy }) => {
     const mark = hasColours ? `\u001b[${COLOURS[level]}m${MARKS[level]}\u001b[0m` : MARKS[level];

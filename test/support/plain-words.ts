@@ -9,10 +9,10 @@ import ts from 'typescript';
 const STILTED: readonly RegExp[] = [
   // subjects: name the client, the caller, the replica, the request
   /\b(whoever|nobody|somebody|no one|someone)\b/gi,
-  /(?<=^|[.:;,(] |\b(?:for|of|to|by|from|with|and|but|or|those|all|than) )who(se|m)?\b/gi,
+  /(?<=^|[.:;(] |\b(?:for|of|to|by|from|with|and|but|or|those|all|than) )who(se|m)?\b/gi,
   /(?<=^|[.:;] )what (is|are|was|were|has|had|have|comes?|came|goes|went|leads|all|they|it|others|else|an?|the|no|each)\b(?![^.;:]*\?)/gi,
   /(?<=\b(?:of|for|to|by|with|from|than|and|or|but|beside|under|in|on|after) )what (is|are|was|were|has|had|comes?|came)\b/gi,
-  /\b(of|for|to|by|with|from|all|than|is|are|and|as|but) those\b/gi,
+  /\b(of|for|to|by|with|from|all|than|is|are|and|as|but) those\b(?! of\b)/gi,
   /\ball (that|who|which|there is)\b/gi,
   // order: subject, verb, object
   /(?<=^|[.;:] )(of|under|beside|for|by|with) (an?|the|those|all|what|two|each|others|one) [^.;:,]*[,:] (what|how|where|who)\b/gi,

@@ -3,7 +3,7 @@ import type { CacheStore, InvalidationMode, InvalidationTarget, InvalidationTarg
 import { confirmed } from './confirmed';
 import { targetList } from './invalidation-target';
 
-/** Who requested an invalidation. */
+/** The source of an invalidation. */
 export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
 
 /** An invalidation that the store has confirmed. */
@@ -17,7 +17,7 @@ export interface Invalidation {
 
 /** Any number of names, each as it stands in `CACHE_MANAGER`, a rule or a URL. */
 export interface InvalidationNames {
-  /** Of `@CacheKey`, `@Cacheable`, `CACHE_MANAGER`; of a rule with the upstream's name before it (`shop:items:1`). */
+  /** For `@CacheKey`, `@Cacheable`, `CACHE_MANAGER`; a rule's key has the upstream's name in front (`shop:items:1`). */
   readonly keys?: readonly string[];
   readonly tags?: readonly string[];
   readonly prefixes?: readonly string[];

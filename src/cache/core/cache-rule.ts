@@ -102,7 +102,7 @@ function timeOf(ms: number | undefined): number | undefined {
   return Math.min(Math.max(ms, 0), ENDLESS_MS);
 }
 
-/** What a timer can count; undefined for what is no time. */
+/** A valid delay of a timer; undefined for a value that is not a time. */
 function deadlineOf(ms: number): number | undefined {
   return Number.isFinite(ms) && ms > 0 ? Math.min(ms, MAX_TIMER_MS) : undefined;
 }
