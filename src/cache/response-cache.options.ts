@@ -41,7 +41,7 @@ export interface ResponseCacheModuleOptions {
   readonly settleMs?: number | undefined;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
   readonly fastPathEnabled: boolean;
-  /** Fields that the edge adds to every answer after the cache's; the lane, which the edge does not see, adds them itself. */
+  /** Fields that the edge adds to every response after the cache's; the fast path, which the edge does not see, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
   /** The gate of an HTTP adapter; absent, or undefined for one without: all hits take the ordinary way. */
   readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;

@@ -267,7 +267,7 @@ describe('the gateway hands on, byte for byte,', () => {
     ['a miss', 1, false],
   ])('%s, and then the refusal of what came behind and is no request', async (_what, times, isStored) => {
     attacked.origin.answerBy((response) => response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`<${path}>`));
-    // The second is answered at the door.
+    // The second is served on the fast path.
     if (isStored) for (const expected of [200, 200]) expect((await attacked.through(path)).status).toBe(expected);
     const asked = inOrder(`GET ${BASE}${path} HTTP/1.1`, 'host: x', '', '').repeat(times);
     const answer = await attacked.raw(`${asked}NO REQUEST\r\n\r\n`);

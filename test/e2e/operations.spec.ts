@@ -161,7 +161,7 @@ describe('what a person sees of the service', () => {
     ['/repos/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }],
     ['/github/users/twemproxy', {}, { outcome: 'MISS', tier: 'upstream', status: 200 }],
     ['/github/users/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }],
-    ['/github/users/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }], // at the front door
+    ['/github/users/twemproxy', {}, { outcome: 'HIT', tier: 'l1', status: 200 }], // on the fast path
     ['/repos/broken', {}, { outcome: 'ERROR', tier: 'none', status: 502, failure: 'upstream-error' }],
     [
       '/github/users/nothing-stored',

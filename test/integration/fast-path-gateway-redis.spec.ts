@@ -9,7 +9,7 @@ import { waitUntil } from '../support/wait-until';
 const keepAlive = new Agent({ keepAlive: true });
 const large = 'a line of words that gzip makes shorter\n'.repeat(5_000);
 
-describe('a hit of the gateway that is in Redis only', () => {
+describe('a gateway hit that is in Redis only', () => {
   let origin: ScriptedOrigin;
   let redis: RedisProcess;
   let service: ServiceInProcess;
@@ -46,7 +46,7 @@ describe('a hit of the gateway that is in Redis only', () => {
     await Promise.all([origin.stop(), redis.stop()]);
   });
 
-  it.each(['/small', '/large', '/linked'])('is answered before Fastify has looked at it: %s', async (path) => {
+  it.each(['/small', '/large', '/linked'])('is served before Fastify routes the request: %s', async (path) => {
     await warm(path);
     let cacheStatus: unknown;
     expect(
@@ -111,7 +111,7 @@ describe('a hit of the gateway that is in Redis only', () => {
     expect(asked).toBeGreaterThan(before);
   });
 
-  it('is looked for once where only the long way can answer it', async () => {
+  it('is looked for once where a client of HTTP/1.0 asks', async () => {
     await warm('/old');
     const reads = async (): Promise<number> =>
       Number(/cmdstat_get:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1]);
@@ -126,7 +126,7 @@ describe('a hit of the gateway that is in Redis only', () => {
     const key = await redis.cli('--scan', '--pattern', 'larder:v4:e:{github:-:/large-and-broken|*}');
     await redis.command('SETRANGE', key, Number(await redis.command('STRLEN', key)) - 60, 'x'.repeat(40));
     const before = asked;
-    // Not by the door either, which has what is ready to be sent of what it read before, under another id.
+    // Not by the fast path either, which has a prepared response of the entry it read before, under another id.
     await redis.command('SETRANGE', key, 0, 'AAAAAAAAAAAA');
     const { status, headers } = await get('/large-and-broken');
     expect([status, headers['cache-status']]).toEqual([200, expect.stringContaining('detail=MISS/upstream')]);

@@ -34,7 +34,7 @@ describe('a hit of a cached route that is in Redis only', () => {
     await Promise.all([github.stop(), redis.stop()]);
   });
 
-  it('is answered before Fastify has looked at it', async () => {
+  it('is served before Fastify routes the request', async () => {
     await warm('redis');
     let cacheStatus: unknown;
     const seen = await service.seenDuring(async () => (cacheStatus = (await get('redis')).headers['cache-status']));
@@ -60,7 +60,7 @@ describe('a hit of a cached route that is in Redis only', () => {
     expect(await service.seenDuring(() => get(account))).toBe(0);
   });
 
-  it('is looked for once where only the long way can answer it', async () => {
+  it('is looked for once where the connection closes', async () => {
     await warm('old');
     const reads = async (): Promise<number> =>
       Number(/cmdstat_get:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1]);

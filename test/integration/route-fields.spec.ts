@@ -72,7 +72,7 @@ describe.each([
   ['by the fast path', {}],
   ['by the interceptor', hooked],
 ])('an answer %s', (_way, options) => {
-  /** The first answer, a hit, and one more, which the front door may give. */
+  /** The first response, a hit, and one more, which the fast path may serve. */
   const thrice = async (path: string, headers: Record<string, string> = {}) => {
     const { get } = await open(options);
     return [await get(path, headers), await get(path, headers), await get(path, headers)] as const;

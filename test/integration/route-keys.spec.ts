@@ -491,7 +491,7 @@ describe('hosts', () => {
     expect(calls).toBe(2);
   });
 
-  it('are entries of their own at the front door, too', async () => {
+  it('are entries of their own on the fast path, too', async () => {
     await open([OwnHost]);
     const answers = await inTurn('/own-host', [{ host: 'a.example' }, { host: 'b.example:8080' }]);
     expect(answers).toEqual(four([{ calls: 1 }, { calls: 2 }]));

@@ -73,6 +73,7 @@ export class PreparedResponse<Answer extends Served = Served> {
   private keepAliveMs = 0;
   private tier: CacheTier = 'l1';
   private tail = '';
+  private tailOfWhole: string | undefined;
   private head: string | undefined;
   private headNotModified: string | undefined;
 
@@ -153,14 +154,18 @@ export class PreparedResponse<Answer extends Served = Served> {
     if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
       [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
       this.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
-      this.head = this.headNotModified = undefined;
+      this.head = this.headNotModified = this.tailOfWhole = undefined;
     }
     const make = (): string => inOnePiece(`${linesOf(this.fields(form, answer, now, edge))}x-request-id: `);
-    const length = this.lengthFields(form);
-    const afterTimings = length.length === 0 ? this.tail : `\r\n${linesOf(length).slice(0, -2)}${this.tail}`;
+    const afterTimings = form.kind === 'whole' ? (this.tailOfWhole ??= this.tailFor(form)) : this.tailFor(form);
     if (outcome !== 'HIT' || form.kind === 'unsatisfiable') return { beforeRequestId: make(), afterTimings };
     const beforeRequestId = form.kind === 'not-modified' ? (this.headNotModified ??= make()) : (this.head ??= make());
     return { beforeRequestId, afterTimings };
+  }
+
+  private tailFor(form: ResponseForm): string {
+    const length = this.lengthFields(form);
+    return length.length === 0 ? this.tail : inOnePiece(`\r\n${linesOf(length).slice(0, -2)}${this.tail}`);
   }
 
   /** RFC 9110 §15.5.17: a 416 describes the range, and not the representation. */
