@@ -34,19 +34,19 @@ export class CacheMetrics {
   private readonly outcomes = new OutcomeTable();
   private readonly failures = new Counter({
     name: 'larder_failures_total',
-    help: 'Requests with an error or a stale answer because of one, by error code.',
+    help: 'Requests answered with an error, or with a stale response because of it, by error code.',
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
   private readonly refreshFailures = new Counter({
     name: 'larder_refresh_failures_total',
-    help: 'Background refreshes that failed, by error code; stale responses were served meanwhile.',
+    help: 'Background refreshes that failed, by error code; requests got stale responses.',
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
   private readonly redisEntryBytes = new Histogram({
     name: 'larder_redis_entry_bytes',
-    help: 'Bytes of each value that is stored in Redis for an entry, head and body.',
+    help: 'Size of each value stored in Redis for an entry, head and body, in bytes.',
     labelNames: ['upstream', 'kind'] as const,
     buckets: ENTRY_BYTES,
     registers: [this.registry],
@@ -64,31 +64,31 @@ export class CacheMetrics {
   ) {
     collectDefaultMetrics({ register: this.registry });
     if (isWorker()) serveOwnMetrics(() => this.registry.getMetricsAsJSON());
-    this.register(
-      'larder_requests_total',
-      'counter',
-      'Requests that came through the cache, by what became of them.',
-      (name) => this.outcomes.counts(name),
+    this.register('larder_requests_total', 'counter', 'Requests to the cache, by outcome.', (name) =>
+      this.outcomes.counts(name),
     );
-    this.register('larder_request_duration_seconds', 'histogram', 'Time in the service.', (name) =>
-      this.outcomes.histogram(name),
+    this.register(
+      'larder_request_duration_seconds',
+      'histogram',
+      'Duration of requests to the cache in seconds.',
+      (name) => this.outcomes.histogram(name),
     );
     const messages = 'larder_invalidation_messages_total';
-    this.register(messages, 'counter', 'Messages on the Redis channel of invalidations, by what became of them.', () =>
+    this.register(messages, 'counter', 'Messages on the Redis channel of invalidations, by result.', () =>
       (Object.entries(channel.counts) as [string, number][]).map(([result, value]) => ({
         metricName: messages,
         labels: { result },
         value,
       })),
     );
-    this.register('larder_webhook_deliveries_total', 'counter', 'Webhooks, by what became of them.', (name) =>
+    this.register('larder_webhook_deliveries_total', 'counter', 'Webhook deliveries, by result.', (name) =>
       webhooks.all().map(({ count, ...labels }) => ({ metricName: name, labels: { ...labels }, value: count })),
     );
     const lost = 'larder_bookkeeping_lost_total';
     this.register(
       lost,
       'counter',
-      'Bookkeeping in Redis that was evicted, deleted or replaced by older data; what it covered counts as a miss.',
+      'Bookkeeping in Redis that was evicted, deleted or replaced by older data; the entries concerned count as misses.',
       () =>
         Object.entries(store.lostBookkeeping).map(([what, value]) => ({ metricName: lost, labels: { what }, value })),
     );
@@ -100,11 +100,11 @@ export class CacheMetrics {
     writes.subscribe(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
-    this.gauge('larder_l1_entries', 'Entries in memory in front of Redis.', () => store.get().l1Entries ?? 0);
+    this.gauge('larder_l1_entries', 'Number of entries in memory (L1).', () => store.get().l1Entries ?? 0);
     this.gauge('larder_l1_bytes', 'Estimated size of in-memory entries in bytes.', () => store.get().l1Bytes ?? 0);
     this.gauge(
       'larder_prepared_responses_bytes',
-      'Estimated size of prepared responses in memory, beside the entries, in bytes.',
+      'Estimated size of prepared responses in memory, in addition to the entries, in bytes.',
       () => prepared.bytes,
     );
     this.gauge(
@@ -121,7 +121,7 @@ export class CacheMetrics {
     try {
       return await requestAllMetrics();
     } catch (error) {
-      const message = 'The primary process did not tell the metrics in time. Try again shortly.';
+      const message = 'The primary process did not return the metrics in time. Try again shortly.';
       throw new AppError('deadline-exceeded', message, { retryAfterMs: 1_000, cause: error });
     }
   }
@@ -138,7 +138,7 @@ export class CacheMetrics {
     help: string,
     read: (name: string) => Sample[],
   ): void {
-    // Workers know a limit each by their own answers: the least that is left is nearest the truth.
+    // Each worker knows a limit by its own responses: the minimum is the best estimate.
     const aggregator = type === 'gauge' ? 'min' : 'sum';
     const metric = {
       name,
@@ -154,25 +154,35 @@ export class CacheMetrics {
   /** The requests sent to upstreams, the requests saved, and the remaining limits. */
   private registerBudgets(): void {
     const sent = 'larder_upstream_requests_total';
-    this.register(sent, 'counter', 'Requests to the upstream, and those held back for its rate limit.', () =>
-      this.budgets.all().flatMap(({ options: { upstream }, counts: { sent: all, notModified, heldBack } }) => [
-        { metricName: sent, labels: { upstream, result: 'answered' }, value: all - notModified },
-        { metricName: sent, labels: { upstream, result: 'not_modified' }, value: notModified },
-        { metricName: sent, labels: { upstream, result: 'held_back' }, value: heldBack },
-      ]),
+    this.register(
+      sent,
+      'counter',
+      'Requests to the upstream, including requests held back for its rate limit, by result.',
+      () =>
+        this.budgets.all().flatMap(({ options: { upstream }, counts: { sent: all, notModified, heldBack } }) => [
+          { metricName: sent, labels: { upstream, result: 'answered' }, value: all - notModified },
+          { metricName: sent, labels: { upstream, result: 'not_modified' }, value: notModified },
+          { metricName: sent, labels: { upstream, result: 'held_back' }, value: heldBack },
+        ]),
     );
     const saved = 'larder_upstream_requests_saved_total';
-    this.register(saved, 'counter', 'Requests answered without one to the upstream.', () =>
+    this.register(saved, 'counter', 'Requests answered without a request to the upstream.', () =>
       this.budgets.all().flatMap(({ options: { upstream } }) =>
         (Object.entries(this.budgets.savingsOf(upstream)) as [string, number][]).map(([by, value]) => ({
           ...{ metricName: saved, labels: { upstream, by }, value },
         })),
       ),
     );
-    this.limitGauge('larder_rate_limit', 'The rate limit, as the upstream last told it.', ({ limit }) => limit);
-    this.limitGauge('larder_rate_limit_remaining', 'What is left of it.', ({ remaining }) => remaining);
-    this.limitGauge('larder_rate_limit_reset_timestamp_seconds', 'When it begins anew.', ({ resetAt }) =>
-      Math.ceil(resetAt / 1_000),
+    this.limitGauge('larder_rate_limit', 'Rate limit as the upstream last announced it.', ({ limit }) => limit);
+    this.limitGauge(
+      'larder_rate_limit_remaining',
+      'Remaining requests of the rate limit.',
+      ({ remaining }) => remaining,
+    );
+    this.limitGauge(
+      'larder_rate_limit_reset_timestamp_seconds',
+      'Unix time when the rate limit resets.',
+      ({ resetAt }) => Math.ceil(resetAt / 1_000),
     );
   }
 

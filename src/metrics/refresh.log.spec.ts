@@ -21,7 +21,7 @@ describe('the log of background refreshes', () => {
 
   it('has one line for an outage and one for its end', () => {
     for (let failed = 0; failed < 1_000; failed++) report('upstream-timeout');
-    expect(lines).toEqual(['warn: Refreshes of github fail (upstream-timeout); stale responses are served meanwhile.']);
+    expect(lines).toEqual(['warn: Refreshes of github fail (upstream-timeout); stale responses are served instead.']);
     clock.advance(10_000);
     for (let done = 0; done < 10; done++) report();
     expect(lines.slice(1)).toEqual(['log: Refreshes of github work again; 1000 failed.']);

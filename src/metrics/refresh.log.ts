@@ -36,7 +36,7 @@ export class RefreshLog {
         return;
       }
       this.outages.set(upstream, { failures: 1, lastFailureAt: now });
-      this.logger.warn(`Refreshes of ${upstream} fail (${failure}); stale responses are served meanwhile.`);
+      this.logger.warn(`Refreshes of ${upstream} fail (${failure}); stale responses are served instead.`);
     } else if (outage && now - outage.lastFailureAt >= QUIET_MS) {
       this.outages.delete(upstream);
       this.logger.log(`Refreshes of ${upstream} work again; ${outage.failures} failed.`);

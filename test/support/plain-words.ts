@@ -88,13 +88,15 @@ export function titlesOf(source: string): string[] {
 
 /** The HELP texts of metrics. */
 export function helpTextsOf(source: string): string[] {
-  return [...source.matchAll(/\bhelp: *\n?\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g)].map(([, , help = '']) => help);
+  const help =
+    /(?:\bhelp:\s*|\.(?:register|gauge|limitGauge)\([^'(]*(?:'\w+',\s*)*)(['"`])([A-Z](?:\\.|(?!\1)[^\\])*)\1/g;
+  return [...source.matchAll(help)].map(([, , text = '']) => text);
 }
 
-/** The paragraphs of a Markdown page, without its code blocks. */
+/** The paragraphs of a Markdown page, without its code blocks and headings. */
 export function proseOf(markdown: string): string[] {
   return markdown
-    .replace(/^```[^]*?^```/gm, '')
+    .replace(/^```[^]*?^```|^#.*$/gm, '')
     .split(/\n\s*\n|\n(?=\s*[-*|#])/)
     .map((text) => text.replace(/^[\s\-*#>|]+/, '').replace(/\*\*|__/g, ''));
 }
