@@ -152,7 +152,7 @@ describe('the GitHub simulator', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('misbehaves as it is told', async () => {
+  it('misbehaves on request', async () => {
     github.faults.next(1, { kind: 'status', status: 503 });
     expect((await get('/users/redis')).status).toBe(503);
     github.faults.next(1, { kind: 'reset' });

@@ -7,7 +7,7 @@ const GIB = 1_024 * MIB;
 const roomy = { maxBytes: 67_108_864, memory: { heapBytes: 4 * GIB, totalBytes: 16 * GIB, processes: 1 } };
 const redis = (uri: string) => ({ endpoint: parseRedisEndpoint(uri), password: 'hunter2' });
 
-describe('what is told at a start', () => {
+describe('the advice at a start', () => {
   it.each([
     ['redis://user:hunter2@redis.example', 'Redis at redis.example:6379'],
     ['redis+cluster://a:1,b:2', 'the Redis Cluster of a:1, b:2'],
@@ -18,7 +18,7 @@ describe('what is told at a start', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('says that memory is all there is', () => {
+  it('says that memory is the only store', () => {
     expect(startAdvice({ endpoint: undefined }, { ...upstreams, credentialSecret: undefined }, roomy)).toEqual({
       store: expect.stringContaining('in memory only'),
       warnings: [],

@@ -64,7 +64,7 @@ describe('the environment', () => {
     expect(() => readEnvironment(given)).toThrow(problem);
   });
 
-  it('tells of all that is wrong at once', () => {
+  it('reports all faults at once', () => {
     expect(() => readEnvironment({ PORT: 'x', L1_MAX_BYTES: 'y' })).toThrow(/PORT.*\n.*L1_MAX_BYTES/);
   });
 
@@ -75,7 +75,7 @@ describe('the environment', () => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^(?!.*hunter2).*${name}`, 's'));
   });
 
-  it('is told whole, each variable once with its default, in .env.sample', () => {
+  it('is complete in .env.sample, each variable once with its default', () => {
     const sample = readFileSync(join(__dirname, '../../.env.sample'), 'utf8');
     const told = [...sample.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(names.map((name) => [name, defaultOf(name)])));

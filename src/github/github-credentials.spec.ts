@@ -18,7 +18,7 @@ describe('a credential of GitHub', () => {
   });
 
   it.each(['t0ken', 'ghs_16C7e42F292c6912E7710c838347Ae178B4a', '0123456789abcdef0123456789abcdef01234567', 'v1.1f'])(
-    'knows the token %s in a Basic credential that says that it is one',
+    'knows the token %s in a Basic credential with a token user name',
     (token) => {
       const written = [`Bearer ${token}`, basic(`x-access-token:${token}`), basic(`${token}:x-oauth-basic`)];
       expect(new Set(idsOf(written)).size).toBe(1);

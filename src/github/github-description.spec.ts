@@ -136,7 +136,7 @@ describe("GitHub's own description", () => {
     expect(missing).toEqual([]);
   });
 
-  it('has no read without any tag but those that name nothing', () => {
+  it('has tags for every read, except reads without a name', () => {
     const bare = reads.map(({ template }) => template).filter((template) => githubTags(pathOf(template)).length === 0);
     expect(new Set(bare)).toEqual(NAMES_NOTHING);
   });
@@ -155,7 +155,7 @@ describe("GitHub's own description", () => {
     expect(left).toEqual([]);
   });
 
-  it('has no write without an effect but those that are known to have none', () => {
+  it('has an effect for every write, except writes known to have none', () => {
     const idle = writes.filter(
       ({ method, template }) =>
         !changesNothing(pathOf(template), method) && githubTagsOfWrite(pathOf(template), method).length === 0,
@@ -267,9 +267,12 @@ describe("GitHub's own description", () => {
     ['POST', '/enterprises/corp/teams/t/memberships/remove'],
     ['DELETE', '/enterprises/corp/teams/t/organizations/acme'],
     ['DELETE', '/scim/v2/organizations/acme/Users/7'],
-  ])('%s %s leaves nothing that GitHub gave, for it does not tell whose access has ended', (method, path) => {
-    expect(githubTagsOfWrite(path, method)).toContain('upstream:github');
-  });
+  ])(
+    '%s %s removes every response of GitHub, because it does not name the user whose access has ended',
+    (method, path) => {
+      expect(githubTagsOfWrite(path, method)).toContain('upstream:github');
+    },
+  );
 
   it.each<[boolean, string, string]>([
     [true, 'PUT', '/user/starred/o/r'],

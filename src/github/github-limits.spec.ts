@@ -11,7 +11,7 @@ const told = (status: number, text: string | undefined, headers: object = {}) =>
   return { isOpen: githubLimits.bodyBytesOf!(answer) > 0, refusal: githubLimits.read('core', answer, NOW)[0]?.refusal };
 };
 
-describe('a 403 whose head does not tell', () => {
+describe('a 403 without a hint in its head', () => {
   const untold = { waitMs: 60_000, resource: undefined, isTold: false };
 
   it.each([

@@ -178,7 +178,7 @@ describe('the answer to a write', () => {
     ['DELETE', '/teams/5'],
     ['POST', '/markdown'],
     ['PATCH', '/gists/G'],
-  ])('%s %s is not read: the request tells everything', (method, path) => {
+  ])('%s %s is not read: the request says everything', (method, path) => {
     expect(answerTagsOf(path, method, undefined)).toBeUndefined();
   });
 

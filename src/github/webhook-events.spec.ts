@@ -262,7 +262,7 @@ describe("GitHub's own events", () => {
     expect([...KNOWN_EVENTS].sort()).toEqual(kinds);
   });
 
-  it('change something, each real payload of them, but for those that are known to change nothing', () => {
+  it('change something in each real payload, except events known to change nothing', () => {
     expect(payloads).toHaveLength(329);
     const idle = payloads.filter(({ name, payload }) => effectOf(name, payload).tags.length === 0);
     expect(idle.filter(({ name }) => !Object.hasOwn(CHANGES_NOTHING, name))).toEqual([]);
@@ -404,7 +404,7 @@ describe('the documentation', () => {
     expect([...new Set(told)].sort()).toEqual([...KNOWN_EVENTS].sort());
   });
 
-  it('has the areas of a repository as they are', () => {
+  it('has the areas of a repository unchanged', () => {
     const [, table = ''] = page('reference/gateway-rules.md').split('| area |');
     const rows = [...table.matchAll(/^\| `([a-z]+)` \| ([^|]+) \|$/gm)];
     expect(rows).toHaveLength(11);

@@ -40,7 +40,7 @@ describe('the output of a log', () => {
     expect(texts()).toEqual(['one\ntwo\n']);
   });
 
-  it('is written at once where somebody asks for it, behind what is under way too', () => {
+  it('is written at once on demand, after the batch under way', () => {
     output.write('one\n');
     output.flush();
     output.write('two\n');
@@ -68,7 +68,7 @@ describe('the output of a log', () => {
     expect(texts()).toEqual(['one\n', 'e\n', 'e\n']);
   });
 
-  it('loses what is over 8 MB, and tells how much when it is read again', () => {
+  it('loses lines over 8 MB, and reports how much when it is read again', () => {
     const line = `${'x'.repeat(1_000_000)}\n`;
     for (let at = 0; at < 10; at++) output.write(line);
     for (let at = 0; at < 8; at++) taken();

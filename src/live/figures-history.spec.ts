@@ -20,7 +20,7 @@ const sample = (replica: string, at: number, hits: number, more: Partial<Process
 const parsed = (closed: readonly { text: string }[]): Figures[] =>
   closed.map(({ text }) => JSON.parse(text) as Figures);
 
-it('closes a second as soon as all processes have told of it', () => {
+it('closes a second as soon as all processes have reported it', () => {
   const history = new FiguresHistory();
   history.add('a', sample('a', START, 1), START + 1_020);
   history.add('b', sample('b', START, 2), START + 1_030);
@@ -50,7 +50,7 @@ it('waits less than a second for a process that is late, counts it later, and is
   expect(parsed(history.close(START + 3_050))).toMatchObject([{ at: START + 2_000, requests: { HIT: 13 } }]);
 });
 
-it('counts a process whose clock is wrong in the second in which it is heard', () => {
+it('counts a process with a wrong clock in the second in which its sample arrives', () => {
   const history = new FiguresHistory();
   history.add('a', sample('a', START, 1), START + 1_020);
   history.add('wrong', sample('wrong', START - 3_600_000, 2), START + 1_030);
@@ -74,7 +74,7 @@ it('waits for a dead process for some seconds only, and forgets it', () => {
   expect(upAt(35)).toEqual(['a true']);
 });
 
-it('keeps fifteen minutes, and tells of what came after an id', () => {
+it('keeps fifteen minutes, and returns the figures after an id', () => {
   const history = new FiguresHistory();
   for (let second = 0; second < 1_000; second++) {
     history.add('a', sample('a', START + second * 1_000, 1), START + second * 1_000 + 1_020);
@@ -105,7 +105,7 @@ it('takes no more than a thousand processes', () => {
   expect([figures!.requests['HIT'], figures!.replicas.length]).toEqual([1_000, 100]);
 });
 
-it('merges budgets, breakers, store and runway to what is true of all', () => {
+it('merges budgets, breakers, store and runway of all processes', () => {
   const history = new FiguresHistory();
   const budget = {
     upstream: 'api',

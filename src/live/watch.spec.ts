@@ -1,6 +1,6 @@
 import { Watch } from './watch';
 
-describe('somebody watches', () => {
+describe('a client watches', () => {
   it('while a viewer is here, and for a minute after the last one has left', () => {
     const watch = new Watch();
     expect(watch.isOn(0)).toBe(false);

@@ -39,7 +39,7 @@ describe('the log of background refreshes', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('tells upstreams apart', () => {
+  it('distinguishes upstreams', () => {
     report('upstream-error', 'one');
     report('upstream-error', 'other');
     expect(lines).toHaveLength(2);

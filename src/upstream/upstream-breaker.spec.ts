@@ -46,7 +46,7 @@ describe('the breaker of an upstream', () => {
     expect(breaker.isPaused).toBe(true);
   });
 
-  it('does not count a failure if the upstream has answered another request meanwhile', async () => {
+  it('does not count a failure if the upstream has answered another request in between', async () => {
     for (const path of ['/a', '/b', '/c', '/d', '/e', '/f', '/g']) {
       const hanging = send(path);
       now += 10;
@@ -83,7 +83,7 @@ describe('the breaker of an upstream', () => {
     expect(breaker.isPaused).toBe(false);
   });
 
-  it('pauses anew when a try fails', async () => {
+  it('pauses again when a probe fails', async () => {
     for (const path of ['/a', '/b', '/c', '/d', '/e']) await fails(path);
     now += 1_000;
     expect(await fails('/again')).toBe('upstream-timeout');

@@ -41,7 +41,7 @@ describe('the metrics of several workers', () => {
     );
   });
 
-  it('are what a worker told last that does not tell now', async () => {
+  it('are the last ones of a worker that does not answer', async () => {
     const metrics = new WorkerMetrics();
     const slow = worker(2);
     let isSlow = false;

@@ -46,7 +46,7 @@ describe('by keyboard alone', () => {
     expect(await page.locator(':focus').getAttribute('id')).toBe('main');
   });
 
-  it('asks for what was typed, not for a suggestion that no one chose', async () => {
+  it('requests the typed name, not a suggestion that was not chosen', async () => {
     await tabTo(page.getByLabel('GitHub account'));
     await page.keyboard.press('Control+A');
     await page.keyboard.type('goo');

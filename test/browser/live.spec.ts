@@ -75,7 +75,7 @@ describe('Live', () => {
     await page.getByText('Purge', { exact: true }).first().waitFor();
   });
 
-  it('shows a frozen Redis, and that it is back', async () => {
+  it('shows a frozen Redis, and its return', async () => {
     await redis.freeze();
     await waitUntil(
       async () => {

@@ -97,7 +97,7 @@ describe('workers with one store in their primary process', () => {
   it.each([
     ['an invalidation', (store: TieredStore) => store.invalidate({ kind: 'key', key: 'k' }, 'purge')],
     ['a put', (store: TieredStore) => store.put('k', anEntry())],
-  ])('are not answered of %s before each of them has heard of it', async (_what, change) => {
+  ])('are not answered for %s before each worker has received it', async (_what, change) => {
     const { one, two } = await copied();
     const release = two.hold();
     let isAnswered = false;
@@ -109,7 +109,7 @@ describe('workers with one store in their primary process', () => {
     expect(two.store.peek('k')).toBeUndefined();
   });
 
-  it('are answered all the same of one that hears nothing, for it does not use its copies any more', async () => {
+  it('are answered although one worker receives nothing, because it does not use its copies any more', async () => {
     const { one, two } = await copied();
     const release = two.hold();
     await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
@@ -118,7 +118,7 @@ describe('workers with one store in their primary process', () => {
     expect(await two.store.find('k')).toBeUndefined();
   });
 
-  it('are answered of one that has died meanwhile', async () => {
+  it('are answered when a worker has died in between', async () => {
     const { one, two } = await copied();
     two.hold();
     const answered = one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');
@@ -127,7 +127,7 @@ describe('workers with one store in their primary process', () => {
     expect(await answered).toBe(1);
   });
 
-  it('drop their copies of what had to make room there, which no invalidation would find', async () => {
+  it('drop their copies of evicted entries, which no invalidation would find', async () => {
     const { one, two } = open({ ...limits, maxEntries: 2 });
     await one.store.put('k', anEntry({ tags: ['t'] }));
     await two.store.find('k');

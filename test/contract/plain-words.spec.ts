@@ -32,7 +32,6 @@ describe('The words of the project', () => {
         .flatMap((folder) => readAll(folder, isSpec))
         .flatMap(titlesOf)
         .map((title) => `It ${title}`),
-      30,
     ));
 
   it('are plain in the HELP texts of metrics', () => expectPlain(readAll('src', isSource).flatMap(helpTextsOf)));
@@ -106,7 +105,6 @@ describe('Counting stilted phrases', () => {
     const metrics = "{ name: 'x', help: 'Number of requests.' }; this.gauge('larder_x', 'Size in bytes.', read)";
     expect(helpTextsOf(metrics)).toEqual(['Number of requests.', 'Size in bytes.']);
     expect(proseOf('# Title\n\nText.\n\n```ts\nwhoever\n```\n- a\n- b\n').filter(Boolean)).toEqual([
-      'Title',
       'Text.',
       'a',
       'b\n',

@@ -188,7 +188,7 @@ describe('20,000 entries in Redis', () => {
     expect((await admin('/admin/cache/accounts/redis?mode=soft', { method: 'DELETE' })).status).toBe(400);
   });
 
-  it('leave a trail of what was done to them, the same at all replicas, newest first, without a token', async () => {
+  it('leave a trail of all actions, the same at all replicas, newest first, without a token', async () => {
     const sent = { 'x-request-id': 'audited-1', 'content-type': 'application/json' };
     const batch = JSON.stringify({ keys: ['many:-:/entries/5'], tags: ['odd'], mode: 'stale' });
     await admin('/admin/cache/invalidations', { method: 'POST', headers: sent, body: batch });

@@ -134,7 +134,7 @@ describe('npm run doctor', () => {
       expect(report.output).not.toContain(secret);
     });
 
-    it('tells a wrong password from a Redis that is not there', async () => {
+    it('distinguishes a wrong password from a Redis that is down', async () => {
       const redis = await RedisProcess.start({ password: 'right' });
       const refused = await examine({ REDIS_ENDPOINT_URI: redis.uri, REDIS_PASSWORD: secret });
       await redis.stop();
@@ -180,7 +180,7 @@ describe('npm run doctor', () => {
   describe('of an upstream', () => {
     const token = 'ghp_neverShown3';
 
-    it('tells a refused token from an API that is not there, one that fails and one that redirects', async () => {
+    it('distinguishes a refused token from an API that is down, fails or redirects', async () => {
       const refused = await examine({ GITHUB_TOKEN: 'bad' });
       const gone = await examine({ GITHUB_API_URL: `http://127.0.0.1:${await freePort()}`, GITHUB_TOKEN: token });
       const origin = await ScriptedOrigin.start((response) => response.writeHead(503).end());
@@ -198,7 +198,7 @@ describe('npm run doctor', () => {
       expect(gone.output).not.toContain(token);
     });
 
-    it('says what the token may do and what is left of the limit, and warns of a token that writes', async () => {
+    it('shows the scopes of the token and the remaining limit, and warns about a token that writes', async () => {
       const origin = await ScriptedOrigin.start((response, { headers, url }) => {
         const isAllowed = headers.authorization === `Bearer ${token}` && url === '/rate_limit';
         const limits = {

@@ -71,7 +71,7 @@ describe('an .env file', () => {
     expect((await admin()).status).toBe(200);
   });
 
-  it('with a name that is no setting is told, with the one that was meant', async () => {
+  it('with an unknown name is reported, with the intended name', async () => {
     const port = await freePort();
     const service = startIn(write(`${SETTINGS}REDIS_ENDPOINT_URL=redis://:hunter3@x\nOTHER=1\nCACHE_FOO=1\n`), port);
     await waitUntil(() => !service.isRunning || /CACHE_FOO/.test(service.output()), { what: 'the warnings' });

@@ -55,7 +55,7 @@ describe('GET /events of one replica', () => {
     await github.stop();
   });
 
-  it('tells anybody, once a second, what became of requests', async () => {
+  it('sends every client, once a second, the outcomes of requests', async () => {
     const client = await watch(service);
     expect([client.status, client.headers]).toEqual([
       200,
@@ -102,7 +102,7 @@ describe('GET /events of one replica', () => {
     expect(runwayMs.p50).toBeLessThanOrEqual(90_000_000);
   });
 
-  it('goes on where a reconnect left off, and starts anew for an id that it cannot know', async () => {
+  it('resumes after a reconnect, and starts again for an unknown id', async () => {
     const first = await watch(service);
     await first.until('three seconds', () => figuresOf(first).length >= 3);
     const lastId = first.of('figures')[0]!.id!;
@@ -131,7 +131,7 @@ describe('GET /events of one replica', () => {
     }
   });
 
-  it('tells keys to the admin alone', async () => {
+  it('sends keys to the admin alone', async () => {
     const [anybody, admin] = [await watch(service), await watch(service, ADMIN)];
     await Promise.all([anybody, admin].map((one) => one.until('its start', () => one.of('history').length > 0)));
     await ask(service, '/repos/octocat', { headers: { 'x-request-id': 'trace-7' } });
@@ -158,7 +158,7 @@ describe('GET /events of one replica', () => {
     expect(admin.of('outcome').length).toBeLessThan(500);
   });
 
-  it('refuses a wrong token, and what is no token', async () => {
+  it('refuses a wrong token, and a malformed one', async () => {
     for (const authorization of ['Bearer wrong', 'Basic YTpi', 'nonsense']) {
       const client = await watch(service, { authorization });
       expect([client.status, client.headers['www-authenticate']]).toEqual([401, 'Bearer realm="larder admin"']);
@@ -180,7 +180,7 @@ describe('GET /events of one replica', () => {
     await waitUntil(async () => (await watch(service)).status === 200, { what: 'room for another' });
   });
 
-  it('keeps a connection up that hears of nothing else', async () => {
+  it('keeps an idle connection alive', async () => {
     const client = await watch(service);
     await client.until('a heartbeat', () => client.comments.includes(': heartbeat'), 20_000);
   });
@@ -207,7 +207,7 @@ describe('GET /events of two replicas', () => {
   const published = async (): Promise<number> =>
     Number(/^cmdstat_publish:calls=(\d+)/m.exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0);
 
-  it('costs nothing while nobody watches', async () => {
+  it('costs nothing without a viewer', async () => {
     await Promise.all(replicas.map((replica) => many(replica, '/repos/redis', 20)));
     expect(await published()).toBe(0);
     const client = await watch(replicas[0]!);
@@ -259,7 +259,7 @@ describe('GET /events of two replicas', () => {
     ).toEqual([1, 2, 3].map((next) => Number(lastId) + next));
   });
 
-  it('tells the admin of one replica what happens at the other', async () => {
+  it('sends the admin of one replica the events of the other', async () => {
     const admin = await watch(replicas[0]!, ADMIN);
     await admin.until('two seconds', () => figuresOf(admin).length >= 2);
     await waitUntil(

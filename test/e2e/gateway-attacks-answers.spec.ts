@@ -118,7 +118,7 @@ describe('of an answer of the API', () => {
     expect(attacked.origin.hits).toHaveLength(2);
   });
 
-  it('a status that is none is a failure: what is stored stands in for it', async () => {
+  it('an invalid status is a failure: the stored response is served instead', async () => {
     attacked.origin.answerBy((response) =>
       response.writeHead(200, { 'cache-control': 'max-age=1', age: '2' }).end('old'),
     );

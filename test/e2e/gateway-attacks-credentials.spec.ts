@@ -19,7 +19,7 @@ const whoAmI: OriginScript = (response, { headers }) => {
   else response.writeHead(200, fields).end(who);
 };
 
-describe('the gateway gives nobody what is another’s', () => {
+describe('the gateway gives no caller the response of another', () => {
   let attacked: Hostilities;
   let path: string;
   const as = async (authorization: string | undefined, more: OutgoingHttpHeaders = {}, at = path) => {
@@ -44,7 +44,7 @@ describe('the gateway gives nobody what is another’s', () => {
     [[undefined, A, B]],
     [[B, undefined, A]],
     [['Bearer x', 'Bearer X', 'Basic x', 'x', 'Bearer x,Bearer x', '-', 'null', basic('alice:x'), basic('bob:x')]],
-  ])('whoever asks first: %j', async (callers) => {
+  ])('in any order of requests: %j', async (callers) => {
     for (let times = 0; times < 2; times++)
       for (const caller of callers) expect((await as(caller)).body).toBe(caller ?? 'nobody');
     expect(attacked.origin.hits).toHaveLength(callers.length);
@@ -168,7 +168,7 @@ describe('the gateway gives nobody what is another’s', () => {
     expect(await attacked.shown()).not.toMatch(/attacker1/);
   });
 
-  it('and asks the API as nobody for who sends a cookie, a proxy’s or an empty credential', async () => {
+  it('and sends an anonymous request for a client with a cookie, a proxy’s or an empty credential', async () => {
     for (const field of ['cookie', 'proxy-authorization', 'x-authorization', 'x-api-key', 'private-token'])
       expect((await as(undefined, { [field]: `${TOKEN_MARK}c` })).body).toBe('nobody');
     expect(JSON.stringify(attacked.origin.hits)).not.toContain(TOKEN_MARK);

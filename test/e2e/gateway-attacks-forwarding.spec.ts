@@ -69,7 +69,7 @@ describe.each(['*', 'X-Mine,X-Forwarded-Host,User-Agent,Via'])(
       for (const [at, { body }] of answers.entries()) expect(body.toString().includes('evil')).toBe(hostile[at]);
     });
 
-    it('and what is the same in all that selects is one answer', async () => {
+    it('and one response serves all requests with equal selecting fields', async () => {
       const each = (at: number): OutgoingHttpHeaders => ({
         ...{ 'x-mine': 'same', 'x-request-id': `id-${at}`, traceparent: `00-${at}`, 'x-forwarded-for': `10.0.0.${at}` },
         ...{ 'sec-fetch-mode': `mode-${at}`, referer: `https://a.example/${at}` },

@@ -5,7 +5,7 @@ import { BASE, Hostilities, newPath, reflect, statusesOf, TOKEN_MARK } from './h
 /** What a smuggler hides in a body: if anybody takes it for a request, the origin has seen it. */
 const SMUGGLED = `GET ${BASE}/smuggled HTTP/1.1\r\nhost: x\r\nx-y: z\r\n\r\n`;
 
-describe('the gateway frames requests as they are, or not at all', () => {
+describe('the gateway frames requests exactly, or not at all', () => {
   let attacked: Hostilities;
   let path: string;
 

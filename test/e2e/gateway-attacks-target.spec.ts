@@ -1,7 +1,7 @@
 import { ADMIN, ask } from './ask';
 import { BASE, Hostilities, newPath, reflect, reflectionOf, statusesOf, TOKEN_MARK } from './hostile';
 
-describe('the gateway takes a target for what it is', () => {
+describe('the gateway interprets a target exactly', () => {
   let attacked: Hostilities;
   let path: string;
   const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4);
@@ -205,7 +205,7 @@ describe('the gateway takes a target for what it is', () => {
     expect(attacked.origin.hits).toHaveLength(1 + variants.length);
   });
 
-  it('a Location elsewhere is told and not followed', async () => {
+  it('a Location elsewhere is passed on and not followed', async () => {
     const elsewhere = 'http://169.254.169.254/latest/meta-data/';
     attacked.origin.answerBy((response) => response.writeHead(302, { location: elsewhere }).end());
     const answer = await attacked.through(path);

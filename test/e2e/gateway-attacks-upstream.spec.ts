@@ -131,7 +131,7 @@ describe('the gateway survives an API that', () => {
     };
   };
 
-  it('sends a body byte by byte: what has come goes on before the rest', async () => {
+  it('sends a body byte by byte: received bytes are sent on before the rest', async () => {
     const body = trickling();
     attacked.origin.answerBy((response) => body.begin(response));
     const client = get(`${attacked.service.url}${BASE}${path}`, { agent: false });
@@ -142,7 +142,7 @@ describe('the gateway survives an API that', () => {
     expect([answer.statusCode, Buffer.concat(chunks).toString()]).toEqual([200, expect.stringMatching(/^\.+!$/)]);
   });
 
-  it('sends a body byte by byte: who may have the stored one has it', async () => {
+  it('sends a body byte by byte: a client that accepts stale gets the stored one', async () => {
     attacked.origin.answerBy((response) => response.writeHead(200, { 'cache-control': 'max-age=0' }).end('kept'));
     await attacked.through(path);
     const body = trickling();
@@ -209,7 +209,7 @@ describe('the gateway survives an API that', () => {
     expect([posted.status, codeOf(posted)]).toEqual([502, expect.stringMatching(/^upstream-(invalid|unreachable)$/)]);
   });
 
-  it('sends a private word behind thousands of fields: it is heeded', async () => {
+  it('sends a private word behind thousands of fields: it is respected', async () => {
     const lines = ['HTTP/1.1 200 OK', ...many(3_000, 'x:'), 'cache-control: no-store', 'content-length: 2'];
     attacked.origin.answerBy((response) => write(response, whole(lines, 'ok')));
     for (let times = 0; times < 2; times++) expect(await attacked.rawGet(`${BASE}${path}`)).toMatch(/ok$/);
@@ -248,7 +248,7 @@ describe('the gateway survives an API that', () => {
     expect(await attacked.rawGet(`${BASE}${path}`)).toMatch(/ok$/);
   });
 
-  it('answers one request twice: the second answer is nobody’s', async () => {
+  it('answers one request twice: the second answer is discarded', async () => {
     const evil = whole(['HTTP/1.1 200 OK', 'content-length: 4', 'cache-control: public, max-age=60'], 'evil');
     attacked.origin.answerBy((response, hit, count) => {
       if (count > 1) {

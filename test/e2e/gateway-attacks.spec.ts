@@ -141,7 +141,7 @@ describe('the gateway keeps what one client sends away from the others', () => {
     }
   });
 
-  it('stores no part that nobody asked for', async () => {
+  it('stores no range from an unconditional request', async () => {
     attacked.origin.answerBy((response, _hit, count) => {
       if (count > 1) response.writeHead(200, { 'cache-control': 'public, max-age=60' }).end('whole');
       else response.writeHead(206, { 'cache-control': 'public, max-age=60', 'content-range': 'bytes 0-1/5' }).end('wh');
@@ -150,7 +150,7 @@ describe('the gateway keeps what one client sends away from the others', () => {
     expect((await attacked.through(path)).body.toString()).toBe('whole');
   });
 
-  it('gives each coding to those who take it', async () => {
+  it('sends each coding to the clients that accept it', async () => {
     attacked.origin.answerBy((response, { headers }) => {
       const coding = headers['accept-encoding'] ?? 'identity';
       response

@@ -115,7 +115,7 @@ describe('the gateway hands on, byte for byte,', () => {
     }
   });
 
-  it('gzip as it came, also to who has not asked for it', async () => {
+  it('gzip unchanged, even to a client that did not ask for it', async () => {
     const packed = gzipSync('packed '.repeat(1_000), { level: 1 });
     attacked.origin.answerBy((response) => {
       const fields = { 'cache-control': 'max-age=60', 'content-encoding': 'gzip', 'content-type': 'application/json' };
@@ -200,7 +200,7 @@ describe('the gateway hands on, byte for byte,', () => {
     expect(headOf(answer).join()).not.toMatch(/content-length|transfer-encoding/i);
   });
 
-  it.each(['no-store', 'max-age=60', 'no-cache'])('304 to who has what the API has: %s', async (caching) => {
+  it.each(['no-store', 'max-age=60', 'no-cache'])('304 to a client with the current response: %s', async (caching) => {
     attacked.origin.answerBy((response, { headers }) => {
       const fields = { etag: '"v"', 'cache-control': caching };
       if (headers['if-none-match'] === '"v"') response.writeHead(304, fields).end();
@@ -247,7 +247,7 @@ describe('the gateway hands on, byte for byte,', () => {
     expect(statusesOf(await attacked.raw(inOrder(...post) + inOrder(...next)))).toEqual([401, 200]);
   });
 
-  it('pipelined requests, in order, whoever is answered first', async () => {
+  it('pipelined requests, in order, whichever is answered first', async () => {
     const held: (() => void)[] = [];
     attacked.origin.answerBy((response, { url }) => {
       held.push(() => response.end(`<${url}>`));
@@ -265,7 +265,7 @@ describe('the gateway hands on, byte for byte,', () => {
     ['a hit', 1, true],
     ['hits', 3, true],
     ['a miss', 1, false],
-  ])('%s, and then the refusal of what came behind and is no request', async (_what, times, isStored) => {
+  ])('%s, and then refuses the bytes behind it that are not a request', async (_what, times, isStored) => {
     attacked.origin.answerBy((response) => response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`<${path}>`));
     // The second is served on the fast path.
     if (isStored) for (const expected of [200, 200]) expect((await attacked.through(path)).status).toBe(expected);
@@ -275,7 +275,7 @@ describe('the gateway hands on, byte for byte,', () => {
     expect(answer.split(`<${path}>`)).toHaveLength(times + 1);
   });
 
-  it('nothing to who has half-closed, which is to have gone, and all to the others', async () => {
+  it('nothing to a half-closed client, which counts as gone, and everything to the others', async () => {
     attacked.origin.answerBy(() => undefined);
     const client = connect({ port: attacked.service.port, host: '127.0.0.1', allowHalfOpen: true });
     client.write(inOrder(`GET ${BASE}${path} HTTP/1.1`, 'host: x', '', ''));

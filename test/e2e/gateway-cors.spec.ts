@@ -73,7 +73,7 @@ describe.each<[string, Record<string, string>, readonly string[], readonly strin
       }
     });
 
-  it('and no answer to another page has a word of CORS, whatever the API says', async () => {
+  it('and no response to another page has a CORS field, even if the API sends one', async () => {
     for (const origin of [...allowed, ...refused])
       for (const answer of await answersTo(origin)) if (refused.includes(origin)) expect(corsOf(answer)).toEqual({});
     for (const origin of refused) {

@@ -8,7 +8,7 @@ import { waitUntil } from '../support/wait-until';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** What one client does must not be felt by another. */
-describe('behind the gateway nobody is disturbed by a client that', () => {
+describe('behind the gateway no client is disturbed by a client that', () => {
   let origin: ScriptedOrigin;
   let service: ServiceProcess;
   let count = 0;
@@ -65,7 +65,7 @@ describe('behind the gateway nobody is disturbed by a client that', () => {
     expect(origin.hits).toHaveLength(1);
   });
 
-  it('sends next to nothing of its body: others are asked for meanwhile', async () => {
+  it('sends next to nothing of its body: other requests go upstream', async () => {
     origin.answerBy((response) => response.end('ok'));
     const sockets = Array.from({ length: 12 }, () => {
       const socket = new Socket().connect(service.port, '127.0.0.1');
@@ -81,7 +81,7 @@ describe('behind the gateway nobody is disturbed by a client that', () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it('does not read a large answer: who shares it gets all of it', async () => {
+  it('does not read a large response: clients that share it get all of it', async () => {
     const large = 12_000_000;
     let begin: (() => void) | undefined;
     origin.answerBy((response) => {
@@ -101,7 +101,7 @@ describe('behind the gateway nobody is disturbed by a client that', () => {
     idle.destroy();
   });
 
-  it('asks for something that cannot be stored: what others ask for is stored and validated as before', async () => {
+  it('requests something that cannot be stored: other responses are stored and validated as before', async () => {
     origin.answerBy((response, { headers }) => {
       if (headers['x-github-api-version'] === 'odd') response.writeHead(400).end('odd');
       else if (headers['if-none-match'] === '"v"')
@@ -139,7 +139,7 @@ describe('behind the gateway nobody is disturbed by a client that', () => {
     }
   });
 
-  it('writes and is gone, or is not answered: what it may have changed is not served any more', async () => {
+  it('writes and disconnects, or gets no answer: responses that it may have changed are not served any more', async () => {
     let version = 1;
     const held: ServerResponse[] = [];
     origin.answerBy((response, { method }) => {
@@ -170,7 +170,7 @@ describe('a 304 that says nothing of it', () => {
   });
   const through = (path: string) => request(`${service.url}/github${path}`);
 
-  it('leaves the lifetime as it was', async () => {
+  it('leaves the lifetime unchanged', async () => {
     origin.answerBy((response, { headers }) => {
       if (headers['if-none-match'] === undefined)
         response.writeHead(200, { 'cache-control': 'max-age=60', age: '90', etag: '"v"' }).end('body');
@@ -182,7 +182,7 @@ describe('a 304 that says nothing of it', () => {
     }
   });
 
-  it('leaves must-revalidate as it was: nothing stale is served', async () => {
+  it('leaves must-revalidate unchanged: nothing stale is served', async () => {
     let answers = 0;
     origin.answerBy((response, { headers }) => {
       answers += 1;

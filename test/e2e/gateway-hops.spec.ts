@@ -48,13 +48,13 @@ describe.each(['default', 'rfc'])('a hop of HTTP, in the profile %s,', (profile)
     },
   );
 
-  it('tells a client that names no host where to go by a path', async () => {
+  it('sends a client without a host a path in Location', async () => {
     hop.origin.answerBy((response) => response.writeHead(302, { location: `${hop.origin.url}/there` }).end());
     expect(fieldOf(await send(`GET ${BASE}${path} HTTP/1.0`), 'location')).toBe('/github/there');
     expect(fieldOf(await hop.rawGet(`${BASE}${path}`), 'location')).toBe('http://larder/github/there');
   });
 
-  it('leads inside by a path of the API, but for the profile that leaves it as it is', async () => {
+  it('leads inside by a path of the API, except in the profile that leaves it unchanged', async () => {
     hop.origin.answerBy((response) => response.writeHead(302, { location: '/there' }).end());
     const expected = profile === 'rfc' ? '/there' : 'http://larder/github/there';
     expect(fieldOf(await hop.rawGet(`${BASE}${path}`), 'location')).toBe(expected);
@@ -118,7 +118,7 @@ describe.each(['default', 'rfc'])('a hop of HTTP, in the profile %s,', (profile)
     expect([status, headers['transfer-encoding'], body.toString()]).toEqual([200, undefined, 'hello']);
   });
 
-  it('gives no length to what has no content', async () => {
+  it('gives no length to a response without content', async () => {
     answerWith('HTTP/1.1 204 No Content', 'Cache-Control: max-age=60', 'Content-Length: 0', '', '');
     for (const method of ['GET', 'HEAD', 'GET', 'POST'])
       expect([method, (await hop.through(path, { method })).headers['content-length']]).toEqual([method, undefined]);

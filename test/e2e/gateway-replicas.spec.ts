@@ -119,7 +119,7 @@ describe('the gateway of two replicas', () => {
     expect(written).toBeGreaterThan(2);
   });
 
-  it('forgets all pages of what a webhook tells of, by whichever name', async () => {
+  it('forgets all pages about the subject of a webhook, under either name', async () => {
     const first = '/repos/redis/paged/issues?per_page=20';
     const next = /<[^>]*\/github([^>]+)>; rel="next"/.exec(String((await through(0, first)).headers.link))?.[1] ?? '';
     expect(next).toBe('/repos/redis/paged/issues?per_page=20&page=2');

@@ -60,7 +60,7 @@ describe("the operator's rules", () => {
     expect((await get('/never/a')).cacheStatus).toContain('fwd=bypass');
   });
 
-  it('answer at once with what is stale, and refresh behind', async () => {
+  it('answer stale at once, and refresh in the background', async () => {
     origin.answerBy(counting('public, max-age=600'));
     await get('/refreshed/a');
     const second = await get('/refreshed/a');

@@ -74,7 +74,7 @@ describe('what the API says when it is asked whether a stored answer still holds
     await expectGone();
   });
 
-  it('goes to nobody who only waited for a 304 with no-store', async () => {
+  it('is not sent to a request that only waited for a 304 with no-store', async () => {
     await prime();
     let release = (): void => undefined;
     attacked.origin.answerBy((response, { headers }) => {
@@ -135,7 +135,7 @@ describe('what the API says when it is asked whether a stored answer still holds
     },
   );
 
-  it('remembers a 404 for all that follow, and is over with it', async () => {
+  it('remembers a 404 for all later requests, until its lifetime ends', async () => {
     await prime();
     answerWith(404);
     for (let times = 0; times < 3; times++) expect((await get()).status).toBe(404);
@@ -227,7 +227,7 @@ describe('what the API says when it is asked whether a stored answer still holds
   });
 
   it.each(['401 to a refresh behind a stale hit', 'no-store likewise'])(
-    'holds for a refresh that nobody waits for: %s',
+    'holds for a background refresh: %s',
     async (what) => {
       const fields = { ...STALE, 'cache-control': 'public, max-age=100, stale-while-revalidate=10000' };
       await prime({}, fields);

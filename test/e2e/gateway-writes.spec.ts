@@ -48,7 +48,7 @@ describe('a GraphQL mutation', () => {
     expect((await read('/repos/redis/large/issues?per_page=100')).text).toContain('"Large"');
   });
 
-  it('is told from a query, which leaves everything as it is', async () => {
+  it('is distinguished from a query, which changes nothing', async () => {
     for (let times = 0; times < 2; times++) await read('/repos/redis/kept/issues');
     await run('query mutation { viewer { login } }');
     await run('query Q { viewer { login } } mutation M { removeStar { x } }', {}, { operationName: 'Q' });

@@ -67,7 +67,7 @@ describe('in front of GitHub', () => {
     ]);
   });
 
-  it('keeps callers apart, and tells of no token', async () => {
+  it('separates callers, and reveals no token', async () => {
     const path = '/repos/redis/secret';
     for (let times = 0; times < 2; times++) {
       const statuses = await Promise.all([
@@ -104,7 +104,7 @@ describe('in front of GitHub', () => {
     expect(github.requests.count()).toBe(2);
   });
 
-  it('says 304 to who has it already', async () => {
+  it('answers 304 to a client that has it already', async () => {
     const { headers } = await through('/users/octocat');
     const again = await through('/users/octocat', { headers: { 'if-none-match': String(headers.etag) } });
     expect([again.status, again.body.length, again.headers.etag]).toEqual([304, 0, headers.etag]);
@@ -112,7 +112,7 @@ describe('in front of GitHub', () => {
   });
 
   it.each(['/repos/redis/redis?per_page=5', '/repos/redis/a%252Fb', '/repos/redis/a%2fb?q=%7Ba%7D'])(
-    'shows and invalidates %s by its key, copied into a URL as it is, or encoded',
+    'shows and invalidates %s by its key, copied into a URL unchanged, or encoded',
     async (path) => {
       const admin = (method: string, key: string) =>
         ask(service, `/admin/cache/entries/${key}`, { method, headers: ADMIN });

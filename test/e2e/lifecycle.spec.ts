@@ -24,7 +24,7 @@ describe('without the API', () => {
 });
 
 describe('the admin token', () => {
-  it('is made and told once when none is set', async () => {
+  it('is generated and shown once when none is set', async () => {
     const service = await ServiceProcess.start({ env: { ADMIN_TOKEN: undefined } });
     const [, token] = await service.waitForLog(/ADMIN_TOKEN is not set; for this run it is ([0-9a-f]{48})/);
     const answer = await ask(service, '/admin/cache/entries', { headers: { authorization: `Bearer ${token!}` } });
@@ -94,7 +94,7 @@ describe('start and stop', () => {
     other.close();
   });
 
-  it('ends though nobody reads its log any more', async () => {
+  it('ends although no process reads its log any more', async () => {
     const service = await ServiceProcess.start({ env: { GITHUB_API_URL: 'http://127.0.0.1:1' } });
     service.leaveOutput();
     expect((await ask(service, '/repos/unread')).status).toBe(502);

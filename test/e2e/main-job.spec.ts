@@ -107,7 +107,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
   });
 
   it.each(['-a', 'a-', 'a--b', 'x'.repeat(40), '%00', 'a%0d%0ab', '%F0%9F%98%80', '__proto__', 'a%2fb'])(
-    'refuses %s and asks nobody',
+    'refuses %s without a request upstream',
     async (wrong) => {
       const answer = await ask(service, `/repos/${wrong}`);
       expect([answer.status, answer.json['code']]).toEqual([400, 'account-invalid']);
@@ -115,7 +115,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
     },
   );
 
-  it('refuses dots that a client sends as they are', async () => {
+  it('refuses dots in a raw target', async () => {
     const answer = await rawRequest(service.port, 'GET /repos/%2e%2e HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 .*"account-invalid"/s);
   });

@@ -96,7 +96,7 @@ describe('the memory of the cache', () => {
     ['hit through the gateway', gateway, 2],
     ['hit on a route', route, 2],
   ])(
-    'is counted as what it is, for entries %s',
+    'is counted correctly, for entries %s',
     async (_how, pathOf, times) => {
       const service = await start(TELLS_HELD_BYTES, { L1_MAX_BYTES: String(512 * MIB) });
       await fill(service, pathOf, { count: 500, times, prefix: 'before' });

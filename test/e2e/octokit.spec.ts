@@ -89,7 +89,7 @@ describe('Octokit', () => {
     expect([await text(gateway()), await text(gateway())]).toEqual([direct, direct]);
   });
 
-  it('is told that it has it already', async () => {
+  it('gets 304 for a response that it has already', async () => {
     const first = await through(OWNER).rest.repos.get(REDIS);
     const again = through(OWNER).rest.repos.get({ ...REDIS, headers: { 'if-none-match': first.headers.etag ?? '' } });
     await expect(again).rejects.toMatchObject({ status: 304 });
@@ -108,7 +108,7 @@ describe('Octokit', () => {
     expect(github.requests.count(/issues/)).toBe(3);
   });
 
-  it('sees what it has written in whatever tells of it', async () => {
+  it('sees its own write in every response about the same thing', async () => {
     const client = through(OWNER);
     const one = { ...REDIS, issue_number: 3 };
     const about = async () => [
@@ -125,7 +125,7 @@ describe('Octokit', () => {
     expect(github.requests.count()).toBe(0);
   });
 
-  it('gets what is missing, moved and forbidden as it is', async () => {
+  it('gets missing, moved and forbidden responses unchanged', async () => {
     const client = through(OWNER);
     await expect(client.rest.users.getByUsername({ username: 'missing-there' })).rejects.toMatchObject({ status: 404 });
     const moved = await client.rest.repos.get({ owner: 'redis', repo: 'redis-old' });
@@ -133,7 +133,7 @@ describe('Octokit', () => {
     await expect(through('bad').rest.users.getAuthenticated()).rejects.toMatchObject({ status: 401 });
   });
 
-  it('shows nobody what another may see', async () => {
+  it('shows no caller the response of another', async () => {
     const secret = { owner: 'redis', repo: 'secret' };
     for (let times = 0; times < 2; times++) {
       expect((await through(OWNER).rest.repos.get(secret)).data.private).toBe(true);

@@ -168,7 +168,7 @@ describe('what a person sees of the service', () => {
       { 'cache-control': 'only-if-cached' },
       { outcome: 'ERROR', tier: 'none', status: 504, failure: 'not-cached' },
     ],
-  ])('has a line in the log for %s with its id, and with what was answered (%j)', async (path, headers, told) => {
+  ])('has a line in the log for %s with its id and its response (%j)', async (path, headers, told) => {
     if (path === '/repos/broken') github.faults.next(1, { kind: 'status', status: 500 });
     const id = randomUUID();
     const { status } = await get(path, { 'x-request-id': id, ...headers });
@@ -241,7 +241,7 @@ describe('what a person sees of the service', () => {
     expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
   });
 
-  it('is documented by examples that work as they are', async () => {
+  it('is documented by examples that work unchanged', async () => {
     const { paths } = JSON.parse((await get('/docs-json')).text) as OpenApi;
     const filled = (path: string, method: string): string => {
       const query = new URLSearchParams();

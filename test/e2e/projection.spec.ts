@@ -50,7 +50,7 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     expect(calls()).toBe(1);
   });
 
-  it('makes nothing of what is no user to it', async () => {
+  it('derives nothing from a response that is not a user', async () => {
     github.faults.next(1, { kind: 'status', status: 200, body: '[]', headers: { 'cache-control': 'max-age=60' } });
     await user();
     expect(await countOf()).toMatchObject({ repos: expect.any(Number), cached: false });
@@ -76,7 +76,7 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     expect(await user()).toMatchObject({ repos: (before[0]!.repos as number) + 1 });
   });
 
-  it('is shown to the operator as the resource that it is made of', async () => {
+  it('is shown to the operator as a projection of its resource', async () => {
     await countOf();
     const { json } = await admin(`/entries/${key()}`, 'GET');
     expect(json).toMatchObject({ key: key(), status: 200, ttl: expect.any(Number), upstream: 'github' });

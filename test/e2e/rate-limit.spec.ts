@@ -96,7 +96,7 @@ describe('the rate limit as a budget', () => {
     expect(JSON.stringify(credentials)).not.toContain('ghp_');
   });
 
-  it('passes the refusal of GitHub itself on as it is, once', async () => {
+  it('passes a refusal by GitHub itself on unchanged, once', async () => {
     await begin(100);
     github.faults.next(1, { kind: 'rate-limited', status: 403, retryAfter: '30' });
     const first = await through(service, '/users/redis');
@@ -148,7 +148,7 @@ describe('the rate limit as a budget', () => {
     expect(github.requests.count()).toBe(1);
   });
 
-  it('tells what was sent and what was saved', async () => {
+  it('counts requests sent and saved', async () => {
     await begin(100, { GITHUB_RULES_FILE: rulesFile([{ path: '/users/nodejs', ttl: 0 }]) });
     for (let times = 0; times < 3; times++) await through(service, '/users/redis', TOKEN);
     for (let times = 0; times < 3; times++) await through(service, '/users/nodejs', TOKEN);
@@ -180,7 +180,7 @@ describe('the rate limit as a budget', () => {
     expect((await budgetOf(service)).credentials).toHaveLength(1);
   });
 
-  it('is shown to who has the admin token alone', async () => {
+  it('is shown only with the admin token', async () => {
     await begin(100);
     expect((await ask(service, '/github-budget')).status).toBe(401);
     expect((await ask(service, '/gitlab-budget', { headers: ADMIN })).json).toMatchObject({
@@ -231,7 +231,7 @@ describe('the queue in front of the upstream', () => {
     await origin.stop();
   });
 
-  it('counts a request as under way to the last byte, and what is free of the limit too', async () => {
+  it('counts a request as under way to the last byte, even one that the limit does not count', async () => {
     const [first, last] = [new Gate(), new Gate()];
     const asked: string[] = [];
     origin = await ScriptedOrigin.start((response, { url }) => {

@@ -48,7 +48,7 @@ describe('the bytes of entries, in /metrics of two workers over Redis,', () => {
   /** The workers that have asked the upstream. */
   const loaders = () => [...service.stdout().matchAll(/^(?=.*"outcome":"MISS").*"worker":(\d+)/gm)].map(([, id]) => id);
 
-  it('are those of all that both have stored, indexes by themselves', async () => {
+  it('cover the entries of both replicas, indexes by themselves', async () => {
     await waitUntil(() => new Set(loaders()).size === 2, { what: 'the lines of both workers' });
     for (const [kind, isMeant] of [
       ['index', (key: string) => !key.includes('|')],

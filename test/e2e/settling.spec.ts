@@ -67,7 +67,7 @@ describe.each([
   const read = (path: string) => ask(services.at(-1)!, path);
   const repository = { full_name: 'acme/tool', owner: { login: 'acme', id: 7 } };
 
-  it('leaves everything else as fresh as it is', async () => {
+  it('leaves everything else fresh', async () => {
     const other = '/github/repos/acme/other/issues';
     await deliver('issues', { action: 'opened', repository });
     await read(other);

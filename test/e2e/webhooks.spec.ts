@@ -119,7 +119,7 @@ describe('webhooks of GitHub', () => {
     expect(answers.map(({ json }) => json['status']).sort()).toEqual(['done', 'duplicate']);
   });
 
-  it('are taken when they come again, if who was told before could not confirm it and has died', async () => {
+  it('are accepted again, if the replica of the first delivery could not confirm it and has died', async () => {
     const doomed = await start(github, env);
     await waitUntil(async () => (await ask(doomed, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
     for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/redis');

@@ -72,13 +72,13 @@ describe.each([
     }
   });
 
-  it('tell their metrics together', async () => {
+  it('merge their metrics', async () => {
     const before = await counted(service);
     await crowd(service, '/repos/octocat');
     expect(await counted(service)).toBe(before + CLIENTS);
   });
 
-  it('are replaced when they die, and the others answer meanwhile', async () => {
+  it('are replaced when they die, and the others still answer', async () => {
     await crowd(service, '/repos/redis');
     const started = new Set(workersHeard(service)).size;
     const { text } = await ask(service, '/admin/cache/entries', { headers: ADMIN });
@@ -97,7 +97,7 @@ describe.each([
     expect(new Set(statuses)).toEqual(new Set([200]));
   });
 
-  it('keep what one has counted that dies, and tell it while another starts', async () => {
+  it('keep the counts of a dead worker, and report them while another starts', async () => {
     await crowd(service, '/repos/redis');
     expect((await ask(service, '/metrics')).text).toMatch(/^larder_store_up 1$/m);
     const counts = [await counted(service)];

@@ -142,7 +142,7 @@ describe('the API fails', () => {
 });
 
 describe('the API and Redis are both down', () => {
-  it('and what is in memory is answered, all else is a problem', async () => {
+  it('and entries in memory are served, everything else is a problem', async () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const redis = await RedisProcess.start();
     const service = await ServiceProcess.start({

@@ -129,7 +129,7 @@ describe('a cached method', () => {
 
   afterEach(() => app.close());
 
-  it('is called once for all who ask meanwhile, with its own instance, and then not at all', async () => {
+  it('is called once for concurrent calls, with its own instance, and then not at all', async () => {
     app = await open();
     const release = app.shelf.hold();
     const callers = Array.from({ length: 50 }, () => app.products.find('a'));
@@ -150,7 +150,7 @@ describe('a cached method', () => {
     expect((await app.products.find('a')).version).toBe(1);
   });
 
-  it('tells arguments apart by value and type, whatever the order of members', async () => {
+  it('distinguishes arguments by value and type, in any order of members', async () => {
     app = await open();
     const { products, shelf } = app;
     for (const words of [
@@ -196,7 +196,7 @@ describe('a cached method', () => {
     ).toHaveLength(1);
   });
 
-  it('throws its own error to all who wait, stores none, and is called again', async () => {
+  it('throws its own error to all waiting calls, stores none, and is called again', async () => {
     app = await open();
     const failure = new ForbiddenException('not yours');
     app.shelf.failure = failure;
@@ -300,7 +300,7 @@ describe('the default key of a cached method', () => {
 
   afterEach(() => app.close());
 
-  it('tells a class from the one it inherits the method from', async () => {
+  it('distinguishes a class from the one it inherits the method from', async () => {
     app = await open([SaleProductsService]);
     expect(await app.products.search('a')).toEqual({ words: 'string', version: 1 });
     expect(await app.get(SaleProductsService).search('a')).toEqual({ words: 'string', version: 1, sale: true });

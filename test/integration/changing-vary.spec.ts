@@ -6,7 +6,7 @@ import { MemoryStore } from '../../src/cache/core/memory-store';
 import { ManualClock } from '../../src/kernel/clock';
 
 describe('a URL whose responses vary at one time and not at another', () => {
-  it('gives a response that varies to nobody whose field differs', async () => {
+  it('gives a response that varies only to requests with equal fields', async () => {
     const clock = new ManualClock(1_000_000);
     const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
     const waits = { deadlineMs: 5_000, staleAfterMs: 5_000 };

@@ -187,7 +187,7 @@ describe('loads of a URL of which nothing is stored', () => {
       });
     });
 
-    it('are found by a tag that a rule has got since, once they are loaded anew', async () => {
+    it('are found by a tag that a rule has added since, once they are loaded again', async () => {
       const [one, two] = await open();
       const origin = new VersionedOrigin();
       await one.throughGateway(ask('a'), origin);

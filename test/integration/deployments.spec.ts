@@ -84,7 +84,7 @@ describe('ACL', () => {
 });
 
 describe('a password', () => {
-  it('that is wrong is told, and heals when it is right', async () => {
+  it('that is wrong is reported, and heals when it is corrected', async () => {
     const redis = ends(await RedisProcess.start({ password: 'right' }));
     const one = open(redis.uri, { password: 'wrong' });
     await waitUntil(() => /WRONGPASS/.test(one.link?.problem ?? ''), { what: 'the refusal' });

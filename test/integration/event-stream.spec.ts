@@ -71,7 +71,7 @@ describe('a stream of events', () => {
     expect(stream.isOpen).toBe(false);
   });
 
-  it('tells a reader that keeps up why it ends', async () => {
+  it('sends a reader that keeps up the reason of its end', async () => {
     let text = '';
     socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     stream.send(LINE);

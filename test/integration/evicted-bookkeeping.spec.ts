@@ -10,7 +10,7 @@ const KEY = 'github:-:/users/u';
 const TAG = 'account:u';
 const asking = { key: KEY, tags: [TAG] };
 
-describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
+describe('with a Redis that evicts, or with keys deleted by hand', () => {
   let redis: RedisProcess;
   let opened: CacheStore[] = [];
 
@@ -63,7 +63,7 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
       ['the index of the tag', [`${PREFIX}:v4:t:{${TAG}}`]],
       ['the ledger', [`${PREFIX}:v4:q`]],
       ['both', [`${PREFIX}:v4:t:{${TAG}}`, `${PREFIX}:v4:q`]],
-    ])('answers anew after a purge by tag, on both replicas, when %s was deleted before', async (_what, keys) => {
+    ])('loads again after a purge by tag, on both replicas, when %s was deleted before', async (_what, keys) => {
       const [one, two] = await openTwo();
       const origin = new VersionedOrigin();
       for (const replica of [one, two]) {
@@ -91,7 +91,7 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
       for (const replica of [one, two]) expect((await get(replica, origin)).version).toBe('2');
     });
 
-    it('goes on with what is stored when only the ledger is gone', async () => {
+    it('keeps serving stored entries when only the ledger is gone', async () => {
       const [one, two] = await openTwo();
       const origin = new VersionedOrigin();
       await get(one, origin);
@@ -157,7 +157,7 @@ describe('with a Redis that evicts, or whose keys are deleted by hand', () => {
   });
 
   it.each(['allkeys-lru', 'allkeys-random', 'volatile-lru'])(
-    'answers anew after each purge under %s',
+    'loads again after each purge under %s',
     async (policy) => {
       const replica = open(0);
       const other = open();
@@ -246,7 +246,7 @@ describe('with a Redis whose data is exchanged under a live connection', () => {
     ['with copies in memory', 16_777_216],
     ['without', 0],
   ])('%s', (_how, l1Bytes) => {
-    it.each(changes)('%s: nothing that was purged meanwhile comes back', async (_name, before, after) => {
+    it.each(changes)('%s: nothing that was purged in between comes back', async (_name, before, after) => {
       const [one, two] = [open(l1Bytes), open(l1Bytes)];
       const origin = new VersionedOrigin();
       const isStored = async (): Promise<boolean> => {

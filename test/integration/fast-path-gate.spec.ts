@@ -168,7 +168,7 @@ describe('a hit of a route that is known by its URL', () => {
   });
   afterAll(() => app.close());
 
-  it('a hit is answered that is known by its URL, and looked at by nobody else', async () => {
+  it('serves a hit known by its URL, without other code', async () => {
     await warm('/by-url/1');
     expect(
       await keyedDuring(async () => {
@@ -212,7 +212,7 @@ describe('a hit of a route that is known by its URL', () => {
     expect((await get('/by-tenant', { 'x-tenant': 'b' })).headers['x-cache']).toBe('MISS');
   });
 
-  it.each([['authorization'], ['cookie']])('nobody with %s is given what is kept for all', async (name) => {
+  it.each([['authorization'], ['cookie']])('no client with %s gets the shared response', async (name) => {
     await warm('/plain');
     const shared = await get('/plain');
     const own = await get('/plain', { [name]: 'secret' });

@@ -121,7 +121,7 @@ describe('a gateway hit that is in Redis only', () => {
     expect((await reads()) - before).toBe(2); // the index and the variant
   });
 
-  it('is removed, and loaded anew, where its stored body cannot be unpacked', async () => {
+  it('is removed, and loaded again, where its stored body cannot be unpacked', async () => {
     await warm('/large-and-broken');
     const key = await redis.cli('--scan', '--pattern', 'larder:v4:e:{github:-:/large-and-broken|*}');
     await redis.command('SETRANGE', key, Number(await redis.command('STRLEN', key)) - 60, 'x'.repeat(40));
@@ -134,7 +134,7 @@ describe('a gateway hit that is in Redis only', () => {
     expect(asked).toBe(before + 1);
   });
 
-  it('goes to nobody but its caller', async () => {
+  it('is sent only to its caller', async () => {
     const bodies = new Set<string>();
     for (const token of ['Bearer a', 'Bearer b', undefined]) {
       const headers: Record<string, string> = token === undefined ? {} : { authorization: token };

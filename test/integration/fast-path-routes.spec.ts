@@ -300,7 +300,7 @@ describe('a fresh hit of a route in memory', () => {
     }
   });
 
-  it('is loaded anew where the stored body cannot be unpacked', async () => {
+  it('is loaded again where the stored body cannot be unpacked', async () => {
     const store = withFastPath.get(CacheStore, { strict: false });
     const ask = () => request(`http://127.0.0.1:${portOf(withFastPath)}/things/large/3`);
     expect((await ask()).status).toBe(200);

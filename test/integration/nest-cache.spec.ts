@@ -228,7 +228,7 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     expect(ShopController.calls).toBe(calls + 2);
   });
 
-  it('is one cache with the interceptor: what is read, deleted and set there counts here', async () => {
+  it('is one cache with the interceptor: reads, deletes and sets count in both', async () => {
     const { json } = await get('/shop/items');
     expect(await cache.get('shop-items')).toEqual(json);
     await cache.del('shop-items');
@@ -307,7 +307,7 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     await waitUntil(async () => (await cache.get('value')) === undefined, { what: 'the end of 15 ms' });
   });
 
-  it('gives undefined for what is not there, and reads and deletes many', async () => {
+  it('returns undefined for missing entries, and reads and deletes many', async () => {
     expect(await cache.get('nothing')).toBeUndefined();
     await cache.mset([
       { key: 'm1', value: 1 },
@@ -333,12 +333,12 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
       ['an ArrayBuffer', new ArrayBuffer(1), 'the value is a ArrayBuffer'],
     ];
 
-    it.each(refused)('are refused with what is wrong with them: %s', async (_what, value, why) => {
+    it.each(refused)('are refused with a message that names the fault: %s', async (_what, value, why) => {
       await expect(cache.set('refused', value)).rejects.toThrow(why);
       expect(await cache.get('refused')).toBeUndefined();
     });
 
-    it.each(refused)('are given to the caller of wrap as they are, and not stored: %s', async (_what, value) => {
+    it.each(refused)('are returned to the caller of wrap unchanged, and not stored: %s', async (_what, value) => {
       let calls = 0;
       const wrapped = () => cache.wrap('refused', () => (calls++, value), 60_000);
       expect([await wrapped(), await wrapped(), calls]).toEqual([value, value, 2]);
@@ -351,7 +351,7 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     new BigInt64Array([-1n]),
     new Uint16Array(new Uint16Array([1, 2, 3]).buffer, 2, 1),
     Buffer.from([0, 1]),
-  ])('keeps bytes as what they were: %p', async (value) => {
+  ])('keeps the type of bytes: %p', async (value) => {
     await cache.set('bytes', value, 60_000);
     const found = await cache.get<object>('bytes');
     expect(found).toEqual(value);
@@ -371,7 +371,7 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     ]);
   });
 
-  it('wraps once for all who ask meanwhile, and throws what failed', async () => {
+  it('calls the wrapped function once for concurrent calls, and throws its error', async () => {
     let calls = 0;
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));

@@ -358,7 +358,7 @@ describe.each([
     expect((await ask('/closed/1')).status).toBe(403);
   });
 
-  it('is not for whom the route’s schema refuses', async () => {
+  it('is not sent to requests that the schema of the route refuses', async () => {
     const { ask, warm } = await start([FieldsController]);
     await warm('/fields/checked', { 'x-token': 'mine' });
     expect((await ask('/fields/checked', { 'x-token': 'mine' })).headers['x-cache']).toBe('HIT');

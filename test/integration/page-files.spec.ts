@@ -57,7 +57,7 @@ describe('the built page', () => {
   const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     request(`http://127.0.0.1:${port}${path}`, { method, headers });
 
-  it('is asked for anew each time, and its files never', async () => {
+  it('is revalidated each time, and its files never', async () => {
     const page = await get('/');
     expect(page).toMatchObject({ status: 200, body: Buffer.from(HTML) });
     expect(page.headers).toMatchObject({ 'cache-control': 'no-cache', vary: 'Accept-Encoding' });

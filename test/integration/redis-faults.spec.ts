@@ -76,7 +76,7 @@ describe('Redis fails, and the service', () => {
     expect((await invalidate(service, 'one')).status).toBe(200);
   });
 
-  it('tells a wrong password in one line without it, and answers', async () => {
+  it('reports a wrong password in one line without it, and answers', async () => {
     const redis = ends(await RedisProcess.start({ password: 'right-secret' }));
     const service = await startService(redis.uri, { REDIS_PASSWORD: 'wrong-secret' });
     await service.waitForLog(
@@ -90,7 +90,7 @@ describe('Redis fails, and the service', () => {
   it.each([
     ['-client|tracking', /refuses CLIENT TRACKING \(NOPERM[^)]*\).*\+client\|tracking/],
     ['-subscribe', /refuses SUBSCRIBE \(NOPERM[^)]*\).*\+subscribe and &larder:invalidate/],
-  ])('tells once what a user with %s must be allowed, and answers', async (rule, line) => {
+  ])('reports once the missing permission of a user with %s, and answers', async (rule, line) => {
     const redis = ends(await RedisProcess.start({ acl: [`larder on >secret ~* &* +@all ${rule}`] }));
     const service = await startService(`redis://127.0.0.1:${redis.port}`, {
       ...{ REDIS_USERNAME: 'larder', REDIS_PASSWORD: 'secret' },
@@ -101,7 +101,7 @@ describe('Redis fails, and the service', () => {
     expect(service.stdout().match(/Redis refuses/g)).toHaveLength(1);
   });
 
-  it('tells a Redis that is no Cluster in one line, however often it tries', async () => {
+  it('reports a Redis that is no Cluster in one line, however often it tries', async () => {
     const redis = ends(await RedisProcess.start());
     const service = await startService(`redis+cluster://127.0.0.1:${redis.port}`);
     await service.waitForLog(/Redis at 127\.0\.0\.1:\d+ is not usable \(.*cluster support disabled/);
@@ -175,7 +175,7 @@ describe('Redis fails, and the service', () => {
     expect(service.isRunning).toBe(true);
   });
 
-  it('hears of every DEL after it was told to move, as Redis Enterprise tells its clients', async () => {
+  it('receives every DEL after a notice to move, as Redis Enterprise sends it to its clients', async () => {
     const redis = ends(await RedisProcess.start());
     const proxy = ends(await FaultProxy.start(redis.port));
     const service = await startService(proxy.uri);
@@ -218,7 +218,7 @@ describe('Redis fails, and the service', () => {
     expect((await ask(reader, 'copied')).json['cached']).toBe(true);
   });
 
-  it('keeps nothing that it loads beside a replica while the primary is told that it has changed', async () => {
+  it('keeps nothing that it loads from a replica while the primary gets the change', async () => {
     const [primary, replica] = [ends(await RedisProcess.start()), ends(await RedisProcess.start())];
     await replica.command('REPLICAOF', '127.0.0.1', String(primary.port));
     await waitUntil(async () => (await replica.command('INFO', 'replication')).includes('master_link_status:up'), {
@@ -312,7 +312,7 @@ describe('Redis fails, and the service', () => {
     ['a head that ends before it begins', edited("redis.call('SETRANGE', KEYS[1], 18, '\\0\\0\\1')")],
     ['an id with markup', edited("redis.call('SETRANGE', KEYS[1], 0, '<script>alert')")],
     ['metadata of ones', edited("redis.call('SETRANGE', KEYS[1], 21, string.rep('\\255', 40))")],
-  ] as const)('replaces %s at the key of an entry, and tells of it once', async (_what, command) => {
+  ] as const)('replaces %s at the key of an entry, and reports it once', async (_what, command) => {
     const redis = ends(await RedisProcess.start());
     const service = await startService(redis.uri);
     await untilState(service, 'up');

@@ -38,7 +38,7 @@ function describeWrites(
     });
     afterEach(() => under.close());
 
-    it('tells the bytes of each value that Redis holds, and an index from a response', async () => {
+    it('reports the bytes of each value in Redis, and an index separately from a response', async () => {
       const { store, told, redisKey } = under;
       const response = anEntry({ body: Buffer.alloc(5_000), tags: ['t'] });
       const place = { upstream: 'github', tags: ['t'], now: Date.now(), place: () => 'k|variant' };
@@ -57,7 +57,7 @@ function describeWrites(
       ]);
     });
 
-    it('tells nothing of a fill that is refused, and of what comes along with it if that is there', async () => {
+    it('reports nothing for a refused fill, and nothing for its linked entry if that exists', async () => {
       const { store, told, redisKey } = under;
       const [late, tagged] = [await leaseOf(store, 'k'), await leaseOf(store, 'tagged')];
       await store.invalidate({ kind: 'key', key: 'k' }, 'purge');
@@ -68,7 +68,7 @@ function describeWrites(
       expect(told).toEqual(bytes > 0 ? [{ upstream: 'github', kind: 'response', bytes }] : []);
     });
 
-    it('tells nothing where only a head is written', async () => {
+    it('reports nothing where only a head is written', async () => {
       const { store, told } = under;
       const entry = anEntry();
       await fillUnder(store, 'k', entry);
@@ -109,7 +109,7 @@ describe('one Redis', () => {
       await under.close();
     });
 
-    it('stores nothing, and the store tells of nothing', async () => {
+    it('stores nothing, and the store reports nothing', async () => {
       const { store, told } = under;
       await expect(store.put('k', anEntry())).rejects.toThrow('OOM');
       expect(await store.fill(await leaseOf(store, 'k'), anEntry())).toBe(true); // in this process alone

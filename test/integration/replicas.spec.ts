@@ -93,7 +93,7 @@ describe('three replicas on one Redis', () => {
     expect(github.requests.count()).toBe(before + names.length);
   });
 
-  it('share one failure between all who wait for it', async () => {
+  it('share one failure between all waiting requests', async () => {
     github.faults.next(1, { kind: 'status', status: 500 });
     const release = github.hold();
     const answers = replicas.flatMap((replica) => Array.from({ length: 20 }, () => get(replica, 'failing')));
@@ -178,7 +178,7 @@ describe('three replicas on one Redis', () => {
     expect(await reads()).toBeLessThan(before + 50);
   });
 
-  it('do not let an invalidated load come back, whoever loads and whoever invalidates', async () => {
+  it('do not let an invalidated load come back, with any order of replicas', async () => {
     const release = github.hold();
     const before = get(replicas[0]!, 'raced');
     await waitUntil(() => github.inFlight === 1, { what: 'the call' });

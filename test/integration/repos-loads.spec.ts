@@ -61,7 +61,7 @@ describe('/repos/:account', () => {
     expect((await get('/repos/poller')).text).toContain('"repos":6');
   });
 
-  it('answers 304 only to who has the answer when two wait for one load', async () => {
+  it('answers 304 only to the client that has the response when two wait for one load', async () => {
     const { etag = '' } = (await get('/repos/joined')).headers;
     await service.cache.invalidate({ kind: 'prefix', prefix: '' });
     gate = new Gate();

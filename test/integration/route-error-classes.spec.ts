@@ -142,7 +142,7 @@ describe('an error that a filter knows by its class', () => {
       expect(await get('/unavailable')).toMatchObject({ status: 503, text: first.text });
   });
 
-  it('is shared by those who wait for one load: the handler runs once', async () => {
+  it('is shared by requests that wait for one load: the handler runs once', async () => {
     thrown = soldOut;
     const { app, get } = await open();
     gate = new Gate();

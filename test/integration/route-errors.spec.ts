@@ -273,7 +273,7 @@ describe('an entry whose resource is refused or gone', () => {
   });
 });
 
-describe('those who wait for one load', () => {
+describe('requests that wait for one load', () => {
   it('are not refused because another was', async () => {
     const { get } = await open();
     gate = new Gate();
@@ -328,7 +328,7 @@ describe('a status that the handler sets on its reply', () => {
     expect([other.status, other.text]).toEqual([200, '{"user":"alice"}']);
   });
 
-  it.each([404, 409, 410, 422])('%d is shared by those who wait, and not stored', async (status) => {
+  it.each([404, 409, 410, 422])('%d is shared by waiting requests, and not stored', async (status) => {
     byStatus = status;
     const app = await open();
     for (const answer of await both(app, { 'x-user': 'alice' })) expect(answer.status).toBe(status);
@@ -358,7 +358,7 @@ describe('a status that the handler sets on its reply', () => {
 });
 
 describe('a not found that the rule keeps', () => {
-  it('is thrown anew for each request, by the filters of the application', async () => {
+  it('is thrown again for each request, by the filters of the application', async () => {
     thrown = gone;
     const { get } = await open();
     const miss = await get('/errors/kept');
@@ -434,7 +434,7 @@ describe('a waiter on another replica', () => {
     [404, 2, gone],
     [403, 2, () => new ForbiddenException()],
     [502, 1, () => new BadGatewayException('the shop is closed')],
-  ])('gets %d as well, by %d calls: a failure is shared, a refusal asked for anew', async (status, times, error) => {
+  ])('gets %d as well, by %d calls: a failure is shared, a refusal requested again', async (status, times, error) => {
     const [a, b] = [await open({ redis }), await open({ redis })];
     for (const { app } of [a, b])
       await waitUntil(() => app.get(StoreHealth, { strict: false }).get().isUp, { what: 'Redis' });

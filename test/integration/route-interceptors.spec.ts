@@ -207,7 +207,7 @@ describe('an interceptor around the cache', () => {
     expect(calls).toBe(1);
   });
 
-  it('gets status and fields of the handler on hits, and none of its own are stored', async () => {
+  it('gets status and fields of the handler on hits, and its own are not stored', async () => {
     const { get } = await open(controllerOf(Envelope, ResponseCacheInterceptor));
     for (let times = 1; times < 4; times++) {
       const { status, text, headers } = await get('/routes/fields');

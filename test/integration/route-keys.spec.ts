@@ -531,7 +531,7 @@ describe('a route that answers each caller otherwise', () => {
     expect(log.filter((line) => line.includes('Scoped.get is not cached'))).toHaveLength(1);
   });
 
-  it('is cached by what tells callers apart, which is in no key', async () => {
+  it('is cached by the value of keyBy, which is in no key', async () => {
     await open([Mine]);
     const right = four([{ key: 'alice-secret' }, { key: 'bob-secret' }]);
     expect(await inTurn('/mine/told-apart', [alice, bob])).toEqual(right);
@@ -578,7 +578,7 @@ describe('what a rule gives for a key', () => {
   const alice = { 'x-name': 'alice' };
   const bob = { 'x-name': 'bob' };
 
-  it.each(['named', 'made', 'by', 'keyed', 'part'])('tells callers apart: %s', async (path) => {
+  it.each(['named', 'made', 'by', 'keyed', 'part'])('distinguishes callers: %s', async (path) => {
     await open([KeyRules]);
     expect(await inTurn(`/rules/${path}`, [alice, bob])).toEqual(
       four([

@@ -103,7 +103,7 @@ describe.each([
     expect(performance.now() - began).toBeGreaterThan(1_000);
   });
 
-  it('is refused while others hold all there is room for', async () => {
+  it('is refused while other bodies occupy the memory', async () => {
     await open(60_000);
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (const id of [...ids, 'g']) await app.get(`/large/${id}`);

@@ -81,7 +81,7 @@ async function waiters({ app, get }: RouteApp, path: string, count: number) {
   return answers;
 }
 
-describe('requests that wait for a load whose client leaves, and whose handler gives up with it,', () => {
+describe('requests that wait for a load when its client disconnects and its handler stops,', () => {
   const failures: [string, () => Error][] = [
     ['an error', () => new Error('the client has gone')],
     ['an AbortError', () => new DOMException('aborted', 'AbortError')],

@@ -105,7 +105,7 @@ async function getUntil(path: string, isRight: (answer: Awaited<ReturnType<Route
 }
 
 describe('a load that runs on when its client has been answered', () => {
-  it('is stored as plain JSON when a gzip client got a stale answer meanwhile', async () => {
+  it('is stored as plain JSON when a gzip client got a stale response during the load', async () => {
     const { get } = await open({ policy: { ttlMs: 1, staleIfErrorMs: 60_000 }, settings: { staleAfterMs: 50 } });
     await get('/loads/long');
     gate = new Gate();
@@ -121,7 +121,7 @@ describe('a load that runs on when its client has been answered', () => {
     expect(JSON.parse(body.toString())).toMatchObject({ count: 6 });
   });
 
-  it('is stored after the 504 of its own client and of those who joined', async () => {
+  it('is stored after the 504 of its own client and of the requests that joined', async () => {
     const { get } = await open({ settings: { deadlineMs: 50 } });
     gate = new Gate();
     const answers = await Promise.all([get('/loads/count'), get('/loads/count')]);
@@ -209,7 +209,7 @@ describe('a load that a conditional request began', () => {
     expect(last.text).toBe('{"count":6}');
   });
 
-  it('answers 304 only to who has the answer', async () => {
+  it('answers 304 only to a client with the response', async () => {
     let arrived = 0;
     const prepare: RouteAppOptions['prepare'] = (_app, fastify) =>
       void fastify.addHook('preHandler', (_request, _reply, done) => {
@@ -243,7 +243,7 @@ describe('a load that a conditional request began', () => {
   });
 });
 
-it('gives a private answer to nobody else who waits for the load', async () => {
+it('gives a private response to no other request that waits for the load', async () => {
   let arrived = 0;
   const { get } = await open({
     prepare: (_app, fastify) =>

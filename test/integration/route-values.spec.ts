@@ -244,7 +244,7 @@ describe('a value', () => {
 describe('what can be read only once', () => {
   const paths = ['readable', 'file', 'web-response', 'web-stream', 'generator'];
 
-  it.each(paths)('%s is sent as stock Nest sends it, each time anew', async (path) => {
+  it.each(paths)('%s is sent like stock Nest, again each time', async (path) => {
     const right = await seenBy(stock, `/streams/${path}`);
     for (let times = 0; times < 3; times++) expect(await seenBy(app, `/streams/${path}`)).toEqual(right);
   });
@@ -262,7 +262,7 @@ describe('a route whose handler answers by itself', () => {
     expect(calls).toBe(4);
   });
 
-  it('sends its events with @Sse(), each time anew', async () => {
+  it('sends its events with @Sse(), again each time', async () => {
     for (let times = 0; times < 2; times++) {
       const { headers, text } = await app.get('/handed/one');
       expect([headers['content-type'], text]).toEqual(['text/event-stream', expect.stringContaining('data: x')]);

@@ -53,7 +53,7 @@ function describeSoftPurge(name: string, open: () => Promise<Deployment>): void 
     const both = (): [CacheReplica, CacheReplica] => [one as CacheReplica, two as CacheReplica];
 
     describe.each(WAYS)('%s', (_way, get) => {
-      it.each(TARGETS)('answers anew after each soft purge by %s, not after the first alone', async (_name, target) => {
+      it.each(TARGETS)('loads again after each soft purge by %s, not after the first alone', async (_name, target) => {
         const [first, second] = both();
         const source = origin();
         expect(await get(first, source)).toMatchObject({ version: '1' });
@@ -123,7 +123,7 @@ function describeSoftPurge(name: string, open: () => Promise<Deployment>): void 
         for (const replica of both()) expect((await get(replica, source, { accept })).version).toBe('2');
     });
 
-    it('covers a projection that is loaded meanwhile', async () => {
+    it('covers a projection that is loaded during the purge', async () => {
       const [first, second] = both();
       const source = origin();
       const [[, gateway], , [, projection]] = [WAYS[0]!, WAYS[1]!, WAYS[2]!];

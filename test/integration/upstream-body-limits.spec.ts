@@ -137,7 +137,7 @@ describe('an upstream with limits in its bodies and credentials in the query', (
     expect(JSON.stringify(fields)).not.toContain('key-of-us');
   });
 
-  it('tells callers apart by the parameter that names them, and not by the one that counts them', async () => {
+  it('distinguishes callers by the parameter that names them, and not by the one that counts them', async () => {
     const [a, b] = ['?key=one&access_token=A', '?access_token=B&key=one'];
     for (const [query, cache] of [
       [a, 'MISS'],

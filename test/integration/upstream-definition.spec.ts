@@ -177,7 +177,7 @@ describe('an upstream that is defined in thirty lines', () => {
     });
   });
 
-  it('parses the JSON of a stored response once, and lets nobody change it', async () => {
+  it('parses the JSON of a stored response once, and protects it from changes', async () => {
     const name = fresh();
     await client.get(`/${name}`);
     const [one, other] = await Promise.all([client.get(`/${name}`), client.get(`/${name}`)]);
@@ -188,7 +188,7 @@ describe('an upstream that is defined in thirty lines', () => {
     expect(origin.hits[1]?.headers.authorization).toBeUndefined();
   });
 
-  it('loads once for all who ask the client and the gateway at once', async () => {
+  it('loads once for concurrent requests of the client and the gateway', async () => {
     const name = fresh();
     const asks = Array.from({ length: 100 }, (_, at) =>
       at % 2 === 0 ? client.get(`/${name}`, { as: 'anonymous' }) : get(`/registry/${name}`, JSON_FIELDS),

@@ -45,7 +45,7 @@ describe('a request beside the cache', () => {
     expect((await get()).body).toEqual(body);
   });
 
-  it('takes an empty body for what it is, whatever its coding', async () => {
+  it('accepts an empty body in any coding', async () => {
     answering((response) => response.writeHead(304, { 'content-encoding': 'gzip' }).end());
     expect(await get()).toMatchObject({ status: 304, body: Buffer.alloc(0) });
   });
@@ -79,7 +79,7 @@ describe('a request beside the cache', () => {
     await expect(get()).rejects.toMatchObject({ code });
   });
 
-  it('rejects when nobody wants the answer any more', async () => {
+  it('rejects when no request waits any more', async () => {
     const wanted = new AbortController();
     answering(() => wanted.abort());
     await expect(get('/', wanted.signal)).rejects.toMatchObject({ code: 'upstream-timeout' });

@@ -45,7 +45,7 @@ describe('buildService', () => {
     expect(builds()).toBe('build\nbuild\n');
   });
 
-  it('tells what the compiler said', async () => {
+  it('reports the message of the compiler', async () => {
     writeFileSync(join(root, 'src/broken.ts'), '');
     await expect(buildService(root)).rejects.toThrow(/does not build[^]*error TS1/);
     rmSync(join(root, 'src/broken.ts'));

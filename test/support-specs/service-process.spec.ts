@@ -48,7 +48,7 @@ describe('ServiceProcess', () => {
     );
   });
 
-  it('tells the signal that ended it', async () => {
+  it('reports the signal that ended it', async () => {
     const service = await ServiceProcess.start({ entry });
     service.kill();
     await expect(service.exited).resolves.toBe(128 + 9);

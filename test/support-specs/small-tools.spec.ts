@@ -30,7 +30,7 @@ describe('waitUntil', () => {
 });
 
 describe('Gate and Barrier', () => {
-  it('holds callers until it opens, and tells how many wait', async () => {
+  it('holds callers until it opens, and reports how many wait', async () => {
     const gate = new Gate();
     const passed: number[] = [];
     const callers = [1, 2, 3].map((name) => gate.wait().then(() => passed.push(name)));
@@ -47,7 +47,7 @@ describe('Gate and Barrier', () => {
     expect(gate.waiting).toBe(1);
   });
 
-  it('tells when the last expected caller has come', async () => {
+  it('reports the arrival of the last expected caller', async () => {
     const gate = new Gate();
     const full = gate.untilWaiting(2);
     void gate.wait();
@@ -87,7 +87,7 @@ describe('installServers', () => {
 });
 
 describe('raw HTTP', () => {
-  it('sends bytes as they are, and returns what came before silence or a close', async () => {
+  it('sends bytes unchanged, and returns the bytes before silence or a close', async () => {
     const server = createServer((socket) => socket.on('data', (bytes) => socket.write(`got ${String(bytes)}`)));
     await listen(server);
     await expect(rawRequest(portOf(server), 'GET\0\n', { timeoutMs: 50 })).resolves.toEqual(Buffer.from('got GET\0\n'));

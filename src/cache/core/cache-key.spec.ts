@@ -3,7 +3,7 @@ import { keysMeant, prefixesMeant } from '../invalidation-message';
 import { asUrl, requestKey, toCacheKey, toKeyPrefix } from './cache-key';
 
 describe('toCacheKey', () => {
-  it('keeps readable names as they are', () => {
+  it('keeps readable names unchanged', () => {
     expect(toCacheKey('github:-:/users/redis')).toBe('github:-:/users/redis');
   });
 
@@ -54,7 +54,7 @@ describe('requestKey', () => {
     expect(requestKey('GET', '/a?q=%61+b&page=1')).toBe(requestKey('GET', '/a?page=1&q=%61+b'));
   });
 
-  it('tells an empty query from none', () => {
+  it('distinguishes an empty query from none', () => {
     expect(requestKey('GET', '/a?')).not.toBe(requestKey('GET', '/a'));
   });
 });

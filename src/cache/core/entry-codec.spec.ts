@@ -71,7 +71,7 @@ describe('the stored format', () => {
     expect(decodeEntry(Buffer.from(RELEASED.named, 'hex'))).toEqual(named);
   });
 
-  it('reads a dictionary that has grown since: what is appended to one list renumbers nothing of the other', () => {
+  it('reads a dictionary that has grown since: appending to one list keeps the numbers of the other', () => {
     const value = encodeEntry(full);
     const lists: unknown[][] = [STATIC_FIELDS as unknown[], STATIC_NAMES as unknown[]];
     const added = [['x-later', 'a field'], 'x-later-name'];

@@ -60,11 +60,11 @@ describe('freshness (RFC 9111 §4.2, RFC 5861)', () => {
     ]);
   });
 
-  it('never tells a negative age', () => {
+  it('never returns a negative age', () => {
     fc.assert(fc.property(fc.integer({ min: -1e12, max: 1e12 }), (skew) => ageMs(entry(), STORED_AT + skew) >= 0));
   });
 
-  it('tells what is left of freshness, negative once stale', () => {
+  it('returns the remaining freshness, negative once stale', () => {
     expect(freshForMs(entry(), STORED_AT + 400)).toBe(600);
     expect(freshForMs(entry(), STORED_AT + 1_400)).toBe(-400);
     expect(freshForMs(entry({ softPurgeMark: 7 }), STORED_AT + 300)).toBe(0);

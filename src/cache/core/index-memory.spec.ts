@@ -72,7 +72,7 @@ describe('the memory of indexes', () => {
     expect(store.asked).toEqual(['url']);
   });
 
-  it('leads by the index as it is, not as it was', async () => {
+  it('uses the current index, not an earlier one', async () => {
     const { store, find } = await open();
     const generationOf = ({ found }: FoundIndex) => found && readIndex(found.entry)?.generation;
     const before = generationOf(await find());

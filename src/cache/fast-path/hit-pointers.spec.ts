@@ -58,7 +58,7 @@ describe('a hit pointer', () => {
     expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('newer');
   });
 
-  it('leads nowhere in memory while a variant may be elsewhere, and to the hit once a read has told that it does not exist', async () => {
+  it('yields nothing in memory while a variant may be elsewhere, and the hit once a read has shown that it does not exist', async () => {
     await store.put('url|one', entry('one'));
     expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
     expect(nameOf(await pointers.find(pointer(), PLAIN))).toBe('one');
@@ -84,7 +84,7 @@ describe('a hit pointer', () => {
     expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
   });
 
-  it('leads nowhere once the index is another one', async () => {
+  it('yields nothing once the index has changed', async () => {
     await store.put('url|one', entry('one'));
     await pointers.find(pointer(), PLAIN);
     await store.put('url', entry('index'));

@@ -48,7 +48,7 @@ describe('a credential', () => {
     expect([waitOf(budget, 'core', NOW), waitOf(budget, 'search', NOW)]).toEqual([60_000, 60_000]);
   });
 
-  it('waits twice as long each time that it is refused without a word of how long, up to an hour', () => {
+  it('waits twice as long after each refusal without a duration, up to an hour', () => {
     const untold = refused({ isTold: false });
     const waits = Array.from({ length: 8 }, (_, at) => {
       const { budget, now } = inTurn(...Array.from({ length: at + 1 }, () => untold));
@@ -79,13 +79,13 @@ describe('a credential', () => {
     expect(waitOf(having(told(3), refused({ waitMs: 1_000, resource: 'core' })), 'core', NOW)).toBe(600_000);
   });
 
-  it('heeds no refusal of a window before the one that is known', () => {
+  it('ignores a refusal of a window before the known one', () => {
     const limit = { limit: 60, remaining: 0, resetAt: RESET };
     const late = reading({ limit, refusal: { waitMs: 1_000, resource: 'core', isTold: true } });
     expect(leftOf(having(told(59, RESET + 3_600_000), late), 'core', NOW)).toBe(59);
   });
 
-  it('goes by the lowest that is told of a window, in whatever order the answers come', () => {
+  it('uses the lowest remainder of a window, in any order of responses', () => {
     expect(leftOf(having(told(40), told(42), told(41)), 'core', NOW)).toBe(40);
     expect(leftOf(having(told(40), told(41, RESET + 1_000)), 'core', NOW)).toBe(40);
   });
@@ -100,13 +100,13 @@ describe('a credential', () => {
     expect(leftOf(having(told(3)), 'core', RESET)).toBe(Infinity);
   });
 
-  it('keeps the reserve for those who wait', () => {
+  it('keeps the reserve for waiting requests', () => {
     expect([6, 7].map((left) => isReserved(having(told(left)), 'core', 0.1, NOW))).toEqual([true, false]);
     expect(isReserved(having(told(6)), 'core', 0.1, RESET)).toBe(false);
     expect(isReserved(NOTHING_KNOWN, 'core', 0.1, NOW)).toBe(false);
   });
 
-  it('is the same whichever of two replicas tells the other', () => {
+  it('is the same in either order of two replicas', () => {
     const [one, other] = [having(told(12)), having(told(9), refused({ waitMs: 5_000 }))];
     expect(merged(one, other)).toEqual(merged(other, one));
     expect([leftOf(merged(one, other), 'core', NOW), waitOf(merged(one, other), 'core', NOW)]).toEqual([9, 5_000]);
@@ -122,7 +122,7 @@ describe('a credential', () => {
     expect(merged(at(NOW, 3), at(NOW, 0)).consecutiveRefusals).toBe(0);
   });
 
-  it('has of a sliding window what the newest request was told, whichever answer comes first', () => {
+  it('uses the newest announcement of a sliding window, in any order of responses', () => {
     const sliding = (remaining: number, resetAt: number): LimitReading => ({
       ...reading({ limit: { limit: 60, remaining, resetAt } }),
       isSliding: true,

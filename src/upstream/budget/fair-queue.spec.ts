@@ -57,7 +57,7 @@ describe('a fair queue', () => {
     expect([most, queue.size]).toEqual([3, { active: 0, waiting: 0 }]);
   });
 
-  it('runs no more of a line than its own limit, and others meanwhile', async () => {
+  it('runs no more of a tenant than its own limit, and others besides', async () => {
     const calls = new Calls(queueOf({ maxConcurrency: 10 }), () => 2);
     for (const name of ['a1', 'a2', 'a3']) void calls.add('a', name);
     void calls.add('b', 'b1');
@@ -114,7 +114,7 @@ describe('a fair queue', () => {
     expect([await kept, calls.begun]).toEqual(['b3', ['a1', 'b3']]);
   });
 
-  it('refuses who would wait in too long a queue, and who has waited too long', async () => {
+  it('refuses a call when the queue is full, and a call that has waited too long', async () => {
     const queue = queueOf({ maxWaiting: 1, deadlineMs: 20 });
     const calls = new Calls(queue);
     void calls.add('a', 'a1');

@@ -179,7 +179,7 @@ describe('a budget', () => {
     expect(replica.sent).toEqual(['/a/1', '/b/1', '/a/2']);
   });
 
-  it('keeps the last points of a minute for those who wait', async () => {
+  it('keeps the last points of a minute for waiting requests', async () => {
     const replica = new Replica({ pointsPerMinute: 10 });
     for (let at = 0; at < 9; at++) await replica.ask(`/a/${at}`, answered(50), { isBackground: true });
     await expect(replica.ask('/a/9', answered(50), { isBackground: true })).rejects.toMatchObject(HELD);
@@ -187,7 +187,7 @@ describe('a budget', () => {
     expect(replica.sent).toHaveLength(10);
   });
 
-  it('has no pace where the upstream tells of no limits', async () => {
+  it('has no pace where the upstream announces no limits', async () => {
     const replica = new Replica({ pointsPerMinute: 1 });
     for (let at = 0; at < 3; at++) await replica.ask(`/a/${at}`, { status: 200, fields: {} });
     expect(replica.sent).toHaveLength(3);

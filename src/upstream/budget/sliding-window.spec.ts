@@ -30,7 +30,7 @@ describe('a pace', () => {
     expect(pace.waitMs('a', 5, NOW)).toBe(60_000);
   });
 
-  it('lets no more through in any minute, and keeps nobody waiting for longer than that needs', () => {
+  it('lets no more through in any minute, and makes no call wait longer than necessary', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ after: fc.nat(20_000), points: fc.constantFrom(1, 5) })), (asked) => {
         const pace = new SlidingWindow(12);

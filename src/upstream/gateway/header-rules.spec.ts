@@ -14,7 +14,7 @@ describe('the fields that go upstream with a GET', () => {
       expect(sent(name, rules)).toEqual([]);
   });
 
-  it('are those that the setting names, which then select', () => {
+  it('are the fields that the setting names, which then select', () => {
     const rules = headerRules(['X-Mine', 'User-Agent', 'X-Forwarded-For']);
     for (const name of ['x-mine', 'user-agent', 'x-forwarded-for']) {
       expect(sent(name, rules)).toEqual([name]);
@@ -22,7 +22,7 @@ describe('the fields that go upstream with a GET', () => {
     }
   });
 
-  it('are, with *, all but those that differ from client to client, hop to hop or request to request', () => {
+  it('are, with *, all fields except those that differ from client to client, hop to hop or request to request', () => {
     for (const name of ['x-mine', 'cookie', 'content-type', 'prefer', 'x-api-key', 'te-x'])
       expect(sent(name)).toEqual([name]);
     const leftOut = ['user-agent', 'referer', 'origin', 'sec-fetch-mode', 'forwarded', 'x-forwarded-host', 'x-real-ip'];

@@ -90,7 +90,7 @@ describe('credentials that a definition names', () => {
     expect(() => parse(target)).toThrow(expect.objectContaining({ code: 'request-invalid' }) as Error);
   });
 
-  it('are refused by a parser without the definition, but for plain words', () => {
+  it('are refused by a parser without the definition, except plain words', () => {
     expect(() => parseTarget('/a?access_token=T')).toThrow('the parameter "accesstoken"');
     expect(parseTarget('/a?key=linux')).toMatchObject({ query: '?key=linux', credentials: [] });
   });

@@ -113,7 +113,7 @@ describe('the gateway’s own URL', () => {
     expect(gatewayBaseOf(requestTo('a:1'), 'https://b', '/github')).toBe('https://b/github');
   });
 
-  it('is a path for who names no host', () => {
+  it('is a path for a request without a host', () => {
     for (const host of [undefined, '']) expect(gatewayBaseOf(requestTo(host), undefined, '/github')).toBe('/github');
     expect(locationOf('http://api.example:8080/x', { ...API, gatewayBase: '/github' })).toBe('/github/x');
   });

@@ -53,7 +53,7 @@ describe('signed bodies', () => {
     }
   });
 
-  it('are refused as too large by what they declare and by what they are, and the rest is read away', async () => {
+  it('are refused as too large by their declared and their real length, and the rest is discarded', async () => {
     const bodies = new SignedBodies(['new'], LIMITS);
     expect(await codeOf(bodies.receiveSigned(new PassThrough(), 101, sign('x')))).toBe('payload-too-large');
     const stream = new PassThrough();

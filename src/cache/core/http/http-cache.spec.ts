@@ -123,7 +123,7 @@ describe('HttpCache over an origin of this service', () => {
     expect(outcomes.filter((outcome) => outcome === 'COALESCED')).toHaveLength(999);
   });
 
-  it('shares a failed load with those who wait, keeps nothing of it, and tries anew', async () => {
+  it('shares a failed load with its waiters, stores nothing of it, and tries again', async () => {
     const { cache } = setUp();
     const upstream = new HeldUpstream();
     const settled = Promise.allSettled([1, 2, 3].map(() => cache.answer(request(), upstream.load)));
@@ -233,7 +233,7 @@ describe('HttpCache over an origin of this service', () => {
     expect([next.outcome, next.entry.body.toString()]).toEqual(['HIT', '2']);
   });
 
-  it('lets nobody wait longer than the deadline', async () => {
+  it('makes no request wait longer than the deadline', async () => {
     const { cache } = setUp({ deadlineMs: 5 });
     const upstream = new HeldUpstream();
     await expect(cache.answer(request(), upstream.load)).rejects.toMatchObject({ code: 'deadline-exceeded' });
@@ -241,7 +241,7 @@ describe('HttpCache over an origin of this service', () => {
     expect((await cache.answer(request(), never)).outcome).toBe('HIT');
   });
 
-  it('does not store what an invalidation has overtaken, and answers those who waited', async () => {
+  it('does not store a load that an invalidation has overtaken, and answers its waiters', async () => {
     const { cache, invalidator } = setUp();
     const upstream = new HeldUpstream();
     const before = cache.answer(request(), upstream.load);
@@ -396,7 +396,7 @@ describe('HttpCache over an origin of this service', () => {
     ['Pragma', 'pragma', 'no-cache', 'REVALIDATED'],
     ['a larger max-age', 'cache-control', 'max-age=900', 'HIT'],
     ['a range', 'range', 'bytes=0-0', 'HIT'],
-  ])('heeds %s of a request', async (_name, field, value, outcome) => {
+  ])('respects %s of a request', async (_name, field, value, outcome) => {
     const { cache, clock } = setUp();
     await cache.answer(request(), always(response('1')));
     clock.advance(10);
@@ -428,7 +428,7 @@ describe('HttpCache over an origin of this service', () => {
     expect((await cache.answer(byDefault, always(response('3')))).outcome).toBe('MISS');
   });
 
-  it('shares what must not be stored with those who waited only where it is the same for them', async () => {
+  it('shares a response that must not be stored with its waiters only where it is the same for them', async () => {
     const { cache } = setUp();
     for (const [isForWaiting, loads] of [
       [true, 1],
@@ -443,7 +443,7 @@ describe('HttpCache over an origin of this service', () => {
     }
   });
 
-  it('has those who wait load for themselves where the client of the load disconnected', async () => {
+  it('makes the waiters load for themselves when the client of the load disconnected', async () => {
     const { cache } = setUp();
     const origin = new HeldUpstream();
     const [leader, waiting] = [cache.answer(request(), origin.load), cache.answer(request(), origin.load)];
@@ -454,7 +454,7 @@ describe('HttpCache over an origin of this service', () => {
     expect(text((await waiting).entry)).toBe('1');
   });
 
-  it('loads a variant once across replicas though its response is selected by more fields than the index told', async () => {
+  it('loads a variant once across replicas though its response is selected by more fields than the index named', async () => {
     const { cache, store, clock } = setUp();
     const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
     const options = {
@@ -511,7 +511,7 @@ describe('HttpCache over an origin of this service', () => {
     expect(slow.asked).toHaveLength(1);
   });
 
-  it('is not joined by a request that comes after a purge, whatever is stored meanwhile', async () => {
+  it('is not joined by a request that comes after a purge, even if an entry is stored in between', async () => {
     const { store, clock, invalidator } = setUp();
     const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 60_000, pollMs: 5 });
     const options = {

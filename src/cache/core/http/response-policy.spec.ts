@@ -221,7 +221,7 @@ describe('stale use', () => {
     expect([told.isStorable, told.strippedHeaders]).toEqual([isStorable, strippedHeaders]);
   });
 
-  it('validates each use where it cannot be told what no-cache of CDN-Cache-Control names', () => {
+  it('validates each use where the argument of no-cache in CDN-Cache-Control is unreadable', () => {
     const told = policy([['cdn-cache-control', 'no-cache=7, max-age=60']]);
     expect([told.revalidation, told.lifetimeMs]).toEqual(['always', 0]);
   });

@@ -32,7 +32,7 @@ describe('Vary (RFC 9111 §4.1)', () => {
     expect(key(['accept', 'a'], ['x-a', 'b'])).not.toBe(key(['accept', 'b'], ['x-a', 'a']));
   });
 
-  it('selects by every field of the request where that is asked for, but for those that the cache carries out', () => {
+  it('selects by every field of the request on demand, except fields that the cache handles itself', () => {
     const key = (...fields: [string, string][]) => selectionKey(['accept', EVERY_FIELD], fields);
     const plain = key(['accept', 'a']);
     for (const name of ['cache-control', 'pragma', 'range', 'if-none-match', 'if-modified-since'])
@@ -50,7 +50,7 @@ describe('Vary (RFC 9111 §4.1)', () => {
     expect(new Set([plain, ...others]).size).toBe(others.length + 1);
   });
 
-  it('takes what is quoted as it is, and blanks for nothing around commas only', () => {
+  it('keeps quoted strings unchanged, and ignores blanks around commas only', () => {
     const key = (...values: string[]) =>
       selectionKey(
         ['accept'],
@@ -69,7 +69,7 @@ describe('Vary (RFC 9111 §4.1)', () => {
     );
   });
 
-  it('knows languages in any case and order, and what is quoted among them as it is', () => {
+  it('matches languages in any case and order, and keeps quoted ones unchanged', () => {
     const key = (value: string) => selectionKey(['accept-language'], [['accept-language', value]]);
     expect(key('EN, de;q=0.5')).toBe(key('de;q=0.5,en'));
     expect(key('en;x="A"')).not.toBe(key('en;x="a"'));
@@ -165,7 +165,7 @@ describe('Range (RFC 9110 §14)', () => {
 });
 
 describe('fields that are not for the next hop (RFC 9110 §7.6.1)', () => {
-  it('go, with those that Connection names, but for those that belong to the message', () => {
+  it('are removed, with the fields that Connection names, except fields of the message', () => {
     const raw = ['Connection', 'close, X-A, cache-control', 'X-A', '1', 'TE', 'trailers', 'Cache-Control', 'no-store'];
     expect(endToEnd(toHeaderList([...raw, 'X-B', '2', 'Keep-Alive', 'timeout=5']))).toEqual([
       ['cache-control', 'no-store'],
