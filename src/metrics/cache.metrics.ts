@@ -10,7 +10,7 @@ import {
   type Metric,
 } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
-import { Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
+import { BUDGET_DIMENSIONS, Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
 import {
@@ -24,6 +24,8 @@ import {
 } from '../cache';
 
 const MAX_CREDENTIALS = 100;
+/** Gauges of the library that are named like counters; their parts, without `_total`, stay. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 /** 256 B to 16 MiB. */
 const ENTRY_BYTES = exponentialBuckets(256, 4, 9);
 
@@ -63,6 +65,7 @@ export class CacheMetrics {
     private readonly budgets: Budgets,
   ) {
     collectDefaultMetrics({ register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     if (isWorker()) serveOwnMetrics(() => this.registry.getMetricsAsJSON());
     this.register('larder_requests_total', 'counter', 'Requests to the cache, by outcome.', (name) =>
       this.outcomes.counts(name),
@@ -165,6 +168,20 @@ export class CacheMetrics {
           { metricName: sent, labels: { upstream, result: 'held_back' }, value: heldBack },
         ]),
     );
+    for (const by of BUDGET_DIMENSIONS) {
+      const spent = `larder_upstream_requests_by_${by}_total`;
+      this.register(
+        spent,
+        'counter',
+        `Requests to the upstream by ${by}; at most 100 by name, the rest as other.`,
+        () =>
+          this.budgets
+            .all()
+            .flatMap(({ options: { upstream }, users }) =>
+              users.by(by).map(([name, value]) => ({ metricName: spent, labels: { upstream, [by]: name }, value })),
+            ),
+      );
+    }
     const saved = 'larder_upstream_requests_saved_total';
     this.register(saved, 'counter', 'Requests answered without a request to the upstream.', () =>
       this.budgets.all().flatMap(({ options: { upstream } }) =>

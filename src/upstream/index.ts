@@ -34,6 +34,7 @@ export { mountedDefinitions, settingName, settingNamesOf, upstreamSettings } fro
 export { probeUpstream, type ProbeResult } from './upstream-probe';
 export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';
+export { BUDGET_DIMENSIONS } from './budget/budget-users';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';
 export { WebhookCounts, type DeliveryResult } from './webhooks/webhook-counts';

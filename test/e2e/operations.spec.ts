@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
+import { getExecutable } from '../support/executables';
 import { rawRequest, request } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
 import { ADMIN } from './ask';
@@ -131,6 +133,27 @@ describe('what a person sees of the service', () => {
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="MISS",tier="upstream"\} 1/);
     expect(text).toMatch(/larder_requests_total\{upstream="github",outcome="HIT",tier="l1"\} 1/);
     expect(text).not.toMatch(/users.redis|test-admin-token/);
+  });
+
+  it('keeps to the naming rules of Prometheus, as promtool checks them', async () => {
+    const { text } = await get('/metrics');
+    const checked = spawnSync(getExecutable('promtool'), ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    expect([checked.stdout, checked.stderr, checked.status]).toEqual(['', '', 0]);
+    expect(text).not.toMatch(/ # \{/); // an exemplar of OpenMetrics
+  });
+
+  it('says who spends the budget: client, route and credential', async () => {
+    const headers = { 'user-agent': 'budget-spender/1.2 (x)', authorization: 'Bearer ghp_spender' };
+    await get('/github/repos/redis/redis/issues?page=7', headers);
+    await get('/github/repos/redis/redis/issues?page=7', headers); // stored: costs nothing
+    const { text } = await get('/metrics');
+    expect(text).toMatch(/^larder_upstream_requests_by_client_total\{upstream="github",client="budget-spender"\} 1$/m);
+    expect(text).toMatch(/^larder_upstream_requests_by_client_total\{upstream="github",client="service"\} \d+$/m);
+    expect(text).toMatch(
+      /^larder_upstream_requests_by_route_total\{upstream="github",route="\/repos\/\*\/\*\/issues"\} \d+$/m,
+    );
+    expect(text).toMatch(/^larder_upstream_requests_by_credential_total\{upstream="github",credential="[\w-]+"\} 1$/m);
+    expect(text).not.toContain('ghp_spender');
   });
 
   it('counts no bytes in Redis where there is none', async () => {

@@ -8,6 +8,7 @@ import { ANONYMOUS } from '../gateway/partition';
 import { FairQueue, type Pacing, type Permit } from './fair-queue';
 import { LearnedResources } from './learned-resources';
 import { SlidingWindow } from './sliding-window';
+import { BudgetUsers, clientOf, routeOf } from './budget-users';
 import { completed, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
 
@@ -32,6 +33,8 @@ export interface RateLimitedRequest {
   readonly credential: string;
   /** The client's address; absent where the service itself asks. */
   readonly address?: string;
+  /** The client's `User-Agent`; absent where the service itself asks. */
+  readonly userAgent?: string | undefined;
   readonly method: string;
   readonly path: string;
   /** Whether it is a background refresh: no client waits for it. */
@@ -79,6 +82,7 @@ const FREE = 'free';
  */
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
+  readonly users = new BudgetUsers();
   private readonly budgets: SharedBudgets;
   private readonly resources: LearnedResources;
   private readonly adapter: Required<RateLimitAdapter>;
@@ -175,6 +179,13 @@ export class RateBudget {
     return isKnown ? credential : `unknown ${address}`;
   }
 
+  private countUser({ credential, address, userAgent, path }: RateLimitedRequest): void {
+    const client = address === undefined ? 'service' : clientOf(userAgent);
+    // Without a shape of the adapter's own the path may be a name of the client's: it is not told.
+    const route = this.options.adapter.shapeOf === undefined ? 'other' : routeOf(this.adapter.shapeOf(path));
+    this.users.add({ client, route, credential });
+  }
+
   private async send<T extends { readonly status: number }>(
     request: RateLimitedRequest,
     resource: string | undefined,
@@ -182,6 +193,7 @@ export class RateBudget {
     { field, text }: AnswerReader<T>,
   ): Promise<Spent<T>> {
     this.counts.sent += 1;
+    this.countUser(request);
     const sentAt = this.clock.now();
     const answer = await send();
     if (answer.status !== 401 && request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);

@@ -44,6 +44,7 @@ export interface OriginCaller {
   readonly httpVersion: string;
   /** The client's address; absent for the service itself. */
   readonly address?: string;
+  readonly userAgent?: string | undefined;
   /** The body of a write, and the message that it belongs to. */
   readonly body?: { readonly stream: IncomingMessage; readonly message: IncomingMessage; readonly hasLength: boolean };
   /** Called with interim responses (1xx). */
@@ -60,7 +61,7 @@ export function callerOf(request: FastifyRequest, reply: FastifyReply, rewrite: 
   const hasBody = hasLength || headers['transfer-encoding'] !== undefined;
   const stream = (body as IncomingMessage | undefined) ?? raw;
   return {
-    ...{ httpVersion: raw.httpVersion, address: ip },
+    ...{ httpVersion: raw.httpVersion, address: ip, userAgent: headers['user-agent'] },
     ...(hasBody && { body: { stream, message: raw, hasLength } }),
     onInterim: (status, hints) => sendInterim(reply, status, () => rewrite(hints, raw, path)),
   };
@@ -129,10 +130,10 @@ export class GatewayOrigins {
         };
       };
       const credential = own === undefined ? anonymousCredential : partition.id;
-      const { address } = caller;
+      const { address, userAgent } = caller;
       const asked = {
         credential,
-        ...(address !== undefined && { address }),
+        ...(address !== undefined && { address, userAgent }),
         method,
         path: target.path,
         isBackground,
