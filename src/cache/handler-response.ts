@@ -45,6 +45,8 @@ export interface LoadSetting {
   readonly routeFields: ReadonlySet<string>;
   /** Whether a hit flag will be spliced in. */
   readonly isMarked: boolean;
+  /** As of the rule. */
+  readonly vary?: readonly string[] | undefined;
 }
 
 const problemHeaders: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
@@ -79,15 +81,15 @@ export class HandlerResponse {
 
   toResponse(
     value: unknown,
-    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked }: LoadSetting,
+    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, vary = [] }: LoadSetting,
   ): HandlerResult {
-    if (value instanceof NegativeAnswer) return negative(value, isHandedOn);
+    if (value instanceof NegativeAnswer) return negative(value, isHandedOn, vary);
     const sourced = value instanceof CacheableResult ? value : new CacheableResult(value);
     const { validators = {}, tags = [], derivedFrom } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
-    const kept = keptHeaders({ ...given, vary: selectingFields(fields) }, type);
+    const kept = keptHeaders({ ...given, vary: selectingFields(fields, vary) }, type);
     // Interceptors around may change the value: its tag is then a field like any other, and no condition is compared with it.
     const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
     const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
@@ -104,9 +106,10 @@ export class HandlerResponse {
 }
 
 /** Interceptors around would take a problem for a value: an error of the service is thrown there, like any other. */
-function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean): HandlerResult {
+function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean, vary: readonly string[]): HandlerResult {
   const isThrown = isHandedOn && error instanceof AppError;
-  const [{ status, body }, headers] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
+  const [{ status, body }, fields] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
+  const headers: HeaderList = vary.length === 0 ? fields : [...fields, ['vary', vary.join(', ').toLowerCase()]];
   return { status, headers, body: thrownWith(body, error), validators: {}, etag: weakened(entityTag(body)) };
 }
 
@@ -186,12 +189,12 @@ function isForOneClient({ set, before }: LoadFields): boolean {
   return control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
 }
 
-/** The request fields that select the response, named by the handler, a hook or a guard. */
-function selectingFields({ set, before }: LoadFields): string | undefined {
+/** The request fields that select the response, named by the handler, its rule, a hook or a guard. */
+function selectingFields({ set, before }: LoadFields, vary: readonly string[]): string | undefined {
   // A hook that sets CORS fields sets them on each response, hits included: the fields that it varies by do not select the stored
   // response.
   const ofHooks = varyingNames([before['vary'] ?? ''].join()).filter((name) => name !== 'origin');
-  const names = new Set([...ofHooks, ...varyingNames([set['vary'] ?? ''].join())]);
+  const names = new Set([...ofHooks, ...varyingNames([set['vary'] ?? '', ...vary].join())]);
   return names.size === 0 ? undefined : [...names].join(', ');
 }
 

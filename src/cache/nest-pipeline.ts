@@ -1,5 +1,6 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import type { CacheRule } from './core/cache-rule';
 import { FILTERS, typeOf } from './exception-filters';
 import { isKeptWhole } from './handler-response';
 import { handlerUnwrapper } from './handler-unwrapper';
@@ -76,6 +77,7 @@ export function whyNotForAll(
   config: ApplicationConfig,
   modules: ModulesContainer,
   harmless: ReadonlySet<unknown>,
+  rule: Pick<CacheRule, 'vary' | 'hashBody'>,
 ): string | undefined {
   const own = [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(GUARDS, target));
   if (own || config.getGlobalGuards().length + config.getGlobalRequestGuards().length > 0)
@@ -84,10 +86,21 @@ export function whyNotForAll(
   const wrappers = [...modules.values()].flatMap(({ controllers }) => [...controllers.values()]);
   const isScoped = wrappers.some((one) => one.metatype === controller && !one.isDependencyTreeStatic());
   if (isScoped) return 'its controller is made for each request, and its key does not tell callers apart';
-  const args = argumentsOf(context);
+  const args = argumentsOf(context).filter(([name, { data }]) => !isInKey(name, data, rule));
   return args.some(([name, { factory }]) => READS_CALLER.test(name) || isCustom(name, factory, harmless))
     ? 'it takes what is not in its key (@Req(), @Headers(), @Ip(), @Session(), a body, cookies or a decorator of its own)'
     : undefined;
+}
+
+/** Whether the rule has it select the response, or hashes it: @Headers() of a field in `vary`, @Body(). */
+function isInKey(
+  name: string,
+  data: unknown,
+  { vary = [], hashBody = false }: Pick<CacheRule, 'vary' | 'hashBody'>,
+): boolean {
+  if (hashBody && name.startsWith('3:')) return true;
+  const isField = name.startsWith('6:') && typeof data === 'string';
+  return isField && vary.some((field) => field.toLowerCase() === data.toLowerCase());
 }
 
 /** The constraints by which Fastify routes to a handler, besides method and URL. */
@@ -134,10 +147,10 @@ export function mayTouchReply(
   return !interceptors.slice(interceptors.findIndex(isCache)).every(isCache) || argumentsOf(context).some(takesIt);
 }
 
-type RouteArgument = [name: string, { factory?: unknown }];
+type RouteArgument = [name: string, { factory?: unknown; data?: unknown }];
 
 function argumentsOf(context: ExecutionContext): RouteArgument[] {
-  return Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown }>>);
+  return Object.entries(routeArgsOf(context) as Readonly<Record<string, { factory?: unknown; data?: unknown }>>);
 }
 
 /** Whether it is made by an application's own decorator, which may read anything. */

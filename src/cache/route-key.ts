@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { RouteRule } from './cache-rule.decorator';
 import { requestKey, toCacheKey } from './core/cache-key';
+import { digestOf, UnusableArgumentsError } from './methods/method-key';
 import { constraintsOf, hasConstraints } from './nest-pipeline';
 
 /*
@@ -75,6 +76,17 @@ export function textOfKey(value: unknown, name: string): string | undefined {
   throw new UnusableKeyError(`its ${name} returns ${value instanceof Promise ? 'a promise' : `a ${typeof value}`}`);
 }
 
+/** What the key of a QUERY request ends in: its body is part of what it asks for. @throws UnusableKeyError */
+function bodyIn(request: FastifyRequest): string {
+  if (request.method !== 'QUERY') return '';
+  try {
+    return `;body=${digestOf([request.headers['content-type'], request.body])}`;
+  } catch (error) {
+    if (error instanceof UnusableArgumentsError) throw new UnusableKeyError(`its body is ${error.message}`);
+    throw error;
+  }
+}
+
 /** Without a key of its own a rule speaks for no caller: a request with credentials is not for a shared cache (RFC 9111 §3.5). */
 export function keyOf(
   rule: RouteRule,
@@ -92,7 +104,7 @@ export function keyOf(
     const key = textOfKey(rule.key(request), 'key');
     return key === undefined
       ? undefined
-      : toCacheKey(`${upstream}:${caller === undefined ? '' : `by=${caller}:`}${key}`);
+      : toCacheKey(`${upstream}:${caller === undefined ? '' : `by=${caller}:`}${key}${bodyIn(request)}`);
   }
   const { authorization, cookie } = request.headers;
   if (caller === undefined && (authorization !== undefined || cookie !== undefined)) return undefined;
@@ -100,14 +112,15 @@ export function keyOf(
   const by = caller === undefined ? '' : `;by=${caller}`;
   const target = `//${request.host.toLowerCase()}${request.url}`;
   const to = handler === undefined ? '' : `;to=${handler}`;
-  return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}`, target);
+  return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}${bodyIn(request)}`, target);
 }
 
 /** The key of `@CacheKey`: unchanged, except for the part that distinguishes callers. */
 export function namedKey(name: string, rule: RouteRule, request: FastifyRequest): string | undefined {
-  if (!rule.keyBy) return toCacheKey(name);
+  const key = `${name}${bodyIn(request)}`;
+  if (!rule.keyBy) return toCacheKey(key);
   const caller = callerOf(rule, request);
-  return caller === undefined ? undefined : toCacheKey(`${name};by=${caller}`);
+  return caller === undefined ? undefined : toCacheKey(`${key};by=${caller}`);
 }
 
 /** The name of the projection of a resource that the response is. @throws UnusableKeyError where the rule gives none */
@@ -116,7 +129,8 @@ export function projectionOf(rule: RouteRule, request: FastifyRequest): string |
   const caller = callerOf(rule, request);
   const projection = rule.key ? textOfKey(rule.key(request), 'key') : rule.upstream;
   if (projection === undefined || (rule.keyBy && caller === undefined)) throw new UnusableKeyError();
-  return caller === undefined ? projection : `${projection};by=${caller}`;
+  const name = `${projection}${bodyIn(request)}`;
+  return caller === undefined ? name : `${name};by=${caller}`;
 }
 
 /** Whether the rule names its key, so that it speaks for all callers who have it. */

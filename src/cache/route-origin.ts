@@ -124,6 +124,7 @@ export class RouteOrigin {
       isHandedOn: way.isHandedOn,
       routeFields: routeFieldsOf(this.context),
       isMarked: rule.hitFlagName !== undefined,
+      vary: rule.vary,
     });
   }
 

@@ -78,18 +78,36 @@ export class RouteRuleReader {
     @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: Pick<ResponseCacheModuleOptions, 'policy'>,
   ) {}
 
-  /** @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for */
-  read(context: ExecutionContext): AppliedRule | undefined | Promise<AppliedRule | undefined> {
-    const facts = this.factsOf(context);
+  /**
+   * @param tracked the key that an interceptor of the application's own gives (`trackBy`), over that of the rule
+   * @returns undefined where the request is not for the cache; a promise only where a key or ttl has to be asked for
+   */
+  read(context: ExecutionContext, tracked?: string): AppliedRule | undefined | Promise<AppliedRule | undefined> {
+    return this.apply(context, this.factsOf(context, tracked !== undefined), tracked);
+  }
+
+  /** The key of the rule, for an interceptor that makes its own of it: no guard keeps the route out of the cache then. */
+  keyFor(context: ExecutionContext): string | undefined | Promise<string | undefined> {
+    const applied = this.apply(context, this.factsOf(context, true));
+    return applied instanceof Promise ? applied.then((rule) => rule?.key) : applied?.key;
+  }
+
+  private apply(
+    context: ExecutionContext,
+    facts: RouteFacts | null,
+    tracked?: string,
+  ): AppliedRule | undefined | Promise<AppliedRule | undefined> {
     if (!facts) return undefined;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const { rule, nestKey, nestTtl, way, policy } = facts;
-    if (nestKey !== undefined || nestTtl !== undefined) return this.readWithNest(context, facts, request);
+    const isQuery = request.method === 'QUERY' && rule.hashBody === true;
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isQuery) return undefined;
+    if (tracked !== undefined || nestKey !== undefined || nestTtl !== undefined)
+      return this.readWithNest(context, facts, request, tracked);
     try {
       const key = keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
-      return { rule, key, projection: projectionOf(rule, request), isOwnKey: true, way, policy };
+      return { rule, key, projection: projectionOf(rule, request), isOwnKey: !isQuery, way, policy };
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -113,15 +131,17 @@ export class RouteRuleReader {
     context: ExecutionContext,
     { rule, nestKey, nestTtl, way, policy }: RouteFacts,
     request: FastifyRequest,
+    tracked: string | undefined,
   ): Promise<AppliedRule | undefined> {
     try {
-      const isOwnKey = nestKey === undefined;
-      const name = isOwnKey ? undefined : textOfKey(await resolve(nestKey, context), '@CacheKey');
-      if (!isOwnKey && !name) return undefined; // as in stock: no key, no cache
+      const isOwnKey = nestKey === undefined && tracked === undefined && request.method !== 'QUERY';
+      const isNamed = nestKey !== undefined || tracked !== undefined;
+      const name = isNamed ? (tracked ?? textOfKey(await resolve(nestKey, context), '@CacheKey')) : undefined;
+      if (isNamed && !name) return undefined; // as in stock: no key, no cache
       const key = name ? namedKey(name, rule, request) : keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
       const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-      const projection = isOwnKey ? projectionOf(rule, request) : undefined;
+      const projection = !isNamed ? projectionOf(rule, request) : undefined;
       const route = { key, projection, isOwnKey, way };
       if (ttlMs === undefined) return { ...route, rule, policy };
       const timed = { ...rule, ttlMs };
@@ -142,7 +162,8 @@ export class RouteRuleReader {
     this.logger.warn(`A request of ${route} was not cached: ${error.why}. Return a text, or undefined for no cache.`);
   }
 
-  private factsOf(context: ExecutionContext): RouteFacts | null {
+  /** @param isTracked whether the interceptor names what tells callers apart */
+  private factsOf(context: ExecutionContext, isTracked: boolean): RouteFacts | null {
     const handler = context.getHandler();
     const ofController = this.factsIn(context);
     const known = ofController.get(handler);
@@ -154,8 +175,9 @@ export class RouteRuleReader {
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
     const facts = isCached ? this.factsFor(context, own, nestKey, nestTtl) : null;
     const why = facts && whyNoValue(context);
-    const isForAll = facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
-    const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES);
+    const isForAll =
+      isTracked || facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
+    const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES, facts.rule);
     if (why) this.leaveOut(context, why);
     else if (whose) this.leaveOut(context, whose, 'Name what tells callers apart on its @CacheRule: keyBy, or a key.');
     if (why ?? whose) return null;

@@ -23,6 +23,16 @@ export interface CacheRule<Request = unknown> {
    */
   readonly keyBy?: (request: Request) => string | undefined;
   /**
+   * Request fields that select the response, beside those that the handler names in `Vary`: a response is stored for each value of them, and
+   * `Vary` tells clients so.
+   */
+  readonly vary?: readonly string[];
+  /**
+   * Whether the route's QUERY requests are cached too: a digest of their body is part of the key then, with a `key` of the rule as well.
+   * A body that is no plain data once it is parsed leaves its request out of the cache.
+   */
+  readonly hashBody?: boolean;
+  /**
    * The resource that the response is derived from, by its key after the upstream's name, such as `-:/users/redis`. The response is then
    * stored as a projection of it, under the name that `key` gives: whatever removes the resource removes the projection with it.
    */

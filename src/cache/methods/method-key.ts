@@ -15,7 +15,12 @@ export function callKey(upstream: string, method: string, args: readonly unknown
   const name = `${upstream}:${method}`;
   const given = args.slice(0, args.findLastIndex((one) => one !== undefined) + 1);
   if (given.length === 0) return name;
-  return `${name}:${createHash('sha256').update(textOf(given, 0)).digest('base64url')}`;
+  return `${name}:${digestOf(given)}`;
+}
+
+/** @throws UnusableArgumentsError for what is no plain data */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(textOf(value, 0)).digest('base64url');
 }
 
 /** One text for one value: types are told apart, and the order of an object's members is none. */
@@ -25,6 +30,7 @@ function textOf(value: unknown, depth: number): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return JSON.stringify(value);
   if (depth > MAX_DEPTH || typeof value !== 'object') throw new UnusableArgumentsError(`a ${typeof value}`);
+  if (Buffer.isBuffer(value)) return `Buffer(${value.toString('base64')})`;
   if (value instanceof Date && Object.getPrototypeOf(value) === Date.prototype) return `Date(${value.getTime()})`;
   if (Array.isArray(value)) return `[${Array.from(value, (one) => textOf(one, depth + 1)).join()}]`;
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;

@@ -3,6 +3,7 @@ import type { CachePolicy } from '../../cache';
 import { parseTarget } from './request-target';
 
 const YEAR_SECONDS = 31_536_000;
+const MAX_DEADLINE_SECONDS = 3_600;
 const seconds = z.number().int().min(0).max(YEAR_SECONDS);
 /** Segments of RFC 3986 §3.3, of which one that begins with a colon is a name, and `*` stands at the end alone. */
 const PATTERN = /^(?:\/(?:(?!:)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2})+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
@@ -25,6 +26,7 @@ const ruleSchema = z
     negativeTtl: seconds.optional(),
     swr: seconds.optional(),
     sie: seconds.optional(),
+    deadline: z.number().min(0.001).max(MAX_DEADLINE_SECONDS).optional(),
     tags: z.array(z.string().min(1).max(200).regex(TAG, 'must be like release:{owner}/{repo}')).max(20).default([]),
     bypass: z.boolean().default(false),
   })
@@ -104,13 +106,14 @@ export class GatewayRules {
   }
 }
 
-function policyOf({ ttl, negativeTtl, swr, sie }: GatewayRule, defaults: CachePolicy): CachePolicy {
+function policyOf({ ttl, negativeTtl, swr, sie, deadline }: GatewayRule, defaults: CachePolicy): CachePolicy {
   return {
     ...defaults,
     ...(ttl === undefined ? {} : { ttlMs: ttl * 1_000 }),
     ...(negativeTtl === undefined ? {} : { negativeTtlMs: negativeTtl * 1_000 }),
     ...(swr === undefined ? {} : { staleWhileRevalidateMs: swr * 1_000 }),
     ...(sie === undefined ? {} : { staleIfErrorMs: sie * 1_000 }),
+    ...(deadline === undefined ? {} : { deadlineMs: deadline * 1_000 }),
   };
 }
 
