@@ -44,7 +44,7 @@ export function startAdvice(
     );
   if (endpoint !== undefined && credentialSecret === undefined && strict.length === 0)
     warnings.push(
-      'CREDENTIAL_SECRET is not set: what is stored for callers with a token is not shared with other replicas, nor found after a restart. Set the same for all, such as the output of: openssl rand -hex 24',
+      'CREDENTIAL_SECRET is not set: responses stored for callers with a token are not shared with other replicas, nor found after a restart. Set the same for all, such as the output of: openssl rand -hex 24',
     );
   if (strict.length > 0) {
     const titles = strict.join(', ');

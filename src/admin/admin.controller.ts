@@ -28,8 +28,7 @@ const KEY_PARAMETER = {
   name: 'path',
   type: String,
   example: `${EXAMPLE_UPSTREAM}:-:/users/redis`,
-  description:
-    'The key as `Cache-Status` has it, its query too. Percent-encoded or as it is: both readings are looked for.',
+  description: 'The key from `Cache-Status`, including its query. Percent-encoded or literal: both readings are tried.',
 };
 const MODE_PARAMETER = {
   name: 'mode',
@@ -119,7 +118,7 @@ export class AdminController {
   }
 
   @Delete('accounts/:account')
-  @ApiOperation({ summary: 'Invalidates all that is known of an account' })
+  @ApiOperation({ summary: 'Invalidates everything stored for an account' })
   @ApiQuery(MODE_PARAMETER)
   @ApiParam({ name: 'account', type: String, example: 'redis' })
   @ApiOkResponse({ type: InvalidatedDocument })

@@ -20,7 +20,7 @@ export class BudgetController {
   ) {}
 
   @Get(':upstream-budget')
-  @ApiOperation({ summary: "What is left of the upstream's rate limits, by credential" })
+  @ApiOperation({ summary: 'The remaining rate limits of the upstream, by credential' })
   @ApiParam({ name: 'upstream', type: String, example: EXAMPLE_UPSTREAM })
   @ApiOkResponse({ type: BudgetDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'route-not-found')

@@ -16,7 +16,7 @@ export class BudgetDocument {
         pausedFor: { type: 'integer', description: 'Seconds for which nothing is sent, after a secondary limit.' },
       },
     },
-    description: "By credential: a partition's id, `-` for callers without one. As any replica last heard it.",
+    description: "By credential: a partition's id, `-` for callers without one. As last announced to any replica.",
     example: [
       {
         credential: '-',
@@ -31,7 +31,7 @@ export class BudgetDocument {
     type: 'object',
     additionalProperties: { type: 'integer' },
     description:
-      'Of the process that answers, since its start; `/metrics` has the totals. `notModified`: 304 with a credential, which do not count against the limit.',
+      'Counts of the answering process since its start; `/metrics` has the totals. `notModified`: 304 with a credential, which do not count against the limit.',
     example: {
       ...{
         sent: 48,

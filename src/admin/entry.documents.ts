@@ -10,7 +10,7 @@ export class EntryDocument {
     example: 'index',
     enum: ['entry', 'index', 'variant', 'part'],
     description:
-      'An entry by itself; a resource’s index, or what is found through one: a response, or what a route made of it. ' +
+      'A plain entry; a resource’s index, or one of its members: a variant, or a projection. ' +
       'Variants and parts that no index leads to any more are listed until the store forgets them.',
   })
   kind!: string;
@@ -18,7 +18,7 @@ export class EntryDocument {
   @ApiProperty({ example: EXAMPLE_UPSTREAM })
   upstream!: string;
 
-  @ApiProperty({ example: '-', description: 'Who may share it: `-` for callers without a credential.' })
+  @ApiProperty({ example: '-', description: 'The callers who may share it: `-` for callers without a credential.' })
   partition!: string;
 
   @ApiProperty({ example: 200 })
@@ -60,14 +60,14 @@ export class EntryDocument {
 
   @ApiPropertyOptional({
     example: true,
-    description: 'Of a variant or a part: its index is gone or leads elsewhere, so that a request gets a miss.',
+    description: 'For a variant or a projection: its index is gone or does not name it, so that a request gets a miss.',
   })
   unreachable?: boolean;
 
   @ApiPropertyOptional({
     type: [String],
     example: [`${EXAMPLE_UPSTREAM}:-:/users/redis|4Gz0lNQx|repos`],
-    description: 'Of a resource: the keys of what is stored of it. The rest is told of the first of them.',
+    description: 'For a resource: the keys of its stored responses. The other members describe the first of them.',
   })
   members?: string[];
 }
@@ -103,11 +103,11 @@ export class EntryDetailsDocument extends EntryDocument {
   })
   headers!: string[][];
 
-  @ApiPropertyOptional({ type: [EntryDocument], description: 'Of a resource: what is stored of it.' })
+  @ApiPropertyOptional({ type: [EntryDocument], description: 'For a resource: its stored responses.' })
   variants?: EntryDocument[];
 
   @ApiProperty({
-    example: `${EXAMPLE_UPSTREAM} answered 200, and a rule of this service keeps it fresh for 3600 s; after that it is validated.`,
+    example: `${EXAMPLE_UPSTREAM} answered 200, and a rule of this service keeps it fresh for 3600 s; then it is validated.`,
   })
   why!: string;
 

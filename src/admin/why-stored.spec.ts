@@ -18,7 +18,7 @@ const entry = (more: Partial<EntryMetadata>): EntryMetadata => ({
 it.each<[Partial<EntryMetadata>, string]>([
   [
     { headers: [['cache-control', 'public, max-age=60, s-maxage=60']] },
-    'github answered 200 with "Cache-Control: public, max-age=60, s-maxage=60", so it is fresh for 60 s; after that it is loaded anew.',
+    'github answered 200 with "Cache-Control: public, max-age=60, s-maxage=60", so it is fresh for 60 s; then it is loaded again.',
   ],
   [
     {
@@ -31,11 +31,11 @@ it.each<[Partial<EntryMetadata>, string]>([
   ],
   [
     { status: 404, mustRevalidate: true, staleIfErrorMs: 5 },
-    'github answered 404, and a rule of this service keeps it fresh for 60 s; after that it is validated before any use.',
+    'github answered 404, and a rule of this service keeps it fresh for 60 s; then it is validated before any use.',
   ],
   [
     { validators: { etag: '"x"' }, freshUntil: -5 },
-    'github answered 200, and a rule of this service keeps it fresh for 0 s; after that it is validated.',
+    'github answered 200, and a rule of this service keeps it fresh for 0 s; then it is validated.',
   ],
 ])('says in one sentence why it is stored', (more, sentence) => {
   expect(whyStored(entry(more))).toBe(sentence);

@@ -27,14 +27,14 @@ function afterwards({
   staleIfErrorMs,
   validators,
 }: Pick<EntryMetadata, 'mustRevalidate' | 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'validators'>): string {
-  if (mustRevalidate) return 'after that it is validated before any use';
+  if (mustRevalidate) return 'then it is validated before any use';
   const uses = [
     ...(staleWhileRevalidateMs > 0 ? [`for ${inWords(staleWhileRevalidateMs)} while a refresh runs`] : []),
     ...(staleIfErrorMs > 0 ? [`for ${inWords(staleIfErrorMs)} if the upstream fails`] : []),
   ];
   if (uses.length > 0) return `after that it may be served stale ${uses.join(' and ')}`;
   const hasValidator = validators.etag !== undefined || validators.lastModified !== undefined;
-  return hasValidator ? 'after that it is validated' : 'after that it is loaded anew';
+  return hasValidator ? 'then it is validated' : 'then it is loaded again';
 }
 
 function inWords(ms: number): string {

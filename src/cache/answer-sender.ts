@@ -19,7 +19,7 @@ import type { AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** The form that the client asked for: a load removes these fields from the request. */
-export interface AskedForm {
+export interface RequestedForm {
   readonly acceptEncoding: string | undefined;
   /** Conditions and range. */
   readonly fields: HeaderList;
@@ -27,7 +27,7 @@ export interface AskedForm {
 
 const FORM_FIELDS = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const;
 
-export function askedForm({ headers }: FastifyRequest['raw']): AskedForm {
+export function requestedForm({ headers }: FastifyRequest['raw']): RequestedForm {
   const fields = FORM_FIELDS.flatMap((name) => {
     const value = headers[name];
     return value === undefined ? [] : [[name, String(value)] as const];
@@ -57,7 +57,7 @@ export class AnswerSender {
     reply: FastifyReply,
     answer: StoredAnswer,
     applied: AppliedRule,
-    asked = askedForm(request.raw),
+    asked = requestedForm(request.raw),
   ): void | Promise<void> {
     const prepared = this.prepare(answer, applied.key, asked.acceptEncoding);
     if (prepared instanceof PreparedResponse) {

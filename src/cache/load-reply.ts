@@ -75,12 +75,13 @@ export class LoadReply {
     const { reply, raw } = this;
     this.sent = undefined;
     this.before = { ...raw.getHeaders(), ...this.fields };
-    const apart = new ServerResponse(reply.request.raw);
-    apart.statusCode = this.status;
-    for (const [name, value] of Object.entries(this.before)) if (value !== undefined) apart.setHeader(name, value);
+    const ownResponse = new ServerResponse(reply.request.raw);
+    ownResponse.statusCode = this.status;
+    for (const [name, value] of Object.entries(this.before))
+      if (value !== undefined) ownResponse.setHeader(name, value);
     // Shared, the object is in use: a filter may still be about to send.
     this.side = this.isShared ? detachedReply(reply) : reply;
-    use(this.side, apart, {});
+    use(this.side, ownResponse, {});
     if (this.side === reply) this.replace('send', this.onSend);
     if (!raw.writableFinished) raw.prependOnceListener('finish', this.onAnswered);
     else this.onAnswered();

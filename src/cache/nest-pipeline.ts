@@ -81,11 +81,11 @@ export function whyNotForAll(
 ): string | undefined {
   const own = [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(GUARDS, target));
   if (own || config.getGlobalGuards().length + config.getGlobalRequestGuards().length > 0)
-    return 'a guard tells its callers apart, and its key does not';
+    return 'a guard distinguishes its callers, and its key does not';
   const controller = context.getClass();
   const wrappers = [...modules.values()].flatMap(({ controllers }) => [...controllers.values()]);
   const isScoped = wrappers.some((one) => one.metatype === controller && !one.isDependencyTreeStatic());
-  if (isScoped) return 'its controller is made for each request, and its key does not tell callers apart';
+  if (isScoped) return 'its controller is made for each request, and its key does not distinguish callers';
   const args = argumentsOf(context).filter(([name, { data }]) => !isInKey(name, data, rule));
   return args.some(([name, { factory }]) => READS_CALLER.test(name) || isCustom(name, factory, harmless))
     ? 'it takes what is not in its key (@Req(), @Headers(), @Ip(), @Session(), a body, cookies or a decorator of its own)'

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
-import { AnswerSender, askedForm, fieldsByName, setField, type AskedForm } from './answer-sender';
+import { AnswerSender, requestedForm, fieldsByName, setField, type RequestedForm } from './answer-sender';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
@@ -32,7 +32,7 @@ export interface RouteExchange {
   readonly startedAt: number;
   readonly load: RouteOrigin;
   /** The form that the client asked for: a load removes these fields from the request. */
-  readonly form: AskedForm;
+  readonly form: RequestedForm;
   /** The exception that is the response. */
   thrown?: unknown;
 }
@@ -64,7 +64,7 @@ export class RouteAnswers {
 
   exchange(context: ExecutionContext, applied: AppliedRule, next: CallHandler, startedAt: number): RouteExchange {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const form = askedForm(request.raw);
+    const form = requestedForm(request.raw);
     const asked = new RouteRequest(request, applied);
     return {
       context,
@@ -202,11 +202,11 @@ export class RouteAnswers {
     const failure = error instanceof AppError ? error.code : 'internal';
     this.publish(context, applied, { outcome: 'ERROR', failure }, 'none', statusOf(error), startedAt);
     const isUnderWay = failure === 'deadline-exceeded' || load.reply.isLoading;
-    const isApart = isUnderWay && !applied.way.isHandedOn && !hasOwnFilters(context);
-    if (isUnderWay && !isApart) load.reply.share();
-    const reply = isApart ? load.reply.clientReply() : load.reply.reply;
+    const hasOwnReply = isUnderWay && !applied.way.isHandedOn && !hasOwnFilters(context);
+    if (isUnderWay && !hasOwnReply) load.reply.share();
+    const reply = hasOwnReply ? load.reply.clientReply() : load.reply.reply;
     reply.header('cache-status', cacheStatusOfError(applied.key, failure)).header('x-cache', 'MISS');
-    if (!isApart) throw error;
+    if (!hasOwnReply) throw error;
     void reply.send(error);
     return RESPONSE_ALREADY_SENT;
   }

@@ -48,12 +48,12 @@ function handlerName(context: ExecutionContext): string {
   const [handler, controller] = [context.getHandler(), context.getClass()];
   const version: unknown = Reflect.getMetadata(VERSION, handler) ?? Reflect.getMetadata(VERSION, controller);
   const constraints = constraintsOf(handler);
-  const told = [version, constraints].map((one) => (one === undefined ? '' : textOf(one)));
-  return encodeURIComponent([`${controller.name}.${handler.name}`, ...told].join(' ').trim());
+  const constraint = [version, constraints].map((one) => (one === undefined ? '' : textOf(one)));
+  return encodeURIComponent([`${controller.name}.${handler.name}`, ...constraint].join(' ').trim());
 }
 
-function textOf(told: unknown): string {
-  return JSON.stringify(told, (_name, value: unknown) =>
+function textOf(constraint: unknown): string {
+  return JSON.stringify(constraint, (_name, value: unknown) =>
     typeof value === 'symbol' || value instanceof RegExp || typeof value === 'function' ? String(value) : value,
   );
 }

@@ -179,7 +179,8 @@ export class RouteRuleReader {
       isTracked || facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
     const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES, facts.rule);
     if (why) this.leaveOut(context, why);
-    else if (whose) this.leaveOut(context, whose, 'Name what tells callers apart on its @CacheRule: keyBy, or a key.');
+    else if (whose)
+      this.leaveOut(context, whose, 'Name the value that distinguishes callers on its @CacheRule: keyBy, or a key.');
     if (why ?? whose) return null;
     ofController.set(handler, facts);
     return facts;
@@ -199,8 +200,8 @@ export class RouteRuleReader {
   private policyFor(rule: RouteRule, { isHandedOn, mayTouchReply }: RouteWay): CachePolicy {
     const policy = policyOf(rule, this.options.policy);
     // With one reply for both, a stale answer and its handler would set fields on it.
-    const refreshesApart = !isHandedOn || !mayTouchReply;
-    return refreshesApart ? policy : { ...policy, staleWhileRevalidateMs: 0, earlyRefreshBeta: 0 };
+    const mayRefreshBehind = !isHandedOn || !mayTouchReply;
+    return mayRefreshBehind ? policy : { ...policy, staleWhileRevalidateMs: 0, earlyRefreshBeta: 0 };
   }
 
   private wayOf(context: ExecutionContext, own: RouteRule | undefined, nestKey: unknown): RouteWay {

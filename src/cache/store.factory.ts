@@ -71,14 +71,14 @@ export function openStore(
   const logUnindexed = onceUntilReconnected(link, (key) =>
     logger.warn(
       `What Redis has of ${JSON.stringify(key)} is not in the index of its tags any more (evicted or deleted): removed, counts as a miss. ` +
-        'More of these are not logged until Redis is connected anew.',
+        'More of these are not logged until Redis is connected again.',
     ),
   );
   const keys = new RedisKeys(redis.keyPrefix, redis.source);
   const l2 = new RedisStore(link, keys, clock, {
     onGarbage: (key) =>
       logger.warn(
-        `What is at ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
+        `The value of ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
       ),
     onUnindexed: (key) => {
       lost.add('index');
@@ -132,23 +132,23 @@ export function openLink(redis: RedisSettings): {
 }
 
 /** Reports the first event, and the first after each reconnect. */
-function onceUntilReconnected(link: RedisLink, tell: (key: string) => void): (key: string) => void {
-  let isTold = false;
-  link.onTransition(() => (isTold = false));
+function onceUntilReconnected(link: RedisLink, report: (key: string) => void): (key: string) => void {
+  let isReported = false;
+  link.onTransition(() => (isReported = false));
   return (key) => {
-    if (!isTold) tell(key);
-    isTold = true;
+    if (!isReported) report(key);
+    isReported = true;
   };
 }
 
 /** One line when Redis goes, one for each new reason, one when it is back. */
 function logTransitions(link: RedisLink, { endpoint }: RedisSettings, logger: Logger): void {
-  let told: string | undefined;
+  let reported: string | undefined;
   link.onTransition((isUp) => {
     const problem = link.problem;
-    if (isUp) logger.log(told === undefined ? 'Connected.' : 'Connected again; the copies in memory are dropped.');
-    else if (problem !== told) logger.warn(outageMessage(problem ?? 'unknown', endpoint));
-    told = isUp ? '' : problem;
+    if (isUp) logger.log(reported === undefined ? 'Connected.' : 'Connected again; the copies in memory are dropped.');
+    else if (problem !== reported) logger.warn(outageMessage(problem ?? 'unknown', endpoint));
+    reported = isUp ? '' : problem;
   });
 }
 
@@ -158,10 +158,10 @@ function logRefusals(
   channel: string,
   logger: Logger,
 ): (problem: string) => void {
-  let told: string | undefined;
+  let reported: string | undefined;
   return (problem) => {
     const message = refusalMessage(problem, what, channel);
-    if (message !== undefined && message !== told) logger.warn(message);
-    told = message ?? told;
+    if (message !== undefined && message !== reported) logger.warn(message);
+    reported = message ?? reported;
   };
 }

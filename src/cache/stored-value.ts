@@ -50,7 +50,7 @@ export async function storedValue(key: string, entry: CacheEntry): Promise<unkno
 
 /** What JSON would change in a value that is not stored, and what to do. */
 export function whyNotStorable(value: unknown): string {
-  return `${firstUnlike(value, 'the value')} would not come back as it is. Store plain data (JSON), text, a Buffer or a typed array.`;
+  return `${firstUnlike(value, 'the value')} would change. Store plain data (JSON), text, a Buffer or a typed array.`;
 }
 
 function firstUnlike(value: unknown, path: string): string {

@@ -149,7 +149,9 @@ export class ValueCache {
     try {
       await this.invalidator.invalidate(targets, mode);
     } catch (error) {
-      this.logger.warn(`What a method has changed is not removed on every replica yet: ${(error as Error).message}`);
+      this.logger.warn(
+        `The entries that a method has invalidated are not removed on every replica yet: ${(error as Error).message}`,
+      );
     }
   }
 

@@ -188,9 +188,9 @@ async function tracking(
       await until(() => heard.has(probe), HEAR_WITHIN_MS);
       await link.send(probe, ['UNLINK', probe]).catch(() => undefined);
     }
-    if (heard.has(probe)) return ok('Changes of keys are heard of (CLIENT TRACKING): copies in memory are used.');
+    if (heard.has(probe)) return ok('Changes of keys arrive (CLIENT TRACKING): copies in memory are used.');
     return problem(
-      `Changes of keys are not heard of (${refusal ?? 'CLIENT TRACKING told nothing'}): no copy in memory is used, each hit asks Redis.`,
+      `Changes of keys do not arrive (${refusal ?? 'CLIENT TRACKING sent nothing'}): no copy in memory is used, each hit asks Redis.`,
       'Allow the user +client|tracking and the keys; a proxy in between must pass RESP3 push messages on.',
     );
   } finally {
@@ -210,7 +210,7 @@ async function channel(settings: RedisSettings, link: RedisLink, keys: RedisKeys
     await until(() => subscription.isUp || refusal !== undefined, HEAR_WITHIN_MS);
     if (subscription.isUp) return ok(`Listens on the channel ${keys.channel}.`);
     return problem(
-      `Cannot listen on the channel ${keys.channel} (${refusal ?? 'no answer'}): invalidations published there are not heard.`,
+      `Cannot listen on the channel ${keys.channel} (${refusal ?? 'no answer'}): invalidations published there are not received.`,
       `Allow the user +subscribe and &${keys.channel}.`,
     );
   } finally {

@@ -12,7 +12,7 @@ const told = (status: number, text: string | undefined, headers: object = {}) =>
 };
 
 describe('a 403 without a hint in its head', () => {
-  const untold = { waitMs: 60_000, resource: undefined, isTold: false };
+  const untold = { waitMs: 60_000, resource: undefined, hasDuration: false };
 
   it.each([
     '{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}',

@@ -107,8 +107,8 @@ function tagsOfAccount(
 ): readonly string[] | undefined {
   const url = ORGANIZATION_URL.exec(textAt(answer, 'url') ?? '')?.[1];
   const repository = list === 'repos' ? repositoryName(textAt(answer, 'full_name')) : undefined;
-  const said = [list === '' ? textAt(answer, 'login') : undefined, textAt(answer, 'organization', 'login'), url];
-  const login = [...said, repository && ownerOf(repository)].find(isAccount);
+  const logins = [list === '' ? textAt(answer, 'login') : undefined, textAt(answer, 'organization', 'login'), url];
+  const login = [...logins, repository && ownerOf(repository)].find(isAccount);
   if (login === undefined) return undefined;
   return [
     ...(list === '' ? [accountTag(login)] : []),

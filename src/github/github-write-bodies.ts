@@ -30,8 +30,8 @@ export function namesMade(path: string, place: Place | undefined, body: Buffer |
   const isOfOwner = place?.kind === 'account' && place.below === 'repos';
   const isOfRepository = place?.kind === 'repository' && MAKES_REPOSITORY.has(place.below);
   if (!isOfOwner && !isOfRepository) return NONE;
-  const said = parsed(body);
-  const [newOwners, newNames] = [wordsAt(said, OWNERS), wordsAt(said, NAMES)];
+  const json = parsed(body);
+  const [newOwners, newNames] = [wordsAt(json, OWNERS), wordsAt(json, NAMES)];
   if (newOwners.length === 0 && newNames.length === 0) return NONE;
   const [owner, name] = typeof place.named === 'string' ? place.named.split('/') : [];
   const owners = [...(owner === undefined ? [] : [owner]), ...newOwners];
@@ -61,8 +61,8 @@ export function tokensEnded(path: string, method: string, body: Buffer | undefin
   const isOfApplication = OF_APPLICATION.test(path) && method !== 'POST'; // which only checks it
   const isRevoked = REVOKED.test(path) && method === 'POST';
   if (!isOfApplication && !isRevoked) return [];
-  const said = parsed(body);
-  const tokens = isRevoked ? valueAt(said, 'credentials') : [valueAt(said, 'access_token')];
+  const json = parsed(body);
+  const tokens = isRevoked ? valueAt(json, 'credentials') : [valueAt(json, 'access_token')];
   if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS) return undefined;
   return tokens.every((token) => typeof token === 'string') ? tokens : undefined;
 }

@@ -18,7 +18,7 @@ export const EXAMPLE_UPSTREAM = 'an-upstream';
 /** The header fields of every cached answer, for OpenAPI. */
 export const ApiCacheHeaders: HeadersDocument = {
   'Cache-Status': header(
-    'What the cache did (RFC 9211).',
+    'The outcome of the cache (RFC 9211).',
     `larder; hit; ttl=3599; key="${EXAMPLE_UPSTREAM}:-:/users/redis"; detail=HIT/l1`,
   ),
   Age: header('Seconds since the answer was loaded or validated.', '1'),
@@ -39,7 +39,11 @@ const RETRY_AFTER: HeadersDocument = { 'Retry-After': header('Seconds until a re
 export function ApiNotModified(): MethodDecorator {
   const { ETag, 'Cache-Status': status } = ApiCacheHeaders;
   const headers = { ETag, 'Cache-Status': status } as HeadersDocument;
-  return ApiResponse({ status: 304, description: 'What the client has still holds (`If-None-Match`).', headers });
+  return ApiResponse({
+    status: 304,
+    description: 'The stored response of the client is still valid (`If-None-Match`).',
+    headers,
+  });
 }
 
 const problemSchema = {

@@ -3,13 +3,13 @@ import type { ErrorCode } from '../kernel/app-error';
 import { EDGE_FIELDS, newRequestId } from './edge-hooks';
 import { PROBLEM_TYPE, kindOfProblem, problemOf } from './problem-table';
 
-interface Said {
+interface ClientProblem {
   readonly code: ErrorCode;
   readonly detail: string;
 }
 
 /** By node's codes (https://nodejs.org/api/http.html#event-clienterror). */
-const SAID: Readonly<Record<string, Said>> = {
+const SAID: Readonly<Record<string, ClientProblem>> = {
   HPE_HEADER_OVERFLOW: {
     code: 'header-too-large',
     detail: 'The header fields are over 16 KiB in all. Send fewer or shorter ones.',
@@ -24,7 +24,7 @@ const SAID: Readonly<Record<string, Said>> = {
   },
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The request did not come to its end in time.' },
 };
-const NOT_HTTP: Said = { code: 'request-invalid', detail: 'The request is not HTTP/1.1 or HTTP/1.0.' };
+const NOT_HTTP: ClientProblem = { code: 'request-invalid', detail: 'The request is not HTTP/1.1 or HTTP/1.0.' };
 
 /** A response as node keeps it on its connection while it is under way. */
 interface UnderWay {

@@ -21,8 +21,13 @@ const POLL_MS = 2_000;
  */
 export function tlsOptions(files: TlsFiles): TlsOptions {
   const context = readContext(files);
-  const asksClients = files.clientCaFile !== undefined;
-  return { ...context, minVersion: 'TLSv1.2', requestCert: asksClients, rejectUnauthorized: asksClients };
+  const requestsClientCertificates = files.clientCaFile !== undefined;
+  return {
+    ...context,
+    minVersion: 'TLSv1.2',
+    requestCert: requestsClientCertificates,
+    rejectUnauthorized: requestsClientCertificates,
+  };
 }
 
 /**

@@ -84,11 +84,11 @@ function messageOf(error: Error): string {
 
 /** A schema's message as an instruction: it begins with the name of the value and a colon. */
 function sentence(message: string): string {
-  const [, name = 'The input', said = ''] = /^(?:([\w.]+): )?(.*)$/s.exec(message) ?? [];
-  if (said.startsWith('must ')) return `${name} ${said}`;
-  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(said) ?? [];
+  const [, name = 'The input', text = ''] = /^(?:([\w.]+): )?(.*)$/s.exec(message) ?? [];
+  if (text.startsWith('must ')) return `${name} ${text}`;
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(text) ?? [];
   if (expected !== undefined) return `${name} must be of the type ${expected}, not ${received ?? ''}`;
-  const [, options] = /^Invalid option: expected (.+)$/s.exec(said) ?? [];
+  const [, options] = /^Invalid option: expected (.+)$/s.exec(text) ?? [];
   return options === undefined ? message : `${name} must be ${options}`;
 }
 

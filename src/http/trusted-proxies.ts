@@ -23,5 +23,5 @@ export function parseTrustedProxies(text: string): TrustedProxies {
   const proxies = text.split(',').map((proxy) => proxy.trim());
   const wrong = proxies.find((proxy) => !NAMED_RANGES.has(proxy) && !addressOrRange.safeParse(proxy).success);
   if (wrong === undefined) return proxies;
-  throw new Error(`must be true, false, a number of hops, or addresses and CIDR ranges; "${wrong}" is none of them`);
+  throw new Error(`must be true, false, a number of hops, or addresses and CIDR ranges; "${wrong}" is neither`);
 }

@@ -18,10 +18,10 @@ import { EVENTS_EXAMPLE, EventsDocument } from './events.documents';
 import { hasCredential, LiveGuard } from './live.guard';
 
 const DESCRIPTION =
-  'First `history`: what was gathered of the last 15 minutes while somebody watched. Then `figures`, one a second, of all replicas and ' +
+  'First `history`: the figures of the last 15 minutes in which a client watched. Then `figures`, one a second, of all replicas and ' +
   'workers together; its id is the second. After a reconnect `Last-Event-ID` brings the seconds that were missed. With the admin token also ' +
   '`outcome` and `invalidation`, with their keys: all while there are few, one in `oneIn` under load. A comment every 15 s keeps the ' +
-  'connection up; `end` tells why the server ends it. A reader that falls behind is cut off.';
+  'connection up; `end` has the reason why the server ends it. A reader that falls behind is disconnected.';
 
 /** The stream is text; OpenAPI 3.0 has no word for the JSON in it. */
 const EVENT_TEXT = { type: 'string' as const, 'x-event-data': { $ref: getSchemaPath(EventsDocument) } };

@@ -24,7 +24,9 @@ export class FiguresDocument {
   })
   latencyMs!: object;
 
-  @ApiProperty(counts('Requests to upstreams, and those that needed none.', { calls: 1, notModified: 0, saved: 12 }))
+  @ApiProperty(
+    counts('Requests to upstreams, and requests answered without one.', { calls: 1, notModified: 0, saved: 12 }),
+  )
   upstream!: object;
 
   @ApiProperty(counts('What memory holds, of all processes.', { entries: 10, bytes: 12_345, maxBytes: 67_108_864 }))
@@ -46,7 +48,7 @@ export class FiguresDocument {
   @ApiProperty({
     type: 'array',
     items: { type: 'object' },
-    description: 'What is left of rate limits; `resetAt` in ms since the epoch.',
+    description: 'The remaining rate limits; `resetAt` in ms since the epoch.',
     example: [
       {
         ...{ upstream: EXAMPLE_UPSTREAM, credential: '-', resource: 'core', limit: 60, remaining: 12 },
@@ -77,7 +79,7 @@ export class FiguresDocument {
   @ApiProperty({
     type: 'array',
     items: { type: 'object' },
-    description: '`requests` and `hits` of the second; `isUp`: heard of within 5 s.',
+    description: '`requests` and `hits` of the second; `isUp`: reported within 5 s.',
     example: [
       {
         ...{ id: 'host-1:4711', pid: 4711, workers: 2, startedAt: 1_700_000_000_000, version: '0.1.0' },

@@ -23,7 +23,7 @@ export interface StoredFigures {
 interface OpenSecond {
   readonly samples: ProcessSample[];
   /** The processes whose figures have arrived. */
-  readonly told: Set<string>;
+  readonly reported: Set<string>;
 }
 
 /**
@@ -47,19 +47,21 @@ export class FiguresHistory {
     const isNear = Math.abs(sample.at - ended) <= MAX_SKEW_MS;
     const own = isNear ? sample.at : ended;
     const at = Math.max(own, this.lastClosed + SECOND_MS);
-    const second = this.open.get(at) ?? { samples: [], told: new Set<string>() };
+    const second = this.open.get(at) ?? { samples: [], reported: new Set<string>() };
     this.open.set(at, second);
     second.samples.push(sample);
     // A late one does not stand for the one that is still to come: the process would be late from then on.
-    if (at === own) second.told.add(process);
+    if (at === own) second.reported.add(process);
   }
 
   /** Closes the seconds that all processes have reported, or that have waited long enough. @returns their figures, oldest first */
   close(now: number): readonly StoredFigures[] {
     for (const [process, { seenAt }] of this.known) if (now - seenAt > FORGET_MS) this.known.delete(process);
     const due: StoredFigures[] = [];
-    for (const [at, { samples, told }] of [...this.open].sort(([one], [other]) => one - other)) {
-      const isComplete = [...this.known].every(([process, { seenAt }]) => told.has(process) || now - seenAt > UP_MS);
+    for (const [at, { samples, reported }] of [...this.open].sort(([one], [other]) => one - other)) {
+      const isComplete = [...this.known].every(
+        ([process, { seenAt }]) => reported.has(process) || now - seenAt > UP_MS,
+      );
       if (at + SECOND_MS > now || (!isComplete && now < at + SECOND_MS + WAIT_MS)) break;
       this.open.delete(at);
       this.lastClosed = at;

@@ -123,9 +123,9 @@ export class LiveFigures implements OnModuleInit, BeforeApplicationShutdown {
   private startEvents(): void {
     if (!this.watch.wantsEvents(performance.now())) return;
     this.events.start((event, data) => {
-      const told = { ...data, replica: this.bus.replica };
-      this.deliver(event, told);
-      this.bus.publish({ kind: 'event', event, data: told });
+      const withReplica = { ...data, replica: this.bus.replica };
+      this.deliver(event, withReplica);
+      this.bus.publish({ kind: 'event', event, data: withReplica });
     });
   }
 

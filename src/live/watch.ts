@@ -9,7 +9,7 @@ export class Watch {
   private admins = 0;
   private lastLeftAt = -Infinity;
   private watchedUntil = -Infinity;
-  private eventsHeardUntil = -Infinity;
+  private eventsWatchedUntil = -Infinity;
 
   enter(isAdmin: boolean): void {
     this.viewers += 1;
@@ -26,7 +26,7 @@ export class Watch {
   extend(forMs: number, wantsEvents: boolean, now: number): void {
     const until = now + Math.min(forMs, LINGER_MS);
     this.watchedUntil = Math.max(this.watchedUntil, until);
-    if (wantsEvents) this.eventsHeardUntil = Math.max(this.eventsHeardUntil, until);
+    if (wantsEvents) this.eventsWatchedUntil = Math.max(this.eventsWatchedUntil, until);
   }
 
   /** The notice for the other processes; undefined where this process has no viewer, and had none recently. */
@@ -40,6 +40,6 @@ export class Watch {
   }
 
   wantsEvents(now: number): boolean {
-    return this.admins > 0 || now < this.eventsHeardUntil;
+    return this.admins > 0 || now < this.eventsWatchedUntil;
   }
 }

@@ -10,9 +10,9 @@ export class OutcomeLog {
   private readonly logger = new Logger('Cache');
 
   constructor(events: CacheEvents, @Inject(serviceConfig.KEY) { logLevel }: ConfigType<typeof serviceConfig>) {
-    const tellsHits = logLevel === 'debug' || logLevel === 'trace';
+    const logsHits = logLevel === 'debug' || logLevel === 'trace';
     events.subscribe((event) => {
-      if (tellsHits || event.outcome !== 'HIT') this.write(event);
+      if (logsHits || event.outcome !== 'HIT') this.write(event);
     });
   }
 

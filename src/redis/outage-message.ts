@@ -29,5 +29,5 @@ export function refusalMessage(
     return `Redis refuses SUBSCRIBE (${problem}): the live figures are those of one replica alone. Allow the user &${channel}.`;
   return what === 'tracking'
     ? `Redis refuses CLIENT TRACKING (${problem}): no copy in memory is used, each answer asks Redis. Allow the user +client|tracking.`
-    : `Redis refuses SUBSCRIBE (${problem}): invalidations published there are not heard. Allow the user +subscribe and &${channel}.`;
+    : `Redis refuses SUBSCRIBE (${problem}): invalidations published there are not received. Allow the user +subscribe and &${channel}.`;
 }

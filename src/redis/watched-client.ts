@@ -147,7 +147,7 @@ export class WatchedClient {
     const isLate = now - this.beatAt > 2 * HEARTBEAT_MS;
     this.beatAt = now;
     if (!isLate && now - this.lastReplyAt > SILENCE_MS + HEARTBEAT_MS) {
-      this.lost(client, `nothing heard for ${SILENCE_MS} ms`);
+      this.lost(client, `no message for ${SILENCE_MS} ms`);
       return;
     }
     client.sendCommand(['PING']).then(

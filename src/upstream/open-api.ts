@@ -106,7 +106,7 @@ function read(
     parameters: [...Object.entries(names).map(([one, value]) => inPath(one, value)), CONDITION],
     responses: {
       '200': { description: own, headers: headersOf(prefix), content: { 'application/json': { example } } },
-      '304': { description: 'What the client has still holds (`If-None-Match`, `If-Modified-Since`)' },
+      '304': { description: 'The stored response of the client is still valid (`If-None-Match`, `If-Modified-Since`)' },
       '404': { description: own, content: { 'application/json': { example: documented.notFound ?? {} } } },
       ...problemResponses(...PROBLEMS_OF_GATEWAY),
     },

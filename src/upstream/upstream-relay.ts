@@ -67,10 +67,10 @@ export class UpstreamRelay {
       return await this.sendOnce(request);
     } catch (error) {
       const isSafe = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
-      if (!(error instanceof ClosedMeanwhileError)) throw error;
+      if (!(error instanceof ConnectionClosedError)) throw error;
       if (!isSafe || request.signal.aborted) throw error.failure;
       return this.sendOnce(request).catch((again: unknown) => {
-        throw again instanceof ClosedMeanwhileError ? again.failure : again;
+        throw again instanceof ConnectionClosedError ? again.failure : again;
       });
     }
   }
@@ -128,12 +128,12 @@ export class UpstreamRelay {
           const failure = upstreamFailure(error, this.api, ended === 'timed-out');
           const isUnanswered = outgoing.reusedSocket && outgoing.socket?.bytesRead === receivedBefore;
           const isClosed = isUnanswered && CLOSED.has((error as NodeJS.ErrnoException).code ?? '');
-          reject(isClosed ? new ClosedMeanwhileError(failure) : failure);
+          reject(isClosed ? new ConnectionClosedError(failure) : failure);
         }
       };
       outgoing.on('upgrade', (_response, socket) => {
         socket.destroy();
-        fail(new Error('switched to a protocol that nobody asked for'));
+        fail(new Error('switched to an unexpected protocol'));
       });
       outgoing.on('response', (response) => {
         const { statusCode: status = 0, rawHeaders } = response;
@@ -169,7 +169,7 @@ class ClientGoneError extends AppError {
 }
 
 /** A connection that was kept alive has been closed just as it was used again. */
-class ClosedMeanwhileError extends Error {
+class ConnectionClosedError extends Error {
   constructor(readonly failure: AppError) {
     super(failure.message, { cause: failure });
   }

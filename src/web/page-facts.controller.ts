@@ -24,7 +24,7 @@ export class PageFactsController {
 
   @Get()
   @Header('cache-control', 'no-cache')
-  @ApiOperation({ summary: 'What a page in front of the service has to know: its routes, and what is on' })
+  @ApiOperation({ summary: 'The facts for a page in front of the service: its routes, and the features that are on' })
   @ApiOkResponse({ type: PageFactsDocument })
   @ApiProblems('request-invalid')
   show(): PageFactsDocument {

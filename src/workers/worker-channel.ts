@@ -9,11 +9,11 @@ import type { WorkerMetric } from './worker-metrics';
  */
 
 /** The kinds of requests: the metrics of one worker, or of all. */
-type Asked = 'own-metrics' | 'all-metrics';
+type RequestKind = 'own-metrics' | 'all-metrics';
 
 interface Message {
-  readonly larder: 'asked' | 'told';
-  readonly what: Asked;
+  readonly larder: 'request' | 'response';
+  readonly what: RequestKind;
   readonly id: number;
   readonly value?: unknown;
   readonly failure?: string;
@@ -127,7 +127,7 @@ export function relayToOthers(worker: Worker): void {
 
 let questions = 0;
 
-function request(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown> {
+function request(end: LineEnd, what: RequestKind, timeoutMs: number): Promise<unknown> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
@@ -137,7 +137,7 @@ function request(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown>
       act();
     };
     const onMessage = (message: unknown): void => {
-      if (!isMessage(message) || message.larder !== 'told' || message.what !== what || message.id !== id) return;
+      if (!isMessage(message) || message.larder !== 'response' || message.what !== what || message.id !== id) return;
       const { value, failure } = message;
       settle(() => (failure === undefined ? resolve(value) : reject(new Error(failure))));
     };
@@ -145,15 +145,15 @@ function request(end: LineEnd, what: Asked, timeoutMs: number): Promise<unknown>
     const timer = setTimeout(() => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
     end.on('message', onMessage);
     end.on('disconnect', lose);
-    end.send?.({ larder: 'asked', what, id });
+    end.send?.({ larder: 'request', what, id });
   });
 }
 
-function answer(end: LineEnd, what: Asked, read: () => Promise<unknown>, isConnected: () => boolean): void {
+function answer(end: LineEnd, what: RequestKind, read: () => Promise<unknown>, isConnected: () => boolean): void {
   end.on('message', (message) => {
-    if (!isMessage(message) || message.larder !== 'asked' || message.what !== what) return;
-    const respond = (told: Pick<Message, 'value' | 'failure'>): void => {
-      if (isConnected()) end.send?.({ larder: 'told', what, id: message.id, ...told });
+    if (!isMessage(message) || message.larder !== 'request' || message.what !== what) return;
+    const respond = (result: Pick<Message, 'value' | 'failure'>): void => {
+      if (isConnected()) end.send?.({ larder: 'response', what, id: message.id, ...result });
     };
     read().then(
       (value) => respond({ value }),

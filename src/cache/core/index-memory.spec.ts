@@ -52,13 +52,13 @@ describe('the memory of indexes', () => {
 
   it('asks for an index that it knows together with what it leads to', async () => {
     const { store, find } = await open();
-    expect((await find()).ahead.size).toBe(0);
+    expect((await find()).prefetched.size).toBe(0);
     store.asked.length = 0;
     store.hold();
     const finding = find();
     expect(store.asked).toEqual(['url', expect.stringMatching(/^url\|[\w-]+$/)]);
     store.letGo();
-    const [key] = (await finding).ahead.keys();
+    const [key] = (await finding).prefetched.keys();
     expect(key).toBe(store.asked[1]);
   });
 
@@ -80,7 +80,7 @@ describe('the memory of indexes', () => {
     const changed = await find();
     const after = generationOf(changed);
     expect(after).not.toBe(before);
-    expect([...changed.ahead.keys()]).toEqual([`url|${before}`]);
-    expect([...(await find()).ahead.keys()]).toEqual([`url|${after}`]);
+    expect([...changed.prefetched.keys()]).toEqual([`url|${before}`]);
+    expect([...(await find()).prefetched.keys()]).toEqual([`url|${after}`]);
   });
 });

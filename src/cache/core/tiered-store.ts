@@ -32,7 +32,7 @@ import { newToken } from './random-id';
 
 const MAX_LOAD_MS = 300_000;
 
-interface AheadLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
+interface PrefetchedLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
   readonly answer: LeaseAnswer;
 }
 
@@ -58,7 +58,7 @@ export class TieredStore extends CacheStore {
   /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
   /** The shared store's answer about the lease when it found no entry, kept until it is requested in the same turn of the event loop. */
-  private readonly ahead = new Map<string, AheadLease>();
+  private readonly prefetched = new Map<string, PrefetchedLease>();
 
   constructor(
     limits: MemoryLimits,
@@ -102,8 +102,8 @@ export class TieredStore extends CacheStore {
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const ahead = this.takeAhead(request);
-    if (ahead) return ahead;
+    const prefetched = this.takeLease(request);
+    if (prefetched) return prefetched;
     const epoch = this.epochs.of(request.key);
     try {
       const answer = await this.l2.acquire(request);
@@ -229,7 +229,7 @@ export class TieredStore extends CacheStore {
     try {
       const looked = await this.look(key, options);
       const { found } = looked;
-      if (!looked.found && looked.lease) this.keepAhead(key, { ...options, answer: looked.lease }, epoch);
+      if (!looked.found && looked.lease) this.keepLease(key, { ...options, answer: looked.lease }, epoch);
       if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
       this.l1.put(key, found.entry, true);
       // The entry that later requests find in memory, and for which a response is prepared.
@@ -250,25 +250,25 @@ export class TieredStore extends CacheStore {
     return this.l2.findOrAcquire({ key, token: newToken(), tags: [], seenId: '', leaseMs, indexMark, selection });
   }
 
-  private keepAhead(key: string, kept: AheadLease, epoch: number): void {
+  private keepLease(key: string, kept: PrefetchedLease, epoch: number): void {
     const { answer } = kept;
     if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
     // Two finds of a key can be under way, for a change detaches the first: the grant of one is why the other is refused.
-    if (answer.kind !== 'granted' && this.ahead.get(key)?.answer.kind === 'granted') return;
-    this.ahead.set(key, kept);
+    if (answer.kind !== 'granted' && this.prefetched.get(key)?.answer.kind === 'granted') return;
+    this.prefetched.set(key, kept);
     // Callers that waited for the find continue in this turn; a lease that remains after it has no taker.
     setImmediate(() => {
-      if (this.ahead.get(key) !== kept) return;
-      this.ahead.delete(key);
+      if (this.prefetched.get(key) !== kept) return;
+      this.prefetched.delete(key);
       if (answer.kind === 'granted') this.l2.release(answer.lease).catch(ignoreUnavailable);
     });
   }
 
-  private takeAhead({ key, seenId, tags, waitedFor, indexMark = 0, selection }: LeaseRequest): LeaseAnswer | undefined {
-    const kept = this.ahead.get(key);
+  private takeLease({ key, seenId, tags, waitedFor, indexMark = 0, selection }: LeaseRequest): LeaseAnswer | undefined {
+    const kept = this.prefetched.get(key);
     if (!kept || seenId !== '' || waitedFor !== undefined) return undefined;
     if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
-    this.ahead.delete(key);
+    this.prefetched.delete(key);
     const { answer } = kept;
     // The find did not know the tags, by which a load may have begun too early for its failure to be given: the store is asked with them. Where
     // another still loads, it is asked with them after the first wait.

@@ -49,7 +49,7 @@ interface Known {
 }
 
 /** A request under way, and since when. */
-interface Asking {
+interface PendingRequest {
   readonly request: RawRequest;
   readonly response: RawResponse;
   readonly startedAt: number;
@@ -163,35 +163,35 @@ export class FastPath implements OnModuleInit {
     return false;
   }
 
-  private servesKnown(asking: Asking): boolean | Promise<boolean> {
-    const { pointer } = asking.known;
-    const policy = requestPolicy(asking.fingerprint.asked);
+  private servesKnown(pending: PendingRequest): boolean | Promise<boolean> {
+    const { pointer } = pending.known;
+    const policy = requestPolicy(pending.fingerprint.asked);
     if (policy.isNoCache) return false;
     const hit = this.pointers.peek(pointer, policy);
     if (hit === 'ordinary-way') return false;
-    if (hit) return this.serveHit(asking, hit);
-    return this.pointers.mayBeFresh(pointer) && this.findHit(asking);
+    if (hit) return this.serveHit(pending, hit);
+    return this.pointers.mayBeFresh(pointer) && this.findHit(pending);
   }
 
-  private async findHit(asking: Asking): Promise<boolean> {
-    const { fingerprint, known } = asking;
+  private async findHit(pending: PendingRequest): Promise<boolean> {
+    const { fingerprint, known } = pending;
     const hit = await this.pointers.find(known.pointer, requestPolicy(fingerprint.asked));
     if (hit === 'ordinary-way') return false;
-    if (hit) return this.serveHit(asking, hit);
+    if (hit) return this.serveHit(pending, hit);
     this.known.delete(fingerprint.text); // so that the next request does not look here in vain
     return false;
   }
 
-  private serveHit(asking: Asking, found: Found): boolean | Promise<boolean> {
-    const { way, known, request } = asking;
+  private serveHit(pending: PendingRequest, found: Found): boolean | Promise<boolean> {
+    const { way, known, request } = pending;
     if (!way.isUsable(found.entry, this.clock.now(), known.target)) return false;
     const prepared = way.prepare(found.entry, known.pointer.key, request, known.target);
-    if (prepared instanceof PreparedResponse) return this.send(asking, found, prepared);
-    return prepared.then((response) => this.send(asking, found, response));
+    if (prepared instanceof PreparedResponse) return this.send(pending, found, prepared);
+    return prepared.then((response) => this.send(pending, found, response));
   }
 
   private send(
-    { request, response, startedAt, way, fingerprint, known }: Asking,
+    { request, response, startedAt, way, fingerprint, known }: PendingRequest,
     { entry, tier }: Found,
     prepared: PreparedResponse<StoredAnswer>,
   ): boolean {

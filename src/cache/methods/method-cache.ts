@@ -105,7 +105,7 @@ export class MethodCache implements OnModuleInit {
     if (this.warned.has(name)) return;
     this.warned.add(name);
     this.logger.warn(
-      `${name} is not cached: ${why}. Give its @Cacheable a key that tells apart all that changes the value.`,
+      `${name} is not cached: ${why}. Give its @Cacheable a key that includes everything that changes the value.`,
     );
   }
 
@@ -157,7 +157,7 @@ function whyNoDefault(
   names: ReadonlyMap<string, number>,
 ): string | undefined {
   if (wrappers.some((one) => one.isTransient || !one.isDependencyTreeStatic()))
-    return 'it is made for each request or consumer, and its default key does not tell them apart';
+    return 'it is made for each request or consumer, and its default key does not distinguish them';
   const { name } = owner as { name: string };
   return (names.get(name) ?? 0) > 1
     ? `there are ${names.get(name)} providers of a class ${name}, and their default keys are the same`

@@ -61,28 +61,28 @@ export class PurgeLedger {
     return this.known;
   }
 
-  /** The beginning items of a script's reply to a question with the slot of `asked`. @throws RewoundError */
-  async accept(asked: LedgerState, items: readonly RedisReply[]): Promise<LedgerState> {
+  /** The beginning items of a script's reply to a question with the slot of `knownAtSend`. @throws RewoundError */
+  async accept(knownAtSend: LedgerState, items: readonly RedisReply[]): Promise<LedgerState> {
     if (String(items[0] ?? '') === '') return this.restore();
-    const { told, there } = parsed(items);
-    return this.adopt(asked, told, there);
+    const { received, there } = parsed(items);
+    return this.adopt(knownAtSend, received, there);
   }
 
   /** Asks for the state alone. @throws RewoundError */
   async read(): Promise<LedgerState> {
-    const asked = this.known;
-    return this.accept(asked, await this.readState(asked));
+    const knownAtSend = this.known;
+    return this.accept(knownAtSend, await this.readState(knownAtSend));
   }
 
   /** One more invalidation, of all these names; its number. @throws RewoundError */
   async record(names: readonly string[]): Promise<number> {
-    const asked = this.known;
+    const knownAtSend = this.known;
     const makings = this.makings();
-    const args = [...makings, asked.history, MAX_FIELDS, newEntryId(), ...names];
+    const args = [...makings, knownAtSend.history, MAX_FIELDS, newEntryId(), ...names];
     const reply = (await this.commands.run(RECORD, [this.keys.ledger], args)) as readonly RedisReply[];
     if (reply.length > STATE_ITEMS) throw new RewoundError();
     this.countLoss(makings, reply);
-    return (await this.accept(asked, reply)).sequence;
+    return (await this.accept(knownAtSend, reply)).sequence;
   }
 
   /** Whether none of these names was invalidated since the lease was granted, as far as the ledger knows. */
@@ -99,11 +99,11 @@ export class PurgeLedger {
   /** Whether Redis has other data than before: checked after a gap, where a missing ledger counts as such. */
   async hasRewound(): Promise<boolean> {
     if (this.known.history === '') return false;
-    const asked = this.known;
-    const items = await this.readState(asked);
+    const knownAtSend = this.known;
+    const items = await this.readState(knownAtSend);
     if (String(items[0] ?? '') === '') return true;
-    const { told, there } = parsed(items);
-    return isOtherData(asked, told, there);
+    const { received, there } = parsed(items);
+    return isOtherData(knownAtSend, received, there);
   }
 
   /** After everything was removed. */
@@ -115,17 +115,17 @@ export class PurgeLedger {
       [this.keys.ledger],
       [slotOf(this.known), sequence, newEntryId(), newEntryId()],
     )) as readonly RedisReply[];
-    if (String(reply[0] ?? '') !== '') this.known = parsed(reply).told;
+    if (String(reply[0] ?? '') !== '') this.known = parsed(reply).received;
   }
 
-  private adopt(asked: LedgerState, told: LedgerState, there: string): LedgerState {
-    if (isOtherData(asked, told, there)) throw new RewoundError();
-    const isOther = told.ledger !== asked.ledger && told.ledger !== this.known.ledger;
+  private adopt(knownAtSend: LedgerState, received: LedgerState, there: string): LedgerState {
+    if (isOtherData(knownAtSend, received, there)) throw new RewoundError();
+    const isOther = received.ledger !== knownAtSend.ledger && received.ledger !== this.known.ledger;
     const isFirst = this.known.ledger === '';
-    const { sequence, mark } = told.sequence < this.known.sequence ? this.known : told;
-    if (isOther || told.sequence > this.known.sequence) this.known = { ...told, sequence, mark };
+    const { sequence, mark } = received.sequence < this.known.sequence ? this.known : received;
+    if (isOther || received.sequence > this.known.sequence) this.known = { ...received, sequence, mark };
     if (isOther && !isFirst) this.listener.onRestored();
-    return told;
+    return received;
   }
 
   /** Replaces a missing ledger only; if another replica has created one since, returns its state. */
@@ -135,8 +135,8 @@ export class PurgeLedger {
       .run(RESTORE, [this.keys.ledger], makings)
       .then((reply) => {
         this.countLoss(makings, reply as readonly RedisReply[]);
-        const { told, there } = parsed(reply as readonly RedisReply[]);
-        return this.adopt(UNKNOWN, told, there);
+        const { received, there } = parsed(reply as readonly RedisReply[]);
+        return this.adopt(UNKNOWN, received, there);
       })
       .finally(() => {
         this.restoring = undefined;
@@ -149,9 +149,9 @@ export class PurgeLedger {
     if (this.known.ledger !== '' && String(ledger) === made) this.listener.onLost();
   }
 
-  private async readState(asked: LedgerState): Promise<readonly RedisReply[]> {
+  private async readState(knownAtSend: LedgerState): Promise<readonly RedisReply[]> {
     const { ledger } = this.keys;
-    const reply = await this.commands.sendOrReply(ledger, ['HMGET', ledger, 's', 'i', 'l', 'w', slotOf(asked)]);
+    const reply = await this.commands.sendOrReply(ledger, ['HMGET', ledger, 's', 'i', 'l', 'w', slotOf(knownAtSend)]);
     const items = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
     return items.slice(0, 3).some((item) => item === null) ? [] : items;
   }
@@ -168,15 +168,19 @@ export function slotOf({ sequence }: LedgerState): string {
 }
 
 /** @returns the state, and the mark that the ledger has in the slot that was asked for */
-function parsed(items: readonly RedisReply[]): { readonly told: LedgerState; readonly there: string } {
+function parsed(items: readonly RedisReply[]): { readonly received: LedgerState; readonly there: string } {
   const [sequence = '', history = '', ledger = '', last = '', there = ''] = items.map((item) => String(item ?? ''));
   // A replica of an older version counts and leaves the mark of before.
   const mark = last.startsWith(`${sequence}:`) ? last : '';
-  return { told: { sequence: Number(sequence), history, ledger, mark }, there };
+  return { received: { sequence: Number(sequence), history, ledger, mark }, there };
 }
 
 /** Whether a reply belongs to other data than were known when it was requested, or to an older state of them. */
-function isOtherData(asked: LedgerState, told: LedgerState, there: string): boolean {
-  if (told.sequence < asked.sequence || (asked.history !== '' && told.history !== asked.history)) return true;
-  return asked.mark !== '' && there !== asked.mark && there.startsWith(`${asked.sequence}:`);
+function isOtherData(knownAtSend: LedgerState, received: LedgerState, there: string): boolean {
+  if (
+    received.sequence < knownAtSend.sequence ||
+    (knownAtSend.history !== '' && received.history !== knownAtSend.history)
+  )
+    return true;
+  return knownAtSend.mark !== '' && there !== knownAtSend.mark && there.startsWith(`${knownAtSend.sequence}:`);
 }

@@ -19,7 +19,7 @@ interface StoredFailure {
   readonly since?: Pick<Lease, 'sequence' | 'ledger' | 'indexMark'>;
 }
 
-interface AskOptions {
+interface GrantOptions {
   /** The prefix of tag indexes, where the script is to look in them. */
   readonly checking?: readonly string[];
   /** The token of a load that gives way to the caller. */
@@ -124,7 +124,7 @@ export class RedisLeases {
   private runScript(
     script: Script,
     request: LeaseRequest,
-    options: AskOptions = {},
+    options: GrantOptions = {},
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
     return this.trackIfUncertain(request, this.grant(script, request, options));
   }
@@ -133,7 +133,7 @@ export class RedisLeases {
   private async grant(
     script: Script,
     { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0 }: LeaseRequest,
-    { checking = [], outdated = '' }: AskOptions,
+    { checking = [], outdated = '' }: GrantOptions,
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
     const names: [lease: string, entry: string] = [this.keys.lease(key, selection), this.keys.entry(key)];
     const argsUnder = (known: LedgerState): (string | number)[] => [

@@ -29,7 +29,7 @@ const REMEMBERED = 10_000;
 export class RedisReads {
   /** The tags that entries had when they were last read: on a Cluster their indexes are asked in the same round trip. */
   private readonly tagsSeen = new LRUCache<string, readonly string[]>({ max: REMEMBERED });
-  private readonly garbageTold = new Set<string>();
+  private readonly reportedGarbage = new Set<string>();
 
   constructor(
     private readonly commands: RedisCommands,
@@ -68,7 +68,7 @@ export class RedisReads {
   ): Promise<{ readonly entry?: CacheEntry | undefined; readonly lease?: LeaseAnswer }> {
     const { key } = request;
     const isAcrossSlots = !this.commands.spansSlots;
-    const scores = isAcrossSlots ? this.askIndexes(key, this.tagsSeen.get(key) ?? []) : undefined;
+    const scores = isAcrossSlots ? this.readIndexes(key, this.tagsSeen.get(key) ?? []) : undefined;
     const [answer, seen] = await Promise.all([this.leases.findOrAcquire(request), scores]);
     const redisKey = this.keys.entry(key);
     if ('lease' in answer) return { lease: answer.lease };
@@ -88,7 +88,7 @@ export class RedisReads {
     const redisKey = this.keys.entry(key);
     const [value, seen] = await Promise.all([
       this.commands.sendOrReply(redisKey, ['GET', redisKey]),
-      this.askIndexes(key, this.tagsSeen.get(key) ?? []),
+      this.readIndexes(key, this.tagsSeen.get(key) ?? []),
       ledger,
     ]);
     if (value === null) return undefined;
@@ -103,15 +103,15 @@ export class RedisReads {
   ): Promise<CacheEntry | undefined> {
     const tags = indexedTags(key, entry);
     if (tags.length > 0) this.tagsSeen.set(key, tags);
-    const unasked = tags.filter((tag) => !seen?.has(tag));
-    const more = unasked.length === 0 ? undefined : await this.askIndexes(key, unasked);
+    const unread = tags.filter((tag) => !seen?.has(tag));
+    const more = unread.length === 0 ? undefined : await this.readIndexes(key, unread);
     if (tags.every((tag) => seen?.get(tag) ?? more?.get(tag))) return entry;
     await this.discardUnindexed(this.keys.entry(key), entry);
     return undefined;
   }
 
   /** Whether each of the tags has the key in its index. */
-  private async askIndexes(key: string, tags: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
+  private async readIndexes(key: string, tags: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
     const pairs = tags.map(async (tag) => {
       const index = this.keys.tagIndex(tag);
       const score = await this.commands.sendOrReply(index, ['ZSCORE', index, key]);
@@ -123,9 +123,9 @@ export class RedisReads {
   private async decode(value: RedisReply | undefined, redisKey: string): Promise<CacheEntry | undefined> {
     const entry = Buffer.isBuffer(value) ? decodeEntry(value, this.keys.source) : undefined;
     if (entry) return entry;
-    if (!this.garbageTold.has(redisKey)) {
-      if (this.garbageTold.size >= 1000) this.garbageTold.clear();
-      this.garbageTold.add(redisKey);
+    if (!this.reportedGarbage.has(redisKey)) {
+      if (this.reportedGarbage.size >= 1000) this.reportedGarbage.clear();
+      this.reportedGarbage.add(redisKey);
       this.listener.onGarbage(redisKey);
     }
     await this.commands.send(redisKey, ['UNLINK', redisKey]);

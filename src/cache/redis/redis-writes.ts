@@ -40,9 +40,9 @@ export class RedisWrites {
   async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
     const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
     // One that has tags of its own is indexed on its own.
-    const isApart = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
-    if (isApart) await this.put(linked.key, linked.entry);
-    const along = isApart ? undefined : linked;
+    const isStoredSeparately = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
+    if (isStoredSeparately) await this.put(linked.key, linked.entry);
+    const along = isStoredSeparately ? undefined : linked;
     const linkedValue = along && encodeEntry(along.entry, this.keys.source);
     const stored = linkedValue ? [[along.entry, linkedValue] as const] : [];
     const args = along && linkedValue ? { ...along, value: linkedValue } : undefined;

@@ -18,7 +18,7 @@ const reading = (more: Partial<LimitReading>): LimitReading => ({
 });
 const told = (remaining: number, resetAt = RESET) => reading({ limit: { limit: 60, remaining, resetAt } });
 const refused = (more: Partial<NonNullable<LimitReading['refusal']>> = {}) =>
-  reading({ refusal: { waitMs: 60_000, resource: undefined, isTold: true, ...more } });
+  reading({ refusal: { waitMs: 60_000, resource: undefined, hasDuration: true, ...more } });
 /** Answers that come now, to requests that were sent long before. */
 const having = (...readings: readonly LimitReading[]): CredentialBudget =>
   readings.reduce((budget, one) => after(budget, one, { sentAt: 1, now: NOW }), NOTHING_KNOWN);
@@ -49,7 +49,7 @@ describe('a credential', () => {
   });
 
   it('waits twice as long after each refusal without a duration, up to an hour', () => {
-    const untold = refused({ isTold: false });
+    const untold = refused({ hasDuration: false });
     const waits = Array.from({ length: 8 }, (_, at) => {
       const { budget, now } = inTurn(...Array.from({ length: at + 1 }, () => untold));
       return waitOf(budget, 'core', now);
@@ -59,7 +59,7 @@ describe('a credential', () => {
   });
 
   it('takes the refusals of requests that were under way together for one', () => {
-    const untold = refused({ isTold: false });
+    const untold = refused({ hasDuration: false });
     const budget = having(...Array.from({ length: 8 }, () => untold));
     expect([budget.consecutiveRefusals, waitOf(budget, 'core', NOW)]).toEqual([1, 60_000]);
     const { budget: later, now } = inTurn(untold, untold);
@@ -72,7 +72,7 @@ describe('a credential', () => {
     const spent = (waitMs: number) =>
       reading({
         limit: { limit: 60, remaining: 0, resetAt: RESET },
-        refusal: { waitMs, resource: 'core', isTold: true },
+        refusal: { waitMs, resource: 'core', hasDuration: true },
       });
     expect([1_000, 900_000].map((ms) => waitOf(having(spent(ms)), 'core', NOW))).toEqual([600_000, 900_000]);
     expect(waitOf(having(told(0), told(0, RESET - 4_000)), 'core', NOW)).toBe(600_000);
@@ -81,7 +81,7 @@ describe('a credential', () => {
 
   it('ignores a refusal of a window before the known one', () => {
     const limit = { limit: 60, remaining: 0, resetAt: RESET };
-    const late = reading({ limit, refusal: { waitMs: 1_000, resource: 'core', isTold: true } });
+    const late = reading({ limit, refusal: { waitMs: 1_000, resource: 'core', hasDuration: true } });
     expect(leftOf(having(told(59, RESET + 3_600_000), late), 'core', NOW)).toBe(59);
   });
 

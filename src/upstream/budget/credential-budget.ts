@@ -20,7 +20,7 @@ export interface Refusal {
   /** The one resource, where its limit is spent; else the whole credential (a secondary limit). */
   readonly resource: string | undefined;
   /** Whether the upstream said how long. If not, the wait doubles with each refusal in a row. */
-  readonly isTold: boolean;
+  readonly hasDuration: boolean;
 }
 
 /** What one answer says of the limits. */
@@ -57,22 +57,22 @@ export function after(
 ): CredentialBudget {
   const known = Object.hasOwn(budget.resources, resource) ? budget.resources[resource] : undefined;
   const limit = announced && isSliding === true ? { ...announced, seenAt: sentAt } : announced;
-  const told = limit && (known ? latest(known, limit) : limit);
-  const resources = told ? { ...current(budget.resources, now), [resource]: told } : budget.resources;
+  const newest = limit && (known ? latest(known, limit) : limit);
+  const resources = newest ? { ...current(budget.resources, now), [resource]: newest } : budget.resources;
   const isSentSince = sentAt >= heldUntil(budget, refusal?.resource);
   if (!refusal) return { ...budget, resources, consecutiveRefusals: isSentSince ? 0 : budget.consecutiveRefusals };
   // For a window that is over: the next one is known already.
-  if (refusal.resource !== undefined && limit && told && isLater(told, limit)) return { ...budget, resources };
+  if (refusal.resource !== undefined && limit && newest && isLater(newest, limit)) return { ...budget, resources };
   const consecutiveRefusals = !isSentSince
     ? budget.consecutiveRefusals
-    : refusal.isTold
+    : refusal.hasDuration
       ? 0
       : budget.consecutiveRefusals + 1;
-  const times = refusal.isTold ? 1 : 2 ** Math.max(0, consecutiveRefusals - 1);
+  const times = refusal.hasDuration ? 1 : 2 ** Math.max(0, consecutiveRefusals - 1);
   const until = now + Math.min(MAX_WAIT_MS, refusal.waitMs * times);
   if (refusal.resource === undefined)
     return { resources, pausedUntil: Math.max(budget.pausedUntil, until), consecutiveRefusals };
-  const last = told ?? known;
+  const last = newest ?? known;
   const spent = { limit: last?.limit ?? 0, remaining: 0, resetAt: Math.max(until, last?.resetAt ?? 0) };
   return { ...budget, resources: { ...resources, [refusal.resource]: spent }, consecutiveRefusals };
 }

@@ -138,7 +138,7 @@ export class FairQueue {
       };
       const abort = (): void => {
         leave();
-        reject(signal?.reason instanceof Error ? signal.reason : new Error('nobody waits any more'));
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('no request waits any more'));
       };
       const timer = setTimeout(() => {
         leave();

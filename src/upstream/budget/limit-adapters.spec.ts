@@ -43,7 +43,7 @@ describe('limits in fields of their own', () => {
 
   it('hold a spent limit until its reset, and no longer than a day', () => {
     const refusalOf = (reset: string) => read(adapter, 429, fields('0', reset))[0]?.refusal;
-    expect(refusalOf('30')).toEqual({ waitMs: 30_000, resource: 'default', isTold: true });
+    expect(refusalOf('30')).toEqual({ waitMs: 30_000, resource: 'default', hasDuration: true });
     expect(refusalOf('9999999')).toMatchObject({ waitMs: DAY_MS });
   });
 
@@ -80,11 +80,11 @@ describe('the fields of the IETF', () => {
   it('hold the spent limit alone', () => {
     const headers = { 'ratelimit-policy': policy, ratelimit: '"burst";r=0;t=10, "daily";r=900;t=3600' };
     expect(read(ietfLimits(), 429, headers).map(({ refusal }) => refusal)).toEqual([
-      { waitMs: 10_000, resource: 'burst', isTold: true },
+      { waitMs: 10_000, resource: 'burst', hasDuration: true },
       undefined,
     ]);
     expect(read(ietfLimits(), 429, { 'retry-after': '7' })).toEqual([
-      { resource: 'default', limit: undefined, refusal: { waitMs: 7_000, resource: undefined, isTold: true } },
+      { resource: 'default', limit: undefined, refusal: { waitMs: 7_000, resource: undefined, hasDuration: true } },
     ]);
   });
 
@@ -109,8 +109,8 @@ describe('the fields of the IETF', () => {
 
 describe('Retry-After alone', () => {
   it.each<[string, number, Record<string, string>, object | undefined]>([
-    ['waits as long as it says', 429, { 'retry-after': '7' }, { waitMs: 7_000, isTold: true }],
-    ['waits a minute without it', 429, {}, { waitMs: 60_000, isTold: false }],
+    ['waits as long as it says', 429, { 'retry-after': '7' }, { waitMs: 7_000, hasDuration: true }],
+    ['waits a minute without it', 429, {}, { waitMs: 60_000, hasDuration: false }],
     ['is nothing of a limit with another status', 503, { 'retry-after': '7' }, undefined],
     ['is nothing of a limit with success', 200, {}, undefined],
   ])('%s', (_what, status, headers, refusal) => {
@@ -144,7 +144,13 @@ describe('limits in the body', () => {
               },
             ]),
         ...(status === 400
-          ? [{ resource: 'quota', limit: undefined, refusal: { waitMs: 5_000, resource: undefined, isTold: true } }]
+          ? [
+              {
+                resource: 'quota',
+                limit: undefined,
+                refusal: { waitMs: 5_000, resource: undefined, hasDuration: true },
+              },
+            ]
           : []),
       ];
     },

@@ -50,7 +50,7 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
     const resetAt = isSpent ? instantOf(answer.field, fields.reset, now) : undefined;
     return refusalOf(answer, now, {
       ...{ refusals, isSpent, resetAt, maxWaitMs, resource },
-      saysSo: saysRefusal !== undefined && Boolean(answer.text) && saysRefusal(answer.text ?? ''),
+      isRefusedByBody: saysRefusal !== undefined && Boolean(answer.text) && saysRefusal(answer.text ?? ''),
     });
   };
   return {
@@ -162,7 +162,7 @@ interface RefusalFacts {
   readonly refusals: readonly number[];
   readonly isSpent: boolean;
   readonly resetAt?: number | undefined;
-  readonly saysSo?: boolean;
+  readonly isRefusedByBody?: boolean;
   readonly resource: string;
   readonly maxWaitMs: number;
 }
@@ -173,29 +173,29 @@ interface RefusalFacts {
  * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
  */
 function refusalOf({ status, field }: LimitedAnswer, now: number, facts: RefusalFacts): Refusal | undefined {
-  const { refusals, isSpent, resetAt, saysSo = false, resource, maxWaitMs } = facts;
+  const { refusals, isSpent, resetAt, isRefusedByBody = false, resource, maxWaitMs } = facts;
   if (!refusals.includes(status)) return undefined;
   const retryAfter = field('retry-after');
   const askedMs = retryAfterMs(retryAfter, now, field('date'));
   const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
   const scope = isSpent ? resource : undefined;
-  if (waits.length > 0) return { waitMs: clamped(Math.max(...waits), maxWaitMs), resource: scope, isTold: true };
-  const isRefusal = isSpent || status === 429 || retryAfter !== undefined || saysSo;
-  return isRefusal ? { waitMs: DEFAULT_WAIT_MS, resource: scope, isTold: false } : undefined;
+  if (waits.length > 0) return { waitMs: clamped(Math.max(...waits), maxWaitMs), resource: scope, hasDuration: true };
+  const isRefusal = isSpent || status === 429 || retryAfter !== undefined || isRefusedByBody;
+  return isRefusal ? { waitMs: DEFAULT_WAIT_MS, resource: scope, hasDuration: false } : undefined;
 }
 
 /** The instant that a field names, by this machine's clock: the upstream's own, `Date`, may be another. Undefined for none, and for 0. */
 function instantOf(field: Field, name: string, now: number): number | undefined {
   const text = field(name)?.trim() ?? '';
   const date = parseHttpDate(field('date')?.trim() ?? '', now);
-  const aheadMs = date === undefined ? 0 : now - date;
+  const clockOffsetMs = date === undefined ? 0 : now - date;
   const seconds = wholeOf(text);
   if (seconds === undefined) {
     const at = parseHttpDate(text, now);
-    return at === undefined ? undefined : at + aheadMs;
+    return at === undefined ? undefined : at + clockOffsetMs;
   }
   if (seconds === 0) return undefined;
-  return seconds > MAX_DELTA_SECONDS ? seconds * 1_000 + aheadMs : now + seconds * 1_000;
+  return seconds > MAX_DELTA_SECONDS ? seconds * 1_000 + clockOffsetMs : now + seconds * 1_000;
 }
 
 interface NamedItem {

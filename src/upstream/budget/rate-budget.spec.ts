@@ -23,7 +23,7 @@ const adapter: RateLimitAdapter = {
     const first = {
       resource,
       limit: left === undefined ? undefined : { limit: 100, remaining: Number(left), resetAt: now + 600_000 },
-      refusal: status === 429 ? { waitMs, resource: undefined, isTold: pause !== undefined } : undefined,
+      refusal: status === 429 ? { waitMs, resource: undefined, hasDuration: pause !== undefined } : undefined,
     };
     const daily = field('daily');
     if (daily === undefined) return [first];

@@ -257,7 +257,7 @@ export class RateBudget {
 
   private keepForOthers(what: string): never {
     this.counts.heldBack += 1;
-    const message = `What is left of the rate limit of ${this.options.upstream} (${what}) is kept for requests that somebody waits for.`;
+    const message = `The remainder of the rate limit of ${this.options.upstream} (${what}) is reserved for requests with a waiting client.`;
     throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
   }
 
@@ -274,9 +274,9 @@ export class RateBudget {
       path,
       readings.map(({ resource }) => resource),
     );
-    const said = readings.filter(({ limit, refusal }) => limit ?? refusal);
-    if (said.length > 0) this.budgets.record(credential, said, sentAt);
-    return said.find(({ refusal }) => refusal)?.refusal;
+    const announcing = readings.filter(({ limit, refusal }) => limit ?? refusal);
+    if (announcing.length > 0) this.budgets.record(credential, announcing, sentAt);
+    return announcing.find(({ refusal }) => refusal)?.refusal;
   }
 }
 

@@ -102,8 +102,8 @@ export class SharedBudgets {
     const shared = await this.store.sharedValues(this.group).catch(() => []);
     const budgets = new Map(this.peek());
     for (const [credential, text] of shared) {
-      const told = parseBudget(text);
-      if (told) budgets.set(credential, merged(budgets.get(credential) ?? NOTHING_KNOWN, told));
+      const shared = parseBudget(text);
+      if (shared) budgets.set(credential, merged(budgets.get(credential) ?? NOTHING_KNOWN, shared));
     }
     return [...budgets].map(([credential, budget]) => ({ credential, ...budget }));
   }
@@ -161,8 +161,8 @@ export class SharedBudgets {
 
 function mergeShared(known: Known, text: string | undefined): void {
   known.seen = text;
-  const told = text === undefined ? undefined : parseBudget(text);
-  if (told) known.budget = merged(known.budget, told);
+  const shared = text === undefined ? undefined : parseBudget(text);
+  if (shared) known.budget = merged(known.budget, shared);
 }
 
 const instant = z.number().nonnegative();

@@ -47,7 +47,7 @@ export class Callers {
     this.ownToSend = credential === undefined ? NOTHING : toSend(credential);
     this.shared = sharedToken === undefined ? undefined : this.ownToSend;
     this.anonymous = { id: partitions.anonymousId, own: undefined };
-    const isApart = credential !== undefined && !isStrict;
-    this.own = isApart ? { id: this.ownId, own: this.ownToSend } : this.anonymous;
+    const hasOwnPartition = credential !== undefined && !isStrict;
+    this.own = hasOwnPartition ? { id: this.ownId, own: this.ownToSend } : this.anonymous;
   }
 }

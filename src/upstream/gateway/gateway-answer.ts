@@ -12,7 +12,7 @@ import {
 } from '../../cache';
 import { bodyWriter, isLargeBody } from '../../http/body-writer';
 import type { ClientConnection } from '../../http/client-connection';
-import { edgeFieldsBeside, fieldsOfCache, notModifiedFields } from './gateway-fields';
+import { missingEdgeFields, fieldsOfCache, notModifiedFields } from './gateway-fields';
 
 /** What every response of the gateway has beside what the upstream said. */
 export interface AnswerContext {
@@ -67,7 +67,7 @@ export async function sendStreamed(
   const fields = [
     ...headers.flat(),
     ...fieldsOfCache(answer, context.key, context.now),
-    ...edgeFieldsBeside(headers, context.head.edge),
+    ...missingEdgeFields(headers, context.head.edge),
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));

@@ -38,7 +38,7 @@ export function withoutCors(headers: HeaderList): HeaderList {
 }
 
 /** The edge's fields, without those that the upstream has set itself. */
-export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFields {
+export function missingEdgeFields(headers: HeaderList, edge: FlatFields): FlatFields {
   const fields: string[] = [];
   for (let at = 0; at < edge.length; at += 2) {
     const name = edge[at] ?? '';
@@ -50,6 +50,6 @@ export function edgeFieldsBeside(headers: HeaderList, edge: FlatFields): FlatFie
 /** How the gateway shows what is stored. */
 export const PRESENTATION: Presentation<StoredAnswer> = {
   cacheFields: fieldsOfCache,
-  edgeFields: (edge, stored) => edgeFieldsBeside(stored, edge),
+  edgeFields: (edge, stored) => missingEdgeFields(stored, edge),
   notModifiedFields,
 };

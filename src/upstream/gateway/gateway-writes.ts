@@ -56,7 +56,7 @@ export interface Write {
 }
 
 /** The changes in the answer to a write; `tags` is undefined where anything may have changed. */
-interface Told {
+interface WriteChanges {
   readonly tags: readonly string[] | undefined;
   readonly body: BodySource;
 }
@@ -113,7 +113,7 @@ export class GatewayWrites {
   }
 
   /** The changes in the answer, read before the client as far as necessary. */
-  private async read(write: Write, { status, headers, body }: StreamingResponse): Promise<Told> {
+  private async read(write: Write, { status, headers, body }: StreamingResponse): Promise<WriteChanges> {
     const tagsOf = this.answerTagsOf(write);
     if (!tagsOf || (status >= 300 && status < 400)) return { tags: [], body }; // a redirection has done nothing here
     if (status >= 500) return { tags: this.tagsOfFailure(write), body };
@@ -137,13 +137,13 @@ export class GatewayWrites {
   }
 
   /**
-   * @param told tags of the changes in the answer, undefined for anything
+   * @param changedTags tags of the changes in the answer, undefined for anything
    * @returns undefined, or the reason why it could not be confirmed: the client still gets the answer, because the write is done
    */
   private async invalidateAfter(
     { method, target, partition, body }: Write,
     answered: HeaderList,
-    told: readonly string[] | undefined,
+    changedTags: readonly string[] | undefined,
   ): Promise<string | undefined> {
     const { api, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
     const sent = body();
@@ -155,7 +155,7 @@ export class GatewayWrites {
       return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
     const tags = new Set([
-      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent), ...(told ?? [])],
+      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent), ...(changedTags ?? [])],
       ...others.flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
       ...tokensEnded(target.path, method, sent)
         .flatMap((token) => partitions?.idsOf(token) ?? [])
@@ -171,7 +171,7 @@ export class GatewayWrites {
           'purge',
           'write',
         ),
-        ...(told === undefined ? [this.everything.run()] : []),
+        ...(changedTags === undefined ? [this.everything.run()] : []),
       ]);
       return undefined;
     } catch (error) {

@@ -63,7 +63,7 @@ export function receivedFields({ rawHeaders, receivedAt, body }: RelayedResponse
   const coding = valueOf(all, 'transfer-encoding');
   if (coding !== undefined && changesBody(coding)) {
     body.destroy();
-    throw new AppError('upstream-invalid', 'The answer of the upstream has a transfer coding that nobody asked for.', {
+    throw new AppError('upstream-invalid', 'The answer of the upstream has an unexpected transfer coding.', {
       retryAfterMs: 1_000,
     });
   }

@@ -17,7 +17,7 @@ import {
   HttpLoads,
   isSelectedBy,
   maySharedWith,
-  notAskedFor,
+  unexpectedNotModified,
   type Head,
   type HttpLoadsOptions,
 } from './http-loads';
@@ -97,9 +97,9 @@ export class HttpCache {
       this.options.isOriginNeutral === true ||
       (request.method === 'GET' && valueOf(request.headers, 'range') === undefined);
     const isPlain = isWhole && !policy.isNoStore;
-    const isApart = this.loads.isApart(request);
+    const isUncoalesced = this.loads.isUncoalesced(request);
     for (let look = 0; look < LOOKS; look++) {
-      const mayLoad = isPlain && !policy.isOnlyIfCached && !isApart;
+      const mayLoad = isPlain && !policy.isOnlyIfCached && !isUncoalesced;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
       const seen = await this.variants.find(request, this.clock.now(), leaseMs);
       const stored = this.fromStore(request, policy, seen, origin);
@@ -107,7 +107,7 @@ export class HttpCache {
       if (policy.isOnlyIfCached)
         throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
       // A stale stored response can be validated, even if other callers got something else since.
-      if (!isPlain || (isApart && !seen.entry && this.goesAlone(request, seen)))
+      if (!isPlain || (isUncoalesced && !seen.entry && this.goesAlone(request, seen)))
         return this.forwardOrStale(request, policy, seen, origin);
       const loaded = await this.load(request, policy, seen, origin);
       if (loaded) return loaded;
@@ -208,7 +208,7 @@ export class HttpCache {
     origin: Origin,
   ): Promise<HttpAnswer | undefined> {
     const what = this.loads.named(request, seen);
-    const isUncoalesced = this.loads.isApart(request) && !seen.entry;
+    const isUncoalesced = this.loads.isUncoalesced(request) && !seen.entry;
     const overtaken = this.loads.find(what.name, seen) ?? (await this.loads.findOvertaken(request, seen));
     if (overtaken === 'ended') return undefined;
     const underWay = overtaken ?? this.loads.find(what.name, seen);
@@ -246,7 +246,7 @@ export class HttpCache {
     { response, policy, body, stored }: Extract<Head, { kind: 'response' }>,
     forwarded: 'stale' | 'vary-miss' | 'uri-miss',
     collapsed: boolean,
-    hasSpare: boolean,
+    hasStaleFallback: boolean,
   ): Promise<StreamedAnswer> {
     const { status } = response;
     const headers = collapsed
@@ -257,9 +257,9 @@ export class HttpCache {
     const reader = body.read();
     const isInTime = await settlesWithin(
       body.until(IN_ONE_PIECE_BYTES),
-      hasSpare ? staleAfterMs : Math.min(deadlineMs, IN_ONE_PIECE_MS),
+      hasStaleFallback ? staleAfterMs : Math.min(deadlineMs, IN_ONE_PIECE_MS),
     );
-    if (hasSpare && !isInTime) {
+    if (hasStaleFallback && !isInTime) {
       await reader.return?.();
       throw new AppError('deadline-exceeded', `Not all of the answer came within ${staleAfterMs} ms.`);
     }
@@ -300,7 +300,7 @@ export class HttpCache {
     const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' } as const;
     const { status, body } = response;
     if (Buffer.isBuffer(body)) {
-      if (status === 304) throw notAskedFor();
+      if (status === 304) throw unexpectedNotModified();
       const policy = policyOf(request, response, this.options.neverStored);
       const arrived = { response, policy, names: undefined };
       const entry = this.writer.entryOf(request, { index: seen?.index }, arrived, body);

@@ -75,7 +75,7 @@ export interface LoadName {
 }
 
 /** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
-const APART_MS = 60_000;
+const HIT_FOR_MISS_MS = 60_000;
 const MAX_UNCOALESCED_KEYS = 10_000;
 /** What bodies under way may hold in all, and never less than two of the largest that are stored. */
 const HELD_BYTES = 134_217_728;
@@ -94,7 +94,7 @@ export class HttpLoads {
    * of another selection, which does not.
    */
   private readonly overtaken = new Map<string, Flight<Head>>();
-  private readonly apart = new LRUCache<string, true>({ max: MAX_UNCOALESCED_KEYS, ttl: APART_MS });
+  private readonly uncoalesced = new LRUCache<string, true>({ max: MAX_UNCOALESCED_KEYS, ttl: HIT_FOR_MISS_MS });
   private readonly held: HeldBytes;
 
   constructor(
@@ -148,8 +148,8 @@ export class HttpLoads {
   }
 
   /** Whether requests like this one do not wait for each other, for what one got was not for others. */
-  isApart(request: HttpCacheRequest): boolean {
-    return this.apart.has(this.apartKey(request));
+  isUncoalesced(request: HttpCacheRequest): boolean {
+    return this.uncoalesced.has(this.uncoalescedKey(request));
   }
 
   /** A load behind a response that is served stale: no request waits for it. */
@@ -204,7 +204,7 @@ export class HttpLoads {
     const { pausesAfterFailures } = this.options;
     const replaced = seen.entry ?? seen.occupant;
     const loading =
-      this.isApart(request) && !seen.entry
+      this.isUncoalesced(request) && !seen.entry
         ? this.loader.underFreeLease(resource, replaced, load, pausesAfterFailures).then((hasLoaded) => {
             if (!hasLoaded) flight.arrive({ kind: 'not-loaded' });
           })
@@ -242,7 +242,7 @@ export class HttpLoads {
     settling: Promise<boolean> | undefined,
   ): Promise<void> {
     const covered = await this.writer.cover(request, seen);
-    const response = await this.askFor(request, base, seen, flight, origin);
+    const response = await this.requestOrigin(request, base, seen, flight, origin);
     const isValidated = response.status === 304 && base !== undefined;
     const { neverStored } = this.options;
     const ownPolicy = isValidated
@@ -253,7 +253,7 @@ export class HttpLoads {
       discardBody(response);
       // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.
       const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
-      if (!isShareable) this.apart.set(this.apartKey(request), true);
+      if (!isShareable) this.uncoalesced.set(this.uncoalescedKey(request), true);
       const validated = { entry: base, index: covered?.index };
       const updated =
         isShareable && covered
@@ -262,7 +262,7 @@ export class HttpLoads {
       flight.arrive({ kind: 'entry', ...updated, source: 'validation', isShareable });
       return;
     }
-    if (response.status === 304) throw notAskedFor();
+    if (response.status === 304) throw unexpectedNotModified();
     const isStorable = policy.isStorable && covered !== undefined;
     const beside = { ...(covered ?? seen), entry: base && seen.entry };
     const replaced = await this.judge(lease, request, beside, response, isStorable);
@@ -322,8 +322,8 @@ export class HttpLoads {
 
   /** Remembers whether the next requests of the URL may wait for each other: they may again as soon as a response is for all. */
   noteSharing(request: HttpCacheRequest, status: number, isShared: boolean): void {
-    if (isShared) this.apart.delete(this.apartKey(request));
-    else if (status < 400) this.apart.set(this.apartKey(request), true);
+    if (isShared) this.uncoalesced.delete(this.uncoalescedKey(request));
+    else if (status < 400) this.uncoalesced.set(this.uncoalescedKey(request), true);
   }
 
   /**
@@ -358,7 +358,7 @@ export class HttpLoads {
    * The whole response, or 304 for the base. A 304 with another tag than the base's is of something that is not stored: it
    * validates nothing (RFC 9111 §4.3.4), and the whole is asked for.
    */
-  private async askFor(
+  private async requestOrigin(
     { headers }: HttpCacheRequest,
     base: CacheEntry | undefined,
     { index }: Pick<Seen, 'index'>,
@@ -375,15 +375,16 @@ export class HttpLoads {
     const conditions = conditionsOf(base);
     if (conditions.length === 0) return origin(plain);
     const response = await origin({ ...plain, headers: [...plain.headers, ...conditions] });
-    const [told, known] = [valueOf(response.headers, 'etag'), base?.validators.etag];
-    const isOther = told !== undefined && known !== undefined && told !== known && !matchesIfNoneMatch(told, known);
+    const [received, known] = [valueOf(response.headers, 'etag'), base?.validators.etag];
+    const isOther =
+      received !== undefined && known !== undefined && received !== known && !matchesIfNoneMatch(received, known);
     if (response.status !== 304 || !isOther) return response;
     discardBody(response);
     return origin(plain);
   }
 
   /** Requests of a URL that select alike by what every response is selected by. */
-  private apartKey({ key, headers }: HttpCacheRequest): string {
+  private uncoalescedKey({ key, headers }: HttpCacheRequest): string {
     return `${key}|${selectionKey(this.options.selecting, headers)}`;
   }
 }
@@ -393,7 +394,7 @@ function discardBody({ body }: OriginResponse): void {
   if (!Buffer.isBuffer(body)) body.destroy();
 }
 
-export function notAskedFor(): AppError {
+export function unexpectedNotModified(): AppError {
   const message = 'The upstream answered 304 to a request without validators.';
   return new AppError('upstream-invalid', message, { retryAfterMs: 1_000 });
 }

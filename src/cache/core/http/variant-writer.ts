@@ -155,8 +155,8 @@ export class VariantWriter {
   ): Promise<void> {
     if (response.status !== 200) return;
     const differs = (['etag', 'last-modified', 'content-length'] as const).some((name) => {
-      const told = valueOf(response.headers, name);
-      return told !== undefined && told !== valueOf(entry.headers, name);
+      const updated = valueOf(response.headers, name);
+      return updated !== undefined && updated !== valueOf(entry.headers, name);
     });
     await ifAvailable(async () => {
       if (differs) {

@@ -64,7 +64,7 @@ export class VariantFinder {
    */
   async find(request: Selecting, now: number, leaseMs: number | undefined): Promise<Seen> {
     const { key } = request;
-    const { found, ahead } = await this.seenLast.find(
+    const { found, prefetched } = await this.seenLast.find(
       this.store,
       key,
       () => ({ leaseMs, selection: leaseMs === undefined ? undefined : this.selectionOf(request) }),
@@ -75,7 +75,9 @@ export class VariantFinder {
     const keys = this.keysOf(index, request);
     const options = { leaseMs: keys.length === 1 ? leaseMs : undefined, indexMark: markOf(index.entry) };
     const members = await Promise.all(
-      keys.map(async (one) => this.store.peek(one) ?? (await ahead.get(one)) ?? (await this.store.find(one, options))),
+      keys.map(
+        async (one) => this.store.peek(one) ?? (await prefetched.get(one)) ?? (await this.store.find(one, options)),
+      ),
     );
     return latest(members, keys, index, request);
   }
