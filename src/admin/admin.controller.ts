@@ -170,6 +170,6 @@ export class AdminController {
   }
 }
 
-function actorOf({ ip, id }: FastifyRequest): Actor {
-  return { by: ip, requestId: id };
+function actorOf({ ip, id, adminToken }: FastifyRequest): Actor {
+  return { by: ip, ...(adminToken !== undefined && { token: adminToken }), requestId: id };
 }

@@ -1,25 +1,39 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../kernel/app-error';
-import { AdminToken } from './admin-token';
+import { AdminTokens } from './admin-tokens';
 import { FailedAttempts } from './failed-attempts';
 
-/** Lets through who shows the admin token as a bearer (RFC 6750); without a token there is nothing here. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The name of the admin token that the request came with. */
+    adminToken?: string;
+  }
+}
+
+/** Lets through who shows an admin token as a bearer (RFC 6750); without a token there is nothing here. */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(
-    private readonly token: AdminToken,
+    private readonly tokens: AdminTokens,
     private readonly attempts: FailedAttempts,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (!this.token.isEnabled) {
-      throw new AppError('route-not-found', 'The admin API is off: ADMIN_TOKEN is not set and NODE_ENV is production.');
+    if (!this.tokens.isEnabled) {
+      throw new AppError(
+        'route-not-found',
+        'The admin API is off: neither ADMIN_TOKEN nor ADMIN_TOKENS is set and NODE_ENV is production.',
+      );
     }
     const [, guess] = /^Bearer ([\x21-\x7e]{1,1024})$/i.exec(request.headers.authorization ?? '') ?? [];
     // First, and in constant time: others who guess at the same address, such as a proxy's, never lock the right token out.
-    if (guess !== undefined && this.token.matches(guess)) return true;
+    const name = guess === undefined ? undefined : this.tokens.nameOf(guess);
+    if (name !== undefined) {
+      request.adminToken = name;
+      return true;
+    }
     const from = request.ip;
     const waitMs = this.attempts.waitMs(from);
     if (waitMs > 0) {

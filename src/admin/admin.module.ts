@@ -7,7 +7,7 @@ import { AdminService } from './admin.service';
 import { AuditTrail } from './audit-trail';
 import { AuditController } from './audit.controller';
 import { BudgetController } from './budget.controller';
-import { AdminToken } from './admin-token';
+import { AdminTokens } from './admin-tokens';
 import { EntriesService } from './entries.service';
 import { FailedAttempts } from './failed-attempts';
 import { JsonBodyGuard } from './json-body.guard';
@@ -24,20 +24,20 @@ import { JsonBodyGuard } from './json-body.guard';
     JsonBodyGuard,
     FailedAttempts,
     {
-      provide: AdminToken,
+      provide: AdminTokens,
       inject: [adminConfig.KEY],
-      useFactory: ({ token, isProduction }: ConfigType<typeof adminConfig>): AdminToken =>
-        AdminToken.of(token, isProduction),
+      useFactory: ({ tokens, isProduction }: ConfigType<typeof adminConfig>): AdminTokens =>
+        AdminTokens.of(tokens, isProduction),
     },
   ],
 })
 export class AdminModule implements OnApplicationBootstrap {
-  constructor(private readonly token: AdminToken) {}
+  constructor(private readonly tokens: AdminTokens) {}
 
   onApplicationBootstrap(): void {
     const logger = new Logger('Admin');
-    if (this.token.made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${this.token.made}`);
-    else if (!this.token.isEnabled)
-      logger.warn('ADMIN_TOKEN is not set and NODE_ENV is production: the admin API is off (404).');
+    if (this.tokens.made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${this.tokens.made}`);
+    else if (!this.tokens.isEnabled)
+      logger.warn('Neither ADMIN_TOKEN nor ADMIN_TOKENS is set and NODE_ENV is production: the admin API is off (404).');
   }
 }

@@ -11,6 +11,8 @@ const MAX_TARGET_LENGTH = 500;
 /** The author of an action: the address of the request, and its id in response and log. Never a token. */
 export interface Actor {
   readonly by: string;
+  /** The name of the admin token; absent in what earlier versions have written. */
+  readonly token?: string;
   readonly requestId: string;
 }
 

@@ -160,6 +160,9 @@ export class AuditEntryDocument {
   @ApiProperty({ example: '203.0.113.7', description: 'The address that the request came from.' })
   by!: string;
 
+  @ApiPropertyOptional({ example: 'deploy', description: 'The name of the admin token: `admin` for `ADMIN_TOKEN`.' })
+  token?: string;
+
   @ApiProperty({ example: 'trace-1' })
   requestId!: string;
 }

@@ -27,6 +27,24 @@ const trustedProxies = text.default('false').transform((value, context) => {
   }
 });
 
+/** `name:token`, several with commas between them; the message never repeats one. */
+const adminTokens = text.transform((value, context) => {
+  const tokens = value.split(',').map((one) => {
+    const [, name = '', token = ''] = /^\s*([\w.-]{1,40}):(\S+)\s*$/.exec(one) ?? [];
+    return { name, token };
+  });
+  const names = new Set(tokens.map(({ name }) => name));
+  const problem = tokens.some(({ name }) => name === '')
+    ? 'must be name:token, with commas between several'
+    : tokens.some(({ token }) => token.length < 8)
+      ? 'must have tokens of at least 8 characters'
+      : names.size < tokens.length
+        ? 'must have a different name for each token'
+        : undefined;
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  return tokens;
+});
+
 const YEAR_SECONDS = 31_536_000;
 const MAX_LOAD_MS = 300_000;
 
@@ -55,6 +73,7 @@ export const environmentShape = {
   CLIENT_TIMEOUT_MS: whole(100, 3_600_000).default(60_000),
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
+  ADMIN_TOKENS: adminTokens.optional(),
   GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
   CORS_ALLOWED_ORIGINS: text
     .transform((value): '*' | string[] => {
@@ -122,6 +141,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   TRUST_PROXY: '10.0.0.0/8',
   MAX_CONNECTIONS: '5000',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
+  ADMIN_TOKENS: 'deploy:TOKEN,alice:TOKEN',
   REDIS_ENDPOINT_URI: 'redis://localhost:6379',
   REDIS_KEY_PREFIX: 'larder',
   REDIS_TLS_CA_FILE: '/etc/ssl/redis-ca.pem',

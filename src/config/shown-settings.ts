@@ -17,7 +17,7 @@ export function shownSettings(given = givenSettings()): Readonly<Record<string, 
 /** A text without the secrets among the settings: for error messages of other programs. */
 export function withoutSecrets(text: string, given = givenSettings()): string {
   const secrets = Object.entries(given).flatMap(([name, value]) => {
-    const words = isSecret(name, value) ? [value, ...value.split(',').map((one) => one.trim())] : passwordsIn(value);
+    const words = isSecret(name, value) ? [value, ...value.split(/[\s,:]+/)] : passwordsIn(value);
     return words.flatMap((word) => [word, encodeURIComponent(word), decoded(word)]);
   });
   const longestFirst = [...new Set(secrets)].filter((one) => one.length > 2).sort((a, b) => b.length - a.length);

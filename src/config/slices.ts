@@ -35,7 +35,10 @@ export const serviceConfig = slice('service', (env) => ({
 
 export const adminConfig = slice('admin', (env) => ({
   isProduction: env.NODE_ENV === 'production',
-  token: env.ADMIN_TOKEN,
+  tokens: [
+    ...(env.ADMIN_TOKEN === undefined ? [] : [{ name: 'admin', token: env.ADMIN_TOKEN }]),
+    ...(env.ADMIN_TOKENS ?? []),
+  ],
 }));
 
 export const upstreamConfig = slice('upstream', (env) => ({

@@ -36,7 +36,7 @@ export class PageFactsController {
       swagger: swaggerEnabled ? '/docs' : null,
       openapi: swaggerEnabled ? '/docs-json' : null,
       metrics: '/metrics',
-      admin: this.admin.token !== undefined || !this.admin.isProduction,
+      admin: this.admin.tokens.length > 0 || !this.admin.isProduction,
       redis: this.redis.endpoint !== undefined,
       ttlSeconds: this.cache.ttlMs / 1_000,
       maxAgeOfFigures: MAX_SAMPLES,

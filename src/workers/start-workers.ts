@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
-import { AdminToken } from '../admin/admin-token';
+import { AdminTokens } from '../admin/admin-tokens';
 import { hostStore } from '../cache';
 import { adminConfig, cacheConfig, redisConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { numberOfWorkers, Primary } from './primary';
@@ -21,8 +21,8 @@ export function startsWorkers(
   if (cluster.isWorker || workers < 2) return false;
   const logger = loggerOf(logLevel);
   advise(logger);
-  const { token, isProduction } = adminConfig();
-  const { made } = AdminToken.of(token, isProduction);
+  const { tokens, isProduction } = adminConfig();
+  const { made } = AdminTokens.of(tokens, isProduction);
   if (made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${made}`, 'Admin');
   const primary = new Primary({
     workers,

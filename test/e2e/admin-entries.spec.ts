@@ -203,7 +203,7 @@ describe('20,000 entries in Redis', () => {
             action: 'invalidate',
             target: 'tag account:nobody',
           },
-          ...{ mode: 'purge', count: 0, by: '127.0.0.1', requestId: 'audited-2', outcome: 'done' },
+          ...{ mode: 'purge', count: 0, by: '127.0.0.1', token: 'admin', requestId: 'audited-2', outcome: 'done' },
         },
         expect.objectContaining({
           ...{ target: '2 targets: key many:-:/entries/5, tag odd', mode: 'stale', count: 1, requestId: 'audited-1' },
