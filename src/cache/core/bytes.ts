@@ -39,7 +39,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** The bytes written, ready to be kept. */
+  /** The bytes written so far. */
   finish(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.at));
   }
@@ -60,7 +60,7 @@ export class MalformedBytesError extends Error {
   }
 }
 
-/** Reads what a `ByteWriter` wrote, and trusts none of it. */
+/** Reads bytes of a `ByteWriter`, and validates all of them. */
 export class ByteReader {
   constructor(
     private readonly bytes: Buffer,

@@ -1,7 +1,7 @@
 /** How the stored bytes of a body are coded (RFC 9110 §8.4.1). */
 export type ContentCoding = 'identity' | 'gzip';
 
-/** The response's header fields worth keeping, names in lower case, order and repetition as received. */
+/** The stored header fields of the response, names in lower case, order and repetition as received. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** The validators of the response (RFC 9110 §8.8): the cache sends them to ask the upstream whether anything changed. */
@@ -24,17 +24,17 @@ export interface EntryMetadata {
   readonly storedAt: number;
   /** The end of freshness (RFC 9111 §4.2). */
   readonly freshUntil: number;
-  /** How long after `freshUntil` it may be served while a refresh runs behind (RFC 5861 §3). */
+  /** How long after `freshUntil` it may be served during a background refresh (RFC 5861 §3). */
   readonly staleWhileRevalidateMs: number;
   /** How long after `freshUntil` it may be served when the upstream fails (RFC 5861 §4). */
   readonly staleIfErrorMs: number;
-  /** How long after `freshUntil` it is kept to be validated, whether it may be served stale or not. */
+  /** How long after `freshUntil` it is kept for revalidation, whether it may be served stale or not. */
   readonly retainForRevalidationMs?: number;
-  /** No stale use of any kind without validation (RFC 9111 §5.2.2.2). */
+  /** Whether any stale use requires validation (RFC 9111 §5.2.2.2). */
   readonly mustRevalidate: boolean;
   /** How long the load took: the delta of XFetch. */
   readonly loadDurationMs: number;
-  /** The entity tag that clients of Larder see, of the body without coding. */
+  /** The entity tag for clients, of the body without coding. */
   readonly etag: string;
   /** How the stored body is coded. */
   readonly coding: ContentCoding;
@@ -48,13 +48,13 @@ export interface EntryMetadata {
 export interface CacheEntry extends EntryMetadata {
   readonly body: Buffer;
   /**
-   * Set by a soft purge: the entry counts as stale, whatever `freshUntil` says, and is only validated or served on errors. Each soft
-   * purge of a key writes a greater number than the one before. It is a count, not an instant: no clock takes part.
+   * Set by a soft purge: the entry counts as stale, whatever `freshUntil` says, and is only validated or served on errors. Each soft purge
+   * of a key writes a greater number than the last. It is a count, not an instant: no clock is involved.
    */
   readonly softPurgeMark?: number;
 }
 
-/** The instant after which no use of the entry is allowed and every store may forget it. */
+/** The instant after which the entry may not be used at all and every store may drop it. */
 export function endOfLife(entry: EntryMetadata): number {
   return (
     entry.freshUntil + Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs, entry.retainForRevalidationMs ?? 0)

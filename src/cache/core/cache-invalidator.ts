@@ -15,7 +15,7 @@ export interface Invalidation {
   readonly source: InvalidationSource;
 }
 
-/** Any number of names, each as it stands in `CACHE_MANAGER`, a rule or a URL. */
+/** Any number of names, each as in `CACHE_MANAGER`, a rule or a URL. */
 export interface InvalidationNames {
   /** For `@CacheKey`, `@Cacheable`, `CACHE_MANAGER`; a rule's key has the upstream's name in front (`shop:items:1`). */
   readonly keys?: readonly string[];

@@ -10,9 +10,9 @@ const IS_SAFE = /^[!#$&-[\]-z|~]*$/;
 const UNSAFE = /[^\x21-\x7e]|[{}%"\\]/gu;
 
 /**
- * One text for one entry: readable in `redis-cli`, safe in a header field, and injective, so that two different names never
- * meet in one entry. Braces, quotes, blanks, control and non-ASCII characters are percent-encoded, `%` itself too. A text
- * over 480 characters keeps its beginning and ends in the SHA-256 of the whole.
+ * A unique text for each entry: readable in `redis-cli`, safe in a header field, and injective, so that two different names never share an
+ * entry. Braces, quotes, blanks, control and non-ASCII characters are percent-encoded, `%` itself too. A text over 480 characters keeps
+ * its beginning and ends in the SHA-256 of the whole.
  */
 export function toCacheKey(name: string): string {
   if (name.length <= MAX_READABLE_LENGTH && IS_SAFE.test(name)) return name;
@@ -30,8 +30,8 @@ const NOT_IN_URLS = /[^\x21-\x7e]|["<>^`{|}\\]|%(?![0-9a-f]{2}|[0-9a-f]?$)/giu;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
 /**
- * A name that is or begins with a URL as a person writes it, in the form in which URLs name entries (RFC 3986 §6.2.2): encoded what a URI has
- * encoded only, encodings in upper case, unreserved characters plain. Encoding it once more, as all names are, is left to the caller.
+ * Normalises a URL, or the beginning of one, as a person types it (RFC 3986 §6.2.2): only reserved characters stay encoded, encodings are
+ * in upper case, unreserved characters plain. The caller encodes the result again, like every name.
  */
 export function asUrl(name: string): string {
   return name.replace(NOT_IN_URLS, encodedOctets).replace(/%([0-9a-f]{0,2})/gi, (octet, hex: string) => {
@@ -40,7 +40,7 @@ export function asUrl(name: string): string {
   });
 }
 
-/** Whether the key is too long to be kept whole, so that of its name only the beginning is known. */
+/** Whether the key is too long to be kept whole: only the beginning of its name is known. */
 export function isHashed(key: string): boolean {
   return key.startsWith(HASH, READABLE_OF_HASHED);
 }
@@ -55,7 +55,7 @@ function encodedOctets(character: string): string {
     .join('');
 }
 
-// Written so, a name is itself in every parser of queries; `%61`, `a[b]`, `a.b` and `a+b` may be another's in some.
+// Every query parser reads such a name the same way; `%61`, `a[b]`, `a.b` and `a+b` differ between parsers.
 const IS_PLAIN_NAME = /^[\w-]*$/;
 
 /**
@@ -81,7 +81,7 @@ export function tagOfUpstream(upstream: string): string {
   return `${UPSTREAM_TAG}${upstream}`;
 }
 
-/** The upstream that such a tag names. */
+/** The upstream of such a tag. */
 export function upstreamOfTag(tag: string): string | undefined {
   return tag.startsWith(UPSTREAM_TAG) ? tag.slice(UPSTREAM_TAG.length) : undefined;
 }

@@ -23,25 +23,25 @@ export interface CacheRule<Request = unknown> {
    */
   readonly keyBy?: (request: Request) => string | undefined;
   /**
-   * Request fields that select the response, beside those that the handler names in `Vary`: a response is stored for each value of them, and
-   * `Vary` tells clients so.
+   * Request fields that select the response, in addition to the fields in the handler's `Vary`: each value has its own stored response,
+   * and `Vary` names them to clients.
    */
   readonly vary?: readonly string[];
   /**
-   * Whether the route's QUERY requests are cached too: a digest of their body is part of the key then, with a `key` of the rule as well.
-   * A body that is no plain data once it is parsed leaves its request out of the cache.
+   * Whether the route's QUERY requests are cached too: the key then includes a digest of their body, also if the rule has a `key`. A
+   * request whose parsed body is not plain data is not cached.
    */
   readonly hashBody?: boolean;
   /**
    * The resource that the response is derived from, by its key after the upstream's name, such as `-:/users/redis`. The response is then
-   * stored as a projection of it, under the name that `key` gives: whatever removes the resource removes the projection with it.
+   * stored as a projection of it, under the name in `key`: removing the resource removes the projection.
    */
   readonly resource?: (request: Request) => string;
   /** Tags to invalidate by, such as `account:redis`, as far as the request determines them. */
   readonly tags?: (request: Request) => readonly string[];
   /**
-   * Freshness lifetime in milliseconds; 0 is without end, as in cache-manager and keyv, below 0 is none. Without it the `Cache-Control` of
-   * the handler counts, and else the default.
+   * Freshness lifetime in milliseconds; 0 means without end, as in cache-manager and keyv, a negative value none. Without it the handler's
+   * `Cache-Control` counts, otherwise the default.
    */
   readonly ttlMs?: number;
   /** Freshness lifetime of a remembered "not found", in milliseconds. */
@@ -55,8 +55,8 @@ export interface CacheRule<Request = unknown> {
   /** The beta of the probabilistic early refresh; 0 turns it off. */
   readonly earlyRefreshBeta?: number;
   /**
-   * How long a request waits for a load, in milliseconds; the load goes on and is stored. Without it the configured deadline counts, and
-   * without one of these as long as the origin may take.
+   * How long a request waits for a load, in milliseconds; the load continues and is stored. Without it the configured deadline counts;
+   * without that a request waits as long as the origin takes.
    */
   readonly deadlineMs?: number;
   /** `false` keeps hits of the route off the fast path. */
@@ -70,7 +70,7 @@ export interface CacheRule<Request = unknown> {
   readonly hitFlagName?: string;
 }
 
-/** What holds where neither a rule nor a response says otherwise. */
+/** The defaults where neither a rule nor a response says otherwise. */
 export interface FreshnessPolicy {
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
@@ -80,13 +80,13 @@ export interface FreshnessPolicy {
   readonly earlyRefreshBeta: number;
 }
 
-/** What counts as without end: no time is longer, and Infinity is it. */
+/** The maximum of all times, and the meaning of Infinity: without end. */
 export const ENDLESS_MS = 31_536_000_000;
 
 /** A timer of a longer time would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** The rule of a route as the policy of its responses: it says more than they do, and they say more than the defaults. */
+/** The rule of a route as the policy of its responses: the rule overrides the response, and the response the defaults. */
 export function policyOf(
   rule: Partial<FreshnessPolicy> & { readonly deadlineMs?: number },
   defaults: FreshnessPolicy,

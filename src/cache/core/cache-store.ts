@@ -13,18 +13,18 @@ export interface Found {
  */
 export interface Lease {
   readonly key: string;
-  /** As of its request. */
+  /** As in its request. */
   readonly selection?: string;
   readonly token: string;
   /** The id of the entry that the load may replace, empty if there was none. */
   readonly baseId: string;
-  /** The count of invalidations when the lease was given. */
+  /** The count of invalidations when the lease was granted. */
   readonly sequence: number;
-  /** Names the ledger in which the shared store keeps the invalidations since then. */
+  /** The ledger with the shared store's invalidations since then. */
   readonly ledger?: string;
-  /** As of its request. */
+  /** As in its request. */
   readonly indexMark?: number | undefined;
-  /** How many loads of this key failed in a row before. */
+  /** How many loads of this key failed in a row before this one. */
   readonly failures: number;
   /** The tags known before the load. */
   readonly tags: readonly string[];
@@ -37,7 +37,7 @@ export interface LoadFailure {
   readonly code: string;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** The status of the origin's own, where it gave one. */
+  /** The origin's own status, if it sent one. */
   readonly status?: number;
   /** The response body of the failure, as JSON. */
   readonly body?: string;
@@ -53,7 +53,7 @@ export interface LeaseRequest {
   /** Names the holder; random, never used twice. */
   readonly token: string;
   readonly tags: readonly string[];
-  /** The id of the entry the caller saw, empty if none. */
+  /** The id of the entry that the caller saw, empty if none. */
   readonly seenId: string;
   readonly leaseMs: number;
   /**
@@ -69,7 +69,7 @@ export type LeaseAnswer =
   | { readonly kind: 'granted'; readonly lease: Lease }
   /** Another load holds the lease. */
   | { readonly kind: 'held'; readonly holder: string }
-  /** The entry is another than the caller saw: look again. */
+  /** The entry differs from the one that the caller saw: look again. */
   | { readonly kind: 'changed' }
   /** A load failed: the one the caller waited for, or so many that the key pauses for `remainingMs`. */
   | { readonly kind: 'failed'; readonly failure: LoadFailure; readonly remainingMs: number };
@@ -79,18 +79,18 @@ export type InvalidationTarget =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'prefix'; readonly prefix: string };
 
-/** What one event invalidates: as one step of the store's count. */
+/** The targets that one event invalidates, as one step of the store's count. */
 export type InvalidationTargets = InvalidationTarget | readonly InvalidationTarget[];
 
-/** `purge`: gone. `stale`, a soft purge: kept for its stale-if-error window, to be validated before any other use. */
+/** `purge`: removed. `stale`, a soft purge: kept for its stale-if-error window, and validated before any other use. */
 export type InvalidationMode = 'purge' | 'stale';
 
 export type StoreChange =
-  /** The entry of this key changed, went or was invalidated. */
+  /** The entry of this key changed, was removed or was invalidated. */
   | { readonly kind: 'key'; readonly key: string }
   /** This tag was invalidated, whether or not the shared store knew which entries carry it. */
   | { readonly kind: 'tag'; readonly tag: string }
-  /** Something was invalidated somewhere; what, is not said. */
+  /** An unknown key or tag was invalidated. */
   | { readonly kind: 'invalidation' }
   /** Anything may have changed: a flush, or changes missed while the connection to the store was down. */
   | { readonly kind: 'everything' };
@@ -101,7 +101,7 @@ export interface KeyPage {
   readonly cursor?: string;
 }
 
-/** An entry without its body, as an operator looks at it. */
+/** An entry without its body, for operators. */
 export interface ListedEntry {
   readonly key: string;
   readonly metadata: EntryMetadata;
@@ -115,7 +115,7 @@ export interface ListedEntry {
   readonly isUnreachable?: true;
 }
 
-/** An entry that is found through another one, its index, only. */
+/** An entry that is found only through its index. */
 export interface LinkedEntry {
   readonly key: string;
   readonly entry: CacheEntry;
@@ -123,20 +123,20 @@ export interface LinkedEntry {
 
 export interface EntryCount {
   readonly count: number;
-  /** False: there are at least so many. */
+  /** False: the number is a lower bound. */
   readonly isExact: boolean;
 }
 
-/** How many lines of a log are kept. */
+/** The number of lines that a log keeps. */
 export const MAX_LOG_LINES = 500;
 
 export type SharedValue = readonly [name: string, text: string];
 
-/** What became of a note; `text` is what is there instead, absent for nothing. */
+/** The result of `compareAndSet`; on a conflict `text` is the stored text, absent for none. */
 export type CompareAndSetResult =
   { readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly text?: string | undefined };
 
-/** How a store is asked for an entry. */
+/** The options of a look-up. */
 export interface FindOptions {
   /** Given by callers that load on a miss: as in `LeaseRequest`. */
   readonly leaseMs?: number | undefined;
@@ -161,15 +161,15 @@ export class StoreUnavailableError extends Error {
  * method except `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
  */
 export abstract class CacheStore {
-  /** What can be answered at once, without a promise, from this process. */
+  /** The entry in this process's memory, without a promise. */
   abstract peek(key: string): Found | undefined;
   /**
-   * With `leaseMs` the store may take the lease in the same step where there is nothing, for the `acquire` that follows at once; a lease
-   * that is not asked for is given back.
+   * With `leaseMs` the store may acquire the lease in the same step if there is no entry, for an `acquire` that follows in the same turn;
+   * an unused lease is released.
    */
   abstract find(key: string, options?: FindOptions): Promise<Found | undefined>;
 
-  /** Asks for the right to load and store. */
+  /** Requests the right to load and store. */
   abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Keeps the lease for another `leaseMs`. */
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
@@ -181,9 +181,9 @@ export abstract class CacheStore {
   abstract fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean>;
   /** Whether the lease is still its holder's, and nothing that it covers was invalidated since. */
   abstract isStanding(lease: Lease): Promise<boolean>;
-  /** Stores new metadata over the body that is there, and gives the lease back. False: nothing was stored. */
+  /** Stores new metadata over the stored body, and releases the lease. False: nothing was stored. */
   abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
-  /** Gives the lease back with nothing stored. */
+  /** Releases the lease without storing. */
   abstract release(lease: Lease): Promise<void>;
   /** Releases the lease with the failure, kept for waiting requests and for a pause of `pauseMs`. */
   abstract fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void>;
@@ -192,7 +192,7 @@ export abstract class CacheStore {
 
   /** Stores without a lease, over any existing entry. For values that a caller sets, not for loads. */
   abstract put(key: string, entry: CacheEntry): Promise<void>;
-  /** Once it resolves, no replica stores what was loaded before. Resolves to the number of entries it found. */
+  /** Once it resolves, no replica stores an earlier load. Resolves to the number of entries found. */
   abstract invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number>;
   /**
    * Claims a name for `ttlMs`, unless it is claimed already. False: it is. For work that must be done once across replicas. `renew` claims
@@ -213,15 +213,15 @@ export abstract class CacheStore {
     ttlMs: number,
   ): Promise<CompareAndSetResult>;
   abstract readNote(group: string, name: string): Promise<string | undefined>;
-  /** All notes of a group, in no order. */
+  /** All shared values of a group, in no order. */
   abstract sharedValues(group: string): Promise<readonly SharedValue[]>;
   abstract inspect(key: string): Promise<ListedEntry | undefined>;
   /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; with a tag, only entries that carry it. */
   abstract list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;
-  /** How many entries an invalidation would meet. Bounded work: of very many it says how many it has seen. */
+  /** How many entries an invalidation would cover. Bounded work: for very many it returns how many it has seen. */
   abstract count(target: InvalidationTarget): Promise<EntryCount>;
 
-  /** Adds a line to a log that all replicas share. The last `MAX_LOG_LINES` are kept. */
+  /** Adds a line to a log that all replicas share. The latest `MAX_LOG_LINES` are kept. */
   abstract appendToLog(log: string, line: string): Promise<void>;
   /** The last lines of a log, newest first. */
   abstract readLog(log: string, limit: number): Promise<readonly string[]>;
@@ -238,6 +238,6 @@ export type FoundOrLease =
 export abstract class SharedStore extends CacheStore {
   /** Whether every change up to about now has been received: copies may be used without a request to the store. */
   abstract readonly isCoherent: boolean;
-  /** `find`, and where there is nothing `acquire`, in as few steps as the store can. `seenId` is empty. */
+  /** `find`, and for a miss `acquire`, in as few steps as the store can. `seenId` is empty. */
   abstract findOrAcquire(request: LeaseRequest): Promise<FoundOrLease>;
 }

@@ -2,9 +2,9 @@ import { AppError } from '../../kernel/app-error';
 import { StoreUnavailableError } from './cache-store';
 
 /**
- * The result of a store, for a caller that cannot go on without it.
+ * The result of a store operation, for a caller that cannot continue without it.
  *
- * @param doing what the store was to do, as in "Redis did not …"
+ * @param doing the operation, as in "Redis did not …"
  * @throws AppError `cache-unavailable` where the store cannot be reached
  */
 export async function confirmed<T>(doing: string, result: Promise<T>): Promise<T> {

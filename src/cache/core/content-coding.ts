@@ -9,7 +9,7 @@ export interface CodedBody {
 
 /** Smaller bodies gain less than the header fields of a coding cost. */
 const MIN_CODED_BYTES = 1_024;
-/** Up to here the work takes less time than the way to a thread and back. */
+/** Up to this size the work takes less time than handing it to a thread. */
 const SYNC_BYTES = 16_384;
 const WORTH_IT = 0.9;
 const COMPRESSIBLE = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|x-ndjson)\b|image\/svg)/i;
@@ -20,7 +20,7 @@ const MAGIC = [0x1f, 0x8b, 0x08] as const;
 const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip);
 const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 
-/** The form in which a response's body is kept: gzip where it is text, over 1 kB, not coded yet, and gets clearly smaller. */
+/** The stored form of a response's body: gzip if it is text, over 1 kB, not coded yet, and clearly smaller as gzip. */
 export async function storedForm(body: Buffer, headers: HeaderList): Promise<CodedBody> {
   const identity: CodedBody = { body, coding: 'identity' };
   if (body.length <= MIN_CODED_BYTES || !isCompressible(headers)) return identity;
@@ -40,9 +40,9 @@ export function looksLikeGzip(body: Buffer): boolean {
 }
 
 /**
- * The body without coding; a promise where unpacking takes longer than the way to a thread.
+ * The body without coding; a promise where unpacking is worth a thread.
  *
- * @throws Error for bytes that are no gzip, or that unpack to more than they say
+ * @throws Error for bytes that are not gzip, or that unpack to more than they declare
  */
 export function identityBody(coded: CodedBody): Buffer | Promise<Buffer> {
   if (coded.coding === 'identity') return coded.body;
@@ -77,7 +77,7 @@ function readAcceptEncoding(field: string): boolean {
   let plain = 0;
   for (const item of field.split(',')) {
     const [coding = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    // A weight that cannot be read wants nothing: the body as it is suits everybody.
+    // An unreadable weight counts as zero: every client can read the body without coding.
     const weight = parameters.length === 0 ? 1 : Number(WEIGHT.exec(parameters.join(';'))?.[1] ?? 0);
     if (coding === 'gzip' || coding === 'x-gzip') gzip ??= weight;
     else if (coding === '*') wildcard = weight;
@@ -88,8 +88,8 @@ function readAcceptEncoding(field: string): boolean {
 }
 
 /**
- * The entity tag of the gzip form. A strong one differs: the two forms differ in their bytes (RFC 9110 §8.8.3.3). A weak one stays: it
- * speaks of what both mean (§8.8.1).
+ * The entity tag of the gzip form. A strong one differs, because the bytes differ (RFC 9110 §8.8.3.3). A weak one stays: it compares
+ * meaning (§8.8.1).
  */
 export function gzipTag(etag: string): string {
   return etag.endsWith('"') && !etag.startsWith('W/') ? `${etag.slice(0, -1)}-gzip"` : etag;
@@ -106,7 +106,7 @@ function isCompressible(headers: HeaderList): boolean {
   return COMPRESSIBLE.test(type);
 }
 
-/** Bytes of their own: a slice of a large buffer would keep all of it alive as long as the entry. */
+/** A copy: a slice of a large buffer would keep all of it alive as long as the entry. */
 function own(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength <= bytes.length + HEADER_AND_TRAILER_BYTES) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);

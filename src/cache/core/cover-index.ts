@@ -4,7 +4,7 @@ import { indexUnderTags, isUnderTags, readIndex, type ResourceIndex } from './re
 
 const LEASE_MS = 1_000;
 const WAIT_MS = 100;
-/** Longer than a lease lives whose holder is gone. */
+/** Longer than the lease of a lost holder lives. */
 const TRIES = 15;
 
 /**

@@ -29,7 +29,7 @@ const HEAD_LENGTH = { at: 18, bytes: 3 };
 const METADATA_AT = 21;
 const MAX_HEAD_BYTES = 262_144;
 const ALIGNMENT = 8;
-/** How much of a value is surely enough to see the whole head of nearly any entry. */
+/** Enough bytes to contain the head of nearly any entry. */
 export const HEAD_GLANCE_BYTES = 4_096;
 
 const MUST_REVALIDATE = 1;
@@ -41,15 +41,15 @@ const HAS_UPSTREAM_TAG = 32;
 const HAS_KEEP = 64;
 const HAS_INDEX_MARK = 128;
 
-/** Between an upstream's name and the source; in neither. */
+/** Separates an upstream's name and the source; contained in neither. */
 const SOURCE = '\t';
 const ID = /^[\w-]{12}$/;
 
 /**
- * Everything in front of the body.
+ * The bytes in front of the body.
  *
- * @param source what decided the answer beside the request, as `RedisKeys` has it: written behind the upstream's name
- * @param isUpstreamIndexed whether the tag of the entry's upstream has an index of its own: not where the key begins with its name
+ * @param source the settings that decide the response, as in `RedisKeys`: written behind the upstream's name
+ * @param isUpstreamIndexed whether the tag of the entry's upstream has an index: not if the key begins with its name
  */
 export function encodeHead(entry: CacheEntry, source = '', isUpstreamIndexed = false): Buffer {
   const writer = new ByteWriter().raw(Buffer.alloc(METADATA_AT));
@@ -76,7 +76,7 @@ export interface DecodedHead {
   readonly bodyLength: number;
 }
 
-/** The entry, or undefined for anything that we did not write, or not of this source: nothing in Redis is trusted to be ours. */
+/** The entry, or undefined for a foreign format or another source: no value in Redis is trusted. */
 export function decodeEntry(value: Buffer, source = ''): CacheEntry | undefined {
   const head = decodeHead(value, source);
   if (!head || head.headLength + head.bodyLength !== value.length) return undefined;
@@ -93,7 +93,7 @@ export function headLengthOf(value: Buffer): number | undefined {
   return length >= METADATA_AT && length <= MAX_HEAD_BYTES ? length : undefined;
 }
 
-/** As `decodeEntry`, of the beginning of a value. */
+/** As `decodeEntry`, for the beginning of a value. */
 export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined {
   const headLength = headLengthOf(value);
   if (headLength === undefined || headLength > value.length) return undefined;

@@ -37,7 +37,7 @@ export function toFailure(error: unknown): LoadFailure {
   return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs };
 }
 
-/** The failure of another's load as this caller's error. */
+/** Another caller's failed load as this caller's error. */
 export function fromFailure(failure: LoadFailure, remainingMs: number): AppError | StatusFailure {
   if (failure.status !== undefined) return new StatusFailure(failure.status, failure.message, failure.body ?? '{}');
   const retryAfterMs = Math.max(failure.retryAfterMs ?? 0, remainingMs, 1_000);

@@ -2,16 +2,16 @@ import { MalformedBytesError, type ByteReader, type ByteWriter } from './bytes';
 import type { Validators } from './cache-entry';
 import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
 
-/*
- * Header fields in the stored format. A field, or a name, that is in the dictionary is one number, which no other field or name that is
- * appended later can change: fields have the odd ones, names the even ones. A value that has a shorter form is kept in that:
+/**
+ * Header fields in the stored format. A field, or a name, in the dictionary is one number, which later additions never change: fields have
+ * odd numbers, names even ones. A value with a shorter form is stored in it:
  *
- *   field  = 0, name, value / 2 n + 1 for the n-th of STATIC_FIELDS / 2 n + 2 for the n-th of STATIC_NAMES, value
- *   value  = plain / form
- *   plain  = 2 × length, UTF-8
- *   form   = 2 × which + 1, then what the form needs
+ *   field = 0, name, value / 2 n + 1 for the n-th of STATIC_FIELDS / 2 n + 2 for the n-th of STATIC_NAMES, value
+ *   value = plain / form
+ *   plain = 2 × length, UTF-8
+ *   form = 2 × which + 1, then the form's data
  *
- * A form is taken only where it gives back the same text to the byte.
+ * A form is used only if it restores the same text to the byte.
  */
 
 const codeOfField = new Map(STATIC_FIELDS.map(([name, value], at) => [`${name}\n${value}`, 2 * at + 1]));
@@ -27,7 +27,7 @@ const FORM = {
   weakHash: 3,
   /** A decimal number. */
   decimal: 4,
-  /** The upstream's entity tag, which the entry has anyway. */
+  /** The upstream's entity tag, which the entry contains anyway. */
   etag: 5,
   /** The upstream's `Last-Modified`, likewise. */
   lastModified: 6,

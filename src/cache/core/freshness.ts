@@ -7,7 +7,7 @@ export function isFresh(entry: CacheEntry, now: number): boolean {
   return entry.softPurgeMark === undefined && now < entry.freshUntil;
 }
 
-// RFC 9111 §5.1: the time since the response was generated or validated; a clock behind the writer's makes no negative age.
+// RFC 9111 §5.1: the time since the response was generated or validated; never negative, even if this clock is behind the writer's.
 export function ageMs(entry: EntryMetadata, now: number): number {
   return Math.max(0, now - entry.storedAt);
 }
@@ -30,23 +30,23 @@ export function mayServeOnError(entry: CacheEntry, now: number): boolean {
   return !entry.mustRevalidate && now < entry.freshUntil + entry.staleIfErrorMs;
 }
 
-/** Nothing may be done with it any more, not even a validation. */
+/** The entry may not be used any more, not even for validation. */
 export function isOver(entry: EntryMetadata, now: number): boolean {
   return now >= endOfLife(entry);
 }
 
 /**
- * Whether this reader refreshes the fresh entry early (XFetch, Vattani et al., VLDB 2015): the nearer the end and the slower
- * the load, the likelier, so that of many readers about one does it before the entry ends.
+ * Whether this reader refreshes the fresh entry early (XFetch, Vattani et al., VLDB 2015): the nearer the end and the slower the load, the
+ * likelier, so that about one of many readers does it before the entry ends.
  *
- * @param beta 0 never; 1 the paper's optimum; more is earlier
+ * @param beta 0 never; 1 the paper's optimum; larger values refresh earlier
  * @param random uniform in (0, 1]
  */
 export function shouldRefreshEarly(entry: EntryMetadata, now: number, beta: number, random: number): boolean {
   return beta > 0 && now - entry.loadDurationMs * beta * Math.log(random) >= entry.freshUntil;
 }
 
-/** A lifetime shortened by up to `jitter` of itself, so that entries filled together do not end together. */
+/** A lifetime shortened by a random share up to `jitter`, so that entries stored together do not end together. */
 export function jittered(ttlMs: number, jitter: number, random: number): number {
   return Math.round(ttlMs * (1 - jitter * random));
 }

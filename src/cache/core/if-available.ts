@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from './cache-store';
 
-/** A store that fails takes nothing from the answer: the response is there, it is only not kept. Undefined while it cannot be reached. */
+/** A failing store does not affect the answer: the response is only not kept. Undefined while the store is down. */
 export async function ifAvailable<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();

@@ -14,7 +14,7 @@ export interface FoundIndex {
 
 /** The memory for remembered indexes. */
 const MAX_BYTES = 2_097_152;
-/** The objects that one is made of, beside its texts. */
+/** The overhead of objects, in addition to the texts. */
 const ROW_BYTES = 350;
 const NOTHING_AHEAD: FoundIndex['prefetched'] = new Map();
 
@@ -32,8 +32,8 @@ export class IndexMemory {
   });
 
   /**
-   * @param optionsOf as of the store's `find`, for the index
-   * @param keysOf what the caller wants of an index: each the key of an entry beside it
+   * @param optionsOf as in the store's `find`, for the index
+   * @param keysOf the keys of the members that the caller needs, from the index
    */
   async find(
     store: CacheStore,

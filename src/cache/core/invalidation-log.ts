@@ -11,7 +11,7 @@ export class InvalidationLog {
 
   constructor(private readonly keepMs: number) {}
 
-  /** The number of invalidations so far; a load remembers it when it begins. */
+  /** The number of invalidations so far; a load records it when it begins. */
   get sequence(): number {
     return this.count;
   }

@@ -23,7 +23,7 @@ export interface CachePolicy {
   readonly jitter?: number | undefined;
   /** The beta of the probabilistic early refresh (`freshness.ts`); absent or 0 for none. */
   readonly earlyRefreshBeta?: number | undefined;
-  /** How long a request waits for a load that goes on and is stored; absent for the deadline of all. */
+  /** How long a request waits for a load that continues and is stored; absent for the general deadline. */
   readonly deadlineMs?: number | undefined;
   /** Whether the rule itself states the lifetime of a 2xx, as RFC 9111 §3 asks for with statuses that are not heuristically cacheable. */
   readonly isExplicit?: boolean | undefined;
@@ -32,11 +32,11 @@ export interface CachePolicy {
 const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
 
 /**
- * The response's own policy with the rule's word over it. It lengthens or shortens; it never reuses without validation what asks for it
- * (`no-cache`, `must-revalidate`, `proxy-revalidate`).
+ * The response's own policy, overridden by the rule. A rule lengthens or shortens; it never allows reuse without validation against
+ * `no-cache`, `must-revalidate` or `proxy-revalidate`.
  *
- * One law is bent, for an upstream that is down must not take its responses along: `s-maxage` alone, which forbids stale use without
- * saying so (RFC 9111 §5.2.2.10), does not forbid the stale windows of a rule.
+ * One exception to the RFC, so that an upstream that is down does not take its responses with it: `s-maxage` alone, which implies
+ * proxy-revalidate (RFC 9111 §5.2.2.10), does not forbid the stale windows of a rule.
  */
 export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePolicy | undefined): ResponsePolicy {
   if (!policy) return own;

@@ -3,7 +3,7 @@ import { Readable, Writable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { HeaderList } from '../cache-entry';
 
-/** A body that unpacks to more is not looked through to its end. */
+/** The limit for unpacked bytes; a larger body is not checked to its end. */
 const MAX_UNPACKED_BYTES = 268_435_456;
 const CHUNK_BYTES = 65_536;
 /** RFC 1950 §2.2: the first byte of the zlib format names the method, 8. Some send raw deflate instead. */
@@ -29,7 +29,7 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
 export async function isWholeCoding(body: Buffer, headers: HeaderList): Promise<boolean> {
   const codings = codingsOf(headers);
   if (codings.length === 0 || codings.some((coding) => DECODERS[coding] === undefined)) return true;
-  // Applied in the order of the field, undone from its end (RFC 9110 §8.4). Only of the outermost the first byte is at hand.
+  // Applied in the order of the field, removed from its end (RFC 9110 §8.4). Only the first byte of the outermost coding is known.
   const decoders = codings.reverse().map((coding, at) => DECODERS[coding]?.(at === 0 ? (body[0] ?? 0) : ZLIB_METHOD));
   let unpacked = 0;
   const discarding = new Writable({

@@ -14,13 +14,13 @@ export const CONDITIONS = [
 
 /**
  * The cache's own fields: directives (RFC 9111 §5.2.1), conditions, ranges (RFC 9110 §14.2). They do not decide which stored response a
- * request selects, but whether it may be used, and what of it is sent.
+ * request selects, but whether it may be used, and which part of it is sent.
  */
 export const CARRIED_OUT_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'range', ...CONDITIONS]);
 
 /**
- * Whether a stored response is what the client has already, so that 304 says it all (RFC 9111 §4.3.2): by `If-None-Match`
- * if it is there, else by `If-Modified-Since`.
+ * Whether the client has the stored response already, so that a 304 suffices (RFC 9111 §4.3.2): by `If-None-Match` if present, else by
+ * `If-Modified-Since`.
  *
  * @param stored the stored response's fields
  */
@@ -39,7 +39,7 @@ export function isNotModified(request: HeaderList, stored: HeaderList, receivedA
   return modifiedMs !== undefined && modifiedMs <= sinceMs;
 }
 
-/** Whether `If-Range` lets a range be answered (RFC 9110 §13.1.5): a strong tag that is the same, or the same date. */
+/** Whether `If-Range` permits a range (RFC 9110 §13.1.5): an equal strong tag, or an equal date. */
 export function rangeMayApply(request: HeaderList, stored: HeaderList): boolean {
   const condition = valueOf(request, 'if-range')?.trim();
   if (condition === undefined) return true;

@@ -1,15 +1,13 @@
-/*
- * `Cache-Control` and its kin as directives: name (lower case) to argument, `true` where there is none.
- */
+/** Directives of `Cache-Control` and similar fields: name (lower case) to argument, `true` for none. */
 
 export type Directives = ReadonlyMap<string, string | true>;
 
 export const NO_DIRECTIVES: Directives = new Map();
 
-/** RFC 9111 §1.2.2: a greater number may be taken as this one. */
+/** RFC 9111 §1.2.2: a greater number may be treated as this one. */
 const MAX_DELTA_SECONDS = 2_147_483_648;
 
-/** Directives that keep a response from others or from being reused: in doubt they hold, and for all of it. */
+/** Directives that restrict sharing or reuse: in doubt they apply, to the whole response. */
 export const RESTRICTIVE: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache']);
 
 /**
@@ -37,13 +35,13 @@ export function parseDirectives(fields: readonly string[]): Directives {
   return directives;
 }
 
-/** The directives that restrict among the words of what cannot be read. */
+/** The restricting directives among the words of an unreadable part. */
 function restrictiveWords(text: string): string[] {
   const words = text.toLowerCase().split(/[\s,;="]+/);
   return words.filter((word) => RESTRICTIVE.has(word));
 }
 
-/** A directive that is there twice: for all fields that either names, for all of the response if one names none. */
+/** A repeated directive: applies to the fields that either names, or to the whole response if one names none. */
 function both(one: string | true, other: string | true): string | true {
   const namesFields = (argument: string | true): boolean => argument !== true && argument !== '';
   return namesFields(one) && namesFields(other) ? `${String(one)},${String(other)}` : true;
@@ -68,8 +66,8 @@ export function splitList(list: string): string[] {
 }
 
 /**
- * The argument as delta-seconds (RFC 9111 §1.2.2): undefined where the directive is absent, 0 where its argument is no number:
- * what cannot be read is stale (§4.2.1).
+ * The argument as delta-seconds (RFC 9111 §1.2.2): undefined if the directive is absent, 0 if its argument is not a number: "unparseable"
+ * freshness is stale (§4.2.1).
  */
 export function deltaSeconds(directives: Directives, name: string): number | undefined {
   const argument = directives.get(name);
@@ -85,7 +83,7 @@ export function qualifiedFields(directives: Directives, name: string): readonly 
   return splitList(argument).map((field) => field.toLowerCase());
 }
 
-/** Whether the directive is there and holds for the whole response. */
+/** Whether the directive is present and applies to the whole response. */
 export function isUnqualified(directives: Directives, name: string): boolean {
   return directives.has(name) && qualifiedFields(directives, name) === undefined;
 }

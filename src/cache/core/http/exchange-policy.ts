@@ -4,7 +4,7 @@ import { applyPolicy } from './cache-policy';
 import { responsePolicy, type ResponsePolicy } from './response-policy';
 import { updatedHeaders } from './update';
 
-/** Statuses that are never stored, whatever the response says; undefined for none. */
+/** Statuses that are never stored; undefined for none. */
 export type NeverStored = ReadonlySet<number> | undefined;
 
 /** RFC 9110 §15 */
@@ -41,18 +41,18 @@ export function policyOfUpdated(
   return policyOf(request, { ...response, status: base.status, headers }, neverStored);
 }
 
-/** Whether a stale response may stand in for this one, if it may for any. A status that is none is a 5xx (RFC 9110 §15). */
+/** Whether a stale response may replace this one, by status. An invalid status counts as a 5xx (RFC 9110 §15). */
 export function hasFailed({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): boolean {
   return FAILED_STATUSES.has(status) || status > LAST_STATUS || isRefusal === true;
 }
 
 /** The effect of a response on stored responses of the same resource. */
 export type Verdict =
-  /** Nothing: the origin is in trouble, or will not answer now. */
+  /** None: the origin is in trouble, or refuses to answer now. */
   | 'none'
-  /** The variant that it was asked for is another one now. */
+  /** The requested variant has been replaced. */
   | 'variant-replaced'
-  /** There is no such resource for this caller: no variant of it may be used any more, stale or fresh. */
+  /** The resource does not exist for this caller: none of its variants may be used any more, stale or fresh. */
   | 'resource-withdrawn';
 
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
@@ -64,15 +64,18 @@ const UNDECIDED: ReadonlySet<number> = new Set([202, 304, 408, 412, 416, 417, 42
 /** Methods that are not known or not allowed: refusing a HEAD says nothing about a GET. */
 const ABOUT_METHOD: ReadonlySet<number> = new Set([405, 501]);
 
-/** RFC 9111 §4.3.3: a full response to a validation decides; a 5xx does not, nor what says nothing of the resource. */
+/**
+ * RFC 9111 §4.3.3: a full response to a validation replaces the stored one; a 5xx, or a response that does not concern the resource, does
+ * not.
+ */
 export function verdictOf({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): Verdict {
   if (status >= 500 || isRefusal === true || UNDECIDED.has(status)) return 'none';
   return WITHDRAWN.has(status) ? 'resource-withdrawn' : 'variant-replaced';
 }
 
 /**
- * The same for a response that is not stored itself, to a HEAD, a range or a request that goes by the store: it replaces the stored one
- * if the status is another (206 is of 200), or if it would not be stored in answer to a plain GET.
+ * The same for a response that is not stored, to a HEAD, a range or a bypassing request: it replaces the stored one if its status differs
+ * (206 counts as 200), or if it would not be stored in response to a plain GET.
  *
  * @param entry the stored response that the request selects
  */

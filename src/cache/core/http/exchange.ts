@@ -11,20 +11,20 @@ export interface HttpCacheRequest {
   readonly key: string;
   readonly upstream: string;
   readonly method: 'GET' | 'HEAD';
-  /** End-to-end fields, conditions and ranges among them. May be a getter: it is read only where fields are of any concern. */
+  /** End-to-end fields, including conditions and ranges. May be a getter: it is read only when needed. */
   readonly headers: HeaderList;
-  /** False where the fields are known to hold no directive for a cache. */
+  /** False if the fields are known to contain no cache directive. */
   readonly hasDirectives?: boolean;
   readonly kind: CacheKind;
   readonly hasAuthorization: boolean;
   readonly tags: readonly string[];
-  /** The rule for such responses; absent where they are stored as they say themselves. */
+  /** The rule for such responses; absent if only their own fields count. */
   readonly policy?: CachePolicy | undefined;
   /** The name of a projection: the response is derived from the resource that `key` names, and stored as a member of it. */
   readonly projection?: string | undefined;
-  /** As of the entry. */
+  /** As in the entry. */
   readonly hitFlagName?: string | undefined;
-  /** Aborts when the client has disconnected; absent where a load goes on without its client. */
+  /** Aborts when the client has disconnected; absent for a load without its own client. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,53 +32,53 @@ export interface OriginRequest {
   readonly method: string;
   readonly headers: HeaderList;
   readonly signal: AbortSignal;
-  /** Whether no request waits for it: a refresh behind an answer. */
+  /** Whether no request waits for it: a background refresh. */
   readonly isBackground: boolean;
-  /** Whether nothing is stored of the resource that a projection is derived from. */
+  /** Whether nothing is stored for the resource that a projection is derived from. */
   readonly isNothingStored?: boolean;
 }
 
-/** A response of the origin as its head came. Instants in milliseconds since the epoch. */
+/** A response of the origin with its head complete. Instants in milliseconds since the epoch. */
 export interface OriginResponse {
   readonly status: number;
   /** End-to-end fields, names in lower case. */
   readonly headers: HeaderList;
   readonly requestedAt: number;
   readonly receivedAt: number;
-  /** All of it, or a source that is still to be read. */
+  /** The whole body, or a source to read. */
   readonly body: Buffer | BodySource;
-  /** Whether it says nothing of the resource, but only that the upstream will not answer now (a spent rate limit). */
+  /** Whether it says nothing about the resource, only that the upstream refuses to answer now (an exhausted rate limit). */
   readonly isRefusal?: boolean;
-  /** Whether it must not be stored, whatever its fields say. */
+  /** Whether it must not be stored, regardless of its fields. */
   readonly isUncacheable?: boolean;
-  /** Whether the requests that waited for it may have it although it is not stored: "not found" is the same for all of them. */
+  /** Whether waiting requests may get it although it is not stored: "not found" is the same for all of them. */
   readonly isForWaiting?: boolean;
   /** The validators for the next request to the origin; absent where the response's header fields contain them. */
   readonly validators?: Validators;
-  /** The entity tag that clients see, where the header fields have none. */
+  /** The entity tag for clients, if the header fields have none. */
   readonly etag?: string;
   /** Tags that only the response determines, in addition to the request's. */
   readonly tags?: readonly string[];
-  /** The stored response that it was derived from: the upstream was not asked. */
+  /** The stored response that it was derived from, without a request upstream. */
   readonly derivedFrom?: Found;
 }
 
-/** Asks the upstream for the URL of one request. Rejects with an `AppError` where there is no response. */
+/** Sends one request upstream. Rejects with an `AppError` if there is no response. */
 export type Origin = (request: OriginRequest) => Promise<OriginResponse>;
 
-/** A response whose body is still to be read. */
+/** A response with an unread body. */
 export type StreamingResponse = OriginResponse & { readonly body: BodySource };
 
-/** An origin whose bodies are read as they come: an upstream. */
+/** An origin whose bodies are streams: an upstream. */
 export type StreamingOrigin = (request: OriginRequest) => Promise<StreamingResponse>;
 
-/** What became of the request, for `Cache-Status`. */
+/** The outcome of the request, for `Cache-Status`. */
 export interface ExchangeFacts {
   readonly outcome: CacheOutcome;
   readonly tier: CacheTier;
-  /** Why the upstream was asked (RFC 9211 §2.2). */
+  /** Why a request went upstream (RFC 9211 §2.2). */
   readonly forwarded?: 'miss' | 'stale' | 'request' | 'uri-miss' | 'vary-miss' | 'bypass' | 'method';
-  /** The status of its answer, where it is another than the client's. */
+  /** The upstream's status, if it differs from the client's. */
   readonly forwardedStatus?: number;
   readonly collapsed?: boolean;
   readonly stored?: boolean;
@@ -86,10 +86,7 @@ export interface ExchangeFacts {
   readonly failure?: string;
 }
 
-/**
- * Where a fresh hit was found: requests that differ in nothing that selects a response find it there again, as long as the index is the
- * same.
- */
+/** Where a fresh hit was found: requests with the same selecting fields find it there again, as long as the index is unchanged. */
 export interface HitPointer {
   /** Of the URL. */
   readonly key: string;
@@ -105,11 +102,11 @@ export interface HitPointer {
 
 export interface StoredAnswer extends ExchangeFacts {
   readonly kind: 'stored';
-  /** The response in the form in which it is stored, whether it was stored or not. */
+  /** The response in its stored form, whether it was stored or not. */
   readonly entry: CacheEntry;
-  /** Whether this request has begun a load that runs on behind the answer. */
+  /** Whether this request has begun a background load. */
   readonly isRefreshing?: boolean;
-  /** Of a fresh hit; absent where more decides which response is selected than the fields that go to the origin. */
+  /** For a fresh hit; absent if more than the forwarded fields selects the response. */
   readonly pointer?: HitPointer;
 }
 
@@ -117,7 +114,7 @@ export interface StreamedAnswer extends ExchangeFacts {
   readonly kind: 'streamed';
   readonly status: number;
   readonly headers: HeaderList;
-  /** All of it, or as it comes. */
+  /** The whole body, or a stream. */
   readonly body: Buffer | AsyncIterable<Buffer>;
   readonly isRefusal?: boolean;
 }

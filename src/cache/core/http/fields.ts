@@ -1,9 +1,7 @@
 import type { HeaderList } from '../cache-entry';
 import { splitList } from './directives';
 
-/*
- * Questions over a list of header fields; names in lower case.
- */
+/** Functions over a list of header fields; names in lower case. */
 
 export function valuesOf(headers: HeaderList, name: string): string[] {
   const values: string[] = [];
@@ -36,7 +34,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Names that `Connection` may not take off a message: it would change what the message says. */
+/** Fields that `Connection` may not remove: the message would change its meaning. */
 const NEVER_NOMINATED: ReadonlySet<string> = new Set([
   'age',
   'authorization',

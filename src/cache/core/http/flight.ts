@@ -1,6 +1,6 @@
 import type { Lease } from '../cache-store';
 
-/** A load under way whose head several requests wait for; it is given up when all of them have gone. */
+/** A load under way whose head several requests wait for; it is aborted when all of them have disconnected. */
 export class Flight<Head> {
   /** The lease of the load, once it has begun. */
   lease: Lease | undefined;
@@ -11,7 +11,7 @@ export class Flight<Head> {
   private kept = false;
 
   constructor(
-    /** The key of the URL that it loads, by which it is detached. */
+    /** The key of its URL, by which it is detached. */
     readonly url: string,
     /** The soft-purge mark of the URL's index when it began: a request that sees a higher one does not join. */
     readonly indexMark: number,
@@ -36,7 +36,7 @@ export class Flight<Head> {
     this.kept = true;
   }
 
-  /** Counts the request as one who waits, until its client has gone. */
+  /** Counts the request as a waiter until its client disconnects. */
   join(client: AbortSignal | undefined): void {
     this.interested += 1;
     if (!client) return;

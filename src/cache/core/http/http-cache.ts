@@ -29,22 +29,22 @@ import { VariantFinder, type Seen } from './variants';
 
 export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions {
   /**
-   * How long a request may wait for a load that goes on and is stored, in milliseconds. A response that is for this request alone is
-   * waited for as long as the upstream may take.
+   * How long a request may wait for a load that continues and is stored, in milliseconds. A response for this request alone may take as
+   * long as the upstream needs.
    */
   readonly deadlineMs: number;
-  /** The same where a stale entry could answer. */
+  /** The same with a stale entry as fallback. */
   readonly staleAfterMs: number;
   /**
-   * Whether the origin's responses are the same for HEAD, ranges and conditions, which are carried out here: a handler of this service,
-   * which is never given them.
+   * Whether the origin's responses do not depend on HEAD, ranges and conditions, which the cache carries out: a handler of this service
+   * never gets them.
    */
   readonly isOriginNeutral?: boolean;
 }
 
-/** Up to here a body is waited for, so that it goes out in one piece; beyond it is streamed. */
+/** A body up to this size is sent in one piece; a larger one is streamed. */
 const IN_ONE_PIECE_BYTES = 65_536;
-/** And for so long at most, in milliseconds: a body that comes slowly goes on to its client. */
+/** The maximum wait for it, in milliseconds: a slow body is streamed. */
 const IN_ONE_PIECE_MS = 1_000;
 const LOOKS = 3;
 
@@ -75,7 +75,7 @@ export class HttpCache {
     return this.loads.size;
   }
 
-  /** A fresh hit that this process's memory has and that nothing has to be done for; else undefined. */
+  /** A fresh hit in this process's memory that needs no further work; otherwise undefined. */
   peek(request: HttpCacheRequest): StoredAnswer | undefined {
     const now = this.clock.now();
     const seen = this.variants.peek(request, now);
@@ -83,14 +83,14 @@ export class HttpCache {
     return hit?.isEarly === true ? undefined : hit?.answer;
   }
 
-  /** As `peek`, wherever it is stored. */
+  /** As `peek`, in every tier. */
   async findHit(request: HttpCacheRequest): Promise<StoredAnswer | undefined> {
     const seen = await this.variants.find(request, this.clock.now(), undefined);
     const hit = this.hit(request, directivesOf(request), seen, this.clock.now());
     return hit?.isEarly === true ? undefined : hit?.answer;
   }
 
-  /** @throws AppError where there is neither an entry that may be served nor a response */
+  /** @throws AppError if there is neither a usable entry nor a response */
   async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
     const policy = directivesOf(request);
     const isWhole =
@@ -149,7 +149,7 @@ export class HttpCache {
     }
   }
 
-  /** A fresh response that may be served, and whether this request is the one to refresh it early. */
+  /** A fresh response that may be served, and whether this request refreshes it early. */
   private hit(
     { key, policy: rule }: HttpCacheRequest,
     policy: RequestPolicy,
@@ -229,7 +229,7 @@ export class HttpCache {
         if (staleFallback && hasFailed(head.entry)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
         const isOther = head.source === 'load' && !isSelectedBy(request, head);
         if (!underWay || (head.isShareable && !isOther)) return answerOf(head, forwarded, underWay !== undefined);
-        // A variant that the request does not select may stand beside the one that it does.
+        // A variant that the request does not select may be stored next to the one that it does.
         return head.stored && isOther ? undefined : await this.forward(request, seen, origin);
       }
       if (staleFallback && hasFailed(head.response)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
@@ -241,7 +241,7 @@ export class HttpCache {
     }
   }
 
-  /** @throws AppError where the body breaks off, or trickles while there is a spare; without one it goes out as it comes */
+  /** @throws AppError if the body breaks off, or is slow and there is a stale fallback; without one it is streamed */
   private async deliver(
     { response, policy, body, stored }: Extract<Head, { kind: 'response' }>,
     forwarded: 'stale' | 'vary-miss' | 'uri-miss',
@@ -267,14 +267,14 @@ export class HttpCache {
       if (body.failedWith instanceof AppError) throw body.failedWith;
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
     }
-    // A larger body stays with `body`, which counts what its readers keep: a copy of it would be counted nowhere.
+    // A larger body stays in `body`, which accounts for its memory: a copy would not be accounted for.
     const whole = body.hasEnded && body.received <= IN_ONE_PIECE_BYTES ? await body.whole() : undefined;
     if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
     await reader.return?.();
     return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };
   }
 
-  /** The upstream's own answer to this request alone, waited for as long as the upstream may take if no deadline is given. */
+  /** The upstream's response to this request alone, without a deadline unless one is given. */
   private async forward(
     request: HttpCacheRequest,
     seen: Seen | undefined,
@@ -336,7 +336,7 @@ function directivesOf(request: HttpCacheRequest): RequestPolicy {
   return request.hasDirectives === false ? PLAIN : requestPolicy(request.headers);
 }
 
-/** The answer of a load that brought an entry, to the request that started it or to one that joined it. */
+/** The answer of a load with an entry, for the request that started it or one that joined it. */
 function answerOf(
   { entry, source, stored, derivedFromTier }: Extract<Head, { kind: 'entry' }>,
   forwarded: 'stale' | 'vary-miss' | 'uri-miss',

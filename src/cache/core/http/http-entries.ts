@@ -9,11 +9,11 @@ import { sharedFields } from './shared-fields';
 import { updatedHeaders } from './update';
 
 export interface EntryOptions {
-  /** How long after it is stale a response is kept, to be validated or asked for by `max-stale`, in milliseconds. */
+  /** How long a stale response is kept for validation or `max-stale`, in milliseconds. */
   readonly retainForRevalidationMs: number;
-  /** Whether fields that are meant for one client are stored like others, as RFC 9111 §3.1 has it. */
+  /** Whether fields for a single client are stored like others, as in RFC 9111 §3.1. */
   readonly keepsEveryField?: boolean | undefined;
-  /** Uniform in [0, 1); `Math.random` unless a test knows better. */
+  /** Uniform in [0, 1); `Math.random` except in tests. */
   readonly random?: () => number;
 }
 
@@ -23,7 +23,7 @@ export type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
 /** The members of an entry that do not come from the response. */
 export interface EntrySubject {
   readonly upstream: string;
-  /** Of an entry that is stored without an index; those of a member are the index's. */
+  /** For an entry without an index; a member has its index's tags. */
   readonly tags: readonly string[];
   readonly hitFlagName?: string | undefined;
 }
@@ -81,7 +81,7 @@ export function validatorsOf(headers: HeaderList): Validators {
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
-/** It is kept beyond its life where that is of any use: to be validated, or for clients that accept it stale. */
+/** Kept beyond its freshness only if useful: for validation, or for clients that accept it stale. */
 function timesOf(
   policy: ResponsePolicy,
   { etag, lastModified }: Validators,
@@ -104,7 +104,7 @@ function storedHeaders(headers: HeaderList, policy: ResponsePolicy, keepsEveryFi
   return fieldsForOthers(kept, policy, keepsEveryField);
 }
 
-/** The fields that go to other requests than the one that loaded them, whether they are stored for them or they waited for it. */
+/** The fields for requests other than the load's own, from the store or by waiting. */
 export function fieldsForOthers(
   headers: HeaderList,
   { strippedHeaders }: Pick<ResponsePolicy, 'strippedHeaders'>,

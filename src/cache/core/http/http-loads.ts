@@ -41,10 +41,10 @@ export type Head =
       readonly response: OriginResponse;
       readonly policy: ResponsePolicy;
       readonly body: SharedBody;
-      /** The fields that the response varies by, and what the request that loaded it has selected by them. */
+      /** The fields that the response varies by, and the request's values of them. */
       readonly names: readonly string[] | undefined;
       readonly selection: string;
-      /** Settles when it is stored, or is not. */
+      /** Settles when it has been stored, or not. */
       readonly stored: Promise<boolean>;
     }
   | {
@@ -54,9 +54,9 @@ export type Head =
       /** The tier of the stored response that it was derived from. */
       readonly derivedFromTier?: CacheTier | undefined;
       readonly stored: boolean;
-      /** Whether requests that joined may have it. */
+      /** Whether requests that joined may get it. */
       readonly isShareable: boolean;
-      /** Of a load: as of a response. */
+      /** For a load: as in a response. */
       readonly names?: readonly string[] | undefined;
       readonly selection?: string;
     }
@@ -64,20 +64,20 @@ export type Head =
   | { readonly kind: 'again' }
   /** Its own client's disconnection ended the load: look again, unless it was this request's. */
   | { readonly kind: 'abandoned'; readonly error: Error }
-  /** Another replica loads it, and it was not to be waited for. */
+  /** Another replica loads it, and this request must not wait. */
   | { readonly kind: 'not-loaded' };
 
-/** The lease of a load: its key, and its selection where it has one; `name` is both. */
+/** The lease of a load: its key, and its selection if it has one; `name` combines both. */
 export interface LoadName {
   readonly key: string;
   readonly selection?: string;
   readonly name: string;
 }
 
-/** How long loads of a URL whose answer was not to be shared do not wait for each other ("hit-for-miss"). */
+/** How long loads of a URL with an unshareable response do not wait for each other ("hit-for-miss"). */
 const HIT_FOR_MISS_MS = 60_000;
 const MAX_UNCOALESCED_KEYS = 10_000;
-/** What bodies under way may hold in all, and never less than two of the largest that are stored. */
+/** The memory of all bodies under way, at least two of the largest storable ones. */
 const HELD_BYTES = 134_217_728;
 
 /**
@@ -90,8 +90,8 @@ export class HttpLoads {
   /** By the name of the lease. */
   private readonly flights = new Map<string, Flight<Head>>();
   /**
-   * Loads of a URL of which nothing was stored, by name, since something was: a purge, which ends them for later requests, or the response
-   * of another selection, which does not.
+   * Loads that began while nothing was stored for their URL, by name, once that has changed: by a purge, which detaches them from later
+   * requests, or by the response of another selection, which does not.
    */
   private readonly overtaken = new Map<string, Flight<Head>>();
   private readonly uncoalesced = new LRUCache<string, true>({ max: MAX_UNCOALESCED_KEYS, ttl: HIT_FOR_MISS_MS });
@@ -116,7 +116,7 @@ export class HttpLoads {
     return this.flights.size;
   }
 
-  /** The lease that the request's load needs: of its variant, or, where nothing is stored of the URL, of what it selects. */
+  /** The lease that the request's load needs: of its variant, or, if nothing is stored for the URL, of its selection. */
   named(request: HttpCacheRequest, { variantKey }: Seen): LoadName {
     if (variantKey !== undefined) return { key: variantKey, name: variantKey };
     const { key } = request;
@@ -147,12 +147,12 @@ export class HttpLoads {
     return 'ended';
   }
 
-  /** Whether requests like this one do not wait for each other, for what one got was not for others. */
+  /** Whether requests like this one do not wait for each other, because an earlier response was not shareable. */
   isUncoalesced(request: HttpCacheRequest): boolean {
     return this.uncoalesced.has(this.uncoalescedKey(request));
   }
 
-  /** A load behind a response that is served stale: no request waits for it. */
+  /** A load in the background of a stale answer: no request waits for it. */
   refresh(what: LoadName, request: HttpCacheRequest, seen: Seen, origin: Origin): void {
     const flight = this.start(what, request, seen, origin);
     flight.keep();
@@ -191,7 +191,7 @@ export class HttpLoads {
       const settling = this.loader.isSettling(request.upstream, tags, lease);
       flight.lease = lease;
       try {
-        // Only what the request selects can be validated: not what else may be stored in its place.
+        // Only the response that the request selects can be validated, not another one stored in its place.
         const isSelected = seen.entry !== undefined && base !== undefined && !looksLikeIndex(base);
         await this.loadUnder(lease, isSelected ? base : undefined, request, seen, flight, origin, settling);
       } catch (error) {
@@ -223,7 +223,7 @@ export class HttpLoads {
     return flight;
   }
 
-  /** No request that comes later joins a load of the URL. */
+  /** No later request joins a load of the URL. */
   private detach(url: string): void {
     for (const [name, flight] of this.flights) {
       if (flight.url !== url) continue;
@@ -251,7 +251,7 @@ export class HttpLoads {
     const policy = settling !== undefined && (await settling) ? whileSettling(ownPolicy) : ownPolicy;
     if (isValidated) {
       discardBody(response);
-      // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and what selects it.
+      // RFC 9111 §3.2, §4.3.4: the updated fields decide whether it is stored, and which requests select it.
       const isShareable = policy.isStorable && this.writer.selectsAsBefore(base, response);
       if (!isShareable) this.uncoalesced.set(this.uncoalescedKey(request), true);
       const validated = { entry: base, index: covered?.index };
@@ -268,7 +268,7 @@ export class HttpLoads {
     const replaced = await this.judge(lease, request, beside, response, isStorable);
     const names = this.writer.selectingNames(response.headers);
     const selection = names === undefined ? '' : selectionKey(names, request.headers);
-    // A failure does not take the place of what may stand in for it.
+    // A failure does not replace a response that stale-if-error may serve.
     const isWorse = hasFailed(response) && base !== undefined && mayServeOnError(base, this.clock.now());
     const place = isStorable && !isWorse ? replaced : undefined;
     const arrived: Arrived = { response, policy, names };
@@ -312,7 +312,7 @@ export class HttpLoads {
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000, cause });
     });
     if (bytes === undefined) return this.writer.removeReplaced(lease, seen);
-    // Cut inside complete framing: it goes on as it came, and takes the place of nothing.
+    // Truncated within complete framing: it is passed on unchanged, and replaces nothing.
     const { headers } = arrived.response;
     const isCoded = valueOf(headers, 'content-encoding') !== undefined;
     if (isCoded && !(await isWholeCoding(bytes, headers))) return this.writer.giveBack(lease);
@@ -320,7 +320,7 @@ export class HttpLoads {
     return this.writer.keep(lease, request, seen, arrived, entry);
   }
 
-  /** Remembers whether the next requests of the URL may wait for each other: they may again as soon as a response is for all. */
+  /** Remembers whether later requests of the URL may wait for each other: they may again after a shareable response. */
   noteSharing(request: HttpCacheRequest, status: number, isShared: boolean): void {
     if (isShared) this.uncoalesced.delete(this.uncoalescedKey(request));
     else if (status < 400) this.uncoalesced.set(this.uncoalescedKey(request), true);
@@ -355,8 +355,8 @@ export class HttpLoads {
   }
 
   /**
-   * The whole response, or 304 for the base. A 304 with another tag than the base's is of something that is not stored: it
-   * validates nothing (RFC 9111 §4.3.4), and the whole is asked for.
+   * The whole response, or 304 for the base. A 304 with another tag than the base's belongs to a response that is not stored: it validates
+   * nothing (RFC 9111 §4.3.4), and the whole response is requested.
    */
   private async requestOrigin(
     { headers }: HttpCacheRequest,
@@ -383,13 +383,13 @@ export class HttpLoads {
     return origin(plain);
   }
 
-  /** Requests of a URL that select alike by what every response is selected by. */
+  /** Requests of a URL with equal values of the fields that select every response. */
   private uncoalescedKey({ key, headers }: HttpCacheRequest): string {
     return `${key}|${selectionKey(this.options.selecting, headers)}`;
   }
 }
 
-/** Stops the source of a body that is not going to be read. */
+/** Stops the source of a body that no reader needs. */
 function discardBody({ body }: OriginResponse): void {
   if (!Buffer.isBuffer(body)) body.destroy();
 }
@@ -399,12 +399,12 @@ export function unexpectedNotModified(): AppError {
   return new AppError('upstream-invalid', message, { retryAfterMs: 1_000 });
 }
 
-/** The length that a head promises, in bytes; 0 where it says nothing. */
+/** The length that a head declares, in bytes; 0 without one. */
 export function declaredLength(headers: HeaderList): number {
   return Number(valueOf(headers, 'content-length') ?? 0);
 }
 
-/** Whether a request asks for the response only if it is another than the client has. */
+/** Whether a request is conditional on a change of the client's response. */
 export function hasConditions(headers: HeaderList): boolean {
   return headers.some(([name]) => CONDITIONS.some((condition) => condition === name));
 }
@@ -422,7 +422,7 @@ export function isSelectedBy(
   return names !== undefined && selectionKey(names, request.headers) === selection;
 }
 
-/** A load asks for the whole response, whatever its client has already. */
+/** A load requests the whole response, regardless of its client's conditions. */
 function withoutConditions(headers: HeaderList): HeaderList {
   return headers.filter((field) => field[0] !== 'range' && !hasConditions([field]));
 }

@@ -1,13 +1,12 @@
 /** The result of a `Range` field for a body of known length (RFC 9110 §14). */
 export type RangeAnswer =
-  /** Not understood, or of several parts: the field is ignored, as §14.2 allows. */
+  /** Invalid, or with several parts: the field is ignored, as §14.2 allows. */
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly first: number; readonly last: number }
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * A position of any length is a number (§14.1.2): past what a double holds exactly it is beyond every body, and only whether
- * it is counts.
+ * A position may have any length (§14.1.2): a number too large for a double is beyond every body, and only that matters.
  *
  * @param field the value of `Range`, such as `bytes=0-99`, `bytes=100-` or `bytes=-50`
  */

@@ -6,7 +6,7 @@ import { valuesOf } from './fields';
 export interface RequestPolicy {
   /** Nothing of the exchange is stored. */
   readonly isNoStore: boolean;
-  /** Not without validation. */
+  /** Only after validation. */
   readonly isNoCache: boolean;
   /** From the store or 504. */
   readonly isOnlyIfCached: boolean;
@@ -17,13 +17,13 @@ export interface RequestPolicy {
   readonly staleIfErrorMs: number | undefined;
 }
 
-/** Of a request that asks nothing of the cache. */
+/** A request without cache directives. */
 export const PLAIN: RequestPolicy = {
   ...{ isNoStore: false, isNoCache: false, isOnlyIfCached: false },
   ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, staleIfErrorMs: undefined },
 };
 
-/** The policies of the field values that were read last: clients send the same few. */
+/** The policies of recent field values: clients send the same few. */
 const known = new Map<string, RequestPolicy>();
 const MAX_KNOWN = 500;
 const MAX_KNOWN_LENGTH = 256;

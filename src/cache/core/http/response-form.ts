@@ -3,18 +3,18 @@ import { isNotModified, rangeMayApply } from './conditions';
 import { valueOf } from './fields';
 import { rangeOf, type RangeAnswer } from './range';
 
-/** What of a stored response a request gets. */
+/** The part of a stored response that a request gets. */
 export type ResponseForm = RangeAnswer | { readonly kind: 'not-modified' };
 
 const WHOLE: ResponseForm = { kind: 'whole' };
 const NOT_MODIFIED: ResponseForm = { kind: 'not-modified' };
 
-/** A stored response as it goes out. */
+/** A stored response, ready to be sent. */
 export interface Representation extends Pick<CacheEntry, 'status' | 'headers' | 'storedAt'> {
   readonly bodyBytes: number;
 }
 
-/** RFC 9110 §13.2.2: conditions come first, then `Range`. Conditions count where the response would be 2xx (§13.2.1), ranges for 200 (§14.2). */
+/** RFC 9110 §13.2.2: conditions come first, then `Range`. Conditions apply to a 2xx response (§13.2.1), ranges to a 200 (§14.2). */
 export function responseForm(
   method: string | undefined,
   asked: HeaderList,

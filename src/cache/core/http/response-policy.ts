@@ -14,16 +14,16 @@ import { parseHttpDate } from './http-date';
 
 /** How a cache may use a response: RFC 9111 §3 and §4.2 as pure functions. */
 
-/** A response as the questions see it. Instants in milliseconds since the epoch. */
+/** The facts about a response. Instants in milliseconds since the epoch. */
 export interface ResponseFacts {
   readonly status: number;
   readonly headers: HeaderList;
-  /** When the request for it was sent, and when its head came. */
+  /** When its request was sent, and when its head arrived. */
   readonly requestedAt: number;
   readonly receivedAt: number;
 }
 
-/** What of the request decides whether its response may be stored. */
+/** The facts about a request that decide whether its response may be stored. */
 interface RequestFacts {
   readonly hasAuthorization: boolean;
   readonly isNoStore: boolean;
@@ -37,7 +37,7 @@ export type CacheKind = 'shared' | 'private';
 export interface ResponsePolicy {
   /** Whether it may be stored at all. */
   readonly isStorable: boolean;
-  /** Fields that must not be stored (`private="…"`) or reused without validation (`no-cache="…"`): left out. */
+  /** Fields that must not be stored (`private="…"`) or reused without validation (`no-cache="…"`). */
   readonly strippedHeaders: readonly string[];
   /** Freshness lifetime, in milliseconds; 0 where each use needs validation. */
   readonly lifetimeMs: number;
@@ -48,7 +48,7 @@ export interface ResponsePolicy {
   readonly staleIfErrorMs: number | undefined;
   /** `no-cache` requires validation before any use, `must-revalidate` before stale use; `s-maxage` implies the latter (RFC 9111 §5.2.2.10). */
   readonly revalidation: 'always' | 'when-stale' | 'when-stale-implied' | 'none';
-  /** Whether the lifetime is of the cache's own making (§4.2.2), for the response says nothing of it. */
+  /** Whether the lifetime is heuristic (§4.2.2), because the response states none. */
   readonly isHeuristic: boolean;
   /** The share of the lifetime by which it may be shortened at random. */
   readonly jitter: number;
@@ -56,17 +56,17 @@ export interface ResponsePolicy {
 
 // RFC 9110 §15.1
 const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
-/** A part and a validation are no responses to store by themselves (RFC 9111 §3.3, §4.3.4). */
+/** A range and a validation are not complete responses to store (RFC 9111 §3.3, §4.3.4). */
 const NOT_WHOLE: ReadonlySet<number> = new Set([206, 304]);
 /** RFC 9110 §15: a larger status is invalid, and treated as a 5xx. */
 const LAST_STATUS = 599;
-/** Statuses whose meaning for caching is known: those of RFC 9110 §15 and of the IANA registry. */
+/** Statuses that this cache understands: those of RFC 9110 §15 and of the IANA registry. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[200, 201, 202, 203, 204, 205, 207, 208, 226, 300, 301, 302, 303, 305, 307, 308],
   ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424],
   ...[425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
 ]);
-/** The name by which `Surrogate-Control` may mean this cache. */
+/** The name of this cache in `Surrogate-Control`. */
 export const SURROGATE = 'larder';
 const HEURISTIC_SHARE = 0.1;
 const MAX_HEURISTIC_MS = 604_800_000;
@@ -128,7 +128,7 @@ function targetedDirectives(values: readonly string[]): Directives | undefined {
     }
     return directives.size === 0 ? undefined : directives;
   } catch {
-    return undefined; // RFC 9213 §2.2: as if it were not there
+    return undefined; // RFC 9213 §2.2: as if it were absent
   }
 }
 
@@ -138,8 +138,8 @@ function isText(value: unknown): value is string | Token {
 }
 
 /**
- * `Surrogate-Control` (https://www.w3.org/TR/edge-arch): directives for every surrogate, or for one of them by its name: those
- * count before the others.
+ * `Surrogate-Control` (https://www.w3.org/TR/edge-arch): directives for every surrogate, or for a named one: the named ones take
+ * precedence.
  */
 function surrogateDirectives(values: readonly string[]): Directives | undefined {
   const parts = splitList(values.join(',')).map((part) => {
@@ -161,7 +161,7 @@ function isStorable(
   isTargeted: boolean,
 ): boolean {
   if (status < 200 || status > LAST_STATUS || NOT_WHOLE.has(status) || request.isNoStore) return false;
-  // §5.2.2.3: stored only where the status is understood, and then whatever no-store says
+  // §5.2.2.3: stored only if the status is understood, and then regardless of no-store
   if (directives.has('must-understand')) {
     if (!UNDERSTOOD.has(status)) return false;
   } else if (directives.has('no-store')) return false;
@@ -193,11 +193,11 @@ function freshnessLifetime(
   const date = dateOf(headers, receivedAt) ?? receivedAt;
   const expires = isTargeted ? [] : valuesOf(headers, 'expires');
   if (expires.length > 0) {
-    // §5.3: an invalid date, "0" above all, is of the past
+    // §5.3: an invalid date, especially "0", is in the past
     const until = parseHttpDate((expires[0] ?? '').trim(), receivedAt) ?? 0;
     return { ms: Math.max(0, until - date), isHeuristic: false };
   }
-  // §4.2.2: only where nothing explicit is said, and the status or `public` allows it
+  // §4.2.2: only without explicit freshness, and if the status or `public` allows it
   if (!HEURISTICALLY_CACHEABLE.has(status) && !directives.has('public')) return { ms: 0, isHeuristic: true };
   const lastModified = parseHttpDate((valueOf(headers, 'last-modified') ?? '').trim(), receivedAt);
   if (lastModified === undefined || lastModified > date) return { ms: 0, isHeuristic: true };
@@ -215,7 +215,7 @@ function impliesRevalidation(directives: Directives, kind: CacheKind): boolean {
   return kind === 'shared' && directives.has('s-maxage');
 }
 
-/** RFC 9111 §4.2.3: the age is counted from the instant that this gives. */
+/** RFC 9111 §4.2.3: the instant from which the age is counted. */
 function generatedAt({ headers, requestedAt, receivedAt }: ResponseFacts): number {
   const date = dateOf(headers, receivedAt);
   // Date has whole seconds: the lost fraction is not an age.
@@ -224,7 +224,7 @@ function generatedAt({ headers, requestedAt, receivedAt }: ResponseFacts): numbe
   return receivedAt - Math.max(apparentAgeMs, correctedAgeMs);
 }
 
-/** RFC 9111 §5.1: the first value counts, one that is no number counts not at all. */
+/** RFC 9111 §5.1: the first value counts, an invalid one does not count. */
 function ageField(headers: HeaderList): number {
   const first = (valuesOf(headers, 'age')[0] ?? '').split(',', 1)[0]?.trim() ?? '';
   return /^\d+$/.test(first) ? Math.min(Number(first), 2_147_483_648) : 0;

@@ -2,14 +2,14 @@ import type { CacheEntry } from '../cache-entry';
 import { ageMs, freshForMs, mayServeOnError, mayServeWhileRevalidating } from '../freshness';
 import type { RequestPolicy } from './request-policy';
 
-/** What may be done with a stored response for a request (RFC 9111 §4). */
+/** How a stored response may be used for a request (RFC 9111 §4). */
 export type Reuse =
   | 'fresh'
-  /** Stale, and the client said that it takes that (`max-stale`). */
+  /** Stale, and the client accepts that (`max-stale`). */
   | 'stale-allowed'
-  /** Stale, served at once while one validation runs behind (RFC 5861 §3). */
+  /** Stale, served at once with a validation in the background (RFC 5861 §3). */
   | 'stale-while-revalidate'
-  /** Only after the upstream has said that it still holds. */
+  /** Only after the upstream has validated it. */
   | 'validate';
 
 export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number): Reuse {
@@ -21,14 +21,14 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
   // §5.2.1.3
   if (freshMs > 0 && freshMs >= (request.minFreshMs ?? 0)) return 'fresh';
   if (request.minFreshMs !== undefined) return 'validate';
-  // §5.2.1.2, and §4.2.4: not over must-revalidate and its kin
+  // §5.2.1.2, and §4.2.4: not against must-revalidate and similar directives
   const isAllowed = !entry.mustRevalidate && entry.softPurgeMark === undefined;
   if (isAllowed && request.maxStaleMs !== undefined && -freshMs <= request.maxStaleMs) return 'stale-allowed';
   if (mayServeWhileRevalidating(entry, now)) return 'stale-while-revalidate';
   return 'validate';
 }
 
-/** Whether it may stand in for an upstream that fails (RFC 5861 §4), by the response's word, the operator's or the request's. */
+/** Whether it may be served when the upstream fails (RFC 5861 §4), by the response, the operator or the request. */
 export function mayServeStaleIfError(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
   if (entry.status >= 500) return false;
   if (mayServeOnError(entry, now)) return true;

@@ -3,17 +3,15 @@ import type { HeaderList } from '../cache-entry';
 import { CARRIED_OUT_HERE } from './conditions';
 import { namesIn, valuesOf } from './fields';
 
-/*
- * Which of several stored responses of one URL a request selects (RFC 9111 §4.1).
- */
+/** Selects one of several stored responses of one URL (RFC 9111 §4.1). */
 
-/** The names that a response's `Vary` nominates, sorted, each once; undefined for `*`, which no request selects again. */
+/** The names in a response's `Vary`, sorted, each once; undefined for `*`, which no request selects again. */
 export function varyNames(headers: HeaderList): readonly string[] | undefined {
   const names = namesIn(headers, 'vary');
   return names.includes('*') ? undefined : [...names].sort();
 }
 
-/** Both lists in one, as a stored response is selected by what its `Vary` names and by what always selects. */
+/** Merges both lists: a stored response is selected by the fields in its `Vary` and by the fields that always select. */
 export function joinedNames(names: readonly string[], always: readonly string[]): readonly string[] {
   return [...new Set([...names, ...always])].sort();
 }
@@ -24,7 +22,7 @@ export function joinedNames(names: readonly string[], always: readonly string[])
  */
 export const EVERY_FIELD = '*';
 
-/** Fields with one value, in which a comma parts nothing. */
+/** Fields with one value, in which a comma separates nothing. */
 const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'referer', 'user-agent']);
 
 /**
@@ -55,13 +53,13 @@ function nameAndText(name: string, text: string | undefined): string {
 /** Equal for values with the same meaning, as far as the field's syntax defines it (RFC 9111 §4.1). */
 function comparable(name: string, values: readonly string[]): string {
   const lines = NOT_LISTS.has(name) ? [undefined] : values.map(membersOf);
-  if (lines.includes(undefined)) return values.join('\n'); // no value has a line break: nothing else is this
+  if (lines.includes(undefined)) return values.join('\n'); // no value has a line break: the result is unambiguous
   const members = lines.flatMap((line) => line ?? []);
   const isPlain = !values.some((value) => value.includes('"'));
   return (name === 'accept-language' && isPlain ? byWeight(members) : members).join(', ');
 }
 
-/** Languages know no case, and of two that are wanted alike the order says nothing (RFC 9110 §12.5.4). */
+/** Language tags ignore case, and for equal weights the order is meaningless (RFC 9110 §12.5.4). */
 function byWeight(ranges: readonly string[]): readonly string[] {
   const parts = ranges.map((range) => range.toLowerCase());
   return parts.sort((one, other) => weightOf(other) - weightOf(one) || (one < other ? -1 : 1));
@@ -111,7 +109,7 @@ export function namesOfAll(lists: readonly (readonly string[])[]): readonly stri
   return others.length === 0 ? first : [...new Set(lists.flat())];
 }
 
-/** Whether a field selects that the cache carries out itself, and that is not in a fingerprint therefore: `Vary` may name any field. */
+/** Whether a field selects that the cache handles itself, and that fingerprints therefore lack: `Vary` may name any field. */
 export function selectsByOwnFields(names: readonly string[]): boolean {
   return names.some((name) => CARRIED_OUT_HERE.has(name));
 }

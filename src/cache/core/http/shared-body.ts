@@ -1,9 +1,9 @@
-/** Where a body comes from: chunks in order, and a way to stop them. */
+/** The source of a body: chunks in order, and a way to stop it. */
 export interface BodySource extends AsyncIterable<Buffer> {
   destroy(error?: Error): unknown;
 }
 
-/** How much of all bodies under way is held, in bytes. */
+/** The memory of all bodies under way, in bytes. */
 export class HeldBytes {
   private held = 0;
 
@@ -18,28 +18,28 @@ export class HeldBytes {
   }
 }
 
-/** Bodies up to here are kept whole however many there are. */
+/** Bodies up to this size are always kept whole. */
 const SMALL_BYTES = 262_144;
-/** How far the source of a body that is not kept may be ahead of its slowest reader. */
+/** How far the source of a streamed body may be ahead of its slowest reader. */
 const AHEAD_BYTES = 65_536;
-/** So much a reader has to take between two looks, while the source waits for it and others wait for the source. */
+/** The minimum that a reader must take between two checks, while the source waits for it and others wait for the source. */
 const MIN_STEP_BYTES = 524_288;
 const PATIENCE_MS = 2_000;
 
-/** One who reads a body. */
+/** A reader of a body. */
 interface Reader {
   /** The number of chunks it has taken. */
   at: number;
   /** The number of bytes it has taken. */
   taken: number;
-  /** Set where it held up the others: its `next` throws. */
+  /** Set if it delayed the others: its `next` throws. */
   isCutOff: boolean;
 }
 
 export interface BodyLimits {
   /** Larger bodies are not kept whole. */
   readonly maxBytes: number;
-  /** What its head says of its length, in bytes; undefined where it says nothing. */
+  /** The declared length, in bytes; undefined without one. */
   readonly declaredBytes?: number | undefined;
   /** The memory of all bodies together; a body that grows while it is exhausted is not kept whole. */
   readonly held?: HeldBytes;
@@ -55,9 +55,9 @@ export interface BodyLimits {
 export class SharedBody {
   private readonly chunks: Buffer[] = [];
   private fits: boolean;
-  /** What of it is in `limits.held`. */
+  /** Its share of `limits.held`. */
   private counted = 0;
-  /** The number of chunks at the front that are let go. */
+  /** The number of freed chunks at the front. */
   private gone = 0;
   private kept = 0;
   private total = 0;
@@ -83,7 +83,7 @@ export class SharedBody {
     return Math.min(SMALL_BYTES, this.limits.maxBytes);
   }
 
-  /** Whether a new reader can still have it from its first byte. */
+  /** Whether a new reader can still read it from its first byte. */
   get isJoinable(): boolean {
     return this.gone === 0 && (this.fits || this.total <= this.smallBytes);
   }
@@ -102,20 +102,20 @@ export class SharedBody {
     return Math.max(this.limits.declaredBytes ?? 0, this.total) > this.limits.maxBytes;
   }
 
-  /** What its source failed with. */
+  /** The error of its source. */
   get failedWith(): unknown {
     return this.failure;
   }
 
-  /** So many bytes have come. */
+  /** The number of bytes received. */
   get received(): number {
     return this.total;
   }
 
   /**
-   * Resolves with all of it at its end, or with undefined as soon as it does not fit.
+   * Resolves with the whole body at its end, or with undefined as soon as it exceeds the limit.
    *
-   * @throws the source's error, a truncated body's too
+   * @throws the source's error, also for a truncated body
    */
   async whole(): Promise<Buffer | undefined> {
     while (this.state === 'open' && this.fits) await this.next();
@@ -123,7 +123,7 @@ export class SharedBody {
     return this.fits ? Buffer.concat(this.chunks, this.total) : undefined;
   }
 
-  /** Settles at the end, at a failure, or when more than so many bytes have come. */
+  /** Settles at the end, at a failure, or when more than `bytes` have arrived. */
   async until(bytes: number): Promise<void> {
     while (this.state === 'open' && this.total <= bytes) await this.next();
   }

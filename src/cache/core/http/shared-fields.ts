@@ -1,9 +1,9 @@
 import type { HeaderList } from '../cache-entry';
 import { valueOf } from './fields';
 
-/*
- * The response fields that an answer from the cache never carries: they are meant for the one client that the API answered, or they
- * change what a browser thinks of the whole host, which here is not the API's. docs/reference/headers.md has the table.
+/**
+ * The response fields that the cache never replays: they are meant for the one client that the API answered, or they change a browser's
+ * view of the whole host, which here is not the API's. docs/reference/headers.md has the table.
  */
 
 const OF_ONE_CLIENT: ReadonlySet<string> = new Set([
@@ -29,12 +29,12 @@ const OF_THE_HOST: ReadonlySet<string> = new Set([
   ...['refresh', 'report-to', 'reporting-endpoints', 'service-worker-allowed', 'speculation-rules'],
   ...['strict-transport-security', 'supports-loading-mode', 'use-as-dictionary'],
 ]);
-/** Has no nonce, no host and nowhere to report to: it is the same for every client. */
+/** Without nonce, host or report URL: it is the same for every client. */
 const NOTHING_ALLOWED = "default-src 'none'";
-/** Types in which a browser runs scripts. */
+/** Media types in which a browser runs scripts. */
 const ACTIVE = /^[^;]*(?:html|xml)/i;
 
-/** The fields that callers may share. Another content security policy gives way to it where there is anything to protect. */
+/** The fields that callers may share. This content security policy replaces any other for types that run scripts. */
 export function sharedFields(headers: HeaderList): HeaderList {
   const isShared = ([name, value]: HeaderList[number]): boolean =>
     !OF_ONE_CLIENT.has(name) &&

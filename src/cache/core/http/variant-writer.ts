@@ -24,7 +24,7 @@ import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from './selection';
 import type { Seen } from './variants';
 
 export interface VariantWriterOptions extends EntryOptions {
-  /** Request fields that every response is selected by, whatever its `Vary` says, in lower case. */
+  /** Request fields that select every response, regardless of its `Vary`, in lower case. */
   readonly selecting: readonly string[];
 }
 
@@ -32,11 +32,11 @@ export interface VariantWriterOptions extends EntryOptions {
 export interface Arrived {
   readonly response: Omit<OriginResponse, 'body'>;
   readonly policy: ResponsePolicy;
-  /** The fields that select it; undefined where no request selects it again. */
+  /** The fields that select it; undefined if no request selects it again. */
   readonly names: readonly string[] | undefined;
 }
 
-/** A stored response that the upstream was asked about, and the index that led to it when the load began. */
+/** A stored response under validation, and the index that named it when the load began. */
 export interface Validated {
   readonly entry: CacheEntry;
   readonly index: ResourceIndex | undefined;
@@ -47,10 +47,10 @@ const INDEX_TRIES = 5;
 const INDEX_WAIT_MS = 100;
 
 /**
- * Puts responses where requests find them: each as a variant, behind the index of its URL.
+ * Stores responses where requests find them: each as a variant, under the index of its URL.
  *
- * Its one invariant: nothing is stored but under a lease, or in the place of an index that is still the one seen before the
- * load. A store that fails takes nothing from the answer.
+ * Its one invariant: nothing is stored except under a lease, or over an index that is unchanged since before the load. A failing store
+ * does not affect the answer.
  */
 export class VariantWriter {
   constructor(
@@ -66,9 +66,9 @@ export class VariantWriter {
   }
 
   /**
-   * Has purges by any of the request's tags find what the load stores, before it asks the upstream.
+   * Ensures that purges by any of the request's tags find the load's response, before its request goes upstream.
    *
-   * @returns what was seen, with its index as it is then; undefined where nothing may be stored
+   * @returns the state that was seen, with its current index; undefined if nothing may be stored
    */
   async cover({ key, tags }: HttpCacheRequest, seen: Seen): Promise<Seen | undefined> {
     const { index } = seen;
@@ -83,12 +83,12 @@ export class VariantWriter {
     return httpEntry(response, body, policy, subjectOf(request, response), this.optionsUnder(index));
   }
 
-  /** The entry as it is stored, if it is going to be. */
+  /** The stored form of the entry, if it may be stored. */
   async storedForm(entry: CacheEntry): Promise<CacheEntry> {
     return endOfLife(entry) <= this.clock.now() ? entry : compressed(entry);
   }
 
-  /** Stores a whole response: the variant or projection, and the index that finds it; or the entry alone where no field selects it. */
+  /** Stores a whole response: the variant or projection, and its index; or the entry alone if no field selects it. */
   async keep(
     lease: Lease,
     request: HttpCacheRequest,
@@ -102,7 +102,7 @@ export class VariantWriter {
     const { upstream, key, headers, projection } = request;
     if (projection === undefined && names.length === 0 && !seen.index && lease.key === key)
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
-    const member = { ...entry, tags: [] }; // the tags are the index's: what removes that removes the member
+    const member = { ...entry, tags: [] }; // the tags are the index's: removing the index removes the member
     const { tags } = entry;
     const isWithdrawn = projection === undefined && verdictOf(response) === 'resource-withdrawn';
     const variant = selectionKey(names, headers);
@@ -126,7 +126,7 @@ export class VariantWriter {
     }
     await ifAvailable(() => this.store.put(place, member));
     const isFound = await this.addToIndex(subject, seen.index, update);
-    await this.giveBack(lease); // once the index leads to it: requests that wait for the lease look there next
+    await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
   }
 
@@ -204,12 +204,12 @@ export class VariantWriter {
     return (varyNames(headers) ?? []).every((name) => known.includes(name));
   }
 
-  /** Removes what is stored under a variant's key: neither `max-stale` nor a later failure brings it back. */
+  /** Removes the entry under a variant's key: neither `max-stale` nor a later failure brings it back. */
   async removeVariant(key: string): Promise<void> {
     await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
   }
 
-  /** For a response that came in the place of a stored one and cannot be stored itself. */
+  /** For a response that replaces a stored one and cannot be stored itself. */
   async removeReplaced(lease: Lease, { entry }: Seen): Promise<false> {
     if (entry) await this.removeVariant(lease.key);
     return this.giveBack(lease);
@@ -244,7 +244,7 @@ export class VariantWriter {
     return { ...this.options, indexMark: markOf(index?.entry) };
   }
 
-  /** Replaces the index that was seen before the load, if it is still there: else an invalidation came between. */
+  /** Replaces the index that was seen before the load, if it is still there; otherwise an invalidation came between. */
   private async replaceIndex(
     key: string,
     tags: readonly string[],
@@ -265,8 +265,8 @@ export class VariantWriter {
   }
 
   /**
-   * Stores beside what the load of another selection has stored first. That index may be of after an invalidation that this load has missed, and
-   * of other tags: so the lease is looked at once a purge by any tag of this load finds the index.
+   * Joins the index that the load of another selection has stored first. That index may have been written after an invalidation that this
+   * load has missed, and with other tags: so the lease is checked once a purge by any tag of this load finds the index.
    */
   private async joinIndex(
     lease: Lease,
@@ -284,7 +284,7 @@ export class VariantWriter {
       return index;
     });
     const isFound = joined !== undefined && (await this.addToIndex(subject, joined, update));
-    await this.giveBack(lease); // once the index leads to it: requests that wait for the lease look there next
+    await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
   }
 
@@ -315,7 +315,7 @@ export class VariantWriter {
   }
 }
 
-/** The resource that an index is of. */
+/** The resource of an index. */
 type IndexSubject = Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags'>;
 
 function subjectOf({ upstream, tags, hitFlagName }: HttpCacheRequest, response: Arrived['response']) {

@@ -14,13 +14,13 @@ export interface Seen {
   readonly tier: CacheTier;
   /** The key of that response, or the key under which it would be stored as far as the index determines it. */
   readonly variantKey: string | undefined;
-  /** Where a response that the request selects may be: one key for each list of the index. */
+  /** The possible keys of the selected response: one for each list of the index. */
   readonly variantKeys: readonly string[];
   /** The entry under the resource's own key, if it is neither an index nor a response that the request selects. */
   readonly occupant?: CacheEntry | undefined;
 }
 
-/** What of a request decides which stored response it selects. */
+/** The parts of a request that select a stored response. */
 export type Selecting = Pick<HttpCacheRequest, 'key' | 'headers' | 'projection'>;
 
 type Lists = ResourceIndex['lists'];
@@ -42,10 +42,10 @@ const NOTHING: Seen = {
  */
 export class VariantFinder {
   private readonly seenLast = new IndexMemory();
-  /** The lists of an index with the names that select here in each, made once for each index that is read. */
+  /** The lists of an index with the names that select here in each, computed once per index. */
   private readonly completed = new WeakMap<Lists, Lists>();
 
-  /** @param selecting request fields that every response is selected by, whatever its `Vary` says, in lower case */
+  /** @param selecting request fields that select every response, regardless of its `Vary`, in lower case */
   constructor(
     private readonly store: CacheStore,
     private readonly selecting: readonly string[],
