@@ -22,8 +22,7 @@ const TRIES = 15;
  * written under B was before 2.
  *
  * @returns the index as it is now; the one that was seen, if the index is of another generation or gone (a variant stored under it is
- * unreachable);
- * undefined if it could not be written: nothing may be stored under it
+ * unreachable); undefined if it could not be written: nothing may be stored under it
  */
 export async function coverIndex(
   store: CacheStore,

@@ -15,8 +15,7 @@ import { readField, readText, readValue, writeField, writeValue } from './field-
  *   | 0–11 | the entry's id, base64url: a fill compares it |
  *   | 12–17 | the mark of its last soft purge, a number of the store's, big endian; 0 for none |
  *   | 18–20 | the head's length, big endian: where the body begins |
- *   | 21– | metadata: numbers are LEB128, texts length-prefixed UTF-8, field values as in `field-codec.ts`, in the order of
- *   `writeMetadata`: tags that have an index first; zeros up to the body |
+ *   | 21– | metadata: numbers in LEB128, texts with their length, fields as in `field-codec.ts`, indexed tags first; zeros up to the body |
  *   | rest | the body, plain or gzip |
  *
  * The parts that change without the body (a freshening, a soft purge) are in front of it, at known offsets, and are written in place.

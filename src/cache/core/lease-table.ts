@@ -31,12 +31,12 @@ export const FAILURE_MEMORY_MS = 10_000;
 
 const SWEEP_OVER = 10_000;
 
-/** The leases of one process: the same rules as the Redis scripts, for a store in memory and for days without Redis. */
+/** The leases of one process, by the rules of the Redis scripts: for a memory store, and for times without Redis. */
 export class LeaseTable {
   /** By key, then by selection. */
   private readonly leases = new Map<string, Map<string, HeldLease | FailedLease>>();
 
-  /** @param log the invalidations of the store whose leases these are */
+  /** @param log the invalidations of the same store */
   constructor(
     private readonly clock: Clock,
     private readonly log: InvalidationLog,
@@ -46,7 +46,7 @@ export class LeaseTable {
     const now = this.clock.now();
     const { sequence } = this.log;
     const { key, selection, token, seenId: baseId, tags, indexMark = 0 } = request;
-    // A load that began before a purge is not waited for after it, nor is its failure given: its fill will find that the lease is another's.
+    // A load that began before a purge is not waited for after it, and its failure is not shared: its fill will find another lease.
     const there = this.current(request, now);
     const current = there && this.isOutdated(there, request) ? undefined : there;
     if (current?.kind === 'held') return { kind: 'held', holder: current.token };
@@ -83,7 +83,7 @@ export class LeaseTable {
     this.set(lease, { kind: 'failed', token, failures, failure, indexMark, sequence, pausedUntil, until });
   }
 
-  /** All leases of the key, those of its selections too. */
+  /** All leases of the key, including its selections'. */
   revoke(key: string): void {
     this.leases.delete(key);
   }
@@ -96,7 +96,7 @@ export class LeaseTable {
     this.leases.clear();
   }
 
-  /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of what the caller asks for. */
+  /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of the requested names. */
   private isOutdated({ indexMark, sequence }: Since, request: LeaseRequest): boolean {
     return indexMark < (request.indexMark ?? 0) || this.log.covers(request.key, request.tags, sequence);
   }

@@ -1,4 +1,4 @@
-/** The origin failed with a status of its own, which every request that waited for it gets. */
+/** The origin failed with its own status, which every waiting request gets. */
 export class StatusFailure extends Error {
   constructor(
     readonly status: number,
@@ -16,7 +16,7 @@ export class StatusFailure extends Error {
 export class UnkeptFailure extends Error {
   constructor(
     cause: unknown,
-    /** The status that it has of its own, if it has one. */
+    /** The error's own status, if it has one. */
     readonly status: number | undefined,
   ) {
     super('The load failed.', { cause });

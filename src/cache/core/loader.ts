@@ -13,17 +13,17 @@ import type { SettlingTags } from './settling-tags';
 export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark'>;
 
 export interface LoaderOptions {
-  /** The life of a lease between two renewals, in milliseconds: after it a dead leader is replaced. */
+  /** The life of a lease between two renewals, in milliseconds: then a dead leader is replaced. */
   readonly leaseMs: number;
-  /** The longest a load, or the wait for another's, may take, in milliseconds. */
+  /** The maximum duration of a load, or of the wait for another's, in milliseconds. */
   readonly loadTimeoutMs: number;
   /** How often a waiter checks again without a push about a change, in milliseconds. */
   readonly pollMs: number;
-  /** Undefined where what is loaded after an invalidation is stored like anything else. */
+  /** Undefined if loads after an invalidation are stored like any other. */
   readonly settling?: SettlingTags | undefined;
 }
 
-/** Thrown by a load that its own client's disconnection has ended: the requests that wait for it load for themselves. */
+/** Thrown by a load when its own client's disconnection has ended it: waiting requests load for themselves. */
 export class AbandonedLoad extends Error {
   constructor(options?: ErrorOptions) {
     super('The client whose request was loading has disconnected.', options);
@@ -100,14 +100,14 @@ export class Loader {
     });
   }
 
-  /** As `SettlingTags.isSettling`. To be asked before the load begins. */
+  /** As `SettlingTags.isSettling`. Must be called before the load begins. */
   isSettling(upstream: string, tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
     return this.options.settling?.isSettling(upstream, tags, lease);
   }
 
   /**
-   * Whether another's load has brought what the caller waits for: an index, by which the caller looks again; or a fresh entry that was
-   * loaded under the index as the caller saw it, or later.
+   * Whether another load has stored something for the caller: an index, with which the caller looks again; or a fresh entry loaded under
+   * the index that the caller saw, or a later one.
    */
   private isLoaded(entry: CacheEntry, indexMark: number): boolean {
     const now = this.clock.now();
@@ -142,7 +142,7 @@ export class Loader {
     pausesAfterFailures: boolean,
   ): Promise<T> {
     const renewal = setInterval(() => {
-      // A lease that cannot be renewed ends by itself, and another may load.
+      // A lease that cannot be renewed expires, and another caller may load.
       ifAvailable(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
     }, this.options.leaseMs / 3);
     try {

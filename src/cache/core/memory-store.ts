@@ -48,7 +48,7 @@ export class MemoryStore extends CacheStore {
     private readonly clock: Clock,
   ) {
     super();
-    // Other processes may have copies, of which an invalidation would not know any more.
+    // Other processes may hold copies that an invalidation would not reach.
     this.tier = new MemoryTier(limits, (key) => this.changes.emit({ kind: 'key', key }));
     this.leases = new LeaseTable(clock, this.log);
   }

@@ -16,21 +16,21 @@ interface Kept {
   readonly shared: boolean;
 }
 
-/** Entries of this process, bounded by bytes and by number, least recently used out first, with an index by tag. */
+/** Entries of this process, bounded by bytes and by number, evicted least recently used first, with an index by tag. */
 export class MemoryTier {
   private readonly entries: LRUCache<string, Kept>;
-  /** Most tags have one key: that one by itself, for a set costs as much as a small entry. */
+  /** Most tags have one key: stored without a set, which costs as much as a small entry. */
   private readonly keysOfTag = new Map<string, string | Set<string>>();
   private readonly unshared = new Set<string>();
 
-  /** Whether it has no room for anything. */
+  /** Whether it has no capacity. */
   readonly isOff: boolean;
 
   /** @param onEvicted called with the key of each evicted entry */
   constructor(limits: MemoryLimits, onEvicted?: (key: string) => void) {
     this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({
-      // The table has its full length from the beginning: no longer than there are bytes for.
+      // The table has its full length from the beginning: no longer than its bytes allow.
       max: Math.max(1, Math.min(limits.maxEntries, Math.ceil(limits.maxBytes / MIN_RESIDENT_BYTES))),
       maxSize: Math.max(1, limits.maxBytes),
       maxEntrySize: Math.max(1, Math.floor(limits.maxBytes / 4)),
@@ -93,7 +93,7 @@ export class MemoryTier {
     return [...keys];
   }
 
-  /** Those used last, at most so many. */
+  /** The most recently used ones, at most `count`. */
   recent(count: number): CacheEntry[] {
     const recent: CacheEntry[] = [];
     for (const { entry } of this.entries.values()) {

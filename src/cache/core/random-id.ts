@@ -21,7 +21,7 @@ export function newGeneration(): string {
   return randomText(GENERATION_BYTES);
 }
 
-/** From a pool that is filled in one go: a load needs five of these, and each call for a few bytes takes as long as one for many. */
+/** From a pool of random bytes: a load needs five ids, and a call for a few bytes takes as long as one for many. */
 function randomText(bytes: number): string {
   if (used + bytes > POOL.length) {
     randomFillSync(POOL);

@@ -6,9 +6,9 @@ const NO_BODY = Buffer.alloc(0);
 const INDEXES_AT_ONCE = 50;
 
 /**
- * Listed entries as a request would find them. A variant or a part is found through the index of its resource only: one whose index is gone, is
- * of another generation or does not lead to it is a miss, and stays in the store until its own life ends; one whose index was soft-purged
- * is soft-purged.
+ * Listed entries as a request would find them. A variant or a projection is found only through the index of its resource: one whose index
+ * is gone, is of another generation or does not name it is a miss, and stays in the store until its own life ends; one whose index was
+ * soft-purged is soft-purged.
  *
  * @param find reads an index, once for each resource
  */

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/*
- * What may be said about stored bytes without reading them.
- */
+/** Facts about stored bytes that need no parse. */
 
 /**
- * A JSON object's bytes with one more last member, spliced in without a parse.
+ * The bytes of a JSON object with one more last member, spliced in without a parse.
  *
  * @param object a serialised JSON object, as `JSON.stringify` writes it
  * @param json the member's value, serialised
@@ -26,7 +24,7 @@ export function weakened(etag: string): string {
 }
 
 /**
- * Whether `If-None-Match` matches, by the weak comparison that RFC 9110 §13.1.2 asks for.
+ * Whether `If-None-Match` matches, by the weak comparison of RFC 9110 §13.1.2.
  *
  * @param field the header field as received: `*` or a list of entity tags
  */

@@ -1,14 +1,14 @@
 import type { CacheEntry, ContentCoding, HeaderList, Validators } from './cache-entry';
 
-/*
- * The form in which entries are kept in memory, and what it costs there.
+/**
+ * The form of entries in memory, and its size.
  *
- * One class, so that all have one shape; bytes of their own; texts that many entries have in common kept once. Its one
- * invariant: the size that is counted is what the process grows by, within about 15 % (`benchmarks/entry-cost.ts` measures it,
- * `test/integration/memory-cost.spec.ts` holds it).
+ * One class, so that all have one shape; bytes of their own; texts shared by many entries are stored once. Its one invariant: the counted
+ * size is the growth of the process, within about 15 % (`benchmarks/entry-cost.ts` measures it, `test/integration/memory-cost.spec.ts`
+ * checks it).
  */
 
-/** All fields of an entry, so that one added to it cannot be forgotten here. */
+/** All fields of an entry, so that a new one cannot be forgotten here. */
 type Complete = { readonly [Name in keyof Required<CacheEntry>]: CacheEntry[Name] };
 
 class ResidentEntry implements Complete {
@@ -63,20 +63,20 @@ type Field = HeaderList[number];
 
 /** The entry itself, its numbers and its id, its place in the table of entries. */
 const OBJECT_BYTES = 390;
-/** What V8 keeps for bytes outside of its heap, beside them. */
+/** V8's overhead for bytes outside of its heap. */
 const BUFFER_BYTES = 280;
 /** An array with its references. */
 const ARRAY_BYTES = 48;
 const REFERENCE_BYTES = 8;
-/** A name and a value as a pair, beside the texts. */
+/** A name and a value as a pair, without the texts. */
 const FIELD_BYTES = 64;
 /** A table's row, such as that of a tag. */
 const ROW_BYTES = 56;
-/** An index is kept parsed as well. */
+/** An index is also kept parsed. */
 const PARSED_INDEX_BYTES = 420;
-/** V8 keeps so small typed arrays on its heap, at far less cost than a buffer outside. */
+/** V8 keeps such small typed arrays on its heap, at far less cost than a buffer outside. */
 const ON_HEAP_BYTES = 64;
-/** No entry costs less. */
+/** The minimum size of an entry. */
 export const MIN_RESIDENT_BYTES = OBJECT_BYTES;
 const NOTHING: readonly never[] = [];
 const NO_VALIDATORS: Validators = {};
@@ -86,7 +86,7 @@ export function textBytes(text: string): number {
   return 16 + ((text.length + 7) & ~7);
 }
 
-/** A copy of the entry as it is kept in memory under the key. */
+/** A copy of the entry in the form of memory, under the key. */
 export function resident(key: string, entry: CacheEntry): Resident {
   let bytes = OBJECT_BYTES + textBytes(key);
   const headers =
@@ -115,7 +115,7 @@ export function bufferBytes(length: number): number {
   return length <= ON_HEAP_BYTES ? 128 + length : BUFFER_BYTES + length;
 }
 
-/** A slice of a pool, or of what a socket read, would keep all of that alive as long as the entry. */
+/** A slice of a pool, or of a socket's read buffer, would keep all of that alive as long as the entry. */
 function ownBytes(body: Buffer): Buffer {
   if (body.length > ON_HEAP_BYTES && body.buffer.byteLength === body.length) return body;
   const own = Buffer.allocUnsafeSlow(body.length);
@@ -123,13 +123,13 @@ function ownBytes(body: Buffer): Buffer {
   return own;
 }
 
-/** How many of the latest values of one name are known. */
+/** The number of latest values known for one name. */
 const VALUES_PER_NAME = 4;
 const MAX_NAMES = 256;
-/** Longer values are each entry's own. */
+/** Longer values are not shared. */
 const MAX_SHARED_LENGTH = 1_024;
 
-/** The field lines that were seen last, by name: most fields of an API's responses have the same value each time. */
+/** The latest field lines, by name: most fields of an API's responses have the same value each time. */
 const recent = new Map<string, Field[]>();
 
 /** The same field line in another entry; undefined if no entry had it recently. A value that repeats moves ahead of values that do not. */
@@ -142,7 +142,7 @@ function sharedField([name, value]: Field): Field | undefined {
   return found;
 }
 
-/** The field line for an entry that is the first to have it; the next one may share it. */
+/** The field line of the first entry that has it; later ones may share it. */
 function ownField([name, value]: Field): Field {
   const known = recent.get(name);
   const field: Field = [known?.[0]?.[0] ?? name, value];
@@ -156,13 +156,13 @@ function ownField([name, value]: Field): Field {
   return field;
 }
 
-/** A text that is no field's, kept under a name that no field has. */
+/** A text that is not a field's, kept under a name that no field has. */
 function sharedText(kind: ':tag' | ':upstream', text: string): string {
   const field: Field = [kind, text];
   return (sharedField(field) ?? ownField(field))[1];
 }
 
-/** Written so that the compiler cannot leave out what it is written for. */
+/** In a form that the compiler cannot optimise away. */
 const lastRead = { number: 0 };
 
 /** The text as one piece: V8 keeps a concatenated text as pieces until the whole text is read. */

@@ -21,28 +21,28 @@ export interface ResourceIndex {
   readonly generation: string;
   /** Lists of field names, those of the latest response first. */
   readonly lists: readonly (readonly string[])[];
-  /** The name of one whole response, the one that was stored last; empty for none. */
+  /** The name of the latest whole response; empty for none. */
   readonly latest: string;
   /** The names of the projections of the latest response. */
   readonly projections: readonly string[];
-  /** Whether all it leads to says that the resource is not there for this caller. In doubt it does not. */
+  /** Whether all its members say that the resource does not exist for this caller. In doubt false. */
   readonly isWithdrawn: boolean;
 }
 
-/** What changes in an index: a variant or a projection joins it, or a member lives longer. */
+/** A change of an index: a new variant or projection, or a longer life of a member. */
 export interface IndexUpdate {
   /** For a variant: the fields that it varies by, and its name. */
   readonly names?: readonly string[];
   readonly variant?: string;
   /** The name of a projection. */
   readonly projection?: string;
-  /** Whether it says that the resource is not there for this caller. */
+  /** Whether it says that the resource does not exist for this caller. */
   readonly isWithdrawn?: boolean;
   /** When its life ends. */
   readonly endsAt: number;
 }
 
-/** An index that leads to what joins, over the one there is. */
+/** The index with the update applied. */
 export function indexFor(
   known: ResourceIndex | undefined,
   { names, variant, projection, isWithdrawn: saysWithdrawn, endsAt }: IndexUpdate,
@@ -89,17 +89,17 @@ export function indexUnderTags(known: ResourceIndex, tags: readonly string[]): R
   return { ...known, entry: { ...known.entry, id: newEntryId(), tags: all } };
 }
 
-/** Where what an index names is: a variant or a projection. */
+/** The key of a member: a variant or a projection. */
 export function memberKey(key: string, generation: string, name: string): string {
   return `${key}|${generation}|${name}`;
 }
 
-/** Whether a key looks like one of `memberKey`: a hint, for other keys may look so too. */
+/** Whether a key looks like one of `memberKey`: a hint, because other keys may look the same. */
 export function looksLikeMember(key: string): boolean {
   return /\|[\w-]{8}\|[^|]+$/.test(key);
 }
 
-/** Whether the index as it is leads to what joins, and lives as long. */
+/** Whether the index contains the update already, and lives as long. */
 export function alreadyContains(
   index: ResourceIndex,
   { names, projection, isWithdrawn, endsAt }: IndexUpdate,
@@ -118,7 +118,7 @@ export function looksLikeIndex({ headers, etag }: EntryMetadata): boolean {
 
 const READ = new WeakMap<CacheEntry, ResourceIndex | null>();
 
-/** Undefined for an entry that is no index. An entry in memory is read once. */
+/** Undefined for an entry that is not an index. An entry in memory is parsed once. */
 export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
   if (!looksLikeIndex(entry)) return undefined;
   let index = READ.get(entry);
@@ -130,8 +130,8 @@ export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
 }
 
 /**
- * Texts and names as in the head of an entry: the generation, the latest, then lists of names and projections, each with its length in front,
- * and 1 where all of it is withdrawn.
+ * Texts and names as in the head of an entry: the generation, the latest, then lists of names and projections, each preceded by its
+ * length, and 1 if all of it is withdrawn.
  */
 function write({ generation, lists, latest, projections, isWithdrawn }: Omit<ResourceIndex, 'entry'>): Buffer {
   const writer = new ByteWriter().text(generation).text(latest).number(lists.length);
@@ -168,7 +168,7 @@ function parse(entry: CacheEntry): ResourceIndex | undefined {
       isWithdrawn,
     };
   } catch (error) {
-    if (error instanceof MalformedBytesError) return undefined; // not ours: as if there were none, and replaced
+    if (error instanceof MalformedBytesError) return undefined; // a foreign format: as if absent, and replaced
     throw error;
   }
 }

@@ -7,12 +7,12 @@ export interface Runway {
   readonly least: number;
 }
 
-/** RFC 5861 §4: a stale response may stand in for an error, unless it has to be validated first (RFC 9111 §5.2.2.2). */
+/** RFC 5861 §4: a stale response may be served instead of an error, unless it requires validation first (RFC 9111 §5.2.2.2). */
 export function servedUntil(entry: EntryMetadata): number {
   return entry.freshUntil + (entry.mustRevalidate ? 0 : Math.max(entry.staleWhileRevalidateMs, entry.staleIfErrorMs));
 }
 
-/** Of the responses among the entries; undefined if there is none that may still be served. */
+/** For the responses among the entries; undefined if none of them may still be served. */
 export function runwayOf(entries: readonly EntryMetadata[], now: number): Runway | undefined {
   const left = entries
     .filter((entry) => !looksLikeIndex(entry))

@@ -15,8 +15,7 @@ const SETTLING_FRESH_MS = 1_000;
  *
  *   1. replica A marks the tag as settling, then invalidates it; the count of invalidations grows
  *   2. replica B's load is granted its lease. Before the invalidation: its fill is refused anyway. After it: the lease has the new
- *      count,
- *      so B looks for the mark, which is there
+ *      count, so B looks for the mark, which is there
  *
  * A hit costs nothing; a load costs one look-up of its tags, in parallel with the request to the API, and only for a while after an
  * invalidation.
@@ -37,9 +36,9 @@ export class SettlingTags {
   }
 
   /**
-   * To be called before the tags are invalidated. A store that cannot be reached refuses the invalidation, too.
+   * Must be called before the tags are invalidated. A store that is down refuses the invalidation, too.
    *
-   * @param windowMs how long these take to settle, no longer than the longest of all
+   * @param windowMs how long these take to settle, at most the configured window
    */
   async begin(tags: readonly string[], windowMs = this.windowMs): Promise<void> {
     if (windowMs === 0) return;
@@ -63,7 +62,7 @@ export class SettlingTags {
 
   private async hasMark(tags: readonly string[]): Promise<boolean> {
     const marks = await ifAvailable(() => Promise.all(tags.map((tag) => this.store.isClaimed(markOf(tag)))));
-    return marks?.some(Boolean) ?? true; // not known: the short life is the safe one
+    return marks?.some(Boolean) ?? true; // unknown: the short life is the safe one
   }
 }
 
@@ -71,7 +70,7 @@ function markOf(tag: string): string {
   return `settling:${tag}`;
 }
 
-/** The policy of a response about something that settles: fresh for a second, then validated before any use. */
+/** The policy of a response about a settling tag: fresh for a second, then validated before any use. */
 export function whileSettling(policy: ResponsePolicy): ResponsePolicy {
   return { ...policy, lifetimeMs: Math.min(policy.lifetimeMs, SETTLING_FRESH_MS), staleWhileRevalidateMs: 0 };
 }

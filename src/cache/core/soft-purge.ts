@@ -7,8 +7,7 @@ import { newEntryId } from './random-id';
  *   1. a load begins and sees the current entry or index: its id, its mark
  *   2. the soft purge gives it a greater mark and a new id, and revokes the lease
  *   3. the load ends: the id has changed since 1, so nothing replaces the entry; a variant or projection that the load stores carries
- *      the
- *      mark of 1, which is not the index's any more, and counts as soft-purged from the first moment
+ *      the mark of 1, which is not the index's any more, and counts as soft-purged from the first moment
  */
 
 /**

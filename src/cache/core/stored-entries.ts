@@ -70,7 +70,7 @@ export async function representativeEntry(
   return undefined;
 }
 
-/** The latest response of a resource, where an index leads to it. */
+/** The latest response of a resource, by its index. */
 export async function latestResponse(store: CacheStore, key: string): Promise<Found | undefined> {
   const found = store.peek(key) ?? (await store.find(key));
   const index = found && readIndex(found.entry);

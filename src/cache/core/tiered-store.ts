@@ -55,7 +55,10 @@ export class TieredStore extends CacheStore {
   private readonly epochs = new Epochs();
   private readonly finds = new Map<string, Promise<Found | undefined>>();
   private readonly changes = new ChangeSignal();
-  /** The epoch at which each shared lease was given: a fill that the shared store has no room for may stay here if it stands. */
+  /**
+   * The epoch at which each shared lease was granted: a fill that the shared store has no room for may stay here if the epoch is
+   * unchanged.
+   */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
   /** The shared store's answer about the lease when it found no entry, kept until it is requested in the same turn of the event loop. */
   private readonly prefetched = new Map<string, PrefetchedLease>();
@@ -241,7 +244,7 @@ export class TieredStore extends CacheStore {
     }
   }
 
-  /** Without L1 each hit is a find: the simplest command serves it, and a miss pays for the lease. */
+  /** Without L1 each hit is a find: the simplest command serves it, and a miss costs a second one. */
   private async look(key: string, { leaseMs, indexMark = 0, selection }: FindOptions): Promise<FoundOrLease> {
     if (leaseMs === undefined || this.l1.isOff) {
       const found = await this.l2.find(key);
@@ -253,7 +256,7 @@ export class TieredStore extends CacheStore {
   private keepLease(key: string, kept: PrefetchedLease, epoch: number): void {
     const { answer } = kept;
     if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
-    // Two finds of a key can be under way, for a change detaches the first: the grant of one is why the other is refused.
+    // Two finds of a key can be under way, because a change detaches the first: then one is granted and the other refused.
     if (answer.kind !== 'granted' && this.prefetched.get(key)?.answer.kind === 'granted') return;
     this.prefetched.set(key, kept);
     // Callers that waited for the find continue in this turn; a lease that remains after it has no taker.
@@ -270,8 +273,8 @@ export class TieredStore extends CacheStore {
     if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
     this.prefetched.delete(key);
     const { answer } = kept;
-    // The find did not know the tags, by which a load may have begun too early for its failure to be given: the store is asked with them. Where
-    // another still loads, it is asked with them after the first wait.
+    // The find did not know the tags, and a load may have begun too early for its failure to be shared: the store is asked again with
+    // them. If another load is under way, after the first wait.
     if (answer.kind === 'failed') return undefined;
     if (answer.kind !== 'granted') return answer;
     const lease = { ...answer.lease, tags };
@@ -289,7 +292,7 @@ export class TieredStore extends CacheStore {
     const { key } = lease;
     try {
       const isStored = await share();
-      if (isStored) this.l1.delete(key); // its push may come later than this answer
+      if (isStored) this.l1.delete(key); // its push may arrive later than this answer
       return isStored;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;

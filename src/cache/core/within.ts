@@ -1,6 +1,6 @@
 import { AppError } from '../../kernel/app-error';
 
-/** The flight's result, or a deadline's error, if there is a deadline; the flight itself goes on for others and for the store. */
+/** The flight's result, or a time-out's error, if there is a deadline; the flight itself continues for others and for the store. */
 export function within<T>(
   result: Promise<T>,
   deadlineMs: number | undefined,
@@ -18,13 +18,13 @@ function deadlineExceeded(ms: number): AppError {
   return new AppError('deadline-exceeded', message, { retryAfterMs: 1_000 });
 }
 
-/** The error of a load that takes longer than an origin may. */
+/** The error of a load that exceeds an origin's limit. */
 export function loadTimedOut(ms: number): AppError {
   const message = `The upstream did not answer within ${ms / 1_000} s.`;
   return new AppError('upstream-timeout', message, { retryAfterMs: 1_000 });
 }
 
-/** Whether it settles in time, well or not. */
+/** Whether it settles in time, successfully or not. */
 export function settlesWithin(event: Promise<unknown>, deadlineMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), deadlineMs);

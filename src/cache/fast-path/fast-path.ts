@@ -24,22 +24,22 @@ import { hasRoomFor, writeStored } from './response-writer';
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** A way in whose hits the fast path serves. `Target` is what the ordinary way has remembered of requests with one fingerprint. */
+/** An entrance whose hits the fast path serves. `Target` is what the ordinary way has stored for requests with one fingerprint. */
 export interface FastWay<Target> {
   readonly context: HeadContext;
   readonly upstreamOf: (target: Target) => string;
-  /** Undefined for a request that is not of this way, or that takes the ordinary way. */
+  /** Undefined for a request of another entrance, or one that takes the ordinary way. */
   readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
   /** Whether a hit only has to be sent. */
   readonly isUsable: (entry: CacheEntry, now: number, target: Target) => boolean;
-  /** The response as the ordinary way sends it, made ready. */
+  /** The response of the ordinary way, prepared. */
   readonly prepare: (
     entry: CacheEntry,
     key: string,
     request: RawRequest,
     target: Target,
   ) => PreparedResponse<StoredAnswer> | Promise<PreparedResponse<StoredAnswer>>;
-  /** What of the prepared response the request gets. */
+  /** The part of the prepared response that the request gets. */
   readonly form: (request: RawRequest, asked: HeaderList, prepared: PreparedResponse<StoredAnswer>) => ResponseForm;
 }
 
@@ -48,7 +48,7 @@ interface Known {
   readonly target: unknown;
 }
 
-/** A request under way, and since when. */
+/** A request under way, and its start. */
 interface PendingRequest {
   readonly request: RawRequest;
   readonly response: RawResponse;
@@ -58,16 +58,16 @@ interface PendingRequest {
   readonly known: Known;
 }
 
-/** The objects that one row is made of, beside its texts. */
+/** The overhead of objects in one row, in addition to the texts. */
 const ROW_BYTES = 300;
-/** About how many routes is reported that they do not use the fast path. */
+/** The number of routes that are logged as not using the fast path. */
 const MAX_REPORTS = 1_000;
 
 /**
  * Serves fresh hits before the web framework routes the request: from memory at once, from the shared store after one round trip.
  *
- * Its one invariant: the same response to the byte as on the ordinary way. It decides nothing: requests like this one have come the
- * ordinary way before, the law says whether their pointer still leads to a fresh response, and the writer sends what the ordinary way
+ * Its one invariant: the response equals the ordinary way's to the byte. It decides nothing: equal requests have taken the ordinary way
+ * before, RFC 9111 decides whether their pointer still yields a fresh response, and the writer sends the response that the ordinary way
  * has prepared.
  */
 @Injectable()
@@ -98,12 +98,12 @@ export class FastPath implements OnModuleInit {
     });
   }
 
-  /** How many requests it has served. */
+  /** The number of requests served. */
   get served(): number {
     return this.servedCount;
   }
 
-  /** The routes whose hits take the ordinary way, because something else must run for their requests. */
+  /** The routes whose hits take the ordinary way, because other code must run for their requests. */
   get routesOff(): number {
     return this.obstacles.size;
   }
@@ -136,7 +136,7 @@ export class FastPath implements OnModuleInit {
     return this.gate !== undefined && this.gate.sendingObstacle(request) === undefined;
   }
 
-  /** Whether requests like this one take the ordinary way; says once for each route why. */
+  /** Whether requests like this one take the ordinary way; logs the reason once for each route. */
   isOff(request: FastifyRequest): boolean {
     const obstacle = this.gate?.obstacle(request);
     if (obstacle !== undefined) this.reportOff(request, obstacle);
@@ -150,7 +150,7 @@ export class FastPath implements OnModuleInit {
     this.logger.log(`Hits of ${route} do not use the fast path: ${obstacle} must run for them.`);
   }
 
-  /** Whether it has served the request, or will: then nothing else does. */
+  /** Whether it has served the request, or will: then no other code may. */
   serves(request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
     const startedAt = performance.now();
     const { method } = request;
@@ -178,7 +178,7 @@ export class FastPath implements OnModuleInit {
     const hit = await this.pointers.find(known.pointer, requestPolicy(fingerprint.asked));
     if (hit === 'ordinary-way') return false;
     if (hit) return this.serveHit(pending, hit);
-    this.known.delete(fingerprint.text); // so that the next request does not look here in vain
+    this.known.delete(fingerprint.text); // so that the next request skips the look-up
     return false;
   }
 

@@ -7,7 +7,7 @@ import { reuseOf } from '../core/http/reuse';
 import { looksLikeIndex } from '../core/resource-index';
 import { applySoftPurge } from '../core/soft-purge';
 
-/** How many variants are known not to exist. */
+/** The number of variants remembered as absent. */
 const MAX_ABSENT = 10_000;
 /** Marks a read that found no entry. */
 const ABSENT = {};
@@ -58,12 +58,12 @@ export class HitPointers {
     return this.hit(top, latest, policy);
   }
 
-  /** Whether the shared store may have what `peek` has not. */
+  /** Whether the shared store may have an entry that `peek` lacks. */
   mayBeFresh({ freshUntil }: HitPointer): boolean {
     return this.clock.now() < freshUntil;
   }
 
-  /** Wherever it is stored: index and variants are read at once. */
+  /** In every tier: index and variants are read in one round trip. */
   async find(pointer: HitPointer, policy: RequestPolicy): Promise<PointedHit> {
     // The index first: entries read after it are no older than it.
     const finding = this.store.find(pointer.key);
@@ -92,7 +92,7 @@ export class HitPointers {
     return found;
   }
 
-  /** Under the key itself; by now an index may be there, of variants. */
+  /** Under the key itself; an index of variants may be there by now. */
   private unindexedHit(found: Found, policy: RequestPolicy): PointedHit {
     return looksLikeIndex(found.entry) ? undefined : this.hit(undefined, found, policy);
   }

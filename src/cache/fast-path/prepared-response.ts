@@ -6,16 +6,16 @@ import { bufferBytes, inOnePiece, textBytes } from '../core/resident-entry';
 import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
 const MAX_TEXT_BYTES = 16_384;
-/** The objects, and where they are found. */
+/** The overhead of objects and table entries. */
 const OVERHEAD_BYTES = 900;
 /** The size of the fields that the cache and the edge add to the head. */
 const ADDED_HEAD_BYTES = 720;
 /** A field's line end and its place in the list. */
 const FIELD_BYTES = 12;
-/** Has no content, and no length of it (RFC 9110 §8.6). */
+/** Statuses without content or a length (RFC 9110 §8.6). */
 const NO_CONTENT = 204;
 
-/** What every head has beside the entry. */
+/** The part of every head that does not depend on the entry. */
 export interface HeadContext {
   /** Fields that the edge adds to every response. */
   readonly edge: FlatFields;
@@ -30,7 +30,7 @@ export interface Served {
   readonly tier: CacheTier;
 }
 
-/** How one way in shows what is stored: the same for all of its responses. */
+/** How one entrance presents stored responses: the same for all of them. */
 export interface Presentation<Answer extends Served = Served> {
   /** `Age`, `Cache-Status`, `X-Cache`. */
   readonly cacheFields: (answer: Answer, key: string, now: number) => FlatFields;
@@ -42,17 +42,17 @@ export interface Presentation<Answer extends Served = Served> {
 
 export interface PreparedParts<Answer extends Served> {
   readonly presentation: Presentation<Answer>;
-  /** As `Cache-Status` names it. */
+  /** As in `Cache-Status`. */
   readonly key: string;
-  /** The stored fields as they go out, without `Content-Length`. */
+  /** The stored fields as sent, without `Content-Length`. */
   readonly stored: HeaderList;
-  /** The entity tag that follows the cache's fields, where it is not among the stored ones. */
+  /** The entity tag that follows the cache's fields, if the stored ones have none. */
   readonly etag?: string;
   /** The base URL for which the stored fields were rewritten, if they contain the server's name from the request. */
   readonly base?: string | undefined;
 }
 
-/** An entry as it goes out in one content coding: whatever is the same in one response and the next is made once. */
+/** An entry ready to be sent in one content coding: the parts that are equal in every response are made once. */
 export class PreparedResponse<Answer extends Served = Served> {
   readonly bodyBytes: number;
   readonly storedAt: number;
@@ -64,7 +64,7 @@ export class PreparedResponse<Answer extends Served = Served> {
   readonly status: number;
   private readonly key: string;
   private readonly presentation: Presentation<Answer>;
-  /** For a body that is the stored one, or too large for a text. */
+  /** For a body in its stored form, or too large for a text. */
   private readonly bytes: Buffer | undefined;
   private isWritableAsIs: boolean | undefined;
   private age = -1;
@@ -106,7 +106,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     return OVERHEAD_BYTES + head + body + (this.text === undefined ? 0 : textBytes(this.text));
   }
 
-  /** Whether the fields can be serialized here: what node would refuse is left to node to refuse. */
+  /** Whether the fields can be serialized here; node refuses the others. */
   get isWritable(): boolean {
     this.isWritableAsIs ??= areWritable(this.stored.flat());
     return this.isWritableAsIs;

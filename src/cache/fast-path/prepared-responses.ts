@@ -8,12 +8,12 @@ import type { PreparedResponse, Served } from './prepared-response';
 /** One for each content coding. */
 type Prepared = Partial<Record<ContentCoding, PreparedResponse<never>>>;
 
-/** Where an entry carries its prepared responses: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
+/** The property of an entry with its prepared responses: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
 const PREPARED = Symbol('larder.prepared');
 
 type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
 
-/** Stands for an entry without keeping it: memory may have evicted it, or never have had it. */
+/** Refers to an entry without keeping it alive: memory may have evicted it, or never have held it. */
 type EntryRef = WeakRef<WithPrepared>;
 
 /**
@@ -44,7 +44,7 @@ export class PreparedResponses {
     return (this.byId ?? this.refs).calculatedSize;
   }
 
-  /** An entry is always asked for by the way in that prepared its response. */
+  /** Each entry is requested by the entrance that prepared its response. */
   get<Answer extends Served>(entry: CacheEntry, coding: ContentCoding): PreparedResponse<Answer> | undefined {
     return this.of(entry)?.[coding] as PreparedResponse<Answer> | undefined;
   }

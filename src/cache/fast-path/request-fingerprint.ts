@@ -13,29 +13,29 @@ export interface RequestFingerprint {
 export type FieldKind =
   /** It changes nothing. */
   | 'none'
-  /** It goes to the origin, and may select the response. */
+  /** It is forwarded to the origin, and may select the response. */
   | 'selecting'
   /** It distinguishes callers. */
   | 'credential'
-  /** A directive, condition or range, which the cache carries out itself. */
+  /** A directive, condition or range, which the cache handles itself. */
   | 'asked'
   | 'connection'
   | 'slow-path';
 
-/** Fields of a message that is more than a head. */
+/** Fields of a message with a body. */
 const SLOW_PATH_HEADERS: ReadonlySet<string> = new Set([
   ...['content-length', 'transfer-encoding', 'expect', 'upgrade', 'trailer'],
 ]);
 const NONE: HeaderList = [];
 const MAX_NAMES = 500;
 
-/** Fingerprints of requests that the same rules apply to. */
+/** Fingerprints of requests under the same rules. */
 export class Fingerprints {
   private readonly kinds = new Map<string, FieldKind>();
 
   /**
-   * @param kindOf what else a field means, its name in lower case
-   * @param callerOf the partition of a credential and the field it came in, or of requests without one
+   * @param kindOf the kind of any other field, its name in lower case
+   * @param callerOf the partition of a credential and the field that contained it, or of requests without one
    */
   constructor(
     private readonly kindOf: (name: string) => FieldKind,
@@ -43,7 +43,7 @@ export class Fingerprints {
   ) {}
 
   /**
-   * Undefined for a request of the slow path. No field value has a line break, so that no two requests are alike by accident.
+   * Undefined for a request of the slow path. No field value has a line break, so that different requests have different texts.
    *
    * @param name of the method and URL; a HEAD may have another route than the GET
    */

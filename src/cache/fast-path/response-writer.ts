@@ -9,7 +9,7 @@ import { statusLine } from './serialized-head';
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** A request, the response to it, and the id that both have. */
+/** A request, its response, and their id. */
 export interface Exchange {
   readonly request: RawRequest;
   readonly response: RawResponse;
@@ -27,14 +27,14 @@ export interface Sending<Answer extends Served> {
 }
 
 /**
- * A head that is ready goes where node puts the one it makes itself (`OutgoingMessage._header`, the same since node 0.x): so
- * node still does what belongs to the connection, pipelining and keep-alive too.
+ * A prepared head goes where node puts its own (`OutgoingMessage._header`, unchanged since node 0.x): so node still handles the
+ * connection, including pipelining and keep-alive.
  */
 interface WithHead {
   _header: string;
 }
 
-/** Whether there is room for the body among those that clients have not read yet; small ones take none. */
+/** Whether there is room for the body among the unread ones; small bodies need none. */
 export function hasRoomFor({ prepared, form }: Pick<Sending<never>, 'prepared' | 'form'>): boolean {
   const body = bodyOf(prepared, form);
   return !isLargeBody(body) || bodyWriter.hasRoomFor(body);
@@ -47,9 +47,9 @@ export function requireRoomFor({ prepared, form }: Pick<Sending<never>, 'prepare
 }
 
 /**
- * The one writer of stored responses, for the fast path and for every ordinary way, so that all of them send the same.
+ * The one writer of stored responses, for the fast path and for the ordinary way, so that both send the same.
  *
- * @returns a promise only for a large body, settled when the client has taken it or has gone
+ * @returns a promise only for a large body, settled when the client has received it or disconnected
  */
 export function writeStored<Answer extends Served>(
   exchange: Exchange,
@@ -71,7 +71,7 @@ export function writeStored<Answer extends Served>(
   const { beforeRequestId, afterTimings } = prepared.serializedHead(form, answer, now, context);
   response.statusCode = status;
   const head = `${statusLine(status)}${beforeRequestId}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${afterTimings}`;
-  // A small body goes out with the head as one text, in one write; of two node makes a list of three.
+  // A small body is sent with the head as one text, in one write; for two node builds a list of three.
   (response as RawResponse & Partial<WithHead>)._header = typeof body === 'string' ? head + body : head;
   if (isLargeBody(body)) return bodyWriter.write(new ClientConnection(request, response), response, body);
   endBatched(response, typeof body === 'string' ? undefined : body);
@@ -79,8 +79,8 @@ export function writeStored<Answer extends Served>(
 }
 
 /**
- * Whether the whole head is known before node writes it: on an HTTP/1.1 connection that stays, without a limit of requests that node would
- * announce, and without fields that are set already (Fastify sets `Connection: close` while the server ends).
+ * Whether the whole head is known before node writes it: on a persistent HTTP/1.1 connection, without a request limit for node to
+ * announce, and without fields set earlier (Fastify sets `Connection: close` while the server ends).
  */
 function isSerializable({ request, response }: Exchange, { server }: HeadContext): boolean {
   const isStaying = response.shouldKeepAlive && request.httpVersion === '1.1';

@@ -32,7 +32,7 @@ export function linesOf(fields: FlatFields): string {
   return lines;
 }
 
-/** What node ends a head with on a connection that stays, for a head that has a `Date` already or has none yet. */
+/** The end of node's head on a persistent connection, with and without an earlier `Date`. */
 export function tailOf(second: number, keepAliveMs: number, hasDate = false): string {
   const date = hasDate ? '' : `\r\nDate: ${new Date(second * 1000).toUTCString()}`;
   const keepAlive = keepAliveMs > 0 ? `\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : '';
