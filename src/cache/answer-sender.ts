@@ -141,12 +141,12 @@ function nothingFor({ method }: FastifyRequest): Readable | undefined {
   return method === 'HEAD' ? Readable.from([]) : undefined;
 }
 
-/** A handler that returned nothing: Fastify would give bytes a type. */
+/** A handler without a result: Fastify would set a type for bytes. */
 function isEmpty({ body, headers }: StoredAnswer['entry']): boolean {
   return body.length === 0 && !headers.some(([name]) => name === 'content-type');
 }
 
-/** Lines of one name are the values of one field: set one by one, the last would be left. */
+/** Lines of one name are the values of one field: set one by one, only the last would remain. */
 export function fieldsByName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
   const fields = new Map<string, string | string[]>();
   for (const [name, value] of kept) {
@@ -156,7 +156,7 @@ export function fieldsByName(kept: HeaderList): ReadonlyMap<string, string | str
   return fields;
 }
 
-/** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
+/** Sets a stored field over the route's or a hook's; for `Vary` both are merged. */
 export function setField(reply: FastifyReply, name: string, value: string | string[]): void {
   const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
   if (earlier === undefined) {
@@ -169,7 +169,7 @@ export function setField(reply: FastifyReply, name: string, value: string | stri
   reply.removeHeader(name).header(name, [value, ...more].join(', '));
 }
 
-/** The bytes to send, with what differs from one delivery to the next spliced in at their end. */
+/** The bytes to send, with the parts that differ between deliveries spliced in at their end. */
 function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
   const { body, hitFlagName, status } = entry;
   if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));

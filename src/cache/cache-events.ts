@@ -4,7 +4,7 @@ import type { RefreshListener, RefreshReport } from './core/refresh-report';
 /** One request to the cache, published once its outcome is decided. */
 export interface CacheEvent {
   readonly outcome: CacheOutcome;
-  /** `none` where the answer is a problem of ours. */
+  /** `none` for a problem of the service. */
   readonly tier: CacheTier | 'none';
   readonly upstream: string;
   readonly key: string;
@@ -14,7 +14,7 @@ export interface CacheEvent {
    */
   readonly status: number | undefined;
   readonly durationMs: number;
-  /** The id that the answer carries in `X-Request-Id`. */
+  /** The id in the response's `X-Request-Id`. */
   readonly requestId?: string;
   /** The error code behind `ERROR` and `STALE_ON_ERROR`. */
   readonly failure?: string;
@@ -37,7 +37,7 @@ export class CacheEvents {
     for (const listener of this.listeners) listener(event);
   }
 
-  /** Subscribes to loads that no request waited for. */
+  /** Subscribes to background loads. */
   onRefreshed(listener: RefreshListener): void {
     this.refreshListeners.push(listener);
   }

@@ -2,7 +2,7 @@ import type { HttpAnswer, StoredAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
 import { ageMs, freshForMs } from './core/freshness';
 
-/** The header fields that say what the cache did; all of them derive from the outcome, here and nowhere else. */
+/** The header fields that describe the cache's work; all of them derive from the outcome, only here. */
 export interface CacheFields {
   readonly 'cache-status': string;
   readonly age: string;
@@ -12,8 +12,8 @@ export interface CacheFields {
 /**
  * `Cache-Status` (RFC 9211), `Age` in whole seconds (RFC 9111 §5.1) and `X-Cache` as Nest's own interceptor writes it.
  *
- * `hit` and `fwd` exclude each other (RFC 9211 §2.2). An entry that is served because the upstream is not there counts as a
- * hit, as §2.1 has it, with a negative `ttl` and the reason in `detail`.
+ * `hit` and `fwd` exclude each other (RFC 9211 §2.2). An entry served because the upstream is down counts as a hit, as in §2.1, with a
+ * negative `ttl` and the reason in `detail`.
  */
 export function cacheFields(answer: StoredAnswer, key: string, now: number): CacheFields {
   const { entry, outcome } = answer;

@@ -5,7 +5,7 @@ import type { KeyvStore } from './keyv-store';
 import { Tagged } from './tagged';
 import type { ValueCache, ValueRule } from './value-cache';
 
-/** How long a value lives, in milliseconds (0 and absent: without end), and what it is removed by. */
+/** The lifetime of a value, in milliseconds (0 or absent: without end), and its tags. */
 export interface ValueOptions {
   readonly ttl?: number | undefined;
   readonly tags?: readonly string[];
@@ -13,7 +13,7 @@ export interface ValueOptions {
 
 export interface WrapOptions<T> {
   readonly ttl?: number | ((value: T) => number) | undefined;
-  /** For how long before its end a value is refreshed behind an answer. */
+  /** How long before its end a value is refreshed in the background. */
   readonly refreshThreshold?: number | ((value: T) => number) | undefined;
   readonly raw?: boolean;
   readonly tags?: readonly string[];
@@ -31,8 +31,8 @@ export interface TaggingCache extends Omit<NestCache, 'set' | 'wrap'> {
 }
 
 /**
- * cache-manager over the store of the cache, without a serialiser, key prefix or statistics of keyv's own. `wrap` goes through the
- * engine: one load across replicas.
+ * cache-manager over the store of the cache, without keyv's own serialiser, key prefix or statistics. `wrap` goes through the engine: one
+ * load across replicas.
  */
 export function cacheManagerOver(store: KeyvStore, values: ValueCache): TaggingCache {
   const keyv = new Keyv({ store, useKeyPrefix: false, throwOnErrors: true });
@@ -68,10 +68,10 @@ export function cacheManagerOver(store: KeyvStore, values: ValueCache): TaggingC
       const found = await values.wrap(key, rule, load, isByValue ? (value) => timesOf(given, value) : undefined);
       return (raw ? { value: found.value, expires: found.freshUntil } : found.value) as T;
     },
-  } as unknown as TaggingCache; // keyv's types for import and for require are two
+  } as unknown as TaggingCache; // keyv has two sets of types, for import and for require
 }
 
-/** A value is refreshed early as one that ends earlier, and may be served while it is revalidated for the rest of its time. */
+/** An early refresh counts as an earlier end: the value may be served during its revalidation for the rest of its time. */
 function timesOf<T>(
   { ttl, refreshThreshold }: WrapOptions<T>,
   value: T | undefined,

@@ -28,7 +28,7 @@ const LOAD = Symbol('larder.load');
 export interface HandlerLoad {
   /** The validators of the stored response, for a conditional request to the upstream. */
   readonly validators: Validators | undefined;
-  /** Whether no request waits for it: a refresh behind an answer. */
+  /** Whether no request waits for it: a background refresh. */
   readonly isBackground: boolean;
   /** Whether nothing is stored for the resource that the response is derived from. */
   readonly nothingStored: boolean;
@@ -59,7 +59,7 @@ export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
   nothingStoredFactory,
 ]);
 
-/** Gives the handler the stored validators: if it gets some, it may ask conditionally and answer `NotModified`. */
+/** Gives the handler the stored validators for a conditional request, which it may answer with `NotModified`. */
 export const StoredValidators = createParamDecorator(validatorsFactory);
 
 /** Gives the handler whether this is a background refresh, without a waiting request. */
@@ -76,14 +76,14 @@ export function openLoadOf(request: object): OpenLoad | undefined {
   return (request as WithLoad)[LOAD];
 }
 
-/** Ends it: a handler that is called for anything else gets no validators. */
+/** Ends the load's context: a handler called for anything else gets no validators. */
 export function closeLoad(request: object, load: OpenLoad | undefined): void {
   if ((request as WithLoad)[LOAD] === load) (request as WithLoad)[LOAD] = undefined;
 }
 
 const ANSWERED_BY_CACHE = Symbol('larder.answered-by-cache');
 
-/** Whether the cache stands in front of this request already: the same interceptor further in passes it on. */
+/** Whether the cache handles this request already: the same interceptor further in passes it on. */
 export function isInCache(request: object): boolean {
   return (request as { [ANSWERED_BY_CACHE]?: true })[ANSWERED_BY_CACHE] === true;
 }

@@ -9,9 +9,9 @@ let symbolOfFields: symbol | undefined;
 export type Fields = Readonly<ReturnType<FastifyReply['raw']['getHeaders']>>;
 
 /**
- * The fields that a reply has of its own, those of the raw response aside: the object itself, not the copy of `getHeaders()`.
+ * The reply's own fields, without those of the raw response: the object itself, not the copy of `getHeaders()`.
  *
- * @throws Error for a reply of another Fastify, which does not keep them so
+ * @throws Error for a reply of another Fastify, which stores them differently
  */
 export function ownFields(reply: FastifyReply): Fields {
   return holderOf(reply)[knownSymbol(reply)] ?? {};

@@ -27,7 +27,7 @@ export function handedFields({ headers }: CacheEntry): HeaderList {
   return headers.filter(([name]) => name !== MARK && !(name === 'content-type' && mark === 'untyped'));
 }
 
-/** The value to hand on: a new one each time, for interceptors may change it. */
+/** The value to hand on: a new one each time, because interceptors may change it. */
 export function handedValue({ entry, outcome }: StoredAnswer): Promise<unknown> {
   return valueOfEntry(entry, isFromStore(outcome));
 }
@@ -55,7 +55,7 @@ export function isPlainData(value: unknown, depth = 0): boolean {
 
 const MAX_DEPTH = 100;
 
-/** Whether it has no holes, no properties beside its elements, and is of no class of its own. */
+/** Whether it has no holes, no extra properties, and no class of its own. */
 function isPlainArray(value: readonly unknown[]): boolean {
   const keys = Object.keys(value); // indices first, in order
   const isDense = keys.length === value.length && (keys.length === 0 || keys.at(-1) === String(value.length - 1));

@@ -31,9 +31,9 @@ export function valueIn(value: unknown): unknown {
 }
 
 /**
- * As `valueIn`, behind the interceptor whose load it is: the load gets the wrapper, everyone between gets the value.
+ * As `valueIn`, behind the load's own interceptor: the load gets the wrapper, all interceptors in between get the value.
  *
- * @param load the load that was open when the handler was called; undefined where the handler is called for no load
+ * @param load the open load when the handler was called; undefined without one
  */
 export function unwrapFor(load: OpenLoad | undefined, value: unknown): unknown {
   if (load && (value instanceof CacheableResult || value instanceof NotModified)) load.wrapper = value;

@@ -17,13 +17,13 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
 
 const filter = new BaseExceptionFilter();
 
-/** The status that Nest answers an error with, where that says more than 500. */
+/** The status with which Nest answers an error, if it says more than 500. */
 export function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
   return filter.isHttpError(error) ? error.statusCode : undefined;
 }
 
-/** Whether requests that waited for a response of this status may have it though it is not stored. */
+/** Whether waiting requests may get a response of this status although it is not stored. */
 export function isForWaiting(status: number): boolean {
   return OF_THE_RESOURCE.has(status);
 }
@@ -36,9 +36,9 @@ export interface Circumstances {
 }
 
 /**
- * The response that an error of the handler is, below 500: data like any other.
+ * The response for an error of the handler below 500: data like any other.
  *
- * @throws the error that its load failed with, from 500 on
+ * @throws the error with which the load fails, from 500 on
  */
 export function responseOfError(error: unknown, { hasLeft, filters }: Circumstances): HandlerResult {
   const status = statusOf(error);
@@ -47,7 +47,7 @@ export function responseOfError(error: unknown, { hasLeft, filters }: Circumstan
     const kept = thrownWith(Buffer.from(body), error);
     return { status, headers: exceptionHeaders, body: kept, isUncacheable: true, isForWaiting: isForWaiting(status) };
   }
-  // The handler may have given up with its client: that says nothing of the origin.
+  // The handler may have stopped with its client: that says nothing about the origin.
   if (hasLeft) throw new AbandonedLoad({ cause: error });
   // A filter may distinguish the error from the one that other requests would get in its place, and answer differently.
   const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
@@ -61,7 +61,7 @@ export function responseOfError(error: unknown, { hasLeft, filters }: Circumstan
 export function fromLoadError(error: unknown): unknown {
   if (error instanceof UnkeptFailure || error instanceof AbandonedLoad) return error.cause;
   if (!(error instanceof StatusFailure)) return error;
-  // That of another replica has left what it said.
+  // An error of another replica is restored from its stored text.
   return error.cause ?? exceptionOf(error.body, error.status);
 }
 

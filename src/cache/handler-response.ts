@@ -35,23 +35,23 @@ const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 /** The result of a load, besides the value of its handler. */
 export interface LoadSetting {
   readonly fields: LoadFields;
-  /** Makes text of a value that is no text, as Fastify does it for the route. */
+  /** Serialises a value that is not text, as Fastify does it for the route. */
   readonly serialise: (value: unknown) => string | undefined;
   /** Whether the fields may lack some of the load's, so that no other request may get them. */
   readonly isAmbiguous: boolean;
-  /** Whether the value goes on to interceptors, instead of bytes to the client. */
+  /** Whether interceptors get the value, instead of the client its bytes. */
   readonly isHandedOn: boolean;
-  /** Fields that the route sets on each of its answers (`@Header`), names in lower case: Nest does it before the load. */
+  /** Fields that the route sets on each of its responses (`@Header`), names in lower case: Nest sets them before the load. */
   readonly routeFields: ReadonlySet<string>;
   /** Whether a hit flag will be spliced in. */
   readonly isMarked: boolean;
-  /** As of the rule. */
+  /** As in the rule. */
   readonly vary?: readonly string[] | undefined;
 }
 
 const problemHeaders: HeaderList = [['content-type', 'application/problem+json; charset=utf-8']];
 
-/** An error that is an answer: the upstream said that there is nothing, and will say so again for a while. */
+/** An error that is an answer: the upstream has nothing, and will say so again for a while. */
 export class NegativeAnswer {
   constructor(
     /** The error of the handler. */
@@ -61,12 +61,12 @@ export class NegativeAnswer {
   ) {}
 }
 
-/** Turns what a handler returned, and what it set on the reply, into a response to keep. */
+/** Makes a storable response of a handler's result and its reply's fields. */
 @Injectable()
 export class HandlerResponse {
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions) {}
 
-  /** The value of the call, or the "not found" it threw as a value, where that is to be kept. */
+  /** The value of the call, or its thrown "not found" as a value, if that may be stored. */
   async negativeOf(call: () => Promise<unknown>, { negativeTtlMs = 0 }: RouteRule): Promise<unknown> {
     try {
       return await call();
@@ -90,7 +90,7 @@ export class HandlerResponse {
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
     const kept = keptHeaders({ ...given, vary: selectingFields(fields, vary) }, type);
-    // Interceptors around may change the value: its tag is then a field like any other, and no condition is compared with it.
+    // Interceptors around may change the value: its tag is then an ordinary field, and no condition is compared with it.
     const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
     const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
     const { status } = fields;
@@ -105,7 +105,7 @@ export class HandlerResponse {
   }
 }
 
-/** Interceptors around would take a problem for a value: an error of the service is thrown there, like any other. */
+/** Interceptors around would treat a problem as a value: an error of the service is thrown there, like any other. */
 function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean, vary: readonly string[]): HandlerResult {
   const isThrown = isHandedOn && error instanceof AppError;
   const [{ status, body }, fields] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
@@ -113,7 +113,7 @@ function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean, vary:
   return { status, headers, body: thrownWith(body, error), validators: {}, etag: weakened(entityTag(body)) };
 }
 
-/** The bytes that Fastify sends for a value, and the type it gives them where the handler names none. */
+/** The bytes that Fastify sends for a value, and its type if the handler names none. */
 export function bodyOf(
   value: unknown,
   serialise: LoadSetting['serialise'],
@@ -133,7 +133,7 @@ export function isKeptWhole(name: string, value: unknown): boolean {
   const field = name.toLowerCase();
   const names = String(value).split(',');
   const varying = varyingNames(names.join());
-  // `Origin` is taken for a hook's word on CORS (`selectingFields`).
+  // `Origin` indicates a hook's CORS fields (`selectingFields`).
   return isKept(field) && (field !== 'vary' || (varying.length === names.length && !varying.includes('origin')));
 }
 
@@ -141,12 +141,12 @@ function isKept(field: string): boolean {
   return !NOT_KEPT.has(field);
 }
 
-/** A value as JSON, whatever it will be sent as; Fastify gives it its type then. */
+/** A value as JSON, whatever its type; Fastify sets the type then. */
 function jsonOf(value: unknown): { body: Buffer; type: undefined } {
   return { body: Buffer.from(value === undefined ? '' : JSON.stringify(value)), type: undefined };
 }
 
-/** Fastify's way with text: JSON under a type without a charset gets one. */
+/** Fastify's treatment of text: a JSON type without a charset gets one. */
 function withCharset(given: string, type: string | undefined): string {
   const isText = type !== undefined && type !== BINARY_TYPE;
   return isText && /^[^;]*json/i.test(given) && !/;\s*charset\s*=/i.test(given) ? `${given}; charset=utf-8` : given;
@@ -181,9 +181,9 @@ function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
   return kept;
 }
 
-/** Whether the response is for the client alone whose request was loading, whatever its own `Cache-Control` says. */
+/** Whether the response is for the load's own client alone, regardless of its own `Cache-Control`. */
 function isForOneClient({ set, before }: LoadFields): boolean {
-  // What a hook or a guard said counts as well; the handler's own word is the engine's to read.
+  // The directives of a hook or a guard count as well; the engine reads the handler's own.
   const control = parseDirectives([before['cache-control'] ?? []].flat().map(String));
   const hasCookie = (set['set-cookie'] ?? before['set-cookie']) !== undefined;
   return control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
@@ -199,7 +199,7 @@ function selectingFields({ set, before }: LoadFields, vary: readonly string[]): 
 }
 
 /**
- * Whether the handler allows one origin to read the answer: a page of another origin could not read it
+ * Whether the handler allows one origin to read the response: a page of another origin could not read it
  * (https://fetch.spec.whatwg.org/#cors-check).
  */
 function namesOrigin(set: Fields): boolean {

@@ -31,7 +31,10 @@ class HandlerUnwrapper implements NestInterceptor {
 /** Runs behind all other interceptors. */
 export const handlerUnwrapper = new HandlerUnwrapper();
 
-/** Puts the unwrapper next to the controller's handlers that are cached, by a rule or as in stock Nest; to be called before Nest makes the routes. */
+/**
+ * Adds the unwrapper next to the cached handlers of controllers, by a rule or as in stock Nest; must be called before Nest creates the
+ * routes.
+ */
 export function unwrapHandlersOf(controller: Type): void {
   const isAll = ON_CLASSES.some((name) => Reflect.hasMetadata(name, controller));
   for (

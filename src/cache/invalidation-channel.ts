@@ -7,7 +7,7 @@ const MAX_MESSAGE_BYTES = 1_048_576;
 /** The limit of concurrent messages: further ones wait, so that requests are still answered. */
 const MESSAGES_AT_ONCE = 4;
 
-/** What became of the messages so far. */
+/** The results of the messages so far. */
 export interface MessageCounts {
   done: number;
   malformed: number;
@@ -65,7 +65,7 @@ export class InvalidationChannel implements OnApplicationBootstrap, OnApplicatio
       this.counts.done += 1;
       this.logger.debug(`A message: ${removed} entries removed.`);
     } catch (error) {
-      // What Redis does not confirm is made up for once it can be reached.
+      // If Redis does not confirm it, it is repeated once Redis is back.
       this.counts.failed += 1;
       const reason = error instanceof Error ? error.message : String(error);
       this.logger.warn(`The ${targets.length} invalidations of a message are not confirmed: ${reason}`);
@@ -78,6 +78,6 @@ function parse(bytes: Buffer): InvalidationMessage | undefined {
   try {
     return invalidationMessage.safeParse(JSON.parse(bytes.toString('utf8'))).data;
   } catch {
-    return undefined; // no JSON: counted by the caller
+    return undefined; // not JSON: counted by the caller
   }
 }

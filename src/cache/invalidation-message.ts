@@ -29,23 +29,23 @@ export function targetsOf({ keys, tags, accounts, prefixes }: InvalidationMessag
   ];
 }
 
-/** A tag as it was written, which may be an operator's own, and in lower case, as the names in all others are. */
+/** A tag as written, because it may be an operator's own, and in lower case, like the names in all other tags. */
 export function tagsMeant(tag: string): readonly string[] {
   return [...new Set([tag, tag.toLowerCase()])];
 }
 
-/** The key itself, and what a key of this name would be, as it is and as a URL: one typed by hand has a `%`, a blank, or a length that keys have not. */
+/** The key itself, and the keys of this name, as text and as a URL: a typed key has a `%`, a blank, or a length that keys do not have. */
 export function keysMeant(key: string): readonly string[] {
   return [...new Set([entryKey(key), toCacheKey(key), toCacheKey(asUrl(key))])];
 }
 
-/** A prefix as it was written, as the keys have it, and as they have it of a URL; none that another one covers. */
+/** A prefix as written, in the form of keys, and in the form of URLs; without those that another one covers. */
 export function prefixesMeant(prefix: string): readonly string[] {
   const all = [...new Set([prefix, toKeyPrefix(prefix), toKeyPrefix(asUrl(prefix))])];
   return all.filter((one) => !all.some((other) => other !== one && one.startsWith(other)));
 }
 
-/** A key as a person has it: from `Cache-Status` or a list it is one already, typed by hand it may need encoding. */
+/** A person's key: a copy from `Cache-Status` or a list is already encoded, a typed one may need encoding. */
 export function entryKey(key: string): string {
   return /^[\x21-\x7e]+$/.test(key) && !/[{}"\\]/.test(key) ? key : toCacheKey(key);
 }

@@ -77,7 +77,7 @@ export function thrownError({ code, message }: AppError, { status }: KeptProblem
   return [{ status, body: Buffer.from(JSON.stringify(message)) }, [[ERROR_MARK, code]]];
 }
 
-/** The errors that requests waiting for the same load get as they were thrown, by the bodies that they are carried in. */
+/** The original errors for requests that wait for the same load, by the body of their response. */
 const thrown = new WeakMap<Buffer, object>();
 
 /** The body of an error's response, with the error itself for this process. */
@@ -86,7 +86,7 @@ export function thrownWith(body: Buffer, error: unknown): Buffer {
   return body;
 }
 
-/** The error that was kept in the entry's place. */
+/** The error that was stored as an entry. */
 export function exceptionIn({ status, headers, body }: CacheEntry): object | undefined {
   if (status < 400) return undefined;
   const [name, value] = headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
@@ -104,13 +104,13 @@ export function isRebuilt(error: unknown): boolean {
 }
 
 /**
- * An exception of the class that Nest has for the status, which filters (`@Catch(NotFoundException)`) know it by.
+ * An exception of Nest's class for the status, by which filters (`@Catch(NotFoundException)`) recognise it.
  *
- * @param body what `getResponse()` gave, as JSON
+ * @param body the result of `getResponse()`, as JSON
  */
 export function exceptionOf(body: string, status: number): HttpException {
   const response = JSON.parse(body) as string | Record<string, unknown>;
-  // Not by the class's own constructor: it makes another body of a text.
+  // Not by the class's own constructor, which would change the body for a text.
   return Reflect.construct<[response: typeof response, status: number], HttpException>(
     HttpException,
     [response, status],

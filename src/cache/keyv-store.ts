@@ -15,18 +15,18 @@ import type { ValueCache } from './value-cache';
 /** How many keys the iterator reads at a time. */
 const PAGE = 100;
 
-/** What keyv, without a serialiser, hands to a store. */
+/** The value that keyv, without a serialiser, passes to a store. */
 interface KeyvValue {
   readonly value: unknown;
   readonly expires?: number | undefined;
 }
 
 /**
- * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A
- * value that is set becomes the entry that a handler's return of it would be, or is refused where it would come back as another one; an entry that the interceptor stored reads as
- * what the handler returned, a resource as what is stored of it: its whole response, else what was made of it.
+ * The cache as a store for keyv 5, and so for cache-manager 7 and Nest's `CACHE_MANAGER`: the same tiers, the same keys. A value that is
+ * set becomes the entry of a handler with that result, or is refused if it would change; an entry of the interceptor reads as the
+ * handler's result, a resource as its latest response, else its first projection.
  *
- * A store that cannot be reached is a miss to `get` and an error to `set`, `del` and `clear`.
+ * A store that is down is a miss for `get` and an error for `set`, `del` and `clear`.
  */
 export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = { dialect: 'larder' };
@@ -57,7 +57,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
 
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const data = value as KeyvValue;
-    // keyv takes 0 for no end, and hands it on as none.
+    // keyv treats 0 as without end, and passes it on as undefined.
     const ttlMs = Number.isNaN(ttl) ? undefined : ttl;
     const lifeMs =
       ttlMs === 0 ? ENDLESS_MS : (ttlMs ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
@@ -78,12 +78,12 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     return (await this.store.invalidate({ kind: 'key', key: toCacheKey(key) }, 'purge')) > 0;
   }
 
-  /** Removes what is under our prefix, in small steps; never more. */
+  /** Removes the keys under our prefix, in small steps; no others. */
   async clear(): Promise<void> {
     await this.store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
   }
 
-  /** What may be read now, as far as the store can list it. */
+  /** The readable entries, as far as the store can list them. */
   async *entries<Value>(): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     let cursor: string | undefined;
     do {

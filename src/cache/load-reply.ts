@@ -7,14 +7,14 @@ export interface LoadFields {
   readonly status: number;
   /** The fields that the load has set, names in lower case. */
   readonly set: Fields;
-  /** Fields that were there before the load, set by hooks, guards or middleware, and are there still. */
+  /** Fields that hooks, guards or middleware set before the load, if they are still set. */
   readonly before: Fields;
   /** Fields that the load has removed. */
   readonly removed: readonly string[];
 }
 
 type Mutable = { -readonly [Key in keyof FastifyReply]: FastifyReply[Key] };
-/** Methods by which a handler sets something. */
+/** Methods by which a handler changes the reply. */
 const SETTERS = ['code', 'status', 'header', 'headers', 'removeHeader', 'type'] as const;
 const REPLACED = [...SETTERS, 'send'] as const;
 
@@ -34,12 +34,12 @@ const REPLACED = [...SETTERS, 'send'] as const;
  * Its one invariant: the load's fields reach the client only by `LoadFields`, and nothing of the client's reaches the load.
  */
 export class LoadReply {
-  /** How the client's side is when it is not the load's turn. */
+  /** The client's side while the load uses the object. */
   private readonly raw: FastifyReply['raw'];
   private readonly status: number;
   private readonly fields: Fields;
   private before: Fields = {};
-  /** The load's side: the reply itself, or what stands for it when the reply shows the client's answer. */
+  /** The load's side: the reply itself, or its substitute when the reply shows the client's answer. */
   private side: FastifyReply | undefined;
   private other: FastifyReply | undefined;
   private isShared = false;
@@ -79,7 +79,7 @@ export class LoadReply {
     ownResponse.statusCode = this.status;
     for (const [name, value] of Object.entries(this.before))
       if (value !== undefined) ownResponse.setHeader(name, value);
-    // Shared, the object is in use: a filter may still be about to send.
+    // The object is shared: a filter may still be about to send.
     this.side = this.isShared ? detachedReply(reply) : reply;
     use(this.side, ownResponse, {});
     if (this.side === reply) this.replace('send', this.onSend);
@@ -110,20 +110,20 @@ export class LoadReply {
     this.side = undefined;
   }
 
-  /** The reply to answer the client by while the load runs, or may begin at any time. */
+  /** The reply for the client while the load runs, or may begin at any time. */
   clientReply(): FastifyReply {
     if (this.other) return this.other;
     const { reply, raw } = this;
     const Reply = reply.constructor as new (...args: unknown[]) => FastifyReply;
     const other = new Reply(raw, reply.request, reply.log);
-    // With what plugins keep on a reply, and Fastify its start time.
+    // With the plugins' properties of a reply, and Fastify's start time.
     use(Object.assign(other, reply), raw, { ...this.fields });
     reply.hijack(); // neither Nest nor Fastify answers by it
     this.other = other;
     return other;
   }
 
-  /** Gives the object back for a filter to answer by, while the load runs on. */
+  /** Returns the object to a filter for its answer, while the load continues. */
   share(): void {
     this.isShared = true;
     if (this.side === undefined) return;
@@ -150,7 +150,7 @@ export class LoadReply {
   };
 
   private readonly onSend = (payload: unknown): FastifyReply => {
-    // Fastify's own limit on handlers is for the client.
+    // Fastify's own limit on handlers applies to the client.
     if ((payload as { code?: unknown } | undefined)?.code === 'FST_ERR_HANDLER_TIMEOUT')
       void this.clientReply().send(payload);
     else this.sent ??= { payload };

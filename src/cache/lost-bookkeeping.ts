@@ -1,6 +1,6 @@
 /**
- * What of the bookkeeping in Redis was found missing: an entry's place in the `index` of one of its tags, the `ledger` of invalidations, or the
- * `history` of the data, which went back to an older state.
+ * The lost bookkeeping in Redis: an entry's place in the `index` of one of its tags, the `ledger` of invalidations, or the `history` of
+ * the data, which went back to an older state.
  */
 export type Bookkeeping = 'index' | 'ledger' | 'history';
 

@@ -2,14 +2,14 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { MemoryLimits } from './core/memory-tier';
 
-/*
- * How `L1_MAX_BYTES` is divided, and how much of it a process has room for. Its one invariant: the cache alone cannot make the
- * process run out of memory.
+/**
+ * Divides `L1_MAX_BYTES`, and limits it to a process's memory. Its one invariant: the cache alone cannot exhaust the memory of the
+ * process.
  */
 
 const MIB = 1_048_576;
 
-/** What entries may take. */
+/** The memory for entries. */
 export function forEntries(maxBytes: number): number {
   return Math.floor(maxBytes * 0.68);
 }
@@ -17,7 +17,7 @@ export function forEntries(maxBytes: number): number {
 /** The memory for prepared responses and hit pointers of entries in Redis, without L1. */
 const WITHOUT_L1_BYTES = 4 * MIB;
 
-/** What prepared responses may take. */
+/** The memory for prepared responses. */
 export function forPreparedResponses(maxBytes: number): number {
   return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.22);
 }
@@ -44,17 +44,17 @@ export function processMemory(processes = 1): ProcessMemory {
   return { heapBytes: getHeapStatistics().heap_size_limit, totalBytes, processes };
 }
 
-/** The heap of a service without entries, its young generation, and room for what requests leave behind. */
+/** The heap of a service without entries, its young generation, and room for the garbage of requests. */
 const BASE_HEAP_BYTES = 112 * MIB;
 /** The memory of a service without entries. */
 const BASE_BYTES = 192 * MIB;
-/** The rest is the collector's: garbage that is not collected yet, pages that are partly used. */
+/** The rest is for the collector: garbage that is not collected yet, pages that are partly used. */
 const HEAP_SHARE = 0.4;
 const MEMORY_SHARE = 0.5;
-/** Where there is hardly room for the service itself, so little is still kept. */
+/** The minimum, even if there is hardly room for the service itself. */
 const MIN_SHARE = 1 / 32;
 
-/** How many bytes of entries the process has room for, whatever they are: a heap full, in the worst case. */
+/** How many bytes of entries fit into the process, in the worst case all on the heap. */
 export function roomForL1({ heapBytes, totalBytes, processes }: ProcessMemory): number {
   const ownBytes = totalBytes / processes;
   const inHeap = Math.max((heapBytes - BASE_HEAP_BYTES) * HEAP_SHARE, heapBytes * MIN_SHARE);
@@ -62,7 +62,7 @@ export function roomForL1({ heapBytes, totalBytes, processes }: ProcessMemory): 
   return Math.floor(Math.min(inHeap, inMemory));
 }
 
-/** The limits as far as the process has room for them. */
+/** The limits, reduced to the memory of the process. */
 export function fitted(limits: MemoryLimits, memory: ProcessMemory): MemoryLimits {
   return { ...limits, maxBytes: Math.min(limits.maxBytes, roomForL1(memory)) };
 }

@@ -5,12 +5,9 @@ import { FILTERS, typeOf } from './exception-filters';
 import { isKeptWhole } from './handler-response';
 import { handlerUnwrapper } from './handler-unwrapper';
 
-/*
- * What Nest has in front of a handler, as far as a hit that skips it has to know.
- */
+/** The parts of Nest's pipeline in front of a handler, as far as a hit skips them. */
 
-// The names under which Nest keeps @UseGuards, @UseInterceptors, @Header and the host of a @Controller
-// (@nestjs/common, constants).
+// The names under which Nest stores @UseGuards, @UseInterceptors, @Header and the host of a @Controller (@nestjs/common, constants).
 const GUARDS = '__guards__';
 const INTERCEPTORS = '__interceptors__';
 const HEADERS = '__headers__';
@@ -25,12 +22,12 @@ const OTHERWISE: readonly (readonly [name: string, why: string])[] = [
 ];
 const HOST = 'host';
 
-/** On classes of interceptors: they are the cache, or extend it. */
+/** Marks classes of interceptors that are the cache, or extend it. */
 export const IS_CACHE = Symbol('larder.is-cache');
-/** In Fastify, where a request keeps what its route has in front of the handler and behind it. */
+/** Fastify's property of a request with its route's hooks. */
 const ROUTE_CONTEXT = 'fastify.context';
 const CUSTOM_ARGS = '__customRouteArgs__';
-// Where @RouteConstraints keeps them (@nestjs/platform-fastify, constants).
+// The metadata key of @RouteConstraints (@nestjs/platform-fastify, constants).
 const CONSTRAINTS = '__fastify_route_constraints__';
 /**
  * Nest's `RouteParamtypes` that the default key does not cover: the request, body, fields, session, files, address, raw body and cookies.
@@ -60,7 +57,7 @@ export function unkeptField(context: ExecutionContext): string | undefined {
   return field && `@Header('${field.name}')`;
 }
 
-/** Not a subclass of the cache's interceptor, which may do more. */
+/** Not for a subclass of the cache's interceptor, which may do more. */
 function isPlainCache(one: object): boolean {
   const type = typeof one === 'function' ? one : one.constructor;
   return Object.hasOwn(type, IS_CACHE);
@@ -71,7 +68,7 @@ function nameOf(enhancer: object): string {
   return (typeof enhancer === 'function' ? enhancer : enhancer.constructor).name;
 }
 
-/** Why the answers of a route may be another for each caller; undefined where nothing says so. */
+/** Why the responses of a route may differ between callers; undefined without a sign of it. */
 export function whyNotForAll(
   context: ExecutionContext,
   config: ApplicationConfig,
@@ -92,7 +89,7 @@ export function whyNotForAll(
     : undefined;
 }
 
-/** Whether the rule has it select the response, or hashes it: @Headers() of a field in `vary`, @Body(). */
+/** Whether the rule selects by it, or hashes it: @Headers() of a field in `vary`, @Body(). */
 function isInKey(
   name: string,
   data: unknown,
@@ -127,15 +124,15 @@ function methodsOf(prototype: object): readonly object[] {
 }
 
 /**
- * Whether something is to have a word in the value before it is sent: an interceptor in front of the cache, or a
- * `preSerialization` hook. Where the cache is not in the list, another interceptor calls it.
+ * Whether other code may change the value before it is sent: an interceptor in front of the cache, or a `preSerialization` hook. If the
+ * cache is not in the list, another interceptor calls it.
  */
 export function isHandedOn(context: ExecutionContext, config: ApplicationConfig): boolean {
   const [first] = interceptorsOf(context, config);
   return first === undefined || !isCache(first) || hasSerializationHook(context);
 }
 
-/** Whether handler, or interceptors behind the cache, may have the reply in their hands. */
+/** Whether the handler, or interceptors behind the cache, may access the reply. */
 export function mayTouchReply(
   context: ExecutionContext,
   config: ApplicationConfig,
@@ -166,7 +163,7 @@ function interceptorsOf(context: ExecutionContext, config: ApplicationConfig): r
     ...config.getGlobalRequestInterceptors(),
     ...on(context.getClass()),
     ...on(context.getHandler()),
-  ].filter((one) => one !== handlerUnwrapper); // it changes nothing that a client gets
+  ].filter((one) => one !== handlerUnwrapper); // it changes nothing for the client
 }
 
 function isCache(one: object): boolean {
@@ -206,7 +203,7 @@ function routeArgsOf(context: ExecutionContext): Readonly<Record<string, unknown
   return (args ?? {}) as Readonly<Record<string, unknown>>;
 }
 
-/** The name under which a controller has a handler: a decorator may have changed the function's own. */
+/** The name of a handler on its controller: a decorator may have changed the function's own. */
 function methodOf(controller: Type, handler: Callback): string {
   for (
     let level = controller.prototype as object | null;

@@ -11,8 +11,7 @@ const OF_THE_CLIENT = [
  * send conditions of its own).
  *
  * @param method the method whose responses are stored, if it is not the request's own: a HEAD gets the stored response of a GET, without
- * its body
- * (RFC 9110 §9.3.2). Only the handler sees it: the response is sent by the method of the raw request.
+ * its body (RFC 9110 §9.3.2). Only the handler sees it: the response is sent by the method of the raw request.
  * @returns restores them
  */
 export function neutralise(request: FastifyRequest, method?: 'GET'): () => void {

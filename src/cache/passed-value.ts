@@ -11,7 +11,7 @@ export class PassedValue {
     readonly isSent: boolean,
   ) {}
 
-  /** Sets what the handler has set, for Nest to send the value. */
+  /** Sets the handler's fields on the reply, for Nest to send the value. */
   applyTo(reply: FastifyReply): void {
     const { status, set, removed } = this.fields;
     for (const name of removed) reply.removeHeader(name);
@@ -20,14 +20,14 @@ export class PassedValue {
   }
 }
 
-/** Why a value cannot be kept; undefined where it can. */
+/** Why a value cannot be stored; undefined if it can. */
 export function whyPassed(value: unknown): string | undefined {
   if (value instanceof StreamableFile) return 'it returns a StreamableFile';
   if (typeof value !== 'object' || value === null) return undefined;
   if (Object.prototype.toString.call(value) === '[object Response]') return 'it returns a web Response';
   if (isFunction(value, 'pipe')) return 'it returns a stream';
   if (isFunction(value, 'getReader')) return 'it returns a web stream';
-  // As Nest has it: an async iterable with a `then` stands for what it resolves to.
+  // As in Nest: an async iterable with a `then` is treated as the promise.
   if (isFunction(value, Symbol.asyncIterator) && !isFunction(value, 'then')) return 'it returns an async iterable';
   return undefined;
 }
@@ -41,7 +41,7 @@ export function releaseUnsent(value: unknown): void {
   const end = [destroy, cancel, stop].find((one) => typeof one === 'function') as (() => unknown) | undefined;
   if (!end) return;
   const { on } = source as { on?: (name: string, listener: () => void) => void };
-  if (typeof on === 'function') on.call(source, 'error', () => undefined); // one that cannot open what it reads says so now
+  if (typeof on === 'function') on.call(source, 'error', () => undefined); // a source that cannot be opened fails now
   void Promise.resolve(end.call(source)).catch(() => undefined);
 }
 

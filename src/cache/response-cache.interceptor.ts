@@ -18,10 +18,10 @@ import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 const DONE = of(RESPONSE_ALREADY_SENT);
 
 /**
- * The one caching layer of routes: answers a fresh hit in memory at once, and leaves all else to `RouteAnswers`.
+ * The one caching layer of routes: answers a fresh hit in memory at once, and leaves everything else to `RouteAnswers`.
  *
- * Its one invariant: a stored body is sent as the bytes it is. It leaves the decision to the core, header fields to
- * `cache-headers.ts`, errors to the exception filter.
+ * Its one invariant: a stored body is sent unchanged. It leaves the decision to the core, header fields to `cache-headers.ts`, errors to
+ * the exception filter.
  */
 @Injectable()
 export class ResponseCacheInterceptor implements NestInterceptor {
@@ -37,7 +37,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    // Further in, or once more: an interceptor around that calls the handler again (`retry()`).
+    // Further in, or again: an interceptor around that calls the handler again (`retry()`).
     if (isInCache(request)) return unwrapHandler(request, next);
     if (this.trackBy !== ResponseCacheInterceptor.prototype.trackBy) return this.passTracked(context, next);
     const applied = this.rules.read(context);
@@ -47,7 +47,8 @@ export class ResponseCacheInterceptor implements NestInterceptor {
 
   /**
    * The key of a request, as in stock Nest's interceptor, for a subclass to override; undefined leaves the request out of the cache. It
-   * must tell apart all that changes the answer. Without a rule, `@CacheKey` or `@CacheTTL` a route is not cached, whatever it gives.
+   * must include everything that changes the response. Without a rule, `@CacheKey` or `@CacheTTL` a route is not cached, whatever it
+   * returns.
    */
   protected trackBy(context: ExecutionContext): string | undefined | Promise<string | undefined> {
     return this.rules.keyFor(context);

@@ -44,7 +44,7 @@ import { ValueCache } from './value-cache';
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
   /** Absent: everything stays in this process. */
   readonly redis?: RedisSettings | undefined;
-  /** The line to another process that keeps the entries of several, where there is no Redis. */
+  /** The connection to another process that keeps the entries of several, without Redis. */
   readonly port?: StorePort | undefined;
 }
 

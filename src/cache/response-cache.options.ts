@@ -16,19 +16,19 @@ export interface FastPathGatePort {
   serveWith(
     server: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>,
   ): void;
-  /** What would be skipped if requests like this one were served there; undefined for nothing. */
+  /** The code that would be skipped if requests like this one were served there; undefined for none. */
   obstacle(request: FastifyRequest): string | undefined;
-  /** What would have no word in a response that is written without the framework; undefined for nothing. */
+  /** The code that could not change a response written without the framework; undefined for none. */
   sendingObstacle(request: FastifyRequest): string | undefined;
-  /** Calls back when what has been served so must come the ordinary way once more. */
+  /** Calls back when requests served so must take the ordinary way once more. */
   onChanged(listener: () => void): void;
 }
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface ResponseCacheModuleOptions {
-  /** What rules leave out. */
+  /** The defaults of rules. */
   readonly policy: FreshnessPolicy;
-  /** As far as the process has room for it. */
+  /** Reduced to the memory of the process. */
   readonly l1: MemoryLimits;
   /** How many processes of the service share the machine's or the container's memory; absent for one. */
   readonly processes?: number;
@@ -37,16 +37,16 @@ export interface ResponseCacheModuleOptions {
   readonly staleAfterMs: number;
   readonly loadTimeoutMs: number;
   readonly maxEntryBytes: number;
-  /** For how long after a change what it covers is stored for a second at most; 0, the default, for no time. */
+  /** How long after a change its tags' responses are stored for a second at most; 0, the default, for no time. */
   readonly settleMs?: number | undefined;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
   readonly fastPathEnabled: boolean;
-  /** Fields that the edge adds to every response after the cache's; the fast path, which the edge does not see, adds them itself. */
+  /** Fields that the edge adds to every response after the cache's; the fast path, which bypasses the edge, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
-  /** The gate of an HTTP adapter; absent, or undefined for one without: all hits take the ordinary way. */
+  /** The gate of an HTTP adapter; absent, or undefined for an adapter without one: all hits take the ordinary way. */
   readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
   /** The id of a request that the HTTP framework has not seen. */
   readonly requestId?: (request: FastifyRequest['raw']) => string;
-  /** Undefined for the errors that are not worth keeping. */
+  /** Undefined for errors that are not worth storing. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

@@ -23,7 +23,7 @@ import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
-/** A request of a cached route that memory alone has no fresh answer for. */
+/** A request of a cached route without a fresh response in memory. */
 export interface RouteExchange {
   readonly context: ExecutionContext;
   readonly request: FastifyRequest;
@@ -77,7 +77,7 @@ export class RouteAnswers {
     };
   }
 
-  /** @param hit what memory has already, of a route whose values are handed on */
+  /** @param hit the hit in memory, for a route whose values are handed on */
   observe(exchange: RouteExchange, hit: StoredAnswer | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
       let isSettled = false;
@@ -94,7 +94,7 @@ export class RouteAnswers {
         },
       );
       return () => {
-        if (!isSettled) exchange.load.leave(); // an interceptor around (a time-out) answers otherwise, by the same reply
+        if (!isSettled) exchange.load.leave(); // an interceptor around (a time-out) answers by the same reply instead
       };
     });
   }
@@ -116,7 +116,7 @@ export class RouteAnswers {
     }
   }
 
-  /** A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
+  /** A stored body that cannot be unpacked is removed, and the request is answered as a miss. */
   async again(exchange: RouteExchange, error: unknown): Promise<unknown> {
     if (!(error instanceof UnreadableEntryError)) throw error;
     this.logger.warn(`${error.message} Removed, counts as a miss.`);
@@ -181,7 +181,7 @@ export class RouteAnswers {
     return RESPONSE_ALREADY_SENT;
   }
 
-  /** Gives the value to the interceptors around, and the fields that the handler set to the reply. */
+  /** Returns the value to the interceptors around, with the handler's fields on the reply. */
   private async handOn({ context, applied, startedAt, load }: RouteExchange, answer: StoredAnswer): Promise<unknown> {
     const { entry, isRefreshing } = answer;
     const value = await handedValue(answer);
@@ -195,8 +195,8 @@ export class RouteAnswers {
   }
 
   /**
-   * Hands an error to the exception filters. While the handler still runs, the reply is the handler's: the filters get another
-   * one, from Fastify's error handler; those of the route alone, which Fastify does not know, get the handler's own.
+   * Passes an error to the exception filters. While the handler still runs, the reply is the handler's: the filters get another one, from
+   * Fastify's error handler; filters of the route alone, which Fastify does not know, get the handler's own.
    */
   private refuse({ context, applied, startedAt, load }: RouteExchange, error: unknown): unknown {
     const failure = error instanceof AppError ? error.code : 'internal';
@@ -212,12 +212,12 @@ export class RouteAnswers {
   }
 }
 
-/** Whether the request's own load brought the answer, and not one that it joined. */
+/** Whether the request's own load produced the answer, not one that it joined. */
 function isOfOwnLoad({ outcome }: StoredAnswer): boolean {
   return outcome === 'MISS' || outcome === 'BYPASS';
 }
 
-/** A load that runs on has the reply: the client is answered by another. */
+/** A load that continues uses the reply: the client is answered by another one. */
 function replyTo({ outcome, isRefreshing }: StoredAnswer, { reply }: RouteOrigin): FastifyReply {
   const isFree = !reply.isLoading && outcome !== 'STALE_ON_ERROR' && isRefreshing !== true;
   return isFree ? reply.reply : reply.clientReply();

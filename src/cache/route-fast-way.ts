@@ -24,17 +24,17 @@ type RawRequest = FastifyRequest['raw'];
 export interface FastRoute {
   readonly upstream: string;
   readonly earlyRefreshBeta: number;
-  /** Whether the rule names a key; if not, it speaks for no caller with credentials. */
+  /** Whether the rule names a key; if not, it covers no caller with credentials. */
   readonly isKeyed: boolean;
 }
 
-/** How requests for a URL are told apart. */
+/** How requests for a URL are distinguished. */
 interface UrlShape {
   readonly isKeyed: boolean;
   readonly fingerprints: Fingerprints;
 }
 
-/** The objects that one row is made of, beside its texts. */
+/** The overhead of objects in one row, in addition to the texts. */
 const ROW_BYTES = 150;
 const MAX_SHAPES = 500;
 

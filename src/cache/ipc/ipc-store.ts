@@ -98,7 +98,7 @@ export class IpcStore extends SharedStore {
     await this.call('fail', [lease, failure, pauseMs]);
   }
 
-  /** Asked there, where leases end; a wake that comes before the question is made up for by the time-out. */
+  /** Waits in the host, where leases end; if the change precedes the call, the time-out ends the wait. */
   async change(key: string, timeoutMs: number): Promise<void> {
     await Promise.race([this.changes.next(key, timeoutMs), this.call('change', [key, timeoutMs]).catch(ignoreFailure)]);
   }

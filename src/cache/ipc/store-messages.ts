@@ -28,12 +28,12 @@ export type StoreMessage =
   /** The host's request for an acknowledgement of all earlier changes, and the worker's ack. */
   | { readonly store: 'sync' | 'ack'; readonly id: number };
 
-/** How often a worker asks whether the line stands, in milliseconds. */
+/** How often a worker pings the host, in milliseconds. */
 export const PING_MS = 200;
 /** How long after an answered ping was sent a worker uses its copies without asking, in milliseconds. */
 export const TRUST_MS = 600;
 
-/** One end of the line between two processes. */
+/** One end of the connection between two processes. */
 export interface StorePort {
   post(message: StoreMessage): void;
   onMessage(listener: (message: StoreMessage) => void): void;

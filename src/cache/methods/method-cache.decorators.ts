@@ -19,14 +19,14 @@ type ForMethods = <M extends Method>(
   descriptor: TypedPropertyDescriptor<M>,
 ) => void;
 
-/** What a method's rule says; what is left out is as configured. Durations in milliseconds. */
+/** The rule of a method; absent members come from the configuration. Durations in milliseconds. */
 export interface CacheableRule extends Omit<MethodRule, 'key' | 'tags'> {
   /**
-   * The entry's key, as it is in `CACHE_MANAGER`; it must tell apart all that changes the value. Without it the key is class, method and a
-   * digest of the arguments. Undefined leaves the call out of the cache.
+   * The entry's key, unchanged in `CACHE_MANAGER`; it must include everything that changes the value. Without it the key is class, method
+   * and a digest of the arguments. Undefined leaves the call out of the cache.
    */
   readonly key?: string | ((...args: Args) => string | undefined);
-  /** Names to invalidate by. */
+  /** Tags to invalidate by. */
   readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
 }
 
@@ -34,13 +34,13 @@ export interface CachePutRule extends CacheableRule {
   readonly key: NonNullable<CacheableRule['key']>;
 }
 
-/** What a method changes: at least one of them. */
+/** The changes of a method: at least one of them. */
 export interface CacheEvictRule {
   readonly key?: string | ((...args: Args) => string | readonly string[] | undefined);
   readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
-  /** All keys that begin so. */
+  /** All keys with this prefix. */
   readonly prefix?: string | ((...args: Args) => string | undefined);
-  /** `stale` keeps what is stored for its stale-if-error window; `purge`, the default, removes it. */
+  /** `stale` keeps the entries for their stale-if-error window; `purge`, the default, removes them. */
   readonly mode?: InvalidationMode;
 }
 
@@ -63,7 +63,7 @@ export function Cacheable(rule: CacheableRule = {}): ForMethods {
   });
 }
 
-/** Calls the method each time, and stores what it returns; what it returns as undefined, and any error, removes what is stored. */
+/** Calls the method each time, and stores its result; undefined, and any error, removes the entry. */
 export function CachePut(rule: CachePutRule): ForMethods {
   return decorator('@CachePut', false, (cache, call, proceed) => {
     const key = cache.keyOf(call, rule);
@@ -71,7 +71,7 @@ export function CachePut(rule: CachePutRule): ForMethods {
   });
 }
 
-/** Calls the method, then removes what it has changed, whether it succeeds or not: a call that failed may have been done. */
+/** Calls the method, then invalidates its changes, whether it succeeds or not: a failed call may have taken effect. */
 export function CacheEvict(rule: CacheEvictRule): ForMethods {
   if (rule.key === undefined && rule.tags === undefined && rule.prefix === undefined)
     throw new TypeError(
@@ -93,8 +93,8 @@ export function CacheEvict(rule: CacheEvictRule): ForMethods {
 }
 
 /**
- * Puts `around` between callers and a method, and has Nest give the instances their cache. An instance that Nest has not made has none:
- * its method is called as it is.
+ * Wraps a method in `around`, and lets Nest give the instances their cache. An instance that Nest has not created has none: its method
+ * runs uncached.
  */
 function decorator(
   what: string,
@@ -115,7 +115,7 @@ function decorator(
       const cache = methodCacheOf(this);
       return cache ? around(cache, { instance: this, method: name, args }, proceed) : proceed();
     };
-    // What other decorators have said of the method, and what reads its name.
+    // Keeps the metadata of other decorators, and the method's name.
     for (const known of Reflect.getOwnMetadataKeys(method))
       Reflect.defineMetadata(known, Reflect.getOwnMetadata(known, method), cached);
     for (const property of ['name', 'length'] as const)

@@ -4,7 +4,7 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import { ValueCache, type ValueRule } from '../value-cache';
 import { callKey, UnusableArgumentsError } from './method-key';
 
-/** Under which a class has the names of its cached methods; empty ones for those that need no default key. */
+/** The property of a class with the names of its cached methods; an empty name for a method that needs no default key. */
 const CACHED = Symbol('larder.cached-methods');
 
 /** The cache of an instance whose class has cached methods: Nest sets it, as it does with injected properties. */
@@ -12,7 +12,7 @@ const caches = new WeakMap<object, MethodCache>();
 
 export const METHOD_CACHE = Symbol('larder.method-cache');
 
-/** Where Nest sets the property, kept beside the instance: nothing of it is seen on the instance. */
+/** The property that Nest sets, stored outside the instance: the instance does not change. */
 export function receiveMethodCache(prototype: object): void {
   if (Object.hasOwn(prototype, METHOD_CACHE)) return;
   Object.defineProperty(prototype, METHOD_CACHE, {
@@ -46,13 +46,13 @@ export interface MethodCall {
 /**
  * The cached methods of providers: their keys, and which providers may have default ones.
  *
- * Its one invariant: a default key is used only where class, method and arguments decide the value: by a class that has one provider,
- * which is the same for all requests.
+ * Its one invariant: a default key is used only if class, method and arguments decide the value: for a class with one provider, which is
+ * the same for all requests.
  */
 @Injectable()
 export class MethodCache implements OnModuleInit {
   private readonly logger = new Logger('Cache');
-  /** Why calls of a class have no default key, by class; undefined: they have. */
+  /** Why calls of a class have no default key, by class; undefined if they have one. */
   private reasons = new Map<object, string | undefined>();
   private readonly warned = new Set<string>();
 
@@ -61,13 +61,13 @@ export class MethodCache implements OnModuleInit {
     private readonly modules: ModulesContainer,
   ) {}
 
-  /** Providers are all made: those of factories get their cache here, and what cannot be cached is logged. */
+  /** All providers exist: those of factories get their cache here, and uncacheable ones are logged. */
   onModuleInit(): void {
     this.reasons = this.readProviders();
     for (const [owner, why] of this.reasons) if (why !== undefined) this.warn((owner as { name: string }).name, why);
   }
 
-  /** Undefined where the call is not for the cache. */
+  /** Undefined if the call bypasses the cache. */
   keyOf({ instance, method, args }: MethodCall, { key, upstream = 'app' }: MethodRule): string | undefined {
     if (typeof key === 'string') return key;
     const owner = instance.constructor as { name: string };
@@ -93,7 +93,7 @@ export class MethodCache implements OnModuleInit {
     return typeof tags === 'function' ? tags.apply(instance, args as never[]) : tags;
   }
 
-  /** For a module that was loaded since, or an instance that is no provider (`ModuleRef.create`): there may be several of its class. */
+  /** For a module that was loaded later, or an instance that is not a provider (`ModuleRef.create`): its class may have several. */
   private readAgain(owner: object & { readonly name: string }): void {
     this.reasons = this.readProviders();
     if (this.reasons.has(owner)) return;
@@ -141,7 +141,7 @@ const NO_PROVIDER = 'it is no provider of a module, and there may be others of i
 
 type Class = { readonly name: string; readonly prototype: unknown };
 
-/** The class of what a provider provides: of a factory and a value, once it is there. */
+/** The class of a provider's instance: for a factory or a value, once it exists. */
 function ownerOf({ metatype, isNotMetatype, inject, instance }: InstanceWrapper): Class | undefined {
   const provided: unknown = instance;
   const isMade = isNotMetatype || (inject !== null && inject !== undefined);

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 
 const MAX_DEPTH = 20;
 
-/** The arguments have no text of their own: calls with other ones would share an entry. */
+/** The arguments have no unique text: calls with other ones would share an entry. */
 export class UnusableArgumentsError extends Error {}
 
 /**
- * The default key of a call: class, method, and a digest of the arguments. A digest, for keys are seen in logs, metrics and Redis, and
+ * The default key of a call: class, method, and a digest of the arguments. A digest, because keys appear in logs, metrics and Redis, and
  * arguments may be personal data or credentials.
  *
- * @throws UnusableArgumentsError for an argument that is no plain data
+ * @throws UnusableArgumentsError for an argument that is not plain data
  */
 export function callKey(upstream: string, method: string, args: readonly unknown[]): string {
   const name = `${upstream}:${method}`;
@@ -18,12 +18,12 @@ export function callKey(upstream: string, method: string, args: readonly unknown
   return `${name}:${digestOf(given)}`;
 }
 
-/** @throws UnusableArgumentsError for what is no plain data */
+/** @throws UnusableArgumentsError for a value that is not plain data */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(textOf(value, 0)).digest('base64url');
 }
 
-/** One text for one value: types are told apart, and the order of an object's members is none. */
+/** A unique text for each value: types are distinguished, and the order of an object's members is not. */
 function textOf(value: unknown, depth: number): string {
   if (value === undefined) return 'undefined';
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);

@@ -22,7 +22,7 @@ export class OverdueInvalidations {
       this.targets.set('', [EVERYTHING, 'purge']);
     }
     const name = `${target.kind} ${valueOf(target)}`;
-    // what is to be removed is not to be kept as stale
+    // a purge is not replaced by a soft purge
     if (!this.targets.has('') && this.targets.get(name)?.[1] !== 'purge') this.targets.set(name, [target, mode]);
   }
 

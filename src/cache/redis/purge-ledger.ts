@@ -5,20 +5,20 @@ import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import { CATCH_UP, MAX_MARKS, RECORD, RESTORE } from './scripts';
 
-/** How many tags and keys the ledger has of its last invalidations. */
+/** How many tags and keys the ledger keeps of its latest invalidations. */
 const MAX_FIELDS = 4_096 + MAX_MARKS;
-/** Items at the beginning of a script's reply: the state, and the mark that the ledger has for the count that was known. */
+/** The first items of a script's reply: the state, and the ledger's mark at the known count. */
 export const STATE_ITEMS = 5;
 
 /** The ledger's state in a reply. `scripts.ts` describes its fields. */
 export interface LedgerState {
   /** The count of all invalidations. */
   readonly sequence: number;
-  /** A word for one history of the data; another one is other data. */
+  /** A word for one history of the data; another word means other data. */
   readonly history: string;
   /** A word for one ledger, until it is evicted or deleted. */
   readonly ledger: string;
-  /** The mark of the last invalidation, `COUNT:WORD`; empty where none is known. Another one of the same count is of other data. */
+  /** The mark of the last invalidation, `COUNT:WORD`; empty if unknown. Another mark at the same count means other data. */
   readonly mark: string;
 }
 
@@ -32,7 +32,7 @@ export class RewoundError extends StoreUnavailableError {
 export interface LedgerListener {
   /** There is a new ledger: this replica may have missed invalidations recorded in the last one. */
   readonly onRestored: () => void;
-  /** The ledger that this replica knew was gone, and it has made another. */
+  /** The ledger that this replica knew is gone, and it has created another. */
   readonly onLost: () => void;
 }
 
@@ -61,20 +61,20 @@ export class PurgeLedger {
     return this.known;
   }
 
-  /** The beginning items of a script's reply to a question with the slot of `knownAtSend`. @throws RewoundError */
+  /** Accepts the first items of a script's reply, for the slot of `knownAtSend`. @throws RewoundError */
   async accept(knownAtSend: LedgerState, items: readonly RedisReply[]): Promise<LedgerState> {
     if (String(items[0] ?? '') === '') return this.restore();
     const { received, there } = parsed(items);
     return this.adopt(knownAtSend, received, there);
   }
 
-  /** Asks for the state alone. @throws RewoundError */
+  /** Reads the state alone. @throws RewoundError */
   async read(): Promise<LedgerState> {
     const knownAtSend = this.known;
     return this.accept(knownAtSend, await this.readState(knownAtSend));
   }
 
-  /** One more invalidation, of all these names; its number. @throws RewoundError */
+  /** Counts one more invalidation, of all these names; returns its number. @throws RewoundError */
   async record(names: readonly string[]): Promise<number> {
     const knownAtSend = this.known;
     const makings = this.makings();
@@ -106,7 +106,7 @@ export class PurgeLedger {
     return isOtherData(knownAtSend, received, there);
   }
 
-  /** After everything was removed. */
+  /** Called after everything was removed. */
   async catchUp(): Promise<void> {
     const { sequence } = this.known;
     await this.restore();
@@ -162,15 +162,15 @@ export class PurgeLedger {
   }
 }
 
-/** The field in which the ledger has the mark for the count that is known. */
+/** The ledger's field with the mark for the known count. */
 export function slotOf({ sequence }: LedgerState): string {
   return `w:${sequence % MAX_MARKS}`;
 }
 
-/** @returns the state, and the mark that the ledger has in the slot that was asked for */
+/** @returns the state, and the ledger's mark in the requested slot */
 function parsed(items: readonly RedisReply[]): { readonly received: LedgerState; readonly there: string } {
   const [sequence = '', history = '', ledger = '', last = '', there = ''] = items.map((item) => String(item ?? ''));
-  // A replica of an older version counts and leaves the mark of before.
+  // A replica of an older version counts and leaves the earlier mark.
   const mark = last.startsWith(`${sequence}:`) ? last : '';
   return { received: { sequence: Number(sequence), history, ledger, mark }, there };
 }

@@ -14,7 +14,7 @@ type ScriptArguments = readonly (string | number | Buffer)[];
  */
 export class RedisCommands {
   private readonly warned = new Set<string>();
-  /** Not a Cluster by its endpoint, and yet each command's keys must share a slot: one node of a Cluster, or a proxy of several. */
+  /** Not a Cluster by its endpoint, though each command's keys must share a slot: one node of a Cluster, or a proxy of several. */
   private isBoundToSlots = false;
 
   constructor(
@@ -50,12 +50,12 @@ export class RedisCommands {
     return this.through(this.evaluate(script, keys, args));
   }
 
-  /** Whether a command may have keys of several slots, as far as is known. */
+  /** Whether a command may have keys of several slots, as far as known. */
   get spansSlots(): boolean {
     return !this.link.isCluster && !this.isBoundToSlots;
   }
 
-  /** As `run`, with keys of several slots; undefined, and nothing is done, where Redis takes none such. */
+  /** As `run`, with keys of several slots; undefined, without effect, if Redis refuses such commands. */
   async runAcross(script: Script, keys: ScriptKeys, args: ScriptArguments): Promise<RedisReply | undefined> {
     if (!this.spansSlots) return undefined;
     try {

@@ -9,11 +9,11 @@ import type { RedisKeys } from './redis-keys';
 import type { PurgeLedger } from './purge-ledger';
 import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './scripts';
 
-/** Keys looked at in one step; between two steps Redis serves others. */
+/** Keys handled in one step; between two steps Redis serves other commands. */
 const BATCH = '250';
 const TARGETS_AT_ONCE = 50;
 
-/** How an entry is dropped: removed, or soft-purged under the number of the invalidation. */
+/** How an entry is invalidated: removed, or soft-purged under the number of the invalidation. */
 interface Dropping {
   readonly mode: InvalidationMode;
   readonly sequence: number;
@@ -21,10 +21,7 @@ interface Dropping {
 
 const PURGE: Dropping = { mode: 'purge', sequence: 0 };
 
-/**
- * Invalidation by key, tag and prefix, in small steps (SCAN, ZSCAN, UNLINK; never KEYS, never FLUSHDB), and the sequence
- * that counts them.
- */
+/** Invalidation by key, tag and prefix, in small steps (SCAN, ZSCAN, UNLINK; never KEYS, never FLUSHDB), and its sequence number. */
 export class RedisInvalidation {
   private noting: Promise<void> | undefined;
 
@@ -35,7 +32,7 @@ export class RedisInvalidation {
     private readonly ledger: PurgeLedger,
   ) {}
 
-  /** The ledger first: a load whose lease is not the key's own, but one selection's, is refused by it. */
+  /** The ledger first: it refuses a load under the lease of a selection, which the removal of the key's own lease does not reach. */
   async invalidate(targets: readonly InvalidationTarget[], mode: InvalidationMode): Promise<number> {
     const sequence = await this.ledger.record(targets.flatMap(ledgerName));
     let count = 0;
@@ -61,10 +58,10 @@ export class RedisInvalidation {
     return this.noting;
   }
 
-  /** The number of entries removed because Redis has other data than it had, or undefined if it has not. */
+  /** The number of entries removed because the data in Redis have changed unexpectedly; undefined if they have not. */
   async purgeIfRewound(): Promise<number | undefined> {
     if (!(await this.ledger.hasRewound())) {
-      // Made now where there is none: a lease that is given before says nothing of when its load began, and the load is not waited for.
+      // Creates a missing ledger now: a lease granted without one does not say when its load began, and such a load is not waited for.
       await this.noteSequence();
       return undefined;
     }
@@ -90,7 +87,7 @@ export class RedisInvalidation {
     let cursor = '0';
     do {
       const reply = await this.commands.sendOrReply(index, ['ZSCAN', index, cursor, 'COUNT', BATCH]);
-      if (!Array.isArray(reply)) break; // not ours: the next fill under the tag replaces it
+      if (!Array.isArray(reply)) break; // a foreign format: the next fill under the tag replaces it
       const [next, found] = reply as [RedisReply, RedisReply[]];
       const pairs = toPairs(found);
       const dropped = await Promise.all(pairs.map(({ key }) => this.drop(key, how)));
@@ -106,14 +103,14 @@ export class RedisInvalidation {
     } while (cursor !== '0');
     const upstream = upstreamOfTag(tag);
     const swept = upstream === undefined ? 0 : await this.sweep(prefixOfUpstream(upstream), how);
-    // Last: of what the index no longer knew, a replica may have taken a copy until now.
+    // Last: until now a replica may have taken a copy of an entry that the index had lost.
     await this.commands.run(NOTIFY_TAG, [this.keys.tagNotice(tag)], []);
     return count + swept;
   }
 
   /**
-   * Leases first, to the end, then entries. A load that was under way at the start is either still under way when its lease
-   * is met, and stores nothing, or has stored before the second pass began, which then meets the entry.
+   * Leases first, completely, then entries. A load under way at the start is either still under way when its lease is removed, and stores
+   * nothing, or has stored before the second pass began, which then removes the entry.
    */
   private async sweep(prefix: string, how: Dropping): Promise<number> {
     const { leases, entries } = this.keys.scanByPrefix(prefix);
@@ -167,13 +164,13 @@ export class RedisInvalidation {
   }
 }
 
-/** Where the ledger has it; of a prefix it has the count alone. */
+/** The ledger's field of a target; a prefix has only the count. */
 function ledgerName(target: InvalidationTarget): readonly string[] {
   if (target.kind === 'prefix') return [];
   return [target.kind === 'key' ? `k:${target.key}` : `t:${target.tag}`];
 }
 
-/** A ZSCAN reply: RESP3 clients get it flat as in RESP2, the score a string. */
+/** A ZSCAN reply: flat for RESP3 clients as in RESP2, the score a string. */
 function toPairs(found: readonly RedisReply[]): { readonly key: string; readonly score: string }[] {
   const pairs: { key: string; score: string }[] = [];
   for (let i = 0; i + 1 < found.length; i += 2) pairs.push({ key: String(found[i]), score: String(found[i + 1]) });

@@ -23,14 +23,14 @@ export class RedisKeys {
   private readonly tagNoticePrefix: string;
   readonly tagIndexPrefix: string;
   readonly ledger: string;
-  /** The pub/sub channel of invalidations; without the format's version, for others publish on it. */
+  /** The pub/sub channel of invalidations; without the format's version, because other programs publish on it. */
   readonly channel: string;
   /** The pub/sub channel of live figures, which replicas publish while a client watches. */
   readonly liveChannel: string;
 
   /**
-   * @param source a short word for what decides the answers beside the requests, such as the address of the API. It is not part of an
-   * entry's key, which people type, but of the entry: one of another source is not ours. Claims and notes have it in their names.
+   * @param source a short digest of the settings that decide the responses, such as the address of the API. It is not part of an
+   * entry's key, which people type, but of the entry: an entry of another source is foreign. Names of claims and shared values contain it.
    */
   constructor(
     prefix: string,
@@ -50,7 +50,7 @@ export class RedisKeys {
     return `${this.entryPrefix}${key}}`;
   }
 
-  /** @param selection of a URL of which nothing is stored: in the slot of the entry all the same */
+  /** @param selection for a URL with nothing stored: in the slot of the entry */
   lease(key: string, selection?: string): string {
     return `${this.leasePrefix}${key}}${selection === undefined ? '' : `|${selection}`}`;
   }
@@ -71,7 +71,7 @@ export class RedisKeys {
     return `${this.root}:n:{${group}}`;
   }
 
-  /** A name among those of the same source. */
+  /** A name, distinct for each source. */
   ofSource(name: string): string {
     return this.source === '' ? name : `${this.source}:${name}`;
   }
@@ -80,12 +80,12 @@ export class RedisKeys {
     return `${this.root}:a:{${name}}`;
   }
 
-  /** What client tracking listens to: entries, leases, notices of tags, the ledger. */
+  /** The prefixes that client tracking covers: entries, leases, notices of tags, the ledger. */
   get trackedPrefixes(): readonly string[] {
     return [this.entryPrefix, this.leasePrefix, this.tagNoticePrefix, this.ledger];
   }
 
-  /** The cache key or the tag that a Redis key stands for, or undefined for one of another shape. */
+  /** The cache key or the tag of a Redis key, or undefined for another shape. */
   parse(redisKey: string): { readonly kind: 'entry' | 'lease' | 'tag'; readonly key: string } | undefined {
     if (redisKey.startsWith(this.leasePrefix)) {
       const end = redisKey.indexOf('}', this.leasePrefix.length);

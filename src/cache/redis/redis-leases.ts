@@ -20,7 +20,7 @@ interface StoredFailure {
 }
 
 interface GrantOptions {
-  /** The prefix of tag indexes, where the script is to look in them. */
+  /** The prefix of tag indexes, if the script must check them. */
   readonly checking?: readonly string[];
   /** The token of a load that gives way to the caller. */
   readonly outdated?: string;
@@ -33,7 +33,7 @@ interface GrantOptions {
  * key. Such *orphaned* leases are released as soon as the connection is back.
  */
 export class RedisLeases {
-  /** By token. As many as commands were under way when the link broke. */
+  /** By token. As many as commands were under way when the connection broke. */
   private readonly lost = new Map<string, LeaseName>();
 
   constructor(
@@ -42,7 +42,7 @@ export class RedisLeases {
     private readonly ledger: PurgeLedger,
   ) {}
 
-  /** A load that began before an invalidation of the key or of one of the tags is not waited for, and its failure is not given. */
+  /** A load that began before an invalidation of the key or of one of the tags is not waited for, and its failure is not shared. */
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     const [state, reply] = await this.runScript(ACQUIRE, request);
     const outdated = await this.findOutdated(request, reply);
@@ -98,8 +98,8 @@ export class RedisLeases {
   }
 
   /**
-   * The token of a load that says nothing to the caller: it failed at another source, or it began before what the caller may have seen
-   * invalidated. One more round trip, and only where a load is under way or has failed.
+   * The token of a load that does not concern the caller: it failed at another source, or it began before an invalidation that the caller
+   * may have seen. One more round trip, only if a load is under way or has failed.
    */
   private async findOutdated(
     { key, tags, indexMark = 0 }: LeaseRequest,
@@ -147,7 +147,7 @@ export class RedisLeases {
       const items = atOnce as readonly RedisReply[];
       return [await this.ledger.accept(asked, items), items.slice(STATE_ITEMS)];
     }
-    // The lease says under which ledger it was given: the first of this replica waits until it knows one.
+    // The lease names its ledger: the first lease of this replica waits until it knows one.
     const known = asked.ledger === '' ? await this.ledger.read() : asked;
     const [state, reply] = await Promise.all([this.ledger.read(), this.commands.run(script, names, argsUnder(known))]);
     return [state, (reply as readonly RedisReply[]).slice(STATE_ITEMS)];
@@ -169,7 +169,7 @@ function parseStoredFailure(text: string): StoredFailure | undefined {
   try {
     return JSON.parse(text) as StoredFailure;
   } catch {
-    return undefined; // taken for a failure without a reason
+    return undefined; // treated as a failure without a reason
   }
 }
 
@@ -192,7 +192,7 @@ function parseFailure(text: string): LoadFailure {
     const own = typeof status === 'number' && typeof body === 'string' ? { status, body } : {};
     if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait, ...own };
   } catch {
-    // not ours: the failure below says as much
+    // a foreign format: treated as a failure without a reason
   }
   return { code: 'internal', message: 'A load failed on another replica, which left no reason.' };
 }

@@ -15,7 +15,7 @@ const HEADS_AT_ONCE = 50;
 const SCANS_PER_COUNT = 100;
 const COUNT_BATCH = '1000';
 
-/** Entries as an operator looks at them: metadata and sizes, never a body; a page costs a bounded number of SCANs. */
+/** Entries for operators: metadata and sizes, never a body; a page costs a bounded number of SCANs. */
 export class RedisListing {
   constructor(
     private readonly link: RedisLink,
@@ -117,7 +117,7 @@ export class RedisListing {
   }
 }
 
-/** As in a ZSCAN reply, key and score in turn. */
+/** As in a ZSCAN reply, keys and scores alternate. */
 function keysIn(found: readonly RedisReply[]): string[] {
   return found.filter((_one, at) => at % 2 === 0).map(String);
 }

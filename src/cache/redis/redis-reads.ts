@@ -14,20 +14,23 @@ import { DISCARD, FIND } from './scripts';
 export interface ReadsListener {
   /** The value of an entry's key has a foreign format; it is removed. Called once for each key. */
   readonly onGarbage: (redisKey: string) => void;
-  /** An entry is not in the index of one of its tags, which was evicted or deleted: it is removed, for no invalidation would find it. */
+  /**
+   * An entry is missing from the index of one of its tags, which was evicted or deleted: it is removed, because no invalidation would find
+   * it.
+   */
   readonly onUnindexed: (redisKey: string) => void;
 }
 
 const REMEMBERED = 10_000;
 
 /**
- * Entries on their way out of Redis.
+ * Reads entries from Redis.
  *
- * Its one invariant: an entry is given out only if each of its tags has it in its index, so that an invalidation by tag would have found
+ * Its one invariant: an entry is returned only if each of its tags has it in its index, so that an invalidation by tag would have found
  * it. Redis may evict an index and keep the entry.
  */
 export class RedisReads {
-  /** The tags that entries had when they were last read: on a Cluster their indexes are asked in the same round trip. */
+  /** The tags of entries at their last read: on a Cluster their indexes are read in the same round trip. */
   private readonly tagsSeen = new LRUCache<string, readonly string[]>({ max: REMEMBERED });
   private readonly reportedGarbage = new Set<string>();
 
@@ -41,7 +44,7 @@ export class RedisReads {
 
   /** One round trip. @throws RewoundError */
   async find(key: string): Promise<CacheEntry | undefined> {
-    // Members have no tags, and large bodies: a script would copy them twice.
+    // Members have no tags, and a script would copy large bodies twice.
     if (looksLikeMember(key)) return this.findPlain(key, this.ledger.read());
     const redisKey = this.keys.entry(key);
     const asked = this.ledger.state;
@@ -62,7 +65,7 @@ export class RedisReads {
     }
   }
 
-  /** The entry, or the lease; neither where what was there had to be removed first. @throws RewoundError */
+  /** The entry, or the lease; neither if the stored value had to be removed first. @throws RewoundError */
   async findOrAcquire(
     request: LeaseRequest,
   ): Promise<{ readonly entry?: CacheEntry | undefined; readonly lease?: LeaseAnswer }> {
@@ -81,8 +84,9 @@ export class RedisReads {
   }
 
   /**
-   * Entry and indexes need not be read in one instant. An invalidation that was confirmed before has removed the entry, or did not find it in the
-   * index; then it is in the index again only by a fill, which looks in the ledger on both sides of that (`redis-writes.ts`).
+   * Entry and indexes need not be read in one instant. An invalidation that was confirmed before has removed the entry, or did not find it
+   * in the index; then only a fill can add it to the index again, and the fill checks the ledger before and after that
+   * (`redis-writes.ts`).
    */
   private async findPlain(key: string, ledger: Promise<LedgerState> | undefined): Promise<CacheEntry | undefined> {
     const redisKey = this.keys.entry(key);
@@ -132,9 +136,9 @@ export class RedisReads {
     return undefined;
   }
 
-  /** A Redis that takes no writes keeps it, and it counts as a miss all the same. */
+  /** A Redis that accepts no writes keeps it; it still counts as a miss. */
   private async discardUnindexed(redisKey: string, entry: CacheEntry | undefined): Promise<void> {
-    if (!entry) return; // was not ours, and is removed
+    if (!entry) return; // had a foreign format, and is removed
     this.listener.onUnindexed(redisKey);
     await this.commands.run(DISCARD, [redisKey], [entry.id]);
   }

@@ -6,18 +6,18 @@ import type { RedisInvalidation } from './redis-invalidation';
 import type { RedisLeases } from './redis-leases';
 
 export interface RecoveryListener {
-  /** Redis has less than it once had (a restart with old data): all entries are removed. */
+  /** Redis has older data (a restart): all entries are removed. */
   readonly onRewound: (entries: number) => void;
   /** Redis has not confirmed an invalidation: nothing is read from it until it has. Called once, until all are flushed. */
   readonly onOverdue: () => void;
-  /** So many invalidations that Redis had not confirmed are made up for. */
+  /** The number of unconfirmed invalidations that were repeated. */
   readonly onSettled: (invalidations: number) => void;
   /** Everything is repeated: changes received before may be incomplete. */
   readonly onRecovered: () => void;
 }
 
 const RETRY_MS = 500;
-/** How often the ledger is asked for while nothing is read: copies in memory must not outlive the data that they are of. */
+/** How often the ledger is read while nothing else is: copies in memory must not outlive their data. */
 const WATCH_MS = 200;
 
 /**
@@ -53,14 +53,14 @@ export class RedisRecovery {
     return this.isDone;
   }
 
-  /** @throws StoreUnavailableError where Redis cannot be used now */
+  /** @throws StoreUnavailableError if Redis cannot be used now */
   async ready(): Promise<void> {
     if (this.isDone) return;
     if (!this.link.isUp) throw new StoreUnavailableError(this.link.problem ?? 'not connected');
     if (!(await this.whenRecovered())) throw new StoreUnavailableError(this.link.problem ?? this.problem);
   }
 
-  /** An invalidation that Redis has not confirmed: made up for as soon as it can be. */
+  /** An invalidation that Redis has not confirmed: repeated as soon as possible. */
   enqueue(target: InvalidationTarget, mode: InvalidationMode): void {
     if (this.overdue.isEmpty) this.listener.onOverdue();
     this.overdue.add(target, mode);
@@ -70,7 +70,7 @@ export class RedisRecovery {
     }, RETRY_MS).unref();
   }
 
-  /** Redis has other data than it had: everything is removed before anything of it is read. */
+  /** The data in Redis have changed unexpectedly: everything is removed before anything is read. */
   rewind(): void {
     this.isDone = false;
     if (this.link.isUp) void this.whenRecovered();

@@ -5,8 +5,8 @@ import type { RedisKeys } from './redis-keys';
 import { NOTE, READ_NOTE, READ_NOTES } from './scripts';
 
 /**
- * Short texts that replicas leave each other, a hash for each group. Fields have no expiry of their own before Redis 7.4: each
- * text says in front when it ends, by Redis' own time, and a read of all takes out what has ended.
+ * Short texts that replicas share, a hash for each group. Fields have no expiry of their own before Redis 7.4: each text begins with its
+ * end, by Redis' own time, and reading all removes expired ones.
  */
 export class RedisSharedValues {
   constructor(

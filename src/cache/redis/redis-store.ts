@@ -41,13 +41,11 @@ export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'
   readonly onRefused: (reply: string) => void;
   /** The ledger of invalidations was evicted or deleted; this replica has created a new one. */
   readonly onLedgerLost: () => void;
-  /** A whole value was stored for the entry, head and body: so many bytes. */
+  /** The size of a whole stored value, head and body, in bytes. */
   readonly onStored: (entry: CacheEntry, bytes: number) => void;
 }
 
-/**
- * Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a void lease stores nothing.
- */
+/** Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing. */
 export class RedisStore extends SharedStore {
   private readonly changes = new ChangeSignal();
   private readonly commands: RedisCommands;
@@ -242,7 +240,7 @@ export class RedisStore extends SharedStore {
     await this.link.close();
   }
 
-  /** What Redis has instead of what it had is removed first; then the call is made once more. */
+  /** Unexpected data in Redis are removed first; then the call is repeated once. */
   private async unlessRewound<T>(call: () => Promise<T>): Promise<T> {
     await this.recovery.ready();
     try {

@@ -11,20 +11,20 @@ import type { RedisLeases } from './redis-leases';
 import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type Script } from './scripts';
 
 /**
- * Entries on their way into Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing.
+ * Writes entries to Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing.
  *
- * On one node all of a fill is one instant. On a Cluster tags and the ledger may be of other slots than the entry, so that a fill meets an
+ * On one node a fill is one instant. On a Cluster tags and the ledger may be in other slots than the entry, so that a fill meets an
  * invalidation by tag in this order:
  *
- *   fill                                        invalidation
- *   a. read the ledger: an invalidation since   1. record it in the ledger
- *      the lease was given: do not store        2. for each indexed key: unlink lease, unlink entry
+ *   fill invalidation
+ *   a. read the ledger: an invalidation since 1. record it in the ledger
+ *      the lease was granted: do not store 2. for each indexed key: unlink lease, unlink entry
  *   b. index the key under each tag
  *   c. read the ledger again, as in a
- *   d. store, if the lease still stands
+ *   d. store, if the lease is still valid
  *
- * If c does not see what 1 has recorded, then b was before 2, and 2 finds the key: lease gone before d, or entry gone after it. Should
- * the index be evicted between b and 2, then what d stores is not in it, and counts as a miss.
+ * If c does not see what 1 has recorded, then b was before 2, and 2 finds the key: lease gone before d, or entry gone after it. If the
+ * index is evicted between b and 2, the entry of d is not in it, and counts as a miss.
  */
 export class RedisWrites {
   /** @param onStored called with the size of each whole value, head and body, in bytes */
@@ -39,7 +39,7 @@ export class RedisWrites {
 
   async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
     const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
-    // One that has tags of its own is indexed on its own.
+    // An entry with tags of its own is indexed by itself.
     const isStoredSeparately = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
     if (isStoredSeparately) await this.put(linked.key, linked.entry);
     const along = isStoredSeparately ? undefined : linked;
@@ -76,7 +76,7 @@ export class RedisWrites {
     this.reportSizes(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
   }
 
-  /** Undefined where the keys are of several nodes. */
+  /** Undefined if the keys are on several nodes. */
   private async storeAtOnce(
     script: Script,
     lease: Lease,
@@ -120,7 +120,7 @@ export class RedisWrites {
     return Math.max(1, Math.ceil(endOfLife(entry) - this.clock.now()));
   }
 
-  /** Steps a to c of the class comment. False: something of it was invalidated since the lease was given. */
+  /** Steps a to c of the class comment. False: one of the names was invalidated since the lease was granted. */
   private async indexTags(lease: Lease, entry: CacheEntry): Promise<boolean> {
     const tags = indexedTags(lease.key, entry);
     const names = [`k:${lease.key}`, ...tags.map((tag) => `t:${tag}`)];

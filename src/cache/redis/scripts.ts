@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A Lua script and the SHA-1 that EVALSHA knows it by. */
+/** A Lua script and its SHA-1 for EVALSHA. */
 export interface Script {
   readonly source: string;
   readonly sha: string;
@@ -48,7 +48,7 @@ function script(source: string): Script {
  * Bookkeeping that may be evicted is never relied on: an entry counts only while each of its tags has it in its index.
  */
 
-/** How many marks the ledger keeps: a replica that has missed more invalidations than these compares counts alone. */
+/** How many marks the ledger keeps: a replica that has missed more invalidations compares counts alone. */
 export const MAX_MARKS = 1_024;
 
 const LEDGER_STATE = `
@@ -101,7 +101,10 @@ local function isIndexed(value, prefix, key)
   return true
 end`;
 
-/** KEYS entry, ledger; ARGV prefix of tag indexes, key, slot of the known mark. The ledger's state, and the value where there is one, as found or as lost: without its bookkeeping. */
+/**
+ * KEYS entry, ledger; ARGV prefix of tag indexes, key, slot of the known mark. The ledger's state, and the value if there is one, as found
+ * or, without its bookkeeping, as lost.
+ */
 export const FIND = script(`#!lua flags=no-writes${LEDGER_STATE}${IS_INDEXED}
 local value = redis.pcall('GET', KEYS[1])
 local state = stateOf(KEYS[2], ARGV[3])
@@ -110,8 +113,8 @@ if type(value) ~= 'string' then return reply(state, 'none') end
 return reply(state, isIndexed(value, ARGV[1], ARGV[2]) and 'found' or 'lost', value)`);
 
 /**
- * How often a URL of which nothing was stored has been stored since loads under way began; 0 for leases that are of no selection. Of several
- * first loads one comes first. Another that then finds nothing there again knows that it was removed since, by a bare DEL too.
+ * How often a URL with nothing stored has been stored since loads under way began; 0 for leases without a selection. Of several concurrent
+ * first loads one stores first. Another that then finds nothing knows that the entry was removed since, even by a bare DEL.
  */
 const FIRSTS = `
 local function firstsName(lease)
@@ -147,9 +150,9 @@ redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] 
 return reply(state, 'granted', tostring(failures))`;
 
 /**
- * KEYS lease, entry, and the ledger where it is of the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor,
- * indexMark, key, slot of the known mark, the token of what gives way (empty for none), the count and the ledger that the caller knows.
- * The ledger's state, and the lease with the failures before it, or why not.
+ * KEYS lease, entry, and the ledger if it is on the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor, indexMark, key,
+ * slot of the known mark, the token of the load that gives way (empty for none), the count and the ledger that the caller knows. The
+ * ledger's state, and the lease with the failures before it, or the reason of a refusal.
  */
 export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${FIRSTS}
 local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
@@ -169,7 +172,7 @@ if type(value) == 'string' then
   return reply(state, (not ARGV[12] or isIndexed(value, ARGV[12], ARGV[7])) and 'found' or 'lost', value)
 end${TAKE_LEASE}`);
 
-/** KEYS entry; ARGV id. Removes the entry if it is still that one. */
+/** KEYS entry; ARGV id. Removes the entry if it still has this id. */
 export const DISCARD = script(`#!lua flags=allow-oom
 if redis.pcall('GETRANGE', KEYS[1], 0, 11) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`);
@@ -179,7 +182,7 @@ local lease = redis.pcall('GET', KEYS[1])
 local mine = 'L|' .. ARGV[1] .. '|'
 if type(lease) ~= 'string' or string.sub(lease, 1, #mine) ~= mine then return 0 end`;
 
-/** KEYS lease; ARGV token. Whether the lease is the holder's; one of a selection: and one other, no more, was stored first since. */
+/** KEYS lease; ARGV token. Whether the holder still has the lease; for a selection: and exactly one other was stored first since. */
 export const IS_STANDING = script(`#!lua flags=no-writes${FIRSTS}${IS_MINE}
 if not firstsName(KEYS[1]) then return 1 end
 return tonumber(firstsOf(KEYS[1])) == (tonumber(string.match(lease, '|(%d+)$')) or -2) + 1 and 1 or 0`);
@@ -214,8 +217,8 @@ if firsts then
 end`;
 
 /**
- * Adds `key` to the index `name` for `life` ms, with a score that it never had before; forgets up to 100 keys whose life is over. By Redis' own
- * time: by the clocks of replicas, one that is ahead would forget what the others have stored.
+ * Adds `key` to the index `name` for `life` ms, with a score that it never had before; forgets up to 100 expired keys. By Redis' own time:
+ * a replica with a fast clock would forget the entries of others.
  */
 const INDEX_FUNCTION = `
 local function index(name, life, key)
@@ -295,22 +298,22 @@ redis.call('UNLINK', KEYS[1])
 return 1`);
 
 /**
- * KEYS lease, entry; ARGV token, baseId, lifeMs, head. The body stays where it is: a head that has room is written in place,
- * a longer one is put in front of the body by the server itself.
+ * KEYS lease, entry; ARGV token, baseId, lifeMs, head. The body stays in place: a head that fits is written in place, the server itself
+ * puts a longer one in front of the body.
  */
 export const FRESHEN = script(`#!lua${FIRSTS}${IS_MINE}${HAS_BASE}${STORE_HEAD}
 redis.call('UNLINK', KEYS[1])
 return 1`);
 
-/** KEYS lease, entry; ARGV lifeMs, value. No lease needed, and none survives it. */
+/** KEYS lease, entry; ARGV lifeMs, value. Needs no lease, and ends any. */
 export const PUT = script(`#!lua
 redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[1])
 return 1`);
 
 /**
- * KEYS lease, entry; ARGV sequence, id. A soft purge: revokes the lease; the entry, if there is one, gets the new id, so that no load which
- * saw it stores in its place, and a mark that is greater than the one it had.
+ * KEYS lease, entry; ARGV sequence, id. A soft purge: revokes the lease; the entry, if there is one, gets the new id, so that no load
+ * which saw it stores in its place, and a greater mark than before.
  */
 export const SOFT_PURGE = script(`#!lua flags=allow-oom
 redis.call('UNLINK', KEYS[1])
@@ -327,11 +330,11 @@ end
 redis.call('SETRANGE', KEYS[2], 0, ARGV[2] .. bytes)
 return 1`);
 
-/** KEYS ledger; ARGV slot of the known mark, sequence, history, ledger, mark: what to make it of, where it is missing. Its state. */
+/** KEYS ledger; ARGV slot of the known mark, and sequence, history, ledger, mark for creating a missing one. Its state. */
 export const RESTORE = script(`#!lua flags=allow-oom${ENSURE_LEDGER}
 return ensured(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])`);
 
-/** \`isOther\`: whether the ledger has another mark for a count than the one that is known of it. \`marked\`: gives the last count its mark. */
+/** `isOther\`: whether the ledger has another mark for a known count. \`marked\`: gives the last count its mark. */
 const MARK_FUNCTIONS = `
 local function isOther(known, there)
   local count = string.match(known, '^%d+:')
@@ -367,8 +370,8 @@ local mark = marked(KEYS[1], sequence, ARGV[8])
 return {tostring(sequence), state[2], state[3], mark, state[5]}`);
 
 /**
- * KEYS ledger; ARGV slot, sequence, ledger, a random word. After everything was removed of data that had gone back in time: no count from before is
- * met again, and no mark from before is there to be compared with.
+ * KEYS ledger; ARGV slot, sequence, ledger, a random word. Called after everything was removed from data that had gone back in time:
+ * earlier counts are never used again, and no earlier mark is left to compare with.
  */
 export const CATCH_UP = script(`#!lua flags=allow-oom${LEDGER_STATE}${MARK_FUNCTIONS}
 local state = stateOf(KEYS[1], ARGV[1])
@@ -389,7 +392,7 @@ export const INDEX = script(`#!lua flags=allow-oom${INDEX_FUNCTION}
 index(KEYS[1], ARGV[1], ARGV[2])
 return 1`);
 
-/** KEYS tagIndex; ARGV pairs of score, key. Forgets the keys whose score is still the one that was seen. */
+/** KEYS tagIndex; ARGV pairs of score, key. Forgets the keys whose score is unchanged. */
 export const UNINDEX = script(`#!lua flags=allow-oom
 local gone = 0
 for i = 1, #ARGV, 2 do
@@ -398,7 +401,7 @@ for i = 1, #ARGV, 2 do
 end
 return gone`);
 
-/** Notes live by Redis' own time: the clocks of replicas differ. A note is `endsAt:text`. */
+/** Shared values live by Redis' own time: the clocks of replicas differ. A value is `endsAt:text`. */
 const NOTE_FUNCTIONS = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -418,12 +421,12 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + tonumber(ARGV[4
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return false`);
 
-/** KEYS notes; ARGV name. `:text`, empty for none. */
+/** KEYS shared values; ARGV name. `:text`, empty for none. */
 export const READ_NOTE = script(`#!lua flags=no-writes${NOTE_FUNCTIONS}
 local note = redis.pcall('HGET', KEYS[1], ARGV[1])
 return type(note) == 'string' and live(note) or ''`);
 
-/** KEYS notes. Name and `:text` of each that lives; takes out those that do not. */
+/** KEYS shared values. Name and `:text` of each live one; removes expired ones. */
 export const READ_NOTES = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
 local all = redis.pcall('HGETALL', KEYS[1])
 if all.err then return {} end
