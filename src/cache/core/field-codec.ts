@@ -6,10 +6,10 @@ import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
  * Header fields in the stored format. A field, or a name, in the dictionary is one number, which later additions never change: fields have
  * odd numbers, names even ones. A value with a shorter form is stored in it:
  *
- *   field = 0, name, value / 2 n + 1 for the n-th of STATIC_FIELDS / 2 n + 2 for the n-th of STATIC_NAMES, value
- *   value = plain / form
- *   plain = 2 × length, UTF-8
- *   form = 2 × which + 1, then the form's data
+ *   field  = 0, name, value / 2 n + 1 for the n-th of STATIC_FIELDS / 2 n + 2 for the n-th of STATIC_NAMES, value
+ *   value  = plain / form
+ *   plain  = 2 × length, UTF-8
+ *   form   = 2 × which + 1, then the form's data
  *
  * A form is used only if it restores the same text to the byte.
  */

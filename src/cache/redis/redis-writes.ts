@@ -16,9 +16,9 @@ import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type S
  * On one node a fill is one instant. On a Cluster tags and the ledger may be in other slots than the entry, so that a fill meets an
  * invalidation by tag in this order:
  *
- *   fill invalidation
- *   a. read the ledger: an invalidation since 1. record it in the ledger
- *      the lease was granted: do not store 2. for each indexed key: unlink lease, unlink entry
+ *   fill                                        invalidation
+ *   a. read the ledger: an invalidation since   1. record it in the ledger
+ *      the lease was granted: do not store      2. for each indexed key: unlink lease, unlink entry
  *   b. index the key under each tag
  *   c. read the ledger again, as in a
  *   d. store, if the lease is still valid

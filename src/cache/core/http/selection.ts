@@ -27,7 +27,7 @@ const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'refe
 
 /**
  * A short digest of the request's values of the nominated fields: two requests have the same digest exactly if every nominated field is
- * absent from both or has the same value in both, with lines joined and blanks around commas removed. Quoted strings are kept: `"a b"` and
+ * absent from both or has the same value in both, with lines joined and blanks around commas removed. Quoted strings are kept: `"a  b"` and
  * `"a b"` are two values.
  */
 export function selectionKey(names: readonly string[], request: HeaderList): string {
