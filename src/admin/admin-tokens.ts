@@ -1,21 +1,21 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** A token of the admin API, and the name that the audit trail has for it. */
+/** A token of the admin API, and its name in the audit trail. */
 export interface NamedToken {
   readonly name: string;
   readonly token: string;
 }
 
-/** The name of the token that was made at the start. */
+/** The name of the token generated at the start. */
 const GENERATED = 'generated';
 
-/** The tokens of the admin API: given, one made at the start, or none, in which case there is no admin API. */
+/** The tokens of the admin API: configured, generated at the start, or none, in which case there is no admin API. */
 export class AdminTokens {
   private readonly digests: readonly { readonly name: string; readonly digest: Buffer }[];
 
   private constructor(
     tokens: readonly NamedToken[],
-    /** The token to tell the operator once, if it was made here. */
+    /** The token to show to the operator once, if it was generated here. */
     readonly made: string | undefined,
   ) {
     this.digests = tokens.map(({ name, token }) => ({ name, digest: sha256(token) }));
@@ -32,8 +32,8 @@ export class AdminTokens {
   }
 
   /**
-   * The name of a token; undefined for what is none. Takes the same time whatever the guess and its length: its digest is compared with those
-   * of all tokens.
+   * The name of a token; undefined for a wrong one. Takes the same time for every guess and length: its digest is compared with those of
+   * all tokens.
    */
   nameOf(guess: string): string | undefined {
     const guessed = sha256(guess);

@@ -6,12 +6,12 @@ import { FailedAttempts } from './failed-attempts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The name of the admin token that the request came with. */
+    /** The name of the request's admin token. */
     adminToken?: string;
   }
 }
 
-/** Lets through who shows an admin token as a bearer (RFC 6750); without a token there is nothing here. */
+/** Admits requests with an admin token as bearer (RFC 6750); without a configured token the API does not exist. */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(
@@ -28,7 +28,7 @@ export class AdminGuard implements CanActivate {
       );
     }
     const [, guess] = /^Bearer ([\x21-\x7e]{1,1024})$/i.exec(request.headers.authorization ?? '') ?? [];
-    // First, and in constant time: others who guess at the same address, such as a proxy's, never lock the right token out.
+    // First, and in constant time: guesses from the same address, such as a proxy's, never lock the right token out.
     const name = guess === undefined ? undefined : this.tokens.nameOf(guess);
     if (name !== undefined) {
       request.adminToken = name;

@@ -9,7 +9,7 @@ const MAX_KEY = 1_024;
 const AUDIT_LIMIT = 'must be a whole number from 1 to 500';
 const LIMIT = 'must be a whole number from 1 to 1000';
 
-/** `cursor=&match=` is how forms leave out what is not filled in. */
+/** Forms send `cursor=&match=` for empty fields. */
 const orAbsent = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema);
 
@@ -52,7 +52,7 @@ export const purgeQuery = z
   })
   .refine(({ prefix, all }) => (prefix === undefined) !== (all === undefined), 'give either prefix=... or all=true');
 
-/** What may go with any invalidation. */
+/** The options of any invalidation. */
 export const modeQuery = z.strictObject({ mode: modeOfPurge });
 
 export const countQuery = z

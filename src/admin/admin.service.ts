@@ -18,7 +18,7 @@ export interface Invalidated {
   readonly invalidated: number;
 }
 
-/** Invalidates for admins, and leaves a line of each in the audit trail, also of one that failed. */
+/** Invalidates for admins, and adds a line for each to the audit trail, also for a failed one. */
 @Injectable()
 export class AdminService {
   constructor(
@@ -68,7 +68,7 @@ export class AdminService {
   }
 }
 
-/** The trail cuts what is too long. */
+/** The trail cuts long texts. */
 function textOf(targets: readonly InvalidationTarget[]): string {
   const texts = [...new Set(targets.map(nameOf))];
   return texts.length > 1 ? `${texts.length} targets: ${texts.slice(0, 20).join(', ')}` : texts.join();

@@ -11,7 +11,7 @@ const MAX_TARGET_LENGTH = 500;
 /** The author of an action: the address of the request, and its id in response and log. Never a token. */
 export interface Actor {
   readonly by: string;
-  /** The name of the admin token; absent in what earlier versions have written. */
+  /** The name of the admin token; absent in entries of earlier versions. */
   readonly token?: string;
   readonly requestId: string;
 }
@@ -29,8 +29,8 @@ export interface AuditEntry extends Actor {
 }
 
 /**
- * The last 500 actions of admins, of all replicas: each is one line in the log, and one in the store. While the store cannot be
- * reached, the last hundred wait here.
+ * The last 500 actions of admins on all replicas: each is one line in the log, and one in the store. While the store is down, the last
+ * hundred wait here.
  */
 @Injectable()
 export class AuditTrail {
@@ -77,7 +77,7 @@ export class AuditTrail {
   }
 }
 
-/** What is no entry, such as one of another version, is left out. */
+/** An invalid line, such as one of another version, is skipped. */
 function parse(line: string): readonly AuditEntry[] {
   try {
     const entry = JSON.parse(line) as AuditEntry;

@@ -1,6 +1,6 @@
 import type { BudgetView, RateBudget, Savings } from '../upstream';
 
-/** A limit as an operator reads it. */
+/** A limit for operators. */
 export interface LimitView {
   readonly limit: number;
   readonly remaining: number;
@@ -22,7 +22,7 @@ export interface CredentialView {
 export interface UpstreamBudgetView {
   readonly upstream: string;
   readonly credentials: readonly CredentialView[];
-  /** Of this process since its start. */
+  /** Counted by this process since its start. */
   readonly requests: {
     readonly sent: number;
     readonly notModified: number;
@@ -34,7 +34,7 @@ export interface UpstreamBudgetView {
   };
 }
 
-/** Limits whose window is over are left out: nothing is known of the new one yet. */
+/** Expired limits are omitted: the new window is unknown yet. */
 export function budgetView(
   { options, counts, load }: RateBudget,
   budgets: readonly BudgetView[],

@@ -9,15 +9,15 @@ import { keyOf } from './named-keys';
 import { entryView, type EntryView } from './entry-view';
 import { whyStored } from './why-stored';
 
-/** How many entries one page looks at, whatever a filter leaves of them: two commands each to Redis, and one for each resource. */
+/** How many entries one page examines, regardless of a filter's matches: two Redis commands each, and one for each resource. */
 const MAX_LOOKED_AT = 2_000;
 
 export interface EntryPage {
   readonly entries: readonly EntryView[];
   readonly cursor?: string;
-  /** How many entries were looked at. */
+  /** How many entries were examined. */
   readonly scanned: number;
-  /** No store can sort a million entries: the order is that of the page. */
+  /** No store can sort a million entries: the order applies within a page. */
   readonly sortedWithin: 'page';
 }
 
@@ -53,14 +53,14 @@ export class EntriesService {
       entries.push(...views.filter((view) => matchesFilter(view, query)));
       scanned += page.items.length;
       ({ cursor } = page);
-      // A page without any is one of many keys that the glob leaves out: as much work as one that is full.
+      // A page without matches may be one of many that the glob excludes: as much work as a full one.
       if (page.items.length === 0) break;
     } while (cursor !== undefined && entries.length < limit && scanned < MAX_LOOKED_AT);
     const page = { entries: sort ? sorted(entries, sort, order) : entries, scanned, sortedWithin: 'page' as const };
     return cursor === undefined ? page : { ...page, cursor };
   }
 
-  /** The first of the keys that is there. */
+  /** The first of the keys that has an entry. */
   async find(keys: readonly string[], withBody: boolean): Promise<EntryDetails | undefined> {
     for (const key of keys) {
       const item = await this.entries.inspect(keyOf(key));

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions } from 'node:zlib';
 import { identityBody, type CacheEntry } from '../cache';
 
-/** More of a body is not shown. */
+/** The rest of a body is not shown. */
 const MAX_SHOWN_BYTES = 262_144;
 const IS_TEXT =
   /^(?:text\/|image\/svg|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|yaml|x-ndjson|x-www-form-urlencoded)\b)/i;
@@ -16,7 +16,7 @@ const UNPACKERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
   br: unpacker(brotliDecompress),
 };
 
-/** A stored body without its coding: as text where it is one, else as base64. */
+/** A stored body without its coding: as text if it is text, else as base64. */
 export interface EntryBody {
   readonly text?: string;
   readonly base64?: string;
@@ -47,7 +47,7 @@ function unpacker(
   return (body) => unpackAsync(body, { maxOutputLength: MAX_UNPACKED_BYTES });
 }
 
-/** A character that the limit cuts in two is left out. */
+/** A character split by the limit is omitted. */
 function decode(bytes: Buffer): string {
   return new TextDecoder().decode(bytes, { stream: true });
 }

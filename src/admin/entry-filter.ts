@@ -20,8 +20,8 @@ export function matchesFilter(entry: EntryView, { partition, status, freshness }
 }
 
 /**
- * Sorted by a field; equals by key, so that the order is the same each time. An index has neither a size nor a freshness that a request would
- * meet: sorted by these, indexes are behind all others.
+ * Sorted by a field; equals by key, so that the order is stable. An index has neither a size nor a freshness that a request would see:
+ * sorted by these, indexes come last.
  */
 export function sorted(entries: readonly EntryView[], field: SortField, order: 'asc' | 'desc'): EntryView[] {
   const sign = order === 'asc' ? 1 : -1;

@@ -21,12 +21,12 @@ export interface EntryView {
   readonly ttl: number;
   /** The remaining time until the store forgets it, stale windows included. */
   readonly expiresIn: number;
-  /** Whether a request gets it without the upstream. */
+  /** Whether a request gets it without a request upstream. */
   readonly isFresh: boolean;
   readonly tags: readonly string[];
   readonly etag: string;
   readonly storedAt: string;
-  /** By a soft purge it is only validated, or served when the upstream fails; absent else. */
+  /** After a soft purge: it is only validated, or served when the upstream fails; otherwise absent. */
   readonly softPurged?: true;
   /** For a variant or a projection: its index is gone or does not name it, so that no request finds it; otherwise absent. */
   readonly unreachable?: true;

@@ -3,13 +3,13 @@ import { AppError } from '../kernel/app-error';
 
 /** The segments in front of the key: `/admin/cache/entries/`. */
 const SEGMENTS_BEFORE = 4;
-/** A parameter of this service's at the end: a key that ends so is given percent-encoded. */
+/** A parameter of this service at the end: a key that ends so must be percent-encoded. */
 const OWN_PARAMETER = /[?&](body=(?:true|false)|mode=[^&=]*)$/;
 
 export interface NamedKeys {
   /** Each once, the decoded one first. */
   readonly keys: readonly string[];
-  /** Whether the body is asked for, too. */
+  /** Whether the body is requested, too. */
   readonly withBody: boolean;
   readonly mode: 'purge' | 'stale';
 }

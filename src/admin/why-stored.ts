@@ -1,9 +1,9 @@
 import type { EntryMetadata } from '../cache';
 
-/** Whether a lifetime is the one that the response itself names, give or take a second. */
+/** Whether a lifetime is the one in the response, give or take a second. */
 const TOLERANCE_MS = 1_000;
 
-/** In one sentence why a response is stored, how long it is fresh, and what becomes of it then. */
+/** Explains in one sentence why a response is stored, how long it is fresh, and its use after that. */
 export function whyStored({ upstream, status, headers, ...entry }: EntryMetadata): string {
   const field = headers.find(([name]) => name === 'cache-control')?.[1];
   const freshMs = entry.freshUntil - entry.storedAt;

@@ -8,11 +8,11 @@ const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(?:'[^']*'|"[^
 export interface EnvFile {
   /** The names that it sets. */
   readonly names: readonly string[];
-  /** What keeps it from being read as it is meant; undefined for nothing. */
+  /** The fault that keeps it from being read; undefined for none. */
   readonly problem: string | undefined;
 }
 
-/** Undefined where there is none. */
+/** Undefined if there is none. */
 export function inspectEnvFile(path: string): EnvFile | undefined {
   const wrong = (problem: string): EnvFile => ({ names: [], problem: `  ${path} ${problem}` });
   let bytes: Buffer;
@@ -72,7 +72,7 @@ function prefixOf(name: string): string {
   return name.split('_', 1)[0] ?? '';
 }
 
-/** How many characters differ: inserted, left out or replaced (Levenshtein). */
+/** How many characters differ: inserted, removed or replaced (Levenshtein). */
 function distance(one: string, other: string): number {
   if (Math.abs(one.length - other.length) > 2) return Infinity;
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);

@@ -154,7 +154,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   CACHE_FAST_PATH: 'false',
 };
 
-/** Variables that make no sense without another one. */
+/** Variables that require another one. */
 const needed: readonly (readonly [given: string, needed: string])[] = [
   ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
   ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
@@ -181,7 +181,7 @@ function schema() {
   });
 }
 
-/** The service's own settings, and beside them those of features. */
+/** The service's own settings, and those of features. */
 export type Environment = z.infer<z.ZodObject<typeof environmentShape>> & SettingValues;
 
 /** A start with a wrong setting; the message has one line for each, and no value of a secret. */
@@ -193,8 +193,8 @@ export class EnvironmentError extends Error {
 }
 
 /**
- * @param source process.env, or what a test gives instead
- * @throws EnvironmentError naming each wrong variable, what is wrong and an example
+ * @param source process.env, or a test's values
+ * @throws EnvironmentError naming each wrong variable, its fault and an example
  */
 export function readEnvironment(source: Readonly<Record<string, unknown>> = process.env): Environment {
   const given = Object.fromEntries(
@@ -238,9 +238,9 @@ function isOrigin(value: string): boolean {
 const ENV_FILE = '.env';
 
 /**
- * The env files to read: none in tests, which say all they need themselves.
+ * The env files to read: none in tests, which set everything themselves.
  *
- * @throws EnvironmentError for one that cannot be read as it is meant
+ * @throws EnvironmentError for an unreadable one
  */
 export function envFiles(): string[] {
   if (process.env['NODE_ENV'] === 'test') return [];

@@ -32,7 +32,7 @@ export const httpUrl = text
   .refine(isHttpUrl, 'must be an http:// or https:// URL without query, fragment or credentials')
   .transform((value) => value.replace(/\/+$/, ''));
 
-/** Why it cannot be read; undefined where it can. */
+/** Why it cannot be read; undefined if it can. */
 function problemOfFile(path: string): string | undefined {
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
@@ -50,7 +50,7 @@ function holdsPem(path: string, label: RegExp): boolean {
   try {
     return label.test(readFileSync(path, 'latin1'));
   } catch {
-    return true; // reported already: it is no file
+    return true; // reported already: it is not a file
   }
 }
 

@@ -4,11 +4,11 @@ export interface Finding {
   /** The subject of the check: `Settings`, `Redis`, the title of an upstream, `TLS`. */
   readonly subject: string;
   readonly text: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly remedy?: string;
 }
 
-/** Makes the findings of one subject. */
+/** Creates the findings of one subject. */
 export function findingsOf(subject: string): {
   ok: (text: string) => Finding;
   warning: (text: string, remedy: string) => Finding;

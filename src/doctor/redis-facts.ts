@@ -1,10 +1,7 @@
 import type { RedisReply } from '../redis/redis-link';
 import { findingsOf, type Finding } from './finding';
 
-/*
- * What Redis says of itself, judged: pure functions over the replies of INFO, SCAN and TIME. A reply that was refused is no finding of
- * its own but a warning that it cannot be seen.
- */
+/** Judges Redis by its own replies: pure functions over INFO, SCAN and TIME. A refused reply is only a warning that the fact is unknown. */
 
 type Info = ReadonlyMap<string, string>;
 

@@ -2,10 +2,10 @@ import { settingName, type ProbeResult, type UpstreamDefinition } from '../upstr
 import { findingsOf, type Finding } from './finding';
 
 const FEW_REQUESTS = 100;
-/** Less of a limit is left than this share. */
+/** The share of a limit below which it is reported. */
 const NEARLY_SPENT = 0.1;
 
-/** Judges what one request has said of an upstream. */
+/** Judges an upstream by the response to one request. */
 export function upstreamFindings(definition: UpstreamDefinition, probe: ProbeResult): readonly Finding[] {
   const { name, title = name } = definition;
   const { ok, problem } = findingsOf(title);

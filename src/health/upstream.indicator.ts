@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import { Breakers } from '../upstream';
 
-/** The circuit breaker of each upstream. An open one is no reason to restart the service or to send it no requests: stored responses are served. */
+/**
+ * The circuit breaker of each upstream. An open one is not a reason to restart the service or to send it no requests: stored responses are
+ * served.
+ */
 @Injectable()
 export class UpstreamIndicator {
   constructor(private readonly breakers: Breakers) {}

@@ -5,12 +5,12 @@ import type { ClientConnection } from './client-connection';
 
 /** Larger bodies are written in pieces of this size, each when the client has taken the one before. */
 export const PIECE_BYTES = 131_072;
-/** How much the bodies that are being written may hold in all, in bytes; one that several clients read counts once. */
+/** The limit of all bodies being written, in bytes; a body that several clients read counts once. */
 const MAX_HELD_BYTES = 134_217_728;
-/** A client that took no piece for so long makes room when others need it, in milliseconds. */
+/** How long a client may read nothing before its connection may be closed for others, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
-/** Whether the body goes out in pieces: then it must be admitted first. */
+/** Whether the body is sent in pieces: then it must be admitted first. */
 export function isLargeBody(body: unknown): body is Buffer {
   return Buffer.isBuffer(body) && body.length > PIECE_BYTES;
 }
@@ -44,10 +44,7 @@ export class BodyWriter {
     return this.held;
   }
 
-  /**
-   * Whether there is room for the body. Where there is none, connections that took nothing lately are closed, the longest-idle
-   * first.
-   */
+  /** Whether there is room for the body. If not, connections that read nothing lately are closed, the longest-idle first. */
   hasRoomFor(body: Buffer): boolean {
     if (this.readers.has(body.buffer) || this.fits(body)) return true;
     const since = performance.now() - this.patienceMs;
@@ -73,7 +70,7 @@ export class BodyWriter {
     return this.writePieces(writing, response, body).finally(writing.end);
   }
 
-  /** The body for a framework that sends it: counted as by `write`, and in pieces, for a client to be seen to take some of it. */
+  /** The body for a framework that sends it: counted as by `write`, and in pieces, so that reading clients are recognised. */
   stream(client: ClientConnection, body: Buffer): Readable {
     const writing = this.begin(client, body);
     void client.ended().finally(writing.end);

@@ -8,7 +8,7 @@ type Socket = RawRequest['socket'];
 const underWay = new WeakMap<Socket, Set<ClientConnection>>();
 
 export interface ClientConnectionOptions {
-  /** Whether `signal` also aborts once the client has its whole response: nothing is to go on after it. */
+  /** Whether `signal` also aborts once the client has its whole response: nothing continues after it. */
   readonly endsWithResponse?: boolean;
 }
 
@@ -51,12 +51,12 @@ export class ClientConnection {
     return this.aborting.signal;
   }
 
-  /** Whether the client has its whole response, or has gone. */
+  /** Whether the client has its whole response, or has disconnected. */
   get hasEnded(): boolean {
     return this.isOver;
   }
 
-  /** Settles when the client has its whole response, or has gone. */
+  /** Settles when the client has its whole response, or has disconnected. */
   async ended(): Promise<void> {
     await this.race(new Promise<never>(() => undefined));
   }
@@ -66,7 +66,7 @@ export class ClientConnection {
     this.socket.destroy();
   }
 
-  /** The result, or undefined as soon as the client has gone. Each wait has a promise of its own: a shared one would keep results. */
+  /** The result, or undefined as soon as the client disconnects. Each wait has its own promise: a shared one would keep results. */
   race<T>(result: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       this.leave = () => resolve(undefined);
@@ -75,7 +75,7 @@ export class ClientConnection {
     });
   }
 
-  /** Settles when more may be written, or the client has gone. */
+  /** Settles when more may be written, or the client has disconnected. */
   async drained(): Promise<void> {
     let drain: () => void = () => undefined;
     await this.race(
@@ -87,7 +87,7 @@ export class ClientConnection {
     this.response.removeListener('drain', drain);
   }
 
-  /** @param hasGone whether the client left without its whole response */
+  /** @param hasGone whether the client disconnected without its whole response */
   end(hasGone: boolean): void {
     if (this.isOver) return;
     this.isOver = true;

@@ -26,23 +26,23 @@ const SAID: Readonly<Record<string, ClientProblem>> = {
 };
 const NOT_HTTP: ClientProblem = { code: 'request-invalid', detail: 'The request is not HTTP/1.1 or HTTP/1.0.' };
 
-/** A response as node keeps it on its connection while it is under way. */
+/** A response under way, as node keeps it on its connection. */
 interface UnderWay {
   readonly _headerSent?: boolean;
   readonly req: { readonly complete: boolean };
   once(event: 'finish', listener: () => void): void;
 }
 
-/** Answers what is no request, which no hook or filter ever sees, as a problem too, and ends the connection. */
+/** Answers bytes that are not a request, which no hook or filter ever sees, with a problem, and ends the connection. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const { _httpMessage: answer } = socket as { readonly _httpMessage?: UnderWay | null };
-  // Requests that came whole before have their answers first: in their place this would be taken for one of them.
+  // Complete requests before it are answered first: in their place this response would be mistaken for one of theirs.
   if (answer?.req.complete === true) {
     answer.once('finish', () => answerClientError(error, socket));
     return;
   }
-  // The request itself may have its answer under way: to write into it would make it another.
+  // The response to the request itself may be under way: writing into it would corrupt it.
   if (!socket.writable || answer?._headerSent === true) {
     socket.destroy();
     return;
@@ -54,7 +54,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
 /** Ends a request whose body comes too slowly: 408, unless a response is under way. */
 export function closeSlowBody(socket: Duplex): void {
   const { _httpMessage: answer } = socket as { readonly _httpMessage?: UnderWay | null };
-  if (answer?.req.complete === true) return; // all of it has come: it is the upstream that takes long
+  if (answer?.req.complete === true) return; // it is complete: the upstream takes long
   answerClientError(Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
 }
 

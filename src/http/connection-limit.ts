@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 
 const MAX_DEFAULT = 10_000;
 
-/** How many files this process may open, sockets among them; undefined where the system does not say. */
+/** How many files this process may open, sockets included; undefined if the system does not say. */
 export function openFilesLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -13,7 +13,7 @@ export function openFilesLimit(): number | undefined {
   }
 }
 
-/** Half of what the process may open: the rest is for connections to the upstream and to Redis. */
+/** Half of the files that the process may open: the rest is for connections to the upstream and to Redis. */
 export function defaultConnections(openFiles: number | undefined): number {
   return Math.max(1, Math.min(MAX_DEFAULT, Math.floor((openFiles ?? Infinity) / 2)));
 }

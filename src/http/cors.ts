@@ -1,9 +1,9 @@
-/** Any, or the origins (`https://app.example`) whose pages may read answers; an empty list for none. */
+/** Any, or the origins (`https://app.example`) whose pages may read responses; an empty list for none. */
 export type AllowedOrigins = '*' | readonly string[];
 
 /**
- * Which pages may read answers (https://fetch.spec.whatwg.org/#http-cors-protocol). Without a list that is the same for all
- * requests; with one it depends on `Origin`, which is then in `Vary`.
+ * Which pages may read responses (https://fetch.spec.whatwg.org/#http-cors-protocol). Without a list that is the same for all requests;
+ * with one it depends on `Origin`, which is then in `Vary`.
  */
 export class Cors {
   constructor(

@@ -3,18 +3,18 @@ import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 
 import { AppError } from '../kernel/app-error';
 import { Cors, type AllowedOrigins } from './cors';
 
-/** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without the characters that no host has in its name. */
+/** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without characters that are in no host name. */
 const HOST = /^(?:\[[\da-f:.]+\]|(?:[\w.~-]|%[\da-f]{2})*)(?::\d{0,5})?$/i;
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const PREFLIGHT_SECONDS = '86400';
 
 const EXPOSED = 'X-Response-Time, X-Request-Id, X-Cache, Cache-Status, Age, ETag, Retry-After, Allow, Location, Link';
-/** Fields that every answer carries, whatever it is. */
+/** Fields of every response. */
 const ALWAYS: Readonly<Record<string, string>> = { 'x-content-type-options': 'nosniff' };
 
 /**
- * Fields of every answer of the service's own. CORS is the same for all: anybody's page may read, none may send cookies
- * (https://fetch.spec.whatwg.org/#http-cors-protocol), so that it needs no thought per request.
+ * Fields of the service's own responses. CORS is the same for all: every page may read, none may send cookies
+ * (https://fetch.spec.whatwg.org/#http-cors-protocol), so that it costs nothing per request.
  */
 export const EDGE_FIELDS: Readonly<Record<string, string>> = {
   ...new Cors('*', EXPOSED).fieldsFor(undefined),
@@ -24,19 +24,19 @@ export const EDGE_FIELDS: Readonly<Record<string, string>> = {
 const FIELDS_OF_EDGE = Object.entries(EDGE_FIELDS);
 
 /**
- * CORS of what an upstream answers: whatever field it has may be read. A wildcard means all of them, where no cookies are sent
+ * CORS of an upstream's responses: every field may be read. A wildcard means all of them, if no cookies are sent
  * (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
  */
 export function relayedCors(origins: AllowedOrigins, isStrict: boolean): Cors {
   return new Cors(origins, isStrict ? EXPOSED : '*');
 }
 
-/** The fields of an answer on a route with its own CORS. */
+/** The fields of a response on a route with its own CORS. */
 export function edgeFieldsFor(cors: Cors, origin: string | undefined): Readonly<Record<string, string>> {
   return { ...cors.fieldsFor(origin), ...ALWAYS };
 }
 
-/** Swagger UI sends requests with the token that it was given: no page may lay it under its own (https://www.w3.org/TR/CSP3/#directive-frame-ancestors). */
+/** Swagger UI sends requests with its user's token: no page may embed it (https://www.w3.org/TR/CSP3/#directive-frame-ancestors). */
 const NEVER_FRAMED: Readonly<Record<string, string>> = {
   'content-security-policy': "frame-ancestors 'none'",
   'x-frame-options': 'DENY',
@@ -57,7 +57,7 @@ const USUAL: Preflight = {
   methods: ['GET', 'HEAD', 'POST', 'DELETE'],
   fields: ['Authorization', 'Content-Type', 'If-None-Match', 'X-Request-Id'],
 };
-/** Of routes that hand requests on. */
+/** For routes that forward requests. */
 export const RELAYED: Preflight = {
   methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   fields: [
@@ -70,16 +70,16 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The preflight response of the route, if not the usual one; `passed` if the route answers it itself. */
     preflight?: Preflight | 'passed';
-    /** Which pages may read the route's answers, if not those of any origin. */
+    /** Which pages may read the route's responses, if not those of any origin. */
     cors?: Cors;
   }
 }
 
-/** Random for each process, counted within it: no two requests share an id, and one costs nothing. */
+/** Random for each process, counted within it: no two requests share an id, and an id costs nothing. */
 const PROCESS_ID = randomBytes(9).toString('base64url');
 let requests = 0;
 
-/** The caller's `X-Request-Id` if it is a harmless word, else a new one: it goes into answers and logs. */
+/** The caller's `X-Request-Id` if it is harmless, else a new one: it goes into responses and logs. */
 export function requestId(request: RawRequestDefaultExpression): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
@@ -89,7 +89,7 @@ export function newRequestId(): string {
   return `${PROCESS_ID}.${(++requests).toString(36)}`;
 }
 
-/** Adds what every answer carries, errors too: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */
+/** Adds the fields of every response, errors included: the fields above, `X-Request-Id`, and `X-Response-Time` in milliseconds. */
 export function addEdgeHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const refusal = refusalOf(request.raw);
@@ -103,7 +103,7 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const { cors } = request.routeOptions.config;
     if (cors) reply.headers(edgeFieldsFor(cors, request.headers.origin));
-    // What a route says of its own answer stands.
+    // A route's own field takes precedence.
     else for (const [name, value] of FIELDS_OF_EDGE) if (!reply.hasHeader(name)) reply.header(name, value);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
@@ -112,7 +112,7 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
   });
 }
 
-/** Why a request is not looked at any further, whatever its route. */
+/** Why a request is refused before routing. */
 export function refusalOf({ httpVersionMajor, rawHeaders }: RawRequestDefaultExpression): AppError | undefined {
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');

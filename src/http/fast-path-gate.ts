@@ -6,7 +6,7 @@ type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 type Handler = (request: RawRequest, response: RawResponse) => void;
 
-/** Serves a request, or does not: false. With a promise nothing else serves it until that settles. */
+/** Serves a request, or returns false. With a promise no other handler serves it until that settles. */
 export type FastServer = (request: RawRequest, response: RawResponse) => boolean | Promise<boolean>;
 
 /** Hooks that run between a request's arrival and the last byte of its response. */
@@ -17,28 +17,28 @@ const HOOKS = [
 /** Hooks that contribute to a response. */
 const SENDING_HOOKS = ['preSerialization', 'onSend'] as const;
 /**
- * Hooks that libraries bring under these names and that do nothing to a hit: the runner of middleware, which is told apart by what it
- * runs, and what takes the body off the response of a HEAD route made of a GET route.
+ * Hooks of libraries with these names that do not affect a hit: the runner of middleware, recognised by the middleware that it runs, and
+ * the hook that removes the body of a HEAD route made of a GET route.
  */
 const HARMLESS: ReadonlySet<string> = new Set(['runMiddie', 'headRouteOnSendHandler']);
-/** By which parts of a request a route's schema may refuse it. */
+/** The parts of a request by which a route's schema may refuse it. */
 const CHECKED = ['headers', 'params', 'querystring', 'query'] as const;
 
 type HookName = (typeof HOOKS)[number];
 type Hooks = Readonly<Record<string, readonly unknown[]>>;
 
-/** A route, where it was registered, and the handler it was declared with. */
+/** A route, its scope, and its declared handler. */
 interface DeclaredRoute {
   readonly options: RouteOptions;
   readonly handler: RouteOptions['handler'];
   readonly scope: object;
-  /** Once the server is ready: what would be skipped. */
+  /** Once the server is ready: the code that would be skipped. */
   obstacle?: string | undefined;
   sendingObstacle?: string | undefined;
   isJudged?: boolean;
 }
 
-/** In the `config` of a route: Fastify shows it with each request. */
+/** In the `config` of a route: Fastify exposes it with each request. */
 const ROUTE = Symbol('larder.route');
 
 /**
@@ -59,7 +59,7 @@ export class FastPathGate {
    * The service's own hooks and those of Nest's adapter: the fast path does the same itself, or they are off unless `closeFor` is called.
    */
   private ownHooks: ReadonlySet<unknown> = new Set();
-  /** What ran for requests beside hooks. */
+  /** The middleware that ran for requests. */
   private readonly middlewareOf = new WeakMap<RawRequest, string>();
   private closedFor: string | undefined;
   private isEnding = false;
@@ -68,12 +68,12 @@ export class FastPathGate {
     return this.closedFor === undefined && !this.isEnding;
   }
 
-  /** Closes it for good, for all routes; `what` says because of what. */
+  /** Turns it off for good, for all routes; `what` names the cause. */
   closeFor(what: string): void {
     this.closedFor ??= what;
   }
 
-  /** Before Fastify's own handler of requests. A server that fails or declines leaves the request as if it had not been asked. */
+  /** Runs before Fastify's own handler of requests. If a server fails or declines, Fastify gets the request unchanged. */
   inFrontOf(handler: Handler): Handler {
     return (request, response) => {
       if (!this.isOpen || refusalOf(request)) handler(request, response);
@@ -85,12 +85,12 @@ export class FastPathGate {
     this.servers.push(server);
   }
 
-  /** Called when what is known of requests does not hold any more. */
+  /** Called when the knowledge about requests becomes invalid. */
   onChanged(listener: () => void): void {
     this.changeListeners.push(listener);
   }
 
-  /** To be called when the hooks that every route has been given are there. */
+  /** Must be called once every route has its hooks. */
   watch(fastify: FastifyInstance): void {
     const { routes } = this;
     // Fastify adds hooks when it boots, one by one in the order of the calls: this runs after all earlier ones.
@@ -109,7 +109,7 @@ export class FastPathGate {
     });
   }
 
-  /** What would be skipped if requests like this one were served here; undefined for nothing. */
+  /** The code that would be skipped if requests like this one were served here; undefined for none. */
   obstacle(request: FastifyRequest): string | undefined {
     if (this.closedFor !== undefined) return this.closedFor;
     const middleware = this.middlewareOf.get(request.raw);
@@ -117,12 +117,12 @@ export class FastPathGate {
     return this.judged(request)?.obstacle ?? this.constraintOn(request.raw.url ?? '');
   }
 
-  /** What would have no word in a response that is written without Fastify; undefined for nothing. */
+  /** The code that could not change a response written without Fastify; undefined for none. */
   sendingObstacle(request: FastifyRequest): string | undefined {
     return this.judged(request)?.sendingObstacle;
   }
 
-  /** The middleware, such that the requests it runs for are known. */
+  /** Wraps the middleware, so that the requests it runs for are known. */
   recording<T>(middleware: T): T | Middleware {
     if (Array.isArray(middleware)) return middleware.map((one: unknown) => this.recording(one)) as T;
     if (typeof middleware !== 'function') return middleware;
@@ -135,7 +135,7 @@ export class FastPathGate {
     };
   }
 
-  /** Asks the servers in turn. */
+  /** Calls the servers in turn. */
   private runHandlers(first: number, request: RawRequest, response: RawResponse, handler: Handler): void {
     for (let at = first; at < this.servers.length; at++) {
       const served = this.runHandler(at, request, response);
@@ -155,7 +155,7 @@ export class FastPathGate {
     try {
       return this.servers[at]?.(request, response) ?? false;
     } catch {
-      return false; // Fastify meets the same failure and answers it; thrown from here it would end the process
+      return false; // Fastify gets the same failure and answers it; thrown from here it would end the process
     }
   }
 
@@ -208,8 +208,8 @@ const UNKNOWN: DeclaredRoute = {
 };
 
 /**
- * The hooks of a server or of a plugin's scope. Fastify keeps them under a symbol of its own and shows them nowhere else; a version that
- * keeps them otherwise has no fast path.
+ * The hooks of a server or of a plugin's scope. Fastify stores them under a symbol and exposes them nowhere else; a version that stores
+ * them differently has no fast path.
  */
 function hooksOf(scope: object): Hooks | undefined {
   for (let level: object | null = scope; level; level = Object.getPrototypeOf(level) as object | null) {

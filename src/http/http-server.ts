@@ -5,8 +5,8 @@ import type { FastPathGate } from './fast-path-gate';
 import { limitPipelines } from './pipelines';
 
 /**
- * Makes the HTTP server as Fastify does (`getServerInstance` in its lib/server.js), with the limit of pipelines and the fast path in front
- * of Fastify's handler.
+ * Creates the HTTP server as Fastify does (`getServerInstance` in its lib/server.js), with the limit of pipelines and the fast path in
+ * front of Fastify's handler.
  */
 export function serverFactory(gate: FastPathGate): FastifyServerFactory {
   return (handler, options) => {
@@ -22,7 +22,7 @@ export function serverFactory(gate: FastPathGate): FastifyServerFactory {
   };
 }
 
-/** As Fastify completes them. */
+/** With Fastify's defaults. */
 interface ServerOptions {
   readonly http?: Parameters<typeof createServer>[0];
   readonly https?: Parameters<typeof createTlsServer>[0];

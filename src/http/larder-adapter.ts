@@ -12,7 +12,7 @@ type WithUse = FastifyInstance & { use?: (...args: unknown[]) => unknown };
  */
 export class LarderAdapter extends FastifyAdapter {
   private isUseWatched = false;
-  /** While Nest registers a middleware for the paths that it matches itself. */
+  /** While Nest registers a middleware whose paths it matches itself. */
   private isNestMatching = false;
 
   constructor(
@@ -51,7 +51,7 @@ export class LarderAdapter extends FastifyAdapter {
     return super.use(...args.map((one: unknown) => this.gate.recording(one)));
   }
 
-  /** Middleware of modules: Nest matches their paths, and calls them for the requests they concern. */
+  /** Middleware of modules: Nest matches their paths, and calls them for matching requests. */
   override async createMiddlewareFactory(method: RequestMethod): Promise<MiddlewareFactory> {
     const create = await super.createMiddlewareFactory(method);
     this.watchUse();
@@ -65,7 +65,7 @@ export class LarderAdapter extends FastifyAdapter {
     };
   }
 
-  /** Plugins may call Fastify's own `use`, which each of their scopes has a copy of. */
+  /** Plugins may call Fastify's own `use`, of which each scope has a copy. */
   private watchUse(): void {
     const fastify = this.getInstance<WithUse>();
     if (this.isUseWatched || fastify.use === undefined) return;

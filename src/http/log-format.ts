@@ -1,4 +1,4 @@
-/** How a line of the log looks. */
+/** The format of log lines. */
 export interface LogFormat {
   readonly isPretty: boolean;
   readonly hasColours: boolean;
@@ -11,7 +11,7 @@ interface Terminal {
   hasColors?(): boolean;
 }
 
-/** `auto` is JSON in production and for whatever is no terminal. Colours are for terminals alone (https://no-color.org). */
+/** `auto` is JSON in production and for anything but a terminal. Colours are for terminals alone (https://no-color.org). */
 export function logFormatOf(
   setting: 'auto' | 'json' | 'pretty',
   isProduction: boolean,
@@ -24,12 +24,12 @@ export function logFormatOf(
 
 const COLOURS: Readonly<Record<string, number>> = { fatal: 35, error: 31, warn: 33, info: 32, debug: 36, trace: 90 };
 const GREY = 90;
-/** All but the end of a line: what came from outside must not steer the terminal. */
+/** Every control character except line ends: foreign text must not control the terminal. */
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
 
 /**
- * One line of JSON as a person reads it: time, level, context, message, then the other fields. A message of several lines is indented, so that
- * no part of it looks like a line of its own.
+ * One line of JSON in readable form: time, level, context, message, then the other fields. A message of several lines is indented, so that
+ * no part of it looks like a separate line.
  */
 export function prettyLine(json: string, hasColours: boolean): string {
   const { level = '', time = '', context, msg, ...fields } = JSON.parse(json) as Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ export function prettyLine(json: string, hasColours: boolean): string {
   return `${parts.join(' ').replace(/\n+$/, '').replaceAll('\n', '\n    ')}\n`;
 }
 
-/** The members of an object stand on lines of their own. */
+/** The members of an object are on separate lines. */
 function fieldOf(name: string, value: unknown): string[] {
   if (value === null || value === undefined) return [];
   if (typeof value !== 'object' || Array.isArray(value)) return [`${name}=${shown(value)}`];

@@ -1,6 +1,6 @@
 import { write, writeSync } from 'node:fs';
 
-/** So much goes into a pipe in one piece on Linux (PIPE_BUF): lines of several processes do not get into each other. */
+/** Linux writes this much into a pipe in one piece (PIPE_BUF): lines of several processes do not mix. */
 const IN_ONE_PIECE_BYTES = 4_096;
 const WRITE_AT_BYTES = 2_048;
 const WRITE_WITHIN_MS = 100;
@@ -41,7 +41,7 @@ export class LogOutput {
     else this.writeSoon();
   }
 
-  /** Writes what waits without waiting for more. */
+  /** Writes the waiting lines at once. */
   flush(): void {
     this.isUrgent = true;
     this.writeNext();
@@ -83,7 +83,7 @@ export class LogOutput {
     else if (this.lost > 0) this.reportLost();
   }
 
-  /** Whole lines, as many as go into a pipe in one piece; one that is longer goes by itself. */
+  /** Whole lines, as many as fit into a pipe in one piece; a longer one is written by itself. */
   private takePiece(): Buffer | undefined {
     let bytes = 0;
     let lines = 0;

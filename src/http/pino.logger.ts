@@ -23,13 +23,13 @@ function standardOutput(): LogOutput {
   return output;
 }
 
-/** Where pino writes: its lines are JSON, whatever is made of them. */
+/** pino's destination: its lines are JSON, in every format. */
 function outputOf({ isPretty, hasColours }: LogFormat): { write(line: string): void } {
   const output = standardOutput();
   return isPretty ? { write: (line) => output.write(prettyLine(line, hasColours)) } : output;
 }
 
-/** Nest's logger over pino: one line each, level and time by name, secrets never given to it in the first place. */
+/** Nest's logger over pino: one line each, level and time by name; it never gets secrets. */
 export class PinoLogger implements LoggerService {
   private readonly pino: Logger;
 
@@ -67,7 +67,7 @@ export class PinoLogger implements LoggerService {
     this.write('fatal', message, rest);
   }
 
-  /** Nest gives the context last; what stands between is a stack or more to say. */
+  /** Nest passes the context last; the arguments before it are a stack or further values. */
   private write(
     level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal',
     message: unknown,

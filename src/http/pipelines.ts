@@ -4,9 +4,9 @@ type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 type Handler = (request: RawRequest, response: RawResponse) => void;
 
-/** How many requests of one connection may be worked on behind the one that is being answered. */
+/** How many requests of one connection may be processed behind the one that is being answered. */
 const MAX_WAITING = 100;
-/** How many more may come before the client has read that the connection ends. */
+/** How many more may arrive before the client has read that the connection ends. */
 const MAX_DROPPED = 100;
 
 interface Pipeline {

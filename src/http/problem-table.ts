@@ -1,12 +1,12 @@
 import type { AppError, ErrorCode, ServiceErrorCode } from '../kernel/app-error';
 
-/** One kind of problem as it is answered (RFC 9457). */
+/** One kind of problem (RFC 9457). */
 export interface ProblemKind {
   readonly status: number;
   readonly title: string;
   /** Whether the same request may succeed later. */
   readonly mayRetry: boolean;
-  /** It is an answer of the upstream, worth keeping for the negative TTL. */
+  /** It is a response of the upstream, worth keeping for the negative TTL. */
   readonly isAnswer?: true;
 }
 
@@ -85,7 +85,7 @@ export function statusOfFailure(code: string | undefined): number {
   return kindOfProblem(code).status;
 }
 
-/** An error that is an answer, as the cache keeps it; undefined for all others. */
+/** An error that is a response, as the cache stores it; undefined for all others. */
 export function keptProblem(error: AppError): { readonly status: number; readonly body: Buffer } | undefined {
   if (!kindOfProblem(error.code).isAnswer) return undefined;
   const body = problemOf(error.code, error.message);
