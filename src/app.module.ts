@@ -29,6 +29,7 @@ import { portToPrimary } from './workers/worker-channel';
           leaseMs,
           deadlineMs,
           staleAfterMs,
+          servesStaleDespiteDirectives,
           loadTimeoutMs,
           maxEntryBytes,
           settleMs,
@@ -38,6 +39,7 @@ import { portToPrimary } from './workers/worker-channel';
         redis: ConfigType<typeof redisConfig>,
         { workers }: ConfigType<typeof serviceConfig>,
       ): ResponseCacheRegistration => ({
+        servesStaleDespiteDirectives,
         ...{ policy, l1, leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, fastPathEnabled },
         processes: processesOf(workers),
         edgeFields: EDGE_FIELDS,

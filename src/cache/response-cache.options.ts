@@ -35,6 +35,8 @@ export interface ResponseCacheModuleOptions {
   readonly leaseMs: number;
   readonly deadlineMs: number;
   readonly staleAfterMs: number;
+  /** Whether a stale response stands in for a failed load also where the request asks for a validated one. By default it does not. */
+  readonly servesStaleDespiteDirectives?: boolean;
   readonly loadTimeoutMs: number;
   readonly maxEntryBytes: number;
   /** How long after a change its tags' responses are stored for a second at most; 0, the default, for no time. */

@@ -97,6 +97,7 @@ export const environmentShape = {
   CACHE_NEGATIVE_TTL_SECONDS: whole(1, YEAR_SECONDS).default(60),
   CACHE_STALE_WHILE_REVALIDATE_SECONDS: whole(0, YEAR_SECONDS).default(0),
   CACHE_STALE_IF_ERROR_SECONDS: whole(0, YEAR_SECONDS).default(86_400),
+  CACHE_STALE_DESPITE_DIRECTIVES: flag.default(false),
   CACHE_STALE_AFTER_MS: whole(10, MAX_LOAD_MS).default(1_000),
   CACHE_TTL_JITTER: z.coerce
     .number({ error: 'must be a number' })

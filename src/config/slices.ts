@@ -57,6 +57,7 @@ export const cacheConfig = slice('cache', (env) => ({
   negativeTtlMs: env.CACHE_NEGATIVE_TTL_SECONDS * 1_000,
   staleWhileRevalidateMs: env.CACHE_STALE_WHILE_REVALIDATE_SECONDS * 1_000,
   staleIfErrorMs: env.CACHE_STALE_IF_ERROR_SECONDS * 1_000,
+  servesStaleDespiteDirectives: env.CACHE_STALE_DESPITE_DIRECTIVES,
   staleAfterMs: env.CACHE_STALE_AFTER_MS,
   settleMs: Math.max(0, ...declaredFeatures().map(({ settleMsOf }) => settleMsOf?.(env) ?? 0)),
   jitter: env.CACHE_TTL_JITTER,

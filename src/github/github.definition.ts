@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineUpstream, hmacSignature } from '../upstream';
 import { githubCredentials } from './github-credentials';
 import { githubLimits } from './github-limits';
+import { githubProblem } from './github-problem';
 import { linkedByName } from './github-links';
 import { githubTags } from './github-tags';
 import { answerTagsOf } from './github-write-answers';
@@ -35,6 +36,7 @@ export const github = defineUpstream({
     'x-github-api-version': own.API_VERSION,
   }),
   forwards: ['X-GitHub-Api-Version'],
+  forwardsWithWrites: ['X-GitHub-OTP'],
   credentials: githubCredentials,
   rateLimit: githubLimits,
   pointsPerMinute: 900,
@@ -60,6 +62,7 @@ export const github = defineUpstream({
     'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
     'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },
   },
+  clientProblem: githubProblem,
   probe: { path: '/rate_limit', scopesField: 'x-oauth-scopes' }, // not counted against the limit
   openApi: githubPaths,
 });

@@ -73,6 +73,16 @@ export interface ProblemBody {
   readonly detail: string;
 }
 
+/** What clients of an API expect in a problem beside its own members. */
+export interface ClientProblem {
+  /** By default that of the code. */
+  readonly status?: number;
+  /** By default `application/problem+json`. */
+  readonly contentType?: string;
+  /** Members beside those of RFC 9457. */
+  readonly members?: Readonly<Record<string, unknown>>;
+}
+
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function problemOf(code: ErrorCode, detail: string): ProblemBody {

@@ -1,6 +1,7 @@
 import { Catch, HttpStatus, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PROBLEM_TYPE, kindOfProblem, problemOf } from './problem-table';
+import type { AppError } from '../kernel/app-error';
+import { PROBLEM_TYPE, kindOfProblem, problemOf, type ClientProblem } from './problem-table';
 import type { RouteMethods } from './route-methods';
 import { statusProblemOf, toAppError } from './to-app-error';
 
@@ -29,8 +30,17 @@ export class ProblemFilter implements ExceptionFilter {
     this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Logs what is our own fault, once. */
-  send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  /**
+   * Logs what is our own fault, once.
+   *
+   * @param asClientKnows what the clients of the route expect in a problem
+   */
+  send(
+    error: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asClientKnows?: (problem: AppError) => ClientProblem | undefined,
+  ): void {
     const own = statusProblemOf(error, request);
     if (own) {
       this.sendStatus(own, request, reply);
@@ -41,11 +51,13 @@ export class ProblemFilter implements ExceptionFilter {
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;
     readAway(request, reply);
-    const { status, mayRetry } = kindOfProblem(problem.code);
+    const { status: ownStatus, mayRetry } = kindOfProblem(problem.code);
+    const { status = ownStatus, contentType = PROBLEM_TYPE, members } = asClientKnows?.(problem) ?? {};
     if (mayRetry && status !== 500)
       reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
-    reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': PROBLEM_TYPE });
-    void reply.code(status).send(JSON.stringify({ ...problemOf(problem.code, problem.message), instance: request.id }));
+    reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': contentType });
+    const body = { ...problemOf(problem.code, problem.message), status, instance: request.id, ...members };
+    void reply.code(status).send(JSON.stringify(body));
   }
 
   /** An exception of a route's own keeps its status. */

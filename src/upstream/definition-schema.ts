@@ -70,6 +70,7 @@ const optional = {
   settings: settings.meta({ example: "{ API_VERSION: z.string().default('1') }" }),
   headers: call.meta({ example: "() => ({ accept: 'application/json', 'user-agent': 'larder' })" }),
   forwards: list(FIELD, 'must be a list of header field names').meta({ example: "['X-Api-Version']" }),
+  forwardsWithWrites: list(FIELD, 'must be a list of header field names').meta({ example: "['X-Otp']" }),
   credentials: credentials.meta({ example: "{ headers: ['private-token'], query: ['access_token'] }" }),
   rateLimit: z.looseObject({ read: call }, 'must be an adapter').meta({ example: 'ietfLimits()' }),
   maxConcurrency: whole(1, 'must be a whole number from 1 on').meta({ example: '64' }),
@@ -91,6 +92,7 @@ const optional = {
   problems: problems.meta({
     example: "{ 'package-not-found': { status: 404, title: 'Package not found', mayRetry: false } }",
   }),
+  clientProblem: call.meta({ example: '({ detail }) => ({ members: { message: detail } })' }),
   probe: z
     .strictObject({
       path: text(/^\//, 'must be a path'),

@@ -1,6 +1,12 @@
 /** The kit: what another team imports to put an API behind the cache. docs/guides/add-an-upstream.md */
 export { defineUpstream, DefinitionError } from './define-upstream';
-export type { SettingsShape, UpstreamDefinition, UpstreamSettings, WriteEffects } from './upstream-definition';
+export type {
+  GatewayProblem,
+  SettingsShape,
+  UpstreamDefinition,
+  UpstreamSettings,
+  WriteEffects,
+} from './upstream-definition';
 export { getUpstreamToken, InjectUpstream, UpstreamModule } from './upstream.module';
 export {
   UpstreamClient,

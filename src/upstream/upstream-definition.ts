@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import type { ProblemKind } from '../http/problem-table';
+import type { ClientProblem, ProblemBody, ProblemKind } from '../http/problem-table';
 import type { RateLimitAdapter } from './budget/rate-limit-adapter';
+import type { LimitKind } from './budget/rate-limit.error';
 import type { CredentialRules } from './gateway/credentials';
 import type { GatewayRule } from './gateway/gateway-rules';
 import type { DocumentedPaths } from './open-api';
@@ -50,6 +51,14 @@ export interface WriteEffects {
   changesCaller?(path: string, method: string, body: Buffer | undefined): boolean;
 }
 
+/** A problem of the service's own on a route of the gateway. */
+export interface GatewayProblem extends ProblemBody {
+  /** Of `upstream-rate-limited`: which kind of limit. */
+  readonly limit: LimitKind | undefined;
+  /** The `Accept` field of the request; empty for none. */
+  readonly accept: string;
+}
+
 /**
  * Everything that differs between APIs, as plain data and pure functions. Only `name` and `baseUrl` are needed; the defaults are right
  * for a plain REST API. `UpstreamModule.register` makes a gateway, a client, a budget, webhooks, metrics and documents of it.
@@ -74,6 +83,8 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   headers?(settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
   /** Header fields that the API knows beside the usual ones: they go upstream and select the stored variant. Example: `['X-Api-Version']` */
   readonly forwards?: readonly string[];
+  /** Header fields that go upstream with writes although they look like credentials. Others than such go with writes anyway. Example: `['X-Otp']` */
+  readonly forwardsWithWrites?: readonly string[];
   /** How callers say who they are. By default in `Authorization`. */
   readonly credentials?: CredentialRules;
   /** How it announces rate limits. By default by 429 and `Retry-After` alone. */
@@ -105,6 +116,8 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly limits?: Partial<UpstreamLimits>;
   /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */
   readonly problems?: Readonly<Record<string, ProblemKind>>;
+  /** What the API's clients expect in a problem on the gateway's routes, such as the API's own members. By default RFC 9457's alone. */
+  clientProblem?(problem: GatewayProblem): ClientProblem;
   /**
    * A cheap GET by which `larder doctor` sees whether the API and the token work, and the header field, in lower case, that lists what the
    * token may do. By default the base URL itself. Example: `{ path: '/user', scopesField: 'x-oauth-scopes' }`

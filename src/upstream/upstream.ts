@@ -13,6 +13,7 @@ import { ALL_FIELDS, headerRules, type HeaderRules } from './gateway/header-rule
 import { mountGateway, type GatewayHost } from './gateway/mount-gateway';
 import { GatewayResponses } from './gateway/gateway-responses';
 import { Uploads } from './gateway/uploads';
+import { clientOrigin, type ClientOrigin } from '../http/client-origin';
 import { relayedCors } from '../http/edge-hooks';
 import { documentedPaths } from './open-api';
 import { closeAgents, openAgents, type Agents } from './sockets';
@@ -76,7 +77,9 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
       headers: definition.headers?.(settings) ?? DEFAULT_HEADERS,
       beside: new Map(Object.entries(definition.beside?.(baseUrl) ?? {})),
     };
-    this.headerRules = isStrict ? ALL_FIELDS : headerRules(settings.forwardHeaders, definition.forwards, rules.headers);
+    this.headerRules = isStrict
+      ? ALL_FIELDS
+      : headerRules(settings.forwardHeaders, definition.forwards, rules.headers, definition.forwardsWithWrites);
     const forwards = (field: string): boolean => this.headerRules.forwards(field, true);
     this.callers = new Callers({ title, rules, secret, token, sharesToken, isStrict, forwards });
     this.cors = relayedCors(settings.corsOrigins, isStrict);
@@ -176,15 +179,28 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
   }
 
   private openResponses(): GatewayResponses {
-    const { api, callers, cors, definition, settings, parts } = this;
+    const { api, callers, cors, definition, settings, parts, budget } = this;
+    const limits = {
+      names: new Set(budget.fieldNames),
+      fieldsOf: (key: string, path: string) =>
+        budget.fieldsOf({ credential: this.credentialOfKey(key), method: 'GET', path }),
+    };
     return new GatewayResponses(
       {
-        ...{ api, prefix: settings.routePrefix, publicUrl: parts.service.publicUrl },
+        limits: settings.isStrict ? undefined : limits,
+        ...{ api, prefix: settings.routePrefix, originFor: originOf(parts.service) },
         ...{ partitions: callers.partitions, keepsCors: cors.allowsAny },
         linkedAs: (path, asked) => (settings.isStrict ? undefined : definition.linkedAs?.(path, asked)) ?? path,
       },
       parts.prepared,
     );
+  }
+
+  /** Whose limits a request for what is stored under the key counts against. */
+  private credentialOfKey(key: string): string {
+    const { shared, anonymous, ownId } = this.callers;
+    const id = this.requests.partitionOf(key);
+    return id === anonymous.id && shared !== undefined ? ownId : id;
   }
 
   private openClient(fetcher: UpstreamFetcher): UpstreamClient {
@@ -208,10 +224,14 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     };
     if (!isStrict) {
       const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
-      return new HttpCache(store, parts.loader, clock, { ...options, neverStored });
+      return new HttpCache(store, parts.loader, clock, {
+        ...{ ...options, neverStored, servesStaleDespiteDirectives: caching.servesStaleDespiteDirectives },
+      });
     }
     const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS }); // nothing settles
-    return new HttpCache(store, loader, clock, { ...options, keepsEveryField: true, pausesAfterFailures: false });
+    return new HttpCache(store, loader, clock, {
+      ...{ ...options, keepsEveryField: true, pausesAfterFailures: false, servesStaleDespiteDirectives: true },
+    });
   }
 
   /** A quarter of the permits at most is for bodies that take long to come. */
@@ -229,4 +249,9 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
       `${share} is on: every client that reaches ${routePrefix} without its own token sees everything that ${token} may see${pages}.`,
     );
   }
+}
+
+/** `PUBLIC_URL`, else as each client names it. */
+function originOf({ publicUrl, trustProxy }: UpstreamParts['service']): ClientOrigin {
+  return publicUrl === undefined ? clientOrigin(trustProxy) : () => publicUrl;
 }

@@ -57,7 +57,7 @@ describe('the rate limit as a budget', () => {
     const held = await Promise.all(Array.from({ length: 50 }, (_, at) => through(service, `/users/nobody-${at}`)));
     for (const answer of held) {
       const { retryAfter, ...problem } = problemOf(answer);
-      expect(problem).toEqual({ status: 429, code: 'upstream-rate-limited', remaining: '0' });
+      expect(problem).toEqual({ status: 403, code: 'upstream-rate-limited', remaining: '0' });
       expect(retryAfter).toBeGreaterThan(3_000);
     }
     expect(github.requests.count()).toBe(0);
@@ -68,8 +68,8 @@ describe('the rate limit as a budget', () => {
     await begin(5);
     await through(service, '/users/redis');
     const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => through(service, `/users/nobody-${at}`)));
-    expect(answers.filter(({ status }) => status < 429)).toHaveLength(4);
-    expect(answers.filter(({ status }) => status === 429)).toHaveLength(36);
+    expect(answers.filter(({ status }) => status !== 403)).toHaveLength(4);
+    expect(answers.filter(({ status }) => status === 403)).toHaveLength(36);
     expect(github.requests.count()).toBe(5);
   });
 
@@ -85,7 +85,7 @@ describe('the rate limit as a budget', () => {
   it('keeps credentials apart, and resources of a credential', async () => {
     await begin(1);
     await through(service, '/users/redis');
-    expect((await through(service, '/users/nodejs')).status).toBe(429);
+    expect((await through(service, '/users/nodejs')).status).toBe(403);
     expect((await through(service, '/users/nodejs', TOKEN)).status).toBe(200);
     expect((await through(service, '/search/repositories?q=redis')).status).toBe(200);
     expect((await through(service, '/rate_limit')).status).toBe(200);
@@ -103,8 +103,8 @@ describe('the rate limit as a budget', () => {
     expect([first.status, first.headers['retry-after']]).toEqual([403, '30']);
     expect(first.body.toString()).toContain('secondary rate limit');
     github.requests.reset();
-    expect(problemOf(await through(service, '/users/redis'))).toMatchObject({ status: 429 });
-    expect(problemOf(await through(service, '/search/repositories?q=x'))).toMatchObject({ status: 429 });
+    expect(problemOf(await through(service, '/users/redis'))).toMatchObject({ status: 403 });
+    expect(problemOf(await through(service, '/search/repositories?q=x'))).toMatchObject({ status: 403 });
     expect(github.requests.count()).toBe(0);
     expect((await budgetOf(service)).credentials[0]?.pausedFor).toBeGreaterThan(25);
   });
@@ -172,9 +172,9 @@ describe('the rate limit as a budget', () => {
     const answers: HttpAnswer[] = [];
     for (const [at, authorization] of ways.entries())
       answers.push(await through(service, `/users/redis?page=${at}`, { authorization })); // one caller: the same URL would be a hit
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 403]);
     const { retryAfter, ...problem } = problemOf(answers[3] as HttpAnswer);
-    expect(problem).toEqual({ status: 429, code: 'upstream-rate-limited', remaining: undefined });
+    expect(problem).toEqual({ status: 403, code: 'upstream-rate-limited', remaining: '99' });
     expect(retryAfter).toBeGreaterThan(30);
     expect(github.requests.count()).toBe(3);
     expect((await budgetOf(service)).credentials).toHaveLength(1);
@@ -210,10 +210,10 @@ describe('the rate limit, across replicas', () => {
   it('is spent for all of them when it is for one', async () => {
     await through(replicas[0], '/users/redis');
     await through(replicas[0], '/users/nodejs');
-    expect((await through(replicas[0], '/users/nestjs')).status).toBe(429);
+    expect((await through(replicas[0], '/users/nestjs')).status).toBe(403);
     github.requests.reset();
     const burst = await Promise.all(Array.from({ length: 10 }, (_, at) => through(replicas[1], `/users/nobody-${at}`)));
-    expect(burst.map(({ status }) => status)).toEqual(Array.from(burst, () => 429));
+    expect(burst.map(({ status }) => status)).toEqual(Array.from(burst, () => 403));
     expect(github.requests.count()).toBe(0);
     const shown = await Promise.all(replicas.map(budgetOf));
     for (const { credentials } of shown)

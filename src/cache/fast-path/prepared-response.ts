@@ -21,6 +21,8 @@ export interface HeadContext {
   readonly edge: FlatFields;
   /** `keepAliveTimeout` in milliseconds is announced; 0 announces nothing. */
   readonly server: { readonly keepAliveTimeout: number; readonly maxRequestsPerSocket: number | null };
+  /** Rate limits that the head shows; `revision` changes with them. */
+  readonly limits?: { readonly revision: number };
 }
 
 /** A stored response and the request's outcome, as far as its head shows it. */
@@ -71,6 +73,7 @@ export class PreparedResponse<Answer extends Served = Served> {
   private ttl = 0;
   private second = 0;
   private keepAliveMs = 0;
+  private revision = 0;
   private tier: CacheTier = 'l1';
   private tail = '';
   private tailOfWhole: string | undefined;
@@ -142,17 +145,25 @@ export class PreparedResponse<Answer extends Served = Served> {
   }
 
   /**
-   * The head that node would write. For a plain hit it is rendered again when a second has passed, or the server announces another time.
+   * The head that node would write. For a plain hit it is rendered again when a second has passed, the server announces another time,
+   * or a rate limit has changed.
    */
-  serializedHead(form: ResponseForm, answer: Answer, now: number, { edge, server }: HeadContext): SerializedHead {
+  serializedHead(
+    form: ResponseForm,
+    answer: Answer,
+    now: number,
+    { edge, server, limits }: HeadContext,
+  ): SerializedHead {
     const { entry, outcome, tier } = answer;
     const { keepAliveTimeout: keepAliveMs } = server;
     const age = Math.floor(ageMs(entry, now) / 1000);
     const ttl = Math.floor(freshForMs(entry, now) / 1000);
     const second = Math.floor(Date.now() / 1000);
-    const isSame = age === this.age && ttl === this.ttl && second === this.second;
+    const revision = limits === undefined ? 0 : limits.revision;
+    const isSame = revision === this.revision && age === this.age && ttl === this.ttl && second === this.second;
     if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
       [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
+      this.revision = revision;
       this.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
       this.head = this.headNotModified = this.tailOfWhole = undefined;
     }

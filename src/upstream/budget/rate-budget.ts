@@ -3,10 +3,18 @@ import { LRUCache } from 'lru-cache';
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import { isReserved, leftOf, waitOf, type CredentialBudget, type Refusal } from './credential-budget';
+import {
+  isReserved,
+  leftOf,
+  waitOf,
+  type CredentialBudget,
+  type Refusal,
+  type ResourceLimit,
+} from './credential-budget';
 import { ANONYMOUS } from '../gateway/partition';
 import { FairQueue, type Pacing, type Permit } from './fair-queue';
 import { LearnedResources } from './learned-resources';
+import { RateLimitError } from './rate-limit.error';
 import { SlidingWindow } from './sliding-window';
 import { BudgetUsers, clientOf, routeOf } from './budget-users';
 import { completed, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
@@ -42,6 +50,9 @@ export interface RateLimitedRequest {
   /** Aborts when no request needs the answer any more. */
   readonly signal?: AbortSignal;
 }
+
+/** What tells which limit a request counts against. */
+export type LimitedRequest = Pick<RateLimitedRequest, 'credential' | 'method' | 'path'>;
 
 /** How an answer is read. */
 export interface AnswerReader<T> {
@@ -155,6 +166,31 @@ export class RateBudget {
     return this.accepted.has(credential);
   }
 
+  /** Grows with each change of what this process knows of the limits. */
+  get revision(): number {
+    return this.budgets.revision;
+  }
+
+  /** Fields of responses that describe limits, in lower case. */
+  get fieldNames(): readonly string[] {
+    return this.adapter.fieldNames;
+  }
+
+  /** The limit that a request counts against, as this process knows it now, in header fields; none where its window is over or not known. */
+  fieldsOf(request: LimitedRequest): Readonly<Record<string, string>> {
+    const [resource, limit] = this.limitOf(request) ?? [];
+    return resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
+  }
+
+  /** A refusal with the limit that it is about: one that others waited for has lost that on its way from replica to replica. */
+  explained(error: AppError, request: LimitedRequest): RateLimitError {
+    const [resource, limit] = this.limitOf(request) ?? [];
+    const { pausedUntil } = this.budgets.of(request.credential);
+    const isSpent = limit !== undefined && limit.remaining <= 0 && pausedUntil <= limit.resetAt;
+    const headers = resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
+    return new RateLimitError(error, isSpent ? 'primary' : 'secondary', headers);
+  }
+
   /** All credentials that any replica has seen lately. */
   list(): Promise<readonly BudgetView[]> {
     return this.budgets.list();
@@ -184,6 +220,19 @@ export class RateBudget {
     // Without a shape of the adapter's own the path may be a name of the client's: it is not told.
     const route = this.options.adapter.shapeOf === undefined ? 'other' : routeOf(this.adapter.shapeOf(path));
     this.users.add({ client, route, credential });
+  }
+
+  /** Of several limits the one that holds the request for the longest time, else that with the least left. */
+  private limitOf({ credential, method, path }: LimitedRequest): readonly [string, ResourceLimit] | undefined {
+    const { resources: known } = this.budgets.of(credential);
+    const now = this.clock.now();
+    let found: readonly [string, ResourceLimit] | undefined;
+    for (const resource of this.resources.of(method, path) ?? []) {
+      const limit = Object.hasOwn(known, resource) ? known[resource] : undefined;
+      if (limit === undefined || limit.resetAt <= now) continue;
+      if (found === undefined || isTighter(limit, found[1])) found = [resource, limit];
+    }
+    return found;
   }
 
   private async send<T extends { readonly status: number }>(
@@ -247,9 +296,12 @@ export class RateBudget {
     if (waitMs > 0) {
       this.counts.heldBack += 1;
       const seconds = Math.ceil(waitMs / 1_000);
-      const headers = this.adapter.fieldsOf(resource, budget.resources[resource]?.limit, now + waitMs);
-      const message = `The rate limit of ${upstream} (${resource}) is spent for this credential. It is asked again in ${seconds} s.`;
-      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs, headers });
+      const isPaused = budget.pausedUntil > now + waitMs - 1;
+      const reason = isPaused
+        ? `${upstream} has asked this credential to slow down.`
+        : `The rate limit of ${upstream} (${resource}) is spent for this credential.`;
+      const message = `${reason} It is asked again in ${seconds} s.`;
+      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
     }
     const reserved = isBackground ? resources.find((one) => isReserved(budget, one, reserve, now)) : undefined;
     if (reserved !== undefined) this.keepForOthers(reserved);
@@ -278,6 +330,10 @@ export class RateBudget {
     if (announcing.length > 0) this.budgets.record(credential, announcing, sentAt);
     return announcing.find(({ refusal }) => refusal)?.refusal;
   }
+}
+
+function isTighter(one: ResourceLimit, other: ResourceLimit): boolean {
+  return one.remaining === other.remaining ? one.resetAt > other.resetAt : one.remaining < other.remaining;
 }
 
 /** A place is held while anything of the answer is still to come, but not for longer than that. */

@@ -14,12 +14,21 @@ export interface RateLimitAdapter {
   readonly bodyBytesOf?: (answer: LimitedAnswer) => number;
   /** Whether a 304 to a request with a credential does not count. By default it counts. */
   readonly isNotModifiedFree?: boolean;
-  /** Header fields of a 429 in the upstream's place, so that clients that know them act by them. By default `Retry-After` alone. */
-  readonly fieldsOf?: (
-    resource: string,
-    limit: number | undefined,
-    resetAt: number,
-  ) => Readonly<Record<string, string>>;
+  /**
+   * Header fields that describe a limit to clients: of refusals in the upstream's place, and of responses from the cache, which show the
+   * limit as it is now. By default none.
+   */
+  readonly fieldsOf?: (resource: string, limit: DescribedLimit) => Readonly<Record<string, string>>;
+  /** The fields that the upstream describes its limits with, in lower case: no stored one of them is sent. By default none. */
+  readonly fieldNames?: readonly string[];
+}
+
+/** A limit as a client is told of it. */
+export interface DescribedLimit {
+  /** Undefined where the upstream has not said. */
+  readonly limit: number | undefined;
+  readonly remaining: number;
+  readonly resetAt: number;
 }
 
 /** An answer, as far as it may announce limits. */
@@ -40,6 +49,7 @@ export function completed(adapter: RateLimitAdapter): Required<RateLimitAdapter>
     bodyBytesOf: () => 0,
     isNotModifiedFree: false,
     fieldsOf: () => ({}),
+    fieldNames: [],
     ...adapter,
   };
 }

@@ -49,6 +49,8 @@ const LOW_SHARE = 0.1;
  * Without the store each replica uses its own responses alone.
  */
 export class SharedBudgets {
+  /** Grows with each change of what this process knows of any credential. */
+  revision = 0;
   private readonly known = new LRUCache<string, Known>({ max: MAX_CREDENTIALS });
   private readonly reads = new Map<string, Promise<void>>();
   /** When each credential's last read ended. One that is forgotten is read again. */
@@ -90,6 +92,7 @@ export class SharedBudgets {
   record(credential: string, readings: readonly LimitReading[], sentAt: number): void {
     const now = this.clock.now();
     const known = this.knownOf(credential);
+    this.revision += 1;
     known.budget = readings.reduce((budget, reading) => after(budget, reading, { sentAt, now }), known.budget);
     const isUrgent = readings.some(
       ({ resource }) => waitOf(known.budget, resource, now) > 0 || isReserved(known.budget, resource, LOW_SHARE, now),
@@ -116,7 +119,7 @@ export class SharedBudgets {
   private async read(credential: string): Promise<void> {
     const text = await this.store.readNote(this.group, credential).catch(() => undefined);
     // Unknown credentials, such as made-up ones, evict no others.
-    if (text !== undefined) mergeShared(this.knownOf(credential), text);
+    if (text !== undefined) this.merge(this.knownOf(credential), text);
   }
 
   /** One at a time for each credential, in the background. */
@@ -132,7 +135,7 @@ export class SharedBudgets {
         const answer = await this.store.compareAndSet(this.group, credential, known.seen, text, REMEMBERED_MS);
         if (answer.kind === 'stored') known.seen = text;
         else {
-          mergeShared(known, answer.text);
+          this.merge(known, answer.text);
           known.isUnpublished = true;
         }
       }
@@ -141,6 +144,15 @@ export class SharedBudgets {
     } finally {
       known.isPublishing = false;
     }
+  }
+
+  private merge(known: Known, text: string | undefined): void {
+    if (known.seen === text) return;
+    known.seen = text;
+    const told = text === undefined ? undefined : parseBudget(text);
+    if (!told) return;
+    known.budget = merged(known.budget, told);
+    this.revision += 1;
   }
 
   private knownOf(credential: string): Known {
@@ -157,12 +169,6 @@ export class SharedBudgets {
     }
     return known;
   }
-}
-
-function mergeShared(known: Known, text: string | undefined): void {
-  known.seen = text;
-  const shared = text === undefined ? undefined : parseBudget(text);
-  if (shared) known.budget = merged(known.budget, shared);
 }
 
 const instant = z.number().nonnegative();

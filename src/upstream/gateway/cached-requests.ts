@@ -44,6 +44,12 @@ export class CachedRequests {
     return toCacheKey(`${this.options.upstream}:${id}:${path}${query}`);
   }
 
+  /** The partition of a key of this upstream. */
+  partitionOf(key: string): string {
+    const from = this.options.upstream.length + 1;
+    return key.slice(from, key.indexOf(':', from));
+  }
+
   of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
     const { upstream, tagsOf, tagOf, sharesToken } = this.options;
     const tags = [pathTag(upstream, target.path), ...tagsOf(target.path), ...(rule?.tags ?? []).map(tagOf)];

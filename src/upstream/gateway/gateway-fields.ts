@@ -47,9 +47,28 @@ export function missingEdgeFields(headers: HeaderList, edge: FlatFields): FlatFi
   return fields;
 }
 
-/** How the gateway shows what is stored. */
+/** How the gateway of the strict profile shows what is stored, and any gateway what has just come. */
 export const PRESENTATION: Presentation<StoredAnswer> = {
   cacheFields: fieldsOfCache,
   edgeFields: (edge, stored) => missingEdgeFields(stored, edge),
   notModifiedFields,
 };
+
+/** The rate limits as the budget knows them. */
+export interface LimitsNow {
+  /** Fields that are not sent as they were stored, in lower case. */
+  readonly names: ReadonlySet<string>;
+  /** The fields of the limit that a request for a stored response would count against. */
+  readonly fieldsOf: (key: string, path: string) => Readonly<Record<string, string>>;
+}
+
+/** As `PRESENTATION`, with the rate limits as they are now, and `X-From-Cache` for what is from the store. */
+export function limitsNow(limits: LimitsNow, key: string, path: string): Presentation<StoredAnswer> {
+  const cacheFields: Presentation<StoredAnswer>['cacheFields'] = (answer, name, now) => {
+    const fields = [...fieldsOfCache(answer, name, now)];
+    if (isFromStore(answer.outcome)) fields.push('x-from-cache', '1');
+    for (const [field, value] of Object.entries(limits.fieldsOf(key, path))) fields.push(field, value);
+    return fields;
+  };
+  return { ...PRESENTATION, cacheFields };
+}

@@ -76,6 +76,11 @@ export class GatewayOrigins {
     private readonly relay: UpstreamRelay,
   ) {}
 
+  /** Whose limits the requests of a partition count against. */
+  credentialOf({ id, own }: Partition): string {
+    return own === undefined ? this.options.anonymousCredential : id;
+  }
+
   /** @param onBody called with the body of a write before it is sent, where all of it is at hand */
   of(
     caller: OriginCaller,
@@ -83,7 +88,7 @@ export class GatewayOrigins {
     partition: Partition,
     onBody?: (body: Buffer) => void,
   ): StreamingOrigin {
-    const { api, headerRules, sharedCredentials, budget, anonymousCredential } = this.options;
+    const { api, headerRules, sharedCredentials, budget } = this.options;
     const { own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
@@ -129,7 +134,7 @@ export class GatewayOrigins {
           ...(await bufferSmallBody(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })),
         };
       };
-      const credential = own === undefined ? anonymousCredential : partition.id;
+      const credential = this.credentialOf(partition);
       const { address, userAgent } = caller;
       const asked = {
         credential,

@@ -7,24 +7,27 @@ import {
   type PreparedResponses,
   type StoredAnswer,
 } from '../../cache';
+import type { ClientOrigin } from '../../http/client-origin';
 import type { UpstreamApi } from '../upstream-api';
-import { PRESENTATION, withoutCors } from './gateway-fields';
+import { limitsNow, PRESENTATION, withoutCors, type LimitsNow } from './gateway-fields';
 import type { Partitions } from './partition';
 import { UnpackedBodies } from './unpacked-bodies';
-import { gatewayBaseOf, haveUrls, rewriteUrls } from './url-rewriting';
+import { haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayResponsesOptions {
   readonly api: UpstreamApi;
   /** Where the gateway is mounted, such as `/acme`. */
   readonly prefix: string;
-  /** The service as its clients know it, for the links in header fields; undefined: as each request names it. */
-  readonly publicUrl: string | undefined;
+  /** The service as the client knows it, for the links in header fields; undefined where it has named no host. */
+  readonly originFor: ClientOrigin;
   /** Undefined: one shared cache for all callers, whose credentials are ordinary fields (RFC 9111 §3.5). */
   readonly partitions: Partitions | undefined;
   /** Whether what the upstream says of CORS goes on to its clients. */
   readonly keepsCors: boolean;
   /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
   readonly linkedAs: (path: string, asked: string) => string;
+  /** The rate limits as they are now, in place of those of the stored response; undefined to send that as it is. */
+  readonly limits: LimitsNow | undefined;
 }
 
 export type GatewayResponse = PreparedResponse<StoredAnswer>;
@@ -40,11 +43,11 @@ export class GatewayResponses {
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
   rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
-    const { api, publicUrl, prefix, linkedAs, partitions, keepsCors } = this.options;
+    const { api, linkedAs, partitions, keepsCors } = this.options;
     const fields = keepsCors ? received : withoutCors(received);
     if (!haveUrls(fields)) return fields;
     return rewriteUrls(fields, {
-      ...{ upstreamBase: api.baseUrl, gatewayBase: gatewayBaseOf(request, publicUrl, prefix), path },
+      ...{ upstreamBase: api.baseUrl, gatewayBase: this.baseFor(request), path },
       linkedAs: (linked) => linkedAs(linked, path),
       keepsRelative: partitions === undefined,
     });
@@ -75,10 +78,9 @@ export class GatewayResponses {
     request: IncomingMessage,
     path: string,
   ): GatewayResponse | Promise<GatewayResponse> {
-    const { publicUrl, prefix } = this.options;
     const known = this.prepared.get<StoredAnswer>(entry, 'identity');
-    if (known && (known.base === undefined || known.base === gatewayBaseOf(request, publicUrl, prefix))) return known;
-    const made = this.prepareUncached(entry, key, request, path, known?.body);
+    if (known && (known.base === undefined || known.base === this.baseFor(request))) return known;
+    const made = this.prepareUncached(entry, key, request, path, { body: known?.body });
     const keep = (response: GatewayResponse): GatewayResponse => {
       this.prepared.keep(entry, 'identity', response);
       return response;
@@ -89,6 +91,7 @@ export class GatewayResponses {
   /**
    * As `prepare`, for an entry that memory may not have.
    *
+   * @param known its body, where that is unpacked already; and whether the response is new, so that its own rate limits are the newest
    * @throws UnreadableEntryError
    */
   prepareUncached(
@@ -96,23 +99,33 @@ export class GatewayResponses {
     key: string,
     request: IncomingMessage,
     path: string,
-    known?: Buffer,
+    { body: unpacked, isFirst = false }: { readonly body?: Buffer | undefined; readonly isFirst?: boolean } = {},
   ): GatewayResponse | Promise<GatewayResponse> {
-    const { publicUrl, prefix } = this.options;
+    const { limits } = this.options;
     const make = (body: Buffer): GatewayResponse => {
-      const fields = entry.headers.filter(([name]) => name !== 'content-length');
-      const base = haveUrls(fields) ? gatewayBaseOf(request, publicUrl, prefix) : undefined;
+      const showsLimits = limits !== undefined && !isFirst;
+      const fields = entry.headers.filter(
+        ([name]) => name !== 'content-length' && !(showsLimits && limits.names.has(name)),
+      );
+      const base = haveUrls(fields) ? this.baseFor(request) : undefined;
       const stored = this.rewritten(fields, request, path);
-      return new PreparedResponse(entry, body, { presentation: PRESENTATION, key, stored, base });
+      const presentation = showsLimits ? limitsNow(limits, key, path) : PRESENTATION;
+      return new PreparedResponse(entry, body, { presentation, key, stored, base });
     };
     const refuse = (cause: unknown): never => {
       throw new UnreadableEntryError(key, { cause });
     };
     try {
-      const body = known ?? this.unpacked.of(entry);
+      const body = unpacked ?? this.unpacked.of(entry);
       return Buffer.isBuffer(body) ? make(body) : body.then(make, refuse);
     } catch (error) {
       return refuse(error);
     }
+  }
+
+  /** Without a slash at its end. A client of HTTP/1.0 may name no host: then a path, which is a reference too. */
+  private baseFor(request: IncomingMessage): string {
+    const { originFor, prefix } = this.options;
+    return `${originFor(request) ?? ''}${prefix}`;
   }
 }

@@ -21,6 +21,7 @@ import {
 import { ClientConnection } from '../../http/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
+import type { LimitedRequest } from '../budget/rate-budget';
 import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
 import type { CachedRequests } from './cached-requests';
@@ -43,6 +44,7 @@ export interface GatewayOptions
   readonly aliases: ReadonlyMap<string, string>;
   /** The fields that the edge adds to a response, by the `Origin` of the request. */
   readonly headFor: (origin: string | undefined) => HeadContext;
+  readonly statusOfProblem: (error: AppError) => number;
   /** The configuration by which the edge recognises its routes. */
   readonly routeConfig: object;
 }
@@ -146,14 +148,22 @@ export class Gateway {
       };
       if (exchanged.prepared) await sendStored(request, received, reply, exchanged.answer, exchanged.prepared, context);
       else await sendStreamed(request, received, reply, exchanged.answer, context);
-    } catch (error) {
+    } catch (failed) {
       if (client.signal.aborted) return;
+      const error = this.explained(failed, { credential: origins.credentialOf(partition), method, path: target.path });
       const failure = error instanceof AppError ? error.code : 'internal';
-      this.report(request, key, undefined, startedAt, { outcome: 'ERROR', tier: 'none', failure });
+      const status = error instanceof AppError ? this.options.statusOfProblem(error) : undefined;
+      this.report(request, key, status, startedAt, { outcome: 'ERROR', tier: 'none', failure });
       if (!reply.sent)
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
     }
+  }
+
+  private explained(error: unknown, request: LimitedRequest): unknown {
+    const { budget } = this.options;
+    const isLimited = error instanceof AppError && error.code === 'upstream-rate-limited';
+    return isLimited && budget ? budget.explained(error, request) : error;
   }
 
   /** The cache's answer. A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
@@ -183,7 +193,7 @@ export class Gateway {
     const isHit = outcome === 'HIT';
     const prepared = await (isHit
       ? responses.prepare(entry, key, raw, path)
-      : responses.prepareUncached(entry, key, raw, path));
+      : responses.prepareUncached(entry, key, raw, path, { isFirst: outcome === 'MISS' }));
     if (pointer) fastWay.remember(request, pointer, path);
     return { answer, prepared };
   }

@@ -1,4 +1,5 @@
 import { EVERY_FIELD, SURROGATE, toHeaderList, type HeaderList } from '../../cache';
+import { isCredentialLike } from './credentials';
 import { inboundVia } from './hops';
 
 /** The methods whose answers may be stored (RFC 9110 §9.2.3). */
@@ -17,16 +18,13 @@ const VARYING = [
   'if-unmodified-since',
   'range',
 ];
-/** Fields of a request's body, for methods that have one. */
-const OF_CONTENT = [
-  ...['content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'user-agent'],
-  'max-forwards',
-];
+/** Fields that are left out of reads and that a write needs: they describe the write, not the way that it came. */
+const OF_WRITES: ReadonlySet<string> = new Set(['idempotency-key', 'max-forwards', 'user-agent']);
 
 /**
  * Fields that `*` does not forward with a GET or HEAD: they differ between clients, hops or requests, so that selecting by them would make
- * each request a variant of its own, and not selecting by them would let one client change the response of others. They go upstream with
- * all other methods. An API that needs one of them gets it by its name. Listed in docs/reference/headers.md.
+ * each request a variant of its own, and not selecting by them would let one client change the response of others. With `*` they go
+ * upstream with all other methods, without it only `OF_WRITES`. An API that needs one of them gets it by its name. Listed in docs/reference/headers.md.
  */
 const LEFT_OUT_OF_READS: ReadonlySet<string> = new Set([
   // the client
@@ -90,11 +88,13 @@ export const ALL_FIELDS: HeaderRules = {
  * @param more names that the operator forwards in addition; `*` for all end-to-end fields
  * @param own names that the upstream knows
  * @param credentials header fields that carry a caller's identity, in lower case
+ * @param ofWrites names that the upstream knows with writes, though they look like credentials
  */
 export function headerRules(
   more: readonly string[],
   own: readonly string[] = [],
   credentials: readonly string[] = [],
+  ofWrites: readonly string[] = [],
 ): HeaderRules {
   const added: ReadonlySet<string> = new Set(['authorization', ...credentials]);
   if (more.includes('*'))
@@ -106,20 +106,30 @@ export function headerRules(
       announces: [],
     };
   const varying: ReadonlySet<string> = new Set(VARYING);
+  const withWrites: ReadonlySet<string> = new Set(ofWrites.map((name) => name.toLowerCase()));
   const named = [...own, ...more]
     .map((name) => name.toLowerCase())
     .filter((name) => !varying.has(name) && !added.has(name));
   const selecting = [...new Set([...SELECTING, 'via', ...named])].sort();
   const always: ReadonlySet<string> = new Set([...SELECTING, ...named, ...VARYING]);
-  const withContent: ReadonlySet<string> = new Set(OF_CONTENT);
   return {
     forwards: (name, isCacheable) =>
-      isCacheable ? always.has(name) && !CHANGES_METHOD.has(name) : always.has(name) || withContent.has(name),
+      isCacheable
+        ? always.has(name) && !CHANGES_METHOD.has(name)
+        : always.has(name) || withWrites.has(name) || (!added.has(name) && goesWithWrites(name)),
     selecting,
     reducesCodings: true,
     endingHere: ENDING_HERE,
     announces: [],
   };
+}
+
+/**
+ * Nothing of a write is stored, so that all of its end-to-end fields go upstream: but for what tells of the client, its browser and the hops
+ * before, and for what looks like a credential and is none of the upstream's.
+ */
+function goesWithWrites(name: string): boolean {
+  return OF_WRITES.has(name) || (!isLeftOutOfReads(name) && !isCredentialLike(name));
 }
 
 function isLeftOutOfReads(name: string): boolean {

@@ -4,8 +4,11 @@ import type { FastifyInstance } from 'fastify';
 import type { HeadContext, HttpCache, SettlingTags } from '../../cache';
 import type { Cors } from '../../http/cors';
 import { edgeFieldsFor, RELAYED, type Preflight } from '../../http/edge-hooks';
+import { kindOfProblem, problemOf, type ClientProblem } from '../../http/problem-table';
 import { ProblemFilter } from '../../http/problem.filter';
+import type { AppError } from '../../kernel/app-error';
 import type { RateBudget } from '../budget/rate-budget';
+import { RateLimitError } from '../budget/rate-limit.error';
 import type { UpstreamApi } from '../upstream-api';
 import type { UpstreamDefinition, UpstreamSettings } from '../upstream-definition';
 import type { UpstreamParts } from '../upstream-parts';
@@ -51,6 +54,7 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
   const headOf = (origin: string | undefined): HeadContext => ({
     edge: Object.entries(edgeFieldsFor(cors, origin)).flat(),
     server,
+    ...(!isStrict && { limits: upstream.budget }),
   });
   const head = headOf(undefined);
   const fastWay = new GatewayFastWay(
@@ -58,6 +62,8 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
     responses,
     parts.fastPath,
   );
+  const clientProblem = (error: AppError, accept = ''): ClientProblem | undefined =>
+    isStrict ? undefined : clientProblemOf(definition, error, accept);
   new Gateway(
     {
       ...{ api, prefix, partitions, queryCredentials, headerRules, anonymousPartition: callers.anonymous.id },
@@ -66,15 +72,22 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
       purgesAfterFailedWrites: !isStrict,
       budget: isStrict ? undefined : upstream.budget,
       headFor: cors.isByOrigin ? headOf : () => head,
+      statusOfProblem: (error) => clientProblem(error)?.status ?? kindOfProblem(error.code).status,
       routeConfig: { preflight: preflightOf(upstream), cors },
     },
     {
       ...{ httpCache: upstream.httpCache, cache, requests, origins, responses, fastWay, events, clock },
       settling: isStrict ? undefined : upstream.settling,
       onUnreadable: ({ message }) => logger.warn(`${message} Removed, counts as a miss.`),
-      onError: (error, request, reply) => problems.send(error, request, reply),
+      onError: (error, request, reply) =>
+        problems.send(error, request, reply, (problem) => clientProblem(problem, request.headers.accept)),
     },
   ).mount(fastify);
+}
+
+function clientProblemOf(definition: UpstreamDefinition, error: AppError, accept: string): ClientProblem | undefined {
+  const limit = error instanceof RateLimitError ? error.kind : undefined;
+  return definition.clientProblem?.({ ...problemOf(error.code, error.message), limit, accept });
 }
 
 type Effects = Pick<GatewayOptions, 'tagsOfWrite' | 'answerTagsOf' | 'tokensEnded' | 'changesCaller'>;

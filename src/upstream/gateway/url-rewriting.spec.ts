@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import { gatewayBaseOf, rewriteUrls, type Rewriting } from './url-rewriting';
+import { rewriteUrls, type Rewriting } from './url-rewriting';
 
 const API: Rewriting = {
   upstreamBase: 'http://api.example:8080',
@@ -106,15 +105,7 @@ describe('URLs of the upstream', () => {
 });
 
 describe('the gateway’s own URL', () => {
-  const requestTo = (host: string | undefined) => ({ headers: { host }, socket: {} }) as unknown as IncomingMessage;
-
-  it('is what the request calls it, or the operator', () => {
-    expect(gatewayBaseOf(requestTo('a:1'), undefined, '/github')).toBe('http://a:1/github');
-    expect(gatewayBaseOf(requestTo('a:1'), 'https://b', '/github')).toBe('https://b/github');
-  });
-
   it('is a path for a request without a host', () => {
-    for (const host of [undefined, '']) expect(gatewayBaseOf(requestTo(host), undefined, '/github')).toBe('/github');
     expect(locationOf('http://api.example:8080/x', { ...API, gatewayBase: '/github' })).toBe('/github/x');
   });
 });

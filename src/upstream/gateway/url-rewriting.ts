@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import type { HeaderList } from '../../cache';
 
 const WITH_URLS: ReadonlySet<string> = new Set(['link', 'location', 'content-location']);
@@ -21,17 +19,6 @@ export interface Rewriting {
   readonly linkedAs: (path: string) => string;
   /** Whether references without a host stay unchanged. */
   readonly keepsRelative: boolean;
-}
-
-/**
- * The gateway as the request names it, or as the operator does; without a slash at its end. A client of HTTP/1.0 may name no
- * host: then a path, which is a reference too.
- */
-export function gatewayBaseOf(request: IncomingMessage, publicUrl: string | undefined, prefix: string): string {
-  const { host = '' } = request.headers;
-  if (publicUrl === undefined && host === '') return prefix;
-  const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
-  return `${publicUrl ?? `${scheme}://${host}`}${prefix}`;
 }
 
 /** Whether there are fields that may have URLs of the upstream in them. */

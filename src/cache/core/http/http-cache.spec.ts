@@ -35,7 +35,13 @@ class Cache {
 }
 
 function setUp(
-  options: { deadlineMs?: number; staleAfterMs?: number; random?: () => number; maxEntryBytes?: number } = {},
+  options: {
+    servesStaleDespiteDirectives?: boolean;
+    deadlineMs?: number;
+    staleAfterMs?: number;
+    random?: () => number;
+    maxEntryBytes?: number;
+  } = {},
 ) {
   const clock = new ManualClock(1_000_000);
   const store = new MemoryStore({ maxBytes: 10_000_000, maxEntries: 1_000 }, clock);
@@ -218,6 +224,35 @@ describe('HttpCache over an origin of this service', () => {
     clock.advance(10_000);
     await expect(cache.answer(request(), always(down()))).rejects.toThrow('down');
   });
+
+  it.each(['no-cache', 'max-age=0', 'max-age=2, must-revalidate', 'must-revalidate'])(
+    'serves nothing stale to a request that says %s, but with stale-if-error or by the option',
+    async (directives) => {
+      const saying = (value: string) => request({}, { headers: [['cache-control', value]] });
+      for (const despite of [false, true]) {
+        const { cache, clock } = setUp({ servesStaleDespiteDirectives: despite });
+        await cache.answer(request(), always(response('1')));
+        clock.advance(5_000);
+        const failing = cache.answer(saying(directives), always(down()));
+        if (despite) expect(await failing).toMatchObject({ outcome: 'STALE_ON_ERROR' });
+        else await expect(failing).rejects.toThrow('down');
+        const allowed = cache.answer(saying(`${directives}, stale-if-error=60`), always(down()));
+        expect(await allowed).toMatchObject({ outcome: 'STALE_ON_ERROR' });
+      }
+    },
+  );
+
+  it.each(['max-age=60', 'max-age=0, max-stale=60', 'min-fresh=9'])(
+    'serves stale to one that says %s',
+    async (value) => {
+      const { cache, clock } = setUp();
+      await cache.answer(request(), always(response('1')));
+      clock.advance(5_000);
+      const headers = [['cache-control', value]] as const;
+      const { outcome } = await cache.answer(request({}, { headers }), always(down()));
+      expect(outcome).toMatch(/STALE/);
+    },
+  );
 
   it('serves stale when the upstream is slow, and stores its answer when it comes', async () => {
     const { cache, clock } = setUp({ staleAfterMs: 5 });

@@ -35,6 +35,8 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
   readonly deadlineMs: number;
   /** The same with a stale entry as fallback. */
   readonly staleAfterMs: number;
+  /** Whether a stale response stands in for a failed origin also where the request asks for a validated one. */
+  readonly servesStaleDespiteDirectives?: boolean;
   /**
    * Whether the origin's responses do not depend on HEAD, ranges and conditions, which the cache carries out: a handler of this service
    * never gets them.
@@ -179,6 +181,11 @@ export class HttpCache {
     return (this.options.random ?? Math.random)();
   }
 
+  private staleFallback(policy: RequestPolicy, { entry }: Seen): CacheEntry | undefined {
+    const heedsDirectives = this.options.servesStaleDespiteDirectives !== true;
+    return entry && mayServeStaleIfError(entry, policy, this.clock.now(), heedsDirectives) ? entry : undefined;
+  }
+
   /** The answer of the origin, or the stored response where the upstream fails and stale-if-error allows it. */
   private async forwardOrStale(
     request: HttpCacheRequest,
@@ -186,8 +193,7 @@ export class HttpCache {
     seen: Seen,
     origin: Origin,
   ): Promise<HttpAnswer> {
-    const staleFallback =
-      seen.entry && mayServeStaleIfError(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    const staleFallback = this.staleFallback(policy, seen);
     if (!staleFallback) return this.forward(request, seen, origin);
     try {
       const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
@@ -214,8 +220,7 @@ export class HttpCache {
     const underWay = overtaken ?? this.loads.find(what.name, seen);
     const flight = underWay ?? this.loads.start(what, request, seen, origin);
     flight.join(request.signal);
-    const staleFallback =
-      seen.entry && mayServeStaleIfError(seen.entry, policy, this.clock.now()) ? seen.entry : undefined;
+    const staleFallback = this.staleFallback(policy, seen);
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
     try {
       const { staleAfterMs } = this.options;

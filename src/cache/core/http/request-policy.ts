@@ -15,11 +15,13 @@ export interface RequestPolicy {
   /** Infinity for any staleness. */
   readonly maxStaleMs: number | undefined;
   readonly staleIfErrorMs: number | undefined;
+  /** Defined for responses alone, and sent by clients that take no stale response. */
+  readonly isMustRevalidate: boolean;
 }
 
 /** A request without cache directives. */
 export const PLAIN: RequestPolicy = {
-  ...{ isNoStore: false, isNoCache: false, isOnlyIfCached: false },
+  ...{ isNoStore: false, isNoCache: false, isOnlyIfCached: false, isMustRevalidate: false },
   ...{ maxAgeMs: undefined, minFreshMs: undefined, maxStaleMs: undefined, staleIfErrorMs: undefined },
 };
 
@@ -49,6 +51,7 @@ function parsePolicy(lines: readonly string[], pragmas: readonly string[]): Requ
     isNoStore: directives.has('no-store'),
     isNoCache: directives.has('no-cache') || isPragma,
     isOnlyIfCached: directives.has('only-if-cached'),
+    isMustRevalidate: directives.has('must-revalidate'),
     maxAgeMs: inMs(directives, 'max-age'),
     minFreshMs: inMs(directives, 'min-fresh'),
     maxStaleMs: directives.get('max-stale') === true ? Infinity : inMs(directives, 'max-stale'),

@@ -28,11 +28,26 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
   return 'validate';
 }
 
-/** Whether it may be served when the upstream fails (RFC 5861 §4), by the response, the operator or the request. */
-export function mayServeStaleIfError(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
+/**
+ * Whether it may stand in for an upstream that fails (RFC 5861 §4), by the response's word, the operator's or the request's.
+ *
+ * @param heedsDirectives whether a request that asks for a validated response gets a stale one only if it says `stale-if-error`, too
+ */
+export function mayServeStaleIfError(
+  entry: CacheEntry,
+  request: RequestPolicy,
+  now: number,
+  heedsDirectives: boolean,
+): boolean {
   if (entry.status >= 500) return false;
-  if (mayServeOnError(entry, now)) return true;
+  if (mayServeOnError(entry, now) && !(heedsDirectives && demandsValidation(entry, request, now))) return true;
   return (
     !entry.mustRevalidate && request.staleIfErrorMs !== undefined && -freshForMs(entry, now) <= request.staleIfErrorMs
   );
+}
+
+/** §5.2.1.1, §5.2.1.4: the client is "unwilling to accept a response" that is older, or that is used "without successful validation". */
+function demandsValidation(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
+  if (request.isNoCache || request.isMustRevalidate) return true;
+  return request.maxAgeMs !== undefined && request.maxStaleMs === undefined && ageMs(entry, now) > request.maxAgeMs;
 }
