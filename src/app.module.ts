@@ -36,7 +36,7 @@ import { portToPrimary } from './workers/worker-channel';
           fastPathEnabled,
           ...policy
         }: ConfigType<typeof cacheConfig>,
-        redis: ConfigType<typeof redisConfig>,
+        { store, ...redis }: ConfigType<typeof redisConfig>,
         { workers }: ConfigType<typeof serviceConfig>,
       ): ResponseCacheRegistration => ({
         servesStaleDespiteDirectives,
@@ -46,6 +46,7 @@ import { portToPrimary } from './workers/worker-channel';
         fastPathGate: (adapter) => (adapter instanceof LarderAdapter ? adapter.gate : undefined),
         requestId,
         problemOf: keptProblem,
+        store,
         port: redis.endpoint === undefined ? portToPrimary() : undefined,
         redis:
           redis.endpoint === undefined ? undefined : ({ ...redis, endpoint: redis.endpoint } satisfies RedisSettings),

@@ -17,7 +17,8 @@ export { StoreHealth, type StoreState } from './store-health';
 export { StoreWrites } from './store-writes';
 export { ReplicaMessages } from '../redis/replica-messages';
 export { KeyvStore } from './keyv-store';
-export { hostStore, openLink } from './store.factory';
+export { hostStore, openLink, type StoreChoice } from './store.factory';
+export type { ForeignStore } from './key-value/key-value-backend';
 export { RedisKeys } from './redis/redis-keys';
 export {
   CacheEvict,

@@ -1,6 +1,8 @@
 import { CACHE_MANAGER, Cache } from '@nestjs/cache-manager';
 import {
   ConfigurableModuleBuilder,
+  Inject,
+  Logger,
   Module,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -35,7 +37,7 @@ import { RouteAnswers } from './route-answers';
 import { RouteFastWay } from './route-fast-way';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
-import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
+import { OPENED_STORE, openStore, type OpenedStore, type StoreChoice } from './store.factory';
 import { StoreHealth } from './store-health';
 import { StoreWrites } from './store-writes';
 import { StoredResources } from './stored-resources';
@@ -44,6 +46,8 @@ import { ValueCache } from './value-cache';
 export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
   /** Absent: everything stays in this process. */
   readonly redis?: RedisSettings | undefined;
+  /** Which store is the second tier. Absent: Redis where there are settings for it. */
+  readonly store?: StoreChoice | undefined;
   /** The connection to another process that keeps the entries of several, without Redis. */
   readonly port?: StorePort | undefined;
 }
@@ -68,7 +72,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       provide: OPENED_STORE,
       inject: [RESPONSE_CACHE_OPTIONS, Clock],
       useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
-        openStore({ redis: options.redis, port: options.port }, options.l1, clock),
+        openStore(options, options.l1, clock),
     },
     { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
     {
@@ -81,9 +85,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites, ReplicaMessages],
 })
-class TiersModule extends ConfigurableModuleClass implements OnApplicationShutdown {
-  constructor(private readonly store: CacheStore) {
+class TiersModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly store: CacheStore,
+    @Inject(OPENED_STORE) private readonly opened: OpenedStore,
+  ) {
     super();
+  }
+
+  onModuleInit(): void {
+    if (this.opened.advice !== undefined) new Logger('Store').warn(this.opened.advice);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -18,6 +18,8 @@ import { TieredStore } from './core/tiered-store';
 import { IpcStore } from './ipc/ipc-store';
 import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
+import type { ForeignStore } from './key-value/key-value-backend';
+import { adviceFor, openKeyValueStore, redisYetOver } from './key-value/open-key-value-store';
 import { LostBookkeeping } from './lost-bookkeeping';
 import { fitted, forEntries, processMemory } from './memory-shares';
 import { RedisKeys } from './redis/redis-keys';
@@ -34,6 +36,8 @@ export interface OpenedStore {
   readonly lost: LostBookkeeping;
   /** Silent where there is no Redis. */
   readonly messages: ReplicaMessages;
+  /** What the store cannot promise: logged once at the start. */
+  readonly advice?: string;
   /** Listens to the channel of invalidations, where there is a Redis to publish on. */
   readonly subscribe?: (onMessage: (message: Buffer) => void) => Subscription;
 }
@@ -47,18 +51,52 @@ export const OPENED_STORE = Symbol('larder.opened-store');
 /** How long a worker waits for the process that keeps the entries of all, in milliseconds. */
 const IPC_TIMEOUT_MS = 1_000;
 
+/** What is opened as the store: by name, or a Keyv, an adapter of Keyv's or a store of cache-manager. */
+export type StoreChoice = 'redis' | 'memory' | 'cache-manager-redis-yet' | ForeignStore;
+
+export interface StoreSettings {
+  readonly redis?: RedisSettings | undefined;
+  readonly port?: StorePort | undefined;
+  /** Absent: Redis where there are settings for it, else memory. */
+  readonly store?: StoreChoice | undefined;
+}
+
+const FOREIGN_TIMEOUT_MS = 1_000;
+
 /**
  * With Redis settings Redis is shared and this process keeps copies; without them another process of this service may be
  * shared likewise; else everything stays in this process.
  */
 export function openStore(
-  { redis, port }: { readonly redis: RedisSettings | undefined; readonly port: StorePort | undefined },
+  { redis: given, port, store: choice }: StoreSettings,
   l1: MemoryLimits,
   clock: Clock,
 ): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
   const writes = new StoreWrites();
   const lost = new LostBookkeeping();
+  if (typeof choice === 'object') {
+    const settings = {
+      label: 'one of your own',
+      limits,
+      keyPrefix: given?.keyPrefix ?? 'larder',
+      source: given?.source,
+    };
+    const store = openKeyValueStore(choice, { ...settings, timeoutMs: FOREIGN_TIMEOUT_MS }, clock);
+    const advice = adviceFor(settings.label);
+    return { store, link: undefined, writes, lost, messages: new ReplicaMessages(), advice };
+  }
+  if (!given && (choice === 'redis' || choice === 'cache-manager-redis-yet'))
+    throw new Error(`The store ${choice} needs Redis: give REDIS_ENDPOINT_URI.`);
+  const redis = choice === 'memory' ? undefined : given;
+  if (redis && choice === 'cache-manager-redis-yet') {
+    const { link } = openLink(redis);
+    logTransitions(link, redis, new Logger('Redis'));
+    const { keyPrefix, source, commandTimeoutMs } = redis;
+    const settings = { label: choice, limits, keyPrefix, source, timeoutMs: 2 * commandTimeoutMs };
+    const store = openKeyValueStore({ ...redisYetOver(link), disconnect: () => link.close() }, settings, clock);
+    return { store, link, writes, lost, messages: new ReplicaMessages(), advice: adviceFor(choice) };
+  }
   if (!redis) {
     const messages = new ReplicaMessages();
     if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, lost, messages };

@@ -33,6 +33,7 @@ describe('the environment', () => {
     ['GITHUB_API_URL', 'ftp://x', 'must be an http:// or https:// URL'],
     ['GITHUB_API_URL', 'https://user:pw@x', 'must be an http:// or https:// URL'],
     ['REDIS_ENDPOINT_URI', 'http://x', 'unknown scheme'],
+    ['CACHE_STORE', 'disk', 'must be redis, memory or cache-manager-redis-yet'],
     ['REDIS_KEY_PREFIX', 'a b', 'must be 1 to 64 letters'],
     ['REDIS_TLS_CA_FILE', '/nowhere.pem', 'does not exist'],
     ['REDIS_TLS_CA_FILE', __filename, 'holds no certificate in PEM'],
@@ -58,6 +59,10 @@ describe('the environment', () => {
   });
 
   it.each([
+    [
+      { CACHE_STORE: 'cache-manager-redis-yet' },
+      'REDIS_ENDPOINT_URI is missing: CACHE_STORE=cache-manager-redis-yet needs REDIS_ENDPOINT_URI as well',
+    ],
     [{ GITHUB_SHARE_TOKEN: 'true' }, 'GITHUB_TOKEN is missing: GITHUB_SHARE_TOKEN needs GITHUB_TOKEN as well'],
     [
       { REDIS_TLS_CERT_FILE: certificate },

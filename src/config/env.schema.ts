@@ -109,6 +109,9 @@ export const environmentShape = {
     .min(0, 'must be at least 0')
     .max(10, 'must be at most 10')
     .default(0),
+  CACHE_STORE: z
+    .enum(['redis', 'memory', 'cache-manager-redis-yet'], { error: 'must be redis, memory or cache-manager-redis-yet' })
+    .optional(),
   CACHE_LEASE_MS: whole(100, 60_000).default(1_000),
   CACHE_FAST_PATH: flag.default(true),
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
@@ -153,6 +156,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   CORS_ALLOWED_ORIGINS: 'https://app.example,https://admin.example',
   CREDENTIAL_SECRET: 'the output of: openssl rand -hex 24',
   CACHE_FAST_PATH: 'false',
+  CACHE_STORE: 'memory',
 };
 
 /** Variables that require another one. */
@@ -178,6 +182,11 @@ function schema() {
     for (const [given, other] of [...needed, ...declaredFeatures().flatMap(({ needs = [] }) => needs)]) {
       if (env[given] === undefined || env[given] === false || env[other] !== undefined) continue;
       context.addIssue({ code: 'custom', path: [other], message: `is missing: ${given} needs ${other} as well` });
+    }
+    const { CACHE_STORE: store, REDIS_ENDPOINT_URI: uri } = env as Partial<Record<string, unknown>>;
+    if (typeof store === 'string' && store !== 'memory' && uri === undefined) {
+      const message = `is missing: CACHE_STORE=${store} needs REDIS_ENDPOINT_URI as well`;
+      context.addIssue({ code: 'custom', path: ['REDIS_ENDPOINT_URI'], message });
     }
   });
 }

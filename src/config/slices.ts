@@ -71,7 +71,8 @@ export const cacheConfig = slice('cache', (env) => ({
 }));
 
 export const redisConfig = slice('redis', (env) => ({
-  endpoint: endpointOf(env),
+  endpoint: env.CACHE_STORE === 'memory' ? undefined : endpointOf(env),
+  store: env.CACHE_STORE,
   ...(env.REDIS_USERNAME === undefined ? {} : { username: env.REDIS_USERNAME }),
   ...(env.REDIS_PASSWORD === undefined ? {} : { password: env.REDIS_PASSWORD }),
   ...(env.REDIS_SENTINEL_USERNAME === undefined ? {} : { sentinelUsername: env.REDIS_SENTINEL_USERNAME }),

@@ -66,16 +66,30 @@ export class MemoryStore extends CacheStore {
   }
 
   peek(key: string): Found | undefined {
+    return this.heldHere(key);
+  }
+
+  find(key: string): Promise<Found | undefined> {
+    return Promise.resolve(this.heldHere(key));
+  }
+
+  /** What this process has under the key. */
+  protected heldHere(key: string): Found | undefined {
     const entry = this.tier.get(key, this.clock.now());
     return entry && { entry, tier: 'l1' };
   }
 
-  find(key: string): Promise<Found | undefined> {
-    return Promise.resolve(this.peek(key));
+  /** Keeps a copy of what another replica has stored: loads under way go on, and find that the entry is another. */
+  protected adopt(key: string, entry: CacheEntry): void {
+    this.tier.put(key, entry, true);
+  }
+
+  protected drop(key: string): void {
+    this.tier.delete(key);
   }
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const id = this.peek(request.key)?.entry.id ?? '';
+    const id = this.heldHere(request.key)?.entry.id ?? '';
     if (id !== request.seenId) return Promise.resolve({ kind: 'changed' });
     return Promise.resolve(this.leases.acquire(request, 'shared'));
   }
@@ -87,7 +101,7 @@ export class MemoryStore extends CacheStore {
 
   fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
     const isStanding = this.stands(lease, [...lease.tags, ...entry.tags]);
-    const hasBase = (this.peek(lease.key)?.entry.id ?? '') === lease.baseId;
+    const hasBase = (this.heldHere(lease.key)?.entry.id ?? '') === lease.baseId;
     if (isStanding && !hasBase && lease.selection !== undefined) return Promise.resolve(false);
     this.leases.release(lease);
     if (isStanding && hasBase) {
