@@ -38,6 +38,8 @@ export class AdminModule implements OnApplicationBootstrap {
     const logger = new Logger('Admin');
     if (this.tokens.made !== undefined) logger.warn(`ADMIN_TOKEN is not set; for this run it is ${this.tokens.made}`);
     else if (!this.tokens.isEnabled)
-      logger.warn('Neither ADMIN_TOKEN nor ADMIN_TOKENS is set and NODE_ENV is production: the admin API is off (404).');
+      logger.warn(
+        'Neither ADMIN_TOKEN nor ADMIN_TOKENS is set and NODE_ENV is production: the admin API is off (404).',
+      );
   }
 }

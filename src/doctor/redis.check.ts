@@ -9,6 +9,8 @@ import { findingsOf, type Finding } from './finding';
 import { capacityFindings, clockFindings, keyspaceFindings, versionFindings } from './redis-facts';
 
 const CONNECT_WITHIN_MS = 5_000;
+/** Reasons that do not go by themselves within seconds. */
+const LASTING = /WRONGPASS|NOAUTH|ERR AUTH|ECONNREFUSED|ENOTFOUND/;
 const HEAR_WITHIN_MS = 3_000;
 const POLL_MS = 20;
 const PINGS = 9;
@@ -24,7 +26,9 @@ const { ok, warning, problem } = findingsOf('Redis');
 export async function checkRedis(settings: RedisSettings): Promise<readonly Finding[]> {
   const { link, source } = openLink(settings);
   try {
-    if (!(await until(() => link.isUp, CONNECT_WITHIN_MS))) return [unreachable(link.problem ?? 'no answer', settings)];
+    const isDecided = (): boolean => link.isUp || LASTING.test(link.problem ?? '');
+    await until(isDecided, CONNECT_WITHIN_MS);
+    if (!link.isUp) return [unreachable(link.problem ?? 'no answer', settings)];
     const keys = new RedisKeys(settings.keyPrefix, settings.source);
     const findings: Finding[] = [];
     for (const node of link.primaries()) {
