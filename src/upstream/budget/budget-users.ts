@@ -7,7 +7,7 @@ const MAX_NAMES = 100;
 const OTHER = 'other';
 /** The product of RFC 9110 §10.1.5 without its version. */
 const PRODUCT = /^([A-Za-z][\w.+-]{0,39})(?=[\s/]|$)/;
-/** How much of a path's shape is told: enough for `/repos/{owner}/{repo}/issues`, too little for the path of a file. */
+/** How much of a path's shape is shown: enough for `/repos/{owner}/{repo}/issues`, too little for the path of a file. */
 const MAX_SEGMENTS = 4;
 
 /** The first word of a `User-Agent`; `none` without one, `other` for what is no product. */
