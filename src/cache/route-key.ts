@@ -76,7 +76,7 @@ export function textOfKey(value: unknown, name: string): string | undefined {
   throw new UnusableKeyError(`its ${name} returns ${value instanceof Promise ? 'a promise' : `a ${typeof value}`}`);
 }
 
-/** What the key of a QUERY request ends in: its body is part of what it asks for. @throws UnusableKeyError */
+/** The last part of the key of a QUERY request: a digest of its body. @throws UnusableKeyError */
 function bodyIn(request: FastifyRequest): string {
   if (request.method !== 'QUERY') return '';
   try {

@@ -162,7 +162,7 @@ export class RouteRuleReader {
     this.logger.warn(`A request of ${route} was not cached: ${error.why}. Return a text, or undefined for no cache.`);
   }
 
-  /** @param isTracked whether the interceptor names what tells callers apart */
+  /** @param isTracked whether the interceptor names the value that distinguishes callers */
   private factsOf(context: ExecutionContext, isTracked: boolean): RouteFacts | null {
     const handler = context.getHandler();
     const ofController = this.factsIn(context);

@@ -32,7 +32,7 @@ export function storedForm(value: unknown): StoredForm | undefined {
     return { body, headers: [['content-type', type]] };
   }
   const { buffer, byteOffset, byteLength } = value as Uint8Array<ArrayBuffer>;
-  // A copy: what is stored must not change with the caller's.
+  // A copy: the stored bytes must not change with the caller's.
   const body = Buffer.from(Buffer.from(buffer, byteOffset, byteLength));
   return { body, headers: [['content-type', array === 'Buffer' ? BYTES : `${BYTES}; type=${array}`]] };
 }

@@ -20,7 +20,7 @@ import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './respo
 import { storedForm, storedValue, whyNotStorable } from './stored-value';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
-/** Where a value of code is stored, and for how long. Durations in milliseconds; what is absent is as configured. */
+/** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
 export interface ValueRule extends Partial<FreshnessPolicy> {
   /** The first word of metrics and of the tag `upstream:…`; `app` without it. */
   readonly upstream?: string;
@@ -37,7 +37,7 @@ export interface CachedValue<T> {
 
 type Own<T> = { readonly value: T } | { readonly error: unknown };
 
-/** Errors that tell that the resource is gone or access is withdrawn: nothing stored before may answer from then on. */
+/** Errors for a resource that is gone or access that is withdrawn: no earlier entry may be served from then on. */
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 const NO_BODY = Buffer.alloc(0);
 /** With a tag, for an entry without one and without fields is an index. */
@@ -67,9 +67,9 @@ export class ValueCache {
   ) {}
 
   /**
-   * The stored value, or that of one load for all who ask meanwhile.
+   * The stored value, or the value of one load for concurrent callers.
    *
-   * @param timesOf the times of a value that was loaded, over the rule's
+   * @param timesOf the times of a loaded value, over the rule's
    */
   async wrap<T>(
     name: string,

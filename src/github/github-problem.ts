@@ -1,8 +1,8 @@
 import type { GatewayProblem } from '../upstream';
 
-/*
+/**
  * Problems in the form of GitHub's own errors (https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api): its
- * clients show `message`, and tell a primary limit from a secondary one by status, words and address.
+ * clients show `message`, and distinguish a primary limit from a secondary one by status, words and address.
  */
 
 const DOCS = 'https://docs.github.com/rest';

@@ -50,7 +50,7 @@ export function clientOrigin(proxies: TrustedProxies): ClientOrigin {
 
 function trustOf(proxies: TrustedProxies): (address: string) => boolean {
   if (typeof proxies === 'boolean') return () => proxies;
-  if (typeof proxies === 'number') return () => proxies > 0; // whoever is connected is the first hop
+  if (typeof proxies === 'number') return () => proxies > 0; // the connected client is the first hop
   const list = new BlockList();
   const add = ([address, prefix]: NamedRange): void => list.addSubnet(address, prefix, familyOf(address));
   for (const proxy of proxies) {
@@ -81,7 +81,7 @@ function forwarded({ headers }: IncomingMessage): Said {
   return { scheme: valid(proto, SCHEME)?.toLowerCase(), host: valid(host, HOST) };
 }
 
-/** The last member of a list; one in quotes has no comma that counts, and is none of these. */
+/** The last member of a list; a quoted string has no separating comma, and does not match. */
 function lastOf(field: string | readonly string[] | undefined): string | undefined {
   const text = typeof field === 'object' ? field.join(',') : field;
   return text?.slice(text.lastIndexOf(',') + 1).trim();

@@ -53,7 +53,7 @@ export interface WriteEffects {
 
 /** A problem of the service's own on a route of the gateway. */
 export interface GatewayProblem extends ProblemBody {
-  /** Of `upstream-rate-limited`: which kind of limit. */
+  /** For `upstream-rate-limited`: the kind of limit. */
   readonly limit: LimitKind | undefined;
   /** The `Accept` field of the request; empty for none. */
   readonly accept: string;
@@ -116,7 +116,10 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly limits?: Partial<UpstreamLimits>;
   /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */
   readonly problems?: Readonly<Record<string, ProblemKind>>;
-  /** What the API's clients expect in a problem on the gateway's routes, such as the API's own members. By default RFC 9457's alone. */
+  /**
+   * The additions to a problem that the API's clients expect on the gateway's routes, such as the API's own members. By default RFC 9457's
+   * members alone.
+   */
   clientProblem?(problem: GatewayProblem): ClientProblem;
   /**
    * A cheap GET by which `larder doctor` sees whether the API and the token work, and the header field, in lower case, that lists what the

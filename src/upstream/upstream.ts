@@ -196,7 +196,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     );
   }
 
-  /** Whose limits a request for what is stored under the key counts against. */
+  /** The credential whose limits a request for the key's entry counts against. */
   private credentialOfKey(key: string): string {
     const { shared, anonymous, ownId } = this.callers;
     const id = this.requests.partitionOf(key);

@@ -45,7 +45,7 @@ export interface CacheEvictRule {
 }
 
 /**
- * Caches what an asynchronous method of a provider returns: one call across replicas for all who ask meanwhile. Errors are thrown and not
+ * Caches what an asynchronous method of a provider returns: one call across replicas for concurrent callers. Errors are thrown and not
  * stored.
  *
  * @example

@@ -51,7 +51,7 @@ export interface RateLimitedRequest {
   readonly signal?: AbortSignal;
 }
 
-/** What tells which limit a request counts against. */
+/** The facts that decide which limit a request counts against. */
 export type LimitedRequest = Pick<RateLimitedRequest, 'credential' | 'method' | 'path'>;
 
 /** How an answer is read. */
@@ -182,7 +182,7 @@ export class RateBudget {
     return resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
   }
 
-  /** A refusal with the limit that it is about: one that others waited for has lost that on its way from replica to replica. */
+  /** A refusal with its limit: a refusal from another replica has lost it on the way. */
   explained(error: AppError, request: LimitedRequest): RateLimitError {
     const [resource, limit] = this.limitOf(request) ?? [];
     const { pausedUntil } = this.budgets.of(request.credential);
@@ -217,12 +217,12 @@ export class RateBudget {
 
   private countUser({ credential, address, userAgent, path }: RateLimitedRequest): void {
     const client = address === undefined ? 'service' : clientOf(userAgent);
-    // Without a shape of the adapter's own the path may be a name of the client's: it is not told.
+    // Without the adapter's own shape the path may contain a client's name: it is omitted.
     const route = this.options.adapter.shapeOf === undefined ? 'other' : routeOf(this.adapter.shapeOf(path));
     this.users.add({ client, route, credential });
   }
 
-  /** Of several limits the one that holds the request for the longest time, else that with the least left. */
+  /** The limit that holds the request for the longest time, else the one with the smallest remainder. */
   private limitOf({ credential, method, path }: LimitedRequest): readonly [string, ResourceLimit] | undefined {
     const { resources: known } = this.budgets.of(credential);
     const now = this.clock.now();

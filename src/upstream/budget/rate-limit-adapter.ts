@@ -23,7 +23,7 @@ export interface RateLimitAdapter {
   readonly fieldNames?: readonly string[];
 }
 
-/** A limit as a client is told of it. */
+/** A limit in the form for clients. */
 export interface DescribedLimit {
   /** Undefined where the upstream has not said. */
   readonly limit: number | undefined;

@@ -62,7 +62,7 @@ export interface LimitsNow {
   readonly fieldsOf: (key: string, path: string) => Readonly<Record<string, string>>;
 }
 
-/** As `PRESENTATION`, with the rate limits as they are now, and `X-From-Cache` for what is from the store. */
+/** As `PRESENTATION`, with the current rate limits, and `X-From-Cache` for a stored response. */
 export function limitsNow(limits: LimitsNow, key: string, path: string): Presentation<StoredAnswer> {
   const cacheFields: Presentation<StoredAnswer>['cacheFields'] = (answer, name, now) => {
     const fields = [...fieldsOfCache(answer, name, now)];

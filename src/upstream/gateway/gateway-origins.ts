@@ -76,7 +76,7 @@ export class GatewayOrigins {
     private readonly relay: UpstreamRelay,
   ) {}
 
-  /** Whose limits the requests of a partition count against. */
+  /** The credential whose limits the requests of a partition count against. */
   credentialOf({ id, own }: Partition): string {
     return own === undefined ? this.options.anonymousCredential : id;
   }

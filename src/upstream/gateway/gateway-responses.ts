@@ -26,7 +26,7 @@ export interface GatewayResponsesOptions {
   readonly keepsCors: boolean;
   /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
   readonly linkedAs: (path: string, asked: string) => string;
-  /** The rate limits as they are now, in place of those of the stored response; undefined to send that as it is. */
+  /** The current rate limits, in place of the stored response's; undefined to send those unchanged. */
   readonly limits: LimitsNow | undefined;
 }
 

@@ -125,8 +125,8 @@ export function headerRules(
 }
 
 /**
- * Nothing of a write is stored, so that all of its end-to-end fields go upstream: but for what tells of the client, its browser and the hops
- * before, and for what looks like a credential and is none of the upstream's.
+ * Writes are not stored, so that all their end-to-end fields go upstream, except fields that describe the client, its browser and the
+ * earlier hops, and fields that look like a credential of another API.
  */
 function goesWithWrites(name: string): boolean {
   return OF_WRITES.has(name) || (!isLeftOutOfReads(name) && !isCredentialLike(name));
