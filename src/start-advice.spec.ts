@@ -25,6 +25,13 @@ describe('the advice at a start', () => {
     });
   });
 
+  it('names the store that CACHE_STORE chooses', () => {
+    const chosen = (store: 'memory' | 'cache-manager-redis-yet', uri?: string) =>
+      startAdvice({ endpoint: undefined, ...(uri && redis(uri)), store }, upstreams, roomy);
+    expect(chosen('memory')).toEqual({ store: expect.stringContaining('for CACHE_STORE is memory.'), warnings: [] });
+    expect(chosen('cache-manager-redis-yet', 'a').store).toContain('Redis at a:6379, through cache-manager-redis-yet');
+  });
+
   it.each([
     ['a password without a Redis', { endpoint: undefined, password: 'hunter2' }, upstreams, /no Redis/],
     ['no secret that replicas share', redis('a'), { ...upstreams, credentialSecret: undefined }, /CREDENTIAL_SECRET/],

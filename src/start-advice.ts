@@ -31,14 +31,19 @@ interface UpstreamFacts {
  * @param l1 how large the in-memory cache shall be, and what each process may use
  */
 export function startAdvice(
-  redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'>,
+  redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'> &
+    Partial<Pick<ConfigType<typeof redisConfig>, 'store'>>,
   { credentialSecret, strict }: UpstreamFacts,
   l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
   connections: ConnectionLimits = {},
 ): StartAdvice {
   const { endpoint } = redis;
   const warnings: string[] = [];
-  if (endpoint === undefined && (redis.username !== undefined || redis.password !== undefined))
+  if (
+    endpoint === undefined &&
+    redis.store !== 'memory' &&
+    (redis.username !== undefined || redis.password !== undefined)
+  )
     warnings.push(
       'REDIS_USERNAME or REDIS_PASSWORD is set, but no Redis: set REDIS_ENDPOINT_URI, such as redis://localhost:6379.',
     );
@@ -58,8 +63,8 @@ export function startAdvice(
   if (tooMany !== undefined) warnings.push(tooMany);
   const store =
     endpoint === undefined
-      ? 'Entries are kept in memory only, for REDIS_ENDPOINT_URI is not set.'
-      : `Entries are kept in ${nameOf(endpoint)}, and in memory in front of it.`;
+      ? `Entries are kept in memory only, for ${redis.store === 'memory' ? 'CACHE_STORE is memory' : 'REDIS_ENDPOINT_URI is not set'}.`
+      : `Entries are kept in ${nameOf(endpoint)}${redis.store === 'cache-manager-redis-yet' ? `, through ${redis.store}` : ''}, and in memory in front of it.`;
   return { store, warnings };
 }
 

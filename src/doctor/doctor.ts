@@ -64,9 +64,11 @@ function settings(): readonly Finding[] {
 }
 
 async function redis(now: number): Promise<readonly Finding[]> {
-  const { endpoint, tls, ...rest } = redisConfig();
-  if (!endpoint)
-    return [findingsOf('Redis').ok('Not used: entries are kept in memory only, for REDIS_ENDPOINT_URI is not set.')];
+  const { endpoint, tls, store, ...rest } = redisConfig();
+  if (!endpoint) {
+    const why = store === 'memory' ? 'CACHE_STORE is memory' : 'REDIS_ENDPOINT_URI is not set';
+    return [findingsOf('Redis').ok(`Not used: entries are kept in memory only, for ${why}.`)];
+  }
   const files = { REDIS_TLS_CA_FILE: tls.caFile, REDIS_TLS_CERT_FILE: tls.certFile };
   return [...checkRedisTls(files, now), ...(await checkRedis({ ...rest, tls, endpoint }))];
 }
