@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineUpstream, hmacSignature } from '../upstream';
+import { baseUrlsBeside, enterprisePaths, withoutUploads } from './enterprise-paths';
 import { githubCredentials } from './github-credentials';
 import { githubLimits } from './github-limits';
 import { githubProblem } from './github-problem';
@@ -10,12 +11,6 @@ import { tokensEnded } from './github-write-bodies';
 import { changesCaller, githubTagsOfWrite } from './github-writes';
 import { githubPaths } from './github.paths';
 import { effectOf, KNOWN_EVENTS } from './webhook-events';
-
-/** The path of the REST API on GitHub Enterprise Server, which clients of such a server use. */
-const ENTERPRISE_PATH = '/api/v3';
-
-/** The path of GraphQL beside the one of REST (https://docs.github.com/en/enterprise-server@latest/graphql/guides/forming-calls-with-graphql). */
-const graphqlBeside = (restPath: string): string => `${restPath.slice(0, -ENTERPRISE_PATH.length)}/api/graphql`;
 
 /** GitHub's REST API (https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api). */
 export const github = defineUpstream({
@@ -29,6 +24,11 @@ export const github = defineUpstream({
       .trim()
       .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28')
       .default('2022-11-28'),
+    ENTERPRISE_PATHS: z.stringbool('must be true or false').default(true),
+    UPLOADS_URL: z
+      .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+      .optional()
+      .meta({ example: 'https://uploads.github.com' }),
   },
   headers: ({ own }) => ({
     accept: 'application/vnd.github+json',
@@ -43,7 +43,12 @@ export const github = defineUpstream({
   foldsCase: true,
   tagPrefix: '', // its tags are older than other upstreams
   tags: githubTags,
-  writes: { tags: githubTagsOfWrite, answerTags: answerTagsOf, tokensEnded, changesCaller },
+  writes: {
+    tags: (path, ...write) => githubTagsOfWrite(withoutUploads(path), ...write),
+    answerTags: (path, ...write) => answerTagsOf(withoutUploads(path), ...write),
+    tokensEnded,
+    changesCaller,
+  },
   webhook: {
     verifier: hmacSignature({ header: 'X-Hub-Signature-256', prefix: 'sha256=' }),
     event: 'X-GitHub-Event',
@@ -52,12 +57,8 @@ export const github = defineUpstream({
     effect: effectOf,
   },
   linkedAs: linkedByName,
-  aliases: (prefix): Record<string, string> =>
-    prefix.endsWith(ENTERPRISE_PATH) ? { [graphqlBeside(prefix)]: '/graphql' } : {},
-  beside: (baseUrl): Record<string, string> => {
-    const { pathname } = new URL(baseUrl);
-    return pathname.endsWith(ENTERPRISE_PATH) ? { '/graphql': graphqlBeside(pathname) } : {};
-  },
+  aliases: (prefix, { own, isStrict }) => enterprisePaths(prefix, own.ENTERPRISE_PATHS && !isStrict),
+  beside: (baseUrl, { own, isStrict }) => baseUrlsBeside(baseUrl, isStrict ? baseUrl : own.UPLOADS_URL),
   problems: {
     'account-invalid': { status: 400, title: 'Not an account name', mayRetry: false },
     'account-not-found': { status: 404, title: 'Account not found', mayRetry: false, isAnswer: true },

@@ -4,7 +4,10 @@ export interface UpstreamApi {
   readonly name: string;
   /** Where it is, without a trailing slash; may have a path. */
   readonly baseUrl: string;
-  /** Paths that are not below it, and where on the same origin they are. */
+  /**
+   * Paths that are not below it, and where they are: a path of the same origin, or the base URL of another. A path that ends in `/*` stands
+   * for all below it, which is added to the other.
+   */
   readonly beside?: ReadonlyMap<string, string>;
   /** Sent with every request of the service's own, without credentials. */
   readonly headers: Readonly<Record<string, string>>;

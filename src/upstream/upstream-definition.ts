@@ -108,10 +108,16 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly webhook?: WebhookDefinition;
   /** The path of a link by another name of the same, where the API writes it otherwise than it was asked for. */
   linkedAs?(path: string, asked: string): string;
-  /** Paths outside of the gateway's prefix, and the paths behind it that they stand for. */
-  aliases?(routePrefix: string): Readonly<Record<string, string>>;
-  /** Paths that are not below the base URL, and where on the same origin they are. */
-  beside?(baseUrl: string): Readonly<Record<string, string>>;
+  /**
+   * Paths outside of the gateway's prefix, and the paths behind it that they stand for. One that ends in `/*` stands for all below it. Those
+   * that another upstream or a route of the service has are left out.
+   */
+  aliases?(routePrefix: string, settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
+  /**
+   * Paths that are not below the base URL, and where they are: a path of the same origin. One that ends in `/*` stands for all below it, which
+   * may be at another base URL.
+   */
+  beside?(baseUrl: string, settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
   /** Time and size limits that differ from `UPSTREAM_…`. */
   readonly limits?: Partial<UpstreamLimits>;
   /** Error codes of its own controllers. Example: `{ 'user-not-found': { status: 404, title: 'User not found', mayRetry: false } }` */

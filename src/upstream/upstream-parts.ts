@@ -17,6 +17,7 @@ import { cacheConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
 import { Breakers } from './breakers';
 import { Budgets } from './budget/budgets';
+import { mountedDefinitions, upstreamSettings } from './upstream-settings';
 import { WebhookCounts } from './webhooks/webhook-counts';
 
 /** The dependencies of every upstream. */
@@ -40,6 +41,8 @@ export interface UpstreamParts {
   readonly upstreams: ConfigType<typeof upstreamConfig>;
   /** By which callers' ids are hashed. */
   readonly credentialSecret: string;
+  /** Where the gateways of all upstreams are mounted. */
+  readonly prefixes: () => readonly string[];
 }
 
 export const UPSTREAM_PARTS = Symbol('larder.upstream-parts');
@@ -85,6 +88,7 @@ export const upstreamParts: FactoryProvider<UpstreamParts> = {
     return {
       ...{ adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, clock, http },
       ...{ breakers, budgets, webhooks, service, caching, upstreams, credentialSecret },
+      prefixes: () => mountedDefinitions().map((definition) => upstreamSettings(definition).routePrefix),
     };
   },
 };

@@ -34,11 +34,13 @@ export interface RelayedResponse {
 /**
  * Sends one request upstream and returns its response unchanged: it follows no redirect, decodes nothing and does not repeat it.
  *
- * It never leaves the upstream's origin: the path is only ever a path. It rejects with an `AppError` as `UpstreamFetcher` does, if no head
+ * It never leaves the origins that the definition names: the path is only ever a path. It rejects with an `AppError` as `UpstreamFetcher` does, if no head
  * arrived; a body that breaks off fails while it is read.
  */
 export class UpstreamRelay {
   private readonly base: URL;
+  /** The subtrees of `api.beside`, with a slash at their ends. */
+  private readonly subtrees: readonly (readonly [below: string, base: URL])[];
 
   constructor(
     private readonly api: UpstreamApi,
@@ -48,17 +50,21 @@ export class UpstreamRelay {
     private readonly breaker?: UpstreamBreaker,
   ) {
     this.base = new URL(api.baseUrl);
+    this.subtrees = [...(api.beside ?? [])]
+      .filter(([path]) => path.endsWith('/*'))
+      .map(([path, base]) => [path.slice(0, -1), new URL(base, this.base)]);
   }
 
   send(request: RelayedRequest): Promise<RelayedResponse> {
     return this.breaker ? this.breaker.run(request.path, () => this.sendSafely(request)) : this.sendSafely(request);
   }
 
-  private pathOnWire(target: string): string {
+  private onWire(target: string): { readonly base: URL; readonly path: string } {
     const [path = ''] = target.split('?', 1);
     const beside = this.api.beside?.get(path);
-    if (beside !== undefined) return beside + target.slice(path.length);
-    return `${this.base.pathname.replace(/\/$/, '')}${target}`;
+    if (beside !== undefined) return { base: this.base, path: beside + target.slice(path.length) };
+    const [below = '/', base = this.base] = this.subtrees.find(([start]) => target.startsWith(start)) ?? [];
+    return { base, path: `${base.pathname.replace(/\/$/, '')}/${target.slice(below.length)}` };
   }
 
   /** RFC 9110 §9.2.2, RFC 9112 §9.3.1: on a connection that the upstream was just closing a safe request is sent once more. */
@@ -77,14 +83,15 @@ export class UpstreamRelay {
 
   private sendOnce({ method, path, headers, body, signal, onInterim }: RelayedRequest): Promise<RelayedResponse> {
     const { limits } = this.api;
-    const isHttps = this.base.protocol === 'https:';
+    const { base, path: pathOnWire } = this.onWire(path);
+    const isHttps = base.protocol === 'https:';
     const options: RequestOptions = {
       method,
-      protocol: this.base.protocol,
-      hostname: this.base.hostname.replace(/^\[|\]$/g, ''),
-      port: this.base.port,
-      path: this.pathOnWire(path),
-      headers: ['host', this.base.host, ...headers],
+      protocol: base.protocol,
+      hostname: base.hostname.replace(/^\[|\]$/g, ''),
+      port: base.port,
+      path: pathOnWire,
+      headers: ['host', base.host, ...headers],
       setHost: false,
       agent: isHttps ? this.agents.https : this.agents.http,
       timeout: limits.timeoutMs,

@@ -75,7 +75,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     this.api = {
       ...{ name, baseUrl, limits: { ...upstreams.limits, ...definition.limits } },
       headers: definition.headers?.(settings) ?? DEFAULT_HEADERS,
-      beside: new Map(Object.entries(definition.beside?.(baseUrl) ?? {})),
+      beside: new Map(Object.entries(definition.beside?.(baseUrl, settings) ?? {})),
     };
     this.headerRules = isStrict
       ? ALL_FIELDS

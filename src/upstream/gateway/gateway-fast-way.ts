@@ -14,7 +14,9 @@ import type { GatewayResponses, GatewayResponsesOptions } from './gateway-respon
 import type { HeaderRules } from './header-rules';
 import { ANONYMOUS } from './partition';
 
-export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'api' | 'prefix' | 'partitions'> {
+export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'api' | 'partitions'> {
+  /** What the paths of its requests begin with. */
+  readonly prefixes: readonly string[];
   readonly headerRules: HeaderRules;
   readonly head: HeadContext;
   /** Whether the edge's fields depend on the `Origin` of a request. */
@@ -51,7 +53,10 @@ export class GatewayFastWay implements FastWay<string> {
 
   fingerprint(request: IncomingMessage): RequestFingerprint | undefined {
     const { method = '', url = '' } = request;
-    return url.startsWith(this.options.prefix) ? this.fingerprints.of(request, `${method} ${url}`) : undefined;
+    const { prefixes } = this.options;
+    for (let at = 0; at < prefixes.length; at++)
+      if (url.startsWith(prefixes[at] ?? '')) return this.fingerprints.of(request, `${method} ${url}`);
+    return undefined;
   }
 
   /** @param path what was asked for, behind the prefix */

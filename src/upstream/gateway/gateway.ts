@@ -40,7 +40,7 @@ export interface GatewayOptions
     GatewayWritesOptions {
   /** The partition of callers without a credential; in the strict profile of all callers. */
   readonly anonymousPartition: string;
-  /** Paths outside of the prefix, and which paths behind it they stand for. */
+  /** Paths outside of the prefix, and which paths behind it they stand for; with `/*` for all below them. */
   readonly aliases: ReadonlyMap<string, string>;
   /** The fields that the edge adds to a response, by the `Origin` of the request. */
   readonly headFor: (origin: string | undefined) => HeadContext;
@@ -202,7 +202,20 @@ export class Gateway {
     const { prefix, aliases } = this.options;
     const [path = ''] = url.split('?', 1);
     const standsFor = aliases.get(path);
-    return standsFor === undefined ? behindPrefix(url, prefix) : standsFor + url.slice(path.length);
+    if (standsFor !== undefined) return standsFor + url.slice(path.length);
+    const subtree = this.subtreeOf(path);
+    return subtree === undefined ? behindPrefix(url, prefix) : subtree.standsFor + url.slice(subtree.length);
+  }
+
+  /** The alias of the longest subtree that the path is in. */
+  private subtreeOf(path: string): { readonly length: number; readonly standsFor: string } | undefined {
+    let found: { readonly length: number; readonly standsFor: string } | undefined;
+    for (const [alias, standsFor] of this.options.aliases) {
+      const length = alias.length - 2;
+      const isBelow = alias.endsWith('/*') && path.startsWith(alias.slice(0, -1));
+      if (isBelow && length > (found?.length ?? -1)) found = { length, standsFor };
+    }
+    return found;
   }
 
   private report(

@@ -57,8 +57,17 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
     ...(!isStrict && { limits: upstream.budget }),
   });
   const head = headOf(undefined);
+  const isTaken = (url: string): boolean =>
+    parts.prefixes().some((other) => other !== prefix && overlaps(other, url.replace(/\/\*$/, ''))) ||
+    fastify.hasRoute({ method: 'GET', url });
+  const aliases = new Map(
+    Object.entries(definition.aliases?.(prefix, settings) ?? {}).filter(([url]) => {
+      if (isTaken(url)) logger.warn(`${url} is not served: something else is there.`);
+      return !isTaken(url);
+    }),
+  );
   const fastWay = new GatewayFastWay(
-    { api, prefix, partitions, headerRules, head, isByOrigin: cors.isByOrigin },
+    { api, prefixes: [prefix, ...subtreesOf(aliases)], partitions, headerRules, head, isByOrigin: cors.isByOrigin },
     responses,
     parts.fastPath,
   );
@@ -67,7 +76,7 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
   new Gateway(
     {
       ...{ api, prefix, partitions, queryCredentials, headerRules, anonymousPartition: callers.anonymous.id },
-      aliases: new Map(Object.entries(definition.aliases?.(prefix) ?? {})),
+      aliases,
       ...(isStrict ? NO_EFFECTS : effectsOf(upstream)),
       purgesAfterFailedWrites: !isStrict,
       budget: isStrict ? undefined : upstream.budget,
@@ -83,6 +92,15 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
         problems.send(error, request, reply, (problem) => clientProblem(problem, request.headers.accept)),
     },
   ).mount(fastify);
+}
+
+function overlaps(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
+}
+
+/** Aliases of whole subtrees, without the asterisk. */
+function subtreesOf(aliases: ReadonlyMap<string, string>): string[] {
+  return [...aliases.keys()].filter((url) => url.endsWith('/*')).map((url) => url.slice(0, -1));
 }
 
 function clientProblemOf(definition: UpstreamDefinition, error: AppError, accept: string): ClientProblem | undefined {
