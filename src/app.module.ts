@@ -12,6 +12,7 @@ import { keptProblem } from './http/problem-table';
 import { LiveModule } from './live/live.module';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
+import { StackExchangeModule } from './stackexchange/stackexchange.module';
 import { UpstreamModule } from './upstream';
 import { WebModule } from './web/web.module';
 import { processesOf } from './workers/primary';
@@ -54,6 +55,7 @@ import { portToPrimary } from './workers/worker-channel';
     }),
     UpstreamModule,
     GithubModule,
+    StackExchangeModule,
     AdminModule,
     HealthModule,
     MetricsModule,

@@ -52,11 +52,17 @@ const validatorsFactory = (_: unknown, context: ExecutionContext): Validators | 
 const isBackgroundFactory: LoadFactory = (_, context) => loadOf(context)?.isBackground === true;
 const nothingStoredFactory: LoadFactory = (_, context) => loadOf(context)?.nothingStored === true;
 
+const currentLoadFactory: LoadFactory = (_, context): HandlerLoad => {
+  const { validators, isBackground = false, nothingStored = false } = loadOf(context) ?? {};
+  return { validators, isBackground, nothingStored };
+};
+
 /** The factories of the decorators below: they give no reply to the handler. */
 export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
   validatorsFactory,
   isBackgroundFactory,
   nothingStoredFactory,
+  currentLoadFactory,
 ]);
 
 /** Gives the handler the stored validators for a conditional request, which it may answer with `NotModified`. */
@@ -67,6 +73,9 @@ export const IsBackground = createParamDecorator(isBackgroundFactory);
 
 /** Gives the handler whether nothing is stored for the rule's resource, so that it can skip the look-up (`StoredResources`). */
 export const NothingStored = createParamDecorator(nothingStoredFactory);
+
+/** Injects a `HandlerLoad`, for `client.project`: the three above in one. */
+export const CurrentLoad = createParamDecorator(currentLoadFactory);
 
 export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {
   return ((request as WithLoad)[LOAD] = { ...load });

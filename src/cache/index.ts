@@ -5,6 +5,7 @@ export {
   CacheRule,
   IsBackground,
   NothingStored,
+  CurrentLoad,
   StoredValidators,
   type HandlerLoad,
   type RouteRule,

@@ -76,6 +76,7 @@ const optional = {
   maxConcurrency: whole(1, 'must be a whole number from 1 on').meta({ example: '64' }),
   pointsPerMinute: whole(0, 'must be a whole number').meta({ example: '900' }),
   settleSeconds: whole(0, 'must be a whole number').meta({ example: '10' }),
+  sharesPrivate: z.boolean('must be true or false').meta({ example: 'true' }),
   foldsCase: z.boolean('must be true or false').meta({ example: 'true' }),
   tagPrefix: text(/^(?:[a-z0-9-]+:)*$/, 'must be words with a colon behind each').meta({ example: "'acme:'" }),
   tags: call.meta({ example: '(path) => [`package:${path}`]' }),

@@ -16,7 +16,7 @@ export {
   type UpstreamReply,
 } from './upstream-client';
 export type { UpstreamResponse } from './upstream-fetcher';
-export { projectionOf } from './projection';
+export { projectionOf, sourceJson } from './projection';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { anonymousResource } from './gateway/cached-requests';

@@ -32,7 +32,7 @@ import { parseTarget, type RequestTarget } from './gateway/request-target';
 import type { UpstreamApi } from './upstream-api';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
 import { upstreamFailure } from './upstream-failure';
-import { wholeBody } from './whole-body';
+import { unpacked, wholeBody } from './whole-body';
 
 export interface GetOptions {
   /** Fields in place of the definition's own: those that the gateway forwards. */
@@ -157,7 +157,7 @@ export class UpstreamClient {
   ): Promise<CacheableResult<T> | NotModified> {
     const { resources, maxAgeMs } = this.parts;
     const stored = nothingStored ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
-    const known = stored && (await readStored(stored.entry, read));
+    const known = stored && (await this.readStored(stored.entry, read));
     if (stored && known)
       return new CacheableResult(known, { validators: stored.entry.validators, derivedFrom: stored });
     const source = await this.fetch(path, { validators, isBackground });
@@ -222,7 +222,7 @@ export class UpstreamClient {
     const { outcome } = answer;
     if (answer.kind === 'stored') {
       const { entry } = answer;
-      const body = await this.parts.responses.bodyOf(entry, key);
+      const body = await this.decoded(entry, await this.parts.responses.bodyOf(entry, key));
       return {
         ...responseOf(entry.status, entry.headers, body),
         outcome,
@@ -231,6 +231,11 @@ export class UpstreamClient {
     }
     const body = await this.collect(answer);
     return { ...responseOf(answer.status, answer.headers, body), outcome, json: <T>() => frozen(parse(body)) as T };
+  }
+
+  /** A stored body without the coding that the upstream gave it. */
+  private decoded({ headers }: CacheEntry, body: Buffer): Promise<Buffer> {
+    return unpacked(body, valueOf(headers, 'content-encoding'), this.parts.api.limits.maxResponseBytes);
   }
 
   /** @throws AppError `upstream-too-large`, or why the body broke off */
@@ -249,6 +254,16 @@ export class UpstreamClient {
     const target = parseTarget(path, this.parts.callers.queryCredentials);
     if (target.credentials.length === 0) return target;
     throw new AppError('request-invalid', "The path has a credential in its query. The client adds the service's own.");
+  }
+
+  /** Undefined where the stored representation is not what the projection is derived from. */
+  private async readStored<T>(entry: CacheEntry, read: (source: ProjectionSource) => T): Promise<T | undefined> {
+    try {
+      const body = await this.decoded(entry, await identityBody(entry));
+      return read({ ...responseOf(entry.status, entry.headers, body), refusal: undefined });
+    } catch {
+      return undefined;
+    }
   }
 
   private jsonOf({ id }: CacheEntry, body: Buffer): unknown {
@@ -278,15 +293,6 @@ async function passed({ method, headers, signal }: HttpCacheRequest, origin: Ori
 
 function isCredential(name: string, { partitions }: Callers): boolean {
   return partitions?.credentialName(name) !== undefined || isCredentialLike(name.toLowerCase());
-}
-
-/** Undefined where the stored representation is not what the projection is derived from. */
-async function readStored<T>(entry: CacheEntry, read: (source: ProjectionSource) => T): Promise<T | undefined> {
-  try {
-    return read({ ...responseOf(entry.status, entry.headers, await identityBody(entry)), refusal: undefined });
-  } catch {
-    return undefined;
-  }
 }
 
 function responseOf(status: number, fields: HeaderList, body: Buffer): UpstreamResponse {

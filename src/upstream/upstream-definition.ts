@@ -103,6 +103,11 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly writes?: WriteEffects;
   /** Rules for paths, behind those of `NAME_RULES_FILE`: docs/reference/gateway-rules.md */
   readonly rules?: readonly (Partial<GatewayRule> & Pick<GatewayRule, 'path'>)[];
+  /**
+   * Whether callers without a credential share responses marked `private`: some APIs mark all of theirs, also what is public. By default they do
+   * not (RFC 9111 §5.2.2.7).
+   */
+  readonly sharesPrivate?: boolean;
   /** Statuses that are never stored, such as for work that is still under way. By default 202, 302 and 307. */
   readonly neverStored?: readonly number[];
   readonly webhook?: WebhookDefinition;

@@ -30,7 +30,8 @@ export async function probeUpstream(
   const { token } = settings;
   const credential = token === undefined ? undefined : (credentials?.send ?? bearer)(token);
   const url = settings.baseUrl + (probe?.path ?? '');
-  const query = credential?.in === 'query' ? `?${credential.name}=${credential.value}` : '';
+  const parameter = credential?.in === 'query' ? `${credential.name}=${encodeURIComponent(credential.value)}` : '';
+  const query = parameter === '' ? '' : `${url.includes('?') ? '&' : '?'}${parameter}`;
   const headers = {
     ...{ accept: 'application/json', 'user-agent': 'larder', ...definition.headers?.(settings) },
     ...(credential?.in === 'header' ? { [credential.name]: credential.value } : {}),

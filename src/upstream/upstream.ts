@@ -1,7 +1,7 @@
 import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import { HttpCache, Loader, tagOfUpstream, type RefreshReport } from '../cache';
+import { HttpCache, Loader, type RefreshReport } from '../cache';
 import { ProblemFilter } from '../http/problem.filter';
 import { retryAfterLimits } from './budget/limit-adapters';
 import { RateBudget } from './budget/rate-budget';
@@ -9,6 +9,7 @@ import { CachedRequests } from './gateway/cached-requests';
 import { Callers } from './gateway/callers';
 import { GatewayOrigins } from './gateway/gateway-origins';
 import { GatewayRules } from './gateway/gateway-rules';
+import { storedTag } from './gateway/gateway-tags';
 import { ALL_FIELDS, headerRules, type HeaderRules } from './gateway/header-rules';
 import { mountGateway, type GatewayHost } from './gateway/mount-gateway';
 import { GatewayResponses } from './gateway/gateway-responses';
@@ -44,10 +45,7 @@ const NEVER_STORED = [202, 302, 307];
  */
 export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdown {
   /** A tag of the definition as it is stored; `*` is everything that the upstream gave. */
-  readonly tagOf = (tag: string): string => {
-    const { name, tagPrefix = `${name}:` } = this.definition;
-    return tag === '*' ? tagOfUpstream(name) : tagPrefix + tag;
-  };
+  readonly tagOf = (tag: string): string => storedTag(this.definition, tag);
   readonly settings: UpstreamSettings;
   readonly title: string;
   readonly client: UpstreamClient;
@@ -158,7 +156,8 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const { negativeTtlMs, staleIfErrorMs } = this.parts.caching;
     const defaults = { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs };
     return new CachedRequests({
-      ...{ upstream: definition.name, sharesToken: callers.shared !== undefined, tagOf },
+      ...{ upstream: definition.name, tagOf },
+      storesPrivate: callers.shared !== undefined || (definition.sharesPrivate === true && !settings.isStrict),
       tagsOf: (path) => (definition.tags?.(path) ?? []).map(tagOf),
       rules: settings.isStrict ? undefined : new GatewayRules(settings.rules, defaults, definition.foldsCase),
     });

@@ -31,7 +31,11 @@ const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
  * @throws BodyTooLargeError, UnknownCodingError, whatever the stream fails with, zlib's errors
  */
 export async function wholeBody(stream: Readable, coding: string | undefined, maxBytes: number): Promise<Buffer> {
-  const packed = await collected(stream, maxBytes);
+  return unpacked(await collected(stream, maxBytes), coding, maxBytes);
+}
+
+/** A body without its `Content-Encoding`, as `wholeBody` has it. */
+export async function unpacked(packed: Buffer, coding: string | undefined, maxBytes: number): Promise<Buffer> {
   if (coding === undefined || coding === '' || coding === 'identity' || packed.length === 0) return packed;
   if (!GZIP.has(coding.toLowerCase())) throw new UnknownCodingError(coding);
   const options = { maxOutputLength: maxBytes };

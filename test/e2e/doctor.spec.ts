@@ -19,21 +19,29 @@ interface Report {
 
 describe('npm run doctor', () => {
   let github: GithubSimulator;
+  let others: ScriptedOrigin;
   let folder: string;
 
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 5_000 } });
+    others = await ScriptedOrigin.start();
     folder = makeTempFolder('doctor');
   });
   afterAll(async () => {
     removeTempFolder(folder);
+    await others.stop();
     await github.stop();
   });
 
   /** In an empty folder, so that no `.env` of a developer is read. */
   const run = (env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<[number, string]> =>
     new Promise((resolve) => {
-      const settings = { PATH: process.env['PATH'], GITHUB_API_URL: github.url, ...env };
+      const settings = {
+        PATH: process.env['PATH'],
+        GITHUB_API_URL: github.url,
+        STACKEXCHANGE_API_URL: others.url,
+        ...env,
+      };
       execFile(
         process.execPath,
         [join(repositoryRoot, 'dist/src/doctor/main.js'), ...args],

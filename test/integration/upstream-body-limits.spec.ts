@@ -120,6 +120,8 @@ describe('an upstream with limits in its bodies and credentials in the query', (
     expect(status).toBe(200);
     expect(Buffer.byteLength(text)).toBeGreaterThan(0);
     expect((await client.get('/tags/lua')).json()).toMatchObject({ url: '/tags/lua', quota_remaining: 250 });
+    const hit = await client.get('/tags/lua');
+    expect([hit.outcome, hit.json()]).toEqual(['HIT', expect.objectContaining({ url: '/tags/lua' })]);
     expect(origin.hits[1]?.url).toBe('/tags/lua?key=the%2Bkey-of-us');
     expect((await budget()).credentials).toHaveLength(1); // anonymous callers are served with the service's own key
     for (const { resources } of (await budget()).credentials)

@@ -11,16 +11,22 @@ export class LearnedResources {
 
   /** Undefined for a free request. */
   of(method: string, path: string): readonly string[] | undefined {
-    const shown = this.adapter.resourceOf(path, method);
-    if (shown === undefined) return undefined;
-    return this.learned.size === 0 ? [shown] : (this.learned.get(this.shapeOf(method, path)) ?? [shown]);
+    const shown = this.shownBy(method, path);
+    if (shown === undefined || this.learned.size === 0) return shown;
+    return this.learned.get(this.shapeOf(method, path)) ?? shown;
   }
 
   record(method: string, path: string, resources: readonly string[]): void {
-    const shown = this.adapter.resourceOf(path, method);
+    const shown = this.shownBy(method, path);
     if (shown === undefined || resources.length === 0) return; // a free request may announce another's limit
-    if (resources.length > 1 || resources[0] !== shown) this.learned.set(this.shapeOf(method, path), resources);
+    if (resources.length !== shown.length || resources.some((one, at) => one !== shown[at]))
+      this.learned.set(this.shapeOf(method, path), resources);
     else if (this.learned.size > 0) this.learned.delete(this.shapeOf(method, path));
+  }
+
+  private shownBy(method: string, path: string): readonly string[] | undefined {
+    const shown = this.adapter.resourceOf(path, method);
+    return typeof shown === 'string' ? [shown] : shown;
   }
 
   private shapeOf(method: string, path: string): string {

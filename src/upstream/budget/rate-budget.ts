@@ -248,7 +248,10 @@ export class RateBudget {
     if (answer.status !== 401 && request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);
     if (answer.status === 304 && this.adapter.isNotModifiedFree && request.credential !== ANONYMOUS)
       this.counts.notModified += 1;
-    const read = { status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) };
+    const read = {
+      ...{ status: answer.status, field: (name: string) => field(answer, name), text: text?.(answer) },
+      shape: this.adapter.shapeOf(request.path),
+    };
     return { answer, refusal: this.record(request, resource ?? FREE, sentAt, read) };
   }
 

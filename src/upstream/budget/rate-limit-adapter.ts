@@ -4,8 +4,11 @@ import type { LimitReading } from './credential-budget';
 export interface RateLimitAdapter {
   /** The limits that an answer announces. `assumed` is the name of the limit where the answer has none; `now` in milliseconds. */
   readonly read: (assumed: string, answer: LimitedAnswer, now: number) => readonly LimitReading[];
-  /** The limit that a request counts against, as far as its path shows; undefined for a free request. By default one limit, `default`, counts all. */
-  readonly resourceOf?: (path: string, method: string) => string | undefined;
+  /**
+   * The limit, or limits, that a request counts against, as far as its path shows; undefined for a free request. By default one limit, `default`,
+   * counts all.
+   */
+  readonly resourceOf?: (path: string, method: string) => string | readonly string[] | undefined;
   /** What paths have in common that count against the same limits, where answers name others than `resourceOf`. By default the first segment. */
   readonly shapeOf?: (path: string) => string;
   /** How many points of a minute a request costs; 0 for none. By default 1. */
@@ -38,6 +41,8 @@ export interface LimitedAnswer {
   readonly field: (name: string) => string | undefined;
   /** The body, where it was read. */
   readonly text?: string | undefined;
+  /** The adapter's `shapeOf` of the path that was asked for: for limits of one path alone, such as a `backoff`. */
+  readonly shape?: string;
 }
 
 /** An adapter with all defaults. */

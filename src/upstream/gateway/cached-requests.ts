@@ -12,8 +12,8 @@ export interface CachedRequestsOptions {
   readonly tagOf: (tag: string) => string;
   /** The operator's table; undefined where the upstream's own word is all. */
   readonly rules: GatewayRules | undefined;
-  /** Whether anonymous callers are served with the service's own token. */
-  readonly sharesToken: boolean;
+  /** Whether anonymous callers may be served with a stored `private` response: of a shared token, or of an API that marks all so. */
+  readonly storesPrivate: boolean;
 }
 
 /** A GET or HEAD, of a client of the gateway or of the service itself. */
@@ -51,12 +51,12 @@ export class CachedRequests {
   }
 
   of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
-    const { upstream, tagsOf, tagOf, sharesToken } = this.options;
+    const { upstream, tagsOf, tagOf, storesPrivate } = this.options;
     const tags = [pathTag(upstream, target.path), ...tagsOf(target.path), ...(rule?.tags ?? []).map(tagOf)];
     return {
       ...asked,
       ...{ key: this.keyOf(target, partition), upstream, policy: rule?.policy },
-      kind: partition.id === ANONYMOUS && !sharesToken ? 'shared' : 'private',
+      kind: partition.id === ANONYMOUS && !storesPrivate ? 'shared' : 'private',
       tags: [...tags, ...callerTags(partition)],
     };
   }

@@ -1,3 +1,4 @@
+import { tagOfUpstream } from '../../cache';
 import { CACHEABLE } from './header-rules';
 import { ANONYMOUS, type Partition } from './partition';
 
@@ -8,6 +9,14 @@ export function callerTags({ id }: Pick<Partition, 'id'>): readonly string[] {
 
 export function callerTag(id: string): string {
   return `caller:${id}`;
+}
+
+/** A tag of a definition as it is stored; `*` is everything of the upstream. */
+export function storedTag(
+  { name, tagPrefix = `${name}:` }: { readonly name: string; readonly tagPrefix?: string },
+  tag: string,
+): string {
+  return tag === '*' ? tagOfUpstream(name) : tagPrefix + tag;
 }
 
 /** The tag of every response of a path, for any query and every caller. */

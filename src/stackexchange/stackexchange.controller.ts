@@ -1,0 +1,59 @@
+import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { CacheRule, CurrentLoad, ResponseCacheInterceptor, type HandlerLoad } from '../cache';
+import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
+import { AppError } from '../kernel/app-error';
+import { InjectUpstream, projectionOf, sourceJson, UpstreamClient, type ProjectionSource } from '../upstream';
+import { stackExchange } from './stackexchange.definition';
+
+/** The answer, and its shape for OpenAPI. */
+class QuestionCount {
+  @ApiProperty({ example: 'redis', description: 'The tag, as Stack Overflow writes it.' })
+  tag!: string;
+
+  @ApiProperty({ example: 25_431, description: 'How many questions have the tag.' })
+  questions!: number;
+
+  @ApiProperty({ example: true, description: 'Whether the cache answered without a request to Stack Exchange.' })
+  cached?: boolean;
+}
+
+const TAG = /^(?!\.{1,2}$)[a-z0-9+#.-]{1,35}$/i;
+const tags = z.object({ items: z.array(z.object({ name: z.string(), count: z.int().nonnegative() })).max(1) });
+
+function infoPath(tag: unknown): string {
+  if (typeof tag === 'string' && TAG.test(tag)) return `/tags/${encodeURIComponent(tag)}/info?site=stackoverflow`;
+  throw new AppError('tag-invalid', 'A tag has up to 35 letters, digits and any of "+#.-". Encode # as %23.');
+}
+
+const pathOf = ({ params }: FastifyRequest): string => infoPath((params as { tag?: unknown }).tag);
+
+@ApiTags('tags')
+@Controller('tags')
+@UseInterceptors(ResponseCacheInterceptor)
+export class StackExchangeController {
+  constructor(@InjectUpstream(stackExchange) private readonly client: UpstreamClient) {}
+
+  @Get(':tag')
+  @CacheRule({
+    ...projectionOf(stackExchange, pathOf),
+    key: () => 'tags',
+    byUrl: true,
+    hitFlagName: 'cached',
+  })
+  @ApiOperation({ summary: 'How many questions of Stack Overflow have a tag' })
+  @ApiParam({ name: 'tag', example: 'redis', description: 'A tag of Stack Overflow; `c#` is written `c%23`.' })
+  @ApiOkResponse({ type: QuestionCount, headers: ApiCacheHeaders })
+  @ApiProblems('tag-invalid', 'tag-not-found', 'upstream-rate-limited', 'upstream-error', 'upstream-invalid')
+  countQuestions(@Param('tag') tag: string, @CurrentLoad() load: HandlerLoad) {
+    return this.client.project(infoPath(tag), load, (source) => countOf(source, tag));
+  }
+}
+
+function countOf(source: ProjectionSource, tag: string): QuestionCount {
+  const [found] = sourceJson(source, tags, 'Stack Exchange').items;
+  if (!found) throw new AppError('tag-not-found', `Stack Overflow has no tag "${tag}". Check the spelling.`);
+  return { tag: found.name, questions: found.count };
+}
