@@ -7,6 +7,16 @@ import type { OriginResponse } from './core/http/exchange';
 /** A handler's result for the cache; the origin adds the times. */
 export type HandlerResult = Omit<OriginResponse, 'requestedAt' | 'receivedAt'>;
 
+/** Which requests may share a response with the load's own client. */
+export interface Sharing {
+  /** The response is for the load's own client alone. */
+  readonly isForOneClient: boolean;
+  /** Each use needs validation (`no-cache`, RFC 9111 §5.2.2.4). */
+  readonly needsValidation: boolean;
+  /** The request fields that select it. */
+  readonly vary: string | undefined;
+}
+
 /** A handler's result with more than a plain value: the value, and the upstream's facts about it. */
 export class CacheableResult<T> {
   constructor(

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/app-error';
 import { StatusFailure, UnkeptFailure } from './core/load-failure';
 import { AbandonedLoad } from './core/loader';
 import { catches, type CaughtClasses } from './exception-filters';
-import type { HandlerResult } from './handler-answer';
+import type { HandlerResult, Sharing } from './handler-answer';
 import { exceptionHeaders, exceptionOf, isRebuilt, thrownWith } from './kept-exception';
 
 /**
@@ -33,6 +33,7 @@ export interface Circumstances {
   readonly hasLeft: boolean;
   /** The classes that the application's exception filters catch. */
   readonly filters: CaughtClasses;
+  readonly sharing: Sharing;
 }
 
 /**
@@ -40,12 +41,19 @@ export interface Circumstances {
  *
  * @throws the error with which the load fails, from 500 on
  */
-export function responseOfError(error: unknown, { hasLeft, filters }: Circumstances): HandlerResult {
+export function responseOfError(error: unknown, { hasLeft, filters, sharing }: Circumstances): HandlerResult {
   const status = statusOf(error);
   const body = status === undefined ? '' : bodyOf(error, status);
   if (status !== undefined && status < 500) {
     const kept = thrownWith(Buffer.from(body), error);
-    return { status, headers: exceptionHeaders, body: kept, isUncacheable: true, isForWaiting: isForWaiting(status) };
+    const { vary, isForOneClient, needsValidation } = sharing;
+    return {
+      status,
+      headers: vary === undefined ? exceptionHeaders : [...exceptionHeaders, ['vary', vary]],
+      body: kept,
+      isUncacheable: true,
+      isForWaiting: isForWaiting(status) && !isForOneClient && !needsValidation,
+    };
   }
   // The handler may have stopped with its client: that says nothing about the origin.
   if (hasLeft) throw new AbandonedLoad({ cause: error });

@@ -10,7 +10,7 @@ import type { Fields } from './earlier-fields';
 import { isForWaiting } from './handler-error';
 import { exceptionHeaders, isNotFound, problemOfException, thrownError, thrownWith } from './kept-exception';
 import { valueFields } from './handed-value';
-import { CacheableResult, type HandlerResult } from './handler-answer';
+import { CacheableResult, type HandlerResult, type Sharing } from './handler-answer';
 import type { LoadFields } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
 
@@ -83,13 +83,14 @@ export class HandlerResponse {
     value: unknown,
     { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, vary = [] }: LoadSetting,
   ): HandlerResult {
-    if (value instanceof NegativeAnswer) return negative(value, isHandedOn, vary);
+    if (value instanceof NegativeAnswer) return negative(value, isHandedOn, sharingOf(fields, { vary, routeFields }));
     const sourced = value instanceof CacheableResult ? value : new CacheableResult(value);
     const { validators = {}, tags = [], derivedFrom } = sourced.origin;
     const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
-    const kept = keptHeaders({ ...given, vary: selectingFields(fields, vary) }, type);
+    const sharing = sharingOf(fields, { vary, routeFields });
+    const kept = keptHeaders({ ...given, vary: sharing.vary }, type);
     // Interceptors around may change the value: its tag is then an ordinary field, and no condition is compared with it.
     const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
     const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
@@ -99,18 +100,30 @@ export class HandlerResponse {
       ...{ status, headers, body, validators, tags },
       etag: isMarked ? weakened(etag) : etag,
       ...(derivedFrom && { derivedFrom }),
-      isUncacheable: isAmbiguous || !isStated || isForOneClient(fields),
-      isForWaiting: isForWaiting(status),
+      isUncacheable: isAmbiguous || !isStated || sharing.isForOneClient,
+      isForWaiting: isForWaiting(status) && !isAmbiguous && !sharing.isForOneClient && !sharing.needsValidation,
     };
   }
 }
 
 /** Interceptors around would treat a problem as a value: an error of the service is thrown there, like any other. */
-function negative({ error, ...kept }: NegativeAnswer, isHandedOn: boolean, vary: readonly string[]): HandlerResult {
+function negative(
+  { error, ...kept }: NegativeAnswer,
+  isHandedOn: boolean,
+  { vary, isForOneClient }: Sharing,
+): HandlerResult {
   const isThrown = isHandedOn && error instanceof AppError;
   const [{ status, body }, fields] = isThrown ? thrownError(error, kept.problem) : [kept.problem, kept.headers];
-  const headers: HeaderList = vary.length === 0 ? fields : [...fields, ['vary', vary.join(', ').toLowerCase()]];
-  return { status, headers, body: thrownWith(body, error), validators: {}, etag: weakened(entityTag(body)) };
+  const headers: HeaderList = vary === undefined ? fields : [...fields, ['vary', vary]];
+  const isUncacheable = isForOneClient;
+  return {
+    status,
+    headers,
+    body: thrownWith(body, error),
+    validators: {},
+    etag: weakened(entityTag(body)),
+    isUncacheable,
+  };
 }
 
 /** The bytes that Fastify sends for a value, and its type if the handler names none. */
@@ -166,6 +179,11 @@ function entityTagIn({ etag }: Fields): string | undefined {
   return ENTITY_TAG.test(tag) ? tag : undefined;
 }
 
+/** The fields of a 304 that replace stored ones (RFC 9111 §3.2). */
+export function validationFields(fields: Fields): HeaderList {
+  return keptHeaders(fields, undefined).filter(([name]) => name !== 'etag' && !name.startsWith('content-'));
+}
+
 function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
   const kept: [string, string][] = [];
   for (const [name, value] of Object.entries(fields)) {
@@ -181,19 +199,24 @@ function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
   return kept;
 }
 
-/** Whether the response is for the load's own client alone, regardless of its own `Cache-Control`. */
-function isForOneClient({ set, before }: LoadFields): boolean {
-  // The directives of a hook or a guard count as well; the engine reads the handler's own.
-  const control = parseDirectives([before['cache-control'] ?? []].flat().map(String));
+/** The word on sharing of the handler, its rule, and of a hook or a guard in front of it. */
+export function sharingOf(
+  fields: LoadFields,
+  { vary = [], routeFields }: Pick<LoadSetting, 'vary' | 'routeFields'>,
+): Sharing {
+  const { set, before } = fields;
+  const control = parseDirectives([set['cache-control'] ?? [], before['cache-control'] ?? []].flat().map(String));
   const hasCookie = (set['set-cookie'] ?? before['set-cookie']) !== undefined;
-  return control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
+  const isForOneClient = control.has('no-store') || control.has('private') || hasCookie || namesOrigin(set);
+  const needsValidation = control.has('no-cache');
+  return { isForOneClient, needsValidation, vary: selectingFields(fields, vary, routeFields.has('vary')) };
 }
 
 /** The request fields that select the response, named by the handler, its rule, a hook or a guard. */
-function selectingFields({ set, before }: LoadFields, vary: readonly string[]): string | undefined {
+function selectingFields({ set, before }: LoadFields, vary: readonly string[], isOfRoute: boolean): string | undefined {
   // A hook that sets CORS fields sets them on each response, hits included: the fields that it varies by do not select the stored
   // response.
-  const ofHooks = varyingNames([before['vary'] ?? ''].join()).filter((name) => name !== 'origin');
+  const ofHooks = varyingNames([before['vary'] ?? ''].join()).filter((name) => isOfRoute || name !== 'origin');
   const names = new Set([...ofHooks, ...varyingNames([set['vary'] ?? '', ...vary].join())]);
   return names.size === 0 ? undefined : [...names].join(', ');
 }

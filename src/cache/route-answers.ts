@@ -8,6 +8,7 @@ import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
 import { CacheInvalidator } from './core/cache-invalidator';
 import type { StoredAnswer } from './core/http/exchange';
+import { valueOf } from './core/http/fields';
 import { HttpCache } from './core/http/http-cache';
 import { Clock } from '../kernel/clock';
 import { handedFields, handedValue } from './handed-value';
@@ -66,6 +67,7 @@ export class RouteAnswers {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const form = requestedForm(request.raw);
     const asked = new RouteRequest(request, applied);
+    asked.readHeaders(); // before a load takes fields off the request
     return {
       context,
       request,
@@ -129,6 +131,8 @@ export class RouteAnswers {
     const { context, applied, startedAt } = exchange;
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const { age, ...fields } = cacheFields(answer, applied.key, this.clock.now());
+    const vary = valueOf(answer.entry.headers, 'vary');
+    if (vary !== undefined) setField(reply, 'vary', vary);
     reply.headers(answer.stored === false ? fields : { ...fields, age });
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
     exchange.thrown = error;
@@ -159,7 +163,7 @@ export class RouteAnswers {
     if (applied.way.isHandedOn) return this.handOn(exchange, answer);
     if (answer.outcome === 'HIT' && !isRefreshing) this.fastWay.remember(context, applied, answer);
     const to = replyTo(answer, load);
-    if (load.fields && !isRefreshing) applyUnkept(to, load.fields);
+    if (load.fields && !isRefreshing && answer.outcome !== 'STALE_ON_ERROR') applyUnkept(to, load.fields);
     await this.sender.send(request, to, answer, applied, form);
     this.publish(context, applied, answer, answer.tier, answer.entry.status, startedAt);
     return RESPONSE_ALREADY_SENT;
@@ -187,7 +191,7 @@ export class RouteAnswers {
     const value = await handedValue(answer);
     if (load.reply.isLoading || isRefreshing === true || answer.outcome === 'STALE_ON_ERROR') load.reply.share();
     const { reply } = load.reply;
-    if (load.fields && isRefreshing !== true) applyUnkept(reply, load.fields);
+    if (load.fields && isRefreshing !== true && answer.outcome !== 'STALE_ON_ERROR') applyUnkept(reply, load.fields);
     for (const [name, fieldValue] of fieldsByName(handedFields(entry))) setField(reply, name, fieldValue);
     reply.headers({ ...cacheFields(answer, applied.key, this.clock.now()) }).code(entry.status);
     this.publish(context, applied, answer, answer.tier, entry.status, startedAt);

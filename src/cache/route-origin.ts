@@ -10,7 +10,7 @@ import { loadTimedOut, within } from './core/within';
 import { NotModified, rewrapped, valueIn, type HandlerResult } from './handler-answer';
 import { isPlainData } from './handed-value';
 import { responseOfError } from './handler-error';
-import { NegativeAnswer, type HandlerResponse } from './handler-response';
+import { NegativeAnswer, sharingOf, validationFields, type HandlerResponse } from './handler-response';
 import { LoadReply, type LoadFields } from './load-reply';
 import { routeFieldsOf } from './nest-pipeline';
 import { neutralise } from './neutral-request';
@@ -105,16 +105,23 @@ export class RouteOrigin {
 
   private async respond(open: OpenLoad): Promise<HandlerResult> {
     const { rule, way } = this.applied;
+    const routeFields = routeFieldsOf(this.context);
     let value: unknown;
     try {
       value = await this.parts.responses.negativeOf(() => this.callHandler(open), rule);
     } catch (error) {
       this.fields = undefined;
-      return responseOfError(error, { hasLeft: this.reply.hasLostClient, filters: way.filters });
+      const sharing = sharingOf(this.reply.read(), { vary: rule.vary, routeFields });
+      return responseOfError(error, { hasLeft: this.reply.hasLostClient, filters: way.filters, sharing });
     }
-    if (value instanceof NotModified) return { status: 304, headers: value.headers, body: NO_BODY };
     const fields = this.reply.read();
     this.fields = fields;
+    if (value instanceof NotModified) {
+      const { vary, isForOneClient } = sharingOf(fields, { vary: rule.vary, routeFields });
+      const named = value.headers.map(([name, text]) => [name.toLowerCase(), text] as const);
+      const headers = [...validationFields({ ...fields.set, vary }), ...named];
+      return { status: 304, headers, body: NO_BODY, isUncacheable: isForOneClient };
+    }
     this.passed = value instanceof NegativeAnswer ? undefined : this.passedValueOf(value, fields, open.isBackground);
     if (this.passed) return { status: fields.status, headers: [], body: NO_BODY, isUncacheable: true };
     return this.parts.responses.toResponse(value, {
@@ -122,7 +129,7 @@ export class RouteOrigin {
       serialise: (plain) => this.reply.serialise(plain),
       isAmbiguous: way.mayTouchReply && this.reply.isAmbiguous,
       isHandedOn: way.isHandedOn,
-      routeFields: routeFieldsOf(this.context),
+      routeFields,
       isMarked: rule.hitFlagName !== undefined,
       vary: rule.vary,
     });

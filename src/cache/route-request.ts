@@ -2,8 +2,14 @@ import type { FastifyRequest } from 'fastify';
 import type { HeaderList } from './core/cache-entry';
 import type { CachePolicy } from './core/http/cache-policy';
 import type { HttpCacheRequest } from './core/http/exchange';
-import { toHeaderList } from './core/http/fields';
 import type { RouteRule } from './cache-rule.decorator';
+
+/** The fields as the handler reads them: middleware and hooks may have changed them. */
+function headersOf({ headers }: FastifyRequest['raw']): HeaderList {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as const],
+  );
+}
 
 /** Where a cached route's response is stored, and under which policy. */
 export interface RouteKey {
@@ -52,6 +58,10 @@ export class RouteRequest implements HttpCacheRequest {
   }
 
   get headers(): HeaderList {
-    return (this.fields ??= toHeaderList(this.request.raw.rawHeaders));
+    return this.readHeaders();
+  }
+
+  readHeaders(): HeaderList {
+    return (this.fields ??= headersOf(this.request.raw));
   }
 }

@@ -56,6 +56,8 @@ export type Verdict =
   | 'resource-withdrawn';
 
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
+/** Where a key is shared by callers of different rights. */
+const OF_ONE_CALLER: ReadonlySet<number> = new Set([401, 403]);
 /**
  * Statuses that concern only this request: it timed out, went astray or came too early or too often, its condition, range or expectation
  * was not met; or it is accepted, with the result to come.
@@ -68,9 +70,13 @@ const ABOUT_METHOD: ReadonlySet<number> = new Set([405, 501]);
  * RFC 9111 §4.3.3: a full response to a validation replaces the stored one; a 5xx, or a response that does not concern the resource, does
  * not.
  */
-export function verdictOf({ status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>): Verdict {
+export function verdictOf(
+  { status, isRefusal }: Pick<OriginResponse, 'status' | 'isRefusal'>,
+  { isOriginNeutral = false }: { readonly isOriginNeutral?: boolean | undefined },
+): Verdict {
   if (status >= 500 || isRefusal === true || UNDECIDED.has(status)) return 'none';
-  return WITHDRAWN.has(status) ? 'resource-withdrawn' : 'variant-replaced';
+  const isForAll = !isOriginNeutral || !OF_ONE_CALLER.has(status);
+  return isForAll && WITHDRAWN.has(status) ? 'resource-withdrawn' : 'variant-replaced';
 }
 
 /**
@@ -83,9 +89,10 @@ export function verdictOnEntry(
   request: HttpCacheRequest,
   response: OriginResponse,
   entry: CacheEntry,
-  neverStored: NeverStored,
+  options: { readonly neverStored?: NeverStored; readonly isOriginNeutral?: boolean | undefined },
 ): Verdict {
-  const verdict = verdictOf(response);
+  const { neverStored } = options;
+  const verdict = verdictOf(response, options);
   if (verdict !== 'variant-replaced') return verdict;
   const isHead = request.method === 'HEAD';
   if (isHead && ABOUT_METHOD.has(response.status)) return 'none';

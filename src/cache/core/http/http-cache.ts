@@ -37,11 +37,6 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
   readonly staleAfterMs: number;
   /** Whether a stale response stands in for a failed origin also where the request asks for a validated one. */
   readonly servesStaleDespiteDirectives?: boolean;
-  /**
-   * Whether the origin's responses do not depend on HEAD, ranges and conditions, which the cache carries out: a handler of this service
-   * never gets them.
-   */
-  readonly isOriginNeutral?: boolean;
 }
 
 /** A body up to this size is sent in one piece; a larger one is streamed. */
@@ -324,7 +319,7 @@ export class HttpCache {
   ): Promise<void> {
     const { entry, variantKey: key, index } = seen;
     const { neverStored } = this.options;
-    const verdict = entry ? verdictOnEntry(request, response, entry, neverStored) : verdictOf(response);
+    const verdict = entry ? verdictOnEntry(request, response, entry, this.options) : verdictOf(response, this.options);
     if (verdict === 'resource-withdrawn' && index) await this.writer.withdraw(request, seen, false);
     else if (!entry || key === undefined) return;
     else if (verdict !== 'none') await this.writer.removeVariant(key);

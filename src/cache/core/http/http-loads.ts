@@ -28,6 +28,11 @@ export interface HttpLoadsOptions extends Pick<VariantWriterOptions, 'selecting'
   /** Larger bodies are streamed and not stored, in bytes. */
   readonly maxEntryBytes: number;
   readonly neverStored?: NeverStored;
+  /**
+   * Whether the origin is a handler of this service: it answers GET alone, and its key may be shared by callers of different rights, so
+   * that a 401 or 403 concerns only the variant that it was given for.
+   */
+  readonly isOriginNeutral?: boolean;
   /** Whether a resource pauses after repeated failures; without it every request tries again. */
   readonly pausesAfterFailures?: boolean;
   /** Called when a load has ended that no request waited for. */
@@ -243,7 +248,8 @@ export class HttpLoads {
   ): Promise<void> {
     const covered = await this.writer.cover(request, seen);
     const response = await this.requestOrigin(request, base, seen, flight, origin);
-    const isValidated = response.status === 304 && base !== undefined;
+    // A 304 confirms only a response whose validators were sent.
+    const isValidated = response.status === 304 && base !== undefined && conditionsOf(base).length > 0;
     const { neverStored } = this.options;
     const ownPolicy = isValidated
       ? policyOfUpdated(request, response, base, neverStored)
@@ -275,13 +281,14 @@ export class HttpLoads {
     if (Buffer.isBuffer(response.body)) {
       const whole = this.writer.entryOf(request, seen, arrived, response.body);
       const fits = response.body.length <= this.options.maxEntryBytes;
-      this.noteSharing(request, response.status, policy.isStorable && fits);
+      const isReusable = policy.isStorable && policy.revalidation !== 'always';
+      this.noteSharing(request, response.status, isReusable && fits);
       const entry = place && fits ? await this.writer.storedForm(whole) : whole;
       const stored =
         place && fits
           ? await this.writer.keep(lease, request, place, arrived, entry)
           : await this.writer.giveBack(lease);
-      const isShareable = (policy.isStorable && names !== undefined) || response.isForWaiting === true;
+      const isShareable = names !== undefined && (isReusable || response.isForWaiting === true);
       const derivedFromTier = response.derivedFrom?.tier;
       flight.arrive({ kind: 'entry', entry, source: 'load', derivedFromTier, stored, isShareable, names, selection });
       return;
@@ -292,7 +299,8 @@ export class HttpLoads {
       held: this.held,
     });
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
-    this.noteSharing(request, response.status, policy.isStorable && !body.isTooLarge);
+    const isReusable = policy.isStorable && policy.revalidation !== 'always';
+    this.noteSharing(request, response.status, isReusable && !body.isTooLarge);
     const stored = place ? this.keepBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
     stored.catch(() => undefined); // the body's readers and the lease handle the error
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
@@ -339,7 +347,7 @@ export class HttpLoads {
     response: OriginResponse,
     isStorable: boolean,
   ): Promise<Seen | undefined> {
-    switch (verdictOf(response)) {
+    switch (verdictOf(response, this.options)) {
       case 'none':
         return seen;
       case 'resource-withdrawn': {
@@ -411,7 +419,8 @@ export function hasConditions(headers: HeaderList): boolean {
 
 /** Whether the response of another request's load may answer this one. */
 export function maySharedWith(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
-  return head.policy.isStorable && head.body.isJoinable && isSelectedBy(request, head);
+  const isReusable = head.policy.isStorable && head.policy.revalidation !== 'always';
+  return isReusable && head.body.isJoinable && isSelectedBy(request, head);
 }
 
 /** Whether the request selects the response of a load. */

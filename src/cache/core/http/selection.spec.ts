@@ -69,9 +69,10 @@ describe('Vary (RFC 9111 §4.1)', () => {
     );
   });
 
-  it('matches languages in any case and order, and keeps quoted ones unchanged', () => {
+  it('matches languages in any case, in their order, and keeps quoted ones unchanged', () => {
     const key = (value: string) => selectionKey(['accept-language'], [['accept-language', value]]);
-    expect(key('EN, de;q=0.5')).toBe(key('de;q=0.5,en'));
+    expect(key('EN, de;q=0.5')).toBe(key('en,de;q=0.5'));
+    expect(key('en, de')).not.toBe(key('de, en'));
     expect(key('en;x="A"')).not.toBe(key('en;x="a"'));
   });
 

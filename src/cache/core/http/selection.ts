@@ -56,18 +56,9 @@ function comparable(name: string, values: readonly string[]): string {
   if (lines.includes(undefined)) return values.join('\n'); // no value has a line break: the result is unambiguous
   const members = lines.flatMap((line) => line ?? []);
   const isPlain = !values.some((value) => value.includes('"'));
-  return (name === 'accept-language' && isPlain ? byWeight(members) : members).join(', ');
-}
-
-/** Language tags ignore case, and for equal weights the order is meaningless (RFC 9110 §12.5.4). */
-function byWeight(ranges: readonly string[]): readonly string[] {
-  const parts = ranges.map((range) => range.toLowerCase());
-  return parts.sort((one, other) => weightOf(other) - weightOf(one) || (one < other ? -1 : 1));
-}
-
-function weightOf(range: string): number {
-  const weight = /;\s*q=([01](?:\.\d*)?)/.exec(range)?.[1];
-  return weight === undefined ? 1 : Number(weight);
+  const text = members.join(', ');
+  // Language tags ignore case (RFC 9110 §12.5.4); the order of equal weights is a preference to some recipients.
+  return name === 'accept-language' && isPlain ? text.toLowerCase() : text;
 }
 
 /**

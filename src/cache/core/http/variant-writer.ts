@@ -24,6 +24,8 @@ import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from './selection';
 import type { Seen } from './variants';
 
 export interface VariantWriterOptions extends EntryOptions {
+  /** As of the loads. */
+  readonly isOriginNeutral?: boolean;
   /** Request fields that select every response, regardless of its `Vary`, in lower case. */
   readonly selecting: readonly string[];
 }
@@ -102,9 +104,11 @@ export class VariantWriter {
     const { upstream, key, headers, projection } = request;
     if (projection === undefined && names.length === 0 && !seen.index && lease.key === key)
       return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
-    const member = { ...entry, tags: [] }; // the tags are the index's: removing the index removes the member
-    const { tags } = entry;
-    const isWithdrawn = projection === undefined && verdictOf(response) === 'resource-withdrawn';
+    // Tags of the request are the index's: removing the index removes the member. Tags that only this response has are its own.
+    const own = (response.tags ?? []).filter((tag) => !request.tags.includes(tag));
+    const member = { ...entry, tags: own };
+    const tags = seen.index ? entry.tags.filter((tag) => !own.includes(tag)) : entry.tags;
+    const isWithdrawn = projection === undefined && verdictOf(response, this.options) === 'resource-withdrawn';
     const variant = selectionKey(names, headers);
     const update = projection === undefined ? { names, variant, endsAt, isWithdrawn } : { projection, endsAt };
     const name = projection ?? variant;
@@ -116,16 +120,17 @@ export class VariantWriter {
     const index = indexFor(seen.index, update, { upstream, tags, now });
     const place = memberKey(key, index.generation, name);
     if (!seen.index) {
-      const linked = { key: place, entry: member };
+      const linked = { key: place, entry: { ...member, tags: [] } };
       const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
-      return isFirst === true || this.joinIndex(lease, subject, member, update);
+      const ofRequest = entry.tags.filter((tag) => !own.includes(tag));
+      return isFirst === true || this.joinIndex(lease, { ...subject, tags: ofRequest }, member, update);
     }
     if (place === lease.key) {
       await ifAvailable(() => this.store.fill(lease, member));
       return this.addToIndex(subject, seen.index, update);
     }
-    await ifAvailable(() => this.store.put(place, member));
-    const isFound = await this.addToIndex(subject, seen.index, update);
+    const isPut = await ifAvailable(() => this.putMember(lease, place, member));
+    const isFound = isPut === true && (await this.addToIndex(subject, seen.index, update));
     await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
   }
@@ -138,7 +143,9 @@ export class VariantWriter {
     response: OriginResponse,
     policy: ResponsePolicy,
   ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    const entry = validatedEntry(base, response, policy, this.optionsUnder(index));
+    const validated = validatedEntry(base, response, policy, this.optionsUnder(index));
+    // A rule may have other tags now than when the response was stored; those of a member are its index's.
+    const entry = index ? validated : { ...validated, tags: [...new Set([...base.tags, ...request.tags])] };
     const stored = (await ifAvailable(() => this.store.freshen(lease, entry))) === true;
     const { projection } = request;
     const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
@@ -280,12 +287,29 @@ export class VariantWriter {
       const there = found && readIndex(found.entry);
       const index = there && (await coverIndex(this.store, key, there, tags));
       if (!index || !(await this.store.isStanding(lease))) return undefined;
-      await this.store.put(memberKey(key, index.generation, name), entry);
-      return index;
+      return (await this.putMember(lease, memberKey(key, index.generation, name), entry)) ? index : undefined;
     });
     const isFound = joined !== undefined && (await this.addToIndex(subject, joined, update));
     await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
+  }
+
+  /**
+   * Stores a member without the lease of its key.
+   *
+   * Tags that only the response has are on no index, so that a purge by one of them meets the member itself, or does not:
+   *
+   *   1. the load ends, with such a tag
+   *   2. the tag is purged: nothing is stored under it yet
+   *   3. the member is stored
+   *   4. the lease is checked for the tag: it was purged since the load began, and the member is removed again
+   */
+  private async putMember(lease: Lease, key: string, member: CacheEntry): Promise<boolean> {
+    await this.store.put(key, member);
+    if (member.tags.length === 0) return true;
+    if (await this.store.isStanding({ ...lease, tags: [...lease.tags, ...member.tags] })) return true;
+    await this.store.invalidate({ kind: 'key', key }, 'purge');
+    return false;
   }
 
   /**
