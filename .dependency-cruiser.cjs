@@ -19,9 +19,10 @@ module.exports = {
     },
     {
       name: 'kernel-imports-nothing',
+      comment: 'but for the exception of Nest that an error of the service is',
       severity: 'error',
       from: { path: '^src/kernel/', pathNot: '[.]spec[.]ts$' },
-      to: { pathNot: '^src/kernel/', dependencyTypesNot: ['core'] },
+      to: { pathNot: ['^src/kernel/', '^node_modules/@nestjs/common/'], dependencyTypesNot: ['core'] },
     },
     {
       name: 'features-do-not-meet',
@@ -60,13 +61,13 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, load-reply.ts a response without a connection, tls.ts reads certificates, http-server.ts makes the server, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http-server.ts makes the server, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
-          '^src/cache/(fast-path/serialized-head|load-reply)[.]ts$',
+          '^src/cache/(fast-path/serialized-head|fastify-load-reply|express-load-reply)[.]ts$',
           '^src/http/(tls|http-server)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',

@@ -8,7 +8,7 @@ import { GithubModule } from './github/github.module';
 import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './http/edge-hooks';
 import { LarderAdapter } from './http/larder-adapter';
-import { keptProblem } from './http/problem-table';
+import { keptProblem } from './kernel/problem-table';
 import { LiveModule } from './live/live.module';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';

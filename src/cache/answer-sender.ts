@@ -5,6 +5,8 @@ import { bodyWriter, isLargeBody } from '../http/body-writer';
 import { ClientConnection } from '../http/client-connection';
 import { Clock } from '../kernel/clock';
 import { cacheFields } from './cache-headers';
+import { rawRequestOf, requestIdOf } from './client-reply';
+import type { ClientReply } from './load-reply';
 import type { HeaderList } from './core/cache-entry';
 import type { StoredAnswer } from './core/http/exchange';
 import { isFromStore } from './core/cache-outcome';
@@ -54,10 +56,10 @@ export class AnswerSender {
    */
   send(
     request: FastifyRequest,
-    reply: FastifyReply,
+    reply: ClientReply,
     answer: StoredAnswer,
     applied: AppliedRule,
-    asked = requestedForm(request.raw),
+    asked = requestedForm(rawRequestOf(request)),
   ): void | Promise<void> {
     const prepared = this.prepare(answer, applied.key, asked.acceptEncoding);
     if (prepared instanceof PreparedResponse) {
@@ -88,29 +90,30 @@ export class AnswerSender {
 
   private write(
     request: FastifyRequest,
-    reply: FastifyReply,
+    reply: ClientReply,
     answer: StoredAnswer,
     { key, way }: AppliedRule,
     prepared: RouteResponse,
     asked: HeaderList,
   ): void {
     const { entry } = answer;
-    const { method } = request.raw;
+    const { method } = rawRequestOf(request);
     const now = this.clock.now();
     // Ranges apply to the stored body: a body with another hit flag, or of another request id, is not the same.
     const mayRange = entry.hitFlagName === undefined || isFromStore(answer.outcome);
     const form = routeForm(mayRange ? method : undefined, asked, prepared);
-    const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(reply) && this.fastPath.mayWrite(request);
+    const fastify = reply as unknown as FastifyReply; // as the fast path knows it; one of Express's has fields elsewhere
+    const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(fastify) && this.fastPath.mayWrite(request);
     if (isPlain && prepared.isWritable) {
       const { context } = this.way;
       requireRoomFor({ prepared, form });
-      reply.hijack();
+      void fastify.hijack();
       const exchange = { request: request.raw, response: reply.raw, id: request.id };
-      void writeStored(exchange, { prepared, answer, form, context, now, durationMs: reply.elapsedTime });
+      void writeStored(exchange, { prepared, answer, form, context, now, durationMs: fastify.elapsedTime });
       return;
     }
     const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(entry);
-    const whole = hasBody ? bodyOf(answer, prepared, request.id) : undefined;
+    const whole = hasBody ? bodyOf(answer, prepared, requestIdOf(request)) : undefined;
     const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
     const large = isLargeBody(body) && method !== 'HEAD' ? body : undefined;
     if (large) bodyWriter.requireRoomFor(large);
@@ -122,7 +125,7 @@ export class AnswerSender {
     if (form.kind === 'not-modified') void reply.send(nothingFor(request));
     else if (large === undefined) void reply.send(body);
     else {
-      const client = new ClientConnection(request.raw, reply.raw);
+      const client = new ClientConnection(rawRequestOf(request), reply.raw);
       void reply.header('content-length', large.length).send(bodyWriter.stream(client, large));
     }
   }
@@ -156,8 +159,8 @@ export function fieldsByName(kept: HeaderList): ReadonlyMap<string, string | str
   return fields;
 }
 
-/** Sets a stored field over the route's or a hook's; for `Vary` both are merged. */
-export function setField(reply: FastifyReply, name: string, value: string | string[]): void {
+/** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
+export function setField(reply: ClientReply, name: string, value: string | string[]): void {
   const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
   if (earlier === undefined) {
     reply.header(name, value);

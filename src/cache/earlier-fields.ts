@@ -1,12 +1,11 @@
 import type { FastifyReply } from 'fastify';
+import type { Fields } from './load-reply';
 
 /*
  * Fields that hooks have set on a reply before the cache answers.
  */
 
 let symbolOfFields: symbol | undefined;
-
-export type Fields = Readonly<ReturnType<FastifyReply['raw']['getHeaders']>>;
 
 /**
  * The reply's own fields, without those of the raw response: the object itself, not the copy of `getHeaders()`.

@@ -17,8 +17,9 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
 
 const filter = new BaseExceptionFilter();
 
-/** The status with which Nest answers an error, if it says more than 500. */
+/** The status that Nest answers an error with, where that says more than 500. The service's own are told by their codes. */
 export function statusOf(error: unknown): number | undefined {
+  if (error instanceof AppError) return undefined;
   if (error instanceof HttpException) return error.getStatus();
   return filter.isHttpError(error) ? error.statusCode : undefined;
 }

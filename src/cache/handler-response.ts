@@ -1,17 +1,16 @@
 import { Inject, Injectable, type HttpException } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { HttpAdapterHost } from '@nestjs/core';
 import { AppError } from '../kernel/app-error';
 import type { RouteRule } from './cache-rule.decorator';
 import type { HeaderList } from './core/cache-entry';
 import { isSuccess } from './core/http/response-policy';
 import { parseDirectives } from './core/http/directives';
 import { entityTag, weakened } from './core/representation';
-import type { Fields } from './earlier-fields';
 import { isForWaiting } from './handler-error';
 import { exceptionHeaders, isNotFound, problemOfException, thrownError, thrownWith } from './kept-exception';
 import { valueFields } from './handed-value';
 import { CacheableResult, type HandlerResult, type Sharing } from './handler-answer';
-import type { LoadFields } from './load-reply';
+import type { ClientReply, Fields, LoadFields, LoadReply } from './load-reply';
 import { RESPONSE_CACHE_OPTIONS, type KeptProblem, type ResponseCacheModuleOptions } from './response-cache.options';
 
 /** Fields that belong to one delivery, not to the response. */
@@ -35,8 +34,7 @@ const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 /** The result of a load, besides the value of its handler. */
 export interface LoadSetting {
   readonly fields: LoadFields;
-  /** Serialises a value that is not text, as Fastify does it for the route. */
-  readonly serialise: (value: unknown) => string | undefined;
+  readonly reply: Pick<LoadReply, 'represent'>;
   /** Whether the fields may lack some of the load's, so that no other request may get them. */
   readonly isAmbiguous: boolean;
   /** Whether interceptors get the value, instead of the client its bytes. */
@@ -64,7 +62,10 @@ export class NegativeAnswer {
 /** Makes a storable response of a handler's result and its reply's fields. */
 @Injectable()
 export class HandlerResponse {
-  constructor(@Inject(RESPONSE_CACHE_OPTIONS) private readonly options: ResponseCacheModuleOptions) {}
+  constructor(
+    @Inject(RESPONSE_CACHE_OPTIONS) private readonly options: Pick<ResponseCacheModuleOptions, 'problemOf'>,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
 
   /** The value of the call, or its thrown "not found" as a value, if that may be stored. */
   async negativeOf(call: () => Promise<unknown>, { negativeTtlMs = 0 }: RouteRule): Promise<unknown> {
@@ -81,17 +82,21 @@ export class HandlerResponse {
 
   toResponse(
     value: unknown,
-    { fields, serialise, isAmbiguous, isHandedOn, routeFields, isMarked, vary = [] }: LoadSetting,
+    { fields, reply, isAmbiguous, isHandedOn, routeFields, isMarked, vary = [] }: LoadSetting,
   ): HandlerResult {
     if (value instanceof NegativeAnswer) return negative(value, isHandedOn, sharingOf(fields, { vary, routeFields }));
     const sourced = value instanceof CacheableResult ? value : new CacheableResult(value);
     const { validators = {}, tags = [], derivedFrom } = sourced.origin;
-    const { body, type } = isHandedOn ? jsonOf(sourced.value) : bodyOf(sourced.value, serialise);
     const ofRoute = Object.entries(fields.before).filter(([name]) => routeFields.has(name));
     const given: Fields = { ...Object.fromEntries(ofRoute), ...fields.set };
+    const named = given['content-type']?.toString();
+    const { httpAdapter } = this.adapterHost;
+    const { body, type } = isHandedOn
+      ? { body: jsonOf(sourced.value), type: named }
+      : reply.represent(sourced.value, named, (response, plain) => httpAdapter.reply(response, plain));
     const sharing = sharingOf(fields, { vary, routeFields });
-    const kept = keptHeaders({ ...given, vary: sharing.vary }, type);
-    // Interceptors around may change the value: its tag is then an ordinary field, and no condition is compared with it.
+    const kept = keptHeaders({ ...given, vary: sharing.vary, 'content-type': type });
+    // Interceptors around may change the value: its tag is then a field like any other, and no condition is compared with it.
     const headers = isHandedOn ? valueFields(kept) : kept.filter(([name]) => name !== 'etag');
     const etag = (isHandedOn ? undefined : entityTagIn(given)) ?? entityTag(body);
     const { status } = fields;
@@ -129,7 +134,7 @@ function negative(
 /** The bytes that Fastify sends for a value, and its type if the handler names none. */
 export function bodyOf(
   value: unknown,
-  serialise: LoadSetting['serialise'],
+  serialise: (value: unknown) => string | undefined,
 ): { body: Buffer; type: string | undefined } {
   if (value === undefined) return { body: Buffer.alloc(0), type: undefined };
   if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
@@ -154,19 +159,19 @@ function isKept(field: string): boolean {
   return !NOT_KEPT.has(field);
 }
 
-/** A value as JSON, whatever its type; Fastify sets the type then. */
-function jsonOf(value: unknown): { body: Buffer; type: undefined } {
-  return { body: Buffer.from(value === undefined ? '' : JSON.stringify(value)), type: undefined };
+/** A value as JSON, whatever it will be sent as; the framework gives it its type then. */
+function jsonOf(value: unknown): Buffer {
+  return Buffer.from(value === undefined ? '' : JSON.stringify(value));
 }
 
-/** Fastify's treatment of text: a JSON type without a charset gets one. */
-function withCharset(given: string, type: string | undefined): string {
+/** Fastify's way with text: JSON under a type without a charset gets one. */
+export function withCharset(given: string, type: string | undefined): string {
   const isText = type !== undefined && type !== BINARY_TYPE;
   return isText && /^[^;]*json/i.test(given) && !/;\s*charset\s*=/i.test(given) ? `${given}; charset=utf-8` : given;
 }
 
 /** The fields for the load's own client in addition to the stored ones. */
-export function applyUnkept(reply: FastifyReply, { set, removed }: LoadFields): void {
+export function applyUnkept(reply: ClientReply, { set, removed }: LoadFields): void {
   for (const name of removed) reply.removeHeader(name);
   for (const [name, value] of Object.entries(set)) {
     if (value !== undefined && (name === 'set-cookie' || name === 'vary')) reply.header(name, value);
@@ -181,10 +186,10 @@ function entityTagIn({ etag }: Fields): string | undefined {
 
 /** The fields of a 304 that replace stored ones (RFC 9111 §3.2). */
 export function validationFields(fields: Fields): HeaderList {
-  return keptHeaders(fields, undefined).filter(([name]) => name !== 'etag' && !name.startsWith('content-'));
+  return keptHeaders(fields).filter(([name]) => name !== 'etag' && !name.startsWith('content-'));
 }
 
-function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
+function keptHeaders(fields: Fields): HeaderList {
   const kept: [string, string][] = [];
   for (const [name, value] of Object.entries(fields)) {
     const field = name.toLowerCase();
@@ -192,10 +197,8 @@ function keptHeaders(fields: Fields, type: string | undefined): HeaderList {
     if (field === 'vary') {
       const names = varyingNames(String(value));
       if (names.length > 0) kept.push([field, names.join(', ')]);
-    } else if (field === 'content-type') kept.push([field, withCharset(String(value), type)]);
-    else for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
+    } else for (const one of Array.isArray(value) ? value : [value]) kept.push([field, String(one)]);
   }
-  if (type !== undefined && !kept.some(([name]) => name === 'content-type')) kept.push(['content-type', type]);
   return kept;
 }
 

@@ -65,7 +65,8 @@ const CLASSES: ReadonlyMap<number, typeof HttpException> = new Map(
 export const exceptionHeaders: HeaderList = [[MARK, '1']];
 
 export function isNotFound(error: unknown): error is HttpException {
-  return error instanceof HttpException && (error.getStatus() === 404 || error.getStatus() === 410);
+  if (!(error instanceof HttpException) || error instanceof AppError) return false;
+  return error.getStatus() === 404 || error.getStatus() === 410;
 }
 
 export function problemOfException(error: HttpException): KeptProblem {

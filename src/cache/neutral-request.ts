@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import { rawRequestOf } from './client-reply';
 
 /** Fields by which a client asks for its own form of the answer: conditions (RFC 9110 §13.1), ranges, codings, cache directives. */
 const OF_THE_CLIENT = [
@@ -11,12 +11,13 @@ const OF_THE_CLIENT = [
  * send conditions of its own).
  *
  * @param method the method whose responses are stored, if it is not the request's own: a HEAD gets the stored response of a GET, without
- * its body (RFC 9110 §9.3.2). Only the handler sees it: the response is sent by the method of the raw request.
+ * its body (RFC 9110 §9.3.2). It is restored before the response is sent.
  * @returns restores them
  */
-export function neutralise(request: FastifyRequest, method?: 'GET'): () => void {
-  const { headers } = request.raw;
+export function neutralise(request: { readonly method?: string }, method?: 'GET'): () => void {
+  const { headers } = rawRequestOf(request);
   const isOther = method !== undefined && request.method !== method;
+  const own = Object.getOwnPropertyDescriptor(request, 'method');
   if (isOther) Object.defineProperty(request, 'method', { value: method, configurable: true });
   const taken: [string, string | string[]][] = [];
   for (const name of OF_THE_CLIENT) {
@@ -27,6 +28,7 @@ export function neutralise(request: FastifyRequest, method?: 'GET'): () => void 
   }
   return () => {
     if (isOther) Reflect.deleteProperty(request, 'method');
+    if (isOther && own) Object.defineProperty(request, 'method', own); // Express's request has it itself
     for (const [name, value] of taken) headers[name] = value;
   };
 }

@@ -1,6 +1,5 @@
 import { StreamableFile } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import type { LoadFields } from './load-reply';
+import type { ClientReply, LoadFields } from './load-reply';
 
 /** A handler's result that the cache cannot store: it goes to the client unchanged. */
 export class PassedValue {
@@ -11,8 +10,8 @@ export class PassedValue {
     readonly isSent: boolean,
   ) {}
 
-  /** Sets the handler's fields on the reply, for Nest to send the value. */
-  applyTo(reply: FastifyReply): void {
+  /** Sets what the handler has set, for Nest to send the value. */
+  applyTo(reply: ClientReply): void {
     const { status, set, removed } = this.fields;
     for (const name of removed) reply.removeHeader(name);
     for (const [name, value] of Object.entries(set)) if (value !== undefined) reply.header(name, value);

@@ -1,7 +1,8 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { from, map, of, type Observable } from 'rxjs';
 import { AnswerSender } from './answer-sender';
+import { clientReplyOf } from './client-reply';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import type { StoredAnswer } from './core/http/exchange';
 import { HttpCache } from './core/http/http-cache';
@@ -77,7 +78,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
     startedAt: number,
   ): Observable<unknown> {
     const http = context.switchToHttp();
-    const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
+    const [request, reply] = [http.getRequest<FastifyRequest>(), clientReplyOf(http.getResponse<object>())];
     this.fastWay.remember(context, applied, hit);
     const exception = exceptionIn(hit.entry);
     if (exception) this.answers.throwKept(this.answers.exchange(context, applied, next, startedAt), hit, exception);

@@ -1,11 +1,14 @@
 import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Observable } from 'rxjs';
 import { AppError } from '../kernel/app-error';
+import { retryAfterOf } from '../kernel/problem-table';
 import { AnswerSender, requestedForm, fieldsByName, setField, type RequestedForm } from './answer-sender';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
+import { clientReplyOf, requestIdOf } from './client-reply';
+import type { ClientReply } from './load-reply';
 import { CacheInvalidator } from './core/cache-invalidator';
 import type { StoredAnswer } from './core/http/exchange';
 import { valueOf } from './core/http/fields';
@@ -120,7 +123,10 @@ export class RouteAnswers {
 
   /** A stored body that cannot be unpacked is removed, and the request is answered as a miss. */
   async again(exchange: RouteExchange, error: unknown): Promise<unknown> {
-    if (!(error instanceof UnreadableEntryError)) throw error;
+    if (!(error instanceof UnreadableEntryError)) {
+      setRetryAfter(exchange.load.reply.reply, error);
+      throw error;
+    }
     this.logger.warn(`${error.message} Removed, counts as a miss.`);
     await this.invalidator.invalidate({ kind: 'key', key: exchange.applied.key });
     return this.answer(exchange, false);
@@ -129,7 +135,7 @@ export class RouteAnswers {
   /** Throws an exception that is the response, for the filters to answer. */
   throwKept(exchange: RouteExchange, answer: StoredAnswer, error: unknown): never {
     const { context, applied, startedAt } = exchange;
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const reply = clientReplyOf(context.switchToHttp().getResponse<object>());
     const { age, ...fields } = cacheFields(answer, applied.key, this.clock.now());
     const vary = valueOf(answer.entry.headers, 'vary');
     if (vary !== undefined) setField(reply, 'vary', vary);
@@ -148,7 +154,7 @@ export class RouteAnswers {
     startedAt: number,
   ): void {
     const durationMs = performance.now() - startedAt;
-    const { id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
+    const requestId = requestIdOf(context.switchToHttp().getRequest<object>());
     const event = { outcome, tier, upstream: rule.upstream, key, status, durationMs, requestId };
     this.events.publish(failure === undefined ? event : { ...event, failure });
   }
@@ -177,9 +183,13 @@ export class RouteAnswers {
   ): unknown {
     const { reply } = load.reply;
     if (load.whyPassed !== undefined) this.rules.leaveOut(context, load.whyPassed);
-    reply.header('cache-status', cacheStatusOf(answer, applied.key, this.clock.now())).header('x-cache', 'MISS');
-    passed.applyTo(reply);
+    const isOut = reply.raw.headersSent; // by a handler that writes in pieces, on Express
+    if (!isOut) {
+      reply.header('cache-status', cacheStatusOf(answer, applied.key, this.clock.now())).header('x-cache', 'MISS');
+      passed.applyTo(reply);
+    }
     this.publish(context, applied, answer, answer.tier, reply.statusCode, startedAt);
+    if (isOut) return RESPONSE_ALREADY_SENT;
     if (!passed.isSent) return passed.value;
     void reply.send(passed.value);
     return RESPONSE_ALREADY_SENT;
@@ -206,11 +216,12 @@ export class RouteAnswers {
     const failure = error instanceof AppError ? error.code : 'internal';
     this.publish(context, applied, { outcome: 'ERROR', failure }, 'none', statusOf(error), startedAt);
     const isUnderWay = failure === 'deadline-exceeded' || load.reply.isLoading;
-    const hasOwnReply = isUnderWay && !applied.way.isHandedOn && !hasOwnFilters(context);
-    if (isUnderWay && !hasOwnReply) load.reply.share();
-    const reply = hasOwnReply ? load.reply.clientReply() : load.reply.reply;
+    const isApart = isUnderWay && load.reply.reachesFilters && !applied.way.isHandedOn && !hasOwnFilters(context);
+    if (isUnderWay && !isApart) load.reply.share();
+    const reply = isApart ? load.reply.clientReply() : load.reply.reply;
     reply.header('cache-status', cacheStatusOfError(applied.key, failure)).header('x-cache', 'MISS');
-    if (!hasOwnReply) throw error;
+    setRetryAfter(reply, error);
+    if (!isApart) throw error;
     void reply.send(error);
     return RESPONSE_ALREADY_SENT;
   }
@@ -221,8 +232,14 @@ function isOfOwnLoad({ outcome }: StoredAnswer): boolean {
   return outcome === 'MISS' || outcome === 'BYPASS';
 }
 
-/** A load that continues uses the reply: the client is answered by another one. */
-function replyTo({ outcome, isRefreshing }: StoredAnswer, { reply }: RouteOrigin): FastifyReply {
+/** For exception filters of the application's, which do not know the cache's errors. */
+function setRetryAfter(reply: ClientReply, error: unknown): void {
+  const retryAfter = error instanceof AppError ? retryAfterOf(error) : undefined;
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
+}
+
+/** A load that runs on has the reply: the client is answered by another. */
+function replyTo({ outcome, isRefreshing }: StoredAnswer, { reply }: RouteOrigin): ClientReply {
   const isFree = !reply.isLoading && outcome !== 'STALE_ON_ERROR' && isRefreshing !== true;
   return isFree ? reply.reply : reply.clientReply();
 }

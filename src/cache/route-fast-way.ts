@@ -3,6 +3,7 @@ import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { RouteRule } from './cache-rule.decorator';
+import { isOfFastify } from './client-reply';
 import type { CacheEntry, HeaderList } from './core/cache-entry';
 import { shouldRefreshEarly } from './core/freshness';
 import type { StoredAnswer } from './core/http/exchange';
@@ -114,6 +115,7 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   /** Remembers where the interceptor found a hit. */
   remember(context: ExecutionContext, { rule, way, policy, isOwnKey }: AppliedRule, answer: StoredAnswer): void {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!isOfFastify(request)) return;
     const { config } = request.routeOptions;
     let route = this.routes.get(config);
     if (route === undefined) {

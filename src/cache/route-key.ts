@@ -3,6 +3,7 @@ import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { RouteRule } from './cache-rule.decorator';
+import { rawRequestOf, targetOf } from './client-reply';
 import { requestKey, toCacheKey } from './core/cache-key';
 import { digestOf, UnusableArgumentsError } from './methods/method-key';
 import { constraintsOf, hasConstraints } from './nest-pipeline';
@@ -110,9 +111,8 @@ export function keyOf(
   if (caller === undefined && (authorization !== undefined || cookie !== undefined)) return undefined;
   const version = versionOf ? `;v=${encodeURIComponent(versionOf(request))}` : '';
   const by = caller === undefined ? '' : `;by=${caller}`;
-  const target = `//${request.host.toLowerCase()}${request.url}`;
   const to = handler === undefined ? '' : `;to=${handler}`;
-  return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}${bodyIn(request)}`, target);
+  return requestKey(`${upstream}:${method ?? request.method}${version}${to}${by}${bodyIn(request)}`, targetOf(request));
 }
 
 /** The key of `@CacheKey`: unchanged, except for the part that distinguishes callers. */
@@ -149,7 +149,7 @@ function callerOf({ keyBy }: RouteRule, request: FastifyRequest): string | undef
 
 function versionIn(request: FastifyRequest, versioning: VersioningOptions): string {
   if (versioning.type === VersioningType.HEADER) return String(request.headers[versioning.header.toLowerCase()] ?? '');
-  if (versioning.type === VersioningType.CUSTOM) return [versioning.extractor(request.raw)].flat().join();
+  if (versioning.type === VersioningType.CUSTOM) return [versioning.extractor(rawRequestOf(request))].flat().join();
   if (versioning.type !== VersioningType.MEDIA_TYPE) return '';
   const parameters = (request.headers.accept ?? '').split(/[;,]/);
   return parameters.filter((one) => one.trim().startsWith(versioning.key)).join();

@@ -3,15 +3,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom } from 'rxjs';
 import type { Clock } from '../kernel/clock';
 import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
+import { isOfFastify } from './client-reply';
 import type { Validators } from './core/cache-entry';
 import type { Origin, OriginRequest, OriginResponse } from './core/http/exchange';
 import { valueOf } from './core/http/fields';
 import { loadTimedOut, within } from './core/within';
+import { ExpressLoadReply } from './express-load-reply';
+import { FastifyLoadReply } from './fastify-load-reply';
 import { NotModified, rewrapped, valueIn, type HandlerResult } from './handler-answer';
 import { isPlainData } from './handed-value';
 import { responseOfError } from './handler-error';
 import { NegativeAnswer, sharingOf, validationFields, type HandlerResponse } from './handler-response';
-import { LoadReply, type LoadFields } from './load-reply';
+import type { LoadFields, LoadReply } from './load-reply';
 import { routeFieldsOf } from './nest-pipeline';
 import { neutralise } from './neutral-request';
 import { PassedValue, releaseUnsent, whyPassed } from './passed-value';
@@ -51,7 +54,7 @@ export class RouteOrigin {
     private readonly parts: RouteOriginParts,
   ) {
     enterCache(this.request);
-    this.reply = new LoadReply(context.switchToHttp().getResponse<FastifyReply>());
+    this.reply = loadReplyOf(context.switchToHttp().getResponse<object>());
   }
 
   /** One load at a time: they have one reply. */
@@ -126,7 +129,7 @@ export class RouteOrigin {
     if (this.passed) return { status: fields.status, headers: [], body: NO_BODY, isUncacheable: true };
     return this.parts.responses.toResponse(value, {
       fields,
-      serialise: (plain) => this.reply.serialise(plain),
+      reply: this.reply,
       isAmbiguous: way.mayTouchReply && this.reply.isAmbiguous,
       isHandedOn: way.isHandedOn,
       routeFields,
@@ -160,6 +163,12 @@ export class RouteOrigin {
   private inTime(loading: Promise<OriginResponse>): Promise<OriginResponse> {
     return within(loading, this.parts.loadTimeoutMs, loadTimedOut);
   }
+}
+
+function loadReplyOf(reply: object): LoadReply {
+  return isOfFastify(reply)
+    ? new FastifyLoadReply(reply as FastifyReply)
+    : new ExpressLoadReply(reply as FastifyReply['raw']);
 }
 
 /** The conditions that the cache asks by, as what is stored of the upstream's response. */

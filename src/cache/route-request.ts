@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { rawRequestOf } from './client-reply';
 import type { HeaderList } from './core/cache-entry';
 import type { CachePolicy } from './core/http/cache-policy';
 import type { HttpCacheRequest } from './core/http/exchange';
@@ -33,15 +34,17 @@ export class RouteRequest implements HttpCacheRequest {
   readonly policy: CachePolicy;
   readonly hasDirectives: boolean;
   private fields: HeaderList | undefined;
+  private readonly raw: FastifyRequest['raw'];
 
   constructor(
-    private readonly request: Pick<FastifyRequest, 'raw'> & Partial<FastifyRequest>,
+    private readonly request: object,
     private readonly route: RouteKey,
   ) {
     this.key = route.key;
     this.projection = route.projection;
     this.policy = route.policy;
-    const { headers } = request.raw;
+    this.raw = rawRequestOf(request);
+    const { headers } = this.raw;
     this.hasDirectives = headers['cache-control'] !== undefined || headers.pragma !== undefined;
   }
 
@@ -62,6 +65,6 @@ export class RouteRequest implements HttpCacheRequest {
   }
 
   readHeaders(): HeaderList {
-    return (this.fields ??= headersOf(this.request.raw));
+    return (this.fields ??= headersOf(this.raw));
   }
 }

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import type { ErrorCode } from '../kernel/app-error';
-import { kindOfProblem, problemOf } from './problem-table';
+import { kindOfProblem, problemOf } from '../kernel/problem-table';
 
 type HeadersDocument = NonNullable<ApiResponseOptions['headers']>;
 

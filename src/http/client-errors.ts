@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../kernel/app-error';
 import { EDGE_FIELDS, newRequestId } from './edge-hooks';
-import { PROBLEM_TYPE, kindOfProblem, problemOf } from './problem-table';
+import { PROBLEM_TYPE, kindOfProblem, problemOf } from '../kernel/problem-table';
 
 interface ClientProblem {
   readonly code: ErrorCode;

@@ -1,7 +1,7 @@
 import { Catch, HttpStatus, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AppError } from '../kernel/app-error';
-import { PROBLEM_TYPE, kindOfProblem, problemOf, type ClientProblem } from './problem-table';
+import { PROBLEM_TYPE, kindOfProblem, problemOf, retryAfterOf, type ClientProblem } from '../kernel/problem-table';
 import type { RouteMethods } from './route-methods';
 import { statusProblemOf, toAppError } from './to-app-error';
 
@@ -51,10 +51,10 @@ export class ProblemFilter implements ExceptionFilter {
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;
     readAway(request, reply);
-    const { status: ownStatus, mayRetry } = kindOfProblem(problem.code);
+    const { status: ownStatus } = kindOfProblem(problem.code);
     const { status = ownStatus, contentType = PROBLEM_TYPE, members } = asClientKnows?.(problem) ?? {};
-    if (mayRetry && status !== 500)
-      reply.header('retry-after', String(Math.max(1, Math.ceil((problem.retryAfterMs ?? 1_000) / 1_000))));
+    const retryAfter = retryAfterOf(problem);
+    if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
     reply.headers({ ...problem.headers, 'cache-control': 'no-store', 'content-type': contentType });
     const body = { ...problemOf(problem.code, problem.message), status, instance: request.id, ...members };
     void reply.code(status).send(JSON.stringify(body));

@@ -38,7 +38,7 @@ export function statusProblemOf(
   error: unknown,
   { method }: Asked,
 ): { readonly status: number; readonly detail: string } | undefined {
-  if (!(error instanceof HttpException)) return undefined;
+  if (!(error instanceof HttpException) || error instanceof AppError) return undefined;
   const status = error.getStatus();
   const isMapped = typeof (error.cause as { statusCode?: unknown } | undefined)?.statusCode === 'number';
   const isOfRouter = status === 404 && error.message.startsWith(`Cannot ${method} `);

@@ -1,33 +1,7 @@
-/** The stable codes of the service's own errors; status and title are decided at the edge (`http/problem-table.ts`). */
-export type ServiceErrorCode =
-  | 'request-invalid'
-  | 'route-not-found'
-  | 'method-not-allowed'
-  | 'admin-unauthorized'
-  | 'webhook-unsigned'
-  | 'too-many-attempts'
-  | 'entry-not-found'
-  | 'payload-too-large'
-  | 'header-too-large'
-  | 'request-timeout'
-  | 'transfer-coding-unknown'
-  | 'upstream-timeout'
-  | 'upstream-unreachable'
-  | 'upstream-invalid'
-  | 'upstream-unauthorized'
-  | 'upstream-rate-limited'
-  | 'upstream-too-large'
-  | 'upstream-error'
-  | 'upstream-paused'
-  | 'deadline-exceeded'
-  | 'not-cached'
-  | 'cache-unavailable'
-  | 'overloaded'
-  | 'shutting-down'
-  | 'internal';
+import { HttpException } from '@nestjs/common';
+import { kindOfProblem, type ErrorCode } from './problem-table';
 
-/** A feature registers its own codes in the problem table; the service's own are completed in an editor. */
-export type ErrorCode = ServiceErrorCode | (string & Record<never, never>);
+export type { ErrorCode, ServiceErrorCode } from './problem-table';
 
 export interface AppErrorOptions {
   /** How long the caller should wait before a further try, in milliseconds; sent as `Retry-After`. */
@@ -37,8 +11,12 @@ export interface AppErrorOptions {
   readonly cause?: unknown;
 }
 
-/** A failure with a stable code. `message` says what happened, to what, and what to do next; it never holds a token or a body. */
-export class AppError extends Error {
+/**
+ * A failure with a stable code. `message` says what happened, to what, and what to do next; it never holds a token or a body.
+ *
+ * It is an exception of Nest's, so that an application of another team answers it with its status, and their filters know it.
+ */
+export class AppError extends HttpException {
   readonly retryAfterMs: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
@@ -47,9 +25,20 @@ export class AppError extends Error {
     message: string,
     options: AppErrorOptions = {},
   ) {
-    super(message, { cause: options.cause });
+    super(message, 500, { cause: options.cause });
     this.name = 'AppError';
     this.retryAfterMs = options.retryAfterMs;
     this.headers = options.headers ?? {};
+  }
+
+  /** A feature may register its codes later. */
+  override getStatus(): number {
+    return kindOfProblem(this.code).status;
+  }
+
+  override getResponse(): object {
+    const { status, title } = kindOfProblem(this.code);
+    if (status === 500) return { statusCode: status, message: 'Internal server error' }; // as Nest answers any error
+    return { statusCode: status, message: this.message, error: title, code: this.code };
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CacheEvents, CacheInvalidator, type CacheEvent, type Invalidation, type InvalidationTarget } from '../cache';
-import { statusOfFailure } from '../http/problem-table';
+import { statusOfFailure } from '../kernel/problem-table';
 import { Clock } from '../kernel/clock';
 import { EventSampling } from './event-sampling';
 import type { LiveEventName } from './live-message';

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { serviceConfig } from '../config/slices';
 import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
-import { statusOfFailure } from '../http/problem-table';
+import { statusOfFailure } from '../kernel/problem-table';
 
 /** One line for each request that needed the upstream, or failed; hits are logged at `debug`. */
 @Injectable()

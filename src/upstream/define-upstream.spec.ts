@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kindOfProblem } from '../http/problem-table';
+import { kindOfProblem } from '../kernel/problem-table';
 import { hmacSignature } from './webhooks/webhook-verifiers';
 import { defineUpstream } from './define-upstream';
 import type { UpstreamDefinition } from './upstream-definition';

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../config/env.schema';
-import { registerProblems } from '../http/problem-table';
+import { registerProblems } from '../kernel/problem-table';
 import { members } from './definition-schema';
 import type { SettingsShape, UpstreamDefinition } from './upstream-definition';
 

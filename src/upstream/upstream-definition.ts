@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ClientProblem, ProblemBody, ProblemKind } from '../http/problem-table';
+import type { ClientProblem, ProblemBody, ProblemKind } from '../kernel/problem-table';
 import type { RateLimitAdapter } from './budget/rate-limit-adapter';
 import type { LimitKind } from './budget/rate-limit.error';
 import type { CredentialRules } from './gateway/credentials';

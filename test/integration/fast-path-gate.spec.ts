@@ -20,7 +20,7 @@ import { connect } from 'node:net';
 import { createAdapter } from '../../src/app.setup';
 import { CacheInvalidator, CacheRule, FastPath, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import type { FastServer } from '../../src/http/fast-path-gate';
 import type { LarderAdapter } from '../../src/http/larder-adapter';
 import { gateOf } from '../support/gate-of';

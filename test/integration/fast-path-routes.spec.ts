@@ -22,7 +22,7 @@ import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/core/cache-store';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
 

@@ -24,7 +24,7 @@ import {
   ResponseCacheModule,
   type TaggingCache,
 } from '../../src/cache';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';

@@ -22,7 +22,7 @@ import { Agent } from 'node:http';
 import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import { gateOf } from '../support/gate-of';
 import { request } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';

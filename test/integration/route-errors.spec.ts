@@ -25,7 +25,7 @@ import { CacheRule, CacheStore, ResponseCacheInterceptor, StoreHealth } from '..
 import type { Server } from 'node:http';
 import { Gate } from '../support/barrier';
 import { RedisProcess } from '../support/redis-process';
-import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { itOnFastify, openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
 
 let calls: number;
@@ -39,7 +39,7 @@ let byStatus: number;
 class TeapotFilter implements ExceptionFilter {
   catch(error: HttpException, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    void reply.code(error.getStatus()).send({ brewed: error.message });
+    void reply.status(error.getStatus()).send({ brewed: error.message });
   }
 }
 
@@ -52,7 +52,7 @@ class MissingFilter implements ExceptionFilter {
   catch(error: NotFoundException, host: ArgumentsHost): void {
     const since = error instanceof OutOfStock ? error.since : undefined;
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    void reply.code(404).send({ shop: 'missing', since, said: error.getResponse() });
+    void reply.status(404).send({ shop: 'missing', since, said: error.getResponse() });
   }
 }
 
@@ -60,7 +60,7 @@ class MissingFilter implements ExceptionFilter {
 class ClosedFilter implements ExceptionFilter {
   catch(error: ServiceUnavailableException, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    void reply.code(503).send({ shop: 'closed', said: error.getResponse() });
+    void reply.status(503).send({ shop: 'closed', said: error.getResponse() });
   }
 }
 
@@ -205,7 +205,7 @@ describe("an exception of Nest's", () => {
     expect((await get('/errors/numbers/1')).text).toBe('{"id":1}');
   });
 
-  it('keeps its status in a problem of the service', async () => {
+  itOnFastify()('keeps its status in a problem of the service', async () => {
     const { get } = await open({ answersProblems: true });
     thrown = gone;
     expect(JSON.parse((await get('/errors/price')).text)).toMatchObject({ detail: 'no such price' });

@@ -19,10 +19,10 @@ import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
 import { catchError, map, retry, throwError, timeout } from 'rxjs';
 import { CacheRule, NotModified, ResponseCacheInterceptor, CacheableResult, StoredValidators } from '../../src/cache';
-import { registerProblems } from '../../src/http/problem-table';
+import { registerProblems } from '../../src/kernel/problem-table';
 import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
-import { openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { itOnFastify, openRoutes, openStock, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
 
 let calls: number;
@@ -105,7 +105,7 @@ class Routes {
   async fields(@Res({ passthrough: true }) reply: FastifyReply) {
     calls += 1;
     await gate.wait();
-    void reply.header('x-handler', String(count)).code(203);
+    void reply.header('x-handler', String(count)).status(203);
     return { count };
   }
 
@@ -402,32 +402,35 @@ describe('an error that is kept, where values are handed on', () => {
     ],
   ];
 
-  it.each(around)('has its own status and body on the miss and on hits behind %s', async (_what, options) => {
-    const { get } = await open(KeptController, { ...options, answersProblems: true });
-    const right: [string, object][] = [
-      ['missing', { status: 404, detail: 'no such thing' }],
-      ['gone', { status: 410 }],
-      ['account', { status: 404, code: 'account-not-found', detail: 'There is no such account.' }],
-    ];
-    for (const [path, problem] of right) {
-      calls = 0;
-      for (let times = 0; times < 3; times++) {
-        const { status, text, headers } = await get(`/kept/${path}`);
-        expect([status, JSON.parse(text)]).toEqual([
-          (problem as { status: number }).status,
-          expect.objectContaining({ ...problem, type: expect.any(String) as string }),
-        ]);
-        expect([headers['content-type'], headers['x-cache']]).toEqual([
-          'application/problem+json; charset=utf-8',
-          times === 0 ? 'MISS' : 'HIT',
-        ]);
+  itOnFastify().each(around)(
+    'has its own status and body on the miss and on hits behind %s',
+    async (_what, options) => {
+      const { get } = await open(KeptController, { ...options, answersProblems: true });
+      const right: [string, object][] = [
+        ['missing', { status: 404, detail: 'no such thing' }],
+        ['gone', { status: 410 }],
+        ['account', { status: 404, code: 'account-not-found', detail: 'There is no such account.' }],
+      ];
+      for (const [path, problem] of right) {
+        calls = 0;
+        for (let times = 0; times < 3; times++) {
+          const { status, text, headers } = await get(`/kept/${path}`);
+          expect([status, JSON.parse(text)]).toEqual([
+            (problem as { status: number }).status,
+            expect.objectContaining({ ...problem, type: expect.any(String) as string }),
+          ]);
+          expect([headers['content-type'], headers['x-cache']]).toEqual([
+            'application/problem+json; charset=utf-8',
+            times === 0 ? 'MISS' : 'HIT',
+          ]);
+        }
+        expect(calls).toBe(1);
       }
-      expect(calls).toBe(1);
-    }
-  });
+    },
+  );
 });
 
-it('a hook before serialization has its word in each answer', async () => {
+itOnFastify()('a hook before serialization has its word in each answer', async () => {
   let hooked = 0;
   const { get } = await open(controllerOf(ResponseCacheInterceptor), {
     prepare: (_app, fastify) =>

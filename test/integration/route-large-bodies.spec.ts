@@ -5,7 +5,7 @@ import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { bodyWriter } from '../../src/http/body-writer';
 import { closeStalledClients } from '../../src/http/stalled-clients';
 import { connectionsTo } from '../support/open-sockets';
-import { openRoutes, type RouteApp } from '../support/route-app';
+import { itOnFastify, onAdapter, onRequest, openRoutes, type RouteApp } from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
 
 const LARGE_BYTES = 20_000_000;
@@ -19,7 +19,8 @@ class LargeController {
   @CacheRule({ upstream: 'things' })
   large(@Param('id') id: string) {
     calls += 1;
-    return bodyOf(id);
+    // Of a Buffer Nest makes JSON on Express.
+    return onAdapter() === 'express' ? bodyOf(id).toString() : bodyOf(id);
   }
 }
 
@@ -34,9 +35,9 @@ describe.each([
     app = await openRoutes([LargeController], {
       answersProblems: true,
       settings: { l1: { maxBytes: 400_000_000, maxEntries: 100 }, maxEntryBytes: 30_000_000 },
-      prepare: (_app, fastify) => {
-        closeStalledClients(fastify, { stallMs });
-        if (isHooked) fastify.addHook('onRequest', (_request, _reply, done) => done());
+      prepare: (app, fastify) => {
+        if (onAdapter() === 'fastify') closeStalledClients(fastify, { stallMs });
+        if (isHooked) onRequest(() => undefined)(app, fastify);
       },
     });
     port = Number(new URL(app.url).port);
@@ -71,7 +72,7 @@ describe.each([
     expect(calls).toBe(1);
   });
 
-  it('counts once for all clients that read it, and is cut where they read nothing', async () => {
+  itOnFastify()('counts once for all clients that read it, and is cut where they read nothing', async () => {
     await open(1_000);
     await app.get('/large/a');
     await app.get('/large/a');
@@ -81,7 +82,7 @@ describe.each([
     expect(calls).toBe(1);
   });
 
-  it('is cut where the client of the first answer reads nothing', async () => {
+  itOnFastify()('is cut where the client of the first answer reads nothing', async () => {
     await open(1_000);
     ask('first');
     await waitUntil(() => bodyWriter.heldBytes === LARGE_BYTES, { what: 'the answer' });
@@ -114,7 +115,9 @@ describe.each([
     }
     const refused = await app.get('/large/g');
     expect([refused.status, JSON.parse(refused.text)]).toEqual([503, expect.objectContaining({ code: 'overloaded' })]);
-    expect((await app.get('/large/a')).status).toBe(200); // held already
+    expect(refused.headers['retry-after']).toBe('1');
+    // Held already; text is stored as gzip, and unpacked for each.
+    if (onAdapter() === 'fastify') expect((await app.get('/large/a')).status).toBe(200);
   });
 
   it('is given back when its client leaves', async () => {

@@ -15,13 +15,13 @@ let aborted: () => Error;
 
 /** As a client of an API does it that is given the request's signal. */
 function untilClosed(request: FastifyRequest): Promise<never> {
-  return new Promise((_resolve, reject) => request.raw.socket.once('close', () => reject(aborted())));
+  return new Promise((_resolve, reject) => request.socket.once('close', () => reject(aborted())));
 }
 
 @Catch(TypeError)
 class TypeErrorFilter implements ExceptionFilter {
   catch(_error: TypeError, host: ArgumentsHost): void {
-    void host.switchToHttp().getResponse<FastifyReply>().code(409).send({ aborted: true });
+    void host.switchToHttp().getResponse<FastifyReply>().status(409).send({ aborted: true });
   }
 }
 

@@ -1,10 +1,30 @@
-import { Controller, Get, Header, Req, Res, UseGuards, UseInterceptors, type CanActivate } from '@nestjs/common';
-import type { ExecutionContext } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Get,
+  Header,
+  HttpException,
+  Req,
+  Res,
+  UseGuards,
+  UseInterceptors,
+  type ArgumentsHost,
+  type CanActivate,
+  type ExceptionFilter,
+  type ExecutionContext,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { gunzipSync } from 'node:zlib';
 import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { Gate } from '../support/barrier';
-import { openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import {
+  errorType,
+  itOnFastify,
+  onRequest,
+  openRoutes,
+  type RouteApp,
+  type RouteAppOptions,
+} from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
 
 /** What the handlers wait for, and what they return. */
@@ -46,7 +66,7 @@ class LoadsController {
     const isFirst = ++calls === 1;
     if (isFirst) void reply.header('x-first', 'yes');
     await gate.wait();
-    void reply.header('x-late', String(count)).code(203);
+    void reply.header('x-late', String(count)).status(203);
     return { count };
   }
 
@@ -71,6 +91,14 @@ class LoadsController {
   conditions(@Req() { headers }: FastifyRequest) {
     const asked = ['if-none-match', 'if-modified-since', 'range', 'cache-control', 'pragma', 'accept-encoding'];
     return { seen: asked.filter((name) => headers[name] !== undefined), user: headers['x-user'] };
+  }
+}
+
+@Catch(HttpException)
+class OwnFilter implements ExceptionFilter {
+  catch(error: HttpException, host: ArgumentsHost): void {
+    const status = error.getStatus();
+    void host.switchToHttp().getResponse<FastifyReply>().status(status).send({ own: status });
   }
 }
 
@@ -126,7 +154,7 @@ describe('a load that runs on when its client has been answered', () => {
     gate = new Gate();
     const answers = await Promise.all([get('/loads/count'), get('/loads/count')]);
     for (const { status, headers, text } of answers) {
-      expect([status, headers['content-type']]).toEqual([504, 'application/problem+json; charset=utf-8']);
+      expect([status, headers['content-type']]).toEqual([504, errorType()]);
       expect(JSON.parse(text)).toMatchObject({ code: 'deadline-exceeded' });
     }
     expect(calls).toBe(1);
@@ -136,7 +164,30 @@ describe('a load that runs on when its client has been answered', () => {
     expect(hit.headers['content-type']).toBe('application/json; charset=utf-8');
   });
 
-  it('keeps status and fields that the handler sets after the 504', async () => {
+  it("is an exception of Nest's with a status and Retry-After to an application without the service's filter", async () => {
+    const { get } = await open({ settings: { deadlineMs: 50 }, answersProblems: false });
+    gate = new Gate();
+    const { status, headers, text } = await get('/loads/count');
+    expect([status, headers['retry-after']]).toEqual([504, '1']);
+    expect(JSON.parse(text)).toEqual({
+      ...{ statusCode: 504, error: 'No answer in time', code: 'deadline-exceeded' },
+      message: expect.any(String) as string,
+    });
+  });
+
+  it("reaches the application's own filters as an HttpException", async () => {
+    const { get } = await open({
+      settings: { deadlineMs: 50 },
+      answersProblems: false,
+      prepare: (nest) => void nest.useGlobalFilters(new OwnFilter()),
+    });
+    gate = new Gate();
+    const { status, headers, text } = await get('/loads/count');
+    expect([status, headers['retry-after'], text]).toEqual([504, '1', '{"own":504}']);
+  });
+
+  // On Express a 504 and the handler have one response: what a handler that has it set meanwhile is not stored.
+  itOnFastify()('keeps status and fields that the handler sets after the 504', async () => {
     const { get } = await open({ settings: { deadlineMs: 50 } });
     gate = new Gate();
     expect((await get('/loads/fields')).status).toBe(504);
@@ -156,7 +207,7 @@ describe('a load that runs on when its client has been answered', () => {
     expect((await get('/loads/late-private')).text).not.toBe(second);
   });
 
-  it('leaves the answer of its client to the hooks that run after it', async () => {
+  itOnFastify()('leaves the answer of its client to the hooks that run after it', async () => {
     const seen: unknown[] = [];
     const { get } = await open({
       settings: { deadlineMs: 50 },
@@ -172,7 +223,7 @@ describe('a load that runs on when its client has been answered', () => {
     expect(seen).toEqual([[504, 504, 'application/problem+json; charset=utf-8', true]]);
   });
 
-  it('runs hooks before sending with what plugins keep on a reply', async () => {
+  itOnFastify()('runs hooks before sending with what plugins keep on a reply', async () => {
     const prepare: RouteAppOptions['prepare'] = (_app, fastify) => {
       fastify.decorateReply('startedBy', '');
       fastify.addHook('onRequest', (request, reply, done) => {
@@ -211,11 +262,7 @@ describe('a load that a conditional request began', () => {
 
   it('answers 304 only to a client with the response', async () => {
     let arrived = 0;
-    const prepare: RouteAppOptions['prepare'] = (_app, fastify) =>
-      void fastify.addHook('preHandler', (_request, _reply, done) => {
-        arrived += 1;
-        done();
-      });
+    const prepare = onRequest(() => (arrived += 1));
     const { get } = await open({ policy: { ttlMs: 1 }, prepare });
     const { etag = '' } = (await get('/loads/count')).headers;
     gate = new Gate();
@@ -246,11 +293,7 @@ describe('a load that a conditional request began', () => {
 it('gives a private response to no other request that waits for the load', async () => {
   let arrived = 0;
   const { get } = await open({
-    prepare: (_app, fastify) =>
-      void fastify.addHook('preHandler', (_request, _reply, done) => {
-        arrived += 1;
-        done();
-      }),
+    prepare: onRequest(() => (arrived += 1)),
   });
   gate = new Gate();
   const first = get('/loads/late-private');
@@ -264,12 +307,10 @@ it('gives a private response to no other request that waits for the load', async
 });
 
 describe('what belongs to one request', () => {
-  const correlate: RouteAppOptions['prepare'] = (_app, fastify) =>
-    void fastify.addHook('onRequest', (request, reply, done) => {
-      void reply.header('x-correlation-id', String(request.headers['x-correlation-id']));
-      reply.raw.setHeader('x-nonce', String(request.headers['x-correlation-id']));
-      done();
-    });
+  const correlate = onRequest((request, set, setRaw) => {
+    set('x-correlation-id', String(request.headers['x-correlation-id']));
+    setRaw('x-nonce', String(request.headers['x-correlation-id']));
+  });
 
   it('is not stored: fields that a hook sets', async () => {
     const { get } = await open({ prepare: correlate });

@@ -6,7 +6,7 @@ import { createAdapter } from '../../src/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/core/cache-store';
 import { StoreHealth } from '../../src/cache/store-health';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';

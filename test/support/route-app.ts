@@ -1,7 +1,9 @@
 import type { INestApplication, LoggerService, Provider, Type, VersioningOptions } from '@nestjs/common';
+import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import { createAdapter } from '../../src/app.setup';
 import {
   CacheInvalidator,
@@ -11,13 +13,60 @@ import {
   type ResponseCacheRegistration,
 } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
-import { keptProblem } from '../../src/http/problem-table';
+import { keptProblem } from '../../src/kernel/problem-table';
 import { ProblemFilter } from '../../src/http/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { gateOf } from './gate-of';
 import { waitUntil } from './wait-until';
 import { request, type HttpRequestOptions } from './raw-http';
 import type { RedisProcess } from './redis-process';
+
+let adapter: 'fastify' | 'express' = 'fastify';
+
+/** Which HTTP adapter the applications of this spec file have. */
+export function onAdapter(): typeof adapter {
+  return adapter;
+}
+
+/** To be called before a spec file is loaded. */
+export function useExpress(): void {
+  adapter = 'express';
+}
+
+/** A fact about Fastify, its hooks or our adapter of it. */
+export const itOnFastify = (): jest.It => (adapter === 'fastify' ? it : it.skip);
+export const describeOnFastify = (): jest.Describe => (adapter === 'fastify' ? describe : describe.skip);
+
+/** The media type of the cache's own errors: of the service's filter, and of Nest's own on Express. */
+export const errorType = (): string =>
+  adapter === 'fastify' ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8';
+
+type SetField = (name: string, value: string) => void;
+type Request = { readonly headers: Readonly<Record<string, unknown>> };
+
+/** A hook of Fastify's, or a middleware of Express's, that runs for each request. */
+export function onRequest(
+  hook: (request: Request, set: SetField, setRaw: SetField) => unknown,
+): NonNullable<RouteAppOptions['prepare']> {
+  return (app, fastify) => {
+    if (adapter === 'express') {
+      app.use((request: Request, response: ServerResponse, next: () => void) => {
+        const set: SetField = (name, value) => void response.setHeader(name, value);
+        hook(request, set, set);
+        next();
+      });
+      return;
+    }
+    fastify.addHook('onRequest', (request, reply, done) => {
+      hook(
+        request,
+        (name, value) => void reply.header(name, value),
+        (name, value) => void reply.raw.setHeader(name, value),
+      );
+      done();
+    });
+  };
+}
 
 export interface RouteAppOptions {
   readonly policy?: Partial<ResponseCacheRegistration['policy']>;
@@ -57,7 +106,7 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
           maxEntryBytes: 1_000_000,
           fastPathEnabled: true,
           edgeFields: EDGE_FIELDS,
-          fastPathGate: gateOf,
+          fastPathGate: adapter === 'express' ? undefined : gateOf,
           requestId,
           problemOf: keptProblem,
           redis: redis && {
@@ -73,8 +122,11 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
     controllers,
     providers,
   }).compile();
-  const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), logInto(options.log));
-  if (options.answersProblems) app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
+  const app = module.createNestApplication<NestFastifyApplication>(
+    adapter === 'express' ? (new ExpressAdapter() as never) : createAdapter(),
+    logInto(options.log),
+  );
+  if (options.answersProblems && adapter === 'fastify') app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
   return listen(app, options);
 }
 
@@ -82,7 +134,11 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
 export async function openStock(controllers: Type[], options: RouteAppOptions & { imports?: Type[] } = {}) {
   const { providers = [], imports = [] } = options;
   const module = await Test.createTestingModule({ imports, controllers, providers }).compile();
-  return listen(module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false }), options);
+  const app = module.createNestApplication<NestFastifyApplication>(
+    adapter === 'express' ? (new ExpressAdapter() as never) : new FastifyAdapter(),
+    { logger: false },
+  );
+  return listen(app, options);
 }
 
 async function listen(app: NestFastifyApplication, { versioning, prepare, policy }: RouteAppOptions) {

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { HeadContext, HttpCache, SettlingTags } from '../../cache';
 import type { Cors } from '../../http/cors';
 import { edgeFieldsFor, RELAYED, type Preflight } from '../../http/edge-hooks';
-import { kindOfProblem, problemOf, type ClientProblem } from '../../http/problem-table';
+import { kindOfProblem, problemOf, type ClientProblem } from '../../kernel/problem-table';
 import { ProblemFilter } from '../../http/problem.filter';
 import type { AppError } from '../../kernel/app-error';
 import type { RateBudget } from '../budget/rate-budget';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '../kernel/app-error';
+import { AppError } from './app-error';
 import '../github/github.definition'; // registers its own
 import { allProblems, keptProblem, registerProblems } from './problem-table';
 

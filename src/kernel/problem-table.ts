@@ -1,4 +1,33 @@
-import type { AppError, ErrorCode, ServiceErrorCode } from '../kernel/app-error';
+/** The stable codes of the service's own errors. */
+export type ServiceErrorCode =
+  | 'request-invalid'
+  | 'route-not-found'
+  | 'method-not-allowed'
+  | 'admin-unauthorized'
+  | 'webhook-unsigned'
+  | 'too-many-attempts'
+  | 'entry-not-found'
+  | 'payload-too-large'
+  | 'header-too-large'
+  | 'request-timeout'
+  | 'transfer-coding-unknown'
+  | 'upstream-timeout'
+  | 'upstream-unreachable'
+  | 'upstream-invalid'
+  | 'upstream-unauthorized'
+  | 'upstream-rate-limited'
+  | 'upstream-too-large'
+  | 'upstream-error'
+  | 'upstream-paused'
+  | 'deadline-exceeded'
+  | 'not-cached'
+  | 'cache-unavailable'
+  | 'overloaded'
+  | 'shutting-down'
+  | 'internal';
+
+/** A feature registers its own codes in the problem table; the service's own are completed in an editor. */
+export type ErrorCode = ServiceErrorCode | (string & Record<never, never>);
 
 /** One kind of problem (RFC 9457). */
 export interface ProblemKind {
@@ -95,8 +124,21 @@ export function statusOfFailure(code: string | undefined): number {
   return kindOfProblem(code).status;
 }
 
-/** An error that is a response, as the cache stores it; undefined for all others. */
-export function keptProblem(error: AppError): { readonly status: number; readonly body: Buffer } | undefined {
+/** An error of the service. */
+interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs: number | undefined;
+}
+
+/** `Retry-After` of an error, in seconds (RFC 9110 §10.2.3); undefined for one that another try does not mend. */
+export function retryAfterOf({ code, retryAfterMs = 1_000 }: Failure): string | undefined {
+  const { status, mayRetry } = kindOfProblem(code);
+  return mayRetry && status !== 500 ? String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) : undefined;
+}
+
+/** An error that is an answer, as the cache keeps it; undefined for all others. */
+export function keptProblem(error: Failure): { readonly status: number; readonly body: Buffer } | undefined {
   if (!kindOfProblem(error.code).isAnswer) return undefined;
   const body = problemOf(error.code, error.message);
   return { status: body.status, body: Buffer.from(JSON.stringify(body)) };
