@@ -1,5 +1,6 @@
 /** The public door of the response cache. */
-export { ResponseCacheModule, type ResponseCacheRegistration } from './response-cache.module';
+export { ResponseCacheModule } from './response-cache.module';
+export type { ResponseCacheOptions, ResponseCacheRegistration } from './response-cache.defaults';
 export { ResponseCacheInterceptor } from './response-cache.interceptor';
 export {
   CacheRule,

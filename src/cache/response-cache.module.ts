@@ -4,13 +4,13 @@ import {
   Inject,
   Logger,
   Module,
+  type DynamicModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Clock, SystemClock } from '../kernel/clock';
-import type { RedisSettings } from '../redis/redis-client-options';
 import { ReplicaMessages } from '../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
 import { ignoreSentResponses } from './sent-responses';
@@ -26,33 +26,24 @@ import { FastPath } from './fast-path/fast-path';
 import { PreparedResponses } from './fast-path/prepared-responses';
 import { HandlerResponse } from './handler-response';
 import { unwrapHandlersOf } from './handler-unwrapper';
-import type { StorePort } from './ipc/store-messages';
 import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
 import { fitted, processMemory } from './memory-shares';
 import { MethodCache } from './methods/method-cache';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
+import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration } from './response-cache.defaults';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteAnswers } from './route-answers';
 import { RouteFastWay } from './route-fast-way';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
-import { OPENED_STORE, openStore, type OpenedStore, type StoreChoice } from './store.factory';
+import { OPENED_STORE, openStore, type OpenedStore } from './store.factory';
 import { StoreHealth } from './store-health';
 import { StoreWrites } from './store-writes';
 import { StoredResources } from './stored-resources';
 import { ValueCache } from './value-cache';
 
-export interface ResponseCacheRegistration extends ResponseCacheModuleOptions {
-  /** Absent: everything stays in this process. */
-  readonly redis?: RedisSettings | undefined;
-  /** Which store is the second tier. Absent: Redis where there are settings for it. */
-  readonly store?: StoreChoice | undefined;
-  /** The connection to another process that keeps the entries of several, without Redis. */
-  readonly port?: StorePort | undefined;
-}
-
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheRegistration>({
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheOptions>({
   moduleName: 'ResponseCache',
 }).build();
 
@@ -63,10 +54,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     {
       provide: RESPONSE_CACHE_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (given: ResponseCacheRegistration): ResponseCacheRegistration => ({
-        ...given,
-        l1: fitted(given.l1, processMemory(given.processes)),
-      }),
+      useFactory: (given: ResponseCacheOptions): ResponseCacheRegistration => {
+        const options = withDefaults(given);
+        return { ...options, l1: fitted(options.l1, processMemory(options.processes)) };
+      },
     },
     {
       provide: OPENED_STORE,
@@ -107,10 +98,19 @@ class TiersModule extends ConfigurableModuleClass implements OnModuleInit, OnApp
 export class ResponseCacheModule implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
   ) {
     const controllers = [...modules.values()].flatMap((module) => [...module.controllers.values()]);
     for (const { metatype } of controllers) if (typeof metatype === 'function') unwrapHandlersOf(metatype as Type);
+  }
+
+  /** `imports: [ResponseCacheModule.forRoot({ redis: 'redis://localhost:6379' })]`, once, in the root module. */
+  static forRoot(options: ResponseCacheOptions = {}): DynamicModule {
+    return ResponseCacheModule.registerAsync({ useFactory: () => options });
+  }
+
+  static forRootAsync(options: Parameters<typeof TiersModule.registerAsync>[0]): DynamicModule {
+    return ResponseCacheModule.registerAsync(options);
   }
 
   static registerAsync(options: Parameters<typeof TiersModule.registerAsync>[0]) {
@@ -199,6 +199,18 @@ export class ResponseCacheModule implements OnModuleInit {
 
   onModuleInit(): void {
     ignoreSentResponses(this.adapterHost.httpAdapter);
+    this.warnOfOtherCaches();
+  }
+
+  /** Nest does not say which of two providers of `CACHE_MANAGER` is injected. */
+  private warnOfOtherCaches(): void {
+    for (const { metatype, providers } of this.modules.values()) {
+      if (metatype === ResponseCacheModule || !providers.has(CACHE_MANAGER)) continue;
+      new Logger('Cache').warn(
+        `${metatype.name} provides CACHE_MANAGER too: where it is imported, or global, CACHE_MANAGER is its cache, and not Larder's. ` +
+          'Remove CacheModule.register() from your imports: ResponseCacheModule provides CACHE_MANAGER everywhere.',
+      );
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { AnswerSender, requestedForm, fieldsByName, setField, type RequestedForm
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
 import { CacheEvents, type CacheEvent } from './cache-events';
 import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
-import { clientReplyOf, requestIdOf } from './client-reply';
+import { clientReplyOf, rawRequestOf, requestIdOf } from './client-reply';
 import type { ClientReply } from './load-reply';
 import { CacheInvalidator } from './core/cache-invalidator';
 import type { StoredAnswer } from './core/http/exchange';
@@ -68,7 +68,7 @@ export class RouteAnswers {
 
   exchange(context: ExecutionContext, applied: AppliedRule, next: CallHandler, startedAt: number): RouteExchange {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const form = requestedForm(request.raw);
+    const form = requestedForm(rawRequestOf(request));
     const asked = new RouteRequest(request, applied);
     asked.readHeaders(); // before a load takes fields off the request
     return {
