@@ -61,14 +61,14 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http-server.ts makes the server, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, client-origin.ts compares addresses, http-server.ts makes the server, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
           '^src/cache/(fast-path/serialized-head|fastify-load-reply|express-load-reply)[.]ts$',
-          '^src/http/(tls|http-server)[.]ts$',
+          '^src/http/(tls|http-server|client-origin)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],

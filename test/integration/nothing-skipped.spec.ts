@@ -371,6 +371,6 @@ describe.each([
     const cors = await ask('/fields/cors');
     expect([cors.headers['x-cache'], cors.headers['access-control-allow-credentials']]).toEqual(['HIT', 'true']);
     const vary = await ask('/fields/vary');
-    expect([vary.headers['x-cache'], vary.headers.vary]).toEqual(['HIT', expect.stringContaining('Origin')]);
+    expect([vary.headers['x-cache'], vary.headers.vary]).toEqual(['HIT', expect.stringMatching(/origin/i)]);
   });
 });
