@@ -1,21 +1,38 @@
 'use strict';
 
 /** The folders of the service itself; every other one defines an upstream. */
-const SERVICE = '^src/(admin|doctor|cache|config|health|http|kernel|live|metrics|redis|upstream|web|workers)/';
+const SERVICE =
+  '^src/(admin|cache|config|doctor|health|kernel|live|logging|metrics|redis|server|upstream|web|workers)/';
 
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
     {
-      name: 'core-is-framework-free',
-      comment: 'cache/core imports kernel, its own folder, node:* , the LRU and the parser of structured fields only',
+      name: 'engine-is-framework-free',
+      comment:
+        'model, law, engine and the embedded store import kernel, each other, node:*, the LRU and the parser of structured fields only',
       severity: 'error',
-      from: { path: '^src/cache/core/', pathNot: '[.]spec[.]ts$' },
+      from: {
+        path: '^src/cache/(model|law|engine|store/(memory/)?[^/]+$)',
+        pathNot: ['[.]spec[.]ts$', 'store[.]factory[.]ts$'],
+      },
       to: {
-        pathNot: ['^src/kernel/', '^src/cache/core/', '^node_modules/lru-cache/', '^node_modules/structured-headers/'],
+        pathNot: [
+          '^src/kernel/',
+          '^src/cache/(model|law|engine|store)/',
+          '^node_modules/lru-cache/',
+          '^node_modules/structured-headers/',
+        ],
         dependencyTypesNot: ['core'],
       },
+    },
+    {
+      name: 'law-acts-on-nothing',
+      comment: 'the law asks questions about requests and responses; it knows neither engine nor store',
+      severity: 'error',
+      from: { path: '^src/cache/law/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^src/cache/(engine|store|fast-path|nest)/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'kernel-imports-nothing',
@@ -28,8 +45,8 @@ module.exports = {
       name: 'features-do-not-meet',
       comment: 'an upstream knows the kit, never another upstream nor an operation',
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: [SERVICE, '[.]spec[.]ts$'] },
-      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/(cache|config|http|kernel|upstream)/'] },
+      from: { path: '^src/([^/]+)/', pathNot: [SERVICE, '^src/bootstrap/', '[.]spec[.]ts$'] },
+      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/(cache|config|kernel|server|upstream)/'] },
     },
     {
       name: 'operations-know-no-feature',
@@ -53,9 +70,9 @@ module.exports = {
     },
     {
       name: 'one-redis',
-      comment: 'the redis package only in redis/ and cache/redis/',
+      comment: 'the redis package only in redis/ and cache/store/redis/',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/redis/', '^src/cache/redis/'] },
+      from: { path: '^src/', pathNot: ['^src/redis/', '^src/cache/store/redis/'] },
       to: { path: '^node_modules/(redis|@redis)/' },
     },
     {
@@ -67,8 +84,8 @@ module.exports = {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
-          '^src/cache/(fast-path/serialized-head|fastify-load-reply|express-load-reply)[.]ts$',
-          '^src/http/(tls|http-server|client-origin)[.]ts$',
+          '^src/cache/(fast-path/serialized-head|nest/fastify-load-reply|nest/express-load-reply)[.]ts$',
+          '^src/server/(tls|http-server|client-origin)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],

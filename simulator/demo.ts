@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { environmentShape } from '../src/config/env.schema';
 import { github } from '../src/github/github.definition';
 import { settingNamesOf } from '../src/upstream';
-import { boot } from '../src/boot';
+import { boot } from '../src/bootstrap/boot';
 import { PageFacts } from '../src/web/page.facts';
 import { makeDemoCertificate } from './demo-certificate';
 import { addDemoRoutes, DEMO_ROUTES } from './demo-routes';

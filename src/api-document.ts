@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { EXAMPLE_UPSTREAM } from './http/api-docs';
+import { EXAMPLE_UPSTREAM } from './server/api-docs';
 import { serviceVersion } from './kernel/project-root';
 import type { Upstream } from './upstream';
 

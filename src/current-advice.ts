@@ -1,8 +1,8 @@
 import { processMemory } from './cache';
 import { misspelledSettings } from './config/env.schema';
 import { cacheConfig, redisConfig, serviceConfig, upstreamConfig } from './config/slices';
-import { openFilesLimit } from './http/connection-limit';
-import { startAdvice, type StartAdvice } from './start-advice';
+import { openFilesLimit } from './server/connection-limit';
+import { startAdvice, type StartAdvice } from './bootstrap/start-advice';
 import { mountedDefinitions, upstreamSettings } from './upstream';
 import { processesOf } from './workers/primary';
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Get, Module, Param, UseInterceptors } from '@nestjs/common';
 import { AppModule } from '../../src/app.module';
-import { boot } from '../../src/boot';
+import { boot } from '../../src/bootstrap/boot';
 import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { heldBytes } from './heap';
 import { payloadOf, type Payload } from './payload';

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGu
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { EntryCount, InvalidationMessage } from '../cache';
-import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
 import {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalidationMessage } from '../cache';
 import { SORT_FIELDS } from './entry-filter';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 /** The input of the admin routes. Globs know `*` and `?`; everything else in them is literal. */
 

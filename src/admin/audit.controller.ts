@@ -1,6 +1,6 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { ApiProblems } from '../http/api-docs';
+import { ApiProblems } from '../server/api-docs';
 import { AdminGuard } from './admin.guard';
 import { auditQuery, type AuditQuery } from './admin.schemas';
 import { AuditTrail, type AuditEntry } from './audit-trail';

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { Budgets } from '../upstream';

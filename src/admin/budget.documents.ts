@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 /** The shape of a budget, for OpenAPI only. */
 export class BudgetDocument {

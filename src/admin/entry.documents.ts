@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 /** The shapes of the admin API, for OpenAPI only. */
 export class EntryDocument {

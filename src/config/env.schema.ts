@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { inspectEnvFile, misspelled } from './env.file';
 import { declaredFeatures, type SettingValues } from './feature-settings';
 import { certificate, flag, httpUrl, privateKey, secret, text, whole } from './setting-kinds';
-import { parseTrustedProxies } from '../http/trusted-proxies';
+import { parseTrustedProxies } from '../server/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 
 /**

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { tlsOptions, type TlsFiles } from '../http/tls';
+import { tlsOptions, type TlsFiles } from '../server/tls';
 import { findingsOf, type Finding } from './finding';
 
 const DAY_MS = 86_400_000;

@@ -11,7 +11,7 @@ import {
   StoredValidators,
   type Validators,
 } from '../cache';
-import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../http/api-docs';
+import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../server/api-docs';
 import { projectionOf } from '../upstream';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';

@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
-import { ApiProblems } from '../http/api-docs';
+import { ApiProblems } from '../server/api-docs';
 import { StoreIndicator } from './store.indicator';
 import { UpstreamIndicator } from './upstream.indicator';
 

@@ -10,8 +10,8 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiProblems } from '../http/api-docs';
-import { EDGE_FIELDS } from '../http/edge-hooks';
+import { ApiProblems } from '../server/api-docs';
+import { EDGE_FIELDS } from '../server/edge-hooks';
 import { EventClients } from './event-clients';
 import { EventStream } from './event-stream';
 import { EVENTS_EXAMPLE, EventsDocument } from './events.documents';

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 const counts = (description: string, example: object) => ({
   type: 'object' as const,

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiProblems, EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { CacheMetrics } from './cache.metrics';
 

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '@ne
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CacheRule, CurrentLoad, ResponseCacheInterceptor, type HandlerLoad } from '../cache';
-import { ApiCacheHeaders, ApiProblems } from '../http/api-docs';
+import { ApiCacheHeaders, ApiProblems } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { InjectUpstream, projectionOf, sourceJson, UpstreamClient, type ProjectionSource } from '../upstream';
 import { stackExchange } from './stackexchange.definition';

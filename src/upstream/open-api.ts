@@ -1,5 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { ApiCacheHeaders, problemResponses } from '../http/api-docs';
+import { ApiCacheHeaders, problemResponses } from '../server/api-docs';
 import { webhookPath } from './webhooks/webhook-route';
 import type { WebhookDefinition } from './webhooks/webhook-definition';
 

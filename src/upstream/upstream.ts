@@ -2,7 +2,7 @@ import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/c
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { HttpCache, Loader, type RefreshReport } from '../cache';
-import { ProblemFilter } from '../http/problem.filter';
+import { ProblemFilter } from '../server/problem.filter';
 import { retryAfterLimits } from './budget/limit-adapters';
 import { RateBudget } from './budget/rate-budget';
 import { CachedRequests } from './gateway/cached-requests';
@@ -14,8 +14,8 @@ import { ALL_FIELDS, headerRules, type HeaderRules } from './gateway/header-rule
 import { mountGateway, type GatewayHost } from './gateway/mount-gateway';
 import { GatewayResponses } from './gateway/gateway-responses';
 import { Uploads } from './gateway/uploads';
-import { clientOrigin, type ClientOrigin } from '../http/client-origin';
-import { relayedCors } from '../http/edge-hooks';
+import { clientOrigin, type ClientOrigin } from '../server/client-origin';
+import { relayedCors } from '../server/edge-hooks';
 import { documentedPaths } from './open-api';
 import { closeAgents, openAgents, type Agents } from './sockets';
 import type { UpstreamApi } from './upstream-api';

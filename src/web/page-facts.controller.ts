@@ -2,7 +2,7 @@ import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
-import { ApiProblems } from '../http/api-docs';
+import { ApiProblems } from '../server/api-docs';
 import { serviceVersion } from '../kernel/project-root';
 import { MAX_SAMPLES } from '../live/figures-history';
 import { PageFactsDocument } from './page.documents';

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { EXAMPLE_UPSTREAM } from '../http/api-docs';
+import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 import type { SuggestedPath } from './page.facts';
 
 /** The shape of `GET /page.json`. */

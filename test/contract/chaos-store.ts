@@ -15,8 +15,8 @@ import {
   type SharedValue,
   type CompareAndSetResult,
   type StoreChange,
-} from '../../src/cache/core/cache-store';
-import type { CacheEntry } from '../../src/cache/core/cache-entry';
+} from '../../src/cache/store/cache-store';
+import type { CacheEntry } from '../../src/cache/model/cache-entry';
 
 /** What a call to the store below goes through: awaited before it, so that it may delay or throw. */
 export type Disturbance = (operation: keyof CacheStore) => Promise<void>;

@@ -1,9 +1,9 @@
 import { deserialize, serialize } from 'node:v8';
-import { IpcStore } from '../../src/cache/ipc/ipc-store';
-import { StoreHost } from '../../src/cache/ipc/store-host';
-import type { StoreMessage, StorePort } from '../../src/cache/ipc/store-messages';
-import { MemoryStore } from '../../src/cache/core/memory-store';
-import { TieredStore } from '../../src/cache/core/tiered-store';
+import { IpcStore } from '../../src/cache/store/ipc/ipc-store';
+import { StoreHost } from '../../src/cache/store/ipc/store-host';
+import type { StoreMessage, StorePort } from '../../src/cache/store/ipc/store-messages';
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
+import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { anEntry, asking, describeStore, leaseOf } from './store-contract';

@@ -5,8 +5,8 @@ import {
   GuardedBackend,
   type ForeignStore,
   type KeyValueBackend,
-} from '../../src/cache/key-value/key-value-backend';
-import { KeyValueStore } from '../../src/cache/key-value/key-value-store';
+} from '../../src/cache/store/key-value/key-value-backend';
+import { KeyValueStore } from '../../src/cache/store/key-value/key-value-store';
 import { WrongClock } from '../support/cache-replica';
 import { anEntry, asking, describeStore, fillUnder, leaseOf } from './store-contract';
 

@@ -3,14 +3,14 @@ import {
   type CacheStore,
   type FoundOrLease,
   type LeaseRequest,
-} from '../../src/cache/core/cache-store';
-import { HttpCache } from '../../src/cache/core/http/http-cache';
-import type { HttpCacheRequest, OriginResponse } from '../../src/cache/core/http/exchange';
-import { CacheInvalidator } from '../../src/cache/core/cache-invalidator';
-import { Loader } from '../../src/cache/core/loader';
-import { MemoryStore } from '../../src/cache/core/memory-store';
-import { StoredEntries } from '../../src/cache/core/stored-entries';
-import { TieredStore } from '../../src/cache/core/tiered-store';
+} from '../../src/cache/store/cache-store';
+import { HttpCache } from '../../src/cache/engine/http-cache';
+import type { HttpCacheRequest, OriginResponse } from '../../src/cache/model/exchange';
+import { CacheInvalidator } from '../../src/cache/engine/cache-invalidator';
+import { Loader } from '../../src/cache/engine/loader';
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
+import { StoredEntries } from '../../src/cache/engine/stored-entries';
+import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { ChaosStore, randomTurns, type Disturbance } from './chaos-store';

@@ -1,6 +1,6 @@
 import { GithubSimulator } from '../../simulator';
-import type { CacheStore } from '../../src/cache/core/cache-store';
-import { openStore } from '../../src/cache/store.factory';
+import type { CacheStore } from '../../src/cache/store/cache-store';
+import { openStore } from '../../src/cache/store/store.factory';
 import { redisConfig } from '../../src/config/slices';
 import '../../src/github/github.module'; // declares its settings, which are part of the source of entries
 import { SystemClock } from '../../src/kernel/clock';

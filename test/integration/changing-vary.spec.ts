@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { HttpCache } from '../../src/cache/core/http/http-cache';
-import type { Origin } from '../../src/cache/core/http/exchange';
-import { Loader } from '../../src/cache/core/loader';
-import { MemoryStore } from '../../src/cache/core/memory-store';
+import { HttpCache } from '../../src/cache/engine/http-cache';
+import type { Origin } from '../../src/cache/model/exchange';
+import { Loader } from '../../src/cache/engine/loader';
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { ManualClock } from '../../src/kernel/clock';
 
 describe('a URL whose responses vary at one time and not at another', () => {

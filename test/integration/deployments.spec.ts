@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openStore } from '../../src/cache/store.factory';
+import { openStore } from '../../src/cache/store/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';

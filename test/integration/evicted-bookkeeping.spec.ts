@@ -1,5 +1,5 @@
-import type { CacheStore } from '../../src/cache/core/cache-store';
-import { openStore } from '../../src/cache/store.factory';
+import type { CacheStore } from '../../src/cache/store/cache-store';
+import { openStore } from '../../src/cache/store/store.factory';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin, WrongClock } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';

@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { StoreHealth } from '../../src/cache/store-health';
+import { StoreHealth } from '../../src/cache/nest/store-health';
 import { openInProcess, type ServiceInProcess } from '../support/in-process-service';
 import { rawRequest, request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';

@@ -1,5 +1,5 @@
 import { EntriesService } from '../../src/admin/entries.service';
-import { MemoryStore } from '../../src/cache/core/memory-store';
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
 

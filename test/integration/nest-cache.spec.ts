@@ -16,7 +16,7 @@ import {
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyRequest } from 'fastify';
-import { createAdapter } from '../../src/app.setup';
+import { createAdapter } from '../../src/bootstrap/app.setup';
 import {
   CacheInvalidator,
   CacheRule,

@@ -19,9 +19,9 @@ import { RouteSchema, type NestFastifyApplication } from '@nestjs/platform-fasti
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import { Agent } from 'node:http';
-import { createAdapter } from '../../src/app.setup';
+import { createAdapter } from '../../src/bootstrap/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
-import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
+import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
 import { keptProblem } from '../../src/kernel/problem-table';
 import { gateOf } from '../support/gate-of';
 import { request } from '../support/raw-http';

@@ -3,9 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { CacheEntry } from '../../src/cache';
-import { newEntryId } from '../../src/cache/core/random-id';
+import { newEntryId } from '../../src/cache/model/random-id';
 import { PreparedResponses } from '../../src/cache/fast-path/prepared-responses';
-import { RouteResponses } from '../../src/cache/route-responses';
+import { RouteResponses } from '../../src/cache/nest/route-responses';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

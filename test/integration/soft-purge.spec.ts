@@ -1,6 +1,6 @@
-import type { CacheStore, InvalidationTarget } from '../../src/cache/core/cache-store';
-import { MemoryStore } from '../../src/cache/core/memory-store';
-import { openStore } from '../../src/cache/store.factory';
+import type { CacheStore, InvalidationTarget } from '../../src/cache/store/cache-store';
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
+import { openStore } from '../../src/cache/store/store.factory';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin, WrongClock, type Asking, type Got } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';

@@ -41,7 +41,7 @@ describe('the tutorial of an upstream', () => {
     Object.assign(process.env, { NPM_API_URL: origin.url, NPM_SETTLE_SECONDS: '0', ADMIN_TOKEN: TOKEN });
     Object.assign(process.env, { GITHUB_API_URL: origin.url, SWAGGER_ENABLED: 'false' });
     const { NpmModule } = (await import(join(folder, 'npm/npm.module.ts'))) as { NpmModule: Type };
-    const { createAdapter, setUp } = await import('../../src/app.setup.js');
+    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
     const { AppModule } = await import('../../src/app.module.js');
     const module = await Test.createTestingModule({ imports: [AppModule, NpmModule] }).compile();
     app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));

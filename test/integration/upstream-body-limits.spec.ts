@@ -74,7 +74,7 @@ describe('an upstream with limits in its bodies and credentials in the query', (
       },
       ...{ ADMIN_TOKEN: 'test-admin-token', GITHUB_API_URL: origin.url },
     });
-    const { createAdapter, setUp } = await import('../../src/app.setup.js');
+    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
     const { AppModule } = await import('../../src/app.module.js');
     const module = await Test.createTestingModule({ imports: [AppModule, QuestionsModule] }).compile();
     app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));

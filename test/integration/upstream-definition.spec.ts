@@ -122,7 +122,7 @@ describe('an upstream that is defined in thirty lines', () => {
       },
       ...{ SWAGGER_ENABLED: 'false', UPSTREAM_BREAKER_FAILURES: '3', UPSTREAM_BREAKER_PAUSE_MS: '300000' },
     });
-    const { createAdapter, setUp } = await import('../../src/app.setup.js');
+    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
     const { AppModule } = await import('../../src/app.module.js');
     const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
     app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));

@@ -1,4 +1,4 @@
-import type { InvalidationTarget } from '../../src/cache/core/cache-store';
+import type { InvalidationTarget } from '../../src/cache/store/cache-store';
 
 /** How a key is read: as a route's own entry; through the gateway, in one of its variants; as a projection of a resource. */
 export type Reading = 'route' | 'projection' | 'gateway-a' | 'gateway-b' | 'gateway-c';

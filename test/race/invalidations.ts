@@ -1,5 +1,5 @@
-import type { InvalidationMode, InvalidationTarget } from '../../src/cache/core/cache-store';
-import { RedisKeys } from '../../src/cache/redis/redis-keys';
+import type { InvalidationMode, InvalidationTarget } from '../../src/cache/store/cache-store';
+import { RedisKeys } from '../../src/cache/store/redis/redis-keys';
 import { AppError } from '../../src/kernel/app-error';
 import type { RedisProcess } from '../support/redis-process';
 import { keysUnder, nameOf, type RaceKey } from './catalog';

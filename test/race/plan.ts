@@ -1,4 +1,4 @@
-import type { InvalidationMode, InvalidationTarget } from '../../src/cache/core/cache-store';
+import type { InvalidationMode, InvalidationTarget } from '../../src/cache/store/cache-store';
 import { RACE_KEYS, readingsOf, targetsOf, type RaceKey, type Reading } from './catalog';
 import { Random } from './random';
 

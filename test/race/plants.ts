@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { CacheEntry } from '../../src/cache/core/cache-entry';
-import type { CacheStore, Lease, LinkedEntry } from '../../src/cache/core/cache-store';
-import { markOf } from '../../src/cache/core/soft-purge';
-import { FIND, FIND_OR_ACQUIRE, type Script } from '../../src/cache/redis/scripts';
+import type { CacheEntry } from '../../src/cache/model/cache-entry';
+import type { CacheStore, Lease, LinkedEntry } from '../../src/cache/store/cache-store';
+import { markOf } from '../../src/cache/model/soft-purge';
+import { FIND, FIND_OR_ACQUIRE, type Script } from '../../src/cache/store/redis/scripts';
 
 /** Bugs that the race must find, each the absence of one mending. */
 export const PLANTS = ['lease', 'soft-purge', 'bookkeeping'] as const;

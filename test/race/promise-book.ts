@@ -1,4 +1,4 @@
-import type { InvalidationMode } from '../../src/cache/core/cache-store';
+import type { InvalidationMode } from '../../src/cache/store/cache-store';
 import type { RaceKey } from './catalog';
 
 /** An invalidation that was answered: from then on nothing below `versions` is right. */

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { HttpCacheRequest } from '../../src/cache/core/http/exchange';
+import type { HttpCacheRequest } from '../../src/cache/model/exchange';
 import { AppError } from '../../src/kernel/app-error';
 import { RACE_KEYS, readingsOf, type RaceKey, type Reading } from './catalog';
 import type { History } from './history';

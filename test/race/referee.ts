@@ -1,4 +1,4 @@
-import type { CacheOutcome, CacheTier } from '../../src/cache/core/cache-outcome';
+import type { CacheOutcome, CacheTier } from '../../src/cache/model/cache-outcome';
 import type { History } from './history';
 import type { Floors, PromiseBook } from './promise-book';
 

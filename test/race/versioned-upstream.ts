@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CacheEntry, HeaderList } from '../../src/cache/core/cache-entry';
-import type { OriginRequest, OriginResponse } from '../../src/cache/core/http/exchange';
-import { valueOf } from '../../src/cache/core/http/fields';
+import type { CacheEntry, HeaderList } from '../../src/cache/model/cache-entry';
+import type { OriginRequest, OriginResponse } from '../../src/cache/model/exchange';
+import { valueOf } from '../../src/cache/law/fields';
 import { AppError } from '../../src/kernel/app-error';
 import { SystemClock } from '../../src/kernel/clock';
 import { RACE_KEYS, type RaceKey } from './catalog';

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
-import { CacheInvalidator } from '../../src/cache/core/cache-invalidator';
-import type { CacheStore } from '../../src/cache/core/cache-store';
-import type { HeaderList } from '../../src/cache/core/cache-entry';
-import { identityBody } from '../../src/cache/core/content-coding';
-import { HttpCache } from '../../src/cache/core/http/http-cache';
-import type { Origin } from '../../src/cache/core/http/exchange';
-import { Loader } from '../../src/cache/core/loader';
-import { StoredEntries } from '../../src/cache/core/stored-entries';
+import { CacheInvalidator } from '../../src/cache/engine/cache-invalidator';
+import type { CacheStore } from '../../src/cache/store/cache-store';
+import type { HeaderList } from '../../src/cache/model/cache-entry';
+import { identityBody } from '../../src/cache/law/content-coding';
+import { HttpCache } from '../../src/cache/engine/http-cache';
+import type { Origin } from '../../src/cache/model/exchange';
+import { Loader } from '../../src/cache/engine/loader';
+import { StoredEntries } from '../../src/cache/engine/stored-entries';
 import { Clock, SystemClock } from '../../src/kernel/clock';
 
 /** What a client got: the version that the origin had, and what became of the request. */

@@ -1,5 +1,5 @@
-import type { FastPathGate } from '../../src/http/fast-path-gate';
-import { LarderAdapter } from '../../src/http/larder-adapter';
+import type { FastPathGate } from '../../src/server/fast-path-gate';
+import { LarderAdapter } from '../../src/server/larder-adapter';
 
 /** The gate of an application made with `createAdapter()`. */
 export function gateOf(adapter: object): FastPathGate {

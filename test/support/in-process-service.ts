@@ -11,7 +11,7 @@ export type ServiceInProcess = Awaited<ReturnType<typeof openInProcess>>;
  */
 export async function openInProcess(env: Readonly<Record<string, string>>) {
   Object.assign(process.env, { SWAGGER_ENABLED: 'false', CREDENTIAL_SECRET: 'of-the-tests', ...env });
-  const { createAdapter, setUp } = await import('../../src/app.setup.js');
+  const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
   const { CacheInvalidator } = await import('../../src/cache/index.js');
   const adapter = createAdapter();
   const fastify = adapter.getInstance<FastifyInstance>();

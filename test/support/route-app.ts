@@ -4,7 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
 import type { ServerResponse } from 'node:http';
-import { createAdapter } from '../../src/app.setup';
+import { createAdapter } from '../../src/bootstrap/app.setup';
 import {
   CacheInvalidator,
   HttpCache,
@@ -12,9 +12,9 @@ import {
   StoredEntries,
   type ResponseCacheRegistration,
 } from '../../src/cache';
-import { EDGE_FIELDS, requestId } from '../../src/http/edge-hooks';
+import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
 import { keptProblem } from '../../src/kernel/problem-table';
-import { ProblemFilter } from '../../src/http/problem.filter';
+import { ProblemFilter } from '../../src/server/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { gateOf } from './gate-of';
 import { waitUntil } from './wait-until';

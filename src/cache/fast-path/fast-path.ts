@@ -3,19 +3,19 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../../kernel/clock';
-import { CacheEvents } from '../cache-events';
-import type { CacheEntry, HeaderList } from '../core/cache-entry';
-import { CacheStore, type Found } from '../core/cache-store';
-import type { HitPointer, StoredAnswer } from '../core/http/exchange';
-import { requestPolicy } from '../core/http/request-policy';
-import type { ResponseForm } from '../core/http/response-form';
-import { inOnePiece, textBytes } from '../core/resident-entry';
-import { forHitPointers } from '../memory-shares';
+import { CacheEvents } from '../nest/cache-events';
+import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import { CacheStore, type Found } from '../store/cache-store';
+import type { HitPointer, StoredAnswer } from '../model/exchange';
+import { requestPolicy } from '../law/request-policy';
+import type { ResponseForm } from '../law/response-form';
+import { inOnePiece, textBytes } from '../store/memory/resident-entry';
+import { forHitPointers } from '../nest/memory-shares';
 import {
   RESPONSE_CACHE_OPTIONS,
   type FastPathGatePort,
   type ResponseCacheModuleOptions,
-} from '../response-cache.options';
+} from '../nest/response-cache.options';
 import { HitPointers } from './hit-pointers';
 import { PreparedResponse, type HeadContext } from './prepared-response';
 import type { RequestFingerprint } from './request-fingerprint';

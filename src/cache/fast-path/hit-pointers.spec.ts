@@ -1,10 +1,10 @@
 import { ManualClock } from '../../kernel/clock';
-import type { CacheEntry } from '../core/cache-entry';
-import type { Found } from '../core/cache-store';
-import { MemoryStore } from '../core/memory-store';
-import { newEntryId } from '../core/random-id';
-import type { HitPointer } from '../core/http/exchange';
-import { PLAIN, requestPolicy } from '../core/http/request-policy';
+import type { CacheEntry } from '../model/cache-entry';
+import type { Found } from '../store/cache-store';
+import { MemoryStore } from '../store/memory/memory-store';
+import { newEntryId } from '../model/random-id';
+import type { HitPointer } from '../model/exchange';
+import { PLAIN, requestPolicy } from '../law/request-policy';
 import { HitPointers } from './hit-pointers';
 
 /** Answers reads only when it is told to, with what was there when they were sent: as a store behind a network. */

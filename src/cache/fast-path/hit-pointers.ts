@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../kernel/clock';
-import type { CacheStore, Found } from '../core/cache-store';
-import type { HitPointer } from '../core/http/exchange';
-import type { RequestPolicy } from '../core/http/request-policy';
-import { reuseOf } from '../core/http/reuse';
-import { looksLikeIndex } from '../core/resource-index';
-import { applySoftPurge } from '../core/soft-purge';
+import type { CacheStore, Found } from '../store/cache-store';
+import type { HitPointer } from '../model/exchange';
+import type { RequestPolicy } from '../law/request-policy';
+import { reuseOf } from '../law/reuse';
+import { looksLikeIndex } from '../model/resource-index';
+import { applySoftPurge } from '../model/soft-purge';
 
 /** The number of variants remembered as absent. */
 const MAX_ABSENT = 10_000;

@@ -1,8 +1,8 @@
-import type { CacheEntry, HeaderList } from '../core/cache-entry';
-import type { CacheOutcome, CacheTier } from '../core/cache-outcome';
-import { ageMs, freshForMs } from '../core/freshness';
-import type { ResponseForm } from '../core/http/response-form';
-import { bufferBytes, inOnePiece, textBytes } from '../core/resident-entry';
+import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
+import { ageMs, freshForMs } from '../law/freshness';
+import type { ResponseForm } from '../law/response-form';
+import { bufferBytes, inOnePiece, textBytes } from '../store/memory/resident-entry';
 import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
 const MAX_TEXT_BYTES = 16_384;

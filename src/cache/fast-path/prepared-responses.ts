@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { CacheEntry, ContentCoding } from '../core/cache-entry';
-import { forPreparedResponses } from '../memory-shares';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
+import type { CacheEntry, ContentCoding } from '../model/cache-entry';
+import { forPreparedResponses } from '../nest/memory-shares';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
 import type { PreparedResponse, Served } from './prepared-response';
 
 /** One for each content coding. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import type { HeaderList } from '../core/cache-entry';
-import { CARRIED_OUT_HERE } from '../core/http/conditions';
+import type { HeaderList } from '../model/cache-entry';
+import { CARRIED_OUT_HERE } from '../law/conditions';
 
 /** The part of a request that all requests for the same stored response share, and its cache directives. */
 export interface RequestFingerprint {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bodyWriter, isLargeBody } from '../../http/body-writer';
-import { ClientConnection } from '../../http/client-connection';
-import type { ResponseForm } from '../core/http/response-form';
+import { bodyWriter, isLargeBody } from '../../server/body-writer';
+import { ClientConnection } from '../../server/client-connection';
+import type { ResponseForm } from '../law/response-form';
 import { endBatched } from './batched-end';
 import type { HeadContext, PreparedResponse, Served } from './prepared-response';
 import { statusLine } from './serialized-head';

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import type { InvalidationMode } from '../core/cache-store';
+import type { InvalidationMode } from '../store/cache-store';
 import {
   MethodCache,
   METHOD_CACHE,

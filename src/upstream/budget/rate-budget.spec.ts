@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { MemoryStore } from '../../cache/core/memory-store';
+import { MemoryStore } from '../../cache/store/memory/memory-store';
 import { ManualClock } from '../../kernel/clock';
 import { RateBudget, type RateBudgetOptions, type RateLimitedRequest } from './rate-budget';
 import type { RateLimitAdapter } from './rate-limit-adapter';

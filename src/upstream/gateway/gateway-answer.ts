@@ -10,8 +10,8 @@ import {
   type StoredAnswer,
   type StreamedAnswer,
 } from '../../cache';
-import { bodyWriter, isLargeBody } from '../../http/body-writer';
-import type { ClientConnection } from '../../http/client-connection';
+import { bodyWriter, isLargeBody } from '../../server/body-writer';
+import type { ClientConnection } from '../../server/client-connection';
 import { missingEdgeFields, fieldsOfCache, notModifiedFields } from './gateway-fields';
 
 /** What every response of the gateway has beside what the upstream said. */

@@ -7,7 +7,7 @@ import {
   type PreparedResponses,
   type StoredAnswer,
 } from '../../cache';
-import type { ClientOrigin } from '../../http/client-origin';
+import type { ClientOrigin } from '../../server/client-origin';
 import type { UpstreamApi } from '../upstream-api';
 import { limitsNow, PRESENTATION, withoutCors, type LimitsNow } from './gateway-fields';
 import type { Partitions } from './partition';

@@ -18,7 +18,7 @@ import {
   type StoredAnswer,
   type StreamedAnswer,
 } from '../../cache';
-import { ClientConnection } from '../../http/client-connection';
+import { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { LimitedRequest } from '../budget/rate-budget';

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { closeSlowBody } from '../../http/client-errors';
+import { closeSlowBody } from '../../server/client-errors';
 import { FairQueue } from '../budget/fair-queue';
 
 export interface UploadsOptions {

@@ -1,0 +1,110 @@
+import { ShutdownSignal, StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConfigType } from '@nestjs/config';
+import { documentApi } from '../api-document';
+import { serviceConfig } from '../config/slices';
+import { answerClientError } from '../server/client-errors';
+import { drainOnClose } from '../server/drain';
+import { limitConnections } from '../server/connection-limit';
+import { addEdgeHooks, requestId } from '../server/edge-hooks';
+import { continueInTurn } from '../server/expectations';
+import { FastPathGate } from '../server/fast-path-gate';
+import { serverFactory } from '../server/http-server';
+import { LarderAdapter } from '../server/larder-adapter';
+import { ProblemFilter } from '../server/problem.filter';
+import { RouteMethods } from '../server/route-methods';
+import { tlsOptions, type TlsFiles } from '../server/tls';
+import { closeStalledClients } from '../server/stalled-clients';
+import { Upstreams } from '../upstream';
+import { PageFacts, type SuggestedPath } from '../web/page.facts';
+
+/*
+ * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
+ */
+
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_PARAM_LENGTH = 2_048;
+/** How long a request may take to arrive: its body, and its head. */
+const UPLOAD_TIMEOUT_MS = 300_000;
+const HEAD_TIMEOUT_MS = 30_000;
+/** How often node looks for connections that take longer. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/** @param tls the files of the service's own TLS; without them it speaks plain HTTP */
+export function createAdapter(tls?: TlsFiles): LarderAdapter {
+  const routes = new RouteMethods();
+  const problems = new ProblemFilter(routes);
+  const gate = new FastPathGate();
+  const options = {
+    ...(tls && { https: tlsOptions(tls) }),
+    serverFactory: serverFactory(gate),
+    logger: false,
+    genReqId: requestId,
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      problems.send(error, request, reply),
+    clientErrorHandler: answerClientError,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false, // connected clients still get a response, with `Connection: close`
+    requestTimeout: UPLOAD_TIMEOUT_MS,
+    trustProxy: trustedProxies(),
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+  } as const;
+  const adapter = new LarderAdapter(options, gate);
+  const fastify: FastifyInstance = adapter.getInstance();
+  fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
+  Object.assign(fastify.server, { connectionsCheckingInterval: CHECK_INTERVAL_MS }); // an option of node's server
+  fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
+  continueInTurn(fastify.server);
+  routes.collect(fastify);
+  addEdgeHooks(fastify);
+  gate.watch(fastify);
+  problems.serve(adapter);
+  return adapter;
+}
+
+/** In the form that Fastify takes: it knows hops as a function only. */
+function trustedProxies(): boolean | string[] | ((address: string, hop: number) => boolean) {
+  const { trustProxy } = serviceConfig();
+  if (typeof trustProxy === 'number') return (_address, hop) => hop < trustProxy;
+  return typeof trustProxy === 'boolean' ? trustProxy : [...trustProxy];
+}
+
+/** Sets up an application made with `createAdapter()`. */
+export function setUp(app: NestFastifyApplication): NestFastifyApplication {
+  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
+  const { swaggerEnabled, shutdownTimeoutMs, maxConnections, clientTimeoutMs, tls, publicUrl } = settingsOf(app);
+  // With TLS, SIGHUP reads the certificate again.
+  const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
+  app.enableShutdownHooks(signals, { useProcessExit: true });
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  drainOnClose(fastify, shutdownTimeoutMs);
+  limitConnections(fastify, maxConnections);
+  closeStalledClients(fastify, { stallMs: clientTimeoutMs });
+  const upstreams = app.get(Upstreams).all();
+  const [first] = upstreams;
+  if (first) {
+    const { routePrefix: gatewayPrefix } = first.settings;
+    app.get(PageFacts).describeGateway({ gatewayPrefix, paths: suggestedPaths(gatewayPrefix, first.paths) });
+  }
+  if (swaggerEnabled) documentApi(app, upstreams, publicUrl);
+  return app;
+}
+
+export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {
+  return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
+}
+
+/** The documented GETs of a gateway, without the wildcard path. */
+function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly SuggestedPath[] {
+  return Object.entries(paths).flatMap(([path, { get }]) =>
+    get && path.startsWith(`${prefix}/`) && path !== `${prefix}/{path}`
+      ? [{ path: path.slice(prefix.length), summary: get.summary ?? '' }]
+      : [],
+  );
+}

@@ -1,0 +1,18 @@
+import { AppError } from '../../kernel/app-error';
+import { StoreUnavailableError } from '../store/cache-store';
+
+/**
+ * The result of a store operation, for a caller that cannot continue without it.
+ *
+ * @param doing the operation, as in "Redis did not …"
+ * @throws AppError `cache-unavailable` where the store cannot be reached
+ */
+export async function confirmed<T>(doing: string, result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    const message = `Redis did not ${doing} (${error.message}). Nothing is promised: send the request again.`;
+    throw new AppError('cache-unavailable', message, { retryAfterMs: 1_000, cause: error });
+  }
+}

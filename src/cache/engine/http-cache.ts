@@ -1,0 +1,362 @@
+import { AppError } from '../../kernel/app-error';
+import type { Clock } from '../../kernel/clock';
+import type { CacheEntry } from '../model/cache-entry';
+import type { CacheStore } from '../store/cache-store';
+import { mayServeStaleFor } from './load-failure';
+import type { Loader } from './loader';
+import { failureOf } from './refresh-report';
+import { shouldRefreshEarly } from '../law/freshness';
+import { settlesWithin, within } from './within';
+import type {
+  HttpAnswer,
+  HttpCacheRequest,
+  Origin,
+  OriginResponse,
+  StoredAnswer,
+  StreamedAnswer,
+} from '../model/exchange';
+import { hasFailed, policyOf, policyOfUpdated, verdictOf, verdictOnEntry } from '../law/exchange-policy';
+import { valueOf } from '../law/fields';
+import { fieldsForOthers } from './http-entries';
+import {
+  declaredLength,
+  hasConditions,
+  HttpLoads,
+  isSelectedBy,
+  maySharedWith,
+  unexpectedNotModified,
+  type Head,
+  type HttpLoadsOptions,
+} from './http-loads';
+import { PLAIN, requestPolicy, type RequestPolicy } from '../law/request-policy';
+import { mayServeStaleIfError, reuseOf } from '../law/reuse';
+import { namesOfAll, selectsByOwnFields } from '../law/selection';
+import { VariantWriter, type VariantWriterOptions } from './variant-writer';
+import { VariantFinder, type Seen } from './variants';
+
+export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions {
+  /**
+   * How long a request may wait for a load that continues and is stored, in milliseconds. A response for this request alone may take as
+   * long as the upstream needs.
+   */
+  readonly deadlineMs: number;
+  /** The same with a stale entry as fallback. */
+  readonly staleAfterMs: number;
+  /** Whether a stale response stands in for a failed origin also where the request asks for a validated one. */
+  readonly servesStaleDespiteDirectives?: boolean;
+}
+
+/** A body up to this size is sent in one piece; a larger one is streamed. */
+const IN_ONE_PIECE_BYTES = 65_536;
+/** The maximum wait for it, in milliseconds: a slow body is streamed. */
+const IN_ONE_PIECE_MS = 1_000;
+const LOOKS = 3;
+
+/**
+ * An HTTP cache (RFC 9111): answers GET and HEAD from the store where the RFC allows it, else from the origin, with one load for equal
+ * requests.
+ *
+ * Its one invariant: a response is reused for another request only if it may be stored and that request selects it. The RFC's rules are
+ * the pure functions beside this file; the store resolves the races.
+ */
+export class HttpCache {
+  private readonly loads: HttpLoads;
+  private readonly writer: VariantWriter;
+  private readonly variants: VariantFinder;
+
+  constructor(
+    store: CacheStore,
+    private readonly loader: Loader,
+    private readonly clock: Clock,
+    private readonly options: HttpCacheOptions,
+  ) {
+    this.variants = new VariantFinder(store, options.selecting);
+    this.writer = new VariantWriter(store, clock, options);
+    this.loads = new HttpLoads(store, loader, this.variants, this.writer, clock, options);
+  }
+
+  get loadsUnderWay(): number {
+    return this.loads.size;
+  }
+
+  /** A fresh hit in this process's memory that needs no further work; otherwise undefined. */
+  peek(request: HttpCacheRequest): StoredAnswer | undefined {
+    const now = this.clock.now();
+    const seen = this.variants.peek(request, now);
+    const hit = seen && this.hit(request, directivesOf(request), seen, now);
+    return hit?.isEarly === true ? undefined : hit?.answer;
+  }
+
+  /** As `peek`, in every tier. */
+  async findHit(request: HttpCacheRequest): Promise<StoredAnswer | undefined> {
+    const seen = await this.variants.find(request, this.clock.now(), undefined);
+    const hit = this.hit(request, directivesOf(request), seen, this.clock.now());
+    return hit?.isEarly === true ? undefined : hit?.answer;
+  }
+
+  /** @throws AppError if there is neither a usable entry nor a response */
+  async exchange(request: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
+    const policy = directivesOf(request);
+    const isWhole =
+      this.options.isOriginNeutral === true ||
+      (request.method === 'GET' && valueOf(request.headers, 'range') === undefined);
+    const isPlain = isWhole && !policy.isNoStore;
+    const isUncoalesced = this.loads.isUncoalesced(request);
+    for (let look = 0; look < LOOKS; look++) {
+      const mayLoad = isPlain && !policy.isOnlyIfCached && !isUncoalesced;
+      const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
+      const seen = await this.variants.find(request, this.clock.now(), leaseMs);
+      const stored = this.fromStore(request, policy, seen, origin);
+      if (stored) return stored;
+      if (policy.isOnlyIfCached)
+        throw new AppError('not-cached', 'The request asked for a stored response only, and there is none to serve.');
+      // A stale stored response can be validated, even if other callers got something else since.
+      if (!isPlain || (isUncoalesced && !seen.entry && this.goesAlone(request, seen)))
+        return this.forwardOrStale(request, policy, seen, origin);
+      const loaded = await this.load(request, policy, seen, origin);
+      if (loaded) return loaded;
+    }
+    return this.forward(request, undefined, origin);
+  }
+
+  /**
+   * Whether an uncoalesced request goes upstream unchanged: a request with conditions, because its answer may be 304, and every request
+   * that arrives during another. One at a time is loaded, so that a response that may be stored again is stored.
+   */
+  private goesAlone(request: HttpCacheRequest, seen: Seen): boolean {
+    if (this.options.isOriginNeutral !== true && hasConditions(request.headers)) return true;
+    return this.loads.find(this.loads.named(request, seen).name, seen) !== undefined;
+  }
+
+  private fromStore(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): StoredAnswer | undefined {
+    const { entry, tier } = seen;
+    const now = this.clock.now();
+    const hit = this.hit(request, policy, seen, now);
+    if (hit) {
+      const isRefreshing = hit.isEarly && this.refresh(request, seen, origin);
+      return isRefreshing ? { ...hit.answer, isRefreshing } : hit.answer;
+    }
+    switch (entry && reuseOf(entry, policy, now)) {
+      case 'stale-allowed':
+        return entry && { kind: 'stored', entry, outcome: 'HIT_STALE', tier };
+      case 'stale-while-revalidate': {
+        const isRefreshing = this.refresh(request, seen, origin);
+        return entry && { kind: 'stored', entry, outcome: 'HIT_STALE', tier, ...(isRefreshing && { isRefreshing }) };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** A fresh response that may be served, and whether this request refreshes it early. */
+  private hit(
+    { key, policy: rule }: HttpCacheRequest,
+    policy: RequestPolicy,
+    { entry, index, tier, variantKey, variantKeys }: Seen,
+    now: number,
+  ): { readonly answer: StoredAnswer; readonly isEarly: boolean } | undefined {
+    if (!entry || variantKey === undefined || reuseOf(entry, policy, now) !== 'fresh') return undefined;
+    const { freshUntil } = entry;
+    const selectedBy = index ? namesOfAll(index.lists) : [];
+    const isPointed = !selectsByOwnFields(selectedBy);
+    const pointer = isPointed ? { key, indexId: index?.entry.id, variantKeys, selectedBy, freshUntil } : undefined;
+    const beta = rule?.earlyRefreshBeta ?? 0;
+    // Uniform in (0, 1]: the logarithm of zero is no number.
+    const isEarly = beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - this.random());
+    return { answer: { kind: 'stored', entry, outcome: 'HIT', tier, ...(pointer && { pointer }) }, isEarly };
+  }
+
+  /** @returns whether it began a load */
+  private refresh(request: HttpCacheRequest, seen: Seen, origin: Origin): boolean {
+    const name = this.loads.named(request, seen);
+    if (this.loads.find(name.name, seen)) return false;
+    this.loads.refresh(name, request, seen, origin);
+    return true;
+  }
+
+  private random(): number {
+    return (this.options.random ?? Math.random)();
+  }
+
+  private staleFallback(policy: RequestPolicy, { entry }: Seen): CacheEntry | undefined {
+    const heedsDirectives = this.options.servesStaleDespiteDirectives !== true;
+    return entry && mayServeStaleIfError(entry, policy, this.clock.now(), heedsDirectives) ? entry : undefined;
+  }
+
+  /** The answer of the origin, or the stored response where the upstream fails and stale-if-error allows it. */
+  private async forwardOrStale(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): Promise<HttpAnswer> {
+    const staleFallback = this.staleFallback(policy, seen);
+    if (!staleFallback) return this.forward(request, seen, origin);
+    try {
+      const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
+      return hasFailed(answer.kind === 'stored' ? answer.entry : answer)
+        ? serveStaleOnError(staleFallback, seen, 'upstream-error')
+        : answer;
+    } catch (error) {
+      if (!mayServeStaleFor(error)) throw error;
+      return serveStaleOnError(staleFallback, seen, failureOf(error));
+    }
+  }
+
+  /** The answer of one load, or undefined: look again. */
+  private async load(
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): Promise<HttpAnswer | undefined> {
+    const what = this.loads.named(request, seen);
+    const isUncoalesced = this.loads.isUncoalesced(request) && !seen.entry;
+    const overtaken = this.loads.find(what.name, seen) ?? (await this.loads.findOvertaken(request, seen));
+    if (overtaken === 'ended') return undefined;
+    const underWay = overtaken ?? this.loads.find(what.name, seen);
+    const flight = underWay ?? this.loads.start(what, request, seen, origin);
+    flight.join(request.signal);
+    const staleFallback = this.staleFallback(policy, seen);
+    const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
+    try {
+      const { staleAfterMs } = this.options;
+      const ownMs = request.policy?.deadlineMs ?? this.options.deadlineMs;
+      const deadlineMs = isUncoalesced ? undefined : ownMs;
+      const head = await within(flight.head, staleFallback ? Math.min(staleAfterMs, ownMs) : deadlineMs);
+      if (head.kind === 'abandoned' && !underWay) throw head.error;
+      if (head.kind === 'again' || head.kind === 'abandoned') return undefined;
+      if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);
+      if (head.kind === 'entry') {
+        if (staleFallback && hasFailed(head.entry)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
+        const isOther = head.source === 'load' && !isSelectedBy(request, head);
+        if (!underWay || (head.isShareable && !isOther)) return answerOf(head, forwarded, underWay !== undefined);
+        // A variant that the request does not select may be stored next to the one that it does.
+        return head.stored && isOther ? undefined : await this.forward(request, seen, origin);
+      }
+      if (staleFallback && hasFailed(head.response)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
+      if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
+      return await this.deliver(head, forwarded, underWay !== undefined, staleFallback !== undefined);
+    } catch (error) {
+      if (staleFallback && mayServeStaleFor(error)) return serveStaleOnError(staleFallback, seen, failureOf(error));
+      throw error;
+    }
+  }
+
+  /** @throws AppError if the body breaks off, or is slow and there is a stale fallback; without one it is streamed */
+  private async deliver(
+    { response, policy, body, stored }: Extract<Head, { kind: 'response' }>,
+    forwarded: 'stale' | 'vary-miss' | 'uri-miss',
+    collapsed: boolean,
+    hasStaleFallback: boolean,
+  ): Promise<StreamedAnswer> {
+    const { status } = response;
+    const headers = collapsed
+      ? fieldsForOthers(response.headers, policy, this.options.keepsEveryField)
+      : response.headers;
+    const facts = { outcome: collapsed ? 'COALESCED' : 'MISS', tier: 'upstream', forwarded, collapsed } as const;
+    const { staleAfterMs, deadlineMs } = this.options;
+    const reader = body.read();
+    const isInTime = await settlesWithin(
+      body.until(IN_ONE_PIECE_BYTES),
+      hasStaleFallback ? staleAfterMs : Math.min(deadlineMs, IN_ONE_PIECE_MS),
+    );
+    if (hasStaleFallback && !isInTime) {
+      await reader.return?.();
+      throw new AppError('deadline-exceeded', `Not all of the answer came within ${staleAfterMs} ms.`);
+    }
+    if (body.hasFailed) {
+      if (body.failedWith instanceof AppError) throw body.failedWith;
+      throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
+    }
+    // A larger body stays in `body`, which accounts for its memory: a copy would not be accounted for.
+    const whole = body.hasEnded && body.received <= IN_ONE_PIECE_BYTES ? await body.whole() : undefined;
+    if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
+    await reader.return?.();
+    return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };
+  }
+
+  /** The upstream's response to this request alone, without a deadline unless one is given. */
+  private async forward(
+    request: HttpCacheRequest,
+    seen: Seen | undefined,
+    origin: Origin,
+    deadlineMs?: number,
+  ): Promise<HttpAnswer> {
+    const { method, headers } = request;
+    const asking = new AbortController();
+    const giveUp = (): void => asking.abort();
+    request.signal?.addEventListener('abort', giveUp, { once: true });
+    if (request.signal?.aborted) giveUp();
+    const covered = method === 'HEAD' && seen?.entry ? await this.writer.cover(request, seen) : seen;
+    const isNothingStored = seen?.index === undefined && seen?.entry === undefined;
+    const answering = origin({ method, headers, signal: asking.signal, isBackground: false, isNothingStored });
+    const response = await within(answering, deadlineMs).catch((error: unknown) => {
+      giveUp();
+      throw error;
+    });
+    const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
+    if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
+      this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
+    if (seen?.variantKey !== undefined) await this.applyToIndex(request, seen, response, covered !== undefined);
+    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' } as const;
+    const { status, body } = response;
+    if (Buffer.isBuffer(body)) {
+      if (status === 304) throw unexpectedNotModified();
+      const policy = policyOf(request, response, this.options.neverStored);
+      const arrived = { response, policy, names: undefined };
+      const entry = this.writer.entryOf(request, { index: seen?.index }, arrived, body);
+      return { kind: 'stored', entry, stored: false, ...facts };
+    }
+    const refusal = response.isRefusal === true && { isRefusal: true };
+    return { kind: 'streamed', status, headers: response.headers, body, ...refusal, ...facts };
+  }
+
+  /** Applies a response that bypassed the store to the stored entry, before any client gets it. */
+  private async applyToIndex(
+    request: HttpCacheRequest,
+    seen: Seen,
+    response: OriginResponse,
+    isCovered: boolean,
+  ): Promise<void> {
+    const { entry, variantKey: key, index } = seen;
+    const { neverStored } = this.options;
+    const verdict = entry ? verdictOnEntry(request, response, entry, this.options) : verdictOf(response, this.options);
+    if (verdict === 'resource-withdrawn' && index) await this.writer.withdraw(request, seen, false);
+    else if (!entry || key === undefined) return;
+    else if (verdict !== 'none') await this.writer.removeVariant(key);
+    else if (request.method === 'HEAD' && isCovered) {
+      const stored = { entry, key, index };
+      const policy = policyOfUpdated(request, response, entry, neverStored);
+      await this.writer.applyHeadResponse(request, stored, response, policy);
+    }
+  }
+}
+
+/** The cache directives of the request. */
+function directivesOf(request: HttpCacheRequest): RequestPolicy {
+  return request.hasDirectives === false ? PLAIN : requestPolicy(request.headers);
+}
+
+/** The answer of a load with an entry, for the request that started it or one that joined it. */
+function answerOf(
+  { entry, source, stored, derivedFromTier }: Extract<Head, { kind: 'entry' }>,
+  forwarded: 'stale' | 'vary-miss' | 'uri-miss',
+  hasJoined: boolean,
+): StoredAnswer {
+  const answer = { kind: 'stored', entry, stored } as const;
+  if (derivedFromTier !== undefined) return { kind: 'stored', entry, outcome: 'HIT', tier: derivedFromTier };
+  if (hasJoined || source === 'other-replica')
+    return { ...answer, outcome: 'COALESCED', tier: 'upstream', forwarded, collapsed: true };
+  if (source === 'load') return { ...answer, outcome: 'MISS', tier: 'upstream', forwarded };
+  return { ...answer, outcome: 'REVALIDATED', tier: 'upstream', forwarded, forwardedStatus: 304 };
+}
+
+function serveStaleOnError(entry: CacheEntry, { tier }: Seen, failure: string): StoredAnswer {
+  return { kind: 'stored', entry, outcome: 'STALE_ON_ERROR', tier, forwarded: 'stale', failure };
+}

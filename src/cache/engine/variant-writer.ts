@@ -1,0 +1,351 @@
+import type { Clock } from '../../kernel/clock';
+import { endOfLife, type CacheEntry, type HeaderList } from '../model/cache-entry';
+import type { CacheStore, Lease } from '../store/cache-store';
+import { coverIndex } from './cover-index';
+import { ifAvailable } from './if-available';
+import { newToken } from '../model/random-id';
+import {
+  alreadyContains,
+  indexFor,
+  isUnderTags,
+  memberKey,
+  readIndex,
+  type IndexUpdate,
+  type ResourceIndex,
+} from '../model/resource-index';
+import { markOf } from '../model/soft-purge';
+import { tagOfUpstream } from '../model/cache-key';
+import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
+import { verdictOf } from '../law/exchange-policy';
+import { valueOf } from '../law/fields';
+import { compressed, httpEntry, validatedEntry, type EntryOptions, type OptionsUnderMark } from './http-entries';
+import type { ResponsePolicy } from '../law/response-policy';
+import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from '../law/selection';
+import type { Seen } from './variants';
+
+export interface VariantWriterOptions extends EntryOptions {
+  /** As of the loads. */
+  readonly isOriginNeutral?: boolean;
+  /** Request fields that select every response, regardless of its `Vary`, in lower case. */
+  readonly selecting: readonly string[];
+}
+
+/** The facts about a response once its head has arrived. */
+export interface Arrived {
+  readonly response: Omit<OriginResponse, 'body'>;
+  readonly policy: ResponsePolicy;
+  /** The fields that select it; undefined if no request selects it again. */
+  readonly names: readonly string[] | undefined;
+}
+
+/** A stored response under validation, and the index that named it when the load began. */
+export interface Validated {
+  readonly entry: CacheEntry;
+  readonly index: ResourceIndex | undefined;
+}
+
+const INDEX_LEASE_MS = 1_000;
+const INDEX_TRIES = 5;
+const INDEX_WAIT_MS = 100;
+
+/**
+ * Stores responses where requests find them: each as a variant, under the index of its URL.
+ *
+ * Its one invariant: nothing is stored except under a lease, or over an index that is unchanged since before the load. A failing store
+ * does not affect the answer.
+ */
+export class VariantWriter {
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+    private readonly options: VariantWriterOptions,
+  ) {}
+
+  /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
+  selectingNames(headers: HeaderList): readonly string[] | undefined {
+    const names = varyNames(headers);
+    return names && joinedNames(names, this.options.selecting);
+  }
+
+  /**
+   * Ensures that purges by any of the request's tags find the load's response, before its request goes upstream.
+   *
+   * @returns the state that was seen, with its current index; undefined if nothing may be stored
+   */
+  async cover({ key, tags }: HttpCacheRequest, seen: Seen): Promise<Seen | undefined> {
+    const { index } = seen;
+    if (!index || isUnderTags(index, tags)) return seen;
+    const covered = await ifAvailable(() => coverIndex(this.store, key, index, tags));
+    return covered && { ...seen, index: covered };
+  }
+
+  /** The entry of a whole response, unmodified, for the waiting requests. */
+  entryOf(request: HttpCacheRequest, { index }: Pick<Seen, 'index'>, arrived: Arrived, body: Buffer): CacheEntry {
+    const { response, policy } = arrived;
+    return httpEntry(response, body, policy, subjectOf(request, response), this.optionsUnder(index));
+  }
+
+  /** The stored form of the entry, if it may be stored. */
+  async storedForm(entry: CacheEntry): Promise<CacheEntry> {
+    return endOfLife(entry) <= this.clock.now() ? entry : compressed(entry);
+  }
+
+  /** Stores a whole response: the variant or projection, and its index; or the entry alone if no field selects it. */
+  async keep(
+    lease: Lease,
+    request: HttpCacheRequest,
+    seen: Seen,
+    { response, names }: Arrived,
+    entry: CacheEntry,
+  ): Promise<boolean> {
+    const now = this.clock.now();
+    const endsAt = endOfLife(entry);
+    if (names === undefined || endsAt <= now) return this.removeReplaced(lease, seen);
+    const { upstream, key, headers, projection } = request;
+    if (projection === undefined && names.length === 0 && !seen.index && lease.key === key)
+      return (await ifAvailable(() => this.store.fill(lease, entry))) === true;
+    // Tags of the request are the index's: removing the index removes the member. Tags that only this response has are its own.
+    const own = (response.tags ?? []).filter((tag) => !request.tags.includes(tag));
+    const member = { ...entry, tags: own };
+    const tags = seen.index ? entry.tags.filter((tag) => !own.includes(tag)) : entry.tags;
+    const isWithdrawn = projection === undefined && verdictOf(response, this.options) === 'resource-withdrawn';
+    const variant = selectionKey(names, headers);
+    const update = projection === undefined ? { names, variant, endsAt, isWithdrawn } : { projection, endsAt };
+    const name = projection ?? variant;
+    const subject = { key, upstream, tags, name };
+    // The entry that was seen, and leased, may be a variant by other fields than this response names.
+    const isInPlace = seen.index && memberKey(key, seen.index.generation, name) === lease.key;
+    if (seen.index && isInPlace && alreadyContains(seen.index, update))
+      return (await ifAvailable(() => this.store.fill(lease, member))) === true;
+    const index = indexFor(seen.index, update, { upstream, tags, now });
+    const place = memberKey(key, index.generation, name);
+    if (!seen.index) {
+      const linked = { key: place, entry: { ...member, tags: [] } };
+      const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
+      const ofRequest = entry.tags.filter((tag) => !own.includes(tag));
+      return isFirst === true || this.joinIndex(lease, { ...subject, tags: ofRequest }, member, update);
+    }
+    if (place === lease.key) {
+      await ifAvailable(() => this.store.fill(lease, member));
+      return this.addToIndex(subject, seen.index, update);
+    }
+    const isPut = await ifAvailable(() => this.putMember(lease, place, member));
+    const isFound = isPut === true && (await this.addToIndex(subject, seen.index, update));
+    await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
+    return isFound;
+  }
+
+  /** Stores the freshened entry after the upstream has validated it (RFC 9111 §4.3.4); returns it and whether it was stored. */
+  async freshen(
+    lease: Lease,
+    request: Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags' | 'projection'>,
+    { entry: base, index }: Validated,
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
+    const validated = validatedEntry(base, response, policy, this.optionsUnder(index));
+    // A rule may have other tags now than when the response was stored; those of a member are its index's.
+    const entry = index ? validated : { ...validated, tags: [...new Set([...base.tags, ...request.tags])] };
+    const stored = (await ifAvailable(() => this.store.freshen(lease, entry))) === true;
+    const { projection } = request;
+    const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
+    if (stored && index && !alreadyContains(index, update)) await this.addToIndex(request, index, update);
+    return { entry, stored };
+  }
+
+  /** A HEAD shows whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
+  async applyHeadResponse(
+    request: HttpCacheRequest,
+    { entry, key, index }: Validated & { readonly key: string },
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<void> {
+    if (response.status !== 200) return;
+    const differs = (['etag', 'last-modified', 'content-length'] as const).some((name) => {
+      const updated = valueOf(response.headers, name);
+      return updated !== undefined && updated !== valueOf(entry.headers, name);
+    });
+    await ifAvailable(async () => {
+      if (differs) {
+        await this.store.invalidate({ kind: 'key', key }, 'purge');
+        return;
+      }
+      const { tags } = request;
+      const indexMark = markOf(index?.entry);
+      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS, indexMark };
+      const answer = await this.store.acquire(asking);
+      if (answer.kind === 'granted') await this.freshen(answer.lease, request, { entry, index }, response, policy);
+    });
+  }
+
+  /**
+   * The upstream has validated the entry, but it may not be stored any more, or other fields select it: removes it. The answer is for this
+   * request alone.
+   */
+  async discard(
+    lease: Lease,
+    base: Validated,
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
+    await this.removeVariant(lease.key);
+    return this.leave(lease, base, response, policy);
+  }
+
+  /** A validated entry that is not stored. */
+  async leave(
+    lease: Lease,
+    base: Validated,
+    response: OriginResponse,
+    policy: ResponsePolicy,
+  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
+    await this.giveBack(lease);
+    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.index));
+    return { entry, stored: false };
+  }
+
+  /** Whether a 304 keeps the fields that select the stored response, or names fewer. */
+  selectsAsBefore(base: CacheEntry, { headers }: OriginResponse): boolean {
+    const known = this.selectingNames(base.headers);
+    if (known === undefined || known.includes(EVERY_FIELD)) return true;
+    return (varyNames(headers) ?? []).every((name) => known.includes(name));
+  }
+
+  /** Removes the entry under a variant's key: neither `max-stale` nor a later failure brings it back. */
+  async removeVariant(key: string): Promise<void> {
+    await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
+  }
+
+  /** For a response that replaces a stored one and cannot be stored itself. */
+  async removeReplaced(lease: Lease, { entry }: Seen): Promise<false> {
+    if (entry) await this.removeVariant(lease.key);
+    return this.giveBack(lease);
+  }
+
+  /**
+   * Removes all members of a resource that does not exist any more for this caller. If all of them say so already they stay, or the
+   * variants of a missing resource would remove each other for ever. One variant says nothing about the others: the index knows whether
+   * any of them says otherwise.
+   *
+   * @param mayStore whether the answer that says so is stored next
+   * @returns the index to store it under; undefined where nothing is to be stored
+   */
+  async withdraw(
+    { key, tags, upstream }: HttpCacheRequest,
+    { index }: Pick<Seen, 'index'>,
+    mayStore: boolean,
+  ): Promise<ResourceIndex | undefined> {
+    if (!index || index.isWithdrawn) return index;
+    if (mayStore) {
+      // Written over the index that was seen, so that a concurrent invalidation is noticed.
+      const now = this.clock.now();
+      const nothing = { isWithdrawn: true, endsAt: index.entry.freshUntil };
+      const empty = indexFor(undefined, nothing, { upstream, tags, now });
+      if (await this.replaceIndex(key, tags, index.entry.id, empty.entry)) return empty;
+    }
+    await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
+    return undefined;
+  }
+
+  private optionsUnder(index: ResourceIndex | undefined): OptionsUnderMark {
+    return { ...this.options, indexMark: markOf(index?.entry) };
+  }
+
+  /** Replaces the index that was seen before the load, if it is still there; otherwise an invalidation came between. */
+  private async replaceIndex(
+    key: string,
+    tags: readonly string[],
+    seenId: string,
+    index: CacheEntry,
+  ): Promise<boolean> {
+    const token = newToken();
+    const stored = await ifAvailable(async () => {
+      const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
+      return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
+    });
+    return stored === true;
+  }
+
+  async giveBack(lease: Lease): Promise<false> {
+    await ifAvailable(() => this.store.release(lease));
+    return false;
+  }
+
+  /**
+   * Joins the index that the load of another selection has stored first. That index may have been written after an invalidation that this
+   * load has missed, and with other tags: so the lease is checked once a purge by any tag of this load finds the index.
+   */
+  private async joinIndex(
+    lease: Lease,
+    subject: IndexSubject & { readonly name: string },
+    entry: CacheEntry,
+    update: IndexUpdate,
+  ): Promise<boolean> {
+    const { key, tags, name } = subject;
+    const joined = await ifAvailable(async () => {
+      const found = await this.store.find(key);
+      const there = found && readIndex(found.entry);
+      const index = there && (await coverIndex(this.store, key, there, tags));
+      if (!index || !(await this.store.isStanding(lease))) return undefined;
+      return (await this.putMember(lease, memberKey(key, index.generation, name), entry)) ? index : undefined;
+    });
+    const isFound = joined !== undefined && (await this.addToIndex(subject, joined, update));
+    await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
+    return isFound;
+  }
+
+  /**
+   * Stores a member without the lease of its key.
+   *
+   * Tags that only the response has are on no index, so that a purge by one of them meets the member itself, or does not:
+   *
+   *   1. the load ends, with such a tag
+   *   2. the tag is purged: nothing is stored under it yet
+   *   3. the member is stored
+   *   4. the lease is checked for the tag: it was purged since the load began, and the member is removed again
+   */
+  private async putMember(lease: Lease, key: string, member: CacheEntry): Promise<boolean> {
+    await this.store.put(key, member);
+    if (member.tags.length === 0) return true;
+    if (await this.store.isStanding({ ...lease, tags: [...lease.tags, ...member.tags] })) return true;
+    await this.store.invalidate({ kind: 'key', key }, 'purge');
+    return false;
+  }
+
+  /**
+   * Adds a variant of its generation to the index. The current index is read again: it may have been rewritten since the load began, for
+   * another variant or by a soft purge, whose mark stays. An index of another generation has other members: the old one was purged.
+   */
+  private async addToIndex(
+    { key, tags, upstream }: IndexSubject,
+    seen: ResourceIndex,
+    update: IndexUpdate,
+  ): Promise<boolean> {
+    let index: ResourceIndex | undefined = seen;
+    const stored = await ifAvailable(async () => {
+      for (let tries = 0; tries < INDEX_TRIES && index?.generation === seen.generation; tries++) {
+        if (alreadyContains(index, update)) return true;
+        const next = indexFor(index, update, { upstream, tags, now: this.clock.now() });
+        const asking = { key, token: newToken(), tags, seenId: index.entry.id, leaseMs: INDEX_LEASE_MS };
+        const answer = await this.store.acquire(asking);
+        if (answer.kind === 'granted' && (await this.store.fill(answer.lease, next.entry))) return true;
+        if (answer.kind === 'held') await this.store.change(key, INDEX_WAIT_MS);
+        const found = await this.store.find(key);
+        index = found && readIndex(found.entry);
+      }
+      return false;
+    });
+    return stored === true;
+  }
+}
+
+/** The resource of an index. */
+type IndexSubject = Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags'>;
+
+function subjectOf({ upstream, tags, hitFlagName }: HttpCacheRequest, response: Arrived['response']) {
+  return {
+    upstream,
+    hitFlagName,
+    tags: [...new Set([tagOfUpstream(upstream), ...tags, ...(response.tags ?? [])])],
+  };
+}

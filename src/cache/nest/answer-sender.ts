@@ -1,0 +1,184 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { bodyWriter, isLargeBody } from '../../server/body-writer';
+import { ClientConnection } from '../../server/client-connection';
+import { Clock } from '../../kernel/clock';
+import { cacheFields } from './cache-headers';
+import { rawRequestOf, requestIdOf } from './client-reply';
+import type { ClientReply } from './load-reply';
+import type { HeaderList } from '../model/cache-entry';
+import type { StoredAnswer } from '../model/exchange';
+import { isFromStore } from '../model/cache-outcome';
+import { withLastMember } from '../law/representation';
+import { PreparedResponse } from '../fast-path/prepared-response';
+import { hasNoFields } from './earlier-fields';
+import { FastPath } from '../fast-path/fast-path';
+import { requireRoomFor, writeStored } from '../fast-path/response-writer';
+import { RouteFastWay } from './route-fast-way';
+import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
+import type { AppliedRule } from './route-rule.reader';
+import { UnreadableEntryError } from './unreadable-entry.error';
+
+/** The form that the client asked for: a load removes these fields from the request. */
+export interface RequestedForm {
+  readonly acceptEncoding: string | undefined;
+  /** Conditions and range. */
+  readonly fields: HeaderList;
+}
+
+const FORM_FIELDS = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const;
+
+export function requestedForm({ headers }: FastifyRequest['raw']): RequestedForm {
+  const fields = FORM_FIELDS.flatMap((name) => {
+    const value = headers[name];
+    return value === undefined ? [] : [[name, String(value)] as const];
+  });
+  return { acceptEncoding: headers['accept-encoding']?.toString(), fields };
+}
+
+/**
+ * Sends a stored response of a route: its bytes, its header fields, and the cache's own fields. The writer of the fast path sends a plain
+ * hit; Fastify's reply sends everything to which a hook or the route contributes.
+ */
+@Injectable()
+export class AnswerSender {
+  constructor(
+    private readonly clock: Clock,
+    private readonly responses: RouteResponses,
+    private readonly fastPath: FastPath,
+    private readonly way: RouteFastWay,
+  ) {}
+
+  /**
+   * @returns a promise only where the body must be unpacked on a thread
+   * @throws UnreadableEntryError before anything is sent
+   */
+  send(
+    request: FastifyRequest,
+    reply: ClientReply,
+    answer: StoredAnswer,
+    applied: AppliedRule,
+    asked = requestedForm(rawRequestOf(request)),
+  ): void | Promise<void> {
+    const prepared = this.prepare(answer, applied.key, asked.acceptEncoding);
+    if (prepared instanceof PreparedResponse) {
+      this.write(request, reply, answer, applied, prepared, asked.fields);
+      return;
+    }
+    return prepared.then(
+      (made) => this.write(request, reply, answer, applied, made, asked.fields),
+      (error: unknown) => {
+        throw new UnreadableEntryError(applied.key, { cause: error });
+      },
+    );
+  }
+
+  private prepare(
+    { entry, outcome }: StoredAnswer,
+    key: string,
+    accepted: string | undefined,
+  ): RouteResponse | Promise<RouteResponse> {
+    try {
+      return outcome === 'MISS'
+        ? this.responses.prepareUncached(entry, key, accepted)
+        : this.responses.prepare(entry, key, accepted);
+    } catch (error) {
+      throw new UnreadableEntryError(key, { cause: error });
+    }
+  }
+
+  private write(
+    request: FastifyRequest,
+    reply: ClientReply,
+    answer: StoredAnswer,
+    { key, way }: AppliedRule,
+    prepared: RouteResponse,
+    asked: HeaderList,
+  ): void {
+    const { entry } = answer;
+    const { method } = rawRequestOf(request);
+    const now = this.clock.now();
+    // Ranges apply to the stored body: a body with another hit flag, or of another request id, is not the same.
+    const mayRange = entry.hitFlagName === undefined || isFromStore(answer.outcome);
+    const form = routeForm(mayRange ? method : undefined, asked, prepared);
+    const fastify = reply as unknown as FastifyReply; // as the fast path knows it; one of Express's has fields elsewhere
+    const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(fastify) && this.fastPath.mayWrite(request);
+    if (isPlain && prepared.isWritable) {
+      const { context } = this.way;
+      requireRoomFor({ prepared, form });
+      void fastify.hijack();
+      const exchange = { request: request.raw, response: reply.raw, id: request.id };
+      void writeStored(exchange, { prepared, answer, form, context, now, durationMs: fastify.elapsedTime });
+      return;
+    }
+    const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(entry);
+    const whole = hasBody ? bodyOf(answer, prepared, requestIdOf(request)) : undefined;
+    const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
+    const large = isLargeBody(body) && method !== 'HEAD' ? body : undefined;
+    if (large) bodyWriter.requireRoomFor(large);
+    for (const [name, value] of fieldsByName(prepared.storedFields(form.kind))) setField(reply, name, value);
+    reply.headers({ ...cacheFields(answer, key, now) });
+    reply.header('etag', prepared.etag ?? '').code(prepared.statusOf(form));
+    if (form.kind === 'part' || form.kind === 'unsatisfiable')
+      reply.header('content-range', prepared.lengthFields(form)[1] ?? '');
+    if (form.kind === 'not-modified') void reply.send(nothingFor(request));
+    else if (large === undefined) void reply.send(body);
+    else {
+      const client = new ClientConnection(rawRequestOf(request), reply.raw);
+      void reply.header('content-length', large.length).send(bodyWriter.stream(client, large));
+    }
+  }
+}
+
+/** A hit that needs only the stored response. */
+function isPlainHit({ outcome, isRefreshing, entry }: StoredAnswer): boolean {
+  return outcome === 'HIT' && isRefreshing !== true && entry.status < 300;
+}
+
+/**
+ * The body of a 304. Without a body Fastify sends the length 0 in response to HEAD, which is not the representation's (RFC 9110 §8.6);
+ * with a stream it sends none.
+ */
+function nothingFor({ method }: FastifyRequest): Readable | undefined {
+  return method === 'HEAD' ? Readable.from([]) : undefined;
+}
+
+/** A handler without a result: Fastify would set a type for bytes. */
+function isEmpty({ body, headers }: StoredAnswer['entry']): boolean {
+  return body.length === 0 && !headers.some(([name]) => name === 'content-type');
+}
+
+/** Lines of one name are the values of one field: set one by one, only the last would remain. */
+export function fieldsByName(kept: HeaderList): ReadonlyMap<string, string | string[]> {
+  const fields = new Map<string, string | string[]>();
+  for (const [name, value] of kept) {
+    const known = fields.get(name);
+    fields.set(name, known === undefined ? value : [known, value].flat());
+  }
+  return fields;
+}
+
+/** Sets a stored field over what the route or a hook has set; of `Vary` both hold. */
+export function setField(reply: ClientReply, name: string, value: string | string[]): void {
+  const earlier = name === 'vary' ? reply.getHeader(name) : undefined;
+  if (earlier === undefined) {
+    reply.header(name, value);
+    return;
+  }
+  const names = (list: string): string[] => list.split(',').map((one) => one.trim());
+  const known = new Set(names(String(value).toLowerCase()));
+  const more = names(String(earlier)).filter((one) => one !== '' && !known.has(one.toLowerCase()));
+  reply.removeHeader(name).header(name, [value, ...more].join(', '));
+}
+
+/** The bytes to send, with the parts that differ between deliveries spliced in at their end. */
+function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
+  const { body, hitFlagName, status } = entry;
+  if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
+  return hitFlagName === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, hitFlagName, 'false');
+}
+
+function isProblem(headers: StoredAnswer['entry']['headers']): boolean {
+  return headers.some(([name, value]) => name === 'content-type' && value.startsWith('application/problem+json'));
+}

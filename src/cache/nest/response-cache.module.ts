@@ -1,0 +1,223 @@
+import { CACHE_MANAGER, Cache } from '@nestjs/cache-manager';
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Logger,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { Clock, SystemClock } from '../../kernel/clock';
+import { ReplicaMessages } from '../../redis/replica-messages';
+import { AnswerSender } from './answer-sender';
+import { ignoreSentResponses } from './sent-responses';
+import { CacheEvents } from './cache-events';
+import { cacheManagerOver } from './cache-manager';
+import { CacheStore } from '../store/cache-store';
+import { Loader } from '../engine/loader';
+import { SettlingTags } from '../engine/settling-tags';
+import { CacheInvalidator } from '../engine/cache-invalidator';
+import { HttpCache } from '../engine/http-cache';
+import { StoredEntries } from '../engine/stored-entries';
+import { FastPath } from '../fast-path/fast-path';
+import { PreparedResponses } from '../fast-path/prepared-responses';
+import { HandlerResponse } from './handler-response';
+import { unwrapHandlersOf } from './handler-unwrapper';
+import { InvalidationChannel } from './invalidation-channel';
+import { KeyvStore } from './keyv-store';
+import { fitted, processMemory } from './memory-shares';
+import { MethodCache } from '../methods/method-cache';
+import { ResponseCacheInterceptor } from './response-cache.interceptor';
+import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration } from './response-cache.defaults';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RouteAnswers } from './route-answers';
+import { RouteFastWay } from './route-fast-way';
+import { RouteResponses } from './route-responses';
+import { RouteRuleReader } from './route-rule.reader';
+import { OPENED_STORE, openStore, type OpenedStore } from '../store/store.factory';
+import { StoreHealth } from './store-health';
+import { StoreWrites } from './store-writes';
+import { StoredResources } from './stored-resources';
+import { ValueCache } from './value-cache';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheOptions>({
+  moduleName: 'ResponseCache',
+}).build();
+
+/** The tiers, opened once for the interceptor and for `CACHE_MANAGER`. */
+@Module({
+  providers: [
+    { provide: Clock, useClass: SystemClock },
+    {
+      provide: RESPONSE_CACHE_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: ResponseCacheOptions): ResponseCacheRegistration => {
+        const options = withDefaults(given);
+        return { ...options, l1: fitted(options.l1, processMemory(options.processes)) };
+      },
+    },
+    {
+      provide: OPENED_STORE,
+      inject: [RESPONSE_CACHE_OPTIONS, Clock],
+      useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
+        openStore(options, options.l1, clock),
+    },
+    { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
+    {
+      provide: StoreHealth,
+      inject: [OPENED_STORE],
+      useFactory: ({ store, link, lost }: OpenedStore) => new StoreHealth(store, link, lost),
+    },
+    { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
+    { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
+  ],
+  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites, ReplicaMessages],
+})
+class TiersModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly store: CacheStore,
+    @Inject(OPENED_STORE) private readonly opened: OpenedStore,
+  ) {
+    super();
+  }
+
+  onModuleInit(): void {
+    if (this.opened.advice !== undefined) new Logger('Store').warn(this.opened.advice);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.store.close();
+  }
+}
+
+/** The read-through response cache for Nest: import it once, put `@CacheRule` on routes. */
+@Module({})
+export class ResponseCacheModule implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly modules: ModulesContainer,
+  ) {
+    const controllers = [...modules.values()].flatMap((module) => [...module.controllers.values()]);
+    for (const { metatype } of controllers) if (typeof metatype === 'function') unwrapHandlersOf(metatype as Type);
+  }
+
+  /** `imports: [ResponseCacheModule.forRoot({ redis: 'redis://localhost:6379' })]`, once, in the root module. */
+  static forRoot(options: ResponseCacheOptions = {}): DynamicModule {
+    return ResponseCacheModule.registerAsync({ useFactory: () => options });
+  }
+
+  static forRootAsync(options: Parameters<typeof TiersModule.registerAsync>[0]): DynamicModule {
+    return ResponseCacheModule.registerAsync(options);
+  }
+
+  static registerAsync(options: Parameters<typeof TiersModule.registerAsync>[0]) {
+    const tiers = TiersModule.registerAsync(options);
+    return {
+      module: ResponseCacheModule,
+      global: true,
+      imports: [tiers],
+      providers: [
+        CacheEvents,
+        RouteRuleReader,
+        HandlerResponse,
+        PreparedResponses,
+        RouteResponses,
+        FastPath,
+        AnswerSender,
+        {
+          provide: SettlingTags,
+          inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
+          useFactory: (store: CacheStore, clock: Clock, { settleMs = 0 }: ResponseCacheModuleOptions) =>
+            new SettlingTags(store, clock, settleMs),
+        },
+        {
+          provide: Loader,
+          inject: [CacheStore, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS],
+          useFactory: (store: CacheStore, clock: Clock, settling: SettlingTags, settings: ResponseCacheModuleOptions) =>
+            new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
+        },
+        {
+          provide: HttpCache,
+          inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
+          useFactory: (...[store, loader, clock, settings, events]: RouteCacheParts) =>
+            new HttpCache(store, loader, clock, {
+              ...settings,
+              ...ROUTES,
+              onRefreshed: (report) => events.refreshed(report),
+            }),
+        },
+        {
+          provide: CacheInvalidator,
+          inject: [CacheStore],
+          useFactory: (store: CacheStore) => new CacheInvalidator(store),
+        },
+        ValueCache,
+        MethodCache,
+        {
+          provide: CACHE_MANAGER,
+          inject: [CacheStore, Clock, ValueCache],
+          useFactory: (store: CacheStore, clock: Clock, values: ValueCache) =>
+            cacheManagerOver(new KeyvStore(store, clock, values), values),
+        },
+        { provide: Cache, useExisting: CACHE_MANAGER },
+        { provide: StoredEntries, inject: [CacheStore], useFactory: (store: CacheStore) => new StoredEntries(store) },
+        RouteFastWay,
+        RouteAnswers,
+        InvalidationChannel,
+        StoredResources,
+        ResponseCacheInterceptor,
+      ],
+      exports: [
+        tiers,
+        CacheEvents,
+        RouteRuleReader,
+        HandlerResponse,
+        PreparedResponses,
+        RouteResponses,
+        FastPath,
+        AnswerSender,
+        SettlingTags,
+        Loader,
+        HttpCache,
+        CacheInvalidator,
+        ValueCache,
+        MethodCache,
+        CACHE_MANAGER,
+        Cache,
+        StoredEntries,
+        RouteFastWay,
+        RouteAnswers,
+        InvalidationChannel,
+        StoredResources,
+        ResponseCacheInterceptor,
+      ],
+    };
+  }
+
+  onModuleInit(): void {
+    ignoreSentResponses(this.adapterHost.httpAdapter);
+    this.warnOfOtherCaches();
+  }
+
+  /** Nest does not say which of two providers of `CACHE_MANAGER` is injected. */
+  private warnOfOtherCaches(): void {
+    for (const { metatype, providers } of this.modules.values()) {
+      if (metatype === ResponseCacheModule || !providers.has(CACHE_MANAGER)) continue;
+      new Logger('Cache').warn(
+        `${metatype.name} provides CACHE_MANAGER too: where it is imported, or global, CACHE_MANAGER is its cache, and not Larder's. ` +
+          'Remove CacheModule.register() from your imports: ResponseCacheModule provides CACHE_MANAGER everywhere.',
+      );
+    }
+  }
+}
+
+/** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
+const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
+
+type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
+
+/** Waiters are notified of a change by push; they also check at this interval. */
+const POLL_MS = 100;

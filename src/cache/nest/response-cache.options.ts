@@ -1,0 +1,54 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AppError } from '../../kernel/app-error';
+import type { FreshnessPolicy } from '../law/cache-rule';
+import type { MemoryLimits } from '../store/memory/memory-tier';
+
+export const RESPONSE_CACHE_OPTIONS = Symbol('larder.response-cache.options');
+
+/** An error that is itself a response worth storing, such as "not found", complete except for its `instance`. */
+export interface KeptProblem {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** In front of the HTTP framework: serves requests that only need a stored response before the framework routes them. */
+export interface FastPathGatePort {
+  serveWith(
+    server: (request: FastifyRequest['raw'], response: FastifyReply['raw']) => boolean | Promise<boolean>,
+  ): void;
+  /** The code that would be skipped if requests like this one were served there; undefined for none. */
+  obstacle(request: FastifyRequest): string | undefined;
+  /** The code that could not change a response written without the framework; undefined for none. */
+  sendingObstacle(request: FastifyRequest): string | undefined;
+  /** Calls back when requests served so must take the ordinary way once more. */
+  onChanged(listener: () => void): void;
+}
+
+/** Durations in milliseconds, sizes in bytes. */
+export interface ResponseCacheModuleOptions {
+  /** The defaults of rules. */
+  readonly policy: FreshnessPolicy;
+  /** Reduced to the memory of the process. */
+  readonly l1: MemoryLimits;
+  /** How many processes of the service share the machine's or the container's memory; absent for one. */
+  readonly processes?: number;
+  readonly leaseMs: number;
+  readonly deadlineMs: number;
+  readonly staleAfterMs: number;
+  /** Whether a stale response stands in for a failed load also where the request asks for a validated one. By default it does not. */
+  readonly servesStaleDespiteDirectives?: boolean;
+  readonly loadTimeoutMs: number;
+  readonly maxEntryBytes: number;
+  /** How long after a change its tags' responses are stored for a second at most; 0, the default, for no time. */
+  readonly settleMs?: number | undefined;
+  /** Whether fresh hits in memory are answered in front of Nest's router. */
+  readonly fastPathEnabled: boolean;
+  /** Fields that the edge adds to every response after the cache's; the fast path, which bypasses the edge, adds them itself. */
+  readonly edgeFields?: Readonly<Record<string, string>>;
+  /** The gate of an HTTP adapter; absent, or undefined for an adapter without one: all hits take the ordinary way. */
+  readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
+  /** The id of a request that the HTTP framework has not seen. */
+  readonly requestId?: (request: FastifyRequest['raw']) => string;
+  /** Undefined for errors that are not worth storing. */
+  readonly problemOf: (error: AppError) => KeptProblem | undefined;
+}

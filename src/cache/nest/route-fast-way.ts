@@ -1,0 +1,170 @@
+import { Inject, Injectable, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import type { RouteRule } from './cache-rule.decorator';
+import { isOfFastify } from './client-reply';
+import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import { shouldRefreshEarly } from '../law/freshness';
+import type { StoredAnswer } from '../model/exchange';
+import type { ResponseForm } from '../law/response-form';
+import { inOnePiece, textBytes } from '../store/memory/resident-entry';
+import { FastPath, type FastWay } from '../fast-path/fast-path';
+import type { HeadContext } from '../fast-path/prepared-response';
+import { Fingerprints, type RequestFingerprint } from '../fast-path/request-fingerprint';
+import { forHitPointers } from './memory-shares';
+import { obstacleIn } from './nest-pipeline';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { isKeyed, type KeyShape } from './route-key';
+import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
+import type { AppliedRule } from './route-rule.reader';
+
+type RawRequest = FastifyRequest['raw'];
+
+/** The fast path's knowledge of a route. */
+export interface FastRoute {
+  readonly upstream: string;
+  readonly earlyRefreshBeta: number;
+  /** Whether the rule names a key; if not, it covers no caller with credentials. */
+  readonly isKeyed: boolean;
+}
+
+/** How requests for a URL are distinguished. */
+interface UrlShape {
+  readonly isKeyed: boolean;
+  readonly fingerprints: Fingerprints;
+}
+
+/** The overhead of objects in one row, in addition to the texts. */
+const ROW_BYTES = 150;
+const MAX_SHAPES = 500;
+
+/**
+ * Cached routes on the fast path.
+ *
+ * Its one invariant: a URL is known only once the interceptor has served it on a route without other code in front of the handler, and
+ * with a rule that reads only the URL. The response's `Vary` is part of the fingerprint.
+ */
+@Injectable()
+export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
+  context: HeadContext;
+  /** By Fastify's `config`, of which each route has its own: one URL may have several, for methods. Null for routes without a fast path. */
+  private readonly routes = new WeakMap<object, FastRoute | null>();
+  /** By method, URL and, for rules without a key, host. */
+  private readonly urls: LRUCache<string, UrlShape>;
+  /** By the fields that select a response. */
+  private readonly shapes = new Map<string, UrlShape>();
+  /** Whether some URLs are known together with a host. */
+  private hasHosts = false;
+
+  constructor(
+    private readonly fastPath: FastPath,
+    private readonly responses: RouteResponses,
+    private readonly config: ApplicationConfig,
+    private readonly adapterHost: HttpAdapterHost,
+    @Inject(RESPONSE_CACHE_OPTIONS) { l1, edgeFields = {} }: ResponseCacheModuleOptions,
+  ) {
+    this.urls = new LRUCache<string, UrlShape>({
+      maxSize: forHitPointers(l1.maxBytes),
+      sizeCalculation: (_shape, name) => ROW_BYTES + textBytes(name),
+    });
+    this.context = {
+      edge: Object.entries(edgeFields).flat(),
+      server: { keepAliveTimeout: 0, maxRequestsPerSocket: 0 },
+    };
+  }
+
+  onModuleInit(): void {
+    const { server } = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    this.context = { ...this.context, server };
+    this.fastPath.add(this);
+  }
+
+  upstreamOf({ upstream }: FastRoute): string {
+    return upstream;
+  }
+
+  fingerprint(request: RawRequest): RequestFingerprint | undefined {
+    let name = nameOf(request);
+    let shape = this.urls.get(name);
+    if (shape === undefined && this.hasHosts) {
+      const host = hostOf(request);
+      if (host === undefined) return undefined;
+      name = nameOf(request, host);
+      shape = this.urls.get(name);
+    }
+    if (shape === undefined) return undefined;
+    const { authorization, cookie } = request.headers;
+    if (!shape.isKeyed && (authorization !== undefined || cookie !== undefined)) return undefined;
+    return shape.fingerprints.of(request, name);
+  }
+
+  isUsable(entry: CacheEntry, now: number, { earlyRefreshBeta: beta }: FastRoute): boolean {
+    // Uniform in (0, 1]: the logarithm of zero is no number.
+    return entry.status < 300 && !(beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - Math.random()));
+  }
+
+  prepare(entry: CacheEntry, key: string, { headers }: RawRequest): RouteResponse | Promise<RouteResponse> {
+    return this.responses.prepare(entry, key, headers['accept-encoding']?.toString());
+  }
+
+  form({ method }: RawRequest, asked: HeaderList, prepared: RouteResponse): ResponseForm {
+    return routeForm(method, asked, prepared);
+  }
+
+  /** Remembers where the interceptor found a hit. */
+  remember(context: ExecutionContext, { rule, way, policy, isOwnKey }: AppliedRule, answer: StoredAnswer): void {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!isOfFastify(request)) return;
+    const { config } = request.routeOptions;
+    let route = this.routes.get(config);
+    if (route === undefined) {
+      route = this.isFast(context, rule, way.shape) && isOwnKey ? fastRoute(rule, policy.earlyRefreshBeta) : null;
+      this.routes.set(config, route);
+    }
+    const { pointer, entry } = answer;
+    if (!route || !pointer || entry.status >= 300 || this.fastPath.isOff(request)) return;
+    const host = route.isKeyed ? undefined : hostOf(request.raw);
+    if (!route.isKeyed) {
+      if (host === undefined) return;
+      this.hasHosts = true;
+    }
+    this.urls.set(inOnePiece(nameOf(request.raw, host)), this.shapeFor(route.isKeyed, pointer.selectedBy));
+    this.fastPath.remember(this, request, pointer, route);
+  }
+
+  private isFast(context: ExecutionContext, rule: RouteRule, { handler }: KeyShape): boolean {
+    if (rule.fastPath === false || !this.fastPath.isOn) return false;
+    const obstacle = obstacleIn(context, this.config);
+    if (obstacle !== undefined) this.fastPath.reportOff(context.switchToHttp().getRequest<FastifyRequest>(), obstacle);
+    // A URL with several handlers leads to none of them.
+    const isByUrl = rule.keyBy === undefined && handler === undefined && (!isKeyed(rule) || rule.byUrl === true);
+    return obstacle === undefined && isByUrl;
+  }
+
+  private shapeFor(isKeyedUrl: boolean, selectedBy: readonly string[]): UrlShape {
+    const name = `${isKeyedUrl} ${selectedBy.join()}`;
+    const known = this.shapes.get(name);
+    if (known) return known;
+    if (this.shapes.size >= MAX_SHAPES) this.shapes.clear();
+    const selecting: ReadonlySet<string> = new Set(selectedBy);
+    const fingerprints = new Fingerprints((field) => (selecting.has(field) ? 'selecting' : 'none'));
+    const shape = { isKeyed: isKeyedUrl, fingerprints };
+    this.shapes.set(name, shape);
+    return shape;
+  }
+}
+
+function fastRoute(rule: RouteRule, earlyRefreshBeta = 0): FastRoute {
+  return { upstream: rule.upstream, earlyRefreshBeta, isKeyed: isKeyed(rule) };
+}
+
+/** No method, URL or host has a blank in it. */
+function nameOf({ method = '', url = '' }: RawRequest, host?: string): string {
+  return host === undefined ? `${method} ${url}` : `${host} ${method} ${url}`;
+}
+
+/** The host in the key, if only the `Host` field determines it: Fastify decides about the fields of proxies. */
+function hostOf({ headers }: RawRequest): string | undefined {
+  return headers['x-forwarded-host'] === undefined ? (headers.host ?? '') : undefined;
+}

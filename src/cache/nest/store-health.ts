@@ -1,0 +1,53 @@
+import type { RedisLink } from '../../redis/redis-link';
+import { readRedisUsage, type RedisUsage } from '../../redis/redis-usage';
+import type { CacheStore } from '../store/cache-store';
+import { MemoryStore } from '../store/memory/memory-store';
+import { LostBookkeeping } from './lost-bookkeeping';
+import { runwayOf, type Runway } from '../engine/runway';
+import { TieredStore } from '../store/tiered-store';
+
+/** How many entries in memory stand for all. */
+const SAMPLED_ENTRIES = 256;
+
+/** How the store is, for health and metrics. */
+export interface StoreState {
+  readonly store: 'memory' | 'redis';
+  readonly isUp: boolean;
+  /** Why Redis is not usable. */
+  readonly problem?: string;
+  readonly l1Entries?: number;
+  readonly l1Bytes?: number;
+}
+
+export class StoreHealth {
+  constructor(
+    private readonly store: CacheStore,
+    private readonly link: RedisLink | undefined,
+    private readonly lost = new LostBookkeeping(),
+  ) {}
+
+  get(): StoreState {
+    const hasMemory = this.store instanceof TieredStore || this.store instanceof MemoryStore;
+    const l1 = hasMemory ? { l1Entries: this.store.l1Size, l1Bytes: this.store.l1Bytes } : {};
+    if (!this.link) return { store: 'memory', isUp: true, ...l1 };
+    const { isUp, problem } = this.link;
+    return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };
+  }
+
+  /** How often bookkeeping in Redis was found missing by this process. */
+  get lostBookkeeping(): LostBookkeeping['counts'] {
+    return this.lost.counts;
+  }
+
+  /** Undefined without Redis. */
+  async readUsage(): Promise<RedisUsage | undefined> {
+    return this.link && (await readRedisUsage(this.link));
+  }
+
+  /** Of the entries in memory that were used last. */
+  readRunway(now: number): Runway | undefined {
+    const { store } = this;
+    if (!(store instanceof TieredStore || store instanceof MemoryStore)) return undefined;
+    return runwayOf(store.recentEntries(SAMPLED_ENTRIES), now);
+  }
+}

@@ -1,0 +1,85 @@
+import { types } from 'node:util';
+import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import { identityBody } from '../law/content-coding';
+import { bodyOf } from './handler-response';
+import { isPlainData, valueOfEntry } from './handed-value';
+import { UnreadableEntryError } from './unreadable-entry.error';
+
+/*
+ * Values of code as stored responses: JSON, text and bytes. Its one invariant: a value comes back as it went in, or is refused.
+ */
+
+export interface StoredForm {
+  readonly headers: HeaderList;
+  readonly body: Buffer;
+}
+
+const BYTES = 'application/octet-stream';
+/** RFC 2046 §4.5.1: `type` is a parameter of octet streams; of a typed array it names the class. */
+const ARRAY_TYPE = /^application\/octet-stream; type=(\w+)$/;
+type ArrayClass = new (buffer: ArrayBuffer) => unknown;
+const ARRAYS: Readonly<Record<string, ArrayClass>> = {
+  ...{ Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array },
+  ...{ Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView },
+};
+
+/** The form in which the value is stored; undefined where it would come back as another one (`whyNotStorable`). */
+export function storedForm(value: unknown): StoredForm | undefined {
+  const array = arrayName(value);
+  if (array === undefined && typeof value !== 'string' && !isPlainData(value)) return undefined;
+  if (array === undefined) {
+    const { body, type = BYTES } = bodyOf(value, JSON.stringify);
+    return { body, headers: [['content-type', type]] };
+  }
+  const { buffer, byteOffset, byteLength } = value as Uint8Array<ArrayBuffer>;
+  // A copy: the stored bytes must not change with the caller's.
+  const body = Buffer.from(Buffer.from(buffer, byteOffset, byteLength));
+  return { body, headers: [['content-type', array === 'Buffer' ? BYTES : `${BYTES}; type=${array}`]] };
+}
+
+/** @throws UnreadableEntryError for stored bytes that cannot be read */
+export async function storedValue(key: string, entry: CacheEntry): Promise<unknown> {
+  const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
+  const ArrayType = ARRAYS[ARRAY_TYPE.exec(type)?.[1] ?? ''];
+  try {
+    return ArrayType ? new ArrayType(ownBuffer(await identityBody(entry))) : await valueOfEntry(entry, true);
+  } catch (error) {
+    throw new UnreadableEntryError(key, { cause: error });
+  }
+}
+
+/** What JSON would change in a value that is not stored, and what to do. */
+export function whyNotStorable(value: unknown): string {
+  return `${firstUnlike(value, 'the value')} would change. Store plain data (JSON), text, a Buffer or a typed array.`;
+}
+
+function firstUnlike(value: unknown, path: string): string {
+  if (typeof value === 'object' && value !== null && isContainer(value))
+    for (const [name, member] of Object.entries(value))
+      if (member !== undefined && !isPlainData(member)) return firstUnlike(member, `${path}.${name}`);
+  return `${path} is ${kindOf(value)}, which`;
+}
+
+function isContainer(value: object): boolean {
+  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'number') return String(value === 0 ? '-0' : value);
+  if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
+  return `a ${(Object.getPrototypeOf(value) as object | null)?.constructor.name ?? 'object'}`;
+}
+
+function arrayName(value: unknown): string | undefined {
+  if (Buffer.isBuffer(value)) return 'Buffer';
+  if (!ArrayBuffer.isView(value) || !types.isArrayBuffer(value.buffer)) return undefined;
+  const { name } = value.constructor;
+  return name in ARRAYS ? name : undefined;
+}
+
+/** A typed array begins at a multiple of its elements' size, and is the caller's to change. */
+function ownBuffer(bytes: Buffer): ArrayBuffer {
+  const buffer = new ArrayBuffer(bytes.length);
+  Buffer.from(buffer).set(bytes);
+  return buffer;
+}

@@ -1,0 +1,245 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { AppError } from '../../kernel/app-error';
+import { Clock } from '../../kernel/clock';
+import type { CacheEntry } from '../model/cache-entry';
+import { CacheInvalidator } from '../engine/cache-invalidator';
+import { toCacheKey } from '../model/cache-key';
+import { policyOf, type FreshnessPolicy } from '../law/cache-rule';
+import { CacheStore, type Lease } from '../store/cache-store';
+import { storedForm as compressed } from '../law/content-coding';
+import type { CachePolicy } from '../law/cache-policy';
+import type { HttpCacheRequest, Origin, StoredAnswer } from '../model/exchange';
+import { HttpCache } from '../engine/http-cache';
+import { UnkeptFailure } from '../engine/load-failure';
+import { Loader } from '../engine/loader';
+import { newEntryId } from '../model/random-id';
+import { entityTag } from '../law/representation';
+import { loadTimedOut, within } from '../engine/within';
+import { fromLoadError, statusOf } from './handler-error';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { storedForm, storedValue, whyNotStorable } from './stored-value';
+import { UnreadableEntryError } from './unreadable-entry.error';
+
+/** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
+export interface ValueRule extends Partial<FreshnessPolicy> {
+  /** The first word of metrics and of the tag `upstream:…`; `app` without it. */
+  readonly upstream?: string;
+  readonly tags?: readonly string[];
+  /** How long a caller waits for a load, which goes on and is stored. */
+  readonly deadlineMs?: number;
+}
+
+/** A value, and the instant until which it is fresh; undefined of one that is not stored. */
+export interface CachedValue<T> {
+  readonly value: T;
+  readonly freshUntil: number | undefined;
+}
+
+type Own<T> = { readonly value: T } | { readonly error: unknown };
+
+/** Errors for a resource that is gone or access that is withdrawn: no earlier entry may be served from then on. */
+const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+const NO_BODY = Buffer.alloc(0);
+/** With a tag, for an entry without one and without fields is an index. */
+const NOTHING = { headers: [], body: NO_BODY, etag: entityTag(NO_BODY) } as const;
+
+/**
+ * Values of code (methods, `CACHE_MANAGER`) through the same engine as routes: one load across replicas, stale while revalidate, and
+ * nothing invalidated comes back.
+ *
+ * Its one invariant: a caller gets the value as it was returned, or the error as it was thrown. Errors are never stored; a value that
+ * JSON would change goes to its own caller alone.
+ */
+@Injectable()
+export class ValueCache {
+  private readonly logger = new Logger('Cache');
+  /** Keys whose values were warned of. */
+  private readonly warned = new Set<string>();
+
+  constructor(
+    private readonly cache: HttpCache,
+    private readonly store: CacheStore,
+    private readonly loader: Loader,
+    private readonly clock: Clock,
+    private readonly invalidator: CacheInvalidator,
+    @Inject(RESPONSE_CACHE_OPTIONS)
+    private readonly options: Pick<ResponseCacheModuleOptions, 'policy' | 'loadTimeoutMs'>,
+  ) {}
+
+  /**
+   * The stored value, or the value of one load for concurrent callers.
+   *
+   * @param timesOf the times of a loaded value, over the rule's
+   */
+  async wrap<T>(
+    name: string,
+    rule: ValueRule,
+    load: () => T | Promise<T>,
+    timesOf?: (value: T) => Partial<FreshnessPolicy>,
+  ): Promise<CachedValue<T>> {
+    let policy = this.policyFor(rule);
+    let own: Own<T> | undefined;
+    const request: HttpCacheRequest = {
+      key: toCacheKey(name),
+      upstream: rule.upstream ?? 'app',
+      tags: rule.tags ?? [],
+      ...{ method: 'GET', headers: [], hasDirectives: false, kind: 'shared', hasAuthorization: false },
+      get policy(): CachePolicy {
+        return policy;
+      },
+    };
+    const origin: Origin = async () => {
+      const requestedAt = this.clock.now();
+      own = await this.result(load);
+      if (timesOf && 'value' in own) policy = this.policyFor({ ...rule, ...timesOf(own.value) });
+      return { ...this.response(name, own), requestedAt, receivedAt: this.clock.now() };
+    };
+    const answer = await this.answer(request, origin);
+    const isOwn = answer.outcome === 'MISS' || answer.outcome === 'BYPASS';
+    const { entry } = answer;
+    const freshUntil = answer.stored === false ? undefined : entry.freshUntil;
+    if (own && isOwn) {
+      if ('error' in own) throw own.error;
+      return { value: own.value, freshUntil };
+    }
+    try {
+      return { value: (await valueOf(request.key, entry)) as T, freshUntil };
+    } catch (error) {
+      if (!(error instanceof UnreadableEntryError)) throw error;
+      this.logger.warn(`${error.message} Removed, counts as a miss.`);
+      await this.invalidator.invalidate({ kind: 'key', key: request.key });
+      return { value: await load(), freshUntil: undefined };
+    }
+  }
+
+  /**
+   * Calls, and stores the value over what is there; where that would be unsafe, removes what is there instead.
+   *
+   *   1. A and B change the same thing; A has the key's lease, B has not
+   *   2. whichever ends last, nothing is stored: B removes the key and so revokes A's lease, or removes what A has stored. Otherwise the
+   *      older of the two values could be stored over the newer
+   */
+  async put<T>(name: string, rule: ValueRule, call: () => T | Promise<T>): Promise<T> {
+    const key = toCacheKey(name);
+    const { tags = [] } = rule;
+    const done: { own?: Own<T>; isStored?: boolean } = {};
+    const found = await this.store.find(key).catch(() => undefined);
+    const callUnder = async (lease: Lease): Promise<void> => {
+      done.own = await this.settled(call);
+      if ('error' in done.own) throw new UnkeptFailure(done.own.error, undefined);
+      const entry = await this.entryOf(name, rule, done.own.value);
+      if (entry) done.isStored = await this.store.fill(lease, entry);
+      else await this.store.release(lease);
+    };
+    await this.loader.underFreeLease({ key, tags }, found?.entry, callUnder, false).catch((error: unknown) => {
+      // The call's own error is thrown below; without a lease it has not been called yet.
+      if (!done.own) this.logger.warn(`${key} is not stored: ${(error as Error).message}`);
+    });
+    const own = done.own ?? (await this.settled(call));
+    if (done.isStored !== true) await this.remove([{ kind: 'key', key }]);
+    if ('error' in own) throw own.error;
+    return own.value;
+  }
+
+  /** Removes what a call that is over has changed. Where the store cannot confirm it, it is logged: the call is done all the same. */
+  async remove(
+    targets: Parameters<CacheInvalidator['invalidate']>[0],
+    mode: Parameters<CacheInvalidator['invalidate']>[1] = 'purge',
+  ): Promise<void> {
+    try {
+      await this.invalidator.invalidate(targets, mode);
+    } catch (error) {
+      this.logger.warn(
+        `The entries that a method has invalidated are not removed on every replica yet: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  /** The entry that is stored of a value; undefined for one that is not. */
+  async entryOf(name: string, rule: ValueRule, value: unknown): Promise<CacheEntry | undefined> {
+    const form = value === undefined ? undefined : storedForm(value);
+    if (value !== undefined && !form) this.warnOf(name, value);
+    const {
+      ttlMs,
+      defaultTtlMs = 0,
+      staleWhileRevalidateMs,
+      defaultStaleWhileRevalidateMs = 0,
+      staleIfErrorMs,
+      defaultStaleIfErrorMs = 0,
+    } = this.policyFor(rule);
+    const lifeMs = ttlMs ?? defaultTtlMs;
+    if (!form || lifeMs <= 0) return undefined;
+    const now = this.clock.now();
+    return {
+      id: newEntryId(),
+      status: 200,
+      headers: form.headers,
+      validators: {},
+      upstream: rule.upstream ?? 'app',
+      tags: rule.tags ?? [],
+      storedAt: now,
+      freshUntil: now + lifeMs,
+      staleWhileRevalidateMs: staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs,
+      staleIfErrorMs: staleIfErrorMs ?? defaultStaleIfErrorMs,
+      mustRevalidate: false,
+      loadDurationMs: 0,
+      etag: entityTag(form.body),
+      ...(await compressed(form.body, form.headers)),
+    };
+  }
+
+  private policyFor(rule: ValueRule): CachePolicy {
+    return policyOf(rule, this.options.policy);
+  }
+
+  private async answer(request: HttpCacheRequest, origin: Origin): Promise<StoredAnswer> {
+    try {
+      const answer = await this.cache.exchange(request, origin);
+      if (answer.kind !== 'stored') throw new Error('A method gives whole values.');
+      return answer;
+    } catch (error) {
+      throw fromLoadError(error);
+    }
+  }
+
+  /** @throws UnkeptFailure for what a stale value may answer instead of; nothing of it is stored or left for other replicas */
+  private async result<T>(load: () => T | Promise<T>): Promise<Own<T>> {
+    const own = await this.settled(load);
+    if (!('error' in own)) return own;
+    const status = statusOf(own.error);
+    if (status !== undefined && WITHDRAWN.has(status)) return own;
+    throw new UnkeptFailure(own.error, status);
+  }
+
+  private async settled<T>(call: () => T | Promise<T>): Promise<Own<T>> {
+    const { loadTimeoutMs } = this.options;
+    try {
+      const value = await within(Promise.resolve().then(call), loadTimeoutMs, (ms): AppError => loadTimedOut(ms));
+      return { value };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  private response<T>(name: string, own: Own<T>) {
+    // A value that is not there is stored as what it is to HTTP, for the time that "not found" is kept.
+    if ('error' in own) return { status: 404, ...NOTHING, isUncacheable: true };
+    if (own.value === undefined) return { status: 404, ...NOTHING };
+    const form = storedForm(own.value);
+    if (!form) this.warnOf(name, own.value);
+    if (!form) return { status: 200, ...NOTHING, isUncacheable: true };
+    return { status: 200, ...form, etag: entityTag(form.body) };
+  }
+
+  private warnOf(name: string, value: unknown): void {
+    if (this.warned.has(name) || this.warned.size >= MAX_WARNED) return;
+    this.warned.add(name);
+    this.logger.warn(`The value of ${toCacheKey(name)} is not stored: ${whyNotStorable(value)}`);
+  }
+}
+
+const MAX_WARNED = 100;
+
+function valueOf(key: string, entry: CacheEntry): unknown {
+  return entry.status === 404 ? undefined : storedValue(key, entry);
+}

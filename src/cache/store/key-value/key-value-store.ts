@@ -1,0 +1,167 @@
+import type { Clock } from '../../../kernel/clock';
+import { endOfLife, type CacheEntry } from '../../model/cache-entry';
+import {
+  StoreUnavailableError,
+  type Found,
+  type InvalidationMode,
+  type InvalidationTargets,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type LinkedEntry,
+} from '../cache-store';
+import { decodeEntry, encodeEntry, FORMAT_VERSION } from '../entry-codec';
+import { ifAvailable } from '../../engine/if-available';
+import { targetList } from '../invalidation-target';
+import { MemoryStore } from '../memory/memory-store';
+import type { MemoryLimits } from '../memory/memory-tier';
+import { ANY_TAG, Generations, groupsFor, type Stamp } from './generations';
+import type { KeyValueBackend } from './key-value-backend';
+
+/** Longer lives are without end to the backend. */
+const MAX_TTL_MS = 31_536_000_000;
+
+/**
+ * Any key-value store as the second tier: entries are in the backend, and this process has copies, which it uses only once the backend has
+ * confirmed them. Leases, claims, lists and logs are this process's own.
+ *
+ * Its one invariant: an entry counts only under the words (`generations.ts`) that were there before its load began, so that nothing
+ * purged comes back, whichever replica purged it. A backend that does not answer is a miss to nobody: the copies of this process are used until it does.
+ */
+export class KeyValueStore extends MemoryStore {
+  private readonly generations: Generations;
+  private readonly root: string;
+  private readonly stamps = new WeakMap<Lease, Stamp>();
+
+  /** @param name the beginning of all names in the backend; entries of another `source` are not found */
+  constructor(
+    limits: MemoryLimits,
+    private readonly now: Clock,
+    private readonly backend: KeyValueBackend,
+    { name, source = '' }: { readonly name: string; readonly source?: string | undefined },
+  ) {
+    super(limits, now);
+    this.root = `${name}:kv:${FORMAT_VERSION}:${source}`;
+    this.generations = new Generations(backend, `${this.root}:g:`);
+  }
+
+  /** No copy is used without asking: no push tells of another replica's purge. */
+  override peek(_key: string): Found | undefined {
+    return undefined;
+  }
+
+  override async find(key: string): Promise<Found | undefined> {
+    const held = this.heldHere(key);
+    let entry: CacheEntry | undefined;
+    try {
+      entry = await this.read(key);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return held;
+      throw error;
+    }
+    if (held && entry?.id === held.entry.id) return held;
+    if (entry) this.adopt(key, entry);
+    else if (held && this.heldHere(key)?.entry.id === held.entry.id) this.drop(key);
+    return entry && { entry, tier: 'l2' };
+  }
+
+  override async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    const answer = await super.acquire(request);
+    if (answer.kind !== 'granted') return answer;
+    const { key, tags } = request;
+    await ifAvailable(async () => {
+      this.stamps.set(answer.lease, await this.generations.read([...groupsFor(key, tags), ANY_TAG]));
+    });
+    return answer;
+  }
+
+  override async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    const stamp = this.stamps.get(lease);
+    if (stamp) {
+      const isShared = await this.share(lease, stamp, entry, linked).catch((error: unknown) => {
+        if (error instanceof StoreUnavailableError) return true; // kept here
+        throw error;
+      });
+      if (!isShared) {
+        if (lease.selection === undefined) await this.release(lease);
+        return false;
+      }
+    }
+    const isStored = await super.fill(lease, entry, linked);
+    if (!isStored && stamp) await ifAvailable(() => this.removeOwn(lease.key, entry.id));
+    return isStored;
+  }
+
+  override freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    return this.fill(lease, entry);
+  }
+
+  override async put(key: string, entry: CacheEntry): Promise<void> {
+    await this.write(key, entry, await this.generations.read(groupsFor(key, entry.tags)));
+    await super.put(key, entry);
+  }
+
+  /** What is kept after a soft purge could be found by its old words only: a soft purge removes. */
+  override async invalidate(targets: InvalidationTargets, _mode: InvalidationMode): Promise<number> {
+    const all = targetList(targets);
+    const count = await super.invalidate(all, 'purge');
+    await this.generations.change(all);
+    const keys = all.flatMap((target) => (target.kind === 'key' ? [target.key] : []));
+    await Promise.all(keys.map((key) => this.backend.delete(this.nameOf(key))));
+    return count;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.backend.close?.();
+  }
+
+  /** @returns false where another replica has stored meanwhile, or a purge may cover a tag that only the response tells */
+  private async share(lease: Lease, before: Stamp, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    const { [ANY_TAG]: anyTag, ...known } = before;
+    const names = groupsFor(lease.key, [...lease.tags, ...entry.tags]).filter((name) => !(name in known));
+    if (names.length > 0) {
+      const { [ANY_TAG]: now, ...told } = await this.generations.read([...names, ANY_TAG]);
+      if (now !== anyTag) return false;
+      Object.assign(known, told);
+    }
+    const there = await this.read(lease.key);
+    if ((there?.id ?? '') !== lease.baseId && there !== undefined) return false;
+    if (!(await this.isStanding(lease))) return false;
+    if (linked) await this.write(linked.key, linked.entry, known);
+    await this.write(lease.key, entry, known);
+    return true;
+  }
+
+  private async read(key: string): Promise<CacheEntry | undefined> {
+    const text = await this.backend.get(this.nameOf(key));
+    const stored = typeof text === 'string' ? parse(text) : undefined;
+    if (!stored || endOfLife(stored.entry) <= this.now.now()) return undefined;
+    return (await this.generations.areCurrent(stored.stamp)) ? stored.entry : undefined;
+  }
+
+  private async write(key: string, entry: CacheEntry, stamp: Stamp): Promise<void> {
+    const text = JSON.stringify([stamp, encodeEntry(entry).toString('base64')]);
+    const ttlMs = Math.ceil(endOfLife(entry) - this.now.now());
+    if (ttlMs > 0) await this.backend.set(this.nameOf(key), text, Math.min(ttlMs, MAX_TTL_MS));
+  }
+
+  private async removeOwn(key: string, id: string): Promise<void> {
+    if ((await this.read(key))?.id === id) await this.backend.delete(this.nameOf(key));
+  }
+
+  private nameOf(key: string): string {
+    return `${this.root}:e:${key}`;
+  }
+}
+
+/** Undefined for what was not written by this version: it counts as a miss. */
+function parse(text: string): { readonly stamp: Stamp; readonly entry: CacheEntry } | undefined {
+  try {
+    const [stamp, coded] = JSON.parse(text) as [Stamp, string];
+    const entry = decodeEntry(Buffer.from(coded, 'base64'));
+    return entry && { stamp, entry };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,153 @@
+import type { Clock } from '../../../kernel/clock';
+import type { RedisReply } from '../../../redis/redis-link';
+import { endOfLife, type CacheEntry, type EntryMetadata } from '../../model/cache-entry';
+import { prefixOfUpstream, tagOfUpstream } from '../../model/cache-key';
+import type { Lease, LinkedEntry } from '../cache-store';
+import { encodeEntry, encodeHead } from '../entry-codec';
+import type { RedisCommands } from './redis-commands';
+import type { PurgeLedger } from './purge-ledger';
+import type { RedisKeys } from './redis-keys';
+import type { RedisLeases } from './redis-leases';
+import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type Script } from './scripts';
+
+/**
+ * Writes entries to Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing.
+ *
+ * On one node a fill is one instant. On a Cluster tags and the ledger may be in other slots than the entry, so that a fill meets an
+ * invalidation by tag in this order:
+ *
+ *   fill                                        invalidation
+ *   a. read the ledger: an invalidation since   1. record it in the ledger
+ *      the lease was granted: do not store      2. for each indexed key: unlink lease, unlink entry
+ *   b. index the key under each tag
+ *   c. read the ledger again, as in a
+ *   d. store, if the lease is still valid
+ *
+ * If c does not see what 1 has recorded, then b was before 2, and 2 finds the key: lease gone before d, or entry gone after it. If the
+ * index is evicted between b and 2, the entry of d is not in it, and counts as a miss.
+ */
+export class RedisWrites {
+  /** @param onStored called with the size of each whole value, head and body, in bytes */
+  constructor(
+    private readonly commands: RedisCommands,
+    private readonly ledger: PurgeLedger,
+    private readonly leases: RedisLeases,
+    private readonly keys: RedisKeys,
+    private readonly clock: Clock,
+    private readonly onStored: (entry: CacheEntry, bytes: number) => void,
+  ) {}
+
+  async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+    const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
+    // An entry with tags of its own is indexed by itself.
+    const isStoredSeparately = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
+    if (isStoredSeparately) await this.put(linked.key, linked.entry);
+    const along = isStoredSeparately ? undefined : linked;
+    const linkedValue = along && encodeEntry(along.entry, this.keys.source);
+    const stored = linkedValue ? [[along.entry, linkedValue] as const] : [];
+    const args = along && linkedValue ? { ...along, value: linkedValue } : undefined;
+    const atOnce = await this.storeAtOnce(FILL_TAGGED, lease, [entry, value], args);
+    if (atOnce !== undefined) return this.reportSizes(atOnce, [entry, value], ...stored);
+    if (along) await this.put(along.key, along.entry);
+    if (!(await this.indexTags(lease, entry))) return false;
+    const reply = await this.commands.run(FILL, this.pair(lease.key, lease.selection), [
+      ...this.storing(lease, entry),
+      value,
+    ]);
+    return this.reportSizes(reply, [entry, value]);
+  }
+
+  async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    const head = encodeHead(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
+    const atOnce = await this.storeAtOnce(FRESHEN_TAGGED, lease, [entry, head], undefined);
+    if (atOnce !== undefined) return atOnce === 1;
+    if (!(await this.indexTags(lease, entry))) return false;
+    return (
+      (await this.commands.run(FRESHEN, this.pair(lease.key, lease.selection), [
+        ...this.storing(lease, entry),
+        head,
+      ])) === 1
+    );
+  }
+
+  async put(key: string, entry: CacheEntry): Promise<void> {
+    await this.index(key, entry, indexedTags(key, entry));
+    const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(key, entry));
+    this.reportSizes(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
+  }
+
+  /** Undefined if the keys are on several nodes. */
+  private async storeAtOnce(
+    script: Script,
+    lease: Lease,
+    [entry, value]: readonly [CacheEntry, Buffer],
+    linked: (LinkedEntry & { readonly value: Buffer }) | undefined,
+  ): Promise<RedisReply | undefined> {
+    const { key, sequence, ledger = '' } = lease;
+    const tags = indexedTags(key, entry);
+    return this.commands.runAcross(
+      script,
+      [
+        ...this.pair(key, lease.selection),
+        this.keys.ledger,
+        ...(linked ? this.pair(linked.key) : []),
+        ...tags.map((tag) => this.keys.tagIndex(tag)),
+      ],
+      [
+        ...[...this.storing(lease, entry), value, sequence, ledger, key],
+        ...(linked ? [this.lifeMs(linked.entry), linked.value] : ['', '']),
+        ...tags,
+      ],
+    );
+  }
+
+  /** Reports the sizes of whole values, if the script has stored them. */
+  private reportSizes(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
+    if (reply !== 1) return false;
+    for (const [entry, value] of values) this.onStored(entry, value.length);
+    return true;
+  }
+
+  private pair(key: string, selection?: string): [string, string] {
+    return [this.keys.lease(key, selection), this.keys.entry(key)];
+  }
+
+  private storing(lease: Lease, entry: CacheEntry): (string | number)[] {
+    return [lease.token, lease.baseId, this.lifeMs(entry)];
+  }
+
+  private lifeMs(entry: CacheEntry): number {
+    return Math.max(1, Math.ceil(endOfLife(entry) - this.clock.now()));
+  }
+
+  /** Steps a to c of the class comment. False: one of the names was invalidated since the lease was granted. */
+  private async indexTags(lease: Lease, entry: CacheEntry): Promise<boolean> {
+    const tags = indexedTags(lease.key, entry);
+    const names = [`k:${lease.key}`, ...tags.map((tag) => `t:${tag}`)];
+    if (await this.ledger.isUnpurged(lease, names)) {
+      await this.index(lease.key, entry, tags);
+      if (await this.ledger.isUnpurged(lease, names)) return true;
+      // A remaining entry may have been out of its index when it was invalidated, and is back in it by b.
+      if (tags.length > 0 && lease.baseId !== '')
+        await this.commands.run(DISCARD, [this.keys.entry(lease.key)], [lease.baseId]);
+    }
+    await this.leases.release(lease);
+    return false;
+  }
+
+  private async index(key: string, entry: CacheEntry, tags: readonly string[]): Promise<void> {
+    const args = [this.lifeMs(entry), key];
+    await Promise.all(tags.map((tag) => this.commands.run(INDEX, [this.keys.tagIndex(tag)], args)));
+  }
+}
+
+/** The tag that the key itself begins with needs no index: an invalidation finds it by the prefix. */
+export function indexedTags(key: string, entry: EntryMetadata): readonly string[] {
+  if (isUpstreamIndexed(key, entry)) return entry.tags;
+  const own = tagOfUpstream(entry.upstream);
+  return entry.tags.filter((tag) => tag !== own);
+}
+
+function isUpstreamIndexed(key: string, { upstream }: EntryMetadata): boolean {
+  return !key.startsWith(prefixOfUpstream(upstream));
+}
