@@ -171,7 +171,7 @@ describe('the rule of a route', () => {
     gate = new Promise((resolve) => (open = resolve));
     const late = await app.get('/rules/slow');
     expect([late.status, String(late.headers['cache-status'])]).toEqual([
-      500,
+      504,
       expect.stringContaining('deadline-exceeded'),
     ]);
     open();

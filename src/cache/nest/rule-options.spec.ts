@@ -10,19 +10,19 @@ function membersOf(path: string, name: string): string[] {
   return found.members.flatMap(({ name: member }) => (member && ts.isIdentifier(member) ? [member.text] : []));
 }
 
-const policy = membersOf('core/cache-rule.ts', 'FreshnessPolicy');
+const policy = membersOf('../law/cache-rule.ts', 'FreshnessPolicy');
 const tables: Readonly<Record<string, readonly string[]>> = {
-  '@CacheRule': membersOf('core/cache-rule.ts', 'CacheRule'),
+  '@CacheRule': membersOf('../law/cache-rule.ts', 'CacheRule'),
   '@Cacheable': [
     ...policy,
     ...membersOf('value-cache.ts', 'ValueRule'),
-    ...membersOf('methods/method-cache.decorators.ts', 'CacheableRule'),
+    ...membersOf('../methods/method-cache.decorators.ts', 'CacheableRule'),
   ],
-  '@CacheEvict': membersOf('methods/method-cache.decorators.ts', 'CacheEvictRule'),
+  '@CacheEvict': membersOf('../methods/method-cache.decorators.ts', 'CacheEvictRule'),
 };
 
 describe('docs/reference/rule-options.md', () => {
-  const text = readFileSync(join(__dirname, '../../docs/reference/rule-options.md'), 'utf8');
+  const text = readFileSync(join(__dirname, '../../../docs/reference/rule-options.md'), 'utf8');
   const sections = text.split(/^## /m).slice(1);
 
   it.each(Object.entries(tables))('has each option of %s once, and no other', (decorator, members) => {

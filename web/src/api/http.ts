@@ -45,9 +45,9 @@ export interface Ask {
 
 /**
  * With `cache: 'no-store'` a browser asks every cache on the way to validate, too (`no-cache`), unless the request says something else:
- * any response of the last year will do.
+ * while the API fails, a stored response will do.
  */
-const WITHOUT_BROWSER_CACHE = { 'Cache-Control': 'max-age=31536000' };
+const WITHOUT_BROWSER_CACHE = { 'Cache-Control': 'stale-if-error=86400' };
 
 /**
  * Sends one request. Resolves whatever the status is; rejects with a Failure when no whole response arrives, and with an AbortError

@@ -89,7 +89,7 @@ export function leave(): void {
 function ask(): void {
   const { signal } = current;
   const isDown = isApiDown.value;
-  const headers = { 'Cache-Control': 'max-age=1' };
+  const headers = { 'Cache-Control': 'max-age=1, stale-if-error=86400' };
   exchange(`${pageInfo.value.gatewayPrefix}/users/redis`, { headers, signal })
     .then(
       (answer) => {
