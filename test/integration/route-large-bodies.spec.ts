@@ -108,6 +108,7 @@ describe.each([
     await open(60_000);
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (const id of [...ids, 'g']) await app.get(`/large/${id}`);
+    await waitUntil(() => bodyWriter.heldBytes === 0, { what: 'the end of these' });
     for (const id of ids) {
       const before = bodyWriter.heldBytes;
       ask(id);
