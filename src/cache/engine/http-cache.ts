@@ -7,27 +7,14 @@ import type { Loader } from './loader';
 import { failureOf } from './refresh-report';
 import { shouldRefreshEarly } from '../law/freshness';
 import { settlesWithin, within } from './within';
-import type {
-  HttpAnswer,
-  HttpCacheRequest,
-  Origin,
-  OriginResponse,
-  StoredAnswer,
-  StreamedAnswer,
-} from '../model/exchange';
-import { hasFailed, policyOf, policyOfUpdated, verdictOf, verdictOnEntry } from '../law/exchange-policy';
+import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from '../model/exchange';
+import { hasFailed } from '../law/exchange-policy';
 import { valueOf } from '../law/fields';
 import { fieldsForOthers } from './http-entries';
-import {
-  declaredLength,
-  hasConditions,
-  HttpLoads,
-  isSelectedBy,
-  maySharedWith,
-  unexpectedNotModified,
-  type Head,
-  type HttpLoadsOptions,
-} from './http-loads';
+import { Forwarding } from './forwarding';
+import { HttpLoads, type HttpLoadsOptions } from './http-loads';
+import { isSelectedBy, mayBeShared, type Head } from './load-head';
+import { hasConditions } from './origin-request';
 import { PLAIN, requestPolicy, type RequestPolicy } from '../law/request-policy';
 import { mayServeStaleIfError, reuseOf } from '../law/reuse';
 import { namesOfAll, selectsByOwnFields } from '../law/selection';
@@ -57,10 +44,11 @@ const LOOKS = 3;
  * requests.
  *
  * Its one invariant: a response is reused for another request only if it may be stored and that request selects it. The RFC's rules are
- * the pure functions beside this file; the store resolves the races.
+ * the pure functions of `law/`; the store resolves the races.
  */
 export class HttpCache {
   private readonly loads: HttpLoads;
+  private readonly forwarding: Forwarding;
   private readonly writer: VariantWriter;
   private readonly variants: VariantFinder;
 
@@ -73,6 +61,7 @@ export class HttpCache {
     this.variants = new VariantFinder(store, options.selecting);
     this.writer = new VariantWriter(store, clock, options);
     this.loads = new HttpLoads(store, loader, this.variants, this.writer, clock, options);
+    this.forwarding = new Forwarding(this.writer, this.loads.hitForMiss, options);
   }
 
   get loadsUnderWay(): number {
@@ -101,7 +90,7 @@ export class HttpCache {
       this.options.isOriginNeutral === true ||
       (request.method === 'GET' && valueOf(request.headers, 'range') === undefined);
     const isPlain = isWhole && !policy.isNoStore;
-    const isUncoalesced = this.loads.isUncoalesced(request);
+    const isUncoalesced = this.loads.hitForMiss.isUncoalesced(request);
     for (let look = 0; look < LOOKS; look++) {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isUncoalesced;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
@@ -116,7 +105,7 @@ export class HttpCache {
       const loaded = await this.load(request, policy, seen, origin);
       if (loaded) return loaded;
     }
-    return this.forward(request, undefined, origin);
+    return this.forwarding.forward(request, undefined, origin);
   }
 
   /**
@@ -125,7 +114,7 @@ export class HttpCache {
    */
   private goesAlone(request: HttpCacheRequest, seen: Seen): boolean {
     if (this.options.isOriginNeutral !== true && hasConditions(request.headers)) return true;
-    return this.loads.find(this.loads.named(request, seen).name, seen) !== undefined;
+    return this.loads.find(request, seen) !== undefined;
   }
 
   private fromStore(
@@ -173,9 +162,8 @@ export class HttpCache {
 
   /** @returns whether it began a load */
   private refresh(request: HttpCacheRequest, seen: Seen, origin: Origin): boolean {
-    const name = this.loads.named(request, seen);
-    if (this.loads.find(name.name, seen)) return false;
-    this.loads.refresh(name, request, seen, origin);
+    if (this.loads.find(request, seen)) return false;
+    this.loads.refresh(request, seen, origin);
     return true;
   }
 
@@ -196,9 +184,9 @@ export class HttpCache {
     origin: Origin,
   ): Promise<HttpAnswer> {
     const staleFallback = this.staleFallback(policy, seen);
-    if (!staleFallback) return this.forward(request, seen, origin);
+    if (!staleFallback) return this.forwarding.forward(request, seen, origin);
     try {
-      const answer = await this.forward(request, seen, origin, this.options.staleAfterMs);
+      const answer = await this.forwarding.forward(request, seen, origin, this.options.staleAfterMs);
       return hasFailed(answer.kind === 'stored' ? answer.entry : answer)
         ? serveStaleOnError(staleFallback, seen, 'upstream-error')
         : answer;
@@ -215,12 +203,11 @@ export class HttpCache {
     seen: Seen,
     origin: Origin,
   ): Promise<HttpAnswer | undefined> {
-    const what = this.loads.named(request, seen);
-    const isUncoalesced = this.loads.isUncoalesced(request) && !seen.entry;
-    const overtaken = this.loads.find(what.name, seen) ?? (await this.loads.findOvertaken(request, seen));
+    const isUncoalesced = this.loads.hitForMiss.isUncoalesced(request) && !seen.entry;
+    const overtaken = this.loads.find(request, seen) ?? (await this.loads.findOvertaken(request, seen));
     if (overtaken === 'ended') return undefined;
-    const underWay = overtaken ?? this.loads.find(what.name, seen);
-    const flight = underWay ?? this.loads.start(what, request, seen, origin);
+    const underWay = overtaken ?? this.loads.find(request, seen);
+    const flight = underWay ?? this.loads.start(request, seen, origin);
     flight.join(request.signal);
     const staleFallback = this.staleFallback(policy, seen);
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
@@ -231,16 +218,16 @@ export class HttpCache {
       const head = await within(flight.head, staleFallback ? Math.min(staleAfterMs, ownMs) : deadlineMs);
       if (head.kind === 'abandoned' && !underWay) throw head.error;
       if (head.kind === 'again' || head.kind === 'abandoned') return undefined;
-      if (head.kind === 'not-loaded') return await this.forward(request, seen, origin);
+      if (head.kind === 'not-loaded') return await this.forwarding.forward(request, seen, origin);
       if (head.kind === 'entry') {
         if (staleFallback && hasFailed(head.entry)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
         const isOther = head.source === 'load' && !isSelectedBy(request, head);
         if (!underWay || (head.isShareable && !isOther)) return answerOf(head, forwarded, underWay !== undefined);
         // A variant that the request does not select may be stored next to the one that it does.
-        return head.stored && isOther ? undefined : await this.forward(request, seen, origin);
+        return head.stored && isOther ? undefined : await this.forwarding.forward(request, seen, origin);
       }
       if (staleFallback && hasFailed(head.response)) return serveStaleOnError(staleFallback, seen, 'upstream-error');
-      if (underWay && !maySharedWith(request, head)) return await this.forward(request, seen, origin);
+      if (underWay && !mayBeShared(request, head)) return await this.forwarding.forward(request, seen, origin);
       return await this.deliver(head, forwarded, underWay !== undefined, staleFallback !== undefined);
     } catch (error) {
       if (staleFallback && mayServeStaleFor(error)) return serveStaleOnError(staleFallback, seen, failureOf(error));
@@ -279,62 +266,6 @@ export class HttpCache {
     if (whole === undefined) return { kind: 'streamed', status, headers, body: reader, ...facts };
     await reader.return?.();
     return { kind: 'streamed', status, headers, body: whole, ...facts, stored: await stored };
-  }
-
-  /** The upstream's response to this request alone, without a deadline unless one is given. */
-  private async forward(
-    request: HttpCacheRequest,
-    seen: Seen | undefined,
-    origin: Origin,
-    deadlineMs?: number,
-  ): Promise<HttpAnswer> {
-    const { method, headers } = request;
-    const asking = new AbortController();
-    const giveUp = (): void => asking.abort();
-    request.signal?.addEventListener('abort', giveUp, { once: true });
-    if (request.signal?.aborted) giveUp();
-    const covered = method === 'HEAD' && seen?.entry ? await this.writer.cover(request, seen) : seen;
-    const isNothingStored = seen?.index === undefined && seen?.entry === undefined;
-    const answering = origin({ method, headers, signal: asking.signal, isBackground: false, isNothingStored });
-    const response = await within(answering, deadlineMs).catch((error: unknown) => {
-      giveUp();
-      throw error;
-    });
-    const mayBeStored = method === 'GET' && response.status !== 206 && response.status !== 304;
-    if (mayBeStored && policyOf(request, response, this.options.neverStored).isStorable)
-      this.loads.noteSharing(request, response.status, declaredLength(response.headers) <= this.options.maxEntryBytes);
-    if (seen?.variantKey !== undefined) await this.applyToIndex(request, seen, response, covered !== undefined);
-    const facts = { outcome: 'BYPASS', tier: 'upstream', forwarded: seen?.entry ? 'stale' : 'request' } as const;
-    const { status, body } = response;
-    if (Buffer.isBuffer(body)) {
-      if (status === 304) throw unexpectedNotModified();
-      const policy = policyOf(request, response, this.options.neverStored);
-      const arrived = { response, policy, names: undefined };
-      const entry = this.writer.entryOf(request, { index: seen?.index }, arrived, body);
-      return { kind: 'stored', entry, stored: false, ...facts };
-    }
-    const refusal = response.isRefusal === true && { isRefusal: true };
-    return { kind: 'streamed', status, headers: response.headers, body, ...refusal, ...facts };
-  }
-
-  /** Applies a response that bypassed the store to the stored entry, before any client gets it. */
-  private async applyToIndex(
-    request: HttpCacheRequest,
-    seen: Seen,
-    response: OriginResponse,
-    isCovered: boolean,
-  ): Promise<void> {
-    const { entry, variantKey: key, index } = seen;
-    const { neverStored } = this.options;
-    const verdict = entry ? verdictOnEntry(request, response, entry, this.options) : verdictOf(response, this.options);
-    if (verdict === 'resource-withdrawn' && index) await this.writer.withdraw(request, seen, false);
-    else if (!entry || key === undefined) return;
-    else if (verdict !== 'none') await this.writer.removeVariant(key);
-    else if (request.method === 'HEAD' && isCovered) {
-      const stored = { entry, key, index };
-      const policy = policyOfUpdated(request, response, entry, neverStored);
-      await this.writer.applyHeadResponse(request, stored, response, policy);
-    }
   }
 }
 

@@ -19,8 +19,8 @@ type Method = (...args: unknown[]) => unknown;
 type Methods = Record<string, Method>;
 
 /**
- * A load's reply on Express, whose response is the client's connection itself. While a load runs, the members of the object lead to
- * a response without a connection; when the client is being answered, to what they were.
+ * A load's reply on Express, whose response object is the client's connection itself. While a load runs, the methods of the object are
+ * replaced by those of a response without a connection; before the client is answered, the original methods are put back.
  */
 export class ExpressLoadReply extends LoadReply {
   readonly reply: ClientReply;
@@ -134,12 +134,12 @@ export class ExpressLoadReply extends LoadReply {
     return isSent === true;
   }
 
-  /** Whose fields are read: once the client's answer is out, hooks behind it see that. */
+  /** Whether fields are read from the client's response: hooks that run after it has been sent read its fields. */
   private get readsClient(): boolean {
     return this.isClientsTurn || this.isSent;
   }
 
-  /** Whose fields are set: what is set behind the client's answer is the load's. */
+  /** Whether fields are set on the client's response: a field set after that has been sent belongs to the load. */
   private get setsClient(): boolean {
     return this.isClientsTurn && !this.isSent;
   }
@@ -192,8 +192,8 @@ export class ExpressLoadReply extends LoadReply {
       setHead(apart, args);
       return response;
     }
-    if (this.isSent) return true; // its client has been answered: nobody reads it
-    // A body in pieces is not kept: it goes to the handler's own client as it comes.
+    if (this.isSent) return true; // the client has its answer: this body has no reader
+    // A body written in pieces is not stored: it is passed on to the client as it arrives.
     this.fields = this.read();
     this.sent = { payload: undefined };
     this.end();

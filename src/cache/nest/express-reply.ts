@@ -4,14 +4,14 @@ import type { ClientReply, FieldValue } from './load-reply';
 
 type ServerResponse = FastifyReply['raw'];
 
-/** Runs what it is given as the client's: while a load has the response, its methods are the load's. */
+/** Runs a function with the client's own methods on the response object, which a load may have replaced. */
 export type AsClient = <T>(act: () => T) => T;
 
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
 /**
- * A reply on Express. It sends the bytes as they are: Express's own `send` would make another tag of them and compare conditions
- * once more.
+ * A reply on Express. It sends the bytes unchanged: Express's own `send` would compute another entity tag and evaluate the request's
+ * conditions again.
  */
 export class ExpressReply implements ClientReply {
   constructor(

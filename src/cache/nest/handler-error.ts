@@ -17,7 +17,7 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
 
 const filter = new BaseExceptionFilter();
 
-/** The status that Nest answers an error with, where that says more than 500. The service's own are told by their codes. */
+/** The status that Nest gives an error, unless it is the default 500. Errors of the service have codes instead. */
 export function statusOf(error: unknown): number | undefined {
   if (error instanceof AppError) return undefined;
   if (error instanceof HttpException) return error.getStatus();

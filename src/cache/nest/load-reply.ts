@@ -49,7 +49,7 @@ export type SendValue = (response: object, value: unknown) => unknown;
  *      handler still sets is recorded apart
  *   3. `end`: the object is the client's again
  *
- * Its one invariant: nothing that the load sets reaches the client but by `LoadFields`, nothing of the client's reaches the load.
+ * Its one invariant: what the load sets reaches the client only through `LoadFields`; the client's own state does not reach the load.
  */
 export abstract class LoadReply {
   /** The reply to answer the client by when no load runs. */
@@ -59,7 +59,7 @@ export abstract class LoadReply {
   abstract readonly isAmbiguous: boolean;
   /** Whether the client disconnected before it had its whole response. */
   abstract readonly hasLostClient: boolean;
-  /** What the handler itself has sent by its reply, if it did. */
+  /** The payload that the handler sent itself on its reply, if it did. */
   abstract readonly sentByHandler: { readonly payload: unknown } | undefined;
   /** Whether the exception filters can answer by `clientReply` while the load has the object. */
   abstract readonly reachesFilters: boolean;

@@ -39,7 +39,7 @@ export interface ResponseCacheModuleOptions {
   readonly servesStaleDespiteDirectives?: boolean;
   readonly loadTimeoutMs: number;
   readonly maxEntryBytes: number;
-  /** How long after a change its tags' responses are stored for a second at most; 0, the default, for no time. */
+  /** How long after an invalidation responses with its tags are stored for at most one second, in milliseconds; 0, the default, disables it. */
   readonly settleMs?: number | undefined;
   /** Whether fresh hits in memory are answered in front of Nest's router. */
   readonly fastPathEnabled: boolean;

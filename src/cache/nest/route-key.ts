@@ -133,7 +133,7 @@ export function projectionOf(rule: RouteRule, request: FastifyRequest): string |
   return caller === undefined ? name : `${name};by=${caller}`;
 }
 
-/** Whether the rule names its key, so that it speaks for all callers who have it. */
+/** Whether the rule sets its own key, which is then shared by all callers. */
 export function isKeyed({ key, resource }: RouteRule): boolean {
   return key !== undefined || resource !== undefined;
 }

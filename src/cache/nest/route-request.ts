@@ -21,8 +21,8 @@ export interface RouteKey {
 }
 
 /**
- * A request of a cached route as the engine sees it. It has no signal: a load goes on without its client, for the next one. A handler answers GET alone: HEAD, ranges and conditions are carried out when the
- * answer is sent. What few requests need is made when it is read.
+ * A request of a cached route for the engine. It has no signal: a load continues without its client, for the next one. The handler runs for
+ * GET only: HEAD, ranges and conditions are applied when the answer is sent. Members that few requests need are computed on first use.
  */
 export class RouteRequest implements HttpCacheRequest {
   readonly method = 'GET';
