@@ -229,7 +229,8 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     }
     const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS }); // nothing settles
     return new HttpCache(store, loader, clock, {
-      ...{ ...options, keepsEveryField: true, pausesAfterFailures: false, servesStaleDespiteDirectives: true },
+      ...{ ...options, keepsEveryField: true, pausesAfterFailures: false },
+      ...{ servesStaleDespiteDirectives: true, servesStaleWhenDisconnected: true },
     });
   }
 

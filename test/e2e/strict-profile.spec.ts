@@ -8,7 +8,7 @@ type Fields = Record<string, string | string[]>;
 interface Step {
   readonly method?: string;
   readonly with?: Record<string, string>;
-  readonly origin?: { readonly status?: number; readonly headers?: Fields; readonly body?: string };
+  readonly origin?: { readonly status?: number; readonly headers?: Fields; readonly body?: string } | 'disconnects';
   /** Whether the origin is asked. */
   readonly asks: boolean;
   /** Fields that the origin is asked with; undefined for one that must not be there. */
@@ -206,6 +206,18 @@ const CASES: readonly [says: string, ...steps: Step[]][] = [
     { origin: { status: 503 }, asks: true, status: 200, body: 'hello' },
   ],
   ['serves nothing stale where that is not', first(stale), { origin: { status: 503 }, asks: true, status: 503 }],
+  // RFC 9111 §4.2.4
+  ['serves a stale response while the origin is disconnected', first(stale), { origin: 'disconnects', asks: true }],
+  ...['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage=100'].map((directive): [string, ...Step[]] => [
+    `serves no stale response with ${directive} then`,
+    first({ ...stale, 'cache-control': `max-age=100, ${directive}` }),
+    { origin: 'disconnects', asks: true, status: 502 },
+  ]),
+  [
+    'serves no stale response then to a client that wants it validated',
+    first(stale),
+    { with: { 'cache-control': 'no-cache' }, origin: 'disconnects', asks: true, status: 502 },
+  ],
 ];
 
 describe('the strict profile, RFC 9111 and no more,', () => {
@@ -222,13 +234,23 @@ describe('the strict profile, RFC 9111 and no more,', () => {
   });
 
   const take = async (path: string, step: Step): Promise<void> => {
-    const { status = 200, headers = {}, body = 'hello' } = step.origin ?? {};
-    origin.answerBy((response) => response.writeHead(status, headers).end(status === 304 ? undefined : body));
+    const {
+      status = 200,
+      headers = {},
+      body = 'hello',
+    } = (step.origin === 'disconnects' ? undefined : step.origin) ?? {};
+    origin.answerBy((response) =>
+      step.origin === 'disconnects'
+        ? response.destroy()
+        : response.writeHead(status, headers).end(status === 304 ? undefined : body),
+    );
     const answer = await request(`${service.url}/github${path}`, {
       method: step.method ?? 'GET',
       headers: step.with ?? {},
     });
-    expect([origin.hits.length, answer.status]).toEqual([step.asks ? 1 : 0, step.status ?? 200]);
+    // a request on a kept connection that the origin closes is tried again on a new one
+    const asked = step.origin === 'disconnects' ? Math.min(1, origin.hits.length) : origin.hits.length;
+    expect([asked, answer.status]).toEqual([step.asks ? 1 : 0, step.status ?? 200]);
     if (step.body !== undefined) expect(answer.body.toString()).toBe(step.body);
     for (const [name, value] of Object.entries(step.headers ?? {}))
       expect([name, answer.headers[name]]).toEqual([name, value]);

@@ -2,7 +2,7 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
 import type { CacheStore } from '../store/cache-store';
-import { mayServeStaleFor } from './load-failure';
+import { isDisconnection, mayServeStaleFor } from './load-failure';
 import type { Loader } from './loader';
 import { failureOf } from './refresh-report';
 import { shouldRefreshEarly } from '../law/freshness';
@@ -16,7 +16,7 @@ import { HttpLoads, type HttpLoadsOptions } from './http-loads';
 import { isSelectedBy, mayBeShared, type Head } from './load-head';
 import { hasConditions } from './origin-request';
 import { PLAIN, requestPolicy, type RequestPolicy } from '../law/request-policy';
-import { mayServeStaleIfError, reuseOf } from '../law/reuse';
+import { mayServeStaleIfDisconnected, mayServeStaleIfError, reuseOf } from '../law/reuse';
 import { namesOfAll, selectsByOwnFields } from '../law/selection';
 import { VariantWriter, type VariantWriterOptions } from './variant-writer';
 import { VariantFinder, type Seen } from './variants';
@@ -31,6 +31,8 @@ export interface HttpCacheOptions extends VariantWriterOptions, HttpLoadsOptions
   readonly staleAfterMs: number;
   /** Whether a stale response stands in for a failed origin also where the request asks for a validated one. */
   readonly servesStaleDespiteDirectives?: boolean;
+  /** Whether a stale response is served while the origin cannot be reached, unless a directive forbids it (RFC 9111 §4.2.4). */
+  readonly servesStaleWhenDisconnected?: boolean;
 }
 
 /** A body up to this size is sent in one piece; a larger one is streamed. */
@@ -184,15 +186,14 @@ export class HttpCache {
     origin: Origin,
   ): Promise<HttpAnswer> {
     const staleFallback = this.staleFallback(policy, seen);
-    if (!staleFallback) return this.forwarding.forward(request, seen, origin);
     try {
-      const answer = await this.forwarding.forward(request, seen, origin, this.options.staleAfterMs);
-      return hasFailed(answer.kind === 'stored' ? answer.entry : answer)
+      const deadlineMs = staleFallback && this.options.staleAfterMs;
+      const answer = await this.forwarding.forward(request, seen, origin, deadlineMs);
+      return staleFallback && hasFailed(answer.kind === 'stored' ? answer.entry : answer)
         ? serveStaleOnError(staleFallback, seen, 'upstream-error')
         : answer;
     } catch (error) {
-      if (!mayServeStaleFor(error)) throw error;
-      return serveStaleOnError(staleFallback, seen, failureOf(error));
+      return this.staleOrThrow(error, policy, seen, staleFallback);
     }
   }
 
@@ -230,9 +231,18 @@ export class HttpCache {
       if (underWay && !mayBeShared(request, head)) return await this.forwarding.forward(request, seen, origin);
       return await this.deliver(head, forwarded, underWay !== undefined, staleFallback !== undefined);
     } catch (error) {
-      if (staleFallback && mayServeStaleFor(error)) return serveStaleOnError(staleFallback, seen, failureOf(error));
-      throw error;
+      return this.staleOrThrow(error, policy, seen, staleFallback);
     }
+  }
+
+  /** @throws the error, where no stale response may be served instead */
+  private staleOrThrow(error: unknown, policy: RequestPolicy, seen: Seen, fallback?: CacheEntry): StoredAnswer {
+    const { entry } = seen;
+    if (fallback && mayServeStaleFor(error)) return serveStaleOnError(fallback, seen, failureOf(error));
+    const isDisconnected = this.options.servesStaleWhenDisconnected === true && isDisconnection(error);
+    if (isDisconnected && entry && mayServeStaleIfDisconnected(entry, policy, this.clock.now()))
+      return serveStaleOnError(entry, seen, failureOf(error));
+    throw error;
   }
 
   /** @throws AppError if the body breaks off, or is slow and there is a stale fallback; without one it is streamed */

@@ -1,3 +1,5 @@
+import { AppError } from '../../kernel/app-error';
+
 /** The origin failed with its own status, which every waiting request gets. */
 export class StatusFailure extends Error {
   constructor(
@@ -31,4 +33,9 @@ const STALE_IF_ERROR_STATUSES: ReadonlySet<number> = new Set([500, 502, 503, 504
 export function mayServeStaleFor(error: unknown): boolean {
   const hasStatus = error instanceof StatusFailure || error instanceof UnkeptFailure;
   return !hasStatus || error.status === undefined || STALE_IF_ERROR_STATUSES.has(error.status);
+}
+
+/** Whether the origin could not be reached, so that it has said nothing about the response. */
+export function isDisconnection(error: unknown): boolean {
+  return error instanceof AppError && (error.code === 'upstream-unreachable' || error.code === 'upstream-timeout');
 }

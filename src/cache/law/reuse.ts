@@ -46,6 +46,11 @@ export function mayServeStaleIfError(
   );
 }
 
+/** §4.2.4: a stale response may be sent while the cache "is disconnected", unless a directive of the response or the request forbids it. */
+export function mayServeStaleIfDisconnected(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
+  return !entry.mustRevalidate && entry.softPurgeMark === undefined && !demandsValidation(entry, request, now);
+}
+
 /** §5.2.1.1, §5.2.1.4: the client is "unwilling to accept a response" that is older, or that is used "without successful validation". */
 function demandsValidation(entry: CacheEntry, request: RequestPolicy, now: number): boolean {
   if (request.isNoCache || request.isMustRevalidate) return true;
