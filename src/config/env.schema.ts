@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { inspectEnvFile, misspelled } from './env.file';
-import { declaredFeatures, type SettingValues } from './feature-settings';
+import { declaredFeatures, type FeatureSettings, type SettingValues } from './feature-settings';
 import { certificate, flag, httpUrl, privateKey, secret, text, whole } from './setting-kinds';
 import { parseTrustedProxies } from '../server/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
@@ -177,9 +177,24 @@ export function settingsShape(): Readonly<Record<string, z.ZodType>> {
   ) as typeof environmentShape;
 }
 
-function schema() {
-  return z.object(settingsShape()).superRefine((env, context) => {
-    for (const [given, other] of [...needed, ...declaredFeatures().flatMap(({ needs = [] }) => needs)]) {
+/** Whether a feature is not switched off; a wrong value of its switch is reported with the other settings. */
+export function isSwitchedOn(
+  { shape, switchedBy }: Pick<FeatureSettings, 'shape' | 'switchedBy'>,
+  source: Readonly<Record<string, unknown>> = process.env,
+): boolean {
+  if (switchedBy === undefined) return true;
+  const given = isGiven(source[switchedBy]) ? source[switchedBy] : undefined;
+  return shape[switchedBy]?.safeParse(given).data !== false;
+}
+
+function schema(source: Readonly<Record<string, unknown>>) {
+  const [on, off] = [true, false].map((is) => declaredFeatures().filter((one) => isSwitchedOn(one, source) === is));
+  const unchecked = (off ?? []).flatMap(({ shape }) =>
+    Object.entries(shape).map(([name, one]) => [name, one.catch(undefined)] as const),
+  );
+  const shape = { ...settingsShape(), ...Object.fromEntries(unchecked) };
+  return z.object(shape).superRefine((env, context) => {
+    for (const [given, other] of [...needed, ...(on ?? []).flatMap(({ needs = [] }) => needs)]) {
       if (env[given] === undefined || env[given] === false || env[other] !== undefined) continue;
       context.addIssue({ code: 'custom', path: [other], message: `is missing: ${given} needs ${other} as well` });
     }
@@ -210,7 +225,7 @@ export function readEnvironment(source: Readonly<Record<string, unknown>> = proc
   const given = Object.fromEntries(
     Object.keys(settingsShape()).flatMap((name) => (isGiven(source[name]) ? [[name, source[name]]] : [])),
   );
-  const result = schema().safeParse(given);
+  const result = schema(source).safeParse(given);
   if (result.success) return result.data as Environment;
   const lines = result.error.issues.map(({ path, message }) => {
     const name = String(path[0]);

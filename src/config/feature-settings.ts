@@ -9,6 +9,8 @@ export interface FeatureSettings {
   readonly feature: string;
   /** Each variable: how it is read, its default, and with `.meta({ example })` an example for the message of a failed start. */
   readonly shape: Readonly<Record<string, z.ZodType>>;
+  /** The variable that switches the feature off: then none of its settings is needed, and a wrong one does not stop the start. */
+  readonly switchedBy?: string;
   /** Variables that require another one. */
   readonly needs?: readonly (readonly [given: string, needed: string])[];
   /** A setting that decides the feature's responses, such as an address; undefined for the default. */

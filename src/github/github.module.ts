@@ -6,8 +6,6 @@ import { GithubService } from './github.service';
 
 /** GitHub's REST API, and the repository counts that are derived from it. */
 @Module({
-  imports: [UpstreamModule.register(github)],
-  controllers: [GithubController],
-  providers: [GithubService],
+  imports: [UpstreamModule.register(github, { controllers: [GithubController], providers: [GithubService] })],
 })
 export class GithubModule {}

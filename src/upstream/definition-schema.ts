@@ -63,6 +63,7 @@ const problems = z.record(
 /** The optional members; `name` and `baseUrl` are required. */
 const optional = {
   title: text(/\S/, 'must be a text').meta({ example: "'acme'" }),
+  isEnabled: z.boolean('must be true or false').meta({ example: 'false' }),
   routePrefix: text(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path without a slash at its end').meta({
     example: "'/acme'",
   }),

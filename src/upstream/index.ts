@@ -7,7 +7,7 @@ export type {
   UpstreamSettings,
   WriteEffects,
 } from './upstream-definition';
-export { getUpstreamToken, InjectUpstream, UpstreamModule } from './upstream.module';
+export { getUpstreamToken, InjectUpstream, UpstreamModule, type UpstreamFeature } from './upstream.module';
 export {
   UpstreamClient,
   type FetchOptions,

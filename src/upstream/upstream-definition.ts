@@ -68,6 +68,8 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly name: string;
   /** The name in sentences. By default `name`. */
   readonly title?: string;
+  /** Whether the API is there if `NAME_ENABLED` does not say otherwise. By default it is. */
+  readonly isEnabled?: boolean;
   /** Where the API is, if `NAME_API_URL` does not say otherwise; undefined: that setting has to be given. May have a path. */
   readonly baseUrl: string | undefined;
   /** Where the gateway is mounted, if `NAME_ROUTE_PREFIX` does not say otherwise. By default `/NAME`. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { readEnvironment } from '../config/env.schema';
-import { declareSettings, type SettingValues } from '../config/feature-settings';
+import { isSwitchedOn, readEnvironment } from '../config/env.schema';
+import { declareSettings, type FeatureSettings, type SettingValues } from '../config/feature-settings';
 import { file, flag, httpUrl, text, whole } from '../config/setting-kinds';
 import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
@@ -23,9 +23,14 @@ const SECRET_EXAMPLE = 'the output of: openssl rand -hex 24';
 
 const declared = new Map<string, UpstreamDefinition>();
 
-/** The definitions that are mounted. */
+/** The definitions that are mounted and switched on. */
 export function mountedDefinitions(): readonly UpstreamDefinition[] {
-  return [...declared.values()];
+  return [...declared.values()].filter(isEnabled);
+}
+
+/** Whether `NAME_ENABLED` says so. */
+export function isEnabled(definition: UpstreamDefinition): boolean {
+  return isSwitchedOn(switchOf(definition));
 }
 
 /** `API_URL` of `acme` is `ACME_API_URL`. */
@@ -36,20 +41,28 @@ export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting:
 /** Adds the settings of a definition to those read at the start. */
 export function declareUpstreamSettings(definition: UpstreamDefinition): void {
   declared.set(definition.name, definition);
-  const shape = shapeOf(definition);
   const prefixed = (setting: string): string => settingName(definition, setting);
+  const isOn = (values: SettingValues): boolean => values[prefixed('ENABLED')] === true;
   declareSettings({
-    feature: `upstream ${definition.name}`,
-    shape: Object.fromEntries(Object.entries(shape).map(([setting, schema]) => [prefixed(setting), schema])),
+    ...{ feature: `upstream ${definition.name}`, ...switchOf(definition) },
     needs: [[prefixed('SHARE_TOKEN'), prefixed('TOKEN')]],
     sourceOf: (values) => {
+      if (!isOn(values)) return undefined;
       const { baseUrl, isStrict } = settingsIn(values, definition);
       const { href } = new URL(baseUrl);
       const isDefault = definition.baseUrl !== undefined && href === new URL(definition.baseUrl).href && !isStrict;
       return isDefault ? undefined : `${definition.name} ${isStrict ? 'rfc' : 'default'} ${href}`;
     },
-    settleMsOf: (values) => settingsIn(values, definition).settleMs,
+    settleMsOf: (values) => (isOn(values) ? settingsIn(values, definition).settleMs : 0),
   });
+}
+
+function switchOf(definition: UpstreamDefinition): Pick<FeatureSettings, 'shape' | 'switchedBy'> {
+  const settings = Object.entries(shapeOf(definition));
+  return {
+    shape: Object.fromEntries(settings.map(([setting, schema]) => [settingName(definition, setting), schema])),
+    switchedBy: settingName(definition, 'ENABLED'),
+  };
 }
 
 /** The names of a definition's variables. */
@@ -62,10 +75,17 @@ export function upstreamSettings<S extends SettingsShape>(definition: UpstreamDe
   return settingsIn(readEnvironment(), definition);
 }
 
+/** Where the gateway is, or would be if the upstream were switched on. */
+export function routePrefixOf(definition: UpstreamDefinition): string {
+  const given = readEnvironment()[settingName(definition, 'ROUTE_PREFIX')];
+  return typeof given === 'string' ? given : (definition.routePrefix ?? `/${definition.name}`);
+}
+
 /** The settings of the kit itself, by the names without the prefix. */
 function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinition) {
   const apiUrl = httpUrl.meta({ example: baseUrl ?? 'https://api.example' });
   return {
+    ENABLED: flag.default(defaults.isEnabled ?? true),
     API_URL: baseUrl === undefined ? apiUrl : apiUrl.default(baseUrl.replace(/\/+$/, '')),
     TOKEN: text
       .refine((value) => /^[\x21-\x7e]+$/.test(value), 'must be printable ASCII without blanks')
@@ -154,7 +174,7 @@ function isOwnPath(path: string): boolean {
   const first = path.split('/')[1]?.toLowerCase() ?? '';
   return (
     OWN_PATHS.has(first) ||
-    mountedDefinitions().some(({ name, routes = [] }) => first === `${name}-budget` || routes.includes(first))
+    [...declared.values()].some(({ name, routes = [] }) => first === `${name}-budget` || routes.includes(first))
   );
 }
 

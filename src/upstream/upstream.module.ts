@@ -1,10 +1,11 @@
 import { HttpModule } from '@nestjs/axios';
-import { Global, Inject, Module, type DynamicModule } from '@nestjs/common';
+import { Global, Inject, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Breakers } from './breakers';
 import { Budgets } from './budget/budgets';
 import type { SettingsShape, UpstreamDefinition } from './upstream-definition';
 import { UPSTREAM_PARTS, upstreamParts, type UpstreamParts } from './upstream-parts';
-import { declareUpstreamSettings } from './upstream-settings';
+import { SwitchedOff } from './switched-off';
+import { declareUpstreamSettings, isEnabled } from './upstream-settings';
 import { Upstream } from './upstream';
 import { Upstreams } from './upstreams';
 import { WebhookCounts } from './webhooks/webhook-counts';
@@ -18,30 +19,59 @@ import { WebhookCounts } from './webhooks/webhook-counts';
 })
 class SharedUpstreamModule {}
 
+/** Controllers and providers about one upstream. */
+export type UpstreamFeature = Pick<DynamicModule, 'controllers' | 'providers'>;
+
 /** Puts an upstream behind the cache: `imports: [UpstreamModule.register(definition)]`. */
 @Module({ imports: [SharedUpstreamModule] })
 export class UpstreamModule {
-  static register<S extends SettingsShape>(definition: UpstreamDefinition<S>): DynamicModule {
+  /** @param feature controllers that are there only while the upstream is switched on, and their providers */
+  static register<S extends SettingsShape>(
+    definition: UpstreamDefinition<S>,
+    { controllers = [], providers = [] }: UpstreamFeature = {},
+  ): DynamicModule {
     declareUpstreamSettings(definition);
-    const upstream = Symbol(`larder.upstream.${definition.name}`);
     return {
       module: UpstreamModule,
       imports: [SharedUpstreamModule],
-      providers: [
-        {
-          provide: upstream,
-          inject: [UPSTREAM_PARTS, Upstreams],
-          useFactory: (parts: UpstreamParts, upstreams: Upstreams) => upstreams.add(new Upstream(definition, parts)),
-        },
-        {
-          provide: getUpstreamToken(definition.name),
-          inject: [upstream],
-          useFactory: ({ client }: Upstream) => client,
-        },
-      ],
+      // Read when Nest scans the modules: the decorators of modules run before `.env` is read.
+      get controllers() {
+        return isEnabled(definition) ? controllers : [];
+      },
+      get providers() {
+        return [...providers, ...(isEnabled(definition) ? providersOf(definition) : switchedOff(definition))];
+      },
       exports: [getUpstreamToken(definition.name)],
     };
   }
+}
+
+function providersOf(definition: UpstreamDefinition): Provider[] {
+  const upstream = Symbol(`larder.upstream.${definition.name}`);
+  return [
+    {
+      provide: upstream,
+      inject: [UPSTREAM_PARTS, Upstreams],
+      useFactory: (parts: UpstreamParts, upstreams: Upstreams) => upstreams.add(new Upstream(definition, parts)),
+    },
+    {
+      provide: getUpstreamToken(definition.name),
+      inject: [upstream],
+      useFactory: ({ client }: Upstream) => client,
+    },
+  ];
+}
+
+function switchedOff(definition: UpstreamDefinition): Provider[] {
+  const off = Symbol(`larder.switched-off.${definition.name}`);
+  return [
+    {
+      provide: off,
+      inject: [UPSTREAM_PARTS],
+      useFactory: (parts: UpstreamParts) => new SwitchedOff(definition, parts),
+    },
+    { provide: getUpstreamToken(definition.name), inject: [off], useFactory: ({ client }: SwitchedOff) => client },
+  ];
 }
 
 /** Injects the `UpstreamClient` of an upstream: `@InjectUpstream('acme') client: UpstreamClient`. */
