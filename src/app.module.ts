@@ -5,6 +5,7 @@ import { ResponseCacheModule, type ResponseCacheRegistration } from './cache';
 import { envFiles, requireEnvironment } from './config/env.schema';
 import { cacheConfig, redisConfig, serviceConfig, slices } from './config/slices';
 import { GithubModule } from './github/github.module';
+import { GitlabModule } from './gitlab/gitlab.module';
 import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './server/edge-hooks';
 import { LarderAdapter } from './server/larder-adapter';
@@ -55,6 +56,7 @@ import { portToPrimary } from './workers/worker-channel';
     }),
     UpstreamModule,
     GithubModule,
+    GitlabModule,
     StackExchangeModule,
     AdminModule,
     HealthModule,

@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { asReachable, StoredEntries, targetsOf, type EntryCount, type HeaderList, type ListedEntry } from '../cache';
+import {
+  asReachable,
+  CacheInvalidator,
+  StoredEntries,
+  targetsOf,
+  type EntryCount,
+  type HeaderList,
+  type ListedEntry,
+} from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
@@ -36,6 +44,7 @@ export interface EntryDetails extends EntryView {
 export class EntriesService {
   constructor(
     private readonly entries: StoredEntries,
+    private readonly invalidator: CacheInvalidator,
     private readonly clock: Clock,
   ) {}
 
@@ -76,7 +85,7 @@ export class EntriesService {
     const list = (name: string | undefined): string[] => (name === undefined ? [] : [name]);
     const prefixes = all === undefined ? list(prefix) : [''];
     const named = { keys: list(key), tags: list(tag), accounts: list(account), prefixes, mode: 'purge' } as const;
-    const targets = targetsOf(named);
+    const targets = this.invalidator.withSynonyms(targetsOf(named));
     const counts = await Promise.all(targets.map((target) => this.entries.count(target)));
     return {
       count: counts.reduce((sum, { count }) => sum + count, 0),

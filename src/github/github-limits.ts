@@ -15,6 +15,7 @@ export const githubLimits = fieldLimits({
     remaining: 'x-ratelimit-remaining',
     reset: 'x-ratelimit-reset',
     resource: 'x-ratelimit-resource',
+    used: 'x-ratelimit-used',
   },
   refusals: [403, 429],
   maxWaitMs: HOUR_MS,
@@ -24,14 +25,7 @@ export const githubLimits = fieldLimits({
   // "900 points per minute", of which writes take 5; GraphQL has more, and costs by what it asks for.
   pointsOf: (method, resource) => (resource === 'graphql' ? 0 : READS.has(method) ? 1 : 5),
   isNotModifiedFree: true,
-  fieldsOf: (resource, { limit, remaining, resetAt }) => ({
-    ...(limit === undefined ? {} : { 'x-ratelimit-limit': String(limit) }),
-    'x-ratelimit-remaining': String(remaining),
-    'x-ratelimit-reset': String(Math.ceil(resetAt / 1_000)),
-    ...(limit === undefined ? {} : { 'x-ratelimit-used': String(Math.max(0, limit - remaining)) }),
-    'x-ratelimit-resource': resource,
-  }),
-  fieldNames: ['limit', 'remaining', 'reset', 'used', 'resource'].map((name) => `x-ratelimit-${name}`),
+  isShown: true,
 });
 
 const problem = z.object({ message: z.string(), documentation_url: z.string().catch('') });

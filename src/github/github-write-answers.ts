@@ -2,7 +2,7 @@ import { placeOf, type AccountPlace, type RepositoryPlace } from './github-place
 import { accountTag, ACCOUNTS_BY_ID, listTag, REPOSITORIES_BY_ID, repositoryTag, viewerTag } from './github-tags';
 import { MAKES_REPOSITORY } from './github-write-bodies';
 import { changesNothing, EVERYTHING, githubTagsOfWrite, GRAPHQL, ownedBy } from './github-writes';
-import { mayMutate, mutationWords } from './graphql-operation';
+import { mayMutate, mutationWords } from '../upstream';
 import { namesIn, repositoryName } from './named-in-json';
 import { textAt, valueAt } from './webhook-payload';
 

@@ -1,3 +1,4 @@
+import { mayMutate } from '../upstream';
 import { placeOf, type AccountPlace, type Named, type Other, type RepositoryPlace } from './github-places';
 import { namesMade, tokensEnded, type NamesMade } from './github-write-bodies';
 import {
@@ -19,7 +20,6 @@ import {
   teamTag,
   viewerTag,
 } from './github-tags';
-import { mayMutate } from './graphql-operation';
 import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
 
 /**

@@ -18,12 +18,14 @@ export {
 export type { UpstreamResponse } from './upstream-fetcher';
 export { projectionOf, sourceJson } from './projection';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
+export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { anonymousResource } from './gateway/cached-requests';
 export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
 export {
+  anyVerifier,
   hmacSignature,
   plainToken,
   standardWebhooks,

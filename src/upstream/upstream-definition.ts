@@ -101,6 +101,11 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly tagPrefix?: string;
   /** Tags of a path's responses, besides `upstream:NAME` and `path:NAME:PATH`. */
   tags?(path: string): readonly string[];
+  /**
+   * Tags of the same thing by other names, as `tags` has them: where an operator or code invalidates a tag, they are invalidated as well. For a
+   * thing with two names of which a request has one.
+   */
+  synonyms?(tag: string): readonly string[];
   /** The changes of a write, besides its own path and those in its `Location`. */
   readonly writes?: WriteEffects;
   /** Rules for paths, behind those of `NAME_RULES_FILE`: docs/reference/gateway-rules.md */
@@ -110,6 +115,11 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
    * not (RFC 9111 §5.2.2.7).
    */
   readonly sharesPrivate?: boolean;
+  /**
+   * Whether stale responses are served while the API fails although it marks them `must-revalidate`: some frameworks mark all of theirs so. By
+   * default they are not (RFC 9111 §5.2.2.2).
+   */
+  readonly staleDespiteMustRevalidate?: boolean;
   /** Statuses that are never stored, such as for work that is still under way. By default 202, 302 and 307. */
   readonly neverStored?: readonly number[];
   readonly webhook?: WebhookDefinition;

@@ -91,6 +91,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     this.origins = this.openOrigins(relay);
     this.client = this.openClient(new UpstreamFetcher(parts.http, this.api, this.agents, breaker));
     parts.budgets.add(this.budget);
+    if (definition.synonyms) parts.cache.addSynonyms((tag) => this.synonymsOf(tag));
     parts.breakers.add(name, () => breaker.state);
   }
 
@@ -136,6 +137,13 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     return { begin: (tags) => this.parts.settling.begin(tags, this.settings.settleMs) };
   }
 
+  /** As stored, of a tag as stored. */
+  private synonymsOf(tag: string): readonly string[] {
+    const prefix = this.tagOf('');
+    if (!tag.startsWith(prefix)) return [];
+    return (this.definition.synonyms?.(tag.slice(prefix.length)) ?? []).map(this.tagOf);
+  }
+
   private openBudget(): RateBudget {
     const { parts, definition, settings } = this;
     const { timeoutMs } = this.api.limits;
@@ -154,7 +162,8 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
   private openRequests(): CachedRequests {
     const { definition, settings, tagOf, callers } = this;
     const { negativeTtlMs, staleIfErrorMs } = this.parts.caching;
-    const defaults = { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs };
+    const { staleDespiteMustRevalidate } = definition;
+    const defaults = { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs, staleDespiteMustRevalidate };
     return new CachedRequests({
       ...{ upstream: definition.name, tagOf },
       storesPrivate: callers.shared !== undefined || (definition.sharesPrivate === true && !settings.isStrict),
@@ -224,7 +233,8 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     if (!isStrict) {
       const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
       return new HttpCache(store, parts.loader, clock, {
-        ...{ ...options, neverStored, servesStaleDespiteDirectives: caching.servesStaleDespiteDirectives },
+        ...{ ...options, neverStored },
+        servesStaleDespiteDirectives: caching.servesStaleDespiteDirectives,
       });
     }
     const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS }); // nothing settles

@@ -1,4 +1,5 @@
 import { EntriesService } from '../../src/admin/entries.service';
+import { CacheInvalidator } from '../../src/cache';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
@@ -12,7 +13,7 @@ describe('the list of entries', () => {
     const clock = new SystemClock();
     const store = new MemoryStore({ maxBytes: 16_777_216, maxEntries: 1_000 }, clock);
     const replica = new CacheReplica(store, clock);
-    const entries = new EntriesService(replica.entries, clock);
+    const entries = new EntriesService(replica.entries, new CacheInvalidator(store), clock);
     const list = async (more = {}) => (await entries.list({ ...query, ...more })).entries;
     const members = async () => (await list()).filter(({ kind }) => kind === 'variant' || kind === 'part');
     return { store, replica, entries, list, members, origin: new VersionedOrigin() };

@@ -6,6 +6,9 @@ import { targetList } from '../store/invalidation-target';
 /** The source of an invalidation. */
 export type InvalidationSource = 'admin' | 'webhook' | 'write' | 'channel' | 'code';
 
+/** Sources that name every tag themselves. */
+const KNOWS_NAMES: ReadonlySet<InvalidationSource> = new Set(['webhook', 'write']);
+
 /** An invalidation that the store has confirmed. */
 export interface Invalidation {
   readonly targets: readonly InvalidationTarget[];
@@ -28,11 +31,26 @@ export interface InvalidationNames {
 /** Removes stored responses, or marks them stale, by keys, tags, prefixes or resources. Everything that one event changes is one invalidation. */
 export class CacheInvalidator {
   private readonly listeners: ((invalidation: Invalidation) => void)[] = [];
+  private readonly synonyms: ((tag: string) => readonly string[])[] = [];
 
   constructor(private readonly store: CacheStore) {}
 
   onInvalidated(listener: (invalidation: Invalidation) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Tags of the same things by other names: they are invalidated together with those that operators and code name. */
+  addSynonyms(synonymsOf: (tag: string) => readonly string[]): void {
+    this.synonyms.push(synonymsOf);
+  }
+
+  /** The targets, and the synonyms of tags among them. */
+  withSynonyms(targets: readonly InvalidationTarget[]): readonly InvalidationTarget[] {
+    if (this.synonyms.length === 0) return targets;
+    const more = targets.flatMap((target) =>
+      target.kind === 'tag' ? this.synonyms.flatMap((synonymsOf) => synonymsOf(target.tag)) : [],
+    );
+    return [...targets, ...[...new Set(more)].map((tag) => ({ kind: 'tag' as const, tag }))];
   }
 
   /**
@@ -47,7 +65,8 @@ export class CacheInvalidator {
     mode: InvalidationMode = 'purge',
     source: InvalidationSource = 'code',
   ): Promise<number> {
-    const all = isNames(targets) ? targetsNamed(targets) : targetList(targets);
+    const named = isNames(targets) ? targetsNamed(targets) : targetList(targets);
+    const all = KNOWS_NAMES.has(source) ? named : this.withSynonyms(named);
     if (all.length === 0) return 0;
     const count = await confirmed('confirm the invalidation', this.store.invalidate(all, mode));
     for (const listener of this.listeners) listener({ targets: all, mode, count, source });

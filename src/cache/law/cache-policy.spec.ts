@@ -58,6 +58,12 @@ describe("the operator's word", () => {
     });
   });
 
+  it('serves "must-revalidate" stale, but never "no-cache", where the definition says that all responses are marked so', () => {
+    const waived = { ...ALL, staleDespiteMustRevalidate: true };
+    expect(policyOf('max-age=0, private, must-revalidate', waived, 200, 'private').revalidation).toBe('none');
+    expect(policyOf('no-cache, must-revalidate', waived).revalidation).toBe('always');
+  });
+
   it('lets the response speak first of stale-if-error, where the operator has only a default', () => {
     expect(policyOf('max-age=60, stale-if-error=9', { defaultStaleIfErrorMs: 5_000 }).staleIfErrorMs).toBe(9_000);
     expect(

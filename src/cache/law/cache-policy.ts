@@ -27,6 +27,8 @@ export interface CachePolicy {
   readonly deadlineMs?: number | undefined;
   /** Whether the rule itself states the lifetime of a 2xx, as RFC 9111 §3 asks for with statuses that are not heuristically cacheable. */
   readonly isExplicit?: boolean | undefined;
+  /** Whether the stale windows count for a `must-revalidate` response, too: of an upstream whose framework marks every response so. */
+  readonly staleDespiteMustRevalidate?: boolean | undefined;
 }
 
 const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
@@ -35,8 +37,9 @@ const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
  * The response's own policy, overridden by the rule. A rule lengthens or shortens; it never allows reuse without validation against
  * `no-cache`, `must-revalidate` or `proxy-revalidate`.
  *
- * One exception to the RFC, so that an upstream that is down does not take its responses with it: `s-maxage` alone, which implies
- * proxy-revalidate (RFC 9111 §5.2.2.10), does not forbid the stale windows of a rule.
+ * Two exceptions to the RFC, so that an upstream that is down does not take its responses with it: `s-maxage` alone, which implies
+ * proxy-revalidate (RFC 9111 §5.2.2.10), does not forbid the stale windows of a rule, and neither does `must-revalidate` where the
+ * definition of the upstream says so.
  */
 export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePolicy | undefined): ResponsePolicy {
   if (!policy) return own;
@@ -49,6 +52,7 @@ export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePo
     jitter = 0,
   } = policy;
   const isNegative = NEGATIVE.has(status) && own.isHeuristic;
+  const isWaived = policy.staleDespiteMustRevalidate === true && own.revalidation === 'when-stale';
   const lifetimeMs = isNegative
     ? policy.negativeTtlMs
     : ((status < 400 ? ttlMs : undefined) ?? (own.isHeuristic && isSuccess(status) ? policy.defaultTtlMs : undefined));
@@ -60,7 +64,7 @@ export function applyPolicy(own: ResponsePolicy, status: number, policy: CachePo
       ? own.staleWhileRevalidateMs
       : (staleWhileRevalidateMs ?? own.staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs),
     staleIfErrorMs: staleIfErrorMs ?? own.staleIfErrorMs ?? defaultStaleIfErrorMs,
-    revalidation: own.revalidation === 'when-stale-implied' ? 'none' : own.revalidation,
+    revalidation: own.revalidation === 'when-stale-implied' || isWaived ? 'none' : own.revalidation,
     jitter,
   };
 }

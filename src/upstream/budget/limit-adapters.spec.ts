@@ -30,6 +30,19 @@ describe('limits in fields of their own', () => {
     ]);
   });
 
+  it('are shown to clients as they are now, where the definition says so', () => {
+    const names = { limit: 'x-limit', remaining: 'x-left', reset: 'x-reset', used: 'x-used', resource: 'x-name' };
+    const { fieldsOf, fieldNames } = fieldLimits({ fields: names, isShown: true });
+    expect(fieldsOf?.('api', limitOf(60, 12, 30_000))).toEqual({
+      ...{ 'x-limit': '60', 'x-left': '12', 'x-used': '48', 'x-reset': epoch(30), 'x-name': 'api' },
+    });
+    expect(fieldsOf?.('api', { ...limitOf(60, 0, 1), limit: undefined })).toEqual({
+      ...{ 'x-left': '0', 'x-reset': epoch(1), 'x-name': 'api' },
+    });
+    expect(fieldNames).toEqual(Object.values(names));
+    expect(adapter.fieldsOf).toBeUndefined();
+  });
+
   it('are read by the upstream’s clock, which may be another', () => {
     const date = new Date(NOW - 600_000).toUTCString();
     const [reading] = read(adapter, 200, { ...fields('1', epoch(-570)), date });

@@ -31,7 +31,14 @@ export interface FieldLimits extends OwnMembers {
     readonly reset: string;
     /** Names the limit; absent where there is one alone. */
     readonly resource?: string;
+    /** How much of it is used: for clients alone. */
+    readonly used?: string;
   };
+  /**
+   * Whether refusals and responses from the cache have these fields with the limit as it is now, `reset` in seconds since the epoch. By default they
+   * have none of a refusal, and those that were stored.
+   */
+  readonly isShown?: boolean;
   /** Whether `reset` moves on with each request, so that the newest answer counts. By default a window ends at its reset. */
   readonly isSliding?: boolean;
   /** Statuses that may be refusals for the limit's sake: 429 always is, others if nothing remains or `Retry-After` is there. By default 429 alone. */
@@ -44,7 +51,7 @@ export interface FieldLimits extends OwnMembers {
 
 /** Limits in header fields such as `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`, or with `X-` in front. */
 export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: FieldLimits): RateLimitAdapter {
-  const { saysRefusal, maxWaitMs = DAY_MS, ...members } = own;
+  const { saysRefusal, maxWaitMs = DAY_MS, isShown, ...members } = own;
   const refusal = (resource: string, answer: LimitedAnswer, now: number): Refusal | undefined => {
     const isSpent = answer.field(fields.remaining) === '0';
     const resetAt = isSpent ? instantOf(answer.field, fields.reset, now) : undefined;
@@ -54,6 +61,7 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
     });
   };
   return {
+    ...(isShown === true && { fieldsOf: shownIn(fields), fieldNames: Object.values(fields) }),
     ...members,
     bodyBytesOf: (answer) =>
       saysRefusal &&
@@ -79,6 +87,17 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
       ];
     },
   };
+}
+
+function shownIn(fields: FieldLimits['fields']): RateLimitAdapter['fieldsOf'] {
+  const { resource: named, used } = fields;
+  return (resource, { limit, remaining, resetAt }) => ({
+    ...(limit !== undefined && { [fields.limit]: String(limit) }),
+    [fields.remaining]: String(remaining),
+    [fields.reset]: String(Math.ceil(resetAt / 1_000)),
+    ...(limit !== undefined && used !== undefined && { [used]: String(Math.max(0, limit - remaining)) }),
+    ...(named !== undefined && { [named]: resource }),
+  });
 }
 
 /** Without announcements, refusals only: 429, with `Retry-After` or without. The default for a plain REST API. */

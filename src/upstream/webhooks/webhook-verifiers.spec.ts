@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { hmacSignature, plainToken, standardWebhooks, type WebhookVerifier } from './webhook-verifiers';
+import { anyVerifier, hmacSignature, plainToken, standardWebhooks, type WebhookVerifier } from './webhook-verifiers';
 
 const SECRETS = ['new-secret', 'old-secret'];
 const BODY = '{"a":1}';
@@ -77,6 +77,27 @@ describe('Standard Webhooks', () => {
   it('have a secret that is base64 where it says so', () => {
     expect(standardWebhooks().problemOfSecret?.('whsec_')).toBe('must be whsec_ and base64');
     expect(standardWebhooks().problemOfSecret?.(secrets[0]!)).toBeUndefined();
+  });
+});
+
+describe('any of several proofs', () => {
+  const [token, signature] = [plainToken({ header: 'X-Token' }), hmacSignature({ header: 'X-Signature' })];
+  const verifier = anyVerifier(signature, token, standardWebhooks());
+  const signed = createHmac('sha256', SECRETS[0]!).update(BODY).digest('hex');
+
+  it('suffices, alone or beside a wrong one', () => {
+    expect(verify(verifier, { 'x-token': SECRETS[0]! })).toBe(true);
+    expect(verify(verifier, { 'x-signature': signed })).toBe(true);
+    expect(verify(verifier, { 'x-signature': '0'.repeat(64), 'x-token': SECRETS[0]! })).toBe(true);
+    expect(verify(verifier, { 'x-signature': signed, 'x-token': 'wrong' })).toBe(true);
+  });
+
+  it('is needed, and all their fields are named', () => {
+    expect(verify(verifier, {})).toBeUndefined();
+    expect(verify(verifier, { 'x-token': 'wrong' })).toBeUndefined();
+    expect(verify(verifier, { 'x-signature': '0'.repeat(64) })).toBe(false);
+    expect(verifier.headers.slice(0, 2)).toEqual(['X-Signature', 'X-Token']);
+    expect(verifier.problemOfSecret?.('whsec_')).toBe('must be whsec_ and base64');
   });
 });
 

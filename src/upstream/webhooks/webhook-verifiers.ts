@@ -102,6 +102,27 @@ export function plainToken({ header }: PlainTokenOptions): WebhookVerifier {
   };
 }
 
+/** Any one of several proofs suffices: for an API that has a newer one beside an older one. */
+export function anyVerifier(...verifiers: readonly WebhookVerifier[]): WebhookVerifier {
+  return {
+    headers: verifiers.flatMap(({ headers }) => headers),
+    problemOfSecret: (secret) => {
+      const problems = verifiers.map((one) => one.problemOfSecret?.(secret));
+      return problems.find((one) => one !== undefined);
+    },
+    begin: (...delivery) => {
+      const checks = verifiers.flatMap((one) => one.begin(...delivery) ?? []);
+      if (checks.length === 0) return undefined;
+      return {
+        add: (bytes) => {
+          for (const check of checks) check.add(bytes);
+        },
+        isValid: () => checks.filter((check) => check.isValid()).length > 0,
+      };
+    },
+  };
+}
+
 const MAX_SIGNATURES = 8;
 
 function checkOf(
