@@ -1,7 +1,15 @@
-import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager';
-import { Controller, Get, Inject, UseInterceptors, type INestApplication, type LoggerService } from '@nestjs/common';
+import { CACHE_MANAGER, CacheModule, type Cache } from '@nestjs/cache-manager';
+import {
+  Controller,
+  Get,
+  Inject,
+  UseInterceptors,
+  type INestApplicationContext,
+  type LoggerService,
+} from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import {
   CacheInvalidator,
@@ -28,7 +36,7 @@ class ItemsController {
   }
 }
 
-let app: INestApplication;
+let app: INestApplicationContext;
 let redis: RedisProcess;
 beforeAll(async () => (redis = await RedisProcess.start()));
 afterAll(() => redis.stop());
@@ -40,9 +48,10 @@ async function open(adapter: object, imports: Parameters<typeof Test.createTesti
   const silent = (): void => undefined;
   const logger: LoggerService = { log: silent, warn, error: silent, fatal: silent };
   const module = await Test.createTestingModule({ imports: imports ?? [], controllers: [ItemsController] }).compile();
-  app = module.createNestApplication(adapter as never, { logger });
-  await app.listen(0, '127.0.0.1');
-  const url = `${await app.getUrl()}/items`;
+  const server = module.createNestApplication(adapter as never, { logger });
+  app = server;
+  await server.listen(0, '127.0.0.1');
+  const url = `${await server.getUrl()}/items`;
   const get = async () => {
     const { headers, body } = await request(url);
     return [headers['x-cache'], body.toString()];
@@ -84,4 +93,11 @@ it("warns of a CacheModule of the application's own, and says what to do", async
   expect(warned).toEqual([
     expect.stringMatching(/^CacheModule provides CACHE_MANAGER too: .*Remove CacheModule\.register/),
   ]);
+});
+
+it('works in an application without HTTP: a command or a microservice', async () => {
+  app = await NestFactory.createApplicationContext(ResponseCacheModule.forRoot(), { logger: false });
+  const cache = app.get<Cache>(CACHE_MANAGER, { strict: false });
+  await cache.set('price', { price: 1 }, 60_000);
+  expect(await cache.get('price')).toEqual({ price: 1 });
 });

@@ -331,6 +331,7 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
       ['NaN', { share: NaN }, 'the value.share is NaN'],
       ['a function', () => 1, 'the value is a function'],
       ['an ArrayBuffer', new ArrayBuffer(1), 'the value is a ArrayBuffer'],
+      ['half of a surrogate pair', '\ud800', 'the value is a text with half of a surrogate pair'],
     ];
 
     it.each(refused)('are refused with a message that names the fault: %s', async (_what, value, why) => {
@@ -358,15 +359,24 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     expect(found?.constructor).toBe(value.constructor);
   });
 
+  it.each([
+    ['undefined', undefined, 60_000],
+    ['a value whose lifetime is over', 2, -1],
+  ])('has nothing more of a key that is set to %s', async (_what, value, ttl) => {
+    await cache.set('replaced', 1, 60_000);
+    await cache.set<unknown>('replaced', value, ttl);
+    expect(await cache.get('replaced')).toBeUndefined();
+  });
+
   it('iterates over keys and values', async () => {
     await cache.clear();
-    await cache.set('i1', { a: 1 });
+    await cache.set('i 1 \u00e9', { a: 1 });
     await cache.set('i2', 'two');
     const [keyv] = cache.stores;
     const found: unknown[] = [];
     for await (const pair of keyv?.iterator?.(undefined) ?? []) found.push(pair);
     expect(found.sort()).toEqual([
-      ['i1', { a: 1 }],
+      ['i 1 \u00e9', { a: 1 }],
       ['i2', 'two'],
     ]);
   });

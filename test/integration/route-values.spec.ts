@@ -16,7 +16,7 @@ import { RouteSchema } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { interval, map, of } from 'rxjs';
+import { EMPTY, interval, map, of } from 'rxjs';
 import { ResponseCacheInterceptor } from '../../src/cache';
 import { Gate } from '../support/barrier';
 import { onAdapter, openRoutes, openStock, type RouteApp } from '../support/route-app';
@@ -126,6 +126,11 @@ class Streams {
     await later(undefined);
     yield 'one ';
     yield 'two';
+  }
+
+  @Get('without-value')
+  withoutValue() {
+    return EMPTY;
   }
 }
 
@@ -240,6 +245,12 @@ describe('a value', () => {
     await app.get(`/values/${path}`);
     expect(await seenBy(app, `/values/${path}`, 'HEAD')).toEqual(right);
   });
+});
+
+it('an observable without a value fails as in stock Nest', async () => {
+  const right = await seenBy(stock, '/streams/without-value');
+  expect(right.status).toBe(500);
+  for (let times = 0; times < 3; times++) expect(await seenBy(app, '/streams/without-value')).toEqual(right);
 });
 
 describe('what can be read only once', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { keysMeant, prefixesMeant } from '../nest/invalidation-message';
-import { asUrl, requestKey, toCacheKey, toKeyPrefix } from './cache-key';
+import { asUrl, nameOfKey, requestKey, toCacheKey, toKeyPrefix } from './cache-key';
 
 describe('toCacheKey', () => {
   it('keeps readable names unchanged', () => {
@@ -18,7 +18,7 @@ describe('toCacheKey', () => {
 
   it('never gives two names one key', () => {
     const name = fc.string({
-      unit: fc.constantFrom('a', '%', '2', '5', 'B', '7', '{', '}', ' ', '\n', '\u00e9', '\u{1f600}'),
+      unit: fc.constantFrom('a', '%', '2', 'B', '{', ' ', '\u00e9', '\u{1f600}', '\ud800', '\udc00', '\ufffd'),
     });
     fc.assert(
       fc.property(name, name, (a, b) => (a === b) === (toCacheKey(a) === toCacheKey(b))),
@@ -30,6 +30,13 @@ describe('toCacheKey', () => {
     const long = 'x'.repeat(5_000);
     expect(toCacheKey(`${long}1`)).not.toBe(toCacheKey(`${long}2`));
     expect(toCacheKey(long).length).toBeLessThan(300);
+    expect(toCacheKey(`${long}\ud800`)).not.toBe(toCacheKey(`${long}\ud801`));
+  });
+
+  it('can be undone for names that are not hashed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 30 }), (name) => nameOfKey(toCacheKey(name)) === name),
+    );
   });
 });
 

@@ -18,7 +18,32 @@ export function toCacheKey(name: string): string {
   if (name.length <= MAX_READABLE_LENGTH && IS_SAFE.test(name)) return name;
   const safe = encoded(name);
   if (safe.length <= MAX_READABLE_LENGTH) return safe;
-  return `${safe.slice(0, READABLE_OF_HASHED)}${HASH}${createHash('sha256').update(name).digest('hex')}`;
+  return `${safe.slice(0, READABLE_OF_HASHED)}${HASH}${createHash('sha256').update(exactBytes(name)).digest('hex')}`;
+}
+
+// Half of a surrogate pair: UTF-8 has no octets for it, and Node writes U+FFFD for each.
+const LONE_SURROGATE = /\p{Surrogate}/u;
+/** No UTF-8 begins so. */
+const NOT_UTF8 = Buffer.from([0xff]);
+
+/** Whether the text is another one after UTF-8. */
+export function changesInUtf8(text: string): boolean {
+  return LONE_SURROGATE.test(text);
+}
+
+/** Other bytes for every other text. */
+export function exactBytes(text: string): string | Buffer {
+  return changesInUtf8(text) ? Buffer.concat([NOT_UTF8, Buffer.from(text, 'utf16le')]) : text;
+}
+
+/** The text of which `toCacheKey` has made the key; a hashed one, and one with half of a surrogate pair, as it is stored. */
+export function nameOfKey(key: string): string {
+  if (isHashed(key)) return key;
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }
 
 /** The prefix of the keys whose names begin with `name`: encoded as keys are, and never hashed. */
@@ -50,9 +75,11 @@ function encoded(name: string): string {
 }
 
 function encodedOctets(character: string): string {
-  return [...Buffer.from(character, 'utf8')]
-    .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
-    .join('');
+  const code = character.charCodeAt(0);
+  const octets = changesInUtf8(character)
+    ? [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)]
+    : [...Buffer.from(character, 'utf8')];
+  return octets.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
 // Every query parser reads such a name the same way; `%61`, `a[b]`, `a.b` and `a+b` differ between parsers.

@@ -43,8 +43,8 @@ export function cacheManagerOver(store: KeyvStore, values: ValueCache): TaggingC
   const cache = createCache({ stores: [keyv] });
   return {
     ...cache,
-    async set<T>(key: string, value: T, options?: number | ValueOptions): Promise<T> {
-      const { ttl, tags }: ValueOptions = typeof options === 'object' ? options : { ttl: options };
+    async set<T>(key: string, value: T, options?: number | ValueOptions | null): Promise<T> {
+      const { ttl, tags }: ValueOptions = typeof options === 'object' ? (options ?? {}) : { ttl: options };
       await cache.set(key, tags ? new Tagged(value, tags) : value, ttl);
       return value;
     },

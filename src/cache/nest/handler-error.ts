@@ -15,6 +15,12 @@ import { exceptionHeaders, exceptionOf, isRebuilt, thrownWith } from './kept-exc
 /** Answers about the resource, the same for every client that requests it now. */
 const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
 
+/**
+ * For the cache every exception below 400 is a redirect of one request, whatever its status: an exception filter makes the response. A 304
+ * would count as a validation, a 204 as a representation.
+ */
+const THROWN_REDIRECT = 302;
+
 const filter = new BaseExceptionFilter();
 
 /** The status that Nest gives an error, unless it is the default 500. Errors of the service have codes instead. */
@@ -49,7 +55,7 @@ export function responseOfError(error: unknown, { hasLeft, filters, sharing }: C
     const kept = thrownWith(Buffer.from(body), error);
     const { vary, isForOneClient, needsValidation } = sharing;
     return {
-      status,
+      status: status < 400 ? THROWN_REDIRECT : status,
       headers: vary === undefined ? exceptionHeaders : [...exceptionHeaders, ['vary', vary]],
       body: kept,
       isUncacheable: true,

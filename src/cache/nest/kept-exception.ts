@@ -89,7 +89,7 @@ export function thrownWith(body: Buffer, error: unknown): Buffer {
 
 /** The error that was stored as an entry. */
 export function exceptionIn({ status, headers, body }: CacheEntry): object | undefined {
-  if (status < 400) return undefined;
+  if (status < 300) return undefined;
   const [name, value] = headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
   if (name === undefined) return undefined;
   const known = thrown.get(body);

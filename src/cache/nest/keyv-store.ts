@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { Clock } from '../../kernel/clock';
-import { toCacheKey } from '../model/cache-key';
+import { nameOfKey, toCacheKey } from '../model/cache-key';
 import { ENDLESS_MS } from '../law/cache-rule';
 import { StoreUnavailableError, type CacheStore } from '../store/cache-store';
 import { isFresh } from '../law/freshness';
@@ -40,8 +40,11 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     super();
   }
 
-  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    const cacheKey = toCacheKey(key);
+  get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    return this.getStored(toCacheKey(key));
+  }
+
+  private async getStored<Value>(cacheKey: string): Promise<StoredData<Value> | undefined> {
     try {
       const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
       const entry = found && (await representativeEntry(this.store, cacheKey, found.entry));
@@ -62,13 +65,16 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const lifeMs =
       ttlMs === 0 ? ENDLESS_MS : (ttlMs ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
     const [given, tags] = data.value instanceof Tagged ? [data.value.value, data.value.tags] : [data.value, []];
-    const stored = given ?? null;
-    if (!storedForm(stored)) throw new TypeError(`${key} is not stored: ${whyNotStorable(stored)}`);
-    if (lifeMs <= 0) return true;
+    if (given !== undefined && !storedForm(given))
+      throw new TypeError(`${key} is not stored: ${whyNotStorable(given)}`);
+    if (given === undefined || lifeMs <= 0) {
+      await this.delete(key); // it takes the place of what was stored
+      return true;
+    }
     const entry = await this.values.entryOf(
       key,
       { ttlMs: lifeMs, tags, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 },
-      stored,
+      given,
     );
     if (entry) await this.store.put(toCacheKey(key), entry);
     return true;
@@ -90,8 +96,8 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
       const page = await this.store.list('*', cursor, PAGE);
       for (const { key } of page.items) {
         if (looksLikeMember(key)) continue; // shown with its resource
-        const data = await this.get(key);
-        if (data !== undefined) yield [key, (data as { value: Awaited<Value> }).value];
+        const data = await this.getStored(key);
+        if (data !== undefined) yield [nameOfKey(key), (data as { value: Awaited<Value> }).value];
       }
       cursor = page.cursor;
     } while (cursor !== undefined);

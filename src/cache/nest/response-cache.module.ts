@@ -198,7 +198,8 @@ export class ResponseCacheModule implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    ignoreSentResponses(this.adapterHost.httpAdapter);
+    const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
+    if (httpAdapter) ignoreSentResponses(httpAdapter); // a process without HTTP has none
     this.warnOfOtherCaches();
   }
 

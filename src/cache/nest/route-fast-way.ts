@@ -75,7 +75,9 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   }
 
   onModuleInit(): void {
-    const { server } = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
+    if (!httpAdapter) return; // a process without HTTP
+    const { server } = httpAdapter.getInstance<FastifyInstance>();
     this.context = { ...this.context, server };
     this.fastPath.add(this);
   }

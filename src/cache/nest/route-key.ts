@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { RouteRule } from './cache-rule.decorator';
 import { rawRequestOf, targetOf } from './client-reply';
-import { requestKey, toCacheKey } from '../model/cache-key';
+import { exactBytes, requestKey, toCacheKey } from '../model/cache-key';
 import { digestOf, UnusableArgumentsError } from '../methods/method-key';
 import { constraintsOf, hasConstraints } from './nest-pipeline';
 
@@ -144,7 +144,7 @@ export function isKeyed({ key, resource }: RouteRule): boolean {
  */
 function callerOf({ keyBy }: RouteRule, request: FastifyRequest): string | undefined {
   const caller = keyBy && textOfKey(keyBy(request), 'keyBy');
-  return caller === undefined ? undefined : createHash('sha256').update(caller).digest('base64url');
+  return caller === undefined ? undefined : createHash('sha256').update(exactBytes(caller)).digest('base64url');
 }
 
 function versionIn(request: FastifyRequest, versioning: VersioningOptions): string {

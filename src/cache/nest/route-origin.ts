@@ -139,7 +139,7 @@ export class RouteOrigin {
   }
 
   private async callHandler(open: OpenLoad): Promise<unknown> {
-    return rewrapped(await lastValueFrom<unknown, unknown>(this.next.handle(), { defaultValue: undefined }), open);
+    return rewrapped(await lastValueFrom<unknown>(this.next.handle()), open);
   }
 
   /** Results that can be read only once, and results that Nest or Fastify treats specially, go to their own client unchanged. */

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import { changesInUtf8 } from '../model/cache-key';
 import { identityBody } from '../law/content-coding';
 import { bodyOf } from './handler-response';
 import { isPlainData, valueOfEntry } from './handed-value';
@@ -26,6 +27,7 @@ const ARRAYS: Readonly<Record<string, ArrayClass>> = {
 /** The form in which the value is stored; undefined where it would come back as another one (`whyNotStorable`). */
 export function storedForm(value: unknown): StoredForm | undefined {
   const array = arrayName(value);
+  if (typeof value === 'string' && changesInUtf8(value)) return undefined;
   if (array === undefined && typeof value !== 'string' && !isPlainData(value)) return undefined;
   if (array === undefined) {
     const { body, type = BYTES } = bodyOf(value, JSON.stringify);
@@ -65,6 +67,7 @@ function isContainer(value: object): boolean {
 }
 
 function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'a text with half of a surrogate pair';
   if (typeof value === 'number') return String(value === 0 ? '-0' : value);
   if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
   return `a ${(Object.getPrototypeOf(value) as object | null)?.constructor.name ?? 'object'}`;
