@@ -67,10 +67,10 @@ describe('the tokens that a write ends', () => {
     ['POST', '/repos/o/r/issues', { access_token: TOKEN, credentials: [TOKEN] }, []],
   ])('%s %s', (method, path, body, tokens) => {
     expect(tokensEnded(path, method, sent(body))).toEqual(tokens);
-    expect(githubTagsOfWrite(path, method, sent(body)).includes('upstream:github')).toBe(tokens === undefined);
+    expect(githubTagsOfWrite(path, method, sent(body)).includes('*')).toBe(tokens === undefined);
   });
 
   it('may be any, where the body is not at hand', () => {
-    expect(githubTagsOfWrite('/credentials/revoke', 'POST')).toEqual(['upstream:github']);
+    expect(githubTagsOfWrite('/credentials/revoke', 'POST')).toEqual(['*']);
   });
 });

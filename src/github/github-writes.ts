@@ -31,7 +31,7 @@ import { areasOf, CHANGES, type RepositoryArea } from './repository-areas';
  */
 
 /** Every response of GitHub: where access ends by an id alone, the responses concerned are unknown. GitHub documents few such paths. */
-export const EVERYTHING = 'upstream:github';
+export const EVERYTHING = '*';
 
 /** Lists of the caller that depend on organizations and teams. */
 const CALLERS_MEMBERSHIPS = ['orgs', 'memberships', 'teams', 'repos', 'issues'].map(viewerTag);

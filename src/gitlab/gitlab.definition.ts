@@ -43,6 +43,9 @@ export const gitlab = defineUpstream({
   staleDespiteMustRevalidate: true,
   rules: [
     { path: GRAPHQL, bypass: true },
+    ...['variables', 'triggers', 'secure_files', 'pipeline_schedules', 'pipelines/:pipeline/variables']
+      .flatMap((word) => [`/:kind/:name/${word}`, `/:kind/:name/${word}/*`])
+      .map((path) => ({ path, bypass: true })), // responses with secrets in them are not stored
     ...['pipelines', 'pipelines/*', 'jobs', 'jobs/*'].map((word) => ({ path: `/projects/:project/${word}`, ttl: 5 })),
     { path: '/*', ttl: 60 },
   ],
@@ -67,7 +70,7 @@ export const gitlab = defineUpstream({
     ...(!/problem\+json/i.test(accept) && { contentType: 'application/json; charset=utf-8' }),
     members: { message: `${status} ${title} - ${detail}` },
   }),
-  probe: { path: '/version' },
+  probe: { path: '/projects?per_page=1&simple=true' }, // which needs no token
   openApi: {
     paths: [{ path: '/projects/{project}', summary: 'A project, by its id or its path', names: { project: '278964' } }],
     ...{ anyPath: 'projects/278964', notFound: { message: '404 Project Not Found' }, webhookEvent: 'Push Hook' },

@@ -3,6 +3,7 @@ import { kindOfProblem } from '../kernel/problem-table';
 import { hmacSignature } from './webhooks/webhook-verifiers';
 import { defineUpstream } from './define-upstream';
 import type { UpstreamDefinition } from './upstream-definition';
+import { declareUpstreamSettings, upstreamSettings } from './upstream-settings';
 
 const plain = { name: 'npm', baseUrl: 'https://registry.example' };
 
@@ -54,6 +55,14 @@ describe('a definition', () => {
     expect(() => defineUpstream({ name: 'npm' } as UpstreamDefinition)).toThrow(
       'baseUrl must be an http:// or https:// URL',
     );
+  });
+
+  it('has its own profile, forwarded fields and limits, whatever another has', () => {
+    const [one, other] = ['one', 'other'].map((name) => defineUpstream({ ...plain, name }));
+    for (const definition of [one!, other!]) declareUpstreamSettings(definition);
+    Object.assign(process.env, { ONE_PROFILE: 'rfc', ONE_FORWARD_HEADERS: 'X-Tenant', OTHER_MAX_CONCURRENCY: '7' });
+    expect(upstreamSettings(one!)).toMatchObject({ isStrict: true, forwardHeaders: ['X-Tenant'], maxConcurrency: 64 });
+    expect(upstreamSettings(other!)).toMatchObject({ isStrict: false, forwardHeaders: [], maxConcurrency: 7 });
   });
 
   it('registers its error codes, and none of the service’s own', () => {

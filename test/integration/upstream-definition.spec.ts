@@ -41,6 +41,7 @@ const registry = defineUpstream({
   forwards: ['Npm-Command'],
   credentials: { headers: ['npm-otp'], query: ['access_token'] },
   rateLimit: ietfLimits(),
+  limits: { breakerFailures: 3, breakerPauseMs: 300_000 }, // of this API alone
   tags: (path) => [`package:${packageOf(path)}`],
   writes: { tags: (path) => [`package:${packageOf(path)}`] },
   rules: [
@@ -120,7 +121,7 @@ describe('an upstream that is defined in thirty lines', () => {
         CREDENTIAL_SECRET: 'of-the-tests',
         GITHUB_API_URL: origin.url,
       },
-      ...{ SWAGGER_ENABLED: 'false', UPSTREAM_BREAKER_FAILURES: '3', UPSTREAM_BREAKER_PAUSE_MS: '300000' },
+      SWAGGER_ENABLED: 'false',
     });
     const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
     const { AppModule } = await import('../../src/app.module.js');

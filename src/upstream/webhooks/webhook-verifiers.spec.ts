@@ -20,6 +20,7 @@ describe('an HMAC over the raw body', () => {
     [{ header: 'X-Hub-Signature-256', prefix: 'sha256=' }, 'sha256', 'hex', 'sha256='],
     [{ header: 'X-Shop-Hmac', encoding: 'base64' }, 'sha256', 'base64', ''],
     [{ header: 'X-Signature', algorithm: 'sha512', prefix: 'v0=' }, 'sha512', 'hex', 'v0='],
+    [{ header: 'X-Old', algorithm: 'sha1', prefix: 'sha1=', encoding: 'base64' }, 'sha1', 'base64', 'sha1='],
   ] as const)('is proved with %j', (options, algorithm, encoding, prefix) => {
     const verifier = hmacSignature(options);
     const name = options.header.toLowerCase();
