@@ -206,6 +206,8 @@ describe("a write to the caller's own", () => {
     ['PUT', '/user/starred/o/r', ['/users/me/starred', '/user/starred', '/repos/o/r/stargazers']],
     ['DELETE', '/repos/o/r/subscription', ['/users/me/subscriptions']],
     ['POST', '/user/keys', ['/users/me/keys', '/user/keys']],
+    ['POST', '/gists', ['/users/me/gists', '/users/me', '/user']],
+    ['DELETE', '/gists/g', ['/users/me/gists', '/users/me', '/user', '/gists/g']],
     ['POST', '/repos/o/r/forks', ['/users/me', '/users/me/repos', '/user/5/repos']],
     ['POST', '/repos/o/r/generate', ['/users/me/repos', '/user/repos']],
     ['DELETE', '/repos/me/r', ['/users/me', '/users/me/repos', '/user/5/repos']],

@@ -15,6 +15,8 @@ describe('the names that a write makes', () => {
     ['POST', '/repos/o/r/generate', { owner: 'acme', name: 'My new' }, ['/repos/acme/my-new', '/orgs/acme/repos']],
     ['PATCH', '/repos/o/r', { name: 'r2' }, ['/repos/o/r2', '/repos/o/r2/issues', '/repos/o/r']],
     ['POST', '/orgs/acme/repos', { name: 'n' }, ['/repos/acme/n', '/orgs/acme/repos', '/orgs/acme']],
+    ['PATCH', '/orgs/o/properties/values', { repository_names: ['r'] }, ['/repos/o/r', '/orgs/o/repos', '/user/repos']],
+    ['PATCH', '/orgs/o/properties/values', 'compressed', ['/repos/o/r', '/orgs/o/properties/values']],
     ['POST', '/admin/organizations', { login: 'acme' }, ['/orgs/acme', '/orgs/acme/repos', '/users/acme']],
     ['PATCH', '/admin/users/mona', { login: 'mona9' }, ['/users/mona9']],
   ])('%s %s %j leaves none of %j', (method, path, body, made) => {
@@ -25,6 +27,7 @@ describe('the names that a write makes', () => {
   it.each<[string, string, unknown, readonly string[]]>([
     ['POST', '/repos/o/r/labels', { name: 'x' }, ['/repos/o/x']],
     ['PATCH', '/orgs/o', { name: 'x' }, ['/repos/o/x', '/users/x']],
+    ['PATCH', '/orgs/o/properties/values', { repository_names: ['r'] }, ['/repos/o/other', '/orgs/o/members']],
     ['POST', '/repos/o/r/forks', { organization: 'acme' }, ['/repos/acme/other', '/orgs/acme/members']],
   ])('%s %s %j leaves all of %j', (method, path, body, kept) => {
     const tags = new Set(githubTagsOfWrite(path, method, sent(body)));

@@ -27,6 +27,8 @@ const MAX_NAME_LENGTH = 255;
 /** @param body of the write, where it is small */
 export function namesMade(path: string, place: Place | undefined, body: Buffer | undefined): NamesMade {
   if (ADMINISTERED.test(path)) return { ...NONE, accounts: wordsAt(parsed(body), ['login']) };
+  const organization = PROPERTIES.exec(path)?.[1];
+  if (organization !== undefined) return namesGivenProperties(organization, parsed(body));
   const isOfOwner = place?.kind === 'account' && place.below === 'repos';
   const isOfRepository = place?.kind === 'repository' && MAKES_REPOSITORY.has(place.below);
   if (!isOfOwner && !isOfRepository) return NONE;
@@ -39,6 +41,19 @@ export function namesMade(path: string, place: Place | undefined, body: Buffer |
   // By an id the repository's name is not known: the 404 may be anywhere below its new owner.
   const accounts = isOfRepository && name === undefined ? newOwners : [];
   return { accounts, owners, repositories: owners.flatMap((one) => names.map((other) => `${one}/${other}`)) };
+}
+
+/** Values of custom properties, which repositories show. */
+const PROPERTIES = /^\/orgs\/([^/]+)\/properties\/values\/*$/i;
+/** GitHub takes so many repositories at once (https://docs.github.com/en/rest/orgs/custom-properties). */
+const MAX_REPOSITORIES = 30;
+
+/** The repositories by their names; where the body does not name them, all of the organization. */
+function namesGivenProperties(organization: string, body: unknown): NamesMade {
+  const names = valueAt(body, 'repository_names');
+  const isNamed = Array.isArray(names) && names.length <= MAX_REPOSITORIES;
+  if (!isNamed || !names.every((name) => typeof name === 'string')) return { ...NONE, accounts: [organization] };
+  return { accounts: [], owners: [organization], repositories: names.map((name) => `${organization}/${name}`) };
 }
 
 const ADMINISTERED = /^\/admin\/(?:users|organizations)(?:\/|$)/i;

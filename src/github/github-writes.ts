@@ -161,12 +161,22 @@ function tagsOf(place: NonNullable<ReturnType<typeof placeOf>>, method: string):
     case 'enterprise':
       return [enterpriseTag(place.name), enterpriseListTag(place.below)];
     case 'gist':
-      return [...(place.id === undefined ? [] : [gistTag(place.id)]), GISTS, viewerTag('gists'), viewerTag('profile')];
+      return [
+        ...(place.id === undefined ? [] : [gistTag(place.id)]),
+        GISTS,
+        viewerTag('gists'),
+        ...countsGists(method),
+      ];
     case 'account':
       return ofAccount(place, method);
     case 'repository':
       return ofRepository(place, method);
   }
+}
+
+/** Profiles count the gists of an account, which the path does not name. */
+function countsGists(method: string): readonly string[] {
+  return method === 'POST' || method === 'DELETE' ? callersListTags('profile') : [viewerTag('profile')];
 }
 
 function ofViewer(lists: readonly string[], rest: readonly string[]): readonly string[] {

@@ -42,7 +42,7 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A response of the upstream, whatever its status; stored or new. */
+/** A response of the upstream, whatever its status; stored or new. The bytes of `body` are shared with the cache: copy them before a change. */
 export interface UpstreamReply extends UpstreamResponse {
   readonly outcome: CacheOutcome;
   /** The body as JSON, parsed once for each stored response and shared: it is frozen. */

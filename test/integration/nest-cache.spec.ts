@@ -357,6 +357,9 @@ describe.each(['memory', 'redis'] as const)("Nest's own cache API over the store
     const found = await cache.get<object>('bytes');
     expect(found).toEqual(value);
     expect(found?.constructor).toBe(value.constructor);
+    const { buffer, byteOffset } = found as Uint8Array<ArrayBuffer>;
+    new Uint8Array(buffer, byteOffset)[0] = 77; // the caller's own
+    expect(await cache.get('bytes')).toEqual(value);
   });
 
   it.each([

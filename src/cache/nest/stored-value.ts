@@ -44,7 +44,9 @@ export async function storedValue(key: string, entry: CacheEntry): Promise<unkno
   const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
   const ArrayType = ARRAYS[ARRAY_TYPE.exec(type)?.[1] ?? ''];
   try {
-    return ArrayType ? new ArrayType(ownBuffer(await identityBody(entry))) : await valueOfEntry(entry, true);
+    if (ArrayType) return new ArrayType(ownBuffer(await identityBody(entry)));
+    const value = await valueOfEntry(entry, true);
+    return Buffer.isBuffer(value) ? Buffer.from(value) : value; // the caller may change it
   } catch (error) {
     throw new UnreadableEntryError(key, { cause: error });
   }
