@@ -28,7 +28,8 @@ export class BudgetController {
     const budget = this.budgets.find(upstream);
     if (!budget) {
       const known = this.budgets.all().map(({ options }) => `/${options.upstream}-budget`);
-      throw new AppError('route-not-found', `There is no such budget. There is ${known.join(', ')}.`);
+      const others = known.length === 0 ? '' : ` There is ${known.join(', ')}.`;
+      throw new AppError('route-not-found', `There is no such budget.${others}`);
     }
     const { stored, collapsed } = this.budgets.savingsOf(upstream);
     return budgetView(budget, await budget.list(), { stored, collapsed }, this.clock.now());

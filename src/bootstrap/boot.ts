@@ -60,7 +60,7 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
       throw failure === undefined ? error : new EnvironmentError(failure);
     });
   const url = await app.getUrl();
-  if (!isWorker()) new Logger('Larder').log(`Listening on ${url}; try /repos/redis, /docs and the page at /`);
+  if (!isWorker()) new Logger('Larder').log(`Listening on ${url}; the page is at /`);
   onListening?.(url);
 }
 

@@ -24,8 +24,8 @@ describe('what was thrown, as a problem,', () => {
 
   it('names /docs only where it is', () => {
     const at = (allowed: typeof withDocs) => toAppError(new NotFoundException(), request, allowed).message;
-    expect(at(withDocs)).toBe('There is no GET /nowhere. The routes are listed at /docs; try GET /repos/redis.');
-    expect(at(() => [])).toBe('There is no GET /nowhere. Try GET /repos/redis.');
+    expect(at(withDocs)).toBe('There is no GET /nowhere. The routes are listed at /docs.');
+    expect(at(() => [])).toBe('There is no GET /nowhere. The page at / shows what there is.');
   });
 
   it.each([

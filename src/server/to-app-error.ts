@@ -52,7 +52,7 @@ function notFound(request: Asked, allowed: readonly string[], isDocumented: bool
   if (allowed.length === 0 || allowed.includes(method)) {
     return new AppError(
       'route-not-found',
-      `There is no ${method} ${path}. ${isDocumented ? 'The routes are listed at /docs; try' : 'Try'} GET /repos/redis.`,
+      `There is no ${method} ${path}. ${isDocumented ? 'The routes are listed at /docs.' : 'The page at / shows what there is.'}`,
       { cause },
     );
   }

@@ -127,13 +127,15 @@ function passedOn({ name, title, documented }: DocumentedUpstream, anyPath: stri
 }
 
 function delivered({ name, title, documented }: DocumentedUpstream, { event, delivery, verifier }: WebhookDefinition) {
-  const fields = [event, delivery, ...verifier.headers].filter((one) => typeof one === 'string');
+  const { headers, hasAlternatives = false } = verifier;
+  const fields = [event, delivery, ...headers].filter((one) => typeof one === 'string');
   const { webhookPayload = {}, webhookEvent = 'changed' } = documented;
   return {
     tags: [name],
     summary: `${title}'s webhooks: an event removes what it has changed`,
     parameters: fields.map((field) => ({
-      ...{ name: field, in: 'header' as const, required: true, schema: { type: 'string' as const } },
+      ...{ name: field, in: 'header' as const, schema: { type: 'string' as const } },
+      required: !(hasAlternatives && headers.includes(field)),
     })),
     requestBody: { content: { 'application/json': { example: webhookPayload } } },
     responses: {

@@ -151,7 +151,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const adapter = definition.rateLimit ?? retryAfterLimits();
     return new RateBudget(
       {
-        ...{ upstream: definition.name, adapter, reserve, maxConcurrency, pointsPerMinute },
+        ...{ upstream: definition.name, title: this.title, adapter, reserve, maxConcurrency, pointsPerMinute },
         ...{ deadlineMs: timeoutMs, bodyMs: Math.min(timeoutMs, MAX_BODY_MS) },
       },
       parts.store,

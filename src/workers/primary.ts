@@ -124,6 +124,6 @@ export class Primary {
     this.hasListened = true;
     const { logger, workers } = this.options;
     const url = `${this.options.isHttps ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    logger.log(`${workers} workers listen on ${url}; try /repos/redis, /docs and the page at /`, 'Larder');
+    logger.log(`${workers} workers listen on ${url}; the page is at /`, 'Larder');
   }
 }

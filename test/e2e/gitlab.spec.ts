@@ -263,7 +263,10 @@ describe('GitLab', () => {
     await get('/version', token);
     const refused = await get(BY_PATH, token);
     gitlab.limit = 2_000;
-    expect(refused).toMatchObject({ status: 429, json: { message: expect.stringMatching(/^429 .+gitlab/) as string } });
+    expect(refused).toMatchObject({
+      status: 429,
+      json: { message: expect.stringMatching(/^429 .+ of GitLab \(throttle/) as string },
+    });
     expect(refused.fields).toMatchObject({
       'ratelimit-remaining': '0',
       'content-type': expect.stringContaining('application/json') as string,

@@ -22,6 +22,8 @@ import { SharedBudgets, type BudgetView } from './shared-budgets';
 
 export interface RateBudgetOptions {
   readonly upstream: string;
+  /** The upstream's name in sentences. By default `upstream`. */
+  readonly title?: string;
   readonly adapter: RateLimitAdapter;
   /** The share of a limit, 0 to 1, that background refreshes leave to waiting requests. */
   readonly reserve: number;
@@ -295,14 +297,14 @@ export class RateBudget {
     const budget = this.budgets.of(credential);
     const waits = resources.map((resource) => ({ resource, waitMs: waitOf(budget, resource, now) }));
     const { resource, waitMs } = waits.reduce((longest, one) => (one.waitMs > longest.waitMs ? one : longest));
-    const { upstream, reserve } = this.options;
+    const { upstream, title = upstream, reserve } = this.options;
     if (waitMs > 0) {
       this.counts.heldBack += 1;
       const seconds = Math.ceil(waitMs / 1_000);
       const isPaused = budget.pausedUntil > now + waitMs - 1;
       const reason = isPaused
-        ? `${upstream} has asked this credential to slow down.`
-        : `The rate limit of ${upstream} (${resource}) is spent for this credential.`;
+        ? `${title} has asked this credential to slow down.`
+        : `The rate limit of ${title} (${resource}) is spent for this credential.`;
       const message = `${reason} It is asked again in ${seconds} s.`;
       throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
     }
@@ -312,7 +314,8 @@ export class RateBudget {
 
   private keepForOthers(what: string): never {
     this.counts.heldBack += 1;
-    const message = `The remainder of the rate limit of ${this.options.upstream} (${what}) is reserved for requests with a waiting client.`;
+    const { upstream, title = upstream } = this.options;
+    const message = `The remainder of the rate limit of ${title} (${what}) is reserved for requests with a waiting client.`;
     throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
   }
 

@@ -10,6 +10,8 @@ export type DeliveryField = (name: string) => string | undefined;
 export interface WebhookVerifier {
   /** The header fields that carry the proof, as the API writes them: for messages and documents. */
   readonly headers: readonly string[];
+  /** Whether some of the fields suffice. By default all are needed. */
+  readonly hasAlternatives?: boolean;
   /** Undefined where the fields are missing or of another form: then the body is not read at all. */
   readonly begin: (secrets: readonly string[], field: DeliveryField, nowMs: number) => BodyCheck | undefined;
   /** The fault of a secret, as the end of a sentence; undefined for none. */
@@ -106,6 +108,7 @@ export function plainToken({ header }: PlainTokenOptions): WebhookVerifier {
 export function anyVerifier(...verifiers: readonly WebhookVerifier[]): WebhookVerifier {
   return {
     headers: verifiers.flatMap(({ headers }) => headers),
+    hasAlternatives: true,
     problemOfSecret: (secret) => {
       const problems = verifiers.map((one) => one.problemOfSecret?.(secret));
       return problems.find((one) => one !== undefined);
