@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fieldLimits } from '../upstream';
+import { fieldLimits, type ResourceLimit } from '../upstream';
 import { resourceOf, shapeOf } from './github-resources';
 
 /*
@@ -26,7 +26,38 @@ export const githubLimits = fieldLimits({
   pointsOf: (method, resource) => (resource === 'graphql' ? 0 : READS.has(method) ? 1 : 5),
   isNotModifiedFree: true,
   isShown: true,
+  overview: {
+    path: '/rate_limit',
+    mainLimit: 'core',
+    read: (json) => {
+      const { data } = overview.safeParse(json);
+      if (!data) return undefined;
+      const limits = Object.entries(data.resources).map(
+        ([name, { limit, remaining, reset }]) => [name, { limit, remaining, resetAt: reset * 1_000 }] as const,
+      );
+      return new Map(limits);
+    },
+    write: (json, limits) => {
+      const { resources, rate, ...others } = json as z.infer<typeof overview>; // in its own order of members
+      const shown = Object.entries(resources).map(([name, one]) => [name, { ...one, ...numbersOf(limits.get(name)) }]);
+      return {
+        resources: Object.fromEntries(shown) as unknown,
+        ...others,
+        ...(rate && { rate: { ...rate, ...numbersOf(limits.get('core')) } }),
+      };
+    },
+  },
 });
+
+const members = z.looseObject({ limit: z.number(), remaining: z.number(), reset: z.number() });
+/** https://docs.github.com/en/rest/rate-limit/rate-limit */
+const overview = z.looseObject({ resources: z.record(z.string(), members), rate: members.optional() });
+
+function numbersOf(limit: ResourceLimit | undefined) {
+  if (!limit) return {};
+  const { limit: total, remaining, resetAt } = limit;
+  return { limit: total, used: Math.max(0, total - remaining), remaining, reset: Math.ceil(resetAt / 1_000) };
+}
 
 const problem = z.object({ message: z.string(), documentation_url: z.string().catch('') });
 

@@ -96,6 +96,33 @@ describe('the gateway as clients of GitHub expect it', () => {
     expect([unchanged.status, unchanged.headers['x-ratelimit-remaining']]).toEqual([304, String(remaining - 3)]);
   });
 
+  it('shows the limits from what GitHub’s answers said, once it has shown them itself, to their own caller alone', async () => {
+    const caller = { authorization: 'Bearer ghp_owner_overview' };
+    const overview = async (headers: Record<string, string>) => (await get('/rate_limit', headers)).json;
+    const first = await overview(caller);
+    expect([github.requests.count(), first['rate']]).toEqual([1, (first['resources'] as typeof first)['core']]);
+    await get('/users/redis?overview', caller);
+    github.requests.reset();
+    const direct = (
+      await request(`${github.url}/rate_limit`, { headers: { ...caller, 'user-agent': 'test' } })
+    ).body.toString();
+    expect(github.requests.count()).toBe(1);
+    const shown = await ask(service, '/api/v3/rate_limit', { headers: caller });
+    expect(shown.text).toBe(direct);
+    expect(shown.headers).toMatchObject({
+      ...{ 'x-cache': 'HIT', 'cache-control': 'no-cache' },
+      'x-ratelimit-remaining': String((shown.json['rate'] as typeof first)['remaining']),
+    });
+    const head = await ask(service, '/github/rate_limit', { method: 'HEAD', headers: caller });
+    expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', String(direct.length)]);
+    expect(github.requests.count()).toBe(1);
+    await overview({ authorization: 'Bearer ghp_owner_other_overview' });
+    await overview({});
+    expect(github.requests.count()).toBe(3);
+    expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
+    expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
+  });
+
   it('hits show no limit that another caller has', async () => {
     const seen = await get('/users/redis', { authorization: 'Bearer ghp_owner_alone' });
     await get('/users/redis');

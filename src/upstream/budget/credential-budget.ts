@@ -121,6 +121,13 @@ function current(resources: CredentialBudget['resources'], now: number): Credent
     : Object.fromEntries(limits.filter(([, { resetAt }]) => resetAt > now).slice(-MAX_RESOURCES));
 }
 
+/** The limit as both say: of the later window, and within one window the lower remainder. */
+export function newerLimit(one: ResourceLimit, other: ResourceLimit | undefined): ResourceLimit {
+  if (other === undefined || isLater(one, other)) return one;
+  if (isLater(other, one)) return other;
+  return other.remaining < one.remaining ? { ...other, resetAt: one.resetAt } : one;
+}
+
 function latest(one: ResourceLimit, other: ResourceLimit): ResourceLimit {
   if (one.seenAt !== undefined && other.seenAt !== undefined) return other.seenAt >= one.seenAt ? other : one;
   if (isLater(other, one)) return other;

@@ -17,7 +17,13 @@ import { LearnedResources } from './learned-resources';
 import { RateLimitError } from './rate-limit.error';
 import { SlidingWindow } from './sliding-window';
 import { BudgetUsers, clientOf, routeOf } from './budget-users';
-import { completed, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
+import {
+  completed,
+  type CompleteAdapter,
+  type LimitedAnswer,
+  type LimitOverviewRules,
+  type RateLimitAdapter,
+} from './rate-limit-adapter';
 import { SharedBudgets, type BudgetView } from './shared-budgets';
 
 export interface RateBudgetOptions {
@@ -98,7 +104,7 @@ export class RateBudget {
   readonly users = new BudgetUsers();
   private readonly budgets: SharedBudgets;
   private readonly resources: LearnedResources;
-  private readonly adapter: Required<RateLimitAdapter>;
+  private readonly adapter: CompleteAdapter;
   private readonly queue: FairQueue;
   private readonly pace: SlidingWindow | undefined;
   /** Credentials for which the upstream has answered something other than 401. */
@@ -182,6 +188,22 @@ export class RateBudget {
   fieldsOf(request: LimitedRequest): Readonly<Record<string, string>> {
     const [resource, limit] = this.limitOf(request) ?? [];
     return resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
+  }
+
+  /** The limits of a credential as far as the replicas know them, by their names. */
+  async limitsOf(credential: string): Promise<CredentialBudget['resources']> {
+    await this.budgets.sync(credential);
+    return this.budgets.of(credential).resources;
+  }
+
+  /** A limit in header fields. */
+  describe(resource: string, limit: ResourceLimit): Readonly<Record<string, string>> {
+    return this.adapter.fieldsOf(resource, limit);
+  }
+
+  /** How the upstream shows all limits of a credential at once; undefined where it does not. */
+  get overview(): LimitOverviewRules | undefined {
+    return this.options.adapter.overview;
   }
 
   /** A refusal with its limit: a refusal from another replica has lost it on the way. */

@@ -1,4 +1,4 @@
-import type { LimitReading } from './credential-budget';
+import type { LimitReading, ResourceLimit } from './credential-budget';
 
 /** How an upstream announces its rate limits. Every member but `read` is optional. */
 export interface RateLimitAdapter {
@@ -24,6 +24,19 @@ export interface RateLimitAdapter {
   readonly fieldsOf?: (resource: string, limit: DescribedLimit) => Readonly<Record<string, string>>;
   /** The fields that the upstream describes its limits with, in lower case: no stored one of them is sent. By default none. */
   readonly fieldNames?: readonly string[];
+  /** The request whose answer shows all limits of a credential. By default there is none. */
+  readonly overview?: LimitOverviewRules;
+}
+
+/** A request that counts against no limit, and whose answer shows all of them: then it is answered from the budget where that knows them. */
+export interface LimitOverviewRules {
+  readonly path: string;
+  /** The limit that the answer's header fields describe. */
+  readonly mainLimit: string;
+  /** The limits in the body, by their names; undefined for a body of another form. */
+  readonly read: (json: unknown) => ReadonlyMap<string, ResourceLimit> | undefined;
+  /** The body with other numbers. */
+  readonly write: (json: unknown, limits: ReadonlyMap<string, ResourceLimit>) => unknown;
 }
 
 /** A limit in the form for clients. */
@@ -45,8 +58,10 @@ export interface LimitedAnswer {
   readonly shape?: string;
 }
 
+export type CompleteAdapter = Required<Omit<RateLimitAdapter, 'overview'>>;
+
 /** An adapter with all defaults. */
-export function completed(adapter: RateLimitAdapter): Required<RateLimitAdapter> {
+export function completed(adapter: RateLimitAdapter): CompleteAdapter {
   return {
     resourceOf: () => 'default',
     shapeOf: (path) => path.split('/', 2).join('/'),

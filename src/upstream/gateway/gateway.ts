@@ -21,6 +21,7 @@ import {
 import { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
+import type { LimitOverviews } from '../budget/limit-overviews';
 import type { LimitedRequest } from '../budget/rate-budget';
 import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
@@ -58,6 +59,8 @@ export interface GatewayParts {
   readonly origins: GatewayOrigins;
   readonly responses: GatewayResponses;
   readonly fastWay: GatewayFastWay;
+  /** Undefined where the upstream shows no overview of its limits, or its own word is all. */
+  readonly overviews: LimitOverviews | undefined;
   readonly events: CacheEvents;
   readonly clock: Clock;
   readonly onUnreadable: (error: UnreadableEntryError) => void;
@@ -104,7 +107,9 @@ export class Gateway {
     const target = parseTarget(this.targetOf(url), queryCredentials);
     const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
     const rule = requests.ruleOf(target.path);
-    const isCacheable = CACHEABLE.has(method) && rule?.isBypass !== true;
+    const isBypass = rule?.isBypass === true;
+    const overviews = !isBypass && this.parts.overviews?.isFor(method, target.path) ? this.parts.overviews : undefined;
+    const isCacheable = CACHEABLE.has(method) && !isBypass && !overviews;
     const received = decrementMaxForwards(method, endToEnd(toHeaderList(rawHeaders)));
     if (!received) {
       respondAsFinalRecipient(method, reply);
@@ -132,13 +137,8 @@ export class Gateway {
             ),
             origin,
           )
-        : streamed(
-            await this.writes.passOn(
-              { method, target, partition, body: () => sentBody },
-              headers,
-              client.signal,
-              origin,
-            ),
+        : await withOverview(overviews, origins.credentialOf(partition), () =>
+            this.writes.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
           );
       const { answer } = exchanged;
       const context = {
@@ -237,6 +237,18 @@ type Exchanged =
 
 function streamed(answer: StreamedAnswer): Exchanged {
   return { answer, prepared: undefined };
+}
+
+/** An answer that shows the caller's limits is the budget's, where that knows them. */
+async function withOverview(
+  overviews: LimitOverviews | undefined,
+  credential: string,
+  ask: () => Promise<StreamedAnswer>,
+): Promise<Exchanged> {
+  const known = await overviews?.find(credential);
+  if (known) return streamed(known);
+  const answer = await ask();
+  return streamed(overviews ? await overviews.read(credential, answer) : answer);
 }
 
 function statusOf(answer: HttpAnswer): number {

@@ -7,6 +7,7 @@ import { edgeFieldsFor, RELAYED, type Preflight } from '../../server/edge-hooks'
 import { kindOfProblem, problemOf, type ClientProblem } from '../../kernel/problem-table';
 import { ProblemFilter } from '../../server/problem.filter';
 import type { AppError } from '../../kernel/app-error';
+import { LimitOverviews } from '../budget/limit-overviews';
 import type { RateBudget } from '../budget/rate-budget';
 import { RateLimitError } from '../budget/rate-limit.error';
 import type { UpstreamApi } from '../upstream-api';
@@ -47,6 +48,7 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
   const { events, clock, cache } = parts;
   const { isStrict, routePrefix: prefix } = settings;
   const { partitions, queryCredentials } = callers;
+  const { overview } = upstream.budget;
   const problems = ProblemFilter.of(adapter);
   const fastify = adapter.getInstance<FastifyInstance>();
   const logger = new Logger(upstream.title);
@@ -87,6 +89,7 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
     {
       ...{ httpCache: upstream.httpCache, cache, requests, origins, responses, fastWay, events, clock },
       settling: isStrict ? undefined : upstream.settling,
+      overviews: overview && !isStrict ? new LimitOverviews(overview, upstream.budget, clock) : undefined,
       onUnreadable: ({ message }) => logger.warn(`${message} Removed, counts as a miss.`),
       onError: (error, request, reply) =>
         problems.send(error, request, reply, (problem) => clientProblem(problem, request.headers.accept)),

@@ -1,0 +1,108 @@
+import { LRUCache } from 'lru-cache';
+import { parseHttpDate, valueOf, type BodySource, type StreamedAnswer } from '../../cache';
+import type { Clock } from '../../kernel/clock';
+import { bufferSmallBody } from '../buffered-body';
+import { newerLimit, type ResourceLimit } from './credential-budget';
+import type { LimitOverviewRules } from './rate-limit-adapter';
+import type { RateBudget } from './rate-budget';
+
+/** How long the upstream's own overview may be answered again: its numbers for limits that are not used through here grow old. */
+const MAX_AGE_MS = 60_000;
+const MAX_CREDENTIALS = 1_000;
+const READ = { maxBytes: 65_536, maxMs: 1_000 };
+
+interface Overview {
+  readonly json: unknown;
+  /** Instants are by this machine's clock. */
+  readonly limits: ReadonlyMap<string, ResourceLimit>;
+  readonly receivedAt: number;
+  /** How far this machine's clock is ahead of the upstream's, in milliseconds. */
+  readonly clockOffsetMs: number;
+}
+
+/**
+ * The overview of a credential's limits (GitHub's `GET /rate_limit`), answered from the budget.
+ *
+ * Its one invariant: a caller sees the limits of its own credential only, and only after the upstream has shown them to that credential. For
+ * a minute from then on the answer has the upstream's form, and for each limit the lower or later of the upstream's numbers and the budget's.
+ * When a window has ended since, the upstream is asked again.
+ */
+export class LimitOverviews {
+  private readonly overviews = new LRUCache<string, Overview>({ max: MAX_CREDENTIALS });
+
+  constructor(
+    private readonly rules: LimitOverviewRules,
+    private readonly budget: Pick<RateBudget, 'limitsOf' | 'describe'>,
+    private readonly clock: Clock,
+  ) {}
+
+  isFor(method: string, path: string): boolean {
+    return path === this.rules.path && (method === 'GET' || method === 'HEAD');
+  }
+
+  /** Undefined where the upstream has to be asked. */
+  async find(credential: string): Promise<StreamedAnswer | undefined> {
+    const known = this.overviews.get(credential);
+    if (!known) return undefined;
+    const spent = await this.budget.limitsOf(credential);
+    const limits = [...known.limits].map(([name, limit]) => [name, newerLimit(limit, spent[name])] as const);
+    const now = this.clock.now();
+    if (now - known.receivedAt > MAX_AGE_MS || limits.some(([, { resetAt }]) => resetAt <= now)) {
+      this.overviews.delete(credential);
+      return undefined;
+    }
+    const { mainLimit, write } = this.rules;
+    const shown = new Map(
+      limits.map(([name, { resetAt, ...limit }]) => [name, { ...limit, resetAt: resetAt - known.clockOffsetMs }]),
+    );
+    const main = shown.get(mainLimit);
+    return {
+      ...{ kind: 'streamed', status: 200, outcome: 'HIT', tier: 'l1' },
+      headers: [
+        ['content-type', 'application/json; charset=utf-8'],
+        ['cache-control', 'no-cache'],
+        ...(main ? Object.entries(this.budget.describe(mainLimit, main)) : []),
+      ],
+      body: Buffer.from(JSON.stringify(write(known.json, shown))),
+    };
+  }
+
+  /** Reads the upstream's own answer, which the client still gets unchanged. */
+  async read(credential: string, answer: StreamedAnswer): Promise<StreamedAnswer> {
+    const { status, headers } = answer;
+    if (status !== 200) return answer;
+    const coding = valueOf(headers, 'content-encoding');
+    const { text, body } = await bufferSmallBody(sourceOf(answer.body), coding, READ);
+    const now = this.clock.now();
+    const date = parseHttpDate(valueOf(headers, 'date') ?? '', now);
+    const clockOffsetMs = date === undefined ? 0 : now - date;
+    const json = parsed(text);
+    const limits = this.rules.read(json);
+    if (limits?.has(this.rules.mainLimit) === true) {
+      const byOwnClock = [...limits].map(
+        ([name, limit]) => [name, { ...limit, resetAt: limit.resetAt + clockOffsetMs }] as const,
+      );
+      this.overviews.set(credential, { json, limits: new Map(byOwnClock), receivedAt: now, clockOffsetMs });
+    }
+    return { ...answer, body };
+  }
+}
+
+function sourceOf(body: StreamedAnswer['body']): BodySource {
+  if (!Buffer.isBuffer(body)) return body as BodySource;
+  return {
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *[Symbol.asyncIterator]() {
+      yield body;
+    },
+    destroy: () => undefined,
+  };
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
