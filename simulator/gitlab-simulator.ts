@@ -9,6 +9,10 @@ import { RequestLog } from './request-log';
 const API = '/api/v4';
 const MINUTE_MS = 60_000;
 const GZIP_OVER_BYTES = 860;
+const TOO_MANY: GitlabAnswer = {
+  status: 429,
+  payload: { message: { error: 'This endpoint has been requested too many times. Try again later.' } },
+};
 
 /** GitLab's REST API on a real socket, for tests. What differs from GitLab is a mistake here. */
 export class GitlabSimulator {
@@ -23,6 +27,8 @@ export class GitlabSimulator {
   ]);
   /** Requests a minute for each caller. */
   limit = 2_000;
+  /** An endpoint whose own limit is spent. */
+  spentEndpoint: RegExp | undefined;
   /** Every answer is a 502 of the proxy in front of GitLab. */
   isDown = false;
   private readonly used = new Map<string, number>();
@@ -101,11 +107,7 @@ export class GitlabSimulator {
     if (this.isDown) return { status: 502, payload: { message: '502 Bad Gateway' } };
     const used = (this.used.get(token ?? '-') ?? 0) + 1;
     this.used.set(token ?? '-', used);
-    if (used > this.limit)
-      return {
-        status: 429,
-        payload: { message: { error: 'This endpoint has been requested too many times. Try again later.' } },
-      };
+    if (used > this.limit || this.spentEndpoint?.test(url.pathname) === true) return TOO_MANY;
     if (token !== undefined && user === undefined) return { status: 401, payload: { message: '401 Unauthorized' } };
     if (url.pathname === '/api/graphql') return this.graphql(body);
     if (!url.pathname.startsWith(`${API}/`)) return { status: 404, payload: { error: '404 Not Found' } };

@@ -36,7 +36,8 @@ export const gitlab = defineUpstream({
       ...{ resource: 'ratelimit-name', used: 'ratelimit-observed' },
     },
     isShown: true,
-    shapeOf: (path) => path.replace(/^(\/\w+)(?:\/[^/]*)?(\/\w+)?.*$/, '$1$2'), // `/projects/repository`
+    hasEndpointLimits: true, // https://docs.gitlab.com/security/rate_limits/
+    shapeOf: (path) => path.replace(/^(\/\w+)(?:\/[^/]*)?(\/repository\/\w+|\/\w+)?.*$/, '$1$2'), // `/projects/issues`
   }),
   // Every response is `max-age=0, private, must-revalidate`.
   sharesPrivate: true,

@@ -273,6 +273,19 @@ describe('GitLab', () => {
     });
   });
 
+  it('holds back one endpoint alone where that has a limit of its own', async () => {
+    const token = { 'private-token': ROOT };
+    const file = `${BY_ID}/repository/files/README.md?ref=main`;
+    gitlab.spentEndpoint = /files/;
+    expect((await get(file, token)).status).toBe(429);
+    for (const other of [`${BY_PATH}/issues?labels=a`, `${BY_ID}/repository/branches?page=1`])
+      expect((await get(other, token)).status).toBe(200);
+    gitlab.requests.reset();
+    expect(await get('/projects/43/repository/files/a', token)).toMatchObject({ status: 429 });
+    expect(gitlab.requests.count()).toBe(0);
+    gitlab.spentEndpoint = undefined;
+  });
+
   it('serves what is stored while GitLab is down, although it is marked must-revalidate', async () => {
     await store(BY_ID);
     gitlab.isDown = true;

@@ -30,6 +30,32 @@ describe('limits in fields of their own', () => {
     ]);
   });
 
+  it('hold back one endpoint alone where endpoints have limits of their own', () => {
+    const { read: readLimits, resourceOf } = fieldLimits({
+      ...{ fields: { limit: 'limit', remaining: 'left', reset: 'reset' }, hasEndpointLimits: true },
+    });
+    const at = (status: number, headers: Readonly<Record<string, string>>) =>
+      readLimits('default', { status, field: (name) => headers[name], shape: '/files' }, NOW).map((one) => [
+        one.resource,
+        one.refusal?.resource,
+        one.refusal?.waitMs,
+      ]);
+    const spent = { limit: '60', left: '0', reset: epoch(30) };
+    expect(resourceOf?.('/files/7', 'GET')).toEqual(['default', 'endpoint /files']);
+    expect(at(200, {})).toEqual([
+      ['default', undefined, undefined],
+      ['endpoint /files', undefined, undefined],
+    ]);
+    expect(at(429, { ...spent, left: '59', 'retry-after': '600' })).toEqual([
+      ['default', undefined, undefined],
+      ['endpoint /files', 'endpoint /files', 600_000],
+    ]);
+    expect(at(429, spent)).toEqual([
+      ['default', 'default', 30_000],
+      ['endpoint /files', undefined, undefined],
+    ]);
+  });
+
   it('are shown to clients as they are now, where the definition says so', () => {
     const names = { limit: 'x-limit', remaining: 'x-left', reset: 'x-reset', used: 'x-used', resource: 'x-name' };
     const { fieldsOf, fieldNames } = fieldLimits({ fields: names, isShown: true });

@@ -2,7 +2,7 @@ import { parseList } from 'structured-headers';
 import { parseHttpDate } from '../../cache';
 import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
-import type { LimitedAnswer, RateLimitAdapter } from './rate-limit-adapter';
+import { firstSegment, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 
 /*
  * The ways in which APIs announce their rate limits, as adapters for a definition's `rateLimit`.
@@ -39,6 +39,11 @@ export interface FieldLimits extends OwnMembers {
    * have none of a refusal, and those that were stored.
    */
   readonly isShown?: boolean;
+  /**
+   * Whether single endpoints have limits besides: a refusal while the limit in the fields is not spent then holds back paths of the same shape
+   * alone. By default it holds back every request of the credential.
+   */
+  readonly hasEndpointLimits?: boolean;
   /** Whether `reset` moves on with each request, so that the newest answer counts. By default a window ends at its reset. */
   readonly isSliding?: boolean;
   /** Statuses that may be refusals for the limit's sake: 429 always is, others if nothing remains or `Retry-After` is there. By default 429 alone. */
@@ -51,7 +56,7 @@ export interface FieldLimits extends OwnMembers {
 
 /** Limits in header fields such as `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`, or with `X-` in front. */
 export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: FieldLimits): RateLimitAdapter {
-  const { saysRefusal, maxWaitMs = DAY_MS, isShown, ...members } = own;
+  const { saysRefusal, maxWaitMs = DAY_MS, isShown, hasEndpointLimits, ...members } = own;
   const refusal = (resource: string, answer: LimitedAnswer, now: number): Refusal | undefined => {
     const isSpent = answer.field(fields.remaining) === '0';
     const resetAt = isSpent ? instantOf(answer.field, fields.reset, now) : undefined;
@@ -62,6 +67,9 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
   };
   return {
     ...(isShown === true && { fieldsOf: shownIn(fields), fieldNames: Object.values(fields) }),
+    ...(hasEndpointLimits === true && {
+      resourceOf: (path) => ['default', endpointOf((members.shapeOf ?? firstSegment)(path))],
+    }),
     ...members,
     bodyBytesOf: (answer) =>
       saysRefusal &&
@@ -77,16 +85,28 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
       const remaining = wholeOf(answer.field(fields.remaining));
       const resetAt = instantOf(answer.field, fields.reset, now);
       const isKnown = limit !== undefined && remaining !== undefined && resetAt !== undefined;
-      return [
-        {
-          resource,
-          limit: isKnown ? { limit, remaining, resetAt: Math.min(resetAt, now + maxWaitMs + MIN_WAIT_MS) } : undefined,
-          refusal: refusal(resource, answer, now),
-          ...(isSliding === true && { isSliding }),
-        },
-      ];
+      const reading: LimitReading = {
+        resource,
+        limit: isKnown ? { limit, remaining, resetAt: Math.min(resetAt, now + maxWaitMs + MIN_WAIT_MS) } : undefined,
+        refusal: refusal(resource, answer, now),
+        ...(isSliding === true && { isSliding }),
+      };
+      return hasEndpointLimits === true ? withEndpoint(reading, endpointOf(answer.shape ?? '')) : [reading];
     },
   };
+}
+
+function endpointOf(shape: string): string {
+  return `endpoint ${shape}`;
+}
+
+/** A refusal that is not of the announced limit is of the endpoint's. */
+function withEndpoint(reading: LimitReading, endpoint: string): readonly LimitReading[] {
+  const { refusal } = reading;
+  if (!refusal || refusal.resource !== undefined)
+    return [reading, { resource: endpoint, limit: undefined, refusal: undefined }];
+  const ofEndpoint = { resource: endpoint, limit: undefined, refusal: { ...refusal, resource: endpoint } };
+  return [{ ...reading, refusal: undefined }, ofEndpoint];
 }
 
 function shownIn(fields: FieldLimits['fields']): RateLimitAdapter['fieldsOf'] {

@@ -60,11 +60,16 @@ export interface LimitedAnswer {
 
 export type CompleteAdapter = Required<Omit<RateLimitAdapter, 'overview'>>;
 
+/** The default shape of a path. */
+export function firstSegment(path: string): string {
+  return path.split('/', 2).join('/');
+}
+
 /** An adapter with all defaults. */
 export function completed(adapter: RateLimitAdapter): CompleteAdapter {
   return {
     resourceOf: () => 'default',
-    shapeOf: (path) => path.split('/', 2).join('/'),
+    shapeOf: firstSegment,
     pointsOf: () => 1,
     bodyBytesOf: () => 0,
     isNotModifiedFree: false,
