@@ -35,6 +35,7 @@ describe('the tags of GitLab', () => {
       [`${ID}/jobs`, `${PATH}/repository/commits/a`],
       [PATH, `${ID}/issues`],
     ],
+    [`${ID}/pipeline`, {}, [`${ID}/pipelines.json`, `/projects/042/jobs`, `${PATH}/jobs.json`], [`${ID}/issues.json`]],
     ['/groups/9', { id: 9 }, [ID, PATH, '/groups/9', '/user'], []],
     ['/todos/1/mark_as_done', {}, ['/todos'], [ID, PATH]],
   ])('a write to %s that is answered %j removes what it changes', (path, answer, gone, kept) => {

@@ -30,11 +30,17 @@ const ONLY_LISTS = /^\/(?:projects|todos|snippets|user|markdown)(?:\/|$)/;
 /** Writes that change other projects, or a project's path, which has stored responses before and after. */
 const WIDE = /^\/projects\/[^/]+(?:\/(?:transfer|.*\/(?:links|blocks|move|clone|related_issues)(?:\/.*)?))?\/?$/;
 
+/** GitLab takes `/projects/42/issues.json` and `/projects/042/issues` for `/projects/42/issues`. */
+const FORMAT = /\.(?:json|txt)$/;
+const LEADING_ZEROS = /^0+(?=\d+$)/;
+
 function placeOf(path: string): { readonly name: string; readonly area: Area } | undefined {
   const [, kind, project = '', below = ''] = path.split('/');
   if (kind !== 'projects' || project === '') return undefined;
-  const area = AREAS.find((one) => one !== 'self' && WORDS[one].test(below)) ?? 'self';
-  return { name: project.replaceAll('%2F', '/').toLowerCase(), area };
+  const word = below.replace(FORMAT, '');
+  const area = AREAS.find((one) => one !== 'self' && WORDS[one].test(word)) ?? 'self';
+  const name = project.replaceAll('%2F', '/').replace(LEADING_ZEROS, '');
+  return { name: name.toLowerCase(), area };
 }
 
 const isId = (name: string): boolean => /^\d+$/.test(name);

@@ -45,6 +45,7 @@ export const gitlab = defineUpstream({
   rules: [
     { path: GRAPHQL, bypass: true },
     ...['variables', 'triggers', 'secure_files', 'pipeline_schedules', 'pipelines/:pipeline/variables']
+      .flatMap((word) => [word, `${word}.json`])
       .flatMap((word) => [`/:kind/:name/${word}`, `/:kind/:name/${word}/*`])
       .map((path) => ({ path, bypass: true })), // responses with secrets in them are not stored
     ...['pipelines', 'pipelines/*', 'jobs', 'jobs/*'].map((word) => ({ path: `/projects/:project/${word}`, ttl: 5 })),
