@@ -2,7 +2,7 @@
 
 /** The folders of the service itself; every other one defines an upstream. */
 const SERVICE =
-  '^src/(admin|cache|config|doctor|health|kernel|live|logging|metrics|redis|server|upstream|web|workers)/';
+  '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|upstream|web|workers)/';
 
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {
@@ -96,6 +96,20 @@ module.exports = {
       },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
+    {
+      name: 'suites-are-for-specs',
+      comment: 'testing/ is larder/testing: specs import it, the service does not',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^testing/' },
+    },
+    {
+      name: 'package-holds-no-test',
+      comment: 'testing/ is part of the package, test/ is not',
+      severity: 'error',
+      from: { path: '^(testing|simulator)/', pathNot: '[.]spec[.]ts$' },
+      to: { path: '^(test|benchmarks)/' },
+    },
     {
       name: 'service-knows-no-simulator',
       severity: 'error',

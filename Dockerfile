@@ -10,7 +10,8 @@ ENV SCARF_ANALYTICS=false
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/.cache
+# npm takes a peer that is also a dev dependency for a dev dependency, and Nest is both: the list goes first.
+RUN npm run build && npm pkg delete devDependencies && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/.cache
 
 FROM ${NODE_IMAGE}
 ARG VERSION=0.1.0

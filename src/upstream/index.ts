@@ -38,7 +38,7 @@ export type { DocumentedPath, DocumentedPaths } from './open-api';
 /* What operations show of all upstreams. */
 export { Upstreams } from './upstreams';
 export type { Upstream } from './upstream';
-export { mountedDefinitions, settingName, settingNamesOf, upstreamSettings } from './upstream-settings';
+export { isOwnPath, mountedDefinitions, settingName, settingNamesOf, upstreamSettings } from './upstream-settings';
 export { probeUpstream, type ProbeResult } from './upstream-probe';
 export { Breakers, type BreakerState } from './breakers';
 export { Budgets, type Savings } from './budget/budgets';

@@ -170,7 +170,8 @@ function settingsIn<S extends SettingsShape>(
   };
 }
 
-function isOwnPath(path: string): boolean {
+/** Whether the service, or a mounted upstream, answers the path itself. */
+export function isOwnPath(path: string): boolean {
   const first = path.split('/')[1]?.toLowerCase() ?? '';
   return (
     OWN_PATHS.has(first) ||

@@ -6,7 +6,7 @@ import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
-import { anEntry, asking, describeStore, leaseOf } from './store-contract';
+import { anEntry, asking, describeStore, leaseOf } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 

@@ -8,7 +8,7 @@ import {
 } from '../../src/cache/store/key-value/key-value-backend';
 import { KeyValueStore } from '../../src/cache/store/key-value/key-value-store';
 import { WrongClock } from '../support/cache-replica';
-import { anEntry, asking, describeStore, fillUnder, leaseOf } from './store-contract';
+import { anEntry, asking, describeStore, fillUnder, leaseOf } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 const ignore = (): void => undefined;

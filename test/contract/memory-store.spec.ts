@@ -14,7 +14,7 @@ import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { ChaosStore, randomTurns, type Disturbance } from './chaos-store';
-import { anEntry, describeStore } from './store-contract';
+import { anEntry, describeStore } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 

@@ -5,7 +5,7 @@ import { redisConfig } from '../../src/config/slices';
 import '../../src/github/github.module'; // declares its settings, which are part of the source of entries
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
-import { anEntry } from '../contract/store-contract';
+import { anEntry } from '../../testing/store-contract';
 import { RedisProcess } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';

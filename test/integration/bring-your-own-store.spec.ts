@@ -5,7 +5,7 @@ import { Cacheable, CacheInvalidator, ResponseCacheInterceptor, StoreHealth, typ
 import { openRoutes } from '../support/route-app';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
-import { describeStore } from '../contract/store-contract';
+import { describeStore } from '../../testing/store-contract';
 import { openStore } from '../../src/cache/store/store.factory';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { SystemClock } from '../../src/kernel/clock';

@@ -4,7 +4,7 @@ import { openStore } from '../../src/cache/store/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
-import { anEntry, fillUnder } from '../contract/store-contract';
+import { anEntry, fillUnder } from '../../testing/store-contract';
 import { RedisCluster } from '../support/redis-cluster';
 import { RedisProcess } from '../support/redis-process';
 import { RedisSentinelSet } from '../support/redis-sentinel';

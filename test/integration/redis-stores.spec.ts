@@ -4,7 +4,7 @@ import type { StoreWrite } from '../../src/cache/nest/store-writes';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
-import { anEntry, describeStore, fillUnder, leaseOf } from '../contract/store-contract';
+import { anEntry, describeStore, fillUnder, leaseOf } from '../../testing/store-contract';
 import { RedisCluster } from '../support/redis-cluster';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';

@@ -7,7 +7,7 @@ import { withFileLock } from './file-lock';
 /** The folder with package.json and dist/. */
 export const repositoryRoot = resolve(__dirname, '../..');
 
-const sourceFolders = ['src', 'simulator'];
+const sourceFolders = ['src', 'simulator', 'testing'];
 const sourceFiles = ['tsconfig.build.json', 'tsconfig.json', 'nest-cli.json', 'package.json'];
 
 /** Builds the service and its page unless what was built is newer than every file it is made of. One build at a time. */

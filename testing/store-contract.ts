@@ -1,7 +1,8 @@
+/// <reference types="jest" />
 import { randomBytes } from 'node:crypto';
-import type { CacheEntry } from '../../src/cache/model/cache-entry';
-import { toCacheKey } from '../../src/cache/model/cache-key';
-import type { CacheStore, InvalidationTarget, Lease, LeaseRequest } from '../../src/cache/store/cache-store';
+import type { CacheEntry } from '../src/cache/model/cache-entry';
+import { toCacheKey } from '../src/cache/model/cache-key';
+import type { CacheStore, InvalidationTarget, Lease, LeaseRequest } from '../src/cache/store/cache-store';
 
 /** A store to put to the test; a fresh one, empty, for each fact. */
 export interface StoreUnderTest {

@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addUpstream } from './add-upstream';
+
+const LARDER = { dependencies: { larder: '0.1.0' } };
+
+describe('larder add-upstream', () => {
+  let folder: string;
+  const projectOf = (manifest: object): void => writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+  const read = (file: string): string => readFileSync(join(folder, 'src', file), 'utf8');
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'larder-add-upstream-'));
+    mkdirSync(join(folder, 'src/upstream'), { recursive: true });
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('writes three files of under 200 lines, and says which line to add', () => {
+    projectOf(LARDER);
+    const said = addUpstream(['stack-overflow', '--base-url', 'https://api.example'], join(folder, 'src'));
+    const files = readdirSync(join(folder, 'src/stack-overflow'));
+    expect(files).toEqual(['stack-overflow.definition.ts', 'stack-overflow.module.ts', 'stack-overflow.spec.ts']);
+    expect(
+      files
+        .map((file) => read(`stack-overflow/${file}`))
+        .join('')
+        .split('\n').length,
+    ).toBeLessThan(200);
+    expect(read('stack-overflow/stack-overflow.definition.ts')).toContain("baseUrl: 'https://api.example',");
+    expect(said).toContain('wrote stack-overflow/stack-overflow.module.ts\n');
+    expect(said).toContain('Add StackOverflowModule to the imports of your app module');
+  });
+
+  it('imports the package in an application, and its neighbours in a checkout of Larder', () => {
+    projectOf({ type: 'module', ...LARDER });
+    addUpstream(['one'], folder);
+    projectOf({ name: 'larder' });
+    writeFileSync(join(folder, 'src/upstream/index.ts'), '');
+    const said = addUpstream(['other'], folder);
+    for (const file of ['definition', 'module', 'spec']) {
+      const changed = read(`one/one.${file}.ts`)
+        .replaceAll(/'larder\/(upstream|testing)'/g, (_, entry) =>
+          entry === 'testing' ? "'../../testing'" : "'../upstream'",
+        )
+        .replaceAll(/'(\.\/[\w.]+)\.js'/g, "'$1'")
+        .replaceAll(/one(?=[A./'])|\bone\b/g, 'other')
+        .replaceAll('One', 'Other')
+        .replaceAll('ONE', 'OTHER');
+      expect(read(`other/other.${file}.ts`)).toBe(changed);
+    }
+    expect(said).toContain("import { OtherModule } from './other/other.module';");
+  });
+
+  it.each([
+    [[], /^Name one API, in lower case\. Example: larder add-upstream npm /],
+    [['a', 'b'], /^Name one API/],
+    [['../acme'], /^"\.\.\/acme" cannot name an upstream: it takes 1 to 32 lower-case letters/],
+    [['Acme'], /^"Acme" cannot name an upstream/],
+    [['acme-'], /^"acme-" cannot name an upstream/],
+    [['a'.repeat(33)], /cannot name an upstream/],
+    [['there'], /^src\/there is there already, and nothing was written\. Take another name, or remove it\.$/],
+    [['cache'], /^"cache" is a name of Larder's own\. Take another one, such as cache-api\.$/],
+    [['docs'], /^"docs" is a name of Larder's own/],
+    [['acme', '--base-url', 'ftp://x'], /^--base-url must be an http:\/\/ or https:\/\/ URL/],
+    [['acme', '--base-url', "https://x/');evil('"], /^--base-url must be/],
+    [['acme', '--bas-url', 'x'], /Unknown option '--bas-url'/],
+  ])('refuses %j in a sentence, and writes nothing', (args, sentence) => {
+    projectOf(LARDER);
+    mkdirSync(join(folder, 'src/there'));
+    expect(() => addUpstream(args, folder)).toThrow(sentence);
+    expect(readdirSync(join(folder, 'src'))).toEqual(['there', 'upstream']);
+    expect(readdirSync(join(folder, 'src/there'))).toEqual([]);
+  });
+
+  it('refuses a project without the package', () => {
+    projectOf({ name: 'shop' });
+    expect(() => addUpstream(['acme'], folder)).toThrow(
+      /package\.json does not name larder as a dependency\. Install it/,
+    );
+  });
+});

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { serviceVersion } from '../kernel/project-root';
+
+/*
+ * The command `larder`: starts the service, or runs one of its tools. What a command does not need is not loaded.
+ */
+
+const HELP = `larder: a cache in front of third-party REST APIs
+
+  larder                        starts the service; settings come from the environment and .env
+  larder doctor [--json]        checks the settings, and what they name: Redis, certificates, APIs
+  larder add-upstream NAME      writes src/NAME: an API behind the cache, with its spec
+         [--base-url URL]       where the API is
+  larder --help, --version
+`;
+
+async function run([command, ...args]: readonly string[]): Promise<void> {
+  switch (command) {
+    case undefined:
+      await import('../main.js');
+      return;
+    case 'doctor':
+      await (await import('../doctor/run-doctor.js')).runDoctor(args);
+      return;
+    case 'add-upstream':
+      process.stdout.write((await import('./add-upstream.js')).addUpstream(args, process.cwd()));
+      return;
+    case '--help':
+    case '-h':
+    case 'help':
+      process.stdout.write(HELP);
+      return;
+    case '--version':
+    case '-v':
+      process.stdout.write(`${serviceVersion()}\n`);
+      return;
+    default:
+      throw new Error(
+        `larder has no command "${command}". Commands: doctor, add-upstream, --help, --version; none starts the service.`,
+      );
+  }
+}
+
+run(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
