@@ -21,7 +21,7 @@ interface Overview {
 }
 
 /**
- * The overview of a credential's limits (GitHub's `GET /rate_limit`), answered from the budget.
+ * The overview of a credential's limits (such as `GET /rate_limit`), answered from the budget.
  *
  * Its one invariant: a caller sees the limits of its own credential only, and only after the upstream has shown them to that credential. For
  * a minute from then on the answer has the upstream's form, and for each limit the lower or later of the upstream's numbers and the budget's.
