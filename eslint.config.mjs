@@ -82,6 +82,25 @@ export default tseslint.config(
     },
   },
   {
+    // loaded-on-demand: packages that many services never use are loaded by import() where they are first needed, not at the start
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(@nestjs/swagger|@nestjs/axios|axios|redis|@redis/.*|@opentelemetry/.*)$',
+              allowTypeImports: true,
+              message: 'Load it where it is first needed, with import(): every service pays for what the start loads.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'benchmarks/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -1,15 +1,21 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { loadSwagger } from './server/api-decorators';
 import { EXAMPLE_UPSTREAM } from './server/api-docs';
 import { serviceVersion } from './kernel/project-root';
 import type { Upstream } from './upstream';
 
 /*
  * The OpenAPI document: Nest's routes, the routes of the gateways beside its router, and what every operation must have for
- * generators and linters: an id, and a word on security.
+ * generators and linters: an id, and a word on security. All of it is loaded and made at the first request for it.
  */
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+const PATHS = ['/docs', '/docs/*', '/docs-json', '/docs-yaml'];
+/** Of the connection between the two servers, not of the client's. */
+const HOP_FIELDS = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
 
 /** Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. */
 export function documentApi(
@@ -17,6 +23,32 @@ export function documentApi(
   upstreams: readonly Upstream[],
   publicUrl: string | undefined,
 ): void {
+  let loading: Promise<FastifyInstance> | undefined;
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  for (const path of PATHS)
+    fastify.get(path, async (request, reply) => {
+      loading ??= documentServer(app, upstreams, publicUrl);
+      const { 'if-none-match': tag, 'if-modified-since': since } = request.headers;
+      const conditions = { ...(tag && { 'if-none-match': tag }), ...(since && { 'if-modified-since': since }) };
+      const server = await loading;
+      const answer = await server.inject({ method: 'GET', url: request.url, headers: conditions });
+      if (answer.statusCode === 404) {
+        reply.callNotFound();
+        return reply;
+      }
+      const fields = Object.entries(answer.headers).filter(([name]) => !HOP_FIELDS.includes(name));
+      return reply.code(answer.statusCode).headers(Object.fromEntries(fields)).send(answer.rawPayload);
+    });
+}
+
+/** A server without a port: a server that listens takes no more routes, and Swagger UI's are known only now. */
+async function documentServer(
+  app: NestFastifyApplication,
+  upstreams: readonly Upstream[],
+  publicUrl: string | undefined,
+): Promise<FastifyInstance> {
+  const { DocumentBuilder, SwaggerModule } = await loadSwagger();
+  const adapter = new FastifyAdapter();
   const config = new DocumentBuilder()
     .setTitle('Larder')
     .setDescription(
@@ -33,10 +65,9 @@ export function documentApi(
     const paths = Object.assign({}, ...upstreams.map((one) => one.paths)) as OpenAPIObject['paths'];
     return withExamples(withDefaults({ ...ofNest, paths: { ...ofNest.paths, ...paths } }), names[0]);
   };
-  SwaggerModule.setup('docs', app, document, {
-    jsonDocumentUrl: 'docs-json',
-    yamlDocumentUrl: 'docs-yaml',
-  });
+  const served = Object.create(app, { getHttpAdapter: { value: () => adapter } }) as NestFastifyApplication;
+  SwaggerModule.setup('docs', served, document, { jsonDocumentUrl: 'docs-json', yamlDocumentUrl: 'docs-yaml' });
+  return adapter.getInstance();
 }
 
 /** An operation without an id is named after its method and path; one without a word on security needs no credential. */

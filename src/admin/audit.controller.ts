@@ -1,5 +1,5 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
 import { AdminGuard } from './admin.guard';
 import { auditQuery, type AuditQuery } from './admin.schemas';

@@ -1,5 +1,5 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../server/api-decorators';
 import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '../server/api-decorators';
 import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 /** The shape of a budget, for OpenAPI only. */

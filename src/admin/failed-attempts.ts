@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../kernel/at-most';
 import { Clock } from '../kernel/clock';
 
 const ALLOWED = 20;
@@ -13,7 +14,7 @@ interface Window {
 /** Counts wrong tokens by the client's address (`TRUST_PROXY`): after 20 within a minute further ones get 429 for the rest of it. */
 @Injectable()
 export class FailedAttempts {
-  private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
+  private readonly windows = new LRUCache<string, Window>(atMost(10_000));
 
   constructor(private readonly clock: Clock) {}
 

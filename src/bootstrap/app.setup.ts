@@ -1,6 +1,5 @@
 import { ShutdownSignal, StandardSchemaValidationPipe, type INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { documentApi } from '../api-document';
@@ -18,7 +17,7 @@ import { RouteMethods } from '../server/route-methods';
 import { tlsOptions, type TlsFiles } from '../server/tls';
 import { closeStalledClients } from '../server/stalled-clients';
 import { Upstreams } from '../upstream';
-import { PageFacts, type SuggestedPath } from '../web/page.facts';
+import { PageFacts } from '../web/page.facts';
 
 /*
  * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
@@ -90,7 +89,8 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   const [first] = upstreams;
   if (first) {
     const { routePrefix: gatewayPrefix } = first.settings;
-    app.get(PageFacts).describeGateway({ gatewayPrefix, paths: suggestedPaths(gatewayPrefix, first.paths) });
+    const paths = (first.definition.openApi?.paths ?? []).map(({ path, summary }) => ({ path, summary }));
+    app.get(PageFacts).describeGateway({ gatewayPrefix, paths });
   }
   if (swaggerEnabled) documentApi(app, upstreams, publicUrl);
   return app;
@@ -98,13 +98,4 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
 
 export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {
   return app.get<ConfigType<typeof serviceConfig>>(serviceConfig.KEY);
-}
-
-/** The documented GETs of a gateway, without the wildcard path. */
-function suggestedPaths(prefix: string, paths: OpenAPIObject['paths']): readonly SuggestedPath[] {
-  return Object.entries(paths).flatMap(([path, { get }]) =>
-    get && path.startsWith(`${prefix}/`) && path !== `${prefix}/{path}`
-      ? [{ path: path.slice(prefix.length), summary: get.summary ?? '' }]
-      : [],
-  );
 }

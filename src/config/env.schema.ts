@@ -170,12 +170,19 @@ const needed: readonly (readonly [given: string, needed: string])[] = [
 
 /** Every variable of the service and of the features that are mounted. */
 export function settingsShape(): Readonly<Record<string, z.ZodType>> {
-  return Object.assign(
-    {},
-    environmentShape,
-    ...declaredFeatures().map(({ shape }) => shape),
-  ) as typeof environmentShape;
+  const features = declaredFeatures();
+  if (known.features !== features)
+    known = { features, shape: Object.assign({}, environmentShape, ...features.map(({ shape }) => shape)) as Shape };
+  return known.shape;
 }
+
+type Shape = typeof environmentShape;
+
+/** Of the features that were declared last. */
+let known: { readonly features: readonly FeatureSettings[]; readonly shape: Shape } = {
+  features: [],
+  shape: environmentShape,
+};
 
 /** Whether a feature is not switched off; a wrong value of its switch is reported with the other settings. */
 export function isSwitchedOn(
@@ -217,6 +224,10 @@ export class EnvironmentError extends Error {
   }
 }
 
+/** What was read last: each slice of the configuration reads all, and the values are the same. */
+let lastRead:
+  { readonly features: readonly FeatureSettings[]; readonly given: string; readonly env: Environment } | undefined;
+
 /**
  * @param source process.env, or a test's values
  * @throws EnvironmentError naming each wrong variable, its fault and an example
@@ -225,8 +236,16 @@ export function readEnvironment(source: Readonly<Record<string, unknown>> = proc
   const given = Object.fromEntries(
     Object.keys(settingsShape()).flatMap((name) => (isGiven(source[name]) ? [[name, source[name]]] : [])),
   );
-  const result = schema(source).safeParse(given);
-  if (result.success) return result.data as Environment;
+  const features = declaredFeatures();
+  const text = JSON.stringify(given);
+  if (lastRead?.features === features && lastRead.given === text) return lastRead.env;
+  // `jitless`: to compile the schema takes longer than to read it once.
+  const result = schema(source).safeParse(given, { jitless: true });
+  if (result.success) {
+    const env = result.data as Environment;
+    lastRead = { features, given: text, env };
+    return env;
+  }
   const lines = result.error.issues.map(({ path, message }) => {
     const name = String(path[0]);
     return `  ${name} ${message}. Example: ${name}=${exampleOf(name)}`;

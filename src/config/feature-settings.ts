@@ -20,12 +20,15 @@ export interface FeatureSettings {
 }
 
 const declared = new Map<string, FeatureSettings>();
+let features: readonly FeatureSettings[] = [];
 
 /** Must be called when the feature's module is created: before the environment is read. */
 export function declareSettings(settings: FeatureSettings): void {
   declared.set(settings.feature, settings);
+  features = [...declared.values()];
 }
 
+/** Another array after each declaration. */
 export function declaredFeatures(): readonly FeatureSettings[] {
-  return [...declared.values()];
+  return features;
 }

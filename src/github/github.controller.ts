@@ -1,5 +1,4 @@
 import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import {
   CacheRule,
@@ -11,6 +10,7 @@ import {
   StoredValidators,
   type Validators,
 } from '../cache';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../server/api-docs';
 import { projectionOf } from '../upstream';
 import { parseAccountName } from './account-name';

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '../server/api-decorators';
 
 /** The shape of the answer, for OpenAPI only. */
 export class RepositoryCountDocument {

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
 import { StoreIndicator } from './store.indicator';
 import { UpstreamIndicator } from './upstream.indicator';

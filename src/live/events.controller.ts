@@ -1,4 +1,5 @@
 import { Controller, Get, Headers, Query, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   ApiBearerAuth,
   ApiExtraModels,
@@ -7,9 +8,7 @@ import {
   ApiOperation,
   ApiQuery,
   ApiTags,
-  getSchemaPath,
-} from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+} from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
 import { EDGE_FIELDS } from '../server/edge-hooks';
 import { EventClients } from './event-clients';
@@ -24,7 +23,7 @@ const DESCRIPTION =
   'connection up; `end` has the reason why the server ends it. A reader that falls behind is disconnected.';
 
 /** The stream is text; OpenAPI 3.0 has no word for the JSON in it. */
-const EVENT_TEXT = { type: 'string' as const, 'x-event-data': { $ref: getSchemaPath(EventsDocument) } };
+const EVENT_TEXT = { type: 'string' as const, 'x-event-data': { $ref: `#/components/schemas/${EventsDocument.name}` } };
 
 /** The live figures as server-sent events, for the page at `/` and for anybody else. */
 @ApiTags('operations')

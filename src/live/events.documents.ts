@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../server/api-decorators';
 import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
 const counts = (description: string, example: object) => ({

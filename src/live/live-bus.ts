@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../kernel/at-most';
 import { ReplicaMessages } from '../cache';
 import { onWorkerMessage, replicaName, sendToWorkers } from '../workers/worker-channel';
 import { liveMessage, type LiveContent, type LiveMessage } from './live-message';
@@ -19,7 +20,7 @@ export class LiveBus {
   readonly process = `${this.replica}/${process.pid}/${randomBytes(6).toString('base64url')}`;
   private readonly listeners: ((message: LiveMessage) => void)[] = [];
   /** The number of the last message of each process: on each way they keep their order. */
-  private readonly lastSequences = new LRUCache<string, number>({ max: MAX_PROCESSES });
+  private readonly lastSequences = new LRUCache<string, number>(atMost(MAX_PROCESSES));
   private sent = 0;
 
   constructor(private readonly replicas: ReplicaMessages) {

@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '../server/api-decorators';
 import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { CacheMetrics } from './cache.metrics';
 
 @ApiTags('operations')

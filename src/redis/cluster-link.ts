@@ -1,8 +1,9 @@
-import { createCluster, RESP_TYPES } from 'redis';
+import type { createCluster } from 'redis';
 import { withDeadline } from './deadline';
-import { nodeClientOptions, retryDelayMs, type RedisSettings } from './redis-client-options';
+import { BINARY_REPLIES, nodeClientOptions, retryDelayMs, type RedisSettings } from './redis-client-options';
 import type { NodeAddress } from './redis-endpoint';
 import { RedisLink, type CommandArguments, type RedisReply } from './redis-link';
+import { loadRedis } from './redis-package';
 import { asUnavailable } from './reply-errors';
 import { RedisUnavailableError } from './redis-unavailable.error';
 import { describe } from './watched-client';
@@ -11,8 +12,6 @@ const HEARTBEAT_MS = 200;
 const CONNECT_MS = 2_000;
 /** A cluster client that does not come to terms with a changed cluster is replaced after so long. */
 const REBUILD_AFTER_MS = 1_000;
-
-const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 type Cluster = ReturnType<typeof createCluster>;
 
@@ -52,7 +51,7 @@ export class ClusterLink extends RedisLink {
   }
 
   send(key: string, args: CommandArguments): Promise<RedisReply> {
-    return this.sendBy((cluster) => cluster.sendCommand<RedisReply>(key, false, [...args], BINARY));
+    return this.sendBy((cluster) => cluster.sendCommand<RedisReply>(key, false, [...args], BINARY_REPLIES));
   }
 
   sendTo(node: NodeAddress, args: CommandArguments): Promise<RedisReply> {
@@ -60,7 +59,7 @@ export class ClusterLink extends RedisLink {
       const master = cluster.masters.find(({ host, port }) => host === node.host && port === node.port);
       if (!master) throw new RedisUnavailableError(`${node.host}:${node.port} is no primary any more`);
       const client = await cluster.nodeClient(master);
-      return client.sendCommand<RedisReply>([...args], BINARY);
+      return client.sendCommand<RedisReply>([...args], BINARY_REPLIES);
     });
   }
 
@@ -106,11 +105,12 @@ export class ClusterLink extends RedisLink {
   }
 
   private async connect(): Promise<Cluster> {
+    const redis = await loadRedis();
     const seeds = [...this.known, ...this.settings.endpoint.nodes];
     const options = seeds.map((node) => nodeClientOptions(this.settings, node));
     const { socket, ...defaults } = nodeClientOptions(this.settings, { host: '', port: 0 });
     const { host, port, ...connection } = socket as Record<string, unknown>;
-    const cluster = createCluster({
+    const cluster = redis.createCluster({
       rootNodes: options,
       defaults: { ...defaults, socket: { ...connection, reconnectStrategy: retryDelayMs } },
       topologyRefreshOnReconnectionAttemptStrategy: 200,

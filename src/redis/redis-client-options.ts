@@ -16,6 +16,9 @@ export interface RedisSettings {
   readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
+/** Bulk strings come as bytes. 36 is `$`, by which RESP marks them: `RESP_TYPES.BLOB_STRING` of the client. */
+export const BINARY_REPLIES = { typeMapping: { 36: Buffer } } as const;
+
 const CONNECT_TIMEOUT_MS = 1_000;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;

@@ -1,7 +1,8 @@
-import { createClient, RESP_TYPES, type RedisClientOptions } from 'redis';
+import type { createClient, RedisClientOptions } from 'redis';
 import { withDeadline } from './deadline';
-import { retryDelayMs } from './redis-client-options';
+import { BINARY_REPLIES, retryDelayMs } from './redis-client-options';
 import type { CommandArguments, RedisReply } from './redis-link';
+import { loadRedis } from './redis-package';
 import { RedisUnavailableError } from './redis-unavailable.error';
 
 const HANDSHAKE_MS = 2_000;
@@ -10,8 +11,6 @@ const HEARTBEAT_MS = 200;
 const SILENCE_MS = 1_000;
 
 type Client = ReturnType<typeof createClient>;
-
-const BINARY = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 /** A pub/sub channel. */
 export interface Channel {
@@ -106,9 +105,13 @@ export class WatchedClient {
     if (this.closed) return;
     let client: Client | undefined;
     try {
+      const redis = await loadRedis();
       const options = await this.optionsOf();
       if (this.isClosed) return;
-      const made = createClient({ ...options, ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}) }) as Client;
+      const made = redis.createClient({
+        ...options,
+        ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}),
+      }) as Client;
       client = made;
       this.client = made;
       made.on('error', (error: Error) => this.lost(made, describe(error)));
@@ -164,7 +167,7 @@ export class WatchedClient {
 
   private sendOn(client: Client, args: CommandArguments): Promise<RedisReply> {
     return withDeadline(
-      client.sendCommand<RedisReply>(args as (string | Buffer)[], BINARY),
+      client.sendCommand<RedisReply>(args as (string | Buffer)[], BINARY_REPLIES),
       this.commandTimeoutMs,
       () => {
         if (client === this.client) this.fall(`no answer within ${this.commandTimeoutMs} ms`);

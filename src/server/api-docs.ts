@@ -1,7 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import type { ApiResponseOptions } from '@nestjs/swagger';
 import type { ErrorCode } from '../kernel/app-error';
 import { kindOfProblem, problemOf } from '../kernel/problem-table';
+import { ApiResponse, whenDocumented } from './api-decorators';
 
 type HeadersDocument = NonNullable<ApiResponseOptions['headers']>;
 
@@ -87,8 +88,8 @@ export function problemResponses(...codes: readonly ErrorCode[]): Record<
 
 /** Documents the problems that a route may answer, one response for each status. */
 export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
-  const responses = Object.entries(problemResponses(...codes));
-  return applyDecorators(
-    ...responses.map(([status, response]) => ApiResponse({ status: Number(status), ...response })),
-  );
+  return whenDocumented(({ ApiResponse: respond }) => {
+    const responses = Object.entries(problemResponses(...codes));
+    return applyDecorators(...responses.map(([status, response]) => respond({ status: Number(status), ...response })));
+  });
 }

@@ -1,8 +1,8 @@
 import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CacheRule, CurrentLoad, ResponseCacheInterceptor, type HandlerLoad } from '../cache';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiProblems } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { InjectUpstream, projectionOf, sourceJson, UpstreamClient, type ProjectionSource } from '../upstream';

@@ -25,6 +25,11 @@ export interface UpstreamRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Loaded at the first request: a service whose clients use the gateway alone needs none of its 70 modules. */
+let loading: Promise<HttpService> | undefined;
+const httpService = (): Promise<HttpService> =>
+  (loading ??= import('@nestjs/axios').then(({ HttpService }) => new HttpService()));
+
 export const MAX_REDIRECTS = 3;
 export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -36,7 +41,6 @@ export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
  */
 export class UpstreamFetcher {
   constructor(
-    private readonly http: HttpService,
     private readonly api: UpstreamApi,
     private readonly agents: Agents,
     private readonly breaker: UpstreamBreaker,
@@ -85,13 +89,14 @@ export class UpstreamFetcher {
     throw new AppError('upstream-invalid', `${this.api.name} redirects more than ${MAX_REDIRECTS} times.`);
   }
 
-  private send(
+  private async send(
     url: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<AxiosResponse<Readable>> {
+    const { axiosRef } = await httpService();
     // What axios would do beside sending is done here, for it takes longer there: redirects, unpacking, limits.
-    return this.http.axiosRef.request<Readable>({
+    return axiosRef.request<Readable>({
       ...{ url, headers, signal, httpAgent: this.agents.http, httpsAgent: this.agents.https, proxy: false },
       ...{ responseType: 'stream', decompress: false, maxRedirects: 0, validateStatus: null },
     });

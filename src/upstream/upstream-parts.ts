@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { HttpService } from '@nestjs/axios';
 import type { FactoryProvider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { ConfigType } from '@nestjs/config';
@@ -32,7 +31,6 @@ export interface UpstreamParts {
   readonly fastPath: FastPath;
   readonly resources: StoredResources;
   readonly clock: Clock;
-  readonly http: HttpService;
   readonly breakers: Breakers;
   readonly budgets: Budgets;
   readonly webhooks: WebhookCounts;
@@ -59,7 +57,7 @@ type Injected = [
     StoredResources,
     FastPath,
   ],
-  ...[Clock, HttpService, Breakers, Budgets, WebhookCounts],
+  ...[Clock, Breakers, Budgets, WebhookCounts],
   ...[UpstreamParts['service'], UpstreamParts['caching'], UpstreamParts['upstreams']],
 ];
 
@@ -78,15 +76,15 @@ export const upstreamParts: FactoryProvider<UpstreamParts> = {
       StoredResources,
       FastPath,
     ],
-    ...[Clock, HttpService, Breakers, Budgets, WebhookCounts],
+    ...[Clock, Breakers, Budgets, WebhookCounts],
     ...[serviceConfig.KEY, cacheConfig.KEY, upstreamConfig.KEY],
   ],
   useFactory: (...injected: Injected): UpstreamParts => {
     const [adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, ...more] = injected;
-    const [clock, http, breakers, budgets, webhooks, service, caching, upstreams] = more;
+    const [clock, breakers, budgets, webhooks, service, caching, upstreams] = more;
     const credentialSecret = upstreams.credentialSecret ?? randomBytes(32).toString('hex');
     return {
-      ...{ adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, clock, http },
+      ...{ adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, clock },
       ...{ breakers, budgets, webhooks, service, caching, upstreams, credentialSecret },
       prefixes: () => mountedDefinitions().map((definition) => upstreamSettings(definition).routePrefix),
     };

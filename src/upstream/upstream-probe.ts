@@ -1,4 +1,3 @@
-import axios from 'axios';
 import { retryAfterLimits } from './budget/limit-adapters';
 import type { ResourceLimit } from './budget/credential-budget';
 import { bearer } from './gateway/credentials';
@@ -39,6 +38,7 @@ export async function probeUpstream(
   const agents = openAgents(connectTimeoutMs);
   const known = { url, hasToken: token !== undefined };
   try {
+    const { default: axios } = await import('axios');
     const answer = await axios.get<string>(url + query, {
       ...{ headers, httpAgent: agents.http, httpsAgent: agents.https, proxy: false, maxRedirects: 0 },
       ...{ timeout: timeoutMs, responseType: 'text', validateStatus: null, transformResponse: (text: string) => text },

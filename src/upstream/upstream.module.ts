@@ -1,4 +1,3 @@
-import { HttpModule } from '@nestjs/axios';
 import { Global, Inject, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Breakers } from './breakers';
 import { Budgets } from './budget/budgets';
@@ -13,7 +12,6 @@ import { WebhookCounts } from './webhooks/webhook-counts';
 /** The providers that all upstreams share. */
 @Global()
 @Module({
-  imports: [HttpModule],
   providers: [Breakers, Budgets, Upstreams, WebhookCounts, upstreamParts],
   exports: [Breakers, Budgets, Upstreams, WebhookCounts, UPSTREAM_PARTS],
 })

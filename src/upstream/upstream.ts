@@ -89,7 +89,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const breaker = breakerOf(this.api);
     const relay = new UpstreamRelay(this.api, this.agents, () => clock.now(), isStrict ? undefined : breaker);
     this.origins = this.openOrigins(relay);
-    this.client = this.openClient(new UpstreamFetcher(parts.http, this.api, this.agents, breaker));
+    this.client = this.openClient(new UpstreamFetcher(this.api, this.agents, breaker));
     parts.budgets.add(this.budget);
     if (definition.synonyms) parts.cache.addSynonyms((tag) => this.synonymsOf(tag));
     parts.breakers.add(name, () => breaker.state);

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { adminConfig, cacheConfig, redisConfig, serviceConfig } from '../config/slices';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
 import { serviceVersion } from '../kernel/project-root';
 import { MAX_SAMPLES } from '../live/figures-history';

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Req, Res } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiExcludeController } from '../server/api-decorators';
 import { AppError } from '../kernel/app-error';
 import { acceptedCoding } from './accepted-coding';
 import { PageFiles } from './page.files';

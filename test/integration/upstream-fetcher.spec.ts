@@ -1,5 +1,4 @@
 import { gzipSync } from 'node:zlib';
-import { HttpService } from '@nestjs/axios';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
 import { closeAgents, openAgents } from '../../src/upstream/sockets';
 import { breakerOf } from '../../src/upstream/upstream-breaker';
@@ -24,7 +23,7 @@ describe('a request beside the cache', () => {
   beforeAll(async () => {
     origin = await ScriptedOrigin.start();
     const definition = { name: 'api', baseUrl: `${origin.url}/base`, headers: { 'user-agent': 'larder' }, limits };
-    client = new UpstreamFetcher(new HttpService(), definition, agents, breakerOf(definition));
+    client = new UpstreamFetcher(definition, agents, breakerOf(definition));
   });
   afterAll(async () => {
     closeAgents(agents);

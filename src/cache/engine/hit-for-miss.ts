@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import { selectionKey } from '../law/selection';
 import type { HttpCacheRequest } from '../model/exchange';
 
@@ -8,7 +9,7 @@ const MAX_UNCOALESCED_KEYS = 10_000;
 
 /** Which requests are not coalesced, because an earlier response to one like them was not shareable ("hit-for-miss"). */
 export class HitForMiss {
-  private readonly uncoalesced = new LRUCache<string, true>({ max: MAX_UNCOALESCED_KEYS, ttl: HIT_FOR_MISS_MS });
+  private readonly uncoalesced = new LRUCache<string, true>({ ...atMost(MAX_UNCOALESCED_KEYS), ttl: HIT_FOR_MISS_MS });
 
   /** @param selecting request fields that select every response, in lower case */
   constructor(private readonly selecting: readonly string[]) {}

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import type { Clock } from '../../kernel/clock';
 import type { CacheStore, Found } from '../store/cache-store';
 import type { HitPointer } from '../model/exchange';
@@ -31,7 +32,7 @@ export type PointedHit = Found | 'ordinary-way' | undefined;
  *   3. the reply of 1 arrives, "nothing", and finds its note gone: the variant stays unknown, and is read again
  */
 export class HitPointers {
-  private readonly absent = new LRUCache<string, object>({ max: MAX_ABSENT });
+  private readonly absent = new LRUCache<string, object>(atMost(MAX_ABSENT));
 
   constructor(
     private readonly store: CacheStore,

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import type { RateLimitAdapter } from './rate-limit-adapter';
 
 const MAX_SHAPES = 1_000;
 
 /** Which limits a request counts against: by its path, until the answers to similar requests have named others. */
 export class LearnedResources {
-  private readonly learned = new LRUCache<string, readonly string[]>({ max: MAX_SHAPES });
+  private readonly learned = new LRUCache<string, readonly string[]>(atMost(MAX_SHAPES));
 
   constructor(private readonly adapter: Required<Pick<RateLimitAdapter, 'resourceOf' | 'shapeOf'>>) {}
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import type { CacheStore } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
@@ -108,7 +109,7 @@ export class RateBudget {
   private readonly queue: FairQueue;
   private readonly pace: SlidingWindow | undefined;
   /** Credentials for which the upstream has answered something other than 401. */
-  private readonly accepted = new LRUCache<string, true>({ max: MAX_ACCEPTED, ttl: ACCEPTED_MS });
+  private readonly accepted = new LRUCache<string, true>({ ...atMost(MAX_ACCEPTED), ttl: ACCEPTED_MS });
 
   constructor(
     readonly options: RateBudgetOptions,

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import { z } from 'zod';
 import type { CacheStore } from '../../cache';
 import type { Clock } from '../../kernel/clock';
@@ -51,10 +52,10 @@ const LOW_SHARE = 0.1;
 export class SharedBudgets {
   /** Grows with each change of what this process knows of any credential. */
   revision = 0;
-  private readonly known = new LRUCache<string, Known>({ max: MAX_CREDENTIALS });
+  private readonly known = new LRUCache<string, Known>(atMost(MAX_CREDENTIALS));
   private readonly reads = new Map<string, Promise<void>>();
   /** When each credential's last read ended. One that is forgotten is read again. */
-  private readonly syncedAt = new LRUCache<string, number>({ max: MAX_CREDENTIALS });
+  private readonly syncedAt = new LRUCache<string, number>(atMost(MAX_CREDENTIALS));
 
   constructor(
     private readonly group: string,

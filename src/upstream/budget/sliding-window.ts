@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 
 interface Passed {
   readonly at: number;
@@ -15,7 +16,7 @@ const MAX_CREDENTIALS = 10_000;
  * nearly twice as many through in its first.
  */
 export class SlidingWindow {
-  private readonly passed = new LRUCache<string, Passed[]>({ max: MAX_CREDENTIALS });
+  private readonly passed = new LRUCache<string, Passed[]>(atMost(MAX_CREDENTIALS));
 
   constructor(private readonly pointsPerMinute: number) {}
 

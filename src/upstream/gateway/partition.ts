@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import type { FlatFields } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
@@ -40,7 +41,7 @@ export interface PartitionOptions {
 export class Partitions {
   /** For callers without a credential: `-`, or if they are served with a token, a word derived from that token. */
   readonly anonymousId: string;
-  private readonly ids = new LRUCache<string, string>({ max: REMEMBERED, ttl: REMEMBERED_MS });
+  private readonly ids = new LRUCache<string, string>({ ...atMost(REMEMBERED), ttl: REMEMBERED_MS });
   private readonly names: ReadonlySet<string>;
   private readonly spelling: (credential: Credential) => string;
   private readonly known = new Map<string, string | undefined>();

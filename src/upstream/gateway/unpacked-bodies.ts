@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../kernel/at-most';
 import { identityBody, type CacheEntry } from '../../cache';
 
 /** The number of bodies to look for; each is kept alive only by the responses under way. */
@@ -10,7 +11,7 @@ const MAX_KNOWN = 1_000;
  */
 export class UnpackedBodies {
   private readonly underWay = new Map<string, Promise<Buffer>>();
-  private readonly known = new LRUCache<string, WeakRef<Buffer>>({ max: MAX_KNOWN });
+  private readonly known = new LRUCache<string, WeakRef<Buffer>>(atMost(MAX_KNOWN));
 
   /** @throws Error for a stored body that cannot be unpacked */
   of(entry: CacheEntry): Buffer | Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../../kernel/at-most';
 import type { Clock } from '../../../kernel/clock';
 import { endOfLife, type CacheEntry } from '../../model/cache-entry';
 import {
@@ -39,9 +40,9 @@ export class MemoryStore extends CacheStore {
   private readonly leases: LeaseTable;
   private readonly log = new InvalidationLog(MAX_LOAD_MS);
   private readonly changes = new ChangeSignal();
-  private readonly sharedTexts = new LRUCache<string, string>({ max: MAX_SHARED_VALUES });
+  private readonly sharedTexts = new LRUCache<string, string>(atMost(MAX_SHARED_VALUES));
   private readonly logs = new Map<string, readonly string[]>();
-  private readonly claims = new LRUCache<string, true>({ max: MAX_LEASES });
+  private readonly claims = new LRUCache<string, true>(atMost(MAX_LEASES));
 
   constructor(
     limits: MemoryLimits,

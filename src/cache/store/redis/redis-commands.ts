@@ -1,6 +1,6 @@
-import { ErrorReply } from 'redis';
 import type { NodeAddress } from '../../../redis/redis-endpoint';
 import type { CommandArguments, RedisLink, RedisReply } from '../../../redis/redis-link';
+import { isErrorReply } from '../../../redis/redis-package';
 import { RedisUnavailableError } from '../../../redis/redis-unavailable.error';
 import { StoreUnavailableError } from '../cache-store';
 import type { Script } from './scripts';
@@ -40,7 +40,7 @@ export class RedisCommands {
     try {
       return await this.link.send(key, args);
     } catch (error) {
-      if (error instanceof ErrorReply) return undefined;
+      if (isErrorReply(error)) return undefined;
       throw this.unavailable(error);
     }
   }
@@ -72,7 +72,7 @@ export class RedisCommands {
     try {
       return await this.link.send(keys[0], ['EVALSHA', script.sha, ...rest]);
     } catch (error) {
-      if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (!isErrorReply(error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return this.link.send(keys[0], ['EVAL', script.source, ...rest]);
     }
   }
@@ -88,7 +88,7 @@ export class RedisCommands {
   private unavailable(error: unknown): Error {
     const refusal = refusalIn(error);
     if (refusal) this.warnOnce(refusal.message);
-    if (error instanceof ErrorReply || error instanceof RedisUnavailableError) {
+    if (isErrorReply(error) || error instanceof RedisUnavailableError) {
       return new StoreUnavailableError(error.message, { cause: error });
     }
     return error instanceof Error ? error : new Error(String(error));
@@ -103,7 +103,7 @@ export class RedisCommands {
 }
 
 /** The error reply of Redis, or undefined without one: whether Redis has run the command is unknown then. */
-export function refusalIn(error: unknown): ErrorReply | undefined {
-  if (error instanceof ErrorReply) return error;
+export function refusalIn(error: unknown): Error | undefined {
+  if (isErrorReply(error)) return error;
   return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;
 }

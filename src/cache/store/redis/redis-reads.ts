@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../../kernel/at-most';
 import type { RedisReply } from '../../../redis/redis-link';
 import type { CacheEntry } from '../../model/cache-entry';
 import type { LeaseAnswer, LeaseRequest } from '../cache-store';
@@ -31,7 +32,7 @@ const REMEMBERED = 10_000;
  */
 export class RedisReads {
   /** The tags of entries at their last read: on a Cluster their indexes are read in the same round trip. */
-  private readonly tagsSeen = new LRUCache<string, readonly string[]>({ max: REMEMBERED });
+  private readonly tagsSeen = new LRUCache<string, readonly string[]>(atMost(REMEMBERED));
   private readonly reportedGarbage = new Set<string>();
 
   constructor(
