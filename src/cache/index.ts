@@ -95,7 +95,8 @@ export type {
 export { isNotModified } from './law/conditions';
 export { responseForm } from './law/response-form';
 export { splitList } from './law/directives';
-export { EVERY_FIELD } from './law/selection';
+export { EVERY_FIELD, selectionKey } from './law/selection';
+export { requestPolicy } from './law/request-policy';
 export { SURROGATE } from './law/response-policy';
 export { isUnsafe } from './law/update';
 export { parseHttpDate } from './law/http-date';

@@ -119,6 +119,9 @@ describe('the gateway as clients of GitHub expect it', () => {
     await overview({ authorization: 'Bearer ghp_owner_other_overview' });
     await overview({});
     expect(github.requests.count()).toBe(3);
+    await overview({ ...caller, 'x-github-api-version': '2026-03-10' }); // another version has another form
+    await overview({ ...caller, 'cache-control': 'no-cache' });
+    expect(github.requests.count()).toBe(5);
     expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
     expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
   });

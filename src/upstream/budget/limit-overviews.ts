@@ -1,5 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import { parseHttpDate, valueOf, type BodySource, type StreamedAnswer } from '../../cache';
+import {
+  EVERY_FIELD,
+  parseHttpDate,
+  requestPolicy,
+  selectionKey,
+  valueOf,
+  type BodySource,
+  type HeaderList,
+  type StreamedAnswer,
+} from '../../cache';
 import type { Clock } from '../../kernel/clock';
 import { bufferSmallBody } from '../buffered-body';
 import { newerLimit, type ResourceLimit } from './credential-budget';
@@ -24,7 +33,7 @@ interface Overview {
  * The overview of a credential's limits (such as `GET /rate_limit`), answered from the budget.
  *
  * Its one invariant: a caller sees the limits of its own credential only, and only after the upstream has shown them to that credential. For
- * a minute from then on the answer has the upstream's form, and for each limit the lower or later of the upstream's numbers and the budget's.
+ * a minute from then on the answer has the upstream's form, the one of the request's version and media type, and for each limit the lower or later of the upstream's numbers and the budget's.
  * When a window has ended since, the upstream is asked again.
  */
 export class LimitOverviews {
@@ -40,15 +49,18 @@ export class LimitOverviews {
     return path === this.rules.path && (method === 'GET' || method === 'HEAD');
   }
 
-  /** Undefined where the upstream has to be asked. */
-  async find(credential: string): Promise<StreamedAnswer | undefined> {
-    const known = this.overviews.get(credential);
+  /** Undefined where the upstream has to be asked, or the request wants that. */
+  async find(credential: string, headers: HeaderList): Promise<StreamedAnswer | undefined> {
+    const { isNoCache, maxAgeMs } = requestPolicy(headers);
+    if (isNoCache || maxAgeMs === 0) return undefined;
+    const form = formOf(credential, headers);
+    const known = this.overviews.get(form);
     if (!known) return undefined;
     const spent = await this.budget.limitsOf(credential);
     const limits = [...known.limits].map(([name, limit]) => [name, newerLimit(limit, spent[name])] as const);
     const now = this.clock.now();
     if (now - known.receivedAt > MAX_AGE_MS || limits.some(([, { resetAt }]) => resetAt <= now)) {
-      this.overviews.delete(credential);
+      this.overviews.delete(form);
       return undefined;
     }
     const { mainLimit, write } = this.rules;
@@ -68,7 +80,7 @@ export class LimitOverviews {
   }
 
   /** Reads the upstream's own answer, which the client still gets unchanged. */
-  async read(credential: string, answer: StreamedAnswer): Promise<StreamedAnswer> {
+  async read(credential: string, asked: HeaderList, answer: StreamedAnswer): Promise<StreamedAnswer> {
     const { status, headers } = answer;
     if (status !== 200) return answer;
     const coding = valueOf(headers, 'content-encoding');
@@ -82,10 +94,20 @@ export class LimitOverviews {
       const byOwnClock = [...limits].map(
         ([name, limit]) => [name, { ...limit, resetAt: limit.resetAt + clockOffsetMs }] as const,
       );
-      this.overviews.set(credential, { json, limits: new Map(byOwnClock), receivedAt: now, clockOffsetMs });
+      this.overviews.set(formOf(credential, asked), {
+        json,
+        limits: new Map(byOwnClock),
+        receivedAt: now,
+        clockOffsetMs,
+      });
     }
     return { ...answer, body };
   }
+}
+
+/** Each version and media type that goes to the upstream has a form of its own. */
+function formOf(credential: string, headers: HeaderList): string {
+  return `${credential} ${selectionKey([EVERY_FIELD], headers)}`;
 }
 
 function sourceOf(body: StreamedAnswer['body']): BodySource {

@@ -137,7 +137,7 @@ export class Gateway {
             ),
             origin,
           )
-        : await withOverview(overviews, origins.credentialOf(partition), () =>
+        : await withOverview(overviews, origins.credentialOf(partition), headers, () =>
             this.writes.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
           );
       const { answer } = exchanged;
@@ -243,12 +243,13 @@ function streamed(answer: StreamedAnswer): Exchanged {
 async function withOverview(
   overviews: LimitOverviews | undefined,
   credential: string,
+  headers: HeaderList,
   ask: () => Promise<StreamedAnswer>,
 ): Promise<Exchanged> {
-  const known = await overviews?.find(credential);
+  const known = await overviews?.find(credential, headers);
   if (known) return streamed(known);
   const answer = await ask();
-  return streamed(overviews ? await overviews.read(credential, answer) : answer);
+  return streamed(overviews ? await overviews.read(credential, headers, answer) : answer);
 }
 
 function statusOf(answer: HttpAnswer): number {
