@@ -35,6 +35,7 @@ export {
   // What happens, and how it is.
   CacheEvents,
   type CacheEvent,
+  type MethodCallEvent,
   type CacheOutcome,
   type CacheTier,
   StoreHealth,

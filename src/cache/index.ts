@@ -12,7 +12,7 @@ export {
   type RouteRule,
 } from './nest/cache-rule.decorator';
 export { NotModified, CacheableResult } from './nest/handler-answer';
-export { CacheEvents, type CacheEvent } from './nest/cache-events';
+export { CacheEvents, type CacheEvent, type MethodCallEvent } from './nest/cache-events';
 export type { RefreshReport } from './engine/refresh-report';
 export { StoredResources } from './nest/stored-resources';
 export { StoreHealth, type StoreState } from './nest/store-health';

@@ -24,6 +24,8 @@ import {
 } from '../cache';
 
 const MAX_CREDENTIALS = 100;
+/** Classes may be made at run time: further methods count as `other`. */
+const MAX_METHODS = 500;
 /** Gauges of the library that are named like counters; their parts, without `_total`, stay. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 /** 256 B to 16 MiB. */
@@ -46,6 +48,13 @@ export class CacheMetrics {
     labelNames: ['upstream', 'code'] as const,
     registers: [this.registry],
   });
+  private readonly methodCalls = new Counter({
+    name: 'larder_method_calls_total',
+    help: 'Calls of methods with @Cacheable, by outcome.',
+    labelNames: ['method', 'outcome'] as const,
+    registers: [this.registry],
+  });
+  private readonly methods = new Set<string>();
   private readonly redisEntryBytes = new Histogram({
     name: 'larder_redis_entry_bytes',
     help: 'Size of each value stored in Redis for an entry, head and body, in bytes.',
@@ -99,6 +108,10 @@ export class CacheMetrics {
     events.subscribe((event) => this.count(event));
     events.onRefreshed(({ upstream, failure }) => {
       if (failure !== undefined) this.refreshFailures.inc({ upstream, code: failure });
+    });
+    events.onMethodCalled(({ method, outcome }) => {
+      if (this.methods.size < MAX_METHODS) this.methods.add(method);
+      this.methodCalls.inc({ method: this.methods.has(method) ? method : 'other', outcome });
     });
     writes.subscribe(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';

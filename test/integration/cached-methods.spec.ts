@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { Cacheable, CacheEvict, CacheInvalidator, CachePut } from '../../src/cache';
+import { Cacheable, CacheEvents, CacheEvict, CacheInvalidator, CachePut } from '../../src/cache';
 import { RedisProcess } from '../support/redis-process';
 import { openRoutes, type RouteAppOptions } from '../support/route-app';
 import { waitUntil } from '../support/wait-until';
@@ -139,6 +139,24 @@ describe('a cached method', () => {
     expect(new Set(values.map((one) => JSON.stringify(one)))).toEqual(new Set(['{"name":"product a","version":1}']));
     expect(await app.products.find('a')).toEqual({ name: 'product a', version: 1 });
     expect(app.shelf.calls).toBe(1);
+  });
+
+  it('publishes how each call was answered, without its arguments', async () => {
+    app = await open();
+    const seen: string[] = [];
+    app.get(CacheEvents).onMethodCalled(({ method, outcome }) => seen.push(`${method} ${outcome}`));
+    const { products, shelf } = app;
+    await products.find('a');
+    await products.find('a');
+    await products.search(new AbortController().signal);
+    shelf.failure = new Error('failed');
+    await expect(products.find('b')).rejects.toThrow('failed');
+    expect(seen).toEqual([
+      'ProductsService.find MISS',
+      'ProductsService.find HIT',
+      'ProductsService.search BYPASS',
+      'ProductsService.find ERROR',
+    ]);
   });
 
   it('gives each caller an object of its own', async () => {

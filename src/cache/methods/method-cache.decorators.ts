@@ -55,12 +55,7 @@ export interface CacheEvictRule {
  * ```
  */
 export function Cacheable(rule: CacheableRule = {}): ForMethods {
-  return decorator('@Cacheable', rule.key === undefined, async (cache, call, proceed) => {
-    const key = cache.keyOf(call, rule);
-    if (key === undefined) return proceed();
-    const { value } = await cache.values.wrap(key, { ...rule, tags: cache.tagsOf(call, rule) }, proceed);
-    return value;
-  });
+  return decorator('@Cacheable', rule.key === undefined, (cache, call, proceed) => cache.wrap(call, rule, proceed));
 }
 
 /** Calls the method each time, and stores its result; undefined, and any error, removes the entry. */

@@ -1,6 +1,8 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
+import type { CacheOutcome } from '../model/cache-outcome';
+import { CacheEvents } from '../nest/cache-events';
 import { ValueCache, type ValueRule } from '../nest/value-cache';
 import { callKey, UnusableArgumentsError } from './method-key';
 
@@ -59,6 +61,7 @@ export class MethodCache implements OnModuleInit {
   constructor(
     readonly values: ValueCache,
     private readonly modules: ModulesContainer,
+    private readonly events: CacheEvents,
   ) {}
 
   /** All providers exist: those of factories get their cache here, and uncacheable ones are logged. */
@@ -67,11 +70,27 @@ export class MethodCache implements OnModuleInit {
     for (const [owner, why] of this.reasons) if (why !== undefined) this.warn((owner as { name: string }).name, why);
   }
 
+  /** Answers a call of a `@Cacheable` method, and publishes how. */
+  async wrap(call: MethodCall, rule: MethodRule, proceed: () => Promise<unknown>): Promise<unknown> {
+    let outcome: CacheOutcome = 'ERROR';
+    try {
+      const key = this.keyOf(call, rule);
+      const found =
+        key === undefined
+          ? { value: await proceed(), outcome: 'BYPASS' as const }
+          : await this.values.wrap(key, { ...rule, tags: this.tagsOf(call, rule) }, proceed);
+      ({ outcome } = found);
+      return found.value;
+    } finally {
+      this.events.methodCalled({ method: nameOf(call), outcome });
+    }
+  }
+
   /** Undefined if the call bypasses the cache. */
   keyOf({ instance, method, args }: MethodCall, { key, upstream = 'app' }: MethodRule): string | undefined {
     if (typeof key === 'string') return key;
     const owner = instance.constructor as { name: string };
-    const name = `${owner.name}.${method}`;
+    const name = nameOf({ instance, method });
     if (key) {
       const text: unknown = key.apply(instance, args as never[]);
       if (typeof text === 'string' || text === undefined) return text;
@@ -135,6 +154,10 @@ export class MethodCache implements OnModuleInit {
     ]);
     return all.filter(({ isAlias }) => !isAlias);
   }
+}
+
+function nameOf({ instance, method }: Pick<MethodCall, 'instance' | 'method'>): string {
+  return `${instance.constructor.name}.${method}`;
 }
 
 const NO_PROVIDER = 'it is no provider of a module, and there may be others of its class';

@@ -20,10 +20,17 @@ export interface CacheEvent {
   readonly failure?: string;
 }
 
+/** One call of a method with `@Cacheable`: its class and name, and how it was answered. */
+export interface MethodCallEvent {
+  readonly method: string;
+  readonly outcome: CacheOutcome;
+}
+
 /** Publishes outcomes to metrics, log and live page; the cache itself knows none of them. */
 export class CacheEvents {
   private readonly listeners: ((event: CacheEvent) => void)[] = [];
   private readonly refreshListeners: RefreshListener[] = [];
+  private readonly methodListeners: ((event: MethodCallEvent) => void)[] = [];
 
   subscribe(listener: (event: CacheEvent) => void): () => void {
     this.listeners.push(listener);
@@ -40,6 +47,15 @@ export class CacheEvents {
   /** Subscribes to background loads. */
   onRefreshed(listener: RefreshListener): void {
     this.refreshListeners.push(listener);
+  }
+
+  /** Subscribes to calls of cached methods, which are no requests. */
+  onMethodCalled(listener: (event: MethodCallEvent) => void): void {
+    this.methodListeners.push(listener);
+  }
+
+  methodCalled(event: MethodCallEvent): void {
+    for (const listener of this.methodListeners) listener(event);
   }
 
   refreshed(report: RefreshReport): void {

@@ -12,6 +12,7 @@ import type { HttpCacheRequest, Origin, StoredAnswer } from '../model/exchange';
 import { HttpCache } from '../engine/http-cache';
 import { UnkeptFailure } from '../engine/load-failure';
 import { Loader } from '../engine/loader';
+import type { CacheOutcome } from '../model/cache-outcome';
 import { newEntryId } from '../model/random-id';
 import { entityTag } from '../law/representation';
 import { loadTimedOut, within } from '../engine/within';
@@ -29,8 +30,9 @@ export interface ValueRule extends Partial<FreshnessPolicy> {
   readonly deadlineMs?: number;
 }
 
-/** A value, and the instant until which it is fresh; undefined of one that is not stored. */
+/** A value, how it was found, and the instant until which it is fresh; undefined of one that is not stored. */
 export interface CachedValue<T> {
+  readonly outcome: CacheOutcome;
   readonly value: T;
   readonly freshUntil: number | undefined;
 }
@@ -96,19 +98,19 @@ export class ValueCache {
     };
     const answer = await this.answer(request, origin);
     const isOwn = answer.outcome === 'MISS' || answer.outcome === 'BYPASS';
-    const { entry } = answer;
+    const { entry, outcome } = answer;
     const freshUntil = answer.stored === false ? undefined : entry.freshUntil;
     if (own && isOwn) {
       if ('error' in own) throw own.error;
-      return { value: own.value, freshUntil };
+      return { value: own.value, outcome, freshUntil };
     }
     try {
-      return { value: (await valueOf(request.key, entry)) as T, freshUntil };
+      return { value: (await valueOf(request.key, entry)) as T, outcome, freshUntil };
     } catch (error) {
       if (!(error instanceof UnreadableEntryError)) throw error;
       this.logger.warn(`${error.message} Removed, counts as a miss.`);
       await this.invalidator.invalidate({ kind: 'key', key: request.key });
-      return { value: await load(), freshUntil: undefined };
+      return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
     }
   }
 
