@@ -4,15 +4,23 @@ import type { NodeAddress, RedisEndpoint } from './redis-endpoint';
 
 /** The `redis` slice of the configuration. */
 export interface RedisSettings {
+  /** What `url` is parsed to: `redis://`, `rediss://`, with Sentinels or the nodes of a Cluster. */
   readonly endpoint: RedisEndpoint;
+  /** The user, over the URL's. */
   readonly username?: string;
+  /** The password, over the URL's. */
   readonly password?: string;
+  /** The user of the Sentinels. */
   readonly sentinelUsername?: string;
+  /** The password of the Sentinels. */
   readonly sentinelPassword?: string;
+  /** The first word of every key: one for each application on the same Redis. */
   readonly keyPrefix: string;
   /** A short word for what decides the answers that are stored; empty or absent in the default configuration. */
   readonly source?: string;
+  /** How long a command may take before Redis counts as down. */
   readonly commandTimeoutMs: number;
+  /** PEM files for `rediss://`. */
   readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 

@@ -7,76 +7,134 @@ import type { CachePolicy } from './cache-policy';
  * @typeParam Request the input of `key` and `tags`, an HTTP request in the interceptor
  */
 export interface CacheRule<Request = unknown> {
-  /** The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics. */
+  /**
+   * The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics.
+   *
+   * @default required; `app` for `@CacheKey` and `@CacheTTL` alone
+   */
   readonly upstream: string;
   /**
    * The entry's key, after the upstream's name. It must include everything that can change the response, the caller's identity too.
    * Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5). May throw
    * an `AppError` to reject a request. Undefined leaves the request out of the cache; so does any other value that is not a string, such
    * as a promise, with a warning.
+   *
+   * @default what leads to the handler
    */
   readonly key?: (request: Request) => string | undefined;
   /**
-   * Distinguishes callers that get different responses: an API key, a tenant, a language. The key contains a digest of it, never the value
-   * itself. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves the
-   * request out of the cache.
+   * Distinguishes callers that get different responses: an API key, a tenant, a language. The key contains a digest of it, never the
+   * value itself. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves
+   * the request out of the cache.
+   *
+   * @default nothing: routes with a guard are not cached
    */
   readonly keyBy?: (request: Request) => string | undefined;
   /**
    * Request fields that select the response, in addition to the fields in the handler's `Vary`: each value has its own stored response,
    * and `Vary` names them to clients.
+   *
+   * @default none beside the handler's `Vary`
    */
   readonly vary?: readonly string[];
   /**
    * Whether the route's QUERY requests are cached too: the key then includes a digest of their body, also if the rule has a `key`. A
    * request whose parsed body is not plain data is not cached.
+   *
+   * @default `false`
    */
   readonly hashBody?: boolean;
   /**
    * The resource that the response is derived from, by its key after the upstream's name, such as `-:/users/redis`. The response is then
    * stored as a projection of it, under the name in `key`: removing the resource removes the projection.
+   *
+   * @default none
    */
   readonly resource?: (request: Request) => string;
-  /** Tags to invalidate by, such as `account:redis`, as far as the request determines them. */
+  /**
+   * Tags to invalidate by, such as `account:redis`, as far as the request determines them.
+   *
+   * @default `upstream:` and its name
+   */
   readonly tags?: (request: Request) => readonly string[];
   /**
-   * Freshness lifetime in milliseconds; 0 means without end, as in cache-manager and keyv, a negative value none. Without it the handler's
-   * `Cache-Control` counts, otherwise the default.
+   * Freshness lifetime in milliseconds; 0 means without end, as in cache-manager and keyv, a negative value none. Without it the
+   * handler's `Cache-Control` counts, otherwise the default.
+   *
+   * @default the handler's `Cache-Control`, else `policy.ttlMs`
    */
   readonly ttlMs?: number;
-  /** Freshness lifetime of a remembered "not found", in milliseconds. */
+  /**
+   * Freshness lifetime of a remembered "not found", in milliseconds.
+   *
+   * @default none for exceptions; `policy.negativeTtlMs` for the service's own
+   */
   readonly negativeTtlMs?: number;
-  /** Stale-while-revalidate window in milliseconds (RFC 5861 §3). */
+  /**
+   * Stale-while-revalidate window in milliseconds (RFC 5861 §3).
+   *
+   * @default the handler's, else `policy.staleWhileRevalidateMs`
+   */
   readonly staleWhileRevalidateMs?: number;
-  /** Stale-if-error window in milliseconds (RFC 5861 §4). */
+  /**
+   * Stale-if-error window in milliseconds (RFC 5861 §4).
+   *
+   * @default the handler's, else `policy.staleIfErrorMs`
+   */
   readonly staleIfErrorMs?: number;
-  /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
+  /**
+   * The share of the lifetime, 0 to 1, by which it may be shortened at random.
+   *
+   * @default `policy.jitter`
+   */
   readonly jitter?: number;
-  /** The beta of the probabilistic early refresh; 0 turns it off. */
+  /**
+   * The beta of the probabilistic early refresh; 0 turns it off.
+   *
+   * @default `policy.earlyRefreshBeta`
+   */
   readonly earlyRefreshBeta?: number;
   /**
    * How long a request waits for a load, in milliseconds; the load continues and is stored. Without it the configured deadline counts;
    * without that a request waits as long as the origin takes.
+   *
+   * @default `deadlineMs` of the module
    */
   readonly deadlineMs?: number;
-  /** `false` keeps hits of the route off the fast path. */
+  /**
+   * `false` keeps hits of the route off the fast path.
+   *
+   * @default `true`
+   */
   readonly fastPath?: boolean;
   /**
-   * Whether `key` and `resource` read only the URL of the request. The fast path can then serve a hit before anything else of the request
-   * is examined. Always true without a `key`.
+   * Whether `key` and `resource` read only the URL of the request. The fast path can then serve a hit before anything else of the
+   * request is examined. Always true without a `key`.
+   *
+   * @default `false`; `true` without `key` and `resource`
    */
   readonly byUrl?: boolean;
-  /** Adds this last member to a JSON object body: `true` where the store answered, else `false`. */
+  /**
+   * Adds this last member to a JSON object body: `true` where the store answered, else `false`.
+   *
+   * @default none
+   */
   readonly hitFlagName?: string;
 }
 
 /** The defaults where neither a rule nor a response says otherwise. */
 export interface FreshnessPolicy {
+  /** Lifetime; 0 is without end, a negative value none. */
   readonly ttlMs: number;
+  /** Lifetime of a remembered "not found". */
   readonly negativeTtlMs: number;
+  /** How long the old one is served while it is refreshed (RFC 5861 §3). */
   readonly staleWhileRevalidateMs: number;
+  /** How long the old one is served when a load fails (RFC 5861 §4). */
   readonly staleIfErrorMs: number;
+  /** The share of the lifetime, 0 to 1, by which it may be shortened at random. */
   readonly jitter: number;
+  /** The beta of the probabilistic early refresh; 0 turns it off. */
   readonly earlyRefreshBeta: number;
 }
 

@@ -24,9 +24,15 @@ export interface CacheableRule extends Omit<MethodRule, 'key' | 'tags'> {
   /**
    * The entry's key, unchanged in `CACHE_MANAGER`; it must include everything that changes the value. Without it the key is class, method
    * and a digest of the arguments. Undefined leaves the call out of the cache.
+   *
+   * @default class, method and a digest of the arguments; required for `@CachePut`
    */
   readonly key?: string | ((...args: Args) => string | undefined);
-  /** Tags to invalidate by. */
+  /**
+   * Tags to invalidate by: a list, or by the arguments.
+   *
+   * @default none
+   */
   readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
 }
 
@@ -36,11 +42,17 @@ export interface CachePutRule extends CacheableRule {
 
 /** The changes of a method: at least one of them. */
 export interface CacheEvictRule {
+  /** The key or keys, or by the arguments. */
   readonly key?: string | ((...args: Args) => string | readonly string[] | undefined);
+  /** The tags, or by the arguments. */
   readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
   /** All keys with this prefix. */
   readonly prefix?: string | ((...args: Args) => string | undefined);
-  /** `stale` keeps the entries for their stale-if-error window; `purge`, the default, removes them. */
+  /**
+   * `stale` keeps the entries for their stale-if-error window; `purge` removes them.
+   *
+   * @default `purge`
+   */
   readonly mode?: InvalidationMode;
 }
 

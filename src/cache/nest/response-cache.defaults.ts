@@ -26,7 +26,7 @@ export interface ResponseCacheOptions extends Partial<Omit<ResponseCacheRegistra
   readonly policy?: Partial<FreshnessPolicy>;
   /** Memory of this process: 64 MiB and 100,000 entries. */
   readonly l1?: Partial<MemoryLimits>;
-  /** Absent: everything stays in this process. */
+  /** A URL such as `redis://:password@localhost:6379`, or `{ url, … }` with the options below. Absent: everything stays in this process. */
   readonly redis?: RedisOption | RedisSettings | undefined;
 }
 

@@ -32,12 +32,17 @@ export interface ResponseCacheModuleOptions {
   readonly l1: MemoryLimits;
   /** How many processes of the service share the machine's or the container's memory; absent for one. */
   readonly processes?: number;
+  /** How long one replica may load for all before another may. */
   readonly leaseMs: number;
+  /** How long a request waits for its load, which goes on and is stored. */
   readonly deadlineMs: number;
+  /** After this time of waiting, a stale response that may stand in is sent. */
   readonly staleAfterMs: number;
   /** Whether a stale response stands in for a failed load also where the request asks for a validated one. By default it does not. */
   readonly servesStaleDespiteDirectives?: boolean;
+  /** How long a load may take. */
   readonly loadTimeoutMs: number;
+  /** Larger bodies are not stored. */
   readonly maxEntryBytes: number;
   /** How long after an invalidation responses with its tags are stored for at most one second, in milliseconds; 0, the default, disables it. */
   readonly settleMs?: number | undefined;
@@ -49,6 +54,6 @@ export interface ResponseCacheModuleOptions {
   readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
   /** The id of a request that the HTTP framework has not seen. */
   readonly requestId?: (request: FastifyRequest['raw']) => string;
-  /** Undefined for errors that are not worth storing. */
+  /** Gives what is stored of an error that is a response itself; undefined for errors that are not worth storing. */
   readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

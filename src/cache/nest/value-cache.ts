@@ -23,10 +23,19 @@ import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
 export interface ValueRule extends Partial<FreshnessPolicy> {
-  /** The first word of metrics and of the tag `upstream:…`; `app` without it. */
+  /**
+   * The first word of the default key and of the tag `upstream:…`.
+   *
+   * @default `app`
+   */
   readonly upstream?: string;
+  /** Tags to invalidate by. */
   readonly tags?: readonly string[];
-  /** How long a caller waits for a load, which goes on and is stored. */
+  /**
+   * How long a caller waits for a load, which goes on and is stored.
+   *
+   * @default `deadlineMs` of the module
+   */
   readonly deadlineMs?: number;
 }
 

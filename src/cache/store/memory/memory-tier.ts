@@ -6,7 +6,9 @@ import { hasPrefix, isOfUpstream } from '../invalidation-target';
 import { inOnePiece, MIN_RESIDENT_BYTES, resident } from './resident-entry';
 
 export interface MemoryLimits {
+  /** What the entries may take, in bytes. */
   readonly maxBytes: number;
+  /** How many entries there may be. */
   readonly maxEntries: number;
 }
 

@@ -1,0 +1,90 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withDefaults } from '../../src/cache/nest/response-cache.defaults';
+import { repositoryRoot } from '../support/build-service';
+import { merged, optionsOf, table, unitOf, type Option } from '../support/option-reference';
+
+/*
+ * The reference of options is made from their types, defaults and comments. After a change:
+ * UPDATE_DOCS=1 npx jest test/contract/reference.spec.ts
+ */
+
+const NOTE =
+  'Made from the types and their comments (`UPDATE_DOCS=1 npx jest test/contract/reference.spec.ts`), which a test holds.';
+const HEAD = ['option', 'means', 'type or unit', 'default'];
+
+const policy = optionsOf('cache/law/cache-rule.ts', 'FreshnessPolicy');
+const rowOf = (one: Option): readonly string[] => [`\`${one.name}\``, one.means, unitOf(one), one.default ?? ''];
+
+function ruleOptions(): string {
+  const ofMethods = merged(
+    optionsOf('cache/methods/method-cache.decorators.ts', 'CacheableRule'),
+    optionsOf('cache/nest/value-cache.ts', 'ValueRule'),
+    policy.map((one) => ({ ...one, default: `\`policy.${one.name}\`` })),
+  );
+  const ofEvict = optionsOf('cache/methods/method-cache.decorators.ts', 'CacheEvictRule');
+  return [
+    `# Options of rules\n\nWhat a rule leaves out comes from [the module](module-options.md); in the service, from its [settings](../../.env.sample). ${NOTE}`,
+    `## \`@CacheRule\` on a route\n\n${table(HEAD, optionsOf('cache/law/cache-rule.ts', 'CacheRule').map(rowOf))}`,
+    `## \`@Cacheable\` and \`@CachePut\` on a method\n\n${table(HEAD, ofMethods.map(rowOf))}`,
+    `## \`@CacheEvict\` on a method\n\nAt least one of \`key\`, \`tags\` and \`prefix\`.\n\n${table(HEAD, ofEvict.map(rowOf))}`,
+  ].join('\n\n');
+}
+
+function moduleOptions(): string {
+  const defaults = withDefaults({ redis: 'redis://localhost:6379' }) as unknown as Readonly<Record<string, unknown>>;
+  const within = (group: string, options: readonly Option[]) =>
+    options.map((one) => ({
+      ...one,
+      name: `${group}.${one.name}`,
+      default: shown(valueIn(defaults[group], one.name)),
+    }));
+  const options = merged(
+    optionsOf('cache/nest/response-cache.defaults.ts', 'ResponseCacheOptions'),
+    optionsOf('cache/nest/response-cache.defaults.ts', 'ResponseCacheRegistration').filter(
+      ({ name }) => name !== 'redis',
+    ),
+    optionsOf('cache/nest/response-cache.options.ts', 'ResponseCacheModuleOptions').filter(
+      ({ name }) => name !== 'policy' && name !== 'l1',
+    ),
+  ).flatMap((one) => {
+    if (one.name === 'policy') return within('policy', policy);
+    if (one.name === 'l1') return within('l1', optionsOf('cache/store/memory/memory-tier.ts', 'MemoryLimits'));
+    if (one.name === 'redis')
+      return [one, ...within('redis', optionsOf('redis/redis-client-options.ts', 'RedisSettings'))];
+    return [{ ...one, default: one.default ?? shown(defaults[one.name]) }];
+  });
+  return [
+    `# Options of \`ResponseCacheModule.forRoot()\`\n\n\`forRoot()\` and the factory of \`forRootAsync({ inject, useFactory })\` take the same; every option may be left out. ${NOTE}`,
+    table(HEAD, options.map(rowOf)),
+  ].join('\n\n');
+}
+
+function valueIn(group: unknown, name: string): unknown {
+  return (group as Readonly<Record<string, unknown>> | undefined)?.[name];
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'number') return value.toLocaleString('en-US');
+  return typeof value === 'string' || typeof value === 'boolean' ? `\`${value}\`` : '';
+}
+
+describe('docs/reference', () => {
+  it.each([
+    ['rule-options.md', ruleOptions],
+    ['module-options.md', moduleOptions],
+  ])('%s is what the types, defaults and comments say', (name, make) => {
+    const file = join(repositoryRoot, 'docs/reference', name);
+    if (process.env['UPDATE_DOCS']) writeFileSync(file, `${make()}\n`);
+    expect(readFileSync(file, 'utf8')).toBe(`${make()}\n`);
+  });
+
+  it('says of each option what it means', () => {
+    const rows = [ruleOptions(), moduleOptions()]
+      .join('\n')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    expect(rows.length).toBeGreaterThan(40);
+    expect(rows.filter((row) => row.split(' | ')[1] === 'none')).toEqual([]);
+  });
+});
