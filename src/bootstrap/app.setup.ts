@@ -10,8 +10,9 @@ import { limitConnections } from '../server/connection-limit';
 import { addEdgeHooks, requestId } from '../server/edge-hooks';
 import { continueInTurn } from '../server/expectations';
 import { FastPathGate } from '../server/fast-path-gate';
-import { serverFactory } from '../server/http-server';
+import { HttpListeners } from '../server/http-server';
 import { LarderAdapter } from '../server/larder-adapter';
+import { separateOperatorRoutes } from '../server/operator-port';
 import { ProblemFilter } from '../server/problem.filter';
 import { RouteMethods } from '../server/route-methods';
 import { tlsOptions, type TlsFiles } from '../server/tls';
@@ -33,12 +34,16 @@ const CHECK_INTERVAL_MS = 1_000;
 
 /** @param tls the files of the service's own TLS; without them it speaks plain HTTP */
 export function createAdapter(tls?: TlsFiles): LarderAdapter {
+  const { operators } = serviceConfig();
   const routes = new RouteMethods();
-  const problems = new ProblemFilter(routes);
   const gate = new FastPathGate();
+  const listeners = new HttpListeners(gate, {
+    tls: tls && tlsOptions(tls),
+    operators: operators && { tls: operators.tls && tlsOptions(operators.tls) },
+  });
+  const problems = new ProblemFilter(routes, operators ? listeners.isOnOperatorPort : () => true);
   const options = {
-    ...(tls && { https: tlsOptions(tls) }),
-    serverFactory: serverFactory(gate),
+    serverFactory: listeners.create,
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
@@ -53,12 +58,16 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   } as const;
-  const adapter = new LarderAdapter(options, gate);
+  const adapter = new LarderAdapter(options, gate, listeners);
   const fastify: FastifyInstance = adapter.getInstance();
-  fastify.server.headersTimeout = HEAD_TIMEOUT_MS;
-  Object.assign(fastify.server, { connectionsCheckingInterval: CHECK_INTERVAL_MS }); // an option of node's server
-  fastify.server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
-  continueInTurn(fastify.server);
+  for (const server of listeners.all) {
+    server.headersTimeout = HEAD_TIMEOUT_MS;
+    Object.assign(server, { connectionsCheckingInterval: CHECK_INTERVAL_MS }); // an option of node's server
+    server.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
+    continueInTurn(server);
+  }
+  listeners.operators?.on('clientError', answerClientError); // Fastify adds it to the public server
+  if (operators) separateOperatorRoutes(fastify, listeners.isOnOperatorPort);
   routes.collect(fastify);
   addEdgeHooks(fastify);
   gate.watch(fastify);
@@ -82,9 +91,11 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
   app.enableShutdownHooks(signals, { useProcessExit: true });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  drainOnClose(fastify, shutdownTimeoutMs);
-  limitConnections(fastify, maxConnections);
-  closeStalledClients(fastify, { stallMs: clientTimeoutMs });
+  drainOnClose(fastify, listenersOf(app), shutdownTimeoutMs);
+  for (const server of listenersOf(app)) {
+    limitConnections(server, maxConnections);
+    closeStalledClients(fastify, server, { stallMs: clientTimeoutMs });
+  }
   const upstreams = app.get(Upstreams).all();
   const [first] = upstreams;
   if (first) {
@@ -94,6 +105,12 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   }
   if (swaggerEnabled) documentApi(app, upstreams, publicUrl);
   return app;
+}
+
+/** The application's HTTP servers, the public one first. */
+export function listenersOf(app: NestFastifyApplication): HttpListeners['all'] {
+  const adapter: unknown = app.getHttpAdapter();
+  return adapter instanceof LarderAdapter ? adapter.listeners.all : [app.getHttpServer()];
 }
 
 export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {

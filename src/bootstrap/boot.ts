@@ -1,11 +1,13 @@
 import { Logger, type LoggerService, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createAdapter, setUp, settingsOf } from './app.setup';
+import type { FastifyInstance } from 'fastify';
+import { createAdapter, listenersOf, setUp, settingsOf } from './app.setup';
 import { EnvironmentError } from '../config/env.schema';
 import { shownSettings } from '../config/shown-settings';
 import { serviceConfig } from '../config/slices';
 import { currentAdvice } from '../current-advice';
+import { listenOn } from '../server/http-server';
 import { reloadTls } from '../server/tls';
 import { logFormatOf } from '../server/log-format';
 import { BootLogger, PinoLogger } from '../logging/pino.logger';
@@ -13,6 +15,8 @@ import { listenFailure } from './listen-failure';
 import { acceptInTurn } from '../workers/accept-in-turn';
 import { startsWorkers } from '../workers/start-workers';
 import { isWorker } from '../workers/worker-channel';
+
+type OperatorPort = NonNullable<ReturnType<typeof settingsOf>['operators']>;
 
 /** Additions of the program that starts the service. */
 export interface BootHooks {
@@ -46,22 +50,33 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
     logger: new BootLogger(),
     abortOnError: false,
   });
-  const { port, host, logLevel } = settingsOf(app);
+  const { port, host, logLevel, operators } = settingsOf(app);
   const logger = new PinoLogger(logLevel, format);
   app.useLogger(logger);
-  if (isWorker()) acceptInTurn(app.getHttpServer());
+  const [server, operatorServer] = listenersOf(app);
+  if (isWorker()) listenersOf(app).forEach(acceptInTurn);
   else advise(logger);
   beforeListen?.(app);
-  if (tls) reloadTls(app.getHttpServer(), tls, logger);
+  if (tls && server) reloadTls(server, tls, logger);
+  if (operators?.tls && operatorServer) reloadTls(operatorServer, operators.tls, logger);
   await setUp(app)
     .listen(port, host)
     .catch((error: unknown) => {
       const failure = listenFailure(error, host, port);
       throw failure === undefined ? error : new EnvironmentError(failure);
     });
+  const operatorUrl = operators && operatorServer && (await listenForOperators(operatorServer, operators));
   const url = await app.getUrl();
-  if (!isWorker()) new Logger('Larder').log(`Listening on ${url}; the page is at /`);
+  const page = operatorUrl === undefined ? 'the page is at /' : `the page, the admin API and metrics on ${operatorUrl}`;
+  if (!isWorker()) new Logger('Larder').log(`Listening on ${url}; ${page}`);
   onListening?.(url);
+}
+
+async function listenForOperators(server: FastifyInstance['server'], { port, host }: OperatorPort): Promise<string> {
+  return listenOn(server, port, host).catch((error: unknown) => {
+    const failure = listenFailure(error, host, port, 'ADMIN_');
+    throw failure === undefined ? error : new EnvironmentError(failure);
+  });
 }
 
 /** Once for the service, before it listens. */

@@ -38,7 +38,7 @@ describe('the environment', () => {
     ['REDIS_TLS_CA_FILE', '/nowhere.pem', 'does not exist'],
     ['REDIS_TLS_CA_FILE', __filename, 'holds no certificate in PEM'],
     ['GITHUB_RULES_FILE', __dirname, 'is a directory'],
-    ['GITHUB_ROUTE_PREFIX', '/', 'must be a path such as /github'],
+    ['GITHUB_ROUTE_PREFIX', '/api/', 'must be a path such as /github'],
     ['GITHUB_ROUTE_PREFIX', '/docs', 'is a path of the service itself'],
     ['GITHUB_ROUTE_PREFIX', '/Docs-JSON', 'is a path of the service itself'],
     ['GITHUB_ROUTE_PREFIX', '/repos/github', 'is a path of the service itself'],

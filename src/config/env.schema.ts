@@ -64,6 +64,9 @@ export const environmentShape = {
   WORKERS: z
     .union([z.literal('auto'), whole(1, 256)], { error: 'must be auto or a whole number from 1 to 256' })
     .default(1),
+  ADMIN_PORT: whole(0, 65535).optional(),
+  ADMIN_HOST: text.optional(),
+  ADMIN_TLS: flag.optional(),
   PUBLIC_URL: httpUrl.optional(),
   TLS_CERT_FILE: certificate.optional(),
   TLS_KEY_FILE: privateKey.optional(),
@@ -137,6 +140,9 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',
   WORKERS: 'auto',
+  ADMIN_PORT: '8082',
+  ADMIN_HOST: '127.0.0.1',
+  ADMIN_TLS: 'false',
   PUBLIC_URL: 'https://larder.example',
   TLS_CERT_FILE: '/etc/larder/tls.crt',
   TLS_KEY_FILE: '/etc/larder/tls.key',
@@ -160,10 +166,12 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
 };
 
 /** Variables that require another one. */
-const needed: readonly (readonly [given: string, needed: string])[] = [
+const needed: FeatureSettings['needs'] & object = [
   ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
   ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
   ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
+  ['ADMIN_HOST', 'ADMIN_PORT'],
+  ['ADMIN_TLS', 'TLS_CERT_FILE'],
   ['REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'],
   ['REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE'],
 ];
@@ -201,10 +209,14 @@ function schema(source: Readonly<Record<string, unknown>>) {
   );
   const shape = { ...settingsShape(), ...Object.fromEntries(unchecked) };
   return z.object(shape).superRefine((env, context) => {
-    for (const [given, other] of [...needed, ...(on ?? []).flatMap(({ needs = [] }) => needs)]) {
+    for (const [given, other, when] of [...needed, ...(on ?? []).flatMap(({ needs = [] }) => needs)]) {
       if (env[given] === undefined || env[given] === false || env[other] !== undefined) continue;
-      context.addIssue({ code: 'custom', path: [other], message: `is missing: ${given} needs ${other} as well` });
+      if (when && env[given] !== when.value) continue;
+      const message = `is missing: ${given}${when ? `=${when.shown}` : ''} needs ${other} as well`;
+      context.addIssue({ code: 'custom', path: [other], message });
     }
+    if (env['ADMIN_PORT'] !== undefined && env['ADMIN_PORT'] !== 0 && env['ADMIN_PORT'] === env['PORT'])
+      context.addIssue({ code: 'custom', path: ['ADMIN_PORT'], message: 'must be another port than PORT' });
     const { CACHE_STORE: store, REDIS_ENDPOINT_URI: uri } = env as Partial<Record<string, unknown>>;
     if (typeof store === 'string' && store !== 'memory' && uri === undefined) {
       const message = `is missing: CACHE_STORE=${store} needs REDIS_ENDPOINT_URI as well`;

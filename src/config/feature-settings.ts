@@ -11,8 +11,12 @@ export interface FeatureSettings {
   readonly shape: Readonly<Record<string, z.ZodType>>;
   /** The variable that switches the feature off: then none of its settings is needed, and a wrong one does not stop the start. */
   readonly switchedBy?: string;
-  /** Variables that require another one. */
-  readonly needs?: readonly (readonly [given: string, needed: string])[];
+  /** Variables that require another one, or do so with one value, which is written as shown. */
+  readonly needs?: readonly (readonly [
+    given: string,
+    needed: string,
+    when?: { readonly value: unknown; readonly shown: string },
+  ])[];
   /** A setting that decides the feature's responses, such as an address; undefined for the default. */
   readonly sourceOf?: (values: SettingValues) => string | undefined;
   /** How long after a change a response may still be the old one, in milliseconds. */

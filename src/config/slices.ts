@@ -13,6 +13,11 @@ const SOURCE_LENGTH = 6;
 const slice = <T extends object>(name: string, pick: (env: Environment) => T) =>
   registerAs(name, () => pick(readEnvironment()));
 
+function tlsOf(env: Environment) {
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CLIENT_CA_FILE: clientCaFile } = env;
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile };
+}
+
 export const serviceConfig = slice('service', (env) => ({
   isProduction: env.NODE_ENV === 'production',
   host: env.HOST,
@@ -26,10 +31,16 @@ export const serviceConfig = slice('service', (env) => ({
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
   publicUrl: env.PUBLIC_URL,
   /** The service's own TLS; undefined for plain HTTP. */
-  tls:
-    env.TLS_CERT_FILE === undefined || env.TLS_KEY_FILE === undefined
+  tls: tlsOf(env),
+  /** The operators' own port; undefined where they share the public one. */
+  operators:
+    env.ADMIN_PORT === undefined
       ? undefined
-      : { certFile: env.TLS_CERT_FILE, keyFile: env.TLS_KEY_FILE, clientCaFile: env.TLS_CLIENT_CA_FILE },
+      : {
+          port: env.ADMIN_PORT,
+          host: env.ADMIN_HOST ?? env.HOST,
+          tls: env.ADMIN_TLS === false ? undefined : tlsOf(env),
+        },
   swaggerEnabled: env.SWAGGER_ENABLED,
 }));
 

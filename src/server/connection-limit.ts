@@ -19,6 +19,6 @@ export function defaultConnections(openFiles: number | undefined): number {
 }
 
 /** Bounds the clients' connections; further ones are closed as soon as they are accepted. */
-export function limitConnections(fastify: FastifyInstance, maxConnections: number | undefined): void {
-  fastify.server.maxConnections = maxConnections ?? defaultConnections(openFilesLimit());
+export function limitConnections(server: FastifyInstance['server'], maxConnections: number | undefined): void {
+  server.maxConnections = maxConnections ?? defaultConnections(openFilesLimit());
 }

@@ -12,22 +12,26 @@ const LOOK_MS = 10;
 const HEAD_MS = 2_000;
 
 /**
- * Ends a server without losing requests of connected clients: for a moment each response has `Connection: close` (RFC 9112 §9.6), so that
- * busy clients leave by themselves; then the port and idle connections are closed, and the requests under way are waited for.
+ * Ends the servers without losing requests of connected clients: for a moment each response has `Connection: close` (RFC 9112 §9.6), so that
+ * busy clients leave by themselves; then the ports and idle connections are closed, and the requests under way are waited for.
  *
  * @param timeoutMs the limit of all of that; then the remaining connections are cut
  */
-export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void {
-  const { server } = fastify;
+export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[], timeoutMs: number): void {
   const sockets = new Set<Socket>();
-  // For TLS the inner socket: node keeps the response there.
-  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  closeIdleLater(server);
+  for (const server of servers) {
+    // For TLS the inner socket: node keeps the response there.
+    server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+    closeIdleLater(server);
+  }
+  const others = servers.filter((server) => server !== fastify.server); // Fastify closes its own only
+  let closed: Promise<unknown> = Promise.resolve();
+  fastify.addHook('onClose', () => closed.then(() => undefined));
   fastify.addHook('preClose', (done) => {
-    setTimeout(() => server.closeAllConnections(), timeoutMs).unref();
+    setTimeout(() => servers.forEach((server) => server.closeAllConnections()), timeoutMs).unref();
     for (const socket of sockets) lastAnswer(socket);
     // An incomplete head is not a request: there is no response to wait for.
     setTimeout(() => {
@@ -35,10 +39,20 @@ export function drainOnClose(fastify: FastifyInstance, timeoutMs: number): void 
     }, HEAD_MS).unref();
     const until = performance.now() + Math.min(FAREWELL_MS, timeoutMs / 2);
     const look = (): void => {
-      if (sockets.size === 0 || performance.now() >= until) done();
-      else setTimeout(look, LOOK_MS);
+      if (sockets.size > 0 && performance.now() < until) setTimeout(look, LOOK_MS);
+      else {
+        closed = Promise.all(others.filter(({ listening }) => listening).map(closeServer));
+        done();
+      }
     };
     look();
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
   });
 }
 

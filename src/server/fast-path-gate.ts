@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { isClosed } from './client-connection';
 import { refusalOf } from './edge-hooks';
+import { PORT_CONSTRAINT } from './operator-port';
 
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
@@ -190,7 +191,10 @@ export class FastPathGate {
    * absolute URL, it may match.
    */
   private constraintOn(url: string): string | undefined {
-    this.constrained ??= this.routes.filter(({ options }) => Object.keys(options.constraints ?? {}).length > 0);
+    // Routes of the operators' port do not count: the gate is not in front of it, and on the public port they do not exist.
+    this.constrained ??= this.routes.filter(({ options }) =>
+      Object.keys(options.constraints ?? {}).some((name) => name !== PORT_CONSTRAINT),
+    );
     const isPlain = url.startsWith('/') && !url.includes('%');
     const found = this.constrained.find(
       ({ options }) => !isPlain || url.toLowerCase().startsWith(staticPart(options.url).toLowerCase()),

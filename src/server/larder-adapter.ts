@@ -2,6 +2,7 @@ import type { RequestMethod } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import type { FastPathGate } from './fast-path-gate';
+import type { HttpListeners } from './http-server';
 
 type MiddlewareFactory = Awaited<ReturnType<FastifyAdapter['createMiddlewareFactory']>>;
 type WithUse = FastifyInstance & { use?: (...args: unknown[]) => unknown };
@@ -18,6 +19,7 @@ export class LarderAdapter extends FastifyAdapter {
   constructor(
     options: FastifyHttpOptions<FastifyInstance['server']>,
     readonly gate: FastPathGate,
+    readonly listeners: HttpListeners,
   ) {
     super(options);
   }

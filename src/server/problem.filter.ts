@@ -12,7 +12,10 @@ export class ProblemFilter implements ExceptionFilter {
   private static readonly filters = new WeakMap<object, ProblemFilter>();
   private readonly logger = new Logger('Http');
 
-  constructor(private readonly routes: RouteMethods) {}
+  constructor(
+    private readonly routes: RouteMethods,
+    private readonly isOnOperatorPort: (request: FastifyRequest['raw']) => boolean,
+  ) {}
 
   /** @throws Error for an adapter that was not made by `createAdapter()` */
   static of(adapter: object): ProblemFilter {
@@ -46,7 +49,9 @@ export class ProblemFilter implements ExceptionFilter {
       this.sendStatus(own, request, reply);
       return;
     }
-    const problem = toAppError(error, request, (path) => this.routes.allowed(path));
+    const problem = toAppError(error, request, (path) =>
+      this.routes.allowed(path, !this.isOnOperatorPort(request.raw)),
+    );
     if (problem.code === 'internal')
       this.logger.error(`${request.method} failed, request ${request.id}: ${stackOf(problem.cause)}`);
     if (reply.sent) return;

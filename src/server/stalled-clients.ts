@@ -38,8 +38,11 @@ interface UnderWay {
  *
  * A client that waits for us, for the upstream or for its turn, is never cut off here.
  */
-export function closeStalledClients(fastify: FastifyInstance, { stallMs }: StallLimits): void {
-  const { server } = fastify;
+export function closeStalledClients(
+  fastify: FastifyInstance,
+  server: FastifyInstance['server'],
+  { stallMs }: StallLimits,
+): void {
   const connections = new Map<Socket, Progress>();
   const lookMs = Math.min(LOOK_MS, stallMs / 4);
   const watch = (socket: Socket): void => {

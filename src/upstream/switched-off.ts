@@ -49,7 +49,7 @@ export class SwitchedOff implements OnModuleInit {
     const { name, routes = [] } = this.definition;
     const taken = this.parts.prefixes();
     const roots = [routePrefixOf(this.definition), ...routes.map((one) => `/${one}`)].filter(
-      (root) => root !== '/' && !taken.some((prefix) => `${prefix}/`.startsWith(`${root}/`)),
+      (root) => root !== '/' && !taken.some((prefix) => prefix === '' || `${prefix}/`.startsWith(`${root}/`)),
     );
     return [...roots.flatMap((root) => [root, `${root}/*`]), webhookPath(name)];
   }

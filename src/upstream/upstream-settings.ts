@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isSwitchedOn, readEnvironment } from '../config/env.schema';
 import { declareSettings, type FeatureSettings, type SettingValues } from '../config/feature-settings';
 import { file, flag, httpUrl, text, whole } from '../config/setting-kinds';
+import { OPERATOR_PATHS } from '../server/operator-port';
 import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
 
@@ -11,9 +12,7 @@ import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upst
  */
 
 /** First segments of paths that are the service's own. */
-const OWN_PATHS: ReadonlySet<string> = new Set([
-  ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'events', 'health', 'metrics', 'page.json', 'webhooks'],
-]);
+const OWN_PATHS: ReadonlySet<string> = new Set([...OPERATOR_PATHS, 'health', 'webhooks']);
 /** Fields of one hop or of the message's framing (RFC 9110 §7.6.1, RFC 9112 §6), and fields that the service itself sets. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
@@ -45,7 +44,10 @@ export function declareUpstreamSettings(definition: UpstreamDefinition): void {
   const isOn = (values: SettingValues): boolean => values[prefixed('ENABLED')] === true;
   declareSettings({
     ...{ feature: `upstream ${definition.name}`, ...switchOf(definition) },
-    needs: [[prefixed('SHARE_TOKEN'), prefixed('TOKEN')]],
+    needs: [
+      [prefixed('SHARE_TOKEN'), prefixed('TOKEN')],
+      [prefixed('ROUTE_PREFIX'), 'ADMIN_PORT', { value: '', shown: '/' }],
+    ],
     sourceOf: (values) => {
       if (!isOn(values)) return undefined;
       const { baseUrl, isStrict } = settingsIn(values, definition);
@@ -92,8 +94,9 @@ function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinitio
       .optional()
       .meta({ example: 'the token that the API gave you' }),
     ROUTE_PREFIX: text
-      .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, `must be a path such as /${name}, without a slash at its end`)
+      .regex(/^(?:\/|(?:\/[A-Za-z0-9._~-]+)+)$/, `must be a path such as /${name}, without a slash at its end, or /`)
       .refine((path) => !isOwnPath(path), 'is a path of the service itself')
+      .transform((path) => (path === '/' ? '' : path))
       .default(routePrefix ?? `/${name}`),
     PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).optional().meta({ example: 'rfc' }),
     SHARE_TOKEN: flag.default(false).meta({ example: 'true' }),

@@ -256,7 +256,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const [share, token] = ['SHARE_TOKEN', 'TOKEN'].map((setting) => settingName(this.definition, setting));
     const pages = corsOrigins === '*' ? ', and so does any web page they visit (CORS_ALLOWED_ORIGINS=*)' : '';
     new Logger(this.title).warn(
-      `${share} is on: every client that reaches ${routePrefix} without its own token sees everything that ${token} may see${pages}.`,
+      `${share} is on: every client that reaches ${routePrefix || '/'} without its own token sees everything that ${token} may see${pages}.`,
     );
   }
 }

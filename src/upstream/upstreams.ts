@@ -16,9 +16,11 @@ export class Upstreams {
       const other = settings.routePrefix.toLowerCase();
       if (definition.name === name)
         throw new EnvironmentError(`The upstream "${name}" is mounted twice. Mount it once.`);
-      if (`${prefix}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${prefix}/`))
+      // A longer prefix has precedence over `/`.
+      const areSeparate = (prefix === '') !== (other === '');
+      if (!areSeparate && (`${prefix}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${prefix}/`)))
         throw new EnvironmentError(
-          `The configuration is wrong:\n  ${settingName({ name }, 'ROUTE_PREFIX')} meets that of ${definition.name}, ${other}. Example: ${settingName({ name }, 'ROUTE_PREFIX')}=/${name}`,
+          `The configuration is wrong:\n  ${settingName({ name }, 'ROUTE_PREFIX')} meets that of ${definition.name}, ${other || '/'}. Example: ${settingName({ name }, 'ROUTE_PREFIX')}=/${name}`,
         );
     }
     this.upstreams.push(upstream);

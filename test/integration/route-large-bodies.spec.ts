@@ -36,7 +36,7 @@ describe.each([
       answersProblems: true,
       settings: { l1: { maxBytes: 400_000_000, maxEntries: 100 }, maxEntryBytes: 30_000_000 },
       prepare: (app, fastify) => {
-        if (onAdapter() === 'fastify') closeStalledClients(fastify, { stallMs });
+        if (onAdapter() === 'fastify') closeStalledClients(fastify, fastify.server, { stallMs });
         if (isHooked) onRequest(() => undefined)(app, fastify);
       },
     });

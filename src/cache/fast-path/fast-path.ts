@@ -44,6 +44,7 @@ export interface FastWay<Target> {
 }
 
 interface Known {
+  readonly way: unknown;
   readonly pointer: HitPointer;
   readonly target: unknown;
 }
@@ -128,7 +129,7 @@ export class FastPath implements OnModuleInit {
   remember<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
     if (!this.isOn || this.isOff(request)) return;
     const fingerprint = way.fingerprint(request.raw);
-    if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { pointer, target });
+    if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { way, pointer, target });
   }
 
   /** Whether the ordinary way may write a response without the web framework. */
@@ -158,7 +159,9 @@ export class FastPath implements OnModuleInit {
     for (const way of this.ways) {
       const fingerprint = way.fingerprint(request);
       const known = fingerprint && this.known.get(fingerprint.text);
-      if (known) return this.servesKnown({ request, response, startedAt, way, fingerprint, known });
+      // A gateway at `/` has fingerprints for the URLs of the others as well.
+      if (fingerprint && known?.way === way)
+        return this.servesKnown({ request, response, startedAt, way, fingerprint, known });
     }
     return false;
   }

@@ -95,7 +95,8 @@ export class Gateway {
         if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
       const route = { method: methods, handler, exposeHeadRoute: false, config: this.options.routeConfig };
-      for (const url of [prefix, `${prefix}/*`, ...aliases.keys()]) scope.route({ ...route, url });
+      const own = prefix === '' ? ['/*'] : [prefix, `${prefix}/*`];
+      for (const url of [...own, ...aliases.keys()]) scope.route({ ...route, url });
       done();
     });
   }

@@ -1,0 +1,42 @@
+import type { FastifyInstance, RawRequestDefaultExpression } from 'fastify';
+
+/*
+ * With ADMIN_PORT, the routes of operators are on that port alone: the public port has the clients' routes, and a gateway there may take every
+ * other path. The operators' port has all routes, so that the page can send requests to the gateway.
+ */
+
+/** First segments of operators' paths. Probes (`/health`) and webhooks are on both ports. */
+export const OPERATOR_PATHS: ReadonlySet<string> = new Set([
+  ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'events', 'metrics', 'page.json'],
+]);
+/** The name of the constraint in Fastify's router. */
+export const PORT_CONSTRAINT = 'port';
+
+/** Whether a route is for operators: the page at `/`, and `/NAME-budget` of each upstream, belong to it. */
+export function isOperatorRoute(url: string): boolean {
+  const [, first = ''] = url.toLowerCase().split('/');
+  return url === '' || url === '/' || OPERATOR_PATHS.has(first) || first.endsWith('-budget');
+}
+
+/** Keeps operators' routes off the public port. Must be called before any route is declared. */
+export function separateOperatorRoutes(
+  fastify: FastifyInstance,
+  isOnOperatorPort: (request: RawRequestDefaultExpression) => boolean,
+): void {
+  fastify.addConstraintStrategy({
+    name: PORT_CONSTRAINT,
+    storage: <T>() => {
+      const routes = new Map<unknown, T>();
+      return {
+        get: (port: unknown) => routes.get(port) ?? null,
+        set: (port: unknown, route: T) => void routes.set(port, route),
+      };
+    },
+    deriveConstraint: (request) => (isOnOperatorPort(request) ? 'operators' : 'public'),
+    validate: () => undefined,
+    mustMatchWhenDerived: false,
+  });
+  fastify.addHook('onRoute', (options) => {
+    if (isOperatorRoute(options.url)) options.constraints = { ...options.constraints, [PORT_CONSTRAINT]: 'operators' };
+  });
+}

@@ -1,0 +1,97 @@
+import { GithubSimulator } from '../../simulator';
+import { freePort } from '../support/free-port';
+import { ServiceProcess } from '../support/service-process';
+import { readEnvironment } from '../../src/config/env.schema';
+import '../../src/app.module'; // declares the settings of the upstreams
+
+const ADMIN = { authorization: 'Bearer test-admin-token' };
+const OPERATORS = ['/', '/metrics', '/docs', '/docs-json', '/page.json', '/events', '/admin/audit', '/github-budget'];
+
+describe('a port for operators (ADMIN_PORT)', () => {
+  let github: GithubSimulator;
+  let service: ServiceProcess;
+  let operators: string;
+
+  const start = async (env: Record<string, string>): Promise<void> => {
+    const adminPort = await freePort();
+    operators = `http://127.0.0.1:${adminPort}`;
+    service = await ServiceProcess.start({
+      env: {
+        ...{ GITHUB_API_URL: github.url, ADMIN_PORT: String(adminPort), ADMIN_HOST: '127.0.0.1' },
+        ...{ ADMIN_TOKEN: 'test-admin-token', CREDENTIAL_SECRET: 'of-the-tests', ...env },
+      },
+    });
+  };
+  const statusOf = async (base: string, path: string, init?: RequestInit): Promise<number> => {
+    const response = await fetch(base + path, { headers: ADMIN, ...init });
+    await response.body?.cancel();
+    return response.status;
+  };
+
+  beforeAll(async () => {
+    github = await GithubSimulator.start({ latencyMs: 0 });
+  });
+  afterEach(() => service.stop());
+  afterAll(() => github.stop());
+
+  it('has the operations; on the public port they are a 404 problem, and probes, webhooks and hits are as before', async () => {
+    await start({ GITHUB_WEBHOOK_SECRET: 'of-the-tests' });
+    for (const path of OPERATORS) {
+      expect([path, await statusOf(operators, path)]).toEqual([path, 200]);
+      for (const method of ['GET', 'HEAD', 'POST', 'DELETE'])
+        expect([path, await statusOf(service.url, path, { method })]).toEqual([path, 404]);
+    }
+    for (const disguised of ['/METRICS', '/%6Detrics', '//metrics', '/metrics/', '/./metrics', '/github/../metrics'])
+      expect([disguised, await statusOf(service.url, disguised)]).toEqual([disguised, 404]);
+    const problem = await fetch(`${service.url}/metrics`);
+    expect(problem.headers.get('content-type')).toContain('application/problem+json');
+    expect(problem.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(await statusOf(operators, '/health/live')).toBe(200);
+    expect(await statusOf(service.url, '/health/live')).toBe(200);
+    expect(await statusOf(service.url, '/webhooks/github', { method: 'POST', body: '{}' })).toBe(401);
+    const answers = [];
+    for (let at = 0; at < 3; at++) answers.push(await fetch(`${service.url}/github/users/redis`));
+    expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'HIT']);
+    const metrics = await (await fetch(`${operators}/metrics`)).text();
+    expect(metrics).toMatch(/^larder_fast_path_routes_off 0$/m);
+    expect(await statusOf(operators, '/github/users/redis')).toBe(200); // for the page
+  });
+
+  it('lets the gateway have every other path of the public port: a name can stand for api.github.com', async () => {
+    await start({ GITHUB_ROUTE_PREFIX: '/' });
+    const answers = [];
+    for (let at = 0; at < 3; at++) answers.push(await fetch(`${service.url}/users/microsoft/repos?per_page=1`));
+    expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'HIT']);
+    expect(answers[2]?.headers.get('link')).toContain(`<${service.url}/users/microsoft/repos?per_page=1&page=2>`);
+    // The upstream's own paths by these names, on the public port alone.
+    for (const path of ['/', '/events', '/metrics', '/admin/audit']) {
+      const response = await fetch(service.url + path, { headers: ADMIN });
+      expect([path, response.headers.get('cache-status') ?? '']).toEqual([path, expect.stringContaining('larder')]);
+      await response.body?.cancel();
+    }
+    const [page, audit] = [await fetch(operators), await fetch(`${operators}/admin/audit`, { headers: ADMIN })];
+    expect([page.headers.get('content-type'), audit.status]).toEqual([expect.stringContaining('text/html'), 200]);
+    expect(await statusOf(service.url, '/health/live')).toBe(200);
+    expect((await fetch(`${service.url}/repos/redis`)).headers.get('x-cache')).toBeTruthy();
+    expect(await (await fetch(`${operators}/docs-json`)).json()).toMatchObject({
+      paths: expect.objectContaining({ '/users/{username}': expect.anything() }),
+    });
+  });
+
+  it('ends both ports when it stops, after the requests under way', async () => {
+    await start({});
+    const events = await fetch(`${operators}/events`, { headers: ADMIN });
+    expect(events.status).toBe(200);
+    expect(await service.stop()).toBe(0);
+    await expect(fetch(`${operators}/health/live`)).rejects.toThrow();
+    await events.body?.cancel().catch(() => undefined);
+  });
+
+  it.each([
+    [{ GITHUB_ROUTE_PREFIX: '/' }, /ADMIN_PORT is missing: GITHUB_ROUTE_PREFIX=\/ needs ADMIN_PORT as well/],
+    [{ ADMIN_HOST: '127.0.0.1' }, /ADMIN_PORT is missing: ADMIN_HOST needs ADMIN_PORT/],
+    [{ ADMIN_PORT: '8081' }, /ADMIN_PORT must be another port than PORT/],
+  ])('does not start with %j', (env, message) => {
+    expect(() => readEnvironment(env)).toThrow(message);
+  });
+});
