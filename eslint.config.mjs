@@ -41,6 +41,8 @@ export default tseslint.config(
       '*.mjs',
       '.dependency-cruiser.cjs',
       'web/*.mjs',
+      'test/checks.mjs',
+      'test/jest/*.js',
       'test/support/*.mjs',
       'benchmarks/node_modules/**',
       'benchmarks/results/**',

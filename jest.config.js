@@ -1,4 +1,5 @@
 'use strict';
+const { availableParallelism } = require('node:os');
 
 /** swc turns everything to CommonJS, so that Nest 12 (ESM only) loads under Jest without flags; `tsc --noEmit` checks the types. */
 const transform = {
@@ -39,6 +40,9 @@ const withProcesses = { globalSetup: '<rootDir>/test/support/processes.setup.ts'
 
 module.exports = {
   testTimeout: 30_000,
+  // Many specs wait more than they compute: for processes, sockets, deadlines.
+  maxWorkers: Math.max(3, availableParallelism()),
+  testSequencer: '<rootDir>/test/jest/processes-first.sequencer.js',
   projects: [
     project('unit', [
       '<rootDir>/src/**/*.spec.ts',
