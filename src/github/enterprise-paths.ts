@@ -1,3 +1,5 @@
+import type { Expected } from '../upstream';
+
 /*
  * The paths of GitHub Enterprise Server (https://docs.github.com/en/enterprise-server@latest/rest/using-the-rest-api/getting-started-with-the-rest-api),
  * where clients look that were told the name of a host: `gh` by `GH_HOST`, Terraform, Probot, go-github.
@@ -20,6 +22,16 @@ export function enterprisePaths(prefix: string, isHost: boolean): Record<string,
       [`${UPLOADS}/*`]: UPLOADS,
     }),
   };
+}
+
+/**
+ * What clients read of an Enterprise Server's version, and GitHub does not send: `gh` reads `installed_version` of `/meta`; Octokit's plug-in
+ * for such servers, Sourcegraph and the CodeQL action the header field.
+ */
+export function expectedOfHost(path: string, baseUrl: string, version: string): Expected | undefined {
+  if (baseUrl.endsWith(REST) || (path !== '/meta' && path !== '/')) return undefined; // a server says its own
+  const fields = { 'x-github-enterprise-version': version };
+  return path === '/meta' ? { fields, members: { installed_version: version } } : { fields };
 }
 
 /** Where uploads and, on Enterprise Server, GraphQL are: beside the base URL of the REST API. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineUpstream, hmacSignature } from '../upstream';
-import { baseUrlsBeside, enterprisePaths, withoutUploads } from './enterprise-paths';
+import { baseUrlsBeside, enterprisePaths, expectedOfHost, withoutUploads } from './enterprise-paths';
 import { githubCredentials } from './github-credentials';
 import { githubLimits } from './github-limits';
 import { githubProblem } from './github-problem';
@@ -25,6 +25,11 @@ export const github = defineUpstream({
       .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2022-11-28')
       .default('2022-11-28'),
     ENTERPRISE_PATHS: z.stringbool('must be true or false').default(true),
+    ENTERPRISE_VERSION: z
+      .string()
+      .trim()
+      .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 3.20.0')
+      .default('3.20.0'),
     UPLOADS_URL: z
       .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
       .optional()
@@ -57,6 +62,8 @@ export const github = defineUpstream({
     effect: effectOf,
   },
   linkedAs: linkedByName,
+  urlMembers: /^(?:url|href|[a-z_]+_url)$/,
+  expected: (path, { own, baseUrl }) => expectedOfHost(path, baseUrl, own.ENTERPRISE_VERSION),
   aliases: (prefix, { own, isStrict }) => enterprisePaths(prefix, own.ENTERPRISE_PATHS && !isStrict),
   beside: (baseUrl, { own, isStrict }) => baseUrlsBeside(baseUrl, isStrict ? baseUrl : own.UPLOADS_URL),
   problems: {

@@ -91,6 +91,8 @@ const optional = {
   }),
   linkedAs: call.meta({ example: '(path, asked) => path' }),
   aliases: call.meta({ example: "(routePrefix) => ({ '/graphql': '/graphql' })" }),
+  urlMembers: z.instanceof(RegExp, { error: 'must be a regular expression' }).meta({ example: '/^url$/' }),
+  expected: call.meta({ example: "(path) => path === '/meta' ? { members: { version: '1' } } : undefined" }),
   beside: call.meta({ example: "(baseUrl) => ({ '/graphql': '/api/graphql' })" }),
   limits: z.record(z.string(), z.number(), 'must be an object of numbers').meta({ example: '{ timeoutMs: 5_000 }' }),
   problems: problems.meta({

@@ -20,6 +20,7 @@ export { projectionOf, sourceJson } from './projection';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';
+export type { Expected } from './gateway/gateway-responses';
 export { anonymousResource } from './gateway/cached-requests';
 export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';

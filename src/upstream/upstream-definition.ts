@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ClientProblem, ProblemBody, ProblemKind } from '../kernel/problem-table';
 import type { RateLimitAdapter } from './budget/rate-limit-adapter';
 import type { LimitKind } from './budget/rate-limit.error';
+import type { Expected } from './gateway/gateway-responses';
 import type { CredentialRules } from './gateway/credentials';
 import type { GatewayRule } from './gateway/gateway-rules';
 import type { DocumentedPaths } from './open-api';
@@ -20,6 +21,8 @@ export interface UpstreamSettings<S extends SettingsShape = SettingsShape> {
   /** Nothing beyond the RFCs. */
   readonly isStrict: boolean;
   readonly sharesToken: boolean;
+  /** Whether URLs in bodies are turned into the gateway's. */
+  readonly rewritesBodies: boolean;
   readonly forwardHeaders: readonly string[];
   readonly webhookSecrets: readonly string[];
   readonly rules: readonly GatewayRule[];
@@ -130,6 +133,13 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
    * that another upstream or a route of the service has are left out.
    */
   aliases?(routePrefix: string, settings: UpstreamSettings<S>): Readonly<Record<string, string>>;
+  /**
+   * Names of members of its JSON bodies that have URLs of the API. With it there is the setting `NAME_REWRITE_BODIES`, which turns them into
+   * the gateway's. Example: `/^(?:url|\w+_url)$/`
+   */
+  readonly urlMembers?: RegExp;
+  /** What the clients of an alias for the whole API (`/*`) expect of the response for a path, and the API does not send. */
+  expected?(path: string, settings: UpstreamSettings<S>): Expected | undefined;
   /**
    * Paths that are not below the base URL, and where they are: a path of the same origin. One that ends in `/*` stands for all below it, which
    * may be at another base URL.

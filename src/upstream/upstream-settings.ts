@@ -100,6 +100,7 @@ function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinitio
       .default(routePrefix ?? `/${name}`),
     PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).optional().meta({ example: 'rfc' }),
     SHARE_TOKEN: flag.default(false).meta({ example: 'true' }),
+    REWRITE_BODIES: flag.default(false).meta({ example: 'true' }),
     FORWARD_HEADERS: text
       .regex(/^(?:\*|[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)$/, 'must be * or header names with commas between them')
       .transform(words)
@@ -140,8 +141,13 @@ function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinitio
 export const KIT_SETTINGS: readonly string[] = Object.keys(kitShape({ name: 'any', baseUrl: undefined }));
 
 function shapeOf(definition: UpstreamDefinition): SettingsShape {
-  const { WEBHOOK_SECRET, ...shape } = kitShape(definition);
-  return { ...shape, ...(definition.webhook && { WEBHOOK_SECRET }), ...definition.settings };
+  const { WEBHOOK_SECRET, REWRITE_BODIES, ...shape } = kitShape(definition);
+  return {
+    ...shape,
+    ...(definition.urlMembers && { REWRITE_BODIES }),
+    ...(definition.webhook && { WEBHOOK_SECRET }),
+    ...definition.settings,
+  };
 }
 
 function settingsIn<S extends SettingsShape>(
@@ -154,12 +160,14 @@ function settingsIn<S extends SettingsShape>(
     Object.keys(kitShape(definition)).map((setting) => [setting, valueOf(setting)]),
   ) as unknown as z.infer<z.ZodObject<ReturnType<typeof kitShape>>>;
   const isShared = kit.SHARE_TOKEN;
+  const isStrict = (kit.PROFILE ?? values['GATEWAY_PROFILE']) === 'rfc';
   return {
     baseUrl: kit.API_URL,
     token: kit.TOKEN,
     routePrefix: kit.ROUTE_PREFIX,
-    isStrict: (kit.PROFILE ?? values['GATEWAY_PROFILE']) === 'rfc',
+    isStrict,
     sharesToken: isShared,
+    rewritesBodies: kit.REWRITE_BODIES && !isStrict,
     forwardHeaders: kit.FORWARD_HEADERS ?? [],
     webhookSecrets: kit.WEBHOOK_SECRET ?? [],
     rules: [...(kit.RULES_FILE ?? []), ...parseGatewayRules(JSON.stringify(definition.rules ?? []))],

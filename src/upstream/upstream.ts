@@ -193,11 +193,15 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
       fieldsOf: (key: string, path: string) =>
         budget.fieldsOf({ credential: this.credentialOfKey(key), method: 'GET', path }),
     };
+    const aliases = Object.entries(definition.aliases?.(settings.routePrefix, settings) ?? {});
+    const roots = aliases.flatMap(([url, path]) => (url.endsWith('/*') && path === '' ? [url.slice(0, -2)] : []));
     return new GatewayResponses(
       {
         limits: settings.isStrict ? undefined : limits,
         ...{ api, prefix: settings.routePrefix, originFor: originOf(parts.service) },
-        ...{ partitions: callers.partitions, keepsCors: cors.allowsAny },
+        ...{ partitions: callers.partitions, keepsCors: cors.allowsAny, roots },
+        urlMembers: settings.rewritesBodies ? definition.urlMembers : undefined,
+        expected: (path) => (settings.isStrict ? undefined : definition.expected?.(path, settings)),
         linkedAs: (path, asked) => (settings.isStrict ? undefined : definition.linkedAs?.(path, asked)) ?? path,
       },
       parts.prepared,

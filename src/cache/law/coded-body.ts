@@ -46,6 +46,16 @@ export async function isWholeCoding(body: Buffer, headers: HeaderList): Promise<
   }
 }
 
+/**
+ * Streams that remove a body's `Content-Encoding`, in their order; undefined for a coding that is not known here.
+ */
+export function decodersOf(headers: HeaderList): readonly Transform[] | undefined {
+  const create = codingsOf(headers)
+    .reverse()
+    .map((coding) => DECODERS[coding]);
+  return create.some((one) => one === undefined) ? undefined : create.map((one) => (one as Decoder)(ZLIB_METHOD));
+}
+
 function codingsOf(headers: HeaderList): string[] {
   return headers
     .filter(([name]) => name === 'content-encoding')

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import {
   PreparedResponse,
   UnreadableEntryError,
@@ -9,9 +10,11 @@ import {
 } from '../../cache';
 import type { ClientOrigin } from '../../server/client-origin';
 import type { UpstreamApi } from '../upstream-api';
+import { BodyEdit } from './body-edit';
 import { limitsNow, PRESENTATION, withoutCors, type LimitsNow } from './gateway-fields';
 import type { Partitions } from './partition';
 import { UnpackedBodies } from './unpacked-bodies';
+import type { UrlReplacement } from './json-urls';
 import { haveUrls, rewriteUrls } from './url-rewriting';
 
 export interface GatewayResponsesOptions {
@@ -28,13 +31,30 @@ export interface GatewayResponsesOptions {
   readonly linkedAs: (path: string, asked: string) => string;
   /** The current rate limits, in place of the stored response's; undefined to send those unchanged. */
   readonly limits: LimitsNow | undefined;
+  /** Paths outside of the prefix that stand for the whole API, without a slash at their ends. */
+  readonly roots: readonly string[];
+  /** Which members of JSON bodies have URLs that are turned into the gateway's; undefined for none. */
+  readonly urlMembers: RegExp | undefined;
+  /** What clients that came by a root of the API's host expect of a path, and the API does not send; undefined for nothing. */
+  readonly expected: (path: string) => Expected | undefined;
 }
+
+/** What clients expect of a response beside what the API sends. */
+export interface Expected {
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Members of its JSON object. */
+  readonly members?: Readonly<Record<string, string>>;
+}
+
+/** How many addresses of the gateway are remembered: clients name it as they like. */
+const MAX_ADDRESSES = 100;
 
 export type GatewayResponse = PreparedResponse<StoredAnswer>;
 
 /** The upstream's responses as the gateway's clients get them: with the gateway's URLs, and prepared to be sent again. */
 export class GatewayResponses {
   private readonly unpacked = new UnpackedBodies();
+  private readonly edits = new LRUCache<string, BodyEdit>({ max: MAX_ADDRESSES });
 
   constructor(
     private readonly options: GatewayResponsesOptions,
@@ -45,12 +65,35 @@ export class GatewayResponses {
   rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
     const { api, linkedAs, partitions, keepsCors } = this.options;
     const fields = keepsCors ? received : withoutCors(received);
-    if (!haveUrls(fields)) return fields;
-    return rewriteUrls(fields, {
+    const added = Object.entries(this.expectedOf(request, path)?.fields ?? {});
+    const own = added.length === 0 ? fields : [...fields, ...added];
+    if (!haveUrls(fields)) return own;
+    return rewriteUrls(own, {
       ...{ upstreamBase: api.baseUrl, gatewayBase: this.baseFor(request), path },
       linkedAs: (linked) => linkedAs(linked, path),
       keepsRelative: partitions === undefined,
     });
+  }
+
+  /** How bodies are edited for a client that names the gateway as the request does; undefined for not at all. */
+  editFor(request: IncomingMessage, path: string): BodyEdit | undefined {
+    const { urlMembers, api } = this.options;
+    const members = this.expectedOf(request, path)?.members;
+    if (!urlMembers && !members) return undefined;
+    const base = this.baseFor(request);
+    const name = `${members ? path : ''} ${base}`;
+    const known = this.edits.get(name);
+    if (known) return known;
+    const beside = [...(api.beside ?? [])].flatMap(([below, url]): UrlReplacement[] =>
+      below.endsWith('/*') && URL.canParse(url) ? [[url, `${base}${below.slice(0, -2)}`]] : [],
+    );
+    const edit = new BodyEdit({
+      urls: urlMembers ? [[api.baseUrl, base], ...beside] : [],
+      isUrl: (member) => urlMembers?.test(member) === true,
+      added: members && JSON.stringify(members).slice(1, -1),
+    });
+    this.edits.set(name, edit);
+    return edit;
   }
 
   /**
@@ -60,7 +103,9 @@ export class GatewayResponses {
    */
   async bodyOf(entry: CacheEntry, key: string): Promise<Buffer> {
     try {
-      return this.prepared.get<StoredAnswer>(entry, 'identity')?.body ?? (await this.unpacked.of(entry));
+      const known = this.prepared.get<StoredAnswer>(entry, 'identity');
+      // With a base it may be edited for the clients of that address.
+      return known && known.base === undefined ? known.body : await this.unpacked.of(entry);
     } catch (cause) {
       throw new UnreadableEntryError(key, { cause });
     }
@@ -80,7 +125,7 @@ export class GatewayResponses {
   ): GatewayResponse | Promise<GatewayResponse> {
     const known = this.prepared.get<StoredAnswer>(entry, 'identity');
     if (known && (known.base === undefined || known.base === this.baseFor(request))) return known;
-    const made = this.prepareUncached(entry, key, request, path, { body: known?.body });
+    const made = this.prepareUncached(entry, key, request, path);
     const keep = (response: GatewayResponse): GatewayResponse => {
       this.prepared.keep(entry, 'identity', response);
       return response;
@@ -91,7 +136,7 @@ export class GatewayResponses {
   /**
    * As `prepare`, for an entry that memory may not have.
    *
-   * @param known its body, where that is unpacked already; and whether the response is new, so that its own rate limits are the newest
+   * @param isFirst whether the response is new, so that its own rate limits are the newest
    * @throws UnreadableEntryError
    */
   prepareUncached(
@@ -99,16 +144,19 @@ export class GatewayResponses {
     key: string,
     request: IncomingMessage,
     path: string,
-    { body: unpacked, isFirst = false }: { readonly body?: Buffer | undefined; readonly isFirst?: boolean } = {},
+    { isFirst = false }: { readonly isFirst?: boolean } = {},
   ): GatewayResponse | Promise<GatewayResponse> {
     const { limits } = this.options;
+    const edit = this.editFor(request, path);
     const make = (body: Buffer): GatewayResponse => {
       const showsLimits = limits !== undefined && !isFirst;
       const fields = entry.headers.filter(
         ([name]) => name !== 'content-length' && !(showsLimits && limits.names.has(name)),
       );
-      const base = haveUrls(fields) ? this.baseFor(request) : undefined;
-      const stored = this.rewritten(fields, request, path);
+      const isByAddress = edit !== undefined || haveUrls(fields) || this.options.expected(path) !== undefined;
+      const base = isByAddress ? this.baseFor(request) : undefined;
+      const rewritten = this.rewritten(fields, request, path);
+      const stored = edit ? edit.fields(entry.status, rewritten) : rewritten;
       const presentation = showsLimits ? limitsNow(limits, key, path) : PRESENTATION;
       return new PreparedResponse(entry, body, { presentation, key, stored, base });
     };
@@ -116,16 +164,39 @@ export class GatewayResponses {
       throw new UnreadableEntryError(key, { cause });
     };
     try {
-      const body = unpacked ?? this.unpacked.of(entry);
+      const body = this.bodyFor(entry, edit);
       return Buffer.isBuffer(body) ? make(body) : body.then(make, refuse);
     } catch (error) {
       return refuse(error);
     }
   }
 
-  /** Without a slash at its end. A client of HTTP/1.0 may name no host: then a path, which is a reference too. */
+  private bodyFor(entry: CacheEntry, edit: BodyEdit | undefined): Buffer | Promise<Buffer> {
+    const body = this.unpacked.of(entry);
+    if (!edit?.edits(entry.status, entry.headers)) return body;
+    const edited = (bytes: Buffer): Buffer | Promise<Buffer> =>
+      this.unpacked.made(`${entry.id} ${edit.suffix}`, () => edit.whole(bytes, entry.headers));
+    return Buffer.isBuffer(body) ? edited(body) : body.then(edited);
+  }
+
+  /**
+   * The address by which the client knows the API, without a slash at its end. A client of HTTP/1.0 may name no host: then a path, which is a
+   * reference too.
+   */
   private baseFor(request: IncomingMessage): string {
     const { originFor, prefix } = this.options;
-    return `${originFor(request) ?? ''}${prefix}`;
+    return `${originFor(request) ?? ''}${this.rootOf(request) ?? prefix}`;
+  }
+
+  /** The root that the client came by; undefined for the prefix. */
+  private rootOf({ url = '/' }: IncomingMessage): string | undefined {
+    const { roots, prefix } = this.options;
+    for (const root of roots) if (url.startsWith(root) && /^(?:[/?]|$)/.test(url.slice(root.length))) return root;
+    return url.startsWith(prefix) ? undefined : roots[0];
+  }
+
+  private expectedOf(request: IncomingMessage, path: string): Expected | undefined {
+    const { roots, expected } = this.options;
+    return roots.length > 0 && this.rootOf(request) !== undefined ? expected(path) : undefined;
   }
 }

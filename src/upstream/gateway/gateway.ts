@@ -116,7 +116,10 @@ export class Gateway {
       respondAsFinalRecipient(method, reply);
       return;
     }
-    const headers = forwardedHeaders(received, this.options.headerRules, CACHEABLE.has(method));
+    const isRead = CACHEABLE.has(method);
+    const edit = responses.editFor(request.raw, target.path);
+    const forwarded = forwardedHeaders(received, this.options.headerRules, isRead);
+    const headers = edit ? edit.forUpstream(forwarded, isRead) : forwarded;
     // A load continues when the client has its whole response. The rest of a body with an early response does not.
     const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
     const key = requests.keyOf(target, partition);
@@ -148,7 +151,10 @@ export class Gateway {
         onSent: () => this.report(request, key, statusOf(answer), startedAt, answer),
       };
       if (exchanged.prepared) await sendStored(request, received, reply, exchanged.answer, exchanged.prepared, context);
-      else await sendStreamed(request, received, reply, exchanged.answer, context);
+      else {
+        const streaming = edit ? edit.streamed(exchanged.answer, method === 'HEAD') : exchanged.answer;
+        await sendStreamed(request, received, reply, streaming, context);
+      }
     } catch (failed) {
       if (client.signal.aborted) return;
       const error = this.explained(failed, { credential: origins.credentialOf(partition), method, path: target.path });

@@ -15,13 +15,17 @@ export class UnpackedBodies {
 
   /** @throws Error for a stored body that cannot be unpacked */
   of(entry: CacheEntry): Buffer | Promise<Buffer> {
-    const { id } = entry;
+    return this.made(entry.id, () => identityBody(entry));
+  }
+
+  /** A body made of an entry's, by a name that differs for each entry and each way to make it. */
+  made(id: string, make: () => Buffer | Promise<Buffer>): Buffer | Promise<Buffer> {
     const known = this.known.get(id)?.deref() ?? this.underWay.get(id);
     if (known) return known;
-    const body = identityBody(entry);
-    if (Buffer.isBuffer(body)) return this.keep(entry, body);
+    const body = make();
+    if (Buffer.isBuffer(body)) return this.keep(id, body);
     const unpacking = body
-      .then((bytes) => this.keep(entry, bytes))
+      .then((bytes) => this.keep(id, bytes))
       .finally(() => {
         this.underWay.delete(id);
       });
@@ -29,7 +33,7 @@ export class UnpackedBodies {
     return unpacking;
   }
 
-  private keep({ id }: CacheEntry, body: Buffer): Buffer {
+  private keep(id: string, body: Buffer): Buffer {
     this.known.set(id, new WeakRef(body));
     return body;
   }
