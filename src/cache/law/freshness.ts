@@ -4,7 +4,18 @@ import { endOfLife, type CacheEntry, type EntryMetadata } from '../model/cache-e
 
 // RFC 9111 §4.2: "A fresh response is one whose age has not yet exceeded its freshness lifetime."
 export function isFresh(entry: CacheEntry, now: number): boolean {
-  return entry.softPurgeMark === undefined && now < entry.freshUntil;
+  return freshForMs(entry, now) > 0;
+}
+
+/** How far the clocks of replicas may be apart. */
+const CLOCK_TOLERANCE_MS = 5_000;
+
+/**
+ * Written by a clock that was ahead: another replica's, or this one's before it was set back. By this clock it would be fresh for longer than its
+ * lifetime, so it counts as stale.
+ */
+function isOfTheFuture(entry: EntryMetadata, now: number): boolean {
+  return now < entry.storedAt - CLOCK_TOLERANCE_MS;
 }
 
 // RFC 9111 §5.1: the time since the response was generated or validated; never negative, even if this clock is behind the writer's.
@@ -15,14 +26,13 @@ export function ageMs(entry: EntryMetadata, now: number): number {
 /** The remaining freshness, negative once stale, at most 0 after a soft purge; the `ttl` of RFC 9211 §2.4. */
 export function freshForMs(entry: CacheEntry, now: number): number {
   const leftMs = entry.freshUntil - now;
-  return entry.softPurgeMark === undefined ? leftMs : Math.min(0, leftMs);
+  return entry.softPurgeMark === undefined && !isOfTheFuture(entry, now) ? leftMs : Math.min(0, leftMs);
 }
 
 // RFC 5861 §3. A soft-purged entry is known to be wrong: it waits for its refresh.
 export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boolean {
-  return (
-    !entry.mustRevalidate && entry.softPurgeMark === undefined && now < entry.freshUntil + entry.staleWhileRevalidateMs
-  );
+  if (entry.mustRevalidate || entry.softPurgeMark !== undefined || isOfTheFuture(entry, now)) return false;
+  return now < entry.freshUntil + entry.staleWhileRevalidateMs;
 }
 
 // RFC 5861 §4; RFC 9111 §4.2.4 forbids it under must-revalidate.
