@@ -69,6 +69,14 @@ describe('the package, installed into a fresh Nest application', () => {
       }),
     );
     for (const [path, text] of filesOf('install-in-nest.md')) write(`src/${path}`, text);
+    write(
+      'src/start.ts',
+      `import { startService } from 'larder/upstream';
+import { AcmeCloudModule } from './acme-cloud/acme-cloud.module.js';
+
+void startService(AcmeCloudModule);
+`,
+    );
     await npm(['install', '--prefer-offline'], app);
     expect(await larder('add-upstream', 'acme-cloud')).toMatchObject({ code: 0, stderr: '' });
     expect(await run(binOf('typescript', 'bin/tsc'), [])).toMatchObject({ code: 0 });
@@ -125,7 +133,7 @@ describe('the package, installed into a fresh Nest application', () => {
         urls.push(`http://127.0.0.1:${port}`);
       }
       for (const [at, url] of urls.entries())
-        await waitUntil(async () => (await get(url, '/health')).status === 200, {
+        await waitUntil(async () => (await get(url, '/')).status === 404, {
           what: `the application to start: ${servers[at]?.output()}`,
           timeoutMs: 30_000,
         });
@@ -137,25 +145,34 @@ describe('the package, installed into a fresh Nest application', () => {
       return { status, cache: headers['x-cache'], body: body.toString(), headers };
     };
 
-    it('on Express and on Fastify, through one Redis, and is invalidated from code', async () => {
+    it('on Express and on Fastify, by its URL', async () => {
+      for (const url of urls) {
+        const first = await get(url, '/products/7');
+        expect(first).toMatchObject({ status: 200, cache: 'MISS' });
+        expect(await get(url, '/products/7')).toMatchObject({ status: 200, cache: 'HIT', body: first.body });
+      }
+    });
+
+    it('of both through one Redis, and is invalidated from code', async () => {
       const [express, fastify] = urls;
-      const first = await get(express, '/products/7');
+      const first = await get(express, '/stock');
       expect(first).toMatchObject({ status: 200, cache: 'MISS' });
-      await waitUntil(async () => (await redis.command('KEYS', 'shop:*')).includes('products:7'), {
+      await waitUntil(async () => (await redis.command('KEYS', 'shop:*')).includes('shop:stock'), {
         what: 'the entry',
       });
-      for (const url of urls) expect(await get(url, '/products/7')).toMatchObject({ cache: 'HIT', body: first.body });
-      expect(await get(fastify, '/products/7', 'DELETE')).toMatchObject({ status: 200 });
-      const second = await get(express, '/products/7');
+      for (const url of urls) expect(await get(url, '/stock')).toMatchObject({ cache: 'HIT', body: first.body });
+      expect(await get(fastify, '/stock', 'DELETE')).toMatchObject({ status: 200, body: '{"removed":3}' });
+      const second = await get(express, '/stock');
       expect(second).toMatchObject({ status: 200, cache: 'MISS' });
       expect(second.body).not.toBe(first.body);
+      expect((await get(express, '/products/7')).cache).toBe('MISS');
     });
 
     it('with a deadline, at which clients get a 504', async () => {
       for (const url of urls)
-        expect(await get(url, '/products/slow')).toMatchObject({
+        expect(await get(url, '/stock/slow')).toMatchObject({
           status: 504,
-          body: expect.stringContaining('deadline-exceeded'),
+          body: expect.stringContaining('deadline-exceeded') as string,
         });
     });
   });
@@ -171,17 +188,32 @@ describe('the package, installed into a fresh Nest application', () => {
       expect(unknown).toMatchObject({ code: 1, stderr: expect.stringMatching(/^larder has no command "strat"\. /) });
     });
 
-    it('starts the service, with the page', async () => {
-      const port = await freePort();
-      const env = { PATH: process.env['PATH'], NODE_ENV: 'test', PORT: String(port) };
-      const service = OwnedProcess.spawn(join(app, 'node_modules/.bin/larder'), [], { cwd: app, env });
-      await waitUntil(async () => (await request(`http://127.0.0.1:${port}/health/live`)).status === 200, {
-        what: 'the service to start',
-        timeoutMs: 30_000,
-      });
-      expect((await request(`http://127.0.0.1:${port}/`)).body.toString()).toContain('<title>Larder');
-      service.signal('SIGTERM');
-      expect(await service.exited).toBe(0);
+    it('starts the service with its page, as startService does with an upstream of the application', async () => {
+      const start = async (file: string) => {
+        const port = await freePort();
+        const env = { PATH: process.env['PATH'], NODE_ENV: 'test', PORT: String(port) };
+        const service = OwnedProcess.spawn(file, file.endsWith('larder') ? [] : [join(app, 'out/start.js')], {
+          cwd: app,
+          env,
+        });
+        const get = async (path: string) => {
+          const { status, body } = await request(`http://127.0.0.1:${port}${path}`);
+          return { status, body: body.toString() };
+        };
+        await waitUntil(async () => (await get('/health/live')).status === 200, {
+          what: 'the service to start',
+          timeoutMs: 30_000,
+        });
+        return { service, get };
+      };
+      const [plain, own] = await Promise.all([start(join(app, 'node_modules/.bin/larder')), start(node)]);
+      expect((await plain.get('/')).body).toContain('<title>Larder');
+      expect((await plain.get('/docs-json')).body).not.toContain('"/acme-cloud/');
+      expect((await own.get('/docs-json')).body).toContain('"/acme-cloud/');
+      for (const { service } of [plain, own]) {
+        service.signal('SIGTERM');
+        expect(await service.exited).toBe(0);
+      }
     });
 
     it('writes an upstream whose spec passes, and never over another one', async () => {
