@@ -36,6 +36,12 @@ const project = (name, testMatch, more = {}) => ({
   ...more,
 });
 
+/** Packages are loaded once for a worker. */
+const packagesOnce = {
+  testEnvironment: '<rootDir>/test/jest/one-realm.environment.js',
+  runtime: '<rootDir>/test/jest/packages-once.runtime.js',
+};
+
 const withProcesses = { globalSetup: '<rootDir>/test/support/processes.setup.ts' };
 
 module.exports = {
@@ -44,12 +50,16 @@ module.exports = {
   maxWorkers: Math.max(3, availableParallelism()),
   testSequencer: '<rootDir>/test/jest/processes-first.sequencer.js',
   projects: [
-    project('unit', [
-      '<rootDir>/src/**/*.spec.ts',
-      '<rootDir>/simulator/**/*.spec.ts',
-      '<rootDir>/web/**/*.spec.ts',
-      '<rootDir>/test/contract/**/*.spec.ts',
-    ]),
+    project(
+      'unit',
+      [
+        '<rootDir>/src/**/*.spec.ts',
+        '<rootDir>/simulator/**/*.spec.ts',
+        '<rootDir>/web/**/*.spec.ts',
+        '<rootDir>/test/contract/**/*.spec.ts',
+      ],
+      packagesOnce,
+    ),
     project(
       'integration',
       [

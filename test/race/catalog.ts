@@ -3,6 +3,9 @@ import type { InvalidationTarget } from '../../src/cache/store/cache-store';
 /** How a key is read: as a route's own entry; through the gateway, in one of its variants; as a projection of a resource. */
 export type Reading = 'route' | 'projection' | 'gateway-a' | 'gateway-b' | 'gateway-c';
 
+/** The name of every projection. */
+export const PROJECTION = 'count';
+
 export function readingsOf({ kind }: RaceKey): readonly Reading[] {
   return kind === 'entry' ? ['route'] : ['gateway-a', 'gateway-b', 'gateway-c', 'projection'];
 }

@@ -5,7 +5,8 @@ import { PLANTS } from './plants';
 import { CROWDED, runRace } from './race';
 import { printed } from './report';
 
-const USAGE = 'Usage: race [--seed N] [--steps N] [--replicas N] [--crowded] [--broken lease|soft-purge|bookkeeping]';
+const USAGE =
+  'Usage: race [--seed N] [--steps N] [--replicas N] [--crowded] [--broken lease|soft-purge|projection|bookkeeping]';
 
 /** `npm run test:race -- --seed 7 --steps 1500`; `--broken` plants a bug that the race must find,
  * `--crowded` runs it on a small Redis that evicts. Exits 1 on a violation. */
@@ -24,7 +25,11 @@ async function main(): Promise<number> {
   Logger.overrideLogger(false);
   const plant = PLANTS.find((name) => name === values.broken);
   if (values.broken !== undefined && !plant) throw new Error(`There is no bug ${values.broken}. ${USAGE}`);
-  const course = values.crowded ? 'crowded' : plant === 'soft-purge' ? 'soft-purges' : 'mixed';
+  const course = values.crowded
+    ? 'crowded'
+    : plant === 'soft-purge' || plant === 'projection'
+      ? 'soft-purges'
+      : 'mixed';
   const redis = await RedisProcess.start(course === 'crowded' ? { config: CROWDED } : {});
   try {
     const log = (line: string): unknown => process.stderr.write(`${line}\n`);

@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto';
 import type { CacheEntry } from '../../src/cache/model/cache-entry';
 import type { CacheStore, Lease, LinkedEntry } from '../../src/cache/store/cache-store';
 import { markOf } from '../../src/cache/model/soft-purge';
+import { PROJECTION } from './catalog';
 import { FIND, FIND_OR_ACQUIRE, type Script } from '../../src/cache/store/redis/scripts';
 
 /** Bugs that the race must find, each the absence of one mending. */
-export const PLANTS = ['lease', 'soft-purge', 'bookkeeping'] as const;
+export const PLANTS = ['lease', 'soft-purge', 'projection', 'bookkeeping'] as const;
 export type Plant = (typeof PLANTS)[number];
 
 /** The store with the bug in it; `bookkeeping` is planted in the scripts. */
 export function withPlant(store: CacheStore, plant: Plant | undefined): CacheStore {
   if (plant === 'lease') return withoutLeases(store);
-  return plant === 'soft-purge' ? withoutMarks(store) : store;
+  if (plant === 'projection') return withoutMarks(store, (name) => name === PROJECTION);
+  return plant === 'soft-purge' ? withoutMarks(store, () => true) : store;
 }
 
 /** A store that keeps what a load brought whether or not its lease still stands. */
@@ -24,11 +26,11 @@ function withoutLeases(store: CacheStore): CacheStore {
   return overriding(store, { fill });
 }
 
-/** A store that keeps variants and projections as loaded under the mark that the index has when the load ends, not when it began. */
-function withoutMarks(store: CacheStore): CacheStore {
+/** A store that keeps variants and projections, or those named, as loaded under the mark that the index has when the load ends, not when it began. */
+function withoutMarks(store: CacheStore, isHit: (name: string) => boolean): CacheStore {
   const late = async (key: string, entry: CacheEntry): Promise<CacheEntry> => {
-    const [url = key, generation] = key.split('|');
-    if (generation === undefined) return entry;
+    const [url = key, , name] = key.split('|');
+    if (name === undefined || !isHit(name)) return entry;
     const indexMark = markOf((await store.find(url))?.entry);
     const { indexMark: _early, ...rest } = entry;
     return indexMark === 0 ? rest : { ...rest, indexMark };

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpCacheRequest } from '../../src/cache/model/exchange';
 import { AppError } from '../../src/kernel/app-error';
-import { RACE_KEYS, readingsOf, type RaceKey, type Reading } from './catalog';
+import { PROJECTION, RACE_KEYS, readingsOf, type RaceKey, type Reading } from './catalog';
 import type { History } from './history';
 import type { RedisFaults } from './redis-faults';
 import type { Answer, Referee } from './referee';
@@ -95,7 +95,7 @@ export class Readers {
 
   private async throughRoute({ key, reading, replica, ttlMs, staleWhileRevalidateMs }: Read): Promise<Answer> {
     const { routes } = this.replicas[replica]!;
-    const projection = reading === 'projection' ? 'count' : undefined;
+    const projection = reading === 'projection' ? PROJECTION : undefined;
     // What a resource's response tells is a tag of its index only if the request tells it too.
     const tags = projection === undefined ? [key.requestTag] : [key.requestTag, key.responseTag];
     const request: HttpCacheRequest = {
