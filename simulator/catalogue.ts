@@ -20,6 +20,14 @@ export interface Issue {
   readonly comments: string[];
 }
 
+/** A file of a release. */
+export interface Asset {
+  readonly id: number;
+  readonly name: string;
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
 const WELL_KNOWN: readonly Account[] = [
   known('redis', 1529926, 'Organization', 'Redis', 155, 9_800, '2011-11-01'),
   known('github', 9919, 'Organization', 'GitHub', 512, 62_000, '2008-05-11'),
@@ -45,6 +53,7 @@ export class Catalogue {
   private readonly renamed = new Map<string, string>([['redis/redis-old', 'redis/redis']]);
   private readonly issues = new Map<string, Issue[]>();
   private readonly stars = new Map<string, number>();
+  private readonly assets = new Map<number, Asset[]>();
   private revision = 0;
 
   /** Grows with every change: what was rendered before may be out of date. */
@@ -155,6 +164,22 @@ export class Catalogue {
     issues.push(issue);
     this.revision += 1;
     return issue;
+  }
+
+  /** Of a release, by its id. */
+  assetsOf(release: number): readonly Asset[] {
+    return this.assets.get(release) ?? [];
+  }
+
+  asset(id: number): Asset | undefined {
+    return [...this.assets.values()].flat().find((one) => one.id === id);
+  }
+
+  addAsset(release: number, name: string, contentType: string, bytes: Buffer): Asset {
+    const asset = { id: numberOf(`${release}/${name}`), name, contentType, bytes };
+    this.assets.set(release, [...this.assetsOf(release), asset]);
+    this.revision += 1;
+    return asset;
   }
 
   /** Tells that an issue was changed in place. */

@@ -19,6 +19,8 @@ export interface SimulatorOptions {
   readonly latencyMs?: Latency;
   /** Such as `/api/v3`, as on GitHub Enterprise Server. */
   readonly basePath?: string;
+  /** How the API names itself in its answers, if that is not `url`: behind a proxy. */
+  readonly publicUrl?: string;
   readonly clock?: () => number;
   readonly rateLimit?: Partial<RateLimitSettings>;
 }
@@ -64,6 +66,16 @@ export class GithubSimulator {
   /** The base URL, for `GITHUB_API_URL`. */
   get url(): string {
     return `http://${this.options.host ?? '127.0.0.1'}:${this.port}${this.options.basePath ?? ''}`;
+  }
+
+  /** Where release assets are uploaded, for `GITHUB_UPLOADS_URL`: another name of the same server. */
+  get uploadsUrl(): string {
+    const url = this.publicUrl;
+    return url.endsWith('/api/v3') ? url.replace(/v3$/, 'uploads') : url.replace('//127.0.0.1:', '//localhost:');
+  }
+
+  private get publicUrl(): string {
+    return this.options.publicUrl ?? this.url;
   }
 
   /** Requests that have come and are not answered yet. */
@@ -189,7 +201,7 @@ export class GithubSimulator {
   }
 
   private get router(): Routes {
-    return new Routes(this.catalogue, this.url, (token) => this.limits.overview(token));
+    return new Routes(this.catalogue, this.publicUrl, this.uploadsUrl, (token) => this.limits.overview(token));
   }
 }
 
@@ -208,6 +220,8 @@ function toApiRequest(request: IncomingMessage, url: URL, basePath: string, body
     accept: request.headers.accept ?? '',
     token,
     body: parseBody(body),
+    bytes: body,
+    contentType: request.headers['content-type'] ?? 'application/octet-stream',
   };
 }
 
@@ -215,6 +229,7 @@ function toApiRequest(request: IncomingMessage, url: URL, basePath: string, body
 function pathBehind(basePath: string, path: string): string {
   const isEnterprise = basePath.endsWith('/api/v3');
   if (isEnterprise && path === basePath.replace(/v3$/, 'graphql')) return '/graphql';
+  if (isEnterprise && path.startsWith('/api/uploads/')) return path.slice('/api/uploads'.length);
   if (!path.startsWith(basePath) || (isEnterprise && path === `${basePath}/graphql`)) return '/unknown';
   return path.slice(basePath.length);
 }

@@ -1,6 +1,6 @@
 /*
- * The part of GraphQL that clients of GitHub write: operations with variables, fields with aliases and arguments. No fragments, no
- * directives.
+ * The part of GraphQL that clients of GitHub write: operations with variables, fields with aliases and arguments, fragments. No directives, and
+ * no default values of variables.
  */
 
 export interface Field {
@@ -9,6 +9,8 @@ export interface Field {
   readonly name: string;
   readonly args: Readonly<Record<string, unknown>>;
   readonly fields: readonly Field[];
+  /** The type of object that has the field; undefined for any. */
+  readonly on?: string;
 }
 
 export interface Operation {
@@ -17,7 +19,7 @@ export interface Operation {
   readonly fields: readonly Field[];
 }
 
-const TOKEN = /#[^\n]*|"(?:\\.|[^"\\])*"|[A-Za-z_]\w*|-?\d+(?:\.\d+)?|[{}()[\]:$!=]/g;
+const TOKEN = /#[^\n]*|"(?:\\.|[^"\\])*"|[A-Za-z_]\w*|-?\d+(?:\.\d+)?|\.\.\.|[{}()[\]:$!=]/g;
 
 /** @throws Error with a message like GitHub's for what it cannot read */
 export function parseDocument(text: string, variables: Readonly<Record<string, unknown>>): readonly Operation[] {
@@ -61,10 +63,29 @@ export function parseDocument(text: string, variables: Readonly<Record<string, u
     }
     return found;
   };
+  const spread = (): readonly Field[] => {
+    if (peek() === '{') return selection();
+    if (takes('on')) {
+      const on = next();
+      return selection().map((field) => ({ on, ...field }));
+    }
+    const name = next();
+    const from = fragments.get(name);
+    if (from === undefined) throw new Error(`Fragment ${name} was used, but not defined`);
+    const back = at;
+    at = from;
+    const fields = selection();
+    at = back;
+    return fields;
+  };
   const selection = (): readonly Field[] => {
     const fields: Field[] = [];
     expect('{');
     while (!takes('}')) {
+      if (takes('...')) {
+        fields.push(...spread());
+        continue;
+      }
       const alias = next();
       const name = takes(':') ? next() : alias;
       const args = takes('(') ? members(')') : {};
@@ -80,7 +101,19 @@ export function parseDocument(text: string, variables: Readonly<Record<string, u
     return { kind, name, fields: selection() };
   };
 
+  // Where the selection of each fragment begins: `fragment NAME on TYPE {`.
+  const fragments = new Map<string, number>();
+  tokens.forEach((token, place) => {
+    if (token === 'fragment' && tokens[place + 2] === 'on') fragments.set(tokens[place + 1] ?? '', place + 4);
+  });
   const operations: Operation[] = [];
-  while (at < tokens.length) operations.push(operation());
+  while (at < tokens.length) {
+    if (!takes('fragment')) {
+      operations.push(operation());
+      continue;
+    }
+    at += 3;
+    selection();
+  }
   return operations;
 }

@@ -1,4 +1,5 @@
 import { repositoryId, type Account, type Catalogue, type Issue } from './catalogue';
+import { pullRequests, releasesOf } from './payloads';
 import { parseDocument, type Field } from './graphql-document';
 
 /*
@@ -65,6 +66,14 @@ export class GraphqlApi {
           throw new GraphqlError('NOT_FOUND', `Could not resolve to a User with the login of '${String(login)}'.`);
         return userNode(account);
       },
+      __type: ({ name }: Node) => ({
+        ...{ __typename: '__Type', name },
+        fields: (TYPES[String(name)] ?? []).map((field) => ({ name: field })),
+      }),
+      repositoryOwner: ({ login }: Node) => {
+        const account = this.catalogue.account(String(login));
+        return account && this.ownerNode(account);
+      },
       repository: ({ owner, name }: Node) => this.repositoryNode(`${String(owner)}/${String(name)}`),
     };
   }
@@ -108,21 +117,60 @@ export class GraphqlApi {
     const key = fullName.toLowerCase();
     const issues = this.catalogue.issuesOf(key);
     this.catalogue.idOf(key);
+    const { login } = found.owner;
+    const url = `https://github.com/${login}/${found.name}`;
+    const [pulls, releases] = [pullRequests, releasesOf].map((list) => list('', found.owner, `${login}/${found.name}`));
+    const releaseNodes = (releases ?? []).map((one) => releaseNode(one));
     return {
+      __typename: 'Repository',
       id: Buffer.from(`010:Repository${repositoryId(key)}`).toString('base64'),
       databaseId: repositoryId(key),
       name: found.name,
-      nameWithOwner: `${found.owner.login}/${found.name}`,
+      nameWithOwner: `${login}/${found.name}`,
+      owner: userNode(found.owner),
+      description: `The ${found.name} of ${found.owner.name}`,
+      ...{ url, visibility: 'PUBLIC', isPrivate: false, isFork: false, isArchived: false, viewerPermission: 'WRITE' },
+      ...{ hasIssuesEnabled: true, hasWikiEnabled: false, parent: null, defaultBranchRef: { name: 'main' } },
+      ...{ mergeCommitAllowed: true, rebaseMergeAllowed: true, squashMergeAllowed: true },
+      ...{ createdAt: '2012-02-01T00:00:00Z', updatedAt: '2026-10-01T08:30:00Z', pushedAt: '2026-10-01T08:00:00Z' },
       stargazerCount: this.catalogue.starsOf(key),
-      issues: { totalCount: issues.length },
+      issues: ({ states, ...page }: Node) => {
+        const wanted = states === undefined ? undefined : [states].flat().map(String);
+        const found = issues.map((one) => this.issueNode(fullName, one)).reverse();
+        return connection(found.filter(({ state }) => wanted?.includes(String(state)) !== false))(page);
+      },
       issue: ({ number }: Node) => {
         const one = issues[Number(number) - 1];
         return one && this.issueNode(fullName, one);
       },
+      issueOrPullRequest: ({ number }: Node) => {
+        const one = issues[Number(number) - 1];
+        return one && this.issueNode(fullName, one);
+      },
+      pullRequests: connection((pulls ?? []).map((one) => pullNode(found.owner, one))),
+      releases: connection(releaseNodes),
+      release: ({ tagName }: Node) => releaseNodes.find((one) => one['tagName'] === tagName),
+      latestRelease: releaseNodes[0],
     };
   }
 
-  private issueNode(fullName: string, { number, title, body, state }: Issue): Node {
+  private ownerNode(account: Account): Node {
+    const names = Array.from({ length: account.publicRepos }, (_, at) =>
+      at === 0 ? account.login.toLowerCase() : `project-${at}`,
+    );
+    return {
+      ...userNode(account),
+      repositories: ({ first, after }: Node) => {
+        const page = connection(names.map((name) => ({ name })))({ first, after });
+        const nodes = (page['nodes'] as readonly Node[]).map(({ name }) =>
+          this.repositoryNode(`${account.login}/${String(name)}`),
+        );
+        return { ...page, nodes };
+      },
+    };
+  }
+
+  private issueNode(fullName: string, { number, title, body, state, comments }: Issue): Node {
     const url = `https://github.com/${fullName}/issues/${number}`;
     return {
       id: Buffer.from(`05:Issue${repositoryId(`${fullName}#${number}`)}`).toString('base64'),
@@ -131,21 +179,87 @@ export class GraphqlApi {
       body,
       url,
       state: state.toUpperCase(),
+      ...{ __typename: 'Issue', createdAt: '2026-09-01T00:00:00Z', updatedAt: '2026-10-01T00:00:00Z', closedAt: null },
+      ...{
+        author: { __typename: 'User', id: 'U', login: 'octocat', name: 'The Octocat' },
+        milestone: null,
+        locked: false,
+      },
+      ...{ labels: NONE, assignees: NONE, projectCards: NONE, reactionGroups: [] },
+      comments: connection(
+        comments.map((text, at) => ({
+          ...{ id: String(at), body: text, url: `${url}#${at}`, createdAt: '2026-09-02T00:00:00Z' },
+          ...{
+            author: { login: 'octocat' },
+            authorAssociation: 'NONE',
+            includesCreatedEdit: false,
+            isMinimized: false,
+          },
+          ...{ minimizedReason: null, reactionGroups: [], viewerDidAuthor: false },
+        })),
+      ),
     };
   }
 }
 
 function userNode({ login, id, name, publicRepos }: Account): Node {
   const nodeId = Buffer.from(`04:User${id}`).toString('base64');
-  return { id: nodeId, databaseId: id, login, name, repositories: { totalCount: publicRepos } };
+  return { __typename: 'User', id: nodeId, databaseId: id, login, name, repositories: { totalCount: publicRepos } };
 }
 
-/** What a field selects of an object. */
+function pullNode(owner: Account, { number, title, html_url: url }: Node): Node {
+  return {
+    ...{ __typename: 'PullRequest', number, title, url, state: 'OPEN', headRefName: `topic-${String(number)}` },
+    ...{ headRepositoryOwner: userNode(owner), isCrossRepository: false, isDraft: false },
+    createdAt: '2026-09-01T00:00:00Z',
+  };
+}
+
+function releaseNode({ id, name, tag_name: tagName, html_url: url }: Node): Node {
+  const at = '2026-09-01T00:00:00Z';
+  return {
+    ...{ __typename: 'Release', databaseId: id, name, tagName, url, isDraft: false, isPrerelease: false },
+    ...{ isLatest: tagName === 'v1', createdAt: at, publishedAt: at },
+  };
+}
+
+/** What a field selects of an object, or of each of a list. */
 function select(node: Node, { name, args, fields }: Field): unknown {
-  const member = node[name];
+  const member = name === '__typename' ? (node[name] ?? 'Object') : node[name];
   if (member === undefined) throw new Error(`Field '${name}' doesn't exist`);
   const value: unknown = typeof member === 'function' ? (member as (args: Node) => unknown)(args) : member;
   if (value === undefined || value === null) return null;
   if (fields.length === 0) return value;
-  return Object.fromEntries(fields.map((field) => [field.alias, select(value as Node, field)]));
+  const one = (of: Node): unknown =>
+    Object.fromEntries(
+      fields
+        .filter(({ on }) => on === undefined || on === of['__typename'])
+        .map((field) => [field.alias, select(of, field)]),
+    );
+  return Array.isArray(value) ? value.map((item) => one(item as Node)) : one(value as Node);
 }
+
+/** A page of a list: `first` of it behind `after`. */
+function connection(all: readonly Node[]) {
+  return ({ first, last, after }: Node): Node => {
+    const from = typeof after === 'string' ? Number(Buffer.from(after, 'base64').toString()) : 0;
+    const count = Number(first ?? last ?? 30);
+    const nodes = last === undefined ? all.slice(from, from + count) : all.slice(-count);
+    const end = from + nodes.length;
+    return {
+      ...{ nodes, edges: nodes.map((node) => ({ node })), totalCount: all.length },
+      pageInfo: {
+        hasNextPage: last === undefined && end < all.length,
+        endCursor: Buffer.from(String(end)).toString('base64'),
+      },
+    };
+  };
+}
+
+/** The fields of types that `gh` asks for before it uses them. */
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  Issue: ['number', 'title', 'body', 'url', 'state'],
+  Repository: ['name', 'visibility'],
+  PullRequest: ['number', 'title', 'url', 'state'],
+};
+const NONE = connection([]);

@@ -1,4 +1,4 @@
-import { numberOf, repositoryId, type Account, type Catalogue, type Issue } from './catalogue';
+import { numberOf, repositoryId, type Account, type Asset, type Catalogue, type Issue } from './catalogue';
 
 /*
  * Payloads in the shape of GitHub's REST API (https://docs.github.com/en/rest), with URLs under the simulator's own base.
@@ -173,6 +173,43 @@ export function issue(
   };
 }
 
+export function pullRequests(base: string, owner: Account, fullName: string): Payload[] {
+  return partsOf(base, owner, fullName, 'pulls');
+}
+
+/** @param uploads where its `upload_url` points */
+export function releasesOf(
+  base: string,
+  owner: Account,
+  fullName: string,
+  uploads = base,
+  catalogue?: Catalogue,
+): Payload[] {
+  return partsOf(base, owner, fullName, 'releases').map((part) => {
+    const { id, number, html_url, author, created_at } = part;
+    const url = `${base}/repos/${fullName}/releases/${String(id)}`;
+    const assets = catalogue?.assetsOf(Number(id)) ?? [];
+    return {
+      ...{ url, assets_url: `${url}/assets`, html_url, id, author, created_at, published_at: created_at },
+      upload_url: `${uploads}/repos/${fullName}/releases/${String(id)}/assets{?name,label}`,
+      ...{ node_id: `RE_${String(id)}`, tag_name: `v${String(number)}`, target_commitish: 'main' },
+      ...{ name: `Release ${String(number)}`, body: 'What is new.', draft: false, prerelease: false },
+      tarball_url: `${base}/repos/${fullName}/tarball/v${String(number)}`,
+      zipball_url: `${base}/repos/${fullName}/zipball/v${String(number)}`,
+      assets: assets.map((one) => asset(base, fullName, one)),
+    };
+  });
+}
+
+export function asset(base: string, fullName: string, { id, name, contentType, bytes }: Asset): Payload {
+  return {
+    url: `${base}/repos/${fullName}/releases/assets/${id}`,
+    browser_download_url: `https://github.com/${fullName}/releases/download/v1/${name}`,
+    ...{ id, node_id: `RA_${id}`, name, label: '', state: 'uploaded', content_type: contentType, size: bytes.length },
+    ...{ download_count: 0, created_at: '2026-09-01T00:00:00Z', updated_at: '2026-09-01T00:00:00Z' },
+  };
+}
+
 /** Objects of a repository that tests only count and page through: commits, branches, tags, releases, pulls, contributors. */
 export function partsOf(base: string, owner: Account, fullName: string, kind: string): Payload[] {
   return Array.from({ length: 40 }, (_, at) => {
@@ -180,6 +217,7 @@ export function partsOf(base: string, owner: Account, fullName: string, kind: st
     return {
       id: repositoryId(`${fullName}/${kind}/${at}`),
       number: at + 1,
+      title: `${kind}-${at + 1}`,
       sha,
       name: `${kind}-${at + 1}`,
       login: owner.login,

@@ -1,5 +1,15 @@
-import { numberOf, type Catalogue } from './catalogue';
-import { issue, organization, partsOf, repositories, repository, user, type Payload } from './payloads';
+import { numberOf, type Account, type Catalogue } from './catalogue';
+import {
+  asset,
+  releasesOf,
+  issue,
+  organization,
+  partsOf,
+  repositories,
+  repository,
+  user,
+  type Payload,
+} from './payloads';
 import { GraphqlApi } from './graphql';
 import type { RateLimitResource } from './rate-limits';
 
@@ -12,6 +22,9 @@ export interface ApiRequest {
   readonly accept: string;
   readonly token: string | undefined;
   readonly body: Payload;
+  /** The body as it came. */
+  readonly bytes: Buffer;
+  readonly contentType: string;
 }
 
 /** What a route answers, before headers that depend on the request are added. */
@@ -30,13 +43,15 @@ export interface ApiAnswer {
 }
 
 const DOCS = 'https://docs.github.com/rest';
-const LISTS = /^(commits|branches|tags|releases|pulls|contributors|stargazers|events|labels)$/;
+const LISTS = /^(commits|branches|tags|pulls|contributors|stargazers|events|labels)$/;
 
 /** GitHub's routes, as far as a cache in front of it needs them. */
 export class Routes {
   constructor(
     private readonly catalogue: Catalogue,
     private readonly base: string,
+    /** As the base URL, by another name of the host. */
+    private readonly uploadsBase: string,
     private readonly limitsOf: (token: string | undefined) => Payload,
   ) {}
 
@@ -49,6 +64,12 @@ export class Routes {
           route: '/',
           status: 200,
           payload: { current_user_url: `${this.base}/user`, user_url: `${this.base}/users/{user}` },
+        };
+      case 'meta':
+        return {
+          route: '/meta',
+          status: 200,
+          payload: { verifiable_password_authentication: false, hooks: ['192.30.252.0/22'], web: ['192.30.252.0/22'] },
         };
       case 'rate_limit':
         return { route: '/rate_limit', status: 200, payload: this.limitsOf(request.token), isFree: true };
@@ -151,11 +172,46 @@ export class Routes {
       };
     }
     if (part === 'stats') return { route: `${route}/{kind}`, status: 202, payload: {} };
+    if (part === 'releases') return this.releases(request, found.owner, fullName, rest);
     if (!LISTS.test(part)) return notFound(route);
     const parts = partsOf(this.base, found.owner, fullName, part);
     if (rest[0] === undefined) return this.page(route, request, parts);
     const one = rest[0] === 'latest' ? parts[0] : parts[Number(rest[0]) - 1];
     return one ? { route: `${route}/{id}`, status: 200, payload: one } : notFound(route);
+  }
+
+  private releases(request: ApiRequest, owner: Account, fullName: string, rest: readonly string[]): ApiAnswer {
+    const route = '/repos/{owner}/{repo}/releases';
+    const { method, query, token, bytes, contentType, accept } = request;
+    const releases = releasesOf(this.base, owner, fullName, this.uploadsBase, this.catalogue);
+    const [first, second] = rest;
+    if (first === undefined) return this.page(route, request, releases);
+    if (first === 'assets') {
+      const found = this.catalogue.asset(Number(second));
+      if (!found) return notFound(`${route}/assets/{id}`);
+      const file = accept.includes('octet-stream');
+      const content = file ? { bytes: found.bytes, contentType: found.contentType } : {};
+      return { route: `${route}/assets/{id}`, status: 200, payload: asset(this.base, fullName, found), ...content };
+    }
+    const one =
+      first === 'latest'
+        ? releases[0]
+        : releases.find(
+            ({ id, tag_name: tag }, at) =>
+              String(id) === first || String(at + 1) === first || (first === 'tags' && tag === second),
+          );
+    if (!one) return notFound(`${route}/{id}`);
+    if (second !== 'assets') return { route: `${route}/{id}`, status: 200, payload: one };
+    const id = Number(one['id']);
+    if (method !== 'POST')
+      return this.page(
+        `${route}/{id}/assets`,
+        request,
+        this.catalogue.assetsOf(id).map((file) => asset(this.base, fullName, file)),
+      );
+    if (token === undefined) return problem(`${route}/{id}/assets`, 401, 'Requires authentication');
+    const made = this.catalogue.addAsset(id, query.get('name') ?? 'file', contentType, bytes);
+    return { route: `${route}/{id}/assets`, status: 201, payload: asset(this.base, fullName, made) };
   }
 
   private changeRepository(route: string, { method, token }: ApiRequest): ApiAnswer {

@@ -14,7 +14,7 @@ const needed = Object.keys(DEBIAN_PACKAGES) as ExecutableName[];
 export default async function installServers(): Promise<void> {
   if (missing().length === 0) return;
   await withFileLock('install-servers', async () => {
-    if (missing().length > 0 && mayInstall()) await install();
+    if (missing().length > 0 && mayInstall()) await installPackages(packagesOf(missing()));
   });
   const stillMissing = missing();
   if (stillMissing.length > 0) throw new Error(missingMessage(stillMissing));
@@ -24,14 +24,15 @@ function missing(): ExecutableName[] {
   return needed.filter((name) => findExecutable(name) === undefined);
 }
 
-function mayInstall(): boolean {
+/** Whether packages can be installed here. */
+export function mayInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
 }
 
-async function install(): Promise<void> {
+export async function installPackages(packages: readonly string[]): Promise<void> {
   // RUNLEVEL=1 keeps packages from starting their services, which no test uses.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const options = ['-qq', '-o', 'DPkg::Lock::Timeout=120'];
   await run('apt-get', ['update', ...options], { env });
-  await run('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packagesOf(missing())], { env });
+  await run('apt-get', ['install', '-y', '--no-install-recommends', ...options, ...packages], { env });
 }
