@@ -92,6 +92,8 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.enableShutdownHooks(signals, { useProcessExit: true });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   drainOnClose(fastify, listenersOf(app), shutdownTimeoutMs);
+  for (const sessions of http2SessionsOf(app))
+    sessions.setUp(fastify, { stallMs: clientTimeoutMs, timeoutMs: shutdownTimeoutMs });
   for (const server of listenersOf(app)) {
     limitConnections(server, maxConnections);
     closeStalledClients(fastify, server, { stallMs: clientTimeoutMs });
@@ -111,6 +113,11 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
 export function listenersOf(app: NestFastifyApplication): HttpListeners['all'] {
   const adapter: unknown = app.getHttpAdapter();
   return adapter instanceof LarderAdapter ? adapter.listeners.all : [app.getHttpServer()];
+}
+
+function http2SessionsOf(app: NestFastifyApplication): HttpListeners['http2Sessions'] {
+  const adapter: unknown = app.getHttpAdapter();
+  return adapter instanceof LarderAdapter ? adapter.listeners.http2Sessions : [];
 }
 
 export function settingsOf(app: INestApplicationContext): ConfigType<typeof serviceConfig> {

@@ -71,6 +71,7 @@ export const environmentShape = {
   TLS_CERT_FILE: certificate.optional(),
   TLS_KEY_FILE: privateKey.optional(),
   TLS_CLIENT_CA_FILE: certificate.optional(),
+  TLS_HTTP2: flag.default(false),
   TRUST_PROXY: trustedProxies,
   MAX_CONNECTIONS: whole(1, 1_000_000).optional(),
   CLIENT_TIMEOUT_MS: whole(100, 3_600_000).default(60_000),
@@ -143,6 +144,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   ADMIN_PORT: '8082',
   ADMIN_HOST: '127.0.0.1',
   ADMIN_TLS: 'false',
+  TLS_HTTP2: 'true',
   PUBLIC_URL: 'https://larder.example',
   TLS_CERT_FILE: '/etc/larder/tls.crt',
   TLS_KEY_FILE: '/etc/larder/tls.key',
@@ -172,6 +174,7 @@ const needed: FeatureSettings['needs'] & object = [
   ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
   ['ADMIN_HOST', 'ADMIN_PORT'],
   ['ADMIN_TLS', 'TLS_CERT_FILE'],
+  ['TLS_HTTP2', 'TLS_CERT_FILE'],
   ['REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'],
   ['REDIS_TLS_KEY_FILE', 'REDIS_TLS_CERT_FILE'],
 ];

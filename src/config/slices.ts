@@ -14,8 +14,8 @@ const slice = <T extends object>(name: string, pick: (env: Environment) => T) =>
   registerAs(name, () => pick(readEnvironment()));
 
 function tlsOf(env: Environment) {
-  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CLIENT_CA_FILE: clientCaFile } = env;
-  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile };
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CLIENT_CA_FILE: clientCaFile, TLS_HTTP2: http2 } = env;
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile, http2 };
 }
 
 export const serviceConfig = slice('service', (env) => ({

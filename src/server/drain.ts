@@ -22,6 +22,7 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
   for (const server of servers) {
     // For TLS the inner socket: node keeps the response there.
     server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
+      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return; // its streams have connections of their own
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
     });

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { FastPathGate } from './fast-path-gate';
+import { Http2Sessions } from './http2-sessions';
 import { limitPipelines } from './pipelines';
 
 type Server = FastifyInstance['server'];
@@ -25,6 +26,7 @@ export interface ListenerOptions {
  */
 export class HttpListeners {
   private readonly created: Server[] = [];
+  private readonly http2: Http2Sessions[] = [];
   private readonly operatorRequests = new WeakSet<object>();
 
   constructor(
@@ -37,6 +39,8 @@ export class HttpListeners {
     const server = open(this.gate.inFrontOf(handler), tls, options);
     this.created.push(server);
     if (operators) this.created.push(open(this.marking(handler), operators.tls, options));
+    const offers = [tls, operators?.tls].map((one) => one?.ALPNProtocols !== undefined);
+    for (const [at, one] of this.created.entries()) if (offers[at]) this.http2.push(new Http2Sessions(one));
     return server;
   };
 
@@ -47,6 +51,11 @@ export class HttpListeners {
 
   get operators(): Server | undefined {
     return this.created[1];
+  }
+
+  /** HTTP/2, where a server offers it. */
+  get http2Sessions(): readonly Http2Sessions[] {
+    return this.http2;
   }
 
   /** Whether a request came by the operators' port. */

@@ -9,6 +9,8 @@ export interface TlsFiles {
   readonly keyFile: string;
   /** The CA of client certificates: only clients with one of its certificates are served. */
   readonly clientCaFile?: string | undefined;
+  /** Whether HTTP/2 is offered beside HTTP/1.1. */
+  readonly http2?: boolean;
 }
 
 /** How often the files are looked at for a change, in milliseconds: by polling, because mounted secrets are replaced by links. */
@@ -24,6 +26,7 @@ export function tlsOptions(files: TlsFiles): TlsOptions {
   const requestsClientCertificates = files.clientCaFile !== undefined;
   return {
     ...context,
+    ...(files.http2 && { ALPNProtocols: ['h2', 'http/1.1'] }),
     minVersion: 'TLSv1.2',
     requestCert: requestsClientCertificates,
     rejectUnauthorized: requestsClientCertificates,
