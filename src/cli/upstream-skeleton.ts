@@ -66,7 +66,7 @@ describe('the tags of ${className}', () => {
   ]);
 }
 
-/** `stack-exchange` is `StackExchange`. */
+/** `my-api` is `MyApi`. */
 export function classNameOf(name: string): string {
   return name
     .split('-')
