@@ -23,7 +23,7 @@ export function addUpstream(args: readonly string[], folder: string): string {
   if (!NAME.test(name))
     throw new Error(
       `"${name}" cannot name an upstream: it takes 1 to 32 lower-case letters, digits and hyphens, and begins with a letter. ` +
-        'Example: larder add-upstream stack-exchange',
+        'Example: larder add-upstream acme-cloud',
     );
   // Each folder of Larder's own is a part of it, or an upstream that it has already.
   if (existsSync(join(__dirname, '..', name)) || isOwnPath(`/${name}`))
