@@ -272,16 +272,19 @@ describe('in front of any API', () => {
   });
 
   it('stops asking when the last client has gone', async () => {
-    origin.answerBy(() => undefined);
+    origin.answerBy((response, { url }) => void (url.includes('-other-') && response.end('ok')));
+    // Answered after all that reached the service before it was seen.
+    const answered = async (what: string) =>
+      expect((await request(`${service.url}${BASE}${path}-other-${what}`)).status).toBe(200);
     const clients = [1, 2].map(() => {
       const client = get(`${service.url}${BASE}${path}`);
       client.on('error', () => undefined);
       return client;
     });
     await waitUntil(() => origin.hits.length === 1, { what: 'the call' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await answered('asked');
     clients[0]!.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await answered('gone');
     expect(origin.aborted).toBe(0);
     clients[1]!.destroy();
     await waitUntil(() => origin.aborted === 1, { what: 'the end of the call' });
