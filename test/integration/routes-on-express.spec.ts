@@ -7,6 +7,7 @@ const SPECS = [
   'route-error-classes',
   'route-errors',
   'route-fields',
+  'route-given-keys',
   'route-interceptors',
   'route-keys',
   'route-large-bodies',
