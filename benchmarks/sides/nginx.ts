@@ -69,6 +69,7 @@ ${temporary}
     listen 127.0.0.1:${port} backlog=4096;
     location /payload/ { proxy_pass http://origin; }
     location /users/ { proxy_pass http://github; }
+    location /repos/ { proxy_cache off; proxy_pass http://github; } # what is too large for a cache
   }
 }
 `;
