@@ -19,7 +19,7 @@ export class AdminGuard implements CanActivate {
     private readonly attempts: FailedAttempts,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (!this.tokens.isEnabled) {
       throw new AppError(
@@ -34,14 +34,16 @@ export class AdminGuard implements CanActivate {
       request.adminToken = name;
       return true;
     }
-    const from = request.ip;
-    const waitMs = this.attempts.waitMs(from);
+    return this.refuse(request.ip, guess !== undefined);
+  }
+
+  private async refuse(address: string, isGuess: boolean): Promise<never> {
+    const waitMs = await this.attempts.register(address, isGuess);
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1_000);
       const message = `Too many wrong admin tokens from this address; wrong ones are answered again in ${seconds} s. Send the right one.`;
       throw new AppError('too-many-attempts', message, { retryAfterMs: waitMs });
     }
-    if (guess !== undefined) this.attempts.note(from);
     throw new AppError(
       'admin-unauthorized',
       'Send the header "Authorization: Bearer <ADMIN_TOKEN>". ' +

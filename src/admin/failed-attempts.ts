@@ -1,33 +1,91 @@
-import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../kernel/at-most';
+import { CacheStore } from '../cache';
 import { Clock } from '../kernel/clock';
 
-const ALLOWED = 20;
+const MAX_FAILURES = 20;
 const WINDOW_MS = 60_000;
+const MAX_CONFLICTS = 5;
+/** Of the shared values in the store. */
+const GROUP = 'admin-attempts';
 
 interface Window {
   readonly endsAt: number;
-  count: number;
+  readonly count: number;
 }
 
-/** Counts wrong tokens by the client's address (`TRUST_PROXY`): after 20 within a minute further ones get 429 for the rest of it. */
+/**
+ * Counts wrong tokens by the client's address (`TRUST_PROXY`), over all replicas: after 20 within a minute further ones get 429 for the rest of
+ * it. Each process counts for itself as well, so that the limit holds while the store is down, then in each process.
+ */
 @Injectable()
 export class FailedAttempts {
-  private readonly windows = new LRUCache<string, Window>(atMost(10_000));
+  private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
+  private readonly logger = new Logger('Admin');
+  private warnedAt = -Infinity;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly store: CacheStore,
+  ) {}
 
-  note(address: string): void {
+  /**
+   * For a request without the right token.
+   *
+   * @param isGuess whether it has a wrong one, which counts
+   * @returns how long the address must wait, in milliseconds; 0 for not at all
+   */
+  async register(address: string, isGuess: boolean): Promise<number> {
     const now = this.clock.now();
-    const window = this.windows.get(address);
-    if (window && window.endsAt > now) window.count += 1;
-    else this.windows.set(address, { endsAt: now + WINDOW_MS, count: 1 });
+    const own = current(this.windows.get(address), now);
+    if (own.count >= MAX_FAILURES) return own.endsAt - now;
+    // Before the store is asked: of a thousand guesses at once, the limit lets no more through.
+    if (isGuess) this.windows.set(address, { ...own, count: own.count + 1 });
+    const before = await this.countShared(address, isGuess).catch(() => this.warn());
+    if (!before || before.count < MAX_FAILURES) return 0;
+    this.windows.set(address, before);
+    return Math.max(1, before.endsAt - this.clock.now());
   }
 
-  waitMs(address: string): number {
-    const window = this.windows.get(address);
-    if (!window || window.count < ALLOWED) return 0;
-    return Math.max(0, window.endsAt - this.clock.now());
+  /** The window of all replicas before this request. */
+  private async countShared(address: string, isGuess: boolean): Promise<Window | undefined> {
+    const name = bucketOf(address);
+    let seen = await this.store.readNote(GROUP, name);
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+      const window = current(parse(seen), this.clock.now());
+      if (!isGuess || window.count >= MAX_FAILURES) return window;
+      const text = `${window.endsAt} ${window.count + 1}`;
+      const result = await this.store.compareAndSet(GROUP, name, seen, text, WINDOW_MS);
+      if (result.kind === 'stored') return window;
+      seen = result.text;
+    }
+    return undefined; // so many at once that this process's own count decides
   }
+
+  private warn(): undefined {
+    const now = this.clock.now();
+    if (now - this.warnedAt < WINDOW_MS) return;
+    this.warnedAt = now;
+    this.logger.warn('The store is down: wrong admin tokens are counted in each process alone.');
+  }
+}
+
+/**
+ * One of 4,096, so that no number of addresses fills the store. An address that shares one with a guesser gets 429 for wrong tokens instead
+ * of 401; the right token is never counted.
+ */
+function bucketOf(address: string): string {
+  return createHash('sha256').update(address).digest('hex').slice(0, 3);
+}
+
+/** A new window where there is none or it has ended; another replica's clock never makes it longer. */
+function current(window: Window | undefined, now: number): Window {
+  if (!window || window.endsAt <= now) return { endsAt: now + WINDOW_MS, count: 0 };
+  return { ...window, endsAt: Math.min(window.endsAt, now + WINDOW_MS) };
+}
+
+function parse(text: string | undefined): Window | undefined {
+  const [endsAt = NaN, count = NaN] = (text ?? '').split(' ').map(Number);
+  return Number.isFinite(endsAt) && Number.isFinite(count) ? { endsAt, count } : undefined;
 }

@@ -86,7 +86,15 @@ function trustedProxies(): boolean | string[] | ((address: string, hop: number) 
 export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   app.useGlobalFilters(ProblemFilter.of(app.getHttpAdapter()));
-  const { swaggerEnabled, shutdownTimeoutMs, maxConnections, clientTimeoutMs, tls, publicUrl } = settingsOf(app);
+  const {
+    swaggerEnabled,
+    shutdownTimeoutMs,
+    maxConnections,
+    maxConnectionsPerAddress,
+    clientTimeoutMs,
+    tls,
+    publicUrl,
+  } = settingsOf(app);
   // With TLS, SIGHUP reads the certificate again.
   const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
   app.enableShutdownHooks(signals, { useProcessExit: true });
@@ -95,7 +103,7 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   for (const sessions of http2SessionsOf(app))
     sessions.setUp(fastify, { stallMs: clientTimeoutMs, timeoutMs: shutdownTimeoutMs });
   for (const server of listenersOf(app)) {
-    limitConnections(server, maxConnections);
+    limitConnections(server, { total: maxConnections, perAddress: maxConnectionsPerAddress });
     closeStalledClients(fastify, server, { stallMs: clientTimeoutMs });
   }
   const upstreams = app.get(Upstreams).all();

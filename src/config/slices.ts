@@ -27,6 +27,7 @@ export const serviceConfig = slice('service', (env) => ({
   workers: env.WORKERS,
   trustProxy: env.TRUST_PROXY,
   maxConnections: env.MAX_CONNECTIONS,
+  maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
   clientTimeoutMs: env.CLIENT_TIMEOUT_MS,
   shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
   publicUrl: env.PUBLIC_URL,

@@ -7,7 +7,7 @@ import { AdminGuard } from '../admin/admin.guard';
 export class LiveGuard implements CanActivate {
   constructor(private readonly admin: AdminGuard) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     return !hasCredential(context.switchToHttp().getRequest<FastifyRequest>()) || this.admin.canActivate(context);
   }
 }

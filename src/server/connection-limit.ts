@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+type Server = FastifyInstance['server'];
+type Socket = FastifyRequest['raw']['socket'];
 
 const MAX_DEFAULT = 10_000;
 
@@ -18,7 +21,27 @@ export function defaultConnections(openFiles: number | undefined): number {
   return Math.max(1, Math.min(MAX_DEFAULT, Math.floor((openFiles ?? Infinity) / 2)));
 }
 
+export interface ConnectionLimits {
+  readonly total: number | undefined;
+  /** For each address; undefined for no limit, since a proxy has one address for all of its clients. */
+  readonly perAddress: number | undefined;
+}
+
 /** Bounds the clients' connections; further ones are closed as soon as they are accepted. */
-export function limitConnections(server: FastifyInstance['server'], maxConnections: number | undefined): void {
-  server.maxConnections = maxConnections ?? defaultConnections(openFilesLimit());
+export function limitConnections(server: Server, { total, perAddress }: ConnectionLimits): void {
+  server.maxConnections = total ?? defaultConnections(openFilesLimit());
+  if (perAddress === undefined) return;
+  const open = new Map<string, number>();
+  // The bare connection also of TLS: before the handshake, which is what costs.
+  server.prependListener('connection', (socket: Socket) => {
+    const { remoteAddress = '' } = socket;
+    const count = (open.get(remoteAddress) ?? 0) + 1;
+    open.set(remoteAddress, count);
+    socket.once('close', () => {
+      const left = (open.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) open.set(remoteAddress, left);
+      else open.delete(remoteAddress);
+    });
+    if (count > perAddress) socket.destroy();
+  });
 }

@@ -1,0 +1,36 @@
+import { MemoryStore } from '../../src/cache/store/memory/memory-store';
+import { ManualClock } from '../../src/kernel/clock';
+import { FailedAttempts } from '../../src/admin/failed-attempts';
+
+const ADDRESS = '192.0.2.1';
+
+describe('wrong admin tokens', () => {
+  const clock = new ManualClock();
+  const guess = (attempts: FailedAttempts, address = ADDRESS) => attempts.register(address, true);
+
+  it('are counted over all replicas by address; the limit lasts for the rest of the minute', async () => {
+    const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
+    const [one, other] = [new FailedAttempts(clock, store), new FailedAttempts(clock, store)];
+    for (let count = 0; count < 10; count++) expect([await guess(one), await guess(other)]).toEqual([0, 0]);
+    expect(await guess(one)).toBeGreaterThan(0);
+    expect(await other.register(ADDRESS, false)).toBeGreaterThan(0);
+    expect(await guess(one, '192.0.2.2')).toBe(0);
+    clock.advance(60_000);
+    expect(await guess(other)).toBe(0);
+  });
+
+  it('that come at once are let through up to the limit', async () => {
+    const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
+    const attempts = new FailedAttempts(clock, store);
+    const waits = await Promise.all(Array.from({ length: 1_000 }, () => guess(attempts, '192.0.2.3')));
+    expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(20);
+  });
+
+  it('are counted by each process while the store is down', async () => {
+    const down = new Proxy({} as MemoryStore, { get: () => () => Promise.reject(new Error('down')) });
+    const attempts = new FailedAttempts(clock, down);
+    const waits = [];
+    for (let count = 0; count < 25; count++) waits.push(await guess(attempts));
+    expect(waits.map((waitMs) => waitMs > 0)).toEqual(Array.from({ length: 25 }, (_, at) => at >= 20));
+  });
+});
