@@ -167,7 +167,7 @@ function settingsIn<S extends SettingsShape>(
     routePrefix: kit.ROUTE_PREFIX,
     isStrict,
     sharesToken: isShared,
-    rewritesBodies: kit.REWRITE_BODIES && !isStrict,
+    rewritesBodies: kit.REWRITE_BODIES,
     forwardHeaders: kit.FORWARD_HEADERS ?? [],
     webhookSecrets: kit.WEBHOOK_SECRET ?? [],
     rules: [...(kit.RULES_FILE ?? []), ...parseGatewayRules(JSON.stringify(definition.rules ?? []))],

@@ -109,6 +109,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const { httpAdapter } = parts.adapterHost as Partial<UpstreamParts['adapterHost']>;
     if (!httpAdapter) return; // a process without HTTP: the client alone
     this.warnOfSharing();
+    this.warnOfUnchangedBodies();
     mountGateway(this, httpAdapter);
     if (!definition.webhook || settings.webhookSecrets.length === 0) return; // 404: no delivery could be verified
     const problems = ProblemFilter.of(httpAdapter);
@@ -200,7 +201,7 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
         limits: settings.isStrict ? undefined : limits,
         ...{ api, prefix: settings.routePrefix, originFor: originOf(parts.service) },
         ...{ partitions: callers.partitions, keepsCors: cors.allowsAny, roots },
-        urlMembers: settings.rewritesBodies ? definition.urlMembers : undefined,
+        urlMembers: settings.rewritesBodies && !settings.isStrict ? definition.urlMembers : undefined,
         expected: (path) => (settings.isStrict ? undefined : definition.expected?.(path, settings)),
         linkedAs: (path, asked) => (settings.isStrict ? undefined : definition.linkedAs?.(path, asked)) ?? path,
       },
@@ -252,6 +253,12 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
   private openUploads(): Uploads {
     const maxConcurrency = Math.max(1, Math.floor(this.settings.maxConcurrency / 4));
     return new Uploads({ maxConcurrency, maxWaiting: MAX_UPLOADS_WAITING, deadlineMs: this.api.limits.timeoutMs });
+  }
+
+  private warnOfUnchangedBodies(): void {
+    const { rewritesBodies, isStrict } = this.settings;
+    const name = settingName(this.definition, 'REWRITE_BODIES');
+    if (rewritesBodies && isStrict) new Logger(this.title).warn(`${name} has no effect in the strict profile (rfc).`);
   }
 
   private warnOfSharing(): void {

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { request } from '../support/raw-http';
 import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
 
 const SECRET = { CREDENTIAL_SECRET: 'a-secret-of-the-tests', ADMIN_TOKEN: 'test-admin-token' };
 const [ONE, TWO] = [{ host: 'one.example' }, { host: 'two.example' }];
@@ -46,6 +47,12 @@ describe('a gateway that rewrites bodies', () => {
       if (url === '/large') {
         response.writeHead(200, { ...json, 'cache-control': 'no-store' });
         return void pipeline(Readable.from(itemsOf(origin.url)), response, () => undefined);
+      }
+      if (url.startsWith('/endless')) {
+        const coding: Record<string, string> = url === '/endless-gzip' ? { 'content-encoding': 'gzip' } : {};
+        response.writeHead(200, { ...json, 'cache-control': 'no-store', ...coding });
+        const [start] = url === '/endless-gzip' ? [gzipSync(JSON.stringify('x'.repeat(200_000)))] : ['["'];
+        return void response.write(start.slice(0, 100));
       }
       const text = repository(origin.url, 'https://up.example');
       if (headers['accept-encoding'] !== 'gzip') return void response.writeHead(200, json).end(text);
@@ -111,6 +118,15 @@ describe('a gateway that rewrites bodies', () => {
       const base = `http://${at === 0 ? 'one' : 'two'}.example/github`;
       expect(text === [...itemsOf(base)].join('')).toBe(true);
     }
+  });
+
+  it.each(['/endless', '/endless-gzip'])('stops the response of %s when its client is gone', async (path) => {
+    const before = origin.aborted;
+    const leaving = new AbortController();
+    const answer = await fetch(`${service.url}/github${path}`, { signal: leaving.signal });
+    expect(answer.status).toBe(200);
+    leaving.abort();
+    await waitUntil(() => origin.aborted > before, { what: 'the upstream to be left' });
   });
 
   it('tells clients of an Enterprise Server its version, at those paths alone', async () => {

@@ -46,8 +46,7 @@ export class JsonUrlRewriter {
       return [];
     }
     const pieces = this.beginning(text);
-    // A value that begins from here on may not be there as a whole, with the byte behind its base.
-    const end = this.rewrite(text, Math.max(this.sent, text.length - this.maxPattern), pieces);
+    const end = this.rewrite(text, this.undecidedIn(text), pieces);
     const from = Math.max(0, end - MAX_NAME_BYTES);
     this.held = text.subarray(from);
     this.sent = end - from;
@@ -60,6 +59,16 @@ export class JsonUrlRewriter {
     const text = this.held;
     this.rewrite(text, text.length, pieces);
     return pieces;
+  }
+
+  /** Where a value begins that may not be there as a whole, with the byte behind its base; everything before it can be sent. */
+  private undecidedIn(text: Buffer): number {
+    const least = Math.max(this.sent, text.length - this.maxPattern);
+    for (let at = text.indexOf(QUOTE, least); at >= 0; at = text.indexOf(QUOTE, at + 1)) {
+      const rest = text.subarray(at);
+      if (this.patterns.some(({ from }) => rest.length <= from.length && from.indexOf(rest) === 0)) return at;
+    }
+    return text.length;
   }
 
   private beginning(text: Buffer): Buffer[] {
