@@ -2,7 +2,7 @@
 
 /** The folders of the service itself; every other one defines an upstream. */
 const SERVICE =
-  '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|upstream|web|workers)/';
+  '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|tracing|upstream|web|workers)/';
 
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {
@@ -78,7 +78,7 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http2-sessions.ts connects in memory, client-origin.ts compares addresses, http-server.ts makes the server, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http2-sessions.ts connects in memory, client-origin.ts compares addresses, http-server.ts makes the server, the tracers take the types of requests, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
@@ -86,6 +86,7 @@ module.exports = {
           '^src/upstream/',
           '^src/cache/(fast-path/serialized-head|nest/fastify-load-reply|nest/express-load-reply)[.]ts$',
           '^src/server/(tls|http-server|http2-sessions|http2-fields|client-origin)[.]ts$',
+          '^src/(kernel/tracer|tracing/otel-tracer)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],
@@ -94,6 +95,14 @@ module.exports = {
         path: ['^node_modules/(axios|@nestjs/axios|undici)/', '^(node:)?(net|tls|http|https)$'],
         dependencyTypesNot: ['type-only', 'type-import'],
       },
+    },
+    {
+      name: 'one-opentelemetry',
+      comment:
+        'tracing/ alone knows OpenTelemetry, and is loaded by boot.ts alone; others know the port in kernel/tracer.ts',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(tracing/|bootstrap/boot[.]ts$)' },
+      to: { path: '^(node_modules/@opentelemetry/|src/tracing/)' },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
     {

@@ -43,9 +43,10 @@ export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Pr
 }
 
 async function start(module: Type, { beforeListen, onListening }: BootHooks): Promise<void> {
-  const { tls, logFormat, isProduction } = serviceConfig();
+  const { tls, logFormat, isProduction, traces } = serviceConfig();
   const format = logFormatOf(logFormat, isProduction);
   if (startsWorkers((level) => new PinoLogger(level, format), advise)) return;
+  const tracing = traces && (await import('../tracing/start-tracing.js')).startTracing(traces.toldUpstreams);
   const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(tls), {
     logger: new BootLogger(),
     abortOnError: false,
@@ -56,6 +57,7 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
   const [server, operatorServer] = listenersOf(app);
   if (isWorker()) listenersOf(app).forEach(acceptInTurn);
   else advise(logger);
+  if (tracing) closeLast(app, tracing);
   beforeListen?.(app);
   if (tls && server) reloadTls(server, tls, logger);
   if (operators?.tls && operatorServer) reloadTls(operatorServer, operators.tls, logger);
@@ -77,6 +79,12 @@ async function listenForOperators(server: FastifyInstance['server'], { port, hos
     const failure = listenFailure(error, host, port, 'ADMIN_');
     throw failure === undefined ? error : new EnvironmentError(failure);
   });
+}
+
+/** Once the last response is sent. */
+function closeLast(app: NestFastifyApplication, tracing: { close(): Promise<void> }): void {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  fastify.addHook('onClose', () => tracing.close());
 }
 
 /** Once for the service, before it listens. */

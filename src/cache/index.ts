@@ -20,6 +20,7 @@ export { StoreWrites } from './nest/store-writes';
 export { ReplicaMessages } from '../redis/replica-messages';
 export { KeyvStore } from './nest/keyv-store';
 export { hostStore, openLink, type StoreChoice } from './store/store.factory';
+export { keyHash } from './store/traced-store';
 export type { ForeignStore } from './store/key-value/key-value-backend';
 export { RedisKeys } from './store/redis/redis-keys';
 export {

@@ -45,6 +45,12 @@ const adminTokens = text.transform((value, context) => {
   return tokens;
 });
 
+/** Of OpenTelemetry's SDK (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). */
+const SAMPLERS = [
+  ...(['always_on', 'always_off', 'traceidratio'] as const),
+  ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),
+] as const;
+
 const YEAR_SECONDS = 31_536_000;
 const MAX_LOAD_MS = 300_000;
 
@@ -135,6 +141,22 @@ export const environmentShape = {
   REDIS_TLS_CERT_FILE: certificate.optional(),
   REDIS_TLS_KEY_FILE: privateKey.optional(),
   SWAGGER_ENABLED: flag.default(true),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_TIMEOUT: whole(1, 300_000).default(10_000),
+  OTEL_SERVICE_NAME: text.default('larder'),
+  OTEL_RESOURCE_ATTRIBUTES: text.optional(),
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS, { error: `must be ${SAMPLERS.slice(0, -1).join(', ')} or ${SAMPLERS.at(-1) ?? ''}` })
+    .default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, 'must be at least 0')
+    .max(1, 'must be at most 1')
+    .default(1),
+  OTEL_SDK_DISABLED: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
+  TRACE_CONTEXT_UPSTREAM: text.transform((value) => value.split(',').map((name) => name.trim())).optional(),
 } as const;
 
 const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>> = {
@@ -154,6 +176,11 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   TRUST_PROXY: '10.0.0.0/8',
   MAX_CONNECTIONS: '5000',
   MAX_CONNECTIONS_PER_ADDRESS: '200',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://localhost:4318/v1/traces',
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '0.01',
+  TRACE_CONTEXT_UPSTREAM: 'github',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   ADMIN_TOKENS: 'deploy:TOKEN,alice:TOKEN',
   REDIS_ENDPOINT_URI: 'redis://localhost:6379',
@@ -222,6 +249,14 @@ function schema(source: Readonly<Record<string, unknown>>) {
     }
     if (env['ADMIN_PORT'] !== undefined && env['ADMIN_PORT'] !== 0 && env['ADMIN_PORT'] === env['PORT'])
       context.addIssue({ code: 'custom', path: ['ADMIN_PORT'], message: 'must be another port than PORT' });
+    const known = declaredFeatures().flatMap(({ feature }) => /^upstream (.+)$/.exec(feature)?.[1] ?? []);
+    const unknown = ((env['TRACE_CONTEXT_UPSTREAM'] as string[] | undefined) ?? []).filter(
+      (one) => !known.includes(one),
+    );
+    if (unknown.length > 0) {
+      const message = `names ${unknown.join(', ')}, and the upstreams are ${known.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['TRACE_CONTEXT_UPSTREAM'], message });
+    }
     const { CACHE_STORE: store, REDIS_ENDPOINT_URI: uri } = env as Partial<Record<string, unknown>>;
     if (typeof store === 'string' && store !== 'memory' && uri === undefined) {
       const message = `is missing: CACHE_STORE=${store} needs REDIS_ENDPOINT_URI as well`;

@@ -1,7 +1,7 @@
 import { givenSettings } from './env.schema';
 
 /** Names of settings whose values are secrets, those of features too. */
-const SECRET = /(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|KEY)S?$/;
+const SECRET = /(?:TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|KEY|OTLP_HEADER)S?$/;
 const FLAG = /^(?:true|false|0|1)$/;
 /** A password in an address, with or without a scheme: `redis://user:password@host`. */
 const PASSWORD_IN_ADDRESS = /((?:^|\/\/)[^/@\s]*?):[^/@\s]*@/g;

@@ -43,6 +43,12 @@ export const serviceConfig = slice('service', (env) => ({
           tls: env.ADMIN_TLS === false ? undefined : tlsOf(env),
         },
   swaggerEnabled: env.SWAGGER_ENABLED,
+  /** Undefined where no traces are exported. */
+  traces:
+    env.OTEL_SDK_DISABLED === 'true' ||
+    (env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT) === undefined
+      ? undefined
+      : { toldUpstreams: env.TRACE_CONTEXT_UPSTREAM ?? [] },
 }));
 
 export const adminConfig = slice('admin', (env) => ({

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
+import { currentTracer } from '../kernel/tracer';
 import type { FastPathGate } from './fast-path-gate';
 import { Http2Sessions } from './http2-sessions';
 import { limitPipelines } from './pipelines';
@@ -36,7 +37,7 @@ export class HttpListeners {
 
   readonly create: FastifyServerFactory = (handler, options) => {
     const { tls, operators } = this.options;
-    const server = open(this.gate.inFrontOf(handler), tls, options);
+    const server = open(traced(this.gate.inFrontOf(handler), handler), tls, options);
     this.created.push(server);
     if (operators) this.created.push(open(this.marking(handler), operators.tls, options));
     const offers = [tls, operators?.tls].map((one) => one?.ALPNProtocols !== undefined);
@@ -67,6 +68,15 @@ export class HttpListeners {
       handler(request, response);
     };
   }
+}
+
+/** With tracing on, a sampled request goes the ordinary way, where all of its steps are; others are served as without it. */
+function traced(fast: Handler, ordinary: Handler): Handler {
+  const tracer = currentTracer();
+  if (!tracer) return fast;
+  return (request, response) => {
+    if (!tracer.handle(request, response, () => ordinary(request, response))) fast(request, response);
+  };
 }
 
 function open(handler: Handler, tls: TlsOptions | undefined, options: object): Server {

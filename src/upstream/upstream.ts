@@ -2,6 +2,7 @@ import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/c
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { HttpCache, Loader, type RefreshReport } from '../cache';
+import { currentTracer } from '../kernel/tracer';
 import { ProblemFilter } from '../server/problem.filter';
 import { retryAfterLimits } from './budget/limit-adapters';
 import { RateBudget } from './budget/rate-budget';
@@ -24,6 +25,7 @@ import { UpstreamClient } from './upstream-client';
 import type { UpstreamDefinition, UpstreamSettings } from './upstream-definition';
 import { UpstreamFetcher } from './upstream-fetcher';
 import type { UpstreamParts } from './upstream-parts';
+import { addCallSpans } from './traced-calls';
 import { UpstreamRelay } from './upstream-relay';
 import { settingName, upstreamSettings } from './upstream-settings';
 import { WebhookRoute } from './webhooks/webhook-route';
@@ -89,7 +91,10 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
     const breaker = breakerOf(this.api);
     const relay = new UpstreamRelay(this.api, this.agents, () => clock.now(), isStrict ? undefined : breaker);
     this.origins = this.openOrigins(relay);
-    this.client = this.openClient(new UpstreamFetcher(this.api, this.agents, breaker));
+    const fetcher = new UpstreamFetcher(this.api, this.agents, breaker);
+    const tracer = currentTracer();
+    if (tracer) addCallSpans(relay, fetcher, this.api, tracer);
+    this.client = this.openClient(fetcher);
     parts.budgets.add(this.budget);
     if (definition.synonyms) parts.cache.addSynonyms((tag) => this.synonymsOf(tag));
     parts.breakers.add(name, () => breaker.state);

@@ -1,3 +1,4 @@
+import { currentTracer, type Span } from '../../kernel/tracer';
 import type { Lease } from '../store/cache-store';
 
 /** A load under way whose head several requests wait for; it is aborted when all of them have disconnected. */
@@ -15,6 +16,8 @@ export class Flight<Head> {
     readonly url: string,
     /** The soft-purge mark of the URL's index when it began: a request that sees a higher one does not join. */
     readonly indexMark: number,
+    /** Where traces are exported. */
+    private readonly span?: Span,
   ) {
     this.head = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -39,6 +42,7 @@ export class Flight<Head> {
   /** Counts the request as a waiter until its client disconnects. */
   join(client: AbortSignal | undefined): void {
     this.interested += 1;
+    if (this.span) currentTracer()?.link(this.span);
     if (!client) return;
     const leave = (): void => {
       this.interested -= 1;

@@ -1,10 +1,12 @@
 import type { Clock } from '../../kernel/clock';
+import { currentTracer, inSpan } from '../../kernel/tracer';
 import { hasFailed } from '../law/exchange-policy';
 import type { CacheEntry } from '../model/cache-entry';
 import type { HttpCacheRequest, Origin } from '../model/exchange';
 import { looksLikeIndex } from '../model/resource-index';
 import { markOf } from '../model/soft-purge';
 import type { CacheStore, Lease } from '../store/cache-store';
+import { keyHash } from '../store/traced-store';
 import { Flight } from './flight';
 import { Flights } from './flights';
 import { HitForMiss } from './hit-for-miss';
@@ -89,13 +91,17 @@ export class HttpLoads {
   /** Loads, and lets others join, until the head has arrived and the rest is stored. An uncoalesced load waits for no other replica. */
   start(request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
     const { name } = this.nameOf(request, seen);
-    const flight = new Flight<Head>(request.key, markOf(seen.index?.entry));
+    const span = currentTracer()?.start('load', 'internal', {
+      'larder.upstream': request.upstream,
+      'larder.cache.key_hash': keyHash(request.key),
+    });
+    const flight = new Flight<Head>(request.key, markOf(seen.index?.entry), span);
     const end = (): void => this.flights.remove(name, flight);
     this.flights.add(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // later requests do not join an aborted load
     // A body in one piece is stored before its head arrives: later requests look in the store. Registered before any waiter.
     flight.head.then((head) => head.kind !== 'response' && end(), end);
-    this.load({ request, seen, flight, origin })
+    inSpan(span, () => this.load({ request, seen, flight, origin }))
       .catch((error: unknown) => {
         if (error instanceof AbandonedLoad) flight.arrive({ kind: 'abandoned', error });
         else flight.fail(error);

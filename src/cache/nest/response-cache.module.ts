@@ -37,6 +37,9 @@ import { RouteAnswers } from './route-answers';
 import { RouteFastWay } from './route-fast-way';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
+import { currentTracer } from '../../kernel/tracer';
+import { loadRedis } from '../../redis/redis-package';
+import { addSpans } from '../store/traced-store';
 import { OPENED_STORE, openStore, type OpenedStore } from '../store/store.factory';
 import { StoreHealth } from './store-health';
 import { StoreWrites } from './store-writes';
@@ -62,8 +65,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     {
       provide: OPENED_STORE,
       inject: [RESPONSE_CACHE_OPTIONS, Clock],
-      useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore =>
-        openStore(options, options.l1, clock),
+      useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore => {
+        const opened = openStore(options, options.l1, clock);
+        const tracer = currentTracer();
+        if (tracer) addSpans(opened.store, tracer);
+        return opened;
+      },
     },
     { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
     {
@@ -84,7 +91,9 @@ class TiersModule extends ConfigurableModuleClass implements OnModuleInit, OnApp
     super();
   }
 
-  onModuleInit(): void {
+  /** Without the client no connection is opened, and the first requests would find Redis unavailable. */
+  async onModuleInit(): Promise<void> {
+    if (this.opened.link) await loadRedis();
     if (this.opened.advice !== undefined) new Logger('Store').warn(this.opened.advice);
   }
 

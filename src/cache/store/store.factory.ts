@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { SystemClock, type Clock } from '../../kernel/clock';
+import { currentTracer } from '../../kernel/tracer';
 import { ChannelSubscription } from '../../redis/channel-subscription';
 import { ClusterLink } from '../../redis/cluster-link';
 import { KeyTracking } from '../../redis/key-tracking';
@@ -10,6 +11,7 @@ import type { RedisSettings } from '../../redis/redis-client-options';
 import type { RedisLink } from '../../redis/redis-link';
 import { ReplicaMessages } from '../../redis/replica-messages';
 import { SentinelPrimary } from '../../redis/sentinel-primary';
+import { TracedLink } from '../../redis/traced-link';
 import type { CacheStore } from './cache-store';
 import { MemoryStore } from './memory/memory-store';
 import type { MemoryLimits } from './memory/memory-tier';
@@ -162,11 +164,13 @@ export function openLink(redis: RedisSettings): {
   readonly source: PrimarySource | undefined;
 } {
   const { mode, nodes } = redis.endpoint;
-  if (mode === 'cluster') return { link: new ClusterLink(redis), source: undefined };
+  const tracer = currentTracer();
+  const traced = (link: RedisLink): RedisLink => (tracer ? new TracedLink(link, tracer) : link);
+  if (mode === 'cluster') return { link: traced(new ClusterLink(redis)), source: undefined };
   const [node] = nodes;
   if (!node) throw new Error('REDIS_ENDPOINT_URI names no host');
   const source = mode === 'sentinel' ? new SentinelPrimary(redis) : new FixedPrimary(node);
-  return { link: new PrimaryLink(redis, source), source };
+  return { link: traced(new PrimaryLink(redis, source)), source };
 }
 
 /** Reports the first event, and the first after each reconnect. */
