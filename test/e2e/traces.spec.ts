@@ -12,7 +12,7 @@ describe('traces', () => {
   let github: GithubSimulator;
   let redis: RedisProcess;
   let collector: OtlpCollector;
-  let replicas: ServiceProcess[];
+  let replicas: ServiceProcess[] = [];
 
   beforeAll(async () => {
     [github, redis, collector] = await Promise.all([
