@@ -125,6 +125,18 @@ describe('the Helm chart', () => {
     );
   });
 
+  it('has a port of its own for operators where that is asked for', () => {
+    const manifests = render({ adminPort: 9081 });
+    const container = containerOf(manifests);
+    expect(container['ports']).toContainEqual({ name: 'admin', containerPort: 9081 });
+    expect(container['env']).toContainEqual({ name: 'ADMIN_PORT', value: '9081' });
+    expect(ofKind(manifests, 'Service')['spec'].ports).toContainEqual({
+      ...{ name: 'admin', port: 9081, targetPort: 'admin' },
+    });
+    expect(ofKind(manifests, 'NetworkPolicy')['spec'].ingress[0].ports).toEqual([{ port: 'http' }, { port: 'admin' }]);
+    expect(ofKind(render(), 'Service')['spec'].ports).toHaveLength(1);
+  });
+
   it('lets pods reach DNS, Redis and the API, and nothing else', () => {
     const { spec } = ofKind(render(), 'NetworkPolicy');
     const ports = (spec.egress as { ports: { port: number }[] }[]).flatMap((rule) =>
