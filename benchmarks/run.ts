@@ -9,6 +9,7 @@ import { memory } from './memory';
 import { miss } from './miss';
 import { absence } from './sides/programs';
 import { stampede } from './stampede';
+import { start } from './start';
 
 /*
  * `npm run bench [-- question…] [--rounds 5] [--seconds 3]`: asks the questions one after the other and writes the answers
@@ -22,6 +23,7 @@ const questions: Readonly<Record<string, (options: BenchOptions) => Promise<Answ
   stampede,
   cores,
   memory,
+  start,
 };
 
 async function run(): Promise<void> {
