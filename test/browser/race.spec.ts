@@ -20,14 +20,22 @@ describe('Race', () => {
     expect(browser.complaints).toEqual([]);
   });
 
-  it('draws 200 requests at a cold key: one call, and 199 that wait for it', async () => {
+  it('draws 200 requests at a cold key: one call, and 199 that wait for it or find its answer', async () => {
     await page.getByRole('button', { name: 'Send 200 requests' }).click();
     await page.locator('[data-test="race"]').waitFor();
     expect(await textOf(page, 'race-calls')).toBe('1');
-    expect(await textOf(page, 'race-waited')).toBe('199');
-    const drawing = page.getByRole('img', { name: /^200 requests in .*: 1 asked GitHub, 199 waited/ });
-    await drawing.waitFor();
-    expect(await drawing.locator('path.waited.runner').getAttribute('d')).toMatch(/^(?:M[\d.]+ [\d.]+H[\d.]+){199}$/);
+    const drawing = page.getByRole('img', { name: /^200 requests in .*: 1 asked GitHub, / });
+    const summary = (await drawing.getAttribute('aria-label')) ?? '';
+    // A slow machine sends the last of them when the answer is there.
+    const [, waited, hit] =
+      /1 asked GitHub, (\d+) waited for its answer, (\d+) came from the cache, 0 failed/.exec(summary) ?? [];
+    expect([Number(waited) + Number(hit), Number(waited) > 0, await textOf(page, 'race-waited')]).toEqual([
+      199,
+      true,
+      waited,
+    ]);
+    const line = await drawing.locator('path.waited.runner').getAttribute('d');
+    expect(line?.match(/M[\d.]+ [\d.]+H[\d.]+/g)).toHaveLength(Number(waited));
   });
 
   it('goes on with answers while GitHub is switched off, and checks with it again once it is on', async () => {
