@@ -180,7 +180,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://localhost:4318/v1/traces',
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '0.01',
-  TRACE_CONTEXT_UPSTREAM: 'github',
+  TRACE_CONTEXT_UPSTREAM: 'acme,other-api',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   ADMIN_TOKENS: 'deploy:TOKEN,alice:TOKEN',
   REDIS_ENDPOINT_URI: 'redis://localhost:6379',
