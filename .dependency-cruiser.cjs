@@ -78,14 +78,14 @@ module.exports = {
     {
       name: 'one-socket',
       comment:
-        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http2-sessions.ts connects in memory, client-origin.ts compares addresses, http-server.ts makes the server, the tracers take the types of requests, and they open nothing',
+        'the HTTP client is imported by upstream/ only; serialized-head.ts takes the names of statuses, the load replies a response without a connection, tls.ts reads certificates, http2-sessions.ts connects in memory, client-origin.ts compares addresses, http-server.ts and https-redirect.ts make servers, the tracers take the types of requests, and they open nothing',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
           '^src/cache/(fast-path/serialized-head|nest/fastify-load-reply|nest/express-load-reply)[.]ts$',
-          '^src/server/(tls|http-server|http2-sessions|http2-fields|client-origin)[.]ts$',
+          '^src/server/(tls|http-server|https-redirect|http2-sessions|http2-fields|client-origin)[.]ts$',
           '^src/(kernel/tracer|tracing/otel-tracer)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',

@@ -8,6 +8,7 @@ import { shownSettings } from '../config/shown-settings';
 import { serviceConfig } from '../config/slices';
 import { currentAdvice } from '../current-advice';
 import { listenOn } from '../server/http-server';
+import { httpsRedirect } from '../server/https-redirect';
 import { reloadTls } from '../server/tls';
 import { logFormatOf } from '../server/log-format';
 import { BootLogger, PinoLogger } from '../logging/pino.logger';
@@ -16,6 +17,7 @@ import { acceptInTurn } from '../workers/accept-in-turn';
 import { startsWorkers } from '../workers/start-workers';
 import { isWorker } from '../workers/worker-channel';
 
+type Server = FastifyInstance['server'];
 type OperatorPort = NonNullable<ReturnType<typeof settingsOf>['operators']>;
 
 /** Additions of the program that starts the service. */
@@ -51,13 +53,14 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
     logger: new BootLogger(),
     abortOnError: false,
   });
-  const { port, host, logLevel, operators } = settingsOf(app);
+  const { port, host, logLevel, operators, redirectPort, publicUrl } = settingsOf(app);
   const logger = new PinoLogger(logLevel, format);
   app.useLogger(logger);
   const [server, operatorServer] = listenersOf(app);
   if (isWorker()) listenersOf(app).forEach(acceptInTurn);
   else advise(logger);
   if (tracing) closeLast(app, tracing);
+  const redirect = redirectPort === undefined ? undefined : redirectServer(app, publicUrl);
   beforeListen?.(app);
   if (tls && server) reloadTls(server, tls, logger);
   if (operators?.tls && operatorServer) reloadTls(operatorServer, operators.tls, logger);
@@ -67,6 +70,7 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
       const failure = listenFailure(error, host, port);
       throw failure === undefined ? error : new EnvironmentError(failure);
     });
+  if (redirect && redirectPort !== undefined) await listenForRedirects(redirect, host, redirectPort);
   const operatorUrl = operators && operatorServer && (await listenForOperators(operatorServer, operators));
   const url = await app.getUrl();
   const page = operatorUrl === undefined ? 'the page is at /' : `the page, the admin API and metrics on ${operatorUrl}`;
@@ -77,6 +81,24 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
 async function listenForOperators(server: FastifyInstance['server'], { port, host }: OperatorPort): Promise<string> {
   return listenOn(server, port, host).catch((error: unknown) => {
     const failure = listenFailure(error, host, port, 'ADMIN_');
+    throw failure === undefined ? error : new EnvironmentError(failure);
+  });
+}
+
+/** The server of `HTTP_REDIRECT_PORT`, which ends with the application. */
+function redirectServer(app: NestFastifyApplication, publicUrl: string | undefined): Server {
+  const server = httpsRedirect({ publicUrl, port: () => (app.getHttpServer().address() as { port: number }).port });
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  fastify.addHook('onClose', (_instance, done) => {
+    server.close(() => done());
+    server.closeAllConnections();
+  });
+  return server;
+}
+
+async function listenForRedirects(server: Server, host: string, port: number): Promise<void> {
+  await listenOn(server, port, host).catch((error: unknown) => {
+    const failure = listenFailure(error, host, port, 'HTTP_REDIRECT_');
     throw failure === undefined ? error : new EnvironmentError(failure);
   });
 }

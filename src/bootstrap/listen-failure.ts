@@ -1,4 +1,4 @@
-/** The fault of `HOST` or `PORT`, or of the operators' `ADMIN_HOST` or `ADMIN_PORT`, when the service cannot listen on them. */
+/** The fault of `HOST` or `PORT`, or of those of another listener (`ADMIN_HOST`, `HTTP_REDIRECT_PORT`), when the service cannot listen on them. */
 type Failure = (host: string, port: number, prefix: string) => string;
 
 const FAILURES: Readonly<Record<string, Failure>> = {

@@ -77,6 +77,7 @@ export const environmentShape = {
   TLS_CERT_FILE: certificate.optional(),
   TLS_KEY_FILE: privateKey.optional(),
   TLS_CLIENT_CA_FILE: certificate.optional(),
+  HTTP_REDIRECT_PORT: whole(0, 65535).optional(),
   TLS_HTTP2: flag.default(false),
   TRUST_PROXY: trustedProxies,
   MAX_CONNECTIONS: whole(1, 1_000_000).optional(),
@@ -171,6 +172,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   PUBLIC_URL: 'https://larder.example',
   TLS_CERT_FILE: '/etc/larder/tls.crt',
   TLS_KEY_FILE: '/etc/larder/tls.key',
+  HTTP_REDIRECT_PORT: '8080',
   TLS_CLIENT_CA_FILE: '/etc/larder/clients-ca.pem',
   REQUEST_DEADLINE_MS: '2000',
   TRUST_PROXY: '10.0.0.0/8',
@@ -200,6 +202,7 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
 const needed: FeatureSettings['needs'] & object = [
   ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
   ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
+  ['HTTP_REDIRECT_PORT', 'TLS_CERT_FILE'],
   ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
   ['ADMIN_HOST', 'ADMIN_PORT'],
   ['ADMIN_TLS', 'TLS_CERT_FILE'],

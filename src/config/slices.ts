@@ -33,6 +33,8 @@ export const serviceConfig = slice('service', (env) => ({
   publicUrl: env.PUBLIC_URL,
   /** The service's own TLS; undefined for plain HTTP. */
   tls: tlsOf(env),
+  /** The port of plain HTTP that leads to https; undefined for none. */
+  redirectPort: env.HTTP_REDIRECT_PORT,
   /** The operators' own port; undefined where they share the public one. */
   operators:
     env.ADMIN_PORT === undefined

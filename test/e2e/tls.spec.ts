@@ -9,6 +9,7 @@ import { repositoryRoot } from '../support/build-service';
 import { freePort } from '../support/free-port';
 import { OwnedProcess } from '../support/owned-process';
 import { makeTempFolder, removeTempFolder } from '../support/temp-folder';
+import { request } from '../support/raw-http';
 import { TlsAuthority } from '../support/tls-authority';
 import { waitUntil } from '../support/wait-until';
 
@@ -91,12 +92,16 @@ describe('the service over https', () => {
     ['one process', {}],
     ['two workers', { WORKERS: '2' }],
   ])('serves misses, hits and links by https with %s', async (_name, env) => {
+    const plainPort = await freePort();
     const { service, port } = await start({
       TLS_CERT_FILE: authority.certFile,
       TLS_KEY_FILE: authority.keyFile,
+      HTTP_REDIRECT_PORT: String(plainPort),
       ...env,
     });
     expect(service.output()).toContain('https://');
+    const moved = await request(`http://127.0.0.1:${plainPort}/repos/redis`);
+    expect([moved.status, moved.headers.location]).toEqual([308, `https://127.0.0.1:${port}/repos/redis`]);
     const answers = [await get(port, '/repos/redis', { ca }), await get(port, '/repos/redis', { ca })];
     expect(answers.map(({ status, headers }) => [status, headers['x-cache']])).toEqual([
       [200, 'MISS'],
