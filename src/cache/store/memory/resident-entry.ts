@@ -4,7 +4,7 @@ import type { CacheEntry, ContentCoding, HeaderList, Validators } from '../../mo
  * The form of entries in memory, and its size.
  *
  * One class, so that all have one shape; bytes of their own; texts shared by many entries are stored once. Its one invariant: the counted
- * size is the growth of the process, within about 15 % (`benchmarks/entry-cost.ts` measures it, `test/integration/memory-cost.spec.ts`
+ * size is the growth of the process, within about 20 % (`benchmarks/entry-cost.ts` measures it, `test/e2e/memory.spec.ts`
  * checks it).
  */
 
