@@ -38,9 +38,10 @@ export class GitlabSimulator {
     this.server = createServer((request, response) => void this.handle(request, response));
   }
 
-  static async start(): Promise<GitlabSimulator> {
+  /** @param port 0 for any free one */
+  static async start(port = 0): Promise<GitlabSimulator> {
     const simulator = new GitlabSimulator();
-    await new Promise<void>((resolve) => simulator.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => simulator.server.listen(port, '127.0.0.1', resolve));
     return simulator;
   }
 

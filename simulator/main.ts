@@ -1,8 +1,9 @@
 import { GithubSimulator, type Latency } from './github-simulator';
+import { GitlabSimulator } from './gitlab-simulator';
 
 /*
  * `npm run simulator`: SIMULATOR_PORT (8082), SIMULATOR_LATENCY_MS ("150-400", or one number), SIMULATOR_RATE_LIMIT (60: requests
- * an hour without a token).
+ * an hour without a token). `npm run simulator -- gitlab` starts GitLab's, with the port alone.
  */
 
 function latencyOf(text: string): Latency {
@@ -12,12 +13,21 @@ function latencyOf(text: string): Latency {
 
 async function start(): Promise<void> {
   const port = Number(process.env['SIMULATOR_PORT'] ?? 8082);
+  if (process.argv[2] === 'gitlab') {
+    endWith(await GitlabSimulator.start(port), 'GitLab', '/projects/platform%2Fdocs');
+    return;
+  }
   const simulator = await GithubSimulator.start({
     port,
     latencyMs: latencyOf(process.env['SIMULATOR_LATENCY_MS'] ?? '150-400'),
     rateLimit: { anonymous: Number(process.env['SIMULATOR_RATE_LIMIT'] ?? 60) },
   });
-  process.stdout.write(`The GitHub simulator is at ${simulator.url}; try: curl -i ${simulator.url}/users/redis\n`);
+  endWith(simulator, 'GitHub', '/users/redis');
+}
+
+/** Says where it is, and stops it with the process. */
+function endWith(simulator: { readonly url: string; stop(): Promise<void> }, title: string, path: string): void {
+  process.stdout.write(`The ${title} simulator is at ${simulator.url}; try: curl -i ${simulator.url}${path}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void simulator.stop());
 }
 
