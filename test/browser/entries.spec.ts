@@ -33,9 +33,18 @@ describe('Entries, of 20,000', () => {
     service = await ServiceProcess.start({
       env: { GITHUB_API_URL: simulator.url, ADMIN_TOKEN: TOKEN, REDIS_ENDPOINT_URI: redis.uri },
     });
-    await request(`${service.url}/repos/redis`);
-    await request(`${service.url}/repos/google`);
-    const [stored = ''] = (await redis.query('KEYS', 'larder:*:e:{github:-:/users/redis}')) as string[];
+    const keysOf = async (account: string) =>
+      (await redis.query('KEYS', `larder:*:e:{github:-:/users/${account}}`)) as string[];
+    // A store that is slow for a moment keeps nothing: the answer is then loaded again.
+    for (const account of ['redis', 'google'])
+      await waitUntil(
+        async () => {
+          await request(`${service.url}/repos/${account}`);
+          return (await keysOf(account)).length > 0;
+        },
+        { what: `${account} to be stored` },
+      );
+    const [stored = ''] = await keysOf('redis');
     await redis.command('EVAL', COPY, '1', stored, String(COPIES));
     page = await browser.open(`${service.url}/#/entries`);
   });
