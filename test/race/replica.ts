@@ -49,8 +49,8 @@ export class Replica {
 
   /** Stores something that nobody reads, for which a small Redis evicts something else. A full one may refuse. */
   async crowd(draw: number): Promise<void> {
-    const { id: _id, ...probe } = this.probe();
-    const entry = { ...probe, id: newEntryId(), body: Buffer.alloc(20_000, draw) };
+    const freshUntil = this.clock.now() + 600_000; // outlives the race: only an eviction makes room
+    const entry = { ...this.probe(), id: newEntryId(), freshUntil, body: Buffer.alloc(20_000) };
     await ifAvailable(() => this.store.put(`crowd:${Math.floor(draw * 1_000)}`, entry));
   }
 
