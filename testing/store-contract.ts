@@ -245,6 +245,17 @@ export function describeStore(
         expect((await store.acquire(asking('k'))).kind).toBe('held');
       });
 
+      it.each(['fill', 'freshen'] as const)('allow a %s over an entry that ends during the load', async (way) => {
+        const now = Date.now();
+        const ending = anEntry({ freshUntil: now + 500, staleIfErrorMs: 0 });
+        await fillUnder(store, 'k', ending);
+        const lease = await leaseOf(store, 'k', { seenId: ending.id });
+        await elapsed(600);
+        const next = { ...ending, id: 'nextnextnext', freshUntil: now + 60_000 };
+        expect(await store[way](lease, next)).toBe(true);
+        expect((await store.find('k'))?.entry).toEqual(next);
+      });
+
       it('are not granted to who has seen another entry than there is', async () => {
         await fillUnder(store, 'k', anEntry());
         expect((await store.acquire(asking('k'))).kind).toBe('changed');

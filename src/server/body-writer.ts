@@ -7,7 +7,6 @@ import type { ClientConnection } from './client-connection';
 export const PIECE_BYTES = 131_072;
 /** The limit of all bodies being written, in bytes; a body that several clients read counts once. */
 const MAX_HELD_BYTES = 134_217_728;
-/** How long a client may read nothing before its connection may be closed for others, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
 /** Whether the body is sent in pieces: then it must be admitted first. */
@@ -36,7 +35,8 @@ export class BodyWriter {
 
   constructor(
     private readonly maxHeldBytes = MAX_HELD_BYTES,
-    private readonly patienceMs = PATIENCE_MS,
+    /** How long a client may read nothing before its connection may be closed for others, in milliseconds. */
+    public patienceMs = PATIENCE_MS,
   ) {}
 
   /** The memory of the bodies under way, in bytes. */

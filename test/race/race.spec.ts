@@ -37,13 +37,14 @@ describe('replicas, reads, invalidations and faults at random', () => {
     'would be caught if %s',
     async (_what, plant, course) => {
       const found: string[] = [];
-      for (let seed = 2; seed <= 7 && found.length === 0; seed++) {
+      // Only the timing differs between two runs of a seed: the first seeds mostly find it.
+      for (let seed = 2; seed <= 40 && found.length === 0; seed++) {
         const report = await runRace({ seed, steps: 400, redis, plant, course });
         found.push(...report.violations.map(({ what }) => what));
       }
       expect(found[0]).toMatch(/got v\d+, after v\d+ was promised/);
     },
-    60_000,
+    300_000,
   );
 });
 

@@ -18,6 +18,8 @@ export interface Lease {
   readonly token: string;
   /** The id of the entry that the load may replace, empty if there was none. */
   readonly baseId: string;
+  /** When that entry ends, where the store drops it then: it may be gone at the end of the load without having been deleted. */
+  readonly baseEndsAt?: number;
   /** The count of invalidations when the lease was granted. */
   readonly sequence: number;
   /** The ledger with the shared store's invalidations since then. */

@@ -90,9 +90,11 @@ export class MemoryStore extends CacheStore {
   }
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const id = this.heldHere(request.key)?.entry.id ?? '';
-    if (id !== request.seenId) return Promise.resolve({ kind: 'changed' });
-    return Promise.resolve(this.leases.acquire(request, 'shared'));
+    const entry = this.heldHere(request.key)?.entry;
+    if ((entry?.id ?? '') !== request.seenId) return Promise.resolve({ kind: 'changed' });
+    const answer = this.leases.acquire(request, 'shared');
+    if (answer.kind !== 'granted' || !entry) return Promise.resolve(answer);
+    return Promise.resolve({ ...answer, lease: { ...answer.lease, baseEndsAt: endOfLife(entry) } });
   }
 
   renew(lease: Lease, leaseMs: number): Promise<void> {
@@ -102,7 +104,7 @@ export class MemoryStore extends CacheStore {
 
   fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
     const isStanding = this.stands(lease, [...lease.tags, ...entry.tags]);
-    const hasBase = (this.heldHere(lease.key)?.entry.id ?? '') === lease.baseId;
+    const hasBase = this.hasBase(lease);
     if (isStanding && !hasBase && lease.selection !== undefined) return Promise.resolve(false);
     this.leases.release(lease);
     if (isStanding && hasBase) {
@@ -234,6 +236,11 @@ export class MemoryStore extends CacheStore {
   close(): Promise<void> {
     this.tier.clear();
     return Promise.resolve();
+  }
+
+  private hasBase({ key, baseId, baseEndsAt = Infinity }: Lease): boolean {
+    const entry = this.heldHere(key)?.entry;
+    return entry ? entry.id === baseId : baseId === '' || baseEndsAt <= this.clock.now();
   }
 
   private stands(lease: Lease, tags: readonly string[]): boolean {

@@ -127,6 +127,12 @@ local function firstsOf(lease)
   return type(firsts) == 'string' and firsts or '0'
 end`;
 
+/**
+ * How long the entry that a load replaces stays at least, in milliseconds; it is not used after its life. If it ended during the load, the
+ * fill would take it for deleted, and a second load would follow.
+ */
+const BASE_LIFE_MS = 30_000;
+
 const TAKE_LEASE = `
 local lease = redis.pcall('GET', KEYS[1])
 local failures = 0
@@ -144,6 +150,10 @@ if type(lease) == 'string' then
     end
   end
   failures = not isOutdated and tonumber(count) or 0
+end
+if ARGV[3] ~= '' then
+  local left = redis.call('PTTL', KEYS[2])
+  if left >= 0 and left < ${BASE_LIFE_MS} then redis.call('PEXPIRE', KEYS[2], ${BASE_LIFE_MS}) end
 end
 local since = state[1] ~= '' and state[1] .. '|' .. state[3] or ARGV[10] .. '|' .. ARGV[11]
 redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] .. '|' .. since .. '|' .. firstsOf(KEYS[1]), 'PX', ARGV[2])
