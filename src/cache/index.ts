@@ -93,7 +93,7 @@ export type {
   StreamingOrigin,
   StreamingResponse,
 } from './model/exchange';
-export { decodersOf } from './law/coded-body';
+export { decodedBody, isKnownCoding } from './law/coded-body';
 export { isNotModified } from './law/conditions';
 export { responseForm } from './law/response-form';
 export { splitList } from './law/directives';

@@ -43,6 +43,8 @@ describe('a gateway that rewrites bodies', () => {
         const isSame = headers['if-match'] === '"e1"';
         return void response.writeHead(isSame ? 200 : 412, json).end(repository(origin.url, 'https://up.example'));
       }
+      if (url === '/no-gzip')
+        return void response.writeHead(200, { ...json, 'content-encoding': 'gzip' }).end('no gzip');
       if (url === '/meta') return void response.writeHead(200, json).end('{"domains":{}}');
       if (url === '/large') {
         response.writeHead(200, { ...json, 'cache-control': 'no-store' });
@@ -98,6 +100,20 @@ describe('a gateway that rewrites bodies', () => {
       `bytes 1-5/${one.text.length}`,
     ]);
     expect((await get(path, { ...ONE, range: 'bytes=1-5', 'if-range': '"e1"' })).status).toBe(200);
+  });
+
+  it('takes no date for one of the bodies that it has made', async () => {
+    const since = { 'if-modified-since': new Date(Date.now() + 60_000).toUTCString() };
+    const path = '/github/repos/o/dates';
+    for (const headers of [since, since, { ...since, 'cache-control': 'no-cache' }])
+      expect((await get(path, { ...ONE, ...headers })).status).toBe(200);
+  });
+
+  it('answers 502 for a body that is not in its Content-Encoding', async () => {
+    const { status, headers, text } = await get('/github/no-gzip');
+    expect([status, headers['cache-status'], JSON.parse(text)]).toEqual([
+      ...[502, expect.stringContaining('upstream-invalid'), expect.objectContaining({ code: 'upstream-invalid' })],
+    ]);
   });
 
   it('sends the conditions of a write as the API knows them, and rewrites its answer', async () => {

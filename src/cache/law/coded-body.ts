@@ -1,5 +1,5 @@
-import { pipeline } from 'node:stream/promises';
-import { Readable, Writable, type Transform } from 'node:stream';
+import { pipeline, Readable, Writable, type Transform } from 'node:stream';
+import { pipeline as pipelineEnd } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import type { HeaderList } from '../model/cache-entry';
 
@@ -27,10 +27,7 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
  * unpacks to more than 256 MiB does not.
  */
 export async function isWholeCoding(body: Buffer, headers: HeaderList): Promise<boolean> {
-  const codings = codingsOf(headers);
-  if (codings.length === 0 || codings.some((coding) => DECODERS[coding] === undefined)) return true;
-  // Applied in the order of the field, removed from its end (RFC 9110 §8.4). Only the first byte of the outermost coding is known.
-  const decoders = codings.reverse().map((coding, at) => DECODERS[coding]?.(at === 0 ? (body[0] ?? 0) : ZLIB_METHOD));
+  if (codingsOf(headers).length === 0 || !isKnownCoding(headers)) return true;
   let unpacked = 0;
   const discarding = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -39,21 +36,77 @@ export async function isWholeCoding(body: Buffer, headers: HeaderList): Promise<
     },
   });
   try {
-    await pipeline([Readable.from(chunksOf(body)), ...(decoders as Transform[]), discarding]);
+    await pipelineEnd([Readable.from(chunksOf(body)), ...decodersOf(headers, body[0] ?? 0), discarding]);
     return true;
   } catch {
     return false;
   }
 }
 
+/** Whether a body's `Content-Encoding` can be removed here. */
+export function isKnownCoding(headers: HeaderList): boolean {
+  return codingsOf(headers).every((coding) => DECODERS[coding] !== undefined);
+}
+
 /**
- * Streams that remove a body's `Content-Encoding`, in their order; undefined for a coding that is not known here.
+ * A body without its `Content-Encoding`, which must be a known one. An empty body has no coding, whatever its head says.
+ *
+ * No generator: `return` ends the source also while a chunk of it is waited for.
  */
-export function decodersOf(headers: HeaderList): readonly Transform[] | undefined {
-  const create = codingsOf(headers)
+export function decodedBody(body: Buffer | AsyncIterable<Buffer>, headers: HeaderList): AsyncIterable<Buffer> {
+  const source: AsyncIterable<Buffer> = Buffer.isBuffer(body) ? Readable.from([body]) : body;
+  if (codingsOf(headers).length === 0) return source;
+  return {
+    [Symbol.asyncIterator]: () => {
+      const packed = source[Symbol.asyncIterator]();
+      let plain: AsyncIterator<Buffer> | undefined;
+      return {
+        next: async () => {
+          if (plain) return plain.next();
+          let first = await packed.next();
+          while (first.done !== true && first.value.length === 0) first = await packed.next();
+          if (first.done === true) return first;
+          const decoders = decodersOf(headers, first.value[0] ?? 0);
+          const chunks = Readable.from(continued(first, packed));
+          const decoded = pipeline([chunks, ...decoders], () => undefined) as unknown as Readable;
+          plain = decoded[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+          return plain.next();
+        },
+        return: async () => {
+          await (plain ?? packed).return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+function continued(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
+  let isBegun = false;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        if (isBegun) return rest.next();
+        isBegun = true;
+        return Promise.resolve(first);
+      },
+      return: async () => {
+        await rest.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+/**
+ * Applied in the order of the field, removed from its end (RFC 9110 §8.4).
+ *
+ * @param first the first byte of the outermost coding, the only one that is known
+ */
+function decodersOf(headers: HeaderList, first: number): Transform[] {
+  return codingsOf(headers)
     .reverse()
-    .map((coding) => DECODERS[coding]);
-  return create.some((one) => one === undefined) ? undefined : create.map((one) => (one as Decoder)(ZLIB_METHOD));
+    .flatMap((coding, at) => DECODERS[coding]?.(at === 0 ? first : ZLIB_METHOD) ?? []);
 }
 
 function codingsOf(headers: HeaderList): string[] {

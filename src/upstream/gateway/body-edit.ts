@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
-import { pipeline, Readable } from 'node:stream';
-import { decodersOf, valueOf, type HeaderList, type StreamedAnswer } from '../../cache';
+import { decodedBody, isKnownCoding, valueOf, type HeaderList, type StreamedAnswer } from '../../cache';
 import { JsonUrlRewriter, type JsonUrlRules } from './json-urls';
 
 /** Changes with the way in which bodies are edited: a client's tag is of one way. */
-const EDITION = '1';
+const EDITION = '2';
 const TAG_LENGTH = 8;
+/** Not a vendor's `raw+json` or `html+json`: the bytes of a file, which may be a lock file with the API's URLs and a checksum. */
+const JSON_TYPE = /^(?:application|text)\/(?!(?:[\w.-]+\.)?(?:raw|html)\+)(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 /** RFC 8259 §8.1: JSON is UTF-8. */
-const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
+const OTHER_CHARSET = /;\s*charset=(?!"?utf-?8"?\s*(?:;|$))/i;
 /** Fields that are about the bytes as the upstream sent them. */
 const OF_THE_BYTES: ReadonlySet<string> = new Set([
   ...['content-encoding', 'content-length', 'content-md5', 'content-digest', 'digest', 'repr-digest'],
 ]);
+const NOT_SENT_WITH_READS: ReadonlySet<string> = new Set(['range', 'if-range', 'if-modified-since']);
 const NO_CONTENT: ReadonlySet<number> = new Set([204, 206, 304]);
 const TAG = /(W\/)?"([^"]*)"/g;
 
@@ -19,7 +21,7 @@ const TAG = /(W\/)?"([^"]*)"/g;
  * The upstream's JSON for clients that know the API by another address.
  *
  * Its one invariant: a client's entity tag belongs to one edit of the upstream's body. Every tag that goes to a client has a suffix made of
- * the edit's rules; a tag of the client goes upstream without it, and one with another suffix, or none, never as a match. The suffix is
+ * the edit's rules; a tag of the client goes upstream without it, and one with another suffix, or none, never as a match; nor does a date. The suffix is
  * added to whatever kind of tag the upstream sends, because the same bytes always become the same bytes.
  */
 export class BodyEdit {
@@ -32,20 +34,16 @@ export class BodyEdit {
 
   /** The client's fields as they go upstream: a part of the upstream's bytes is no part of the edited ones. */
   forUpstream(headers: HeaderList, isRead: boolean): HeaderList {
-    const hadTags = valueOf(headers, 'if-none-match') !== undefined;
     const sent: (readonly [string, string])[] = [];
-    let hasTags = false;
     for (const field of headers) {
       const [name, value] = field;
       if (name === 'if-match') sent.push([name, this.withoutSuffix(value, false) || value]);
       else if (name === 'if-none-match') {
         const tags = this.withoutSuffix(value, isRead);
-        hasTags ||= tags !== '';
         if (tags !== '') sent.push([name, tags]);
-      } else if (!isRead || (name !== 'range' && name !== 'if-range')) sent.push(field);
+      } else if (!isRead || !NOT_SENT_WITH_READS.has(name)) sent.push(field);
     }
-    // RFC 9110 §13.1.3: a date does not count beside `If-None-Match`, also where none of its tags goes upstream.
-    return hadTags && !hasTags ? sent.filter(([name]) => name !== 'if-modified-since') : sent;
+    return sent;
   }
 
   /** The fields of a response as its client gets them. */
@@ -59,7 +57,7 @@ export class BodyEdit {
 
   /** Whether the body of a response is edited. */
   edits(status: number, headers: HeaderList): boolean {
-    return !NO_CONTENT.has(status) && isJson(headers) && decodersOf(headers) !== undefined;
+    return !NO_CONTENT.has(status) && isJson(headers) && isKnownCoding(headers);
   }
 
   /** @param body without the store's coding, but with the upstream's */
@@ -82,13 +80,7 @@ export class BodyEdit {
   }
 
   private stream(body: StreamedAnswer['body'], headers: HeaderList): AsyncIterable<Buffer> {
-    const source = Buffer.isBuffer(body) ? [body] : body;
-    const decoders = decodersOf(headers) ?? [];
-    const plain =
-      decoders.length === 0 && !Array.isArray(source)
-        ? source
-        : (pipeline([Readable.from(source), ...decoders], () => undefined) as unknown as AsyncIterable<Buffer>);
-    return rewritten(plain, new JsonUrlRewriter(this.rules));
+    return rewritten(decodedBody(body, headers), new JsonUrlRewriter(this.rules));
   }
 
   private withSuffix(etag: string): string {
@@ -110,7 +102,18 @@ export class BodyEdit {
 /** RFC 9111 §5.2.2.6: what must not be transformed stays as it is. */
 function isJson(headers: HeaderList): boolean {
   const isFixed = /\bno-transform\b/i.test(valueOf(headers, 'cache-control') ?? '');
-  return !isFixed && JSON_TYPE.test(valueOf(headers, 'content-type')?.trim() ?? '');
+  const type = valueOf(headers, 'content-type')?.trim() ?? '';
+  return !isFixed && JSON_TYPE.test(type) && !OTHER_CHARSET.test(type);
+}
+
+/**
+ * A client's conditions as far as they are of one edit. A date is of the upstream's bytes (RFC 9110 §8.8.2), and the same before and after the
+ * rules of the edit have changed.
+ */
+export function withoutDates(asked: HeaderList): HeaderList {
+  const range = valueOf(asked, 'if-range')?.trim();
+  const isDated = range !== undefined && !/^(?:W\/)?"/.test(range);
+  return asked.filter(([name]) => name !== 'if-modified-since' && !(isDated && name === 'range'));
 }
 
 /** No generator: `return` ends the source also while a chunk of it is waited for. */

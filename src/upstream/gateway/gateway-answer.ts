@@ -12,6 +12,7 @@ import {
 } from '../../cache';
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import type { ClientConnection } from '../../server/client-connection';
+import { AppError } from '../../kernel/app-error';
 import { missingEdgeFields, fieldsOfCache, notModifiedFields } from './gateway-fields';
 
 /** What every response of the gateway has beside what the upstream said. */
@@ -63,6 +64,10 @@ export async function sendStreamed(
   context: AnswerContext,
 ): Promise<void> {
   const { status, headers: received, body, contentLength } = outgoing(asked, answer, context.now);
+  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
+  const isStreamed = !isBodiless && body !== undefined && !Buffer.isBuffer(body);
+  const begun = isStreamed ? await beginning(body, context.client) : undefined;
+  if (isStreamed && !begun) return; // the client has disconnected
   const headers = context.rewrite(received);
   const fields = [
     ...headers.flat(),
@@ -71,12 +76,11 @@ export async function sendStreamed(
     ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));
-  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304;
   if (!isBodiless && isLargeBody(body)) bodyWriter.requireRoomFor(body);
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(status, fields);
-  const sending = send(raw, body, isBodiless, context.client);
+  const sending = begun ? pump(begun, raw, context.client) : send(raw, body, isBodiless, context.client);
   context.onSent();
   await sending;
 }
@@ -90,8 +94,7 @@ function send(
 ): Promise<void> | undefined {
   if (!isBodiless && isLargeBody(body)) return bodyWriter.write(client, raw, body);
   const isAtHand = body === undefined || Buffer.isBuffer(body);
-  if (!isAtHand && !isBodiless) return pump(body, raw, client);
-  raw.end(isBodiless ? undefined : body);
+  raw.end(isAtHand && !isBodiless ? body : undefined);
   return isAtHand ? undefined : stop(body);
 }
 
@@ -109,12 +112,34 @@ function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
   return { status: 304, headers: notModifiedFields(headers), body, contentLength: undefined };
 }
 
-/** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
-async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw'], client: ClientConnection): Promise<void> {
-  const iterator = body[Symbol.asyncIterator]();
+/** A body whose first chunk has come. */
+interface BegunBody {
+  readonly first: IteratorResult<Buffer>;
+  readonly rest: AsyncIterator<Buffer>;
+}
+
+/**
+ * Waits for the first chunk, before the head is written, which node sends with it anyway: a body that fails before it is an error that a client
+ * can read. Undefined for a client that has disconnected.
+ */
+async function beginning(body: AsyncIterable<Buffer>, client: ClientConnection): Promise<BegunBody | undefined> {
+  const rest = body[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const step = await client.race(iterator.next());
+    const first = await client.race(rest.next());
+    if (first) return { first, rest };
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const text = 'The body of the upstream’s response broke off, or is not in its Content-Encoding.';
+    throw new AppError('upstream-invalid', text, { cause: error });
+  }
+  await rest.return?.();
+  return undefined;
+}
+
+/** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
+async function pump({ first, rest }: BegunBody, raw: FastifyReply['raw'], client: ClientConnection): Promise<void> {
+  try {
+    for (let step: IteratorResult<Buffer> | undefined = first; ; step = await client.race(rest.next())) {
       if (step === undefined) return;
       if (step.done === true) break;
       if (!raw.write(step.value)) await client.drained();
@@ -123,7 +148,7 @@ async function pump(body: AsyncIterable<Buffer>, raw: FastifyReply['raw'], clien
   } catch {
     raw.destroy(); // the head is sent: aborting is the only way to signal an incomplete body
   } finally {
-    await iterator.return?.();
+    await rest.return?.();
   }
 }
 

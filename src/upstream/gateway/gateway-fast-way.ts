@@ -27,7 +27,7 @@ export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'ap
 export class GatewayFastWay implements FastWay<string> {
   readonly context: HeadContext;
   readonly prepare: FastWay<string>['prepare'];
-  readonly form: FastWay<string>['form'] = ({ method }, asked, prepared) => responseForm(method, asked, prepared);
+  readonly form: FastWay<string>['form'];
   private readonly fingerprints = new Fingerprints(
     (name) => this.kindOf(name),
     (field, credential) => this.callerOf(field, credential),
@@ -40,6 +40,7 @@ export class GatewayFastWay implements FastWay<string> {
   ) {
     this.context = options.head;
     this.prepare = (entry, key, request, path) => responses.prepare(entry, key, request, path);
+    this.form = ({ method }, asked, prepared) => responseForm(method, responses.conditionsOf(asked), prepared);
     fastPath.add(this);
   }
 

@@ -10,7 +10,7 @@ import {
 } from '../../cache';
 import type { ClientOrigin } from '../../server/client-origin';
 import type { UpstreamApi } from '../upstream-api';
-import { BodyEdit } from './body-edit';
+import { BodyEdit, withoutDates } from './body-edit';
 import { limitsNow, PRESENTATION, withoutCors, type LimitsNow } from './gateway-fields';
 import type { Partitions } from './partition';
 import { UnpackedBodies } from './unpacked-bodies';
@@ -94,6 +94,11 @@ export class GatewayResponses {
     });
     this.edits.set(name, edit);
     return edit;
+  }
+
+  /** The fields of a request that say which form of a response it gets: without dates where bodies are edited. */
+  conditionsOf(asked: HeaderList): HeaderList {
+    return this.options.urlMembers && asked.length > 0 ? withoutDates(asked) : asked;
   }
 
   /**

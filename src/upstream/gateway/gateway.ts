@@ -150,10 +150,12 @@ export class Gateway {
         rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),
         onSent: () => this.report(request, key, statusOf(answer), startedAt, answer),
       };
-      if (exchanged.prepared) await sendStored(request, received, reply, exchanged.answer, exchanged.prepared, context);
+      const conditions = isRead ? responses.conditionsOf(received) : received;
+      if (exchanged.prepared)
+        await sendStored(request, conditions, reply, exchanged.answer, exchanged.prepared, context);
       else {
         const streaming = edit ? edit.streamed(exchanged.answer, method === 'HEAD') : exchanged.answer;
-        await sendStreamed(request, received, reply, streaming, context);
+        await sendStreamed(request, conditions, reply, streaming, context);
       }
     } catch (failed) {
       if (client.signal.aborted) return;

@@ -43,9 +43,10 @@ const member = fc.constantFrom('url', 'a_url', 'text', 'urls', '"url', 'url\\', 
 const { json } = fc.letrec<{ json: unknown }>((tie) => ({
   json: fc.oneof(value, fc.array(tie('json'), { maxLength: 3 }), fc.dictionary(member, tie('json'), { maxKeys: 6 })),
 }));
-const text = fc
-  .tuple(json, fc.constantFrom(undefined, 1, '\t'))
-  .map(([made, indent]) => JSON.stringify(made, undefined, indent));
+const text = fc.tuple(json, fc.constantFrom(undefined, 1, '\t'), fc.boolean()).map(([made, indent, isEscaped]) => {
+  const plain = JSON.stringify(made, undefined, indent);
+  return isEscaped ? plain.replaceAll('/', String.raw`\/`) : plain;
+});
 
 /** The same by a parser. */
 function expected(node: unknown, name = ''): unknown {
@@ -92,10 +93,19 @@ describe('URLs in JSON text', () => {
     );
   });
 
+  it('are replaced also where each slash is escaped, as PHP writes it', () => {
+    const given = JSON.stringify({ a_url: `${API}/a`, url: API, text: API }).replaceAll('/', String.raw`\/`);
+    const all = [...Buffer.from(given).keys()];
+    expect(JSON.parse(rewritten(given, all))).toEqual({
+      ...{ a_url: 'http://larder.example/acme/a', url: 'http://larder.example/acme', text: API },
+    });
+  });
+
   it.each([
     ['a text that mentions one', '{"body":"https://api.example/x"}'],
     ['a quoted member within a text', String.raw`{"body":"\"url\":\"https://api.example/x\""}`],
     ['a host that begins alike', '{"url":"https://api.example.org/x"}'],
+    ['a host that an escaped character goes on with', String.raw`{"url":"https://api.example\u002eorg/x"}`],
     ['one that does not end', '{"url":"https://api.example'],
     ['a member of an unusual length', `{"${'x'.repeat(200)}_url":"https://api.example/x"}`],
     ['an element of an array', '["https://api.example/x"]'],

@@ -11,16 +11,18 @@ export interface JsonUrlRules {
 
 /** How far before a value its member's name is looked for, in bytes. */
 const MAX_NAME_BYTES = 128;
-const [QUOTE, COLON, BACKSLASH, OPEN, CLOSE] = [0x22, 0x3a, 0x5c, 0x7b, 0x7d];
-/** What may follow the base of a URL: the end of the string, a path, a template, a query or a fragment. */
+const [QUOTE, COLON, SLASH, BACKSLASH, OPEN, CLOSE] = [0x22, 0x3a, 0x2f, 0x5c, 0x7b, 0x7d];
+/** What may follow the base of a URL: the end of the string, a path (its slash may be escaped), a template, a query or a fragment. */
 const ENDS_BASE: ReadonlySet<number> = new Set(Buffer.from('"/{?#'));
+const MAX_END_BYTES = 2;
 
 /**
  * Replaces the base of URLs in JSON text, chunk by chunk.
  *
  * Its one invariant: every byte outside of a value that begins with the base, of a member that has URLs, stays as it is, and the result
  * does not depend on how the text is cut. It does not parse: a quote without a backslash before it, between a colon and the base, begins a
- * value, because inside of a string every quote has a backslash (RFC 8259 §7).
+ * value, because inside of a string every quote has a backslash (RFC 8259 §7). Of the ways to write a base it knows the plain one, and the one with
+ * `\/` for each slash, as PHP and Foundation write it.
  */
 export class JsonUrlRewriter {
   private readonly patterns: readonly { readonly from: Buffer; readonly to: Buffer }[];
@@ -31,10 +33,11 @@ export class JsonUrlRewriter {
   private isAdded: boolean;
 
   constructor(private readonly rules: JsonUrlRules) {
-    this.patterns = rules.urls.map(([from, to]) => ({
-      from: Buffer.from(`"${from}`),
-      to: Buffer.from(`"${JSON.stringify(to).slice(1, -1)}`),
-    }));
+    this.patterns = rules.urls.flatMap(([from, to]) => {
+      const replacement = Buffer.from(`"${JSON.stringify(to).slice(1, -1)}`);
+      const ways = [from, from.replaceAll('/', String.raw`\/`)];
+      return ways.map((way) => ({ from: Buffer.from(`"${way}`), to: replacement }));
+    });
     this.maxPattern = Math.max(1, ...this.patterns.map(({ from }) => from.length));
     this.isAdded = rules.added === undefined;
   }
@@ -61,12 +64,12 @@ export class JsonUrlRewriter {
     return pieces;
   }
 
-  /** Where a value begins that may not be there as a whole, with the byte behind its base; everything before it can be sent. */
+  /** Where a value begins that may not be there as a whole, with what follows its base; everything before it can be sent. */
   private undecidedIn(text: Buffer): number {
-    const least = Math.max(this.sent, text.length - this.maxPattern);
+    const least = Math.max(this.sent, text.length - this.maxPattern - MAX_END_BYTES);
     for (let at = text.indexOf(QUOTE, least); at >= 0; at = text.indexOf(QUOTE, at + 1)) {
       const rest = text.subarray(at);
-      if (this.patterns.some(({ from }) => rest.length <= from.length && from.indexOf(rest) === 0)) return at;
+      if (this.patterns.some(({ from }) => mayBegin(from, rest))) return at;
     }
     return text.length;
   }
@@ -91,7 +94,7 @@ export class JsonUrlRewriter {
     for (let place = first(places, limit); place; place = first(places, limit)) {
       const { at, pattern } = place;
       const end = at + pattern.from.length;
-      if (ENDS_BASE.has(text[end] ?? 0) && this.isUrlAt(text, at)) {
+      if (endsBase(text, end) && this.isUrlAt(text, at)) {
         keep(at);
         pieces.push(pattern.to);
         from = end;
@@ -134,6 +137,15 @@ function first<P extends Place>(places: readonly P[], limit: number): P | undefi
     if (found === undefined || place.at < found.at || isLonger) found = place;
   }
   return found;
+}
+
+function mayBegin(base: Buffer, rest: Buffer): boolean {
+  if (rest.length < base.length) return base.indexOf(rest) === 0;
+  return rest.length < base.length + MAX_END_BYTES && rest.indexOf(base) === 0;
+}
+
+function endsBase(text: Buffer, at: number): boolean {
+  return ENDS_BASE.has(text[at] ?? 0) || (text[at] === BACKSLASH && text[at + 1] === SLASH);
 }
 
 function skipBlanks(text: Buffer, at: number, first: number): number {
