@@ -45,7 +45,7 @@ const packagesOnce = {
 const withProcesses = { globalSetup: '<rootDir>/test/support/processes.setup.ts' };
 
 module.exports = {
-  testTimeout: 30_000,
+  testTimeout: 90_000, // only of what hangs: a machine may be slow
   // Many specs wait more than they compute: for processes, sockets, deadlines.
   maxWorkers: Math.max(3, availableParallelism()),
   testSequencer: '<rootDir>/test/jest/processes-first.sequencer.js',

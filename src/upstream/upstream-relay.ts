@@ -67,17 +67,19 @@ export class UpstreamRelay {
     return { base, path: `${base.pathname.replace(/\/$/, '')}/${target.slice(below.length)}` };
   }
 
-  /** RFC 9110 §9.2.2, RFC 9112 §9.3.1: on a connection that the upstream was just closing a safe request is sent once more. */
+  /**
+   * RFC 9110 §9.2.2, RFC 9112 §9.3.1: a safe request on a connection that the upstream was just closing is sent again. After a pause it may
+   * have closed all idle connections, so again on the next, until a new connection is opened.
+   */
   private async sendSafely(request: RelayedRequest): Promise<RelayedResponse> {
-    try {
-      return await this.sendOnce(request);
-    } catch (error) {
-      const isSafe = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
-      if (!(error instanceof ConnectionClosedError)) throw error;
-      if (!isSafe || request.signal.aborted) throw error.failure;
-      return this.sendOnce(request).catch((again: unknown) => {
-        throw again instanceof ConnectionClosedError ? again.failure : again;
-      });
+    const isSafe = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.sendOnce(request);
+      } catch (error) {
+        if (!(error instanceof ConnectionClosedError)) throw error;
+        if (!isSafe || request.signal.aborted || attempt === MAX_ATTEMPTS) throw error.failure;
+      }
     }
   }
 
@@ -166,6 +168,8 @@ export class UpstreamRelay {
   }
 }
 
+/** More than idle connections are kept. */
+const MAX_ATTEMPTS = 100;
 const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
 /** The client disconnected, or did not send its body: the upstream is not at fault, and no request waits for the response. */

@@ -173,14 +173,27 @@ describe('the gateway survives an API that', () => {
     expect((await attacked.through(path)).body.toString()).toBe('whole');
   });
 
-  it('closes a connection just as it is used again: the request is sent once more', async () => {
-    attacked.origin.answerBy((response) => response.writeHead(200).end('first'));
-    await attacked.through(`${path}-before`);
-    attacked.origin.answerBy((response, _hit, count) => {
-      if (count === 1) response.destroy();
-      else response.writeHead(200).end('again');
+  it('closes connections just as they are used again: the request is sent on a new one', async () => {
+    const answeredOn = new Set<unknown>();
+    let waiting = 0;
+    const all = 5;
+    attacked.origin.answerBy((response) => {
+      answeredOn.add(response.socket);
+      response.writeHead(200);
+      waiting += 1; // all at once, so that each has a connection of its own
+      const end = () => (waiting === all ? response.end('first') : setImmediate(end));
+      end();
+    });
+    await Promise.all(Array.from({ length: all }, (_, at) => attacked.through(`${path}-before-${at}`)));
+    expect(answeredOn.size).toBe(all);
+    let closed = 0;
+    attacked.origin.answerBy((response) => {
+      if (!answeredOn.has(response.socket)) return response.writeHead(200).end('again');
+      closed += 1;
+      return response.destroy();
     });
     expect((await attacked.through(path)).body.toString()).toBe('again');
+    expect(closed).toBe(all);
   });
 
   const many = (count: number, field: string): string[] => Array.from({ length: count }, () => field);

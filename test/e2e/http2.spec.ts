@@ -121,8 +121,10 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
     const unchanged = await ask({ ':path': path, 'if-none-match': hit.headers.etag });
     expect([unchanged.headers[':status'], unchanged.body.length]).toEqual([304, 0]);
     const part = await ask({ ':path': '/repos/redis', range: 'bytes=0-3' });
-    const again = await ask({ ':path': '/repos/redis', range: 'bytes=0-3' });
-    expect([part.headers[':status'], again.headers[':status'], again.body.length]).toEqual([200, 206, 4]);
+    expect(part.headers[':status']).toBe(200);
+    const range = () => ask({ ':path': '/repos/redis', range: 'bytes=0-3' });
+    await waitUntil(async () => (await range()).headers[':status'] === 206, { what: 'a hit' });
+    expect((await range()).body.length).toBe(4);
     const head = await ask({ ':path': path, ':method': 'HEAD' });
     expect([head.headers[':status'], head.body.length, head.headers['content-length']]).toEqual([
       200,
