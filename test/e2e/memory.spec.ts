@@ -108,6 +108,6 @@ describe('the memory of the cache', () => {
       expect(ratio).toBeGreaterThan(0.7);
       expect(ratio).toBeLessThan(1.35);
     },
-    60_000,
+    180_000,
   );
 });

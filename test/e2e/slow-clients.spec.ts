@@ -207,5 +207,5 @@ describe('two hundred clients that read nothing of large hits', () => {
     await service.stop();
     await redis.stop();
     await origin.stop();
-  }, 90_000);
+  }, 180_000);
 });

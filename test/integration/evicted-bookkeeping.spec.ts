@@ -197,7 +197,7 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
         });
       }
     },
-    60_000,
+    240_000,
   );
 });
 

@@ -137,7 +137,7 @@ void startService(AcmeCloudModule);
           what: `the application to start: ${servers[at]?.output()}`,
           timeoutMs: 30_000,
         });
-    }, 60_000);
+    }, 180_000);
     afterAll(() => Promise.all(servers.map((server) => server.kill())));
 
     const get = async (url: string | undefined, path: string, method = 'GET') => {

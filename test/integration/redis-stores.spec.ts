@@ -139,7 +139,7 @@ describe('a Redis Cluster of six', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await RedisCluster.start();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => cluster.stop());
 
   describeStore('TieredStore over a Cluster', () => openRedisStore(cluster.uri));

@@ -32,7 +32,7 @@ describe('three replicas on one Redis', () => {
     github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 1_000_000 } });
     redis = await RedisProcess.start();
     replicas = await Promise.all([startReplica(), startReplica(), startReplica()]);
-  }, 60_000);
+  }, 180_000);
   beforeEach(() => github.requests.reset());
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));

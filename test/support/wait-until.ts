@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Named in the error: "Waited 20000 ms in vain for <what>". */
+  /** Named in the error: "Waited 60000 ms in vain for <what>". */
   what: string;
   /** When to give up, not how fast it has to be: a machine may be slow. */
   timeoutMs?: number;
@@ -15,7 +15,7 @@ export interface WaitOptions {
  */
 export async function waitUntil(
   fact: () => boolean | Promise<boolean>,
-  { what, timeoutMs = 20_000, pollMs = 5 }: WaitOptions,
+  { what, timeoutMs = 60_000, pollMs = 5 }: WaitOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
