@@ -4,8 +4,8 @@ import { contest, type Measured } from './harness/rounds';
 import { startSurroundings } from './harness/surroundings';
 import { generatorNote, idleNotes, throughputSection } from './harness/throughput-section';
 import { wrkArguments } from './harness/wrk';
-import { nginx } from './sides/nginx';
-import { bareHttp, larder, larderGateway, stock, tutorial } from './sides/node-sides';
+import { nginx, nginxTls } from './sides/nginx';
+import { bareHttp, bareHttps, larder, larderGateway, stock, tutorial } from './sides/node-sides';
 import { asking, takingPart } from './sides/side';
 import { varnish } from './sides/varnish';
 
@@ -58,8 +58,17 @@ const forms = [
   bareHttp,
 ];
 
+/** On connections that stay open: the handshake is not measured. */
+const overTls = [larderGateway('Larder gateway, TLS', {}, { isTls: true }), nginxTls, bareHttps];
+
 const BODIES = [1_300, 100_000] as const;
 const FORMS = '1300 bytes, by form of the request';
+const TLS = '1300 bytes, over TLS';
+/** What sides are compared with, by contest. */
+const others: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [FORMS]: { [bareHttp.name]: '× bare' },
+  [TLS]: { [bareHttps.name]: '× bare', [nginxTls.name]: '× nginx' },
+};
 const yardsticks = {
   [bareHttp.name]: '× bare',
   [stockInMemory.name]: '× stock in memory',
@@ -84,10 +93,13 @@ export async function hit(options: BenchOptions): Promise<Answer> {
       };
       data[title] = await contest(what, options);
     }
-    data[FORMS] = await contest(
-      { title: FORMS, sides: chosenForms.sides, path: '/payload/1300', yardsticks: [bareHttp.name], around },
-      options,
-    );
+    for (const [title, { sides }] of [
+      [FORMS, chosenForms],
+      [TLS, takingPart(overTls, options.only)],
+    ] as const) {
+      const what = { title, sides, path: '/payload/1300', yardsticks: Object.keys(others[title] ?? {}), around };
+      data[title] = await contest(what, options);
+    }
   } finally {
     await around.stop();
   }
@@ -96,11 +108,7 @@ export async function hit(options: BenchOptions): Promise<Answer> {
     question: 'hit',
     asks: 'How many hits a second does one core answer, against what people would use instead?',
     sections: contests.map(([title, measured]) =>
-      throughputSection(
-        `Hits, body of ${title}`,
-        measured,
-        title === FORMS ? { [bareHttp.name]: '× bare' } : yardsticks,
-      ),
+      throughputSection(`Hits, body of ${title}`, measured, others[title] ?? yardsticks),
     ),
     notes: [
       ...new Set([...chosen.notes, ...chosenForms.notes]),

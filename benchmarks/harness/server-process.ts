@@ -28,11 +28,12 @@ export interface ServerCommand {
   readonly readyPath?: string;
   /** As `taskset -c` takes it. */
   readonly cores?: string;
+  readonly isTls?: boolean;
 }
 
 /** Starts a server on its core and resolves when it answers. */
 export async function startServer(what: ServerCommand): Promise<RunningServer> {
-  const { command, args, port, env = {}, readyPath = '/', cores = String(SERVER_CORE) } = what;
+  const { command, args, port, env = {}, readyPath = '/', cores = String(SERVER_CORE), isTls } = what;
   const folder = makeTempFolder('server');
   const logFile = join(folder, 'output');
   // Into a file: of each line in a pipe the load generator's core would have to take note.
@@ -40,7 +41,7 @@ export async function startServer(what: ServerCommand): Promise<RunningServer> {
     cwd: tmpdir(), // no .env is found there
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${isTls === true ? 'https' : 'http'}://127.0.0.1:${port}`;
   const isUp = async (): Promise<boolean> => (await request(`${url}${readyPath}`, { timeoutMs: 2_000 })).status > 0;
   try {
     await waitUntil(async () => !child.isRunning || (await isUp()), {
@@ -57,16 +58,31 @@ export async function startServer(what: ServerCommand): Promise<RunningServer> {
   return { url, pid: child.pid ?? 0, stop: () => end(child, folder) };
 }
 
-/** Starts a Node script on a free port, told by `PORT`. */
+interface NodeOptions {
+  readonly nodeArgs?: string[];
+  readonly cores?: string | undefined;
+  readonly readyPath?: string;
+}
+
+/** Starts a Node script on a free port, told by `PORT`; with `TLS_CERT_FILE` in its environment it serves https. */
 export async function startNode(
   script: string,
   env: Readonly<Record<string, string>>,
-  { nodeArgs = [], cores, readyPath = '/payload/16' }: { nodeArgs?: string[]; cores?: string; readyPath?: string } = {},
+  { nodeArgs = [], cores, readyPath = '/payload/16' }: NodeOptions = {},
 ): Promise<RunningServer> {
   const port = await freePort();
   const all = { NODE_ENV: 'production', ...env, PORT: String(port) };
   const args = [...NODE_ARGS, ...nodeArgs, script];
-  return startServer({ command: process.execPath, args, port, env: all, readyPath, ...(cores ? { cores } : {}) });
+  const isTls = env['TLS_CERT_FILE'] !== undefined;
+  return startServer({
+    command: process.execPath,
+    args,
+    port,
+    env: all,
+    readyPath,
+    isTls,
+    ...(cores ? { cores } : {}),
+  });
 }
 
 async function end(child: OwnedProcess, folder: string): Promise<void> {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { RedisProcess } from '../../test/support/redis-process';
 import { freePort } from '../../test/support/free-port';
+import { TlsAuthority } from '../../test/support/tls-authority';
 import { bareHttp } from '../sides/node-sides';
 import type { Surroundings } from '../sides/side';
 import { GENERATOR_CORE } from './options';
@@ -19,7 +20,8 @@ export interface Started extends Surroundings {
 export async function startSurroundings(latencyMs = 0): Promise<Started> {
   const simulator = await GithubSimulator.start({ latencyMs, rateLimit: { anonymous: 1e9 } });
   const redis = await RedisProcess.start();
-  const around = { redisUri: redis.uri, upstreamUrl: simulator.url, originUrl: '', ttlSeconds: 3_600 };
+  const tls = await TlsAuthority.create();
+  const around = { redisUri: redis.uri, upstreamUrl: simulator.url, originUrl: '', ttlSeconds: 3_600, tls };
   const origin = await bareHttp.start(around);
   const all: Surroundings = { ...around, originUrl: origin.url };
   return {
@@ -31,6 +33,7 @@ export async function startSurroundings(latencyMs = 0): Promise<Started> {
       await origin.stop();
       await redis.stop();
       await simulator.stop();
+      tls.remove();
     },
   };
 }

@@ -1,4 +1,6 @@
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { payloadOf } from './payload';
 
 /**
@@ -14,9 +16,16 @@ function bodyOf(url: string): Buffer {
   return body;
 }
 
-createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
   const body = bodyOf(request.url ?? '/payload/0');
   response
     .writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
     .end(body);
-}).listen(Number(process.env['PORT']), '127.0.0.1');
+};
+
+const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = process.env;
+const server =
+  cert === undefined || key === undefined
+    ? createServer(answer)
+    : createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, answer);
+server.listen(Number(process.env['PORT']), '127.0.0.1');

@@ -7,22 +7,23 @@ import { absence, findProgram } from './programs';
 import type { Side, Surroundings } from './side';
 
 /** nginx, `proxy_cache` as its documentation advises: lock, stale while updating, keep-alive to the origin. */
-export function nginxWith(workers: number, cores?: string): Side {
+export function nginxWith(workers: number, cores?: string, { isTls = false } = {}): Side {
   return {
-    name: `nginx proxy_cache, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+    name: `nginx proxy_cache, ${workers} ${workers === 1 ? 'worker' : 'workers'}${isTls ? ', TLS' : ''}`,
     missing: absence('nginx'),
     accountPath: '/users/',
     async start(around) {
       const port = await freePort();
       const folder = makeTempFolder('nginx');
       const file = join(folder, 'nginx.conf');
-      writeFileSync(file, configuration({ folder, port, workers }, around));
+      writeFileSync(file, configuration({ folder, port, workers, isTls }, around));
       const server = await startServer({
         command: findProgram('nginx') ?? 'nginx',
         args: ['-c', file, '-p', folder, '-e', join(folder, 'error.log')],
         port,
         readyPath: '/payload/16',
         cores,
+        isTls,
       });
       return { ...server, stop: () => server.stop().finally(() => removeTempFolder(folder)) };
     },
@@ -31,14 +32,22 @@ export function nginxWith(workers: number, cores?: string): Side {
 
 /** With one worker, as the others have. */
 export const nginx = nginxWith(1);
+export const nginxTls = nginxWith(1, undefined, { isTls: true });
 
 interface Place {
   readonly folder: string;
   readonly port: number;
   readonly workers: number;
+  readonly isTls: boolean;
 }
 
-function configuration({ folder, port, workers }: Place, { originUrl, upstreamUrl, ttlSeconds }: Surroundings): string {
+function configuration(
+  { folder, port, workers, isTls }: Place,
+  { originUrl, upstreamUrl, ttlSeconds, tls }: Surroundings,
+): string {
+  const certificate = `
+    ssl_certificate ${tls.certFile};
+    ssl_certificate_key ${tls.keyFile};`;
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${folder}/${name};`)
@@ -66,7 +75,7 @@ ${temporary}
   upstream origin { server ${hostOf(originUrl)}; keepalive 64; }
   upstream github { server ${hostOf(upstreamUrl)}; keepalive 64; }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${isTls ? ' ssl' : ''} backlog=4096;${isTls ? certificate : ''}
     location /payload/ { proxy_pass http://origin; }
     location /users/ { proxy_pass http://github; }
     location /repos/ { proxy_cache off; proxy_pass http://github; } # what is too large for a cache

@@ -6,7 +6,7 @@ import { github } from '../../src/github/github.definition';
 import { settingNamesOf } from '../../src/upstream';
 import { peerScript } from '../harness/folders';
 import { startNode } from '../harness/server-process';
-import type { Side, Surroundings } from './side';
+import type { Side, Surroundings, TlsFiles } from './side';
 
 /** Whether this version of the service has the setting. */
 export function hasSetting(name: string): boolean {
@@ -48,8 +48,13 @@ export function larder(name: string, options: NodeSideOptions = {}): Side {
   };
 }
 
+const tlsVariables = ({ certFile, keyFile }: TlsFiles): Variables => ({
+  TLS_CERT_FILE: certFile,
+  TLS_KEY_FILE: keyFile,
+});
+
 /** The gateway in front of the bare origin, which says nothing of caching: a rule of the operator's does. */
-export function larderGateway(name: string, env: Variables = {}): Side {
+export function larderGateway(name: string, env: Variables = {}, { isTls = false } = {}): Side {
   return {
     name,
     prefix: '/github',
@@ -57,7 +62,10 @@ export function larderGateway(name: string, env: Variables = {}): Side {
       const folder = makeTempFolder('rules');
       const rules = join(folder, 'rules.json');
       writeFileSync(rules, JSON.stringify([{ path: '/payload/:bytes', ttl: around.ttlSeconds }]));
-      const side = larder(name, { env: { ...env, GITHUB_API_URL: around.originUrl, GITHUB_RULES_FILE: rules } });
+      const tls = isTls ? tlsVariables(around.tls) : {};
+      const side = larder(name, {
+        env: { ...env, ...tls, GITHUB_API_URL: around.originUrl, GITHUB_RULES_FILE: rules },
+      });
       const server = await side.start(around);
       return { ...server, stop: () => server.stop().finally(() => removeTempFolder(folder)) };
     },
@@ -100,4 +108,9 @@ export const tutorial: Side = {
 export const bareHttp: Side = {
   name: 'bare node:http',
   start: () => startNode(peerScript('bare-http'), {}),
+};
+
+export const bareHttps: Side = {
+  name: 'bare node:https',
+  start: ({ tls }) => startNode(peerScript('bare-http'), tlsVariables(tls)),
 };

@@ -1,5 +1,10 @@
 import type { RunningServer } from '../harness/server-process';
 
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /** What sides may need to start. */
 export interface Surroundings {
   readonly redisUri: string;
@@ -9,6 +14,8 @@ export interface Surroundings {
   readonly originUrl: string;
   /** Freshness in whole seconds. */
   readonly ttlSeconds: number;
+  /** The files of a certificate for 127.0.0.1, for sides that serve https. */
+  readonly tls: TlsFiles;
 }
 
 /** What wrk sends, beside the URL. */

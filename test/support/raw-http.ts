@@ -1,4 +1,5 @@
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 
 export interface RawRequestOptions {
@@ -52,11 +53,16 @@ export function rawRequest(
   });
 }
 
-/** One request by node:http: no redirect is followed, nothing is decompressed, a truncated body rejects. */
+/**
+ * One request by node:http or node:https: no redirect is followed, nothing is decompressed, a truncated body rejects. A certificate is not
+ * checked: the server is one of our own.
+ */
 export function request(url: string | URL, options: HttpRequestOptions = {}): Promise<HttpAnswer> {
   const { method = 'GET', headers, body, agent = false, timeoutMs = 10_000, signal } = options;
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(url, { method, headers, agent, signal }, (incoming) => {
+    const send = String(url).startsWith('https:') ? httpsRequest : httpRequest;
+    const sending = { method, headers, agent, signal, rejectUnauthorized: false };
+    const outgoing = send(url, sending, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', reject);
