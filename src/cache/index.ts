@@ -2,15 +2,7 @@
 export { ResponseCacheModule } from './nest/response-cache.module';
 export type { ResponseCacheOptions, ResponseCacheRegistration } from './nest/response-cache.defaults';
 export { ResponseCacheInterceptor } from './nest/response-cache.interceptor';
-export {
-  CacheRule,
-  IsBackground,
-  NothingStored,
-  CurrentLoad,
-  StoredValidators,
-  type HandlerLoad,
-  type RouteRule,
-} from './nest/cache-rule.decorator';
+export { CacheRule, CurrentLoad, type HandlerLoad, type RouteRule } from './nest/cache-rule.decorator';
 export { NotModified, CacheableResult } from './nest/handler-answer';
 export { CacheEvents, type CacheEvent, type MethodCallEvent } from './nest/cache-events';
 export type { RefreshReport } from './engine/refresh-report';

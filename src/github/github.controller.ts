@@ -1,42 +1,21 @@
-import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
-import {
-  CacheRule,
-  IsBackground,
-  NothingStored,
-  NotModified,
-  ResponseCacheInterceptor,
-  CacheableResult,
-  StoredValidators,
-  type Validators,
-} from '../cache';
+import { Controller, Get, Param } from '@nestjs/common';
+import { CurrentLoad, type CacheableResult, type HandlerLoad, type NotModified } from '../cache';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../server/api-docs';
-import { projectionOf } from '../upstream';
+import { ProjectionOf } from '../upstream';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
-import { githubTags } from './github-tags';
 import { github } from './github.definition';
 import { GithubService, userPath, type RepositoryCount } from './github.service';
 
-const accountOf = (request: FastifyRequest): string =>
-  parseAccountName((request.params as { account?: unknown }).account);
-
 @ApiTags('repositories')
 @Controller('repos')
-@UseInterceptors(ResponseCacheInterceptor)
 export class GithubController {
   constructor(private readonly github: GithubService) {}
 
   @Get(':account')
-  @CacheRule({
-    ...projectionOf(github, (request) => userPath(accountOf(request))),
-    key: () => 'repos',
-    byUrl: true,
-    tags: (request) => githubTags(userPath(accountOf(request))),
-    hitFlagName: 'cached',
-  })
+  @ProjectionOf(github, ({ account }) => userPath(parseAccountName(account)), { name: 'repos', hitFlagName: 'cached' })
   @ApiOperation({
     summary: "An account's number of public repositories",
     description:
@@ -65,10 +44,8 @@ export class GithubController {
   )
   countRepositories(
     @Param('account', AccountNamePipe) account: string,
-    @StoredValidators() validators: Validators | undefined,
-    @IsBackground() isBackground: boolean,
-    @NothingStored() nothingStored: boolean,
+    @CurrentLoad() load: HandlerLoad,
   ): Promise<CacheableResult<RepositoryCount> | NotModified> {
-    return this.github.countRepositories(account, { validators, isBackground, nothingStored });
+    return this.github.countRepositories(account, load);
   }
 }

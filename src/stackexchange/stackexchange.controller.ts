@@ -1,11 +1,10 @@
-import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
-import { CacheRule, CurrentLoad, ResponseCacheInterceptor, type HandlerLoad } from '../cache';
+import { CurrentLoad, type HandlerLoad } from '../cache';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiProblems } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
-import { InjectUpstream, projectionOf, sourceJson, UpstreamClient, type ProjectionSource } from '../upstream';
+import { InjectUpstream, ProjectionOf, UpstreamClient } from '../upstream';
 import { stackExchange } from './stackexchange.definition';
 
 /** The answer, and its shape for OpenAPI. */
@@ -28,32 +27,22 @@ function infoPath(tag: unknown): string {
   throw new AppError('tag-invalid', 'A tag has up to 35 letters, digits and any of "+#.-". Encode # as %23.');
 }
 
-const pathOf = ({ params }: FastifyRequest): string => infoPath((params as { tag?: unknown }).tag);
-
 @ApiTags('tags')
 @Controller('tags')
-@UseInterceptors(ResponseCacheInterceptor)
 export class StackExchangeController {
   constructor(@InjectUpstream(stackExchange) private readonly client: UpstreamClient) {}
 
   @Get(':tag')
-  @CacheRule({
-    ...projectionOf(stackExchange, pathOf),
-    key: () => 'tags',
-    byUrl: true,
-    hitFlagName: 'cached',
-  })
+  @ProjectionOf(stackExchange, ({ tag }) => infoPath(tag), { hitFlagName: 'cached' })
   @ApiOperation({ summary: 'How many questions of Stack Overflow have a tag' })
   @ApiParam({ name: 'tag', example: 'redis', description: 'A tag of Stack Overflow; `c#` is written `c%23`.' })
   @ApiOkResponse({ type: QuestionCount, headers: ApiCacheHeaders })
   @ApiProblems('tag-invalid', 'tag-not-found', 'upstream-rate-limited', 'upstream-error', 'upstream-invalid')
   countQuestions(@Param('tag') tag: string, @CurrentLoad() load: HandlerLoad) {
-    return this.client.project(infoPath(tag), load, (source) => countOf(source, tag));
+    return this.client.project(load, (source): QuestionCount => {
+      const [found] = source.json(tags).items;
+      if (!found) throw new AppError('tag-not-found', `Stack Overflow has no tag "${tag}". Check the spelling.`);
+      return { tag: found.name, questions: found.count };
+    });
   }
-}
-
-function countOf(source: ProjectionSource, tag: string): QuestionCount {
-  const [found] = sourceJson(source, tags, 'Stack Exchange').items;
-  if (!found) throw new AppError('tag-not-found', `Stack Overflow has no tag "${tag}". Check the spelling.`);
-  return { tag: found.name, questions: found.count };
 }

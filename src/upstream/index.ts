@@ -10,13 +10,14 @@ export type {
 export { getUpstreamToken, InjectUpstream, UpstreamModule, type UpstreamFeature } from './upstream.module';
 export {
   UpstreamClient,
+  type FetchedResponse,
   type FetchOptions,
   type GetOptions,
-  type ProjectionSource,
   type UpstreamReply,
 } from './upstream-client';
 export type { UpstreamResponse } from './upstream-fetcher';
-export { projectionOf, sourceJson } from './projection';
+export { ProjectionOf, type ProjectionOptions, type RouteValues } from './projection';
+export type { ProjectionSource } from './projection-source';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';

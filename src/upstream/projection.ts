@@ -1,60 +1,82 @@
+import { applyDecorators, UseInterceptors } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { z } from 'zod';
+import { CacheRule, ResponseCacheInterceptor, type RouteRule } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { anonymousResource } from './gateway/cached-requests';
 import { pathTag, storedTag } from './gateway/gateway-tags';
 import { parseTarget } from './gateway/request-target';
-import type { ProjectionSource } from './upstream-client';
 import type { UpstreamDefinition } from './upstream-definition';
 
+/** Parameters of a request by their names, decoded: those of the route's path, then those of its query. */
+export type RouteValues = Readonly<Record<string, unknown>>;
+
+/** As in `@CacheRule`, as far as a projection may say it. */
+export interface ProjectionOptions extends Omit<
+  RouteRule,
+  'upstream' | 'resource' | 'key' | 'byUrl' | 'vary' | 'hashBody'
+> {
+  /**
+   * The projection's name beside its resource. It must distinguish all routes over the resource, and everything that the handler takes of the
+   * URL and that is not in `path`.
+   *
+   * @default the handler's name, and what it takes of the URL
+   */
+  readonly name?: string;
+}
+
+/** A parameter in a path: `:account`. */
+const PARAMETER = /:([A-Za-z_]\w*)/g;
+
 /**
- * The members of a `@CacheRule` for a projection: the resource that it is derived from, and that resource's tags. Use the path that the
- * handler gives to `client.project`.
+ * Caches a route whose answer is derived from a resource of an upstream, as a projection of it: the resource is loaded and purged once for both,
+ * and the projection has its tags. The handler gets the load by `@CurrentLoad()` and passes it to `client.project`.
  *
- * @param path of the upstream, such as `/users/redis`
+ * @param path of the resource: `/users/:account`, with percent-encoded parameters of the request, or a function of them
+ * @example
+ * ```ts
+ * @Get(':account')
+ * @ProjectionOf(acme, '/users/:account', { hitFlagName: 'cached' })
+ * count(@CurrentLoad() load: HandlerLoad) {
+ *   return this.client.project(load, (source) => ({ items: source.json(user).items }));
+ * }
+ * ```
  */
-export function projectionOf(
+export function ProjectionOf(
   definition: Pick<UpstreamDefinition, 'name' | 'tags' | 'tagPrefix'>,
-  path: (request: FastifyRequest) => string,
-): {
-  readonly upstream: string;
-  readonly resource: (request: FastifyRequest) => string;
-  readonly tags: (request: FastifyRequest) => readonly string[];
-} {
-  const { name } = definition;
-  return {
-    upstream: name,
-    resource: (request) => anonymousResource(path(request)),
-    tags: (request) => {
-      const { path: named } = parseTarget(path(request));
-      return [pathTag(name, named), ...(definition.tags?.(named) ?? []).map((tag) => storedTag(definition, tag))];
-    },
+  path: string | ((values: RouteValues) => string),
+  { name, ...rule }: ProjectionOptions = {},
+): MethodDecorator {
+  const { name: upstream } = definition;
+  const fill = typeof path === 'string' ? filled(path) : path;
+  const pathOf = ({ params, query }: FastifyRequest): string => fill({ ...(query as object), ...(params as object) });
+  const tags = (request: FastifyRequest): readonly string[] => {
+    const { path: named } = parseTarget(pathOf(request));
+    return [pathTag(upstream, named), ...(definition.tags?.(named) ?? []).map((tag) => storedTag(definition, tag))];
   };
+  return applyDecorators(
+    CacheRule({
+      ...{ tags, ...rule, upstream, byUrl: true, resource: (request) => anonymousResource(pathOf(request)) },
+      ...(name !== undefined && { key: () => name }),
+    }),
+    UseInterceptors(ResponseCacheInterceptor),
+  );
 }
 
-/**
- * The JSON of a response that a projection is derived from. Check the statuses that mean something else, such as 404, before.
- *
- * @param title the upstream's name in sentences
- * @throws AppError `upstream-rate-limited`, `upstream-unauthorized`, `upstream-error`, `upstream-invalid`
- */
-export function sourceJson<T>({ status, body, refusal }: ProjectionSource, schema: z.ZodType<T>, title: string): T {
-  if (refusal) {
-    const message = `The rate limit of ${title} is spent; it is asked again in ${Math.ceil(refusal.waitMs / 1_000)} s.`;
-    throw new AppError('upstream-rate-limited', message, { retryAfterMs: refusal.waitMs });
-  }
-  if (status === 401) throw new AppError('upstream-unauthorized', `${title} does not accept the service's token.`);
-  if (status !== 200) throw new AppError('upstream-error', `${title} answered ${status}.`, { retryAfterMs: 1_000 });
-  const { data, error } = schema.safeParse(jsonOf(body));
-  if (error === undefined) return data;
-  const message = `${title} answered with something else than this service expects. Check the base URL of the API.`;
-  throw new AppError('upstream-invalid', message, { retryAfterMs: 1_000, cause: error });
+/** @returns the path with the values, which cannot climb out of their segment */
+function filled(path: string): (values: RouteValues) => string {
+  if (!path.startsWith('/'))
+    throw new Error(
+      `The path of @ProjectionOf must begin with a slash, and "${path}" does not. Example: /users/:account`,
+    );
+  return (values) => path.replace(PARAMETER, (_whole, parameter: string) => encoded(parameter, values[parameter]));
 }
 
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+/** @throws AppError `request-invalid` for a value that would lead to another path */
+function encoded(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '' || value === '.' || value === '..')
+    throw new AppError(
+      'request-invalid',
+      `The parameter "${name}" must be one text that is neither empty nor a dot segment.`,
+    );
+  return encodeURIComponent(value).replaceAll('%40', '@'); // of scopes and accounts, which callers leave plain
 }

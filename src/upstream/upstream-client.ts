@@ -22,13 +22,15 @@ import {
 import { AppError } from '../kernel/app-error';
 import type { Refusal } from './budget/credential-budget';
 import type { RateBudget } from './budget/rate-budget';
-import { anonymousResource, type CachedRequests } from './gateway/cached-requests';
+import { pathOfResource, type CachedRequests } from './gateway/cached-requests';
 import type { Callers } from './gateway/callers';
 import { isCredentialLike } from './gateway/credentials';
 import { THE_SERVICE, type GatewayOrigins } from './gateway/gateway-origins';
 import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
+import { ANONYMOUS } from './gateway/partition';
 import { parseTarget, type RequestTarget } from './gateway/request-target';
+import { limitSpent, ProjectionSource } from './projection-source';
 import type { UpstreamApi } from './upstream-api';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
 import { upstreamFailure } from './upstream-failure';
@@ -56,14 +58,16 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The source of a projection. */
-export interface ProjectionSource extends UpstreamResponse {
+/** A response beside the cache. */
+export interface FetchedResponse extends UpstreamResponse {
   /** Where the response is none, but a refusal for the rate limit's sake: how long to wait, in milliseconds. */
   readonly refusal: Refusal | undefined;
 }
 
 export interface UpstreamClientParts {
   readonly api: UpstreamApi;
+  /** The upstream's name in sentences. */
+  readonly title: string;
   readonly callers: Callers;
   readonly requests: CachedRequests;
   readonly origins: GatewayOrigins;
@@ -120,10 +124,7 @@ export class UpstreamClient {
    *
    * @throws AppError `upstream-*`
    */
-  async fetch(
-    path: string,
-    { validators, isBackground = false, signal }: FetchOptions = {},
-  ): Promise<ProjectionSource> {
+  async fetch(path: string, { validators, isBackground = false, signal }: FetchOptions = {}): Promise<FetchedResponse> {
     const { budget, fetcher, callers } = this.parts;
     const target = this.targetOf(path);
     const { fields, query } = callers.ownToSend;
@@ -144,26 +145,33 @@ export class UpstreamClient {
   }
 
   /**
-   * Derives a projection from a resource: from the response that the gateway has stored for anonymous callers if that is fresh, else from
-   * a new one. Its rule names the same resource by `projectionOf`.
+   * Derives the projection that a load is for, on a route with `@ProjectionOf`: from the response that the gateway has stored for anonymous
+   * callers if that is fresh, else from a new one.
    *
    * @param read makes the value of a response, or throws the error to answer. If it throws for the stored response, a new one is loaded.
    * @throws AppError `upstream-*`, and errors of `read`
    */
   async project<T extends object>(
-    path: string,
-    { validators, isBackground, nothingStored }: HandlerLoad,
+    { validators, isBackground, nothingStored, resource }: HandlerLoad,
     read: (source: ProjectionSource) => T,
   ): Promise<CacheableResult<T> | NotModified> {
-    const { resources, maxAgeMs } = this.parts;
-    const stored = nothingStored ? undefined : await resources.find(this.name, anonymousResource(path), maxAgeMs);
-    const known = stored && (await this.readStored(stored.entry, read));
+    if (resource?.upstream !== this.name)
+      throw new Error(
+        `The load is not one of a projection of ${this.name}: put @ProjectionOf(${this.name}, …) on the route.`,
+      );
+    const { api, title, callers, resources, maxAgeMs } = this.parts;
+    const path = pathOfResource(resource.name);
+    const origin = { name: api.name, title, hasToken: callers.ownId !== ANONYMOUS, path };
+    const youngerThanMs = resource.ttlMs === 0 ? Infinity : (resource.ttlMs ?? maxAgeMs);
+    const stored = nothingStored ? undefined : await resources.find(this.name, resource.name, youngerThanMs);
+    const known = stored && (await this.readStored(stored.entry, (found) => read(new ProjectionSource(found, origin))));
     if (stored && known)
       return new CacheableResult(known, { validators: stored.entry.validators, derivedFrom: stored });
-    const source = await this.fetch(path, { validators, isBackground });
-    if (source.status === 304 && validators) return new NotModified();
-    const value = read(source);
-    const { etag, 'last-modified': lastModified } = source.headers;
+    const { refusal, ...response } = await this.fetch(path, { validators, isBackground });
+    if (response.status === 304 && validators) return new NotModified();
+    if (refusal) throw limitSpent(origin, refusal.waitMs);
+    const value = read(new ProjectionSource(response, origin));
+    const { etag, 'last-modified': lastModified } = response.headers;
     return new CacheableResult(value, {
       validators: { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) },
     });
@@ -257,10 +265,10 @@ export class UpstreamClient {
   }
 
   /** Undefined where the stored representation is not what the projection is derived from. */
-  private async readStored<T>(entry: CacheEntry, read: (source: ProjectionSource) => T): Promise<T | undefined> {
+  private async readStored<T>(entry: CacheEntry, read: (response: UpstreamResponse) => T): Promise<T | undefined> {
     try {
       const body = await this.decoded(entry, await identityBody(entry));
-      return read({ ...responseOf(entry.status, entry.headers, body), refusal: undefined });
+      return read(responseOf(entry.status, entry.headers, body));
     } catch {
       return undefined;
     }

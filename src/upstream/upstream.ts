@@ -222,10 +222,10 @@ export class Upstream implements GatewayHost, OnModuleInit, OnApplicationShutdow
   }
 
   private openClient(fetcher: UpstreamFetcher): UpstreamClient {
-    const { api, callers, requests, origins, headerRules: rules, httpCache, responses, budget, parts } = this;
+    const { api, title, callers, requests, origins, headerRules: rules, httpCache, responses, budget, parts } = this;
     const { cache, resources, events, caching } = parts;
     return new UpstreamClient({
-      ...{ api, callers, requests, origins, headerRules: rules, httpCache, responses, budget },
+      ...{ api, title, callers, requests, origins, headerRules: rules, httpCache, responses, budget },
       ...{ fetcher, cache, resources, events, maxAgeMs: caching.ttlMs },
     });
   }

@@ -81,7 +81,11 @@ describe.each(stores)('the account route over the resource of the gateway, with 
     const { json } = await admin(`/entries/${key()}`, 'GET');
     expect(json).toMatchObject({ key: key(), status: 200, ttl: expect.any(Number), upstream: 'github' });
     expect(json['tags']).toEqual([
-      ...['upstream:github', `account:${account()}`, `profile:${account()}`, 'anyone:profile'],
+      'upstream:github',
+      `path:github:/users/${account()}`,
+      `account:${account()}`,
+      `profile:${account()}`,
+      'anyone:profile',
     ]);
     expect(json['ttl']).toBeLessThanOrEqual(3_600);
     expect(json['members']).toEqual([expect.stringMatching(/\|repos$/)]);

@@ -18,7 +18,14 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CacheTTL } from '@nestjs/cache-manager';
 import type { FastifyReply } from 'fastify';
 import { catchError, map, retry, throwError, timeout } from 'rxjs';
-import { CacheRule, NotModified, ResponseCacheInterceptor, CacheableResult, StoredValidators } from '../../src/cache';
+import {
+  CacheRule,
+  NotModified,
+  ResponseCacheInterceptor,
+  CacheableResult,
+  CurrentLoad,
+  type HandlerLoad,
+} from '../../src/cache';
 import { registerProblems } from '../../src/kernel/problem-table';
 import { AppError } from '../../src/kernel/app-error';
 import { Gate } from '../support/barrier';
@@ -310,7 +317,7 @@ function wrappingController(...interceptors: Type[]): Type {
 
     @Get('validated')
     @CacheRule({ upstream: 'things', key: () => 'validated', ttlMs: 1 })
-    async validated(@StoredValidators() validators: unknown) {
+    async validated(@CurrentLoad() { validators }: HandlerLoad) {
       calls += 1;
       await gate.wait();
       if (validators !== undefined && failures-- > 0) throw new ConflictException('once');

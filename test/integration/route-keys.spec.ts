@@ -23,7 +23,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { RouteConstraints, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
-import { CacheRule, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
+import { CacheRule, ResponseCacheInterceptor, CurrentLoad, type HandlerLoad } from '../../src/cache';
 import { itOnFastify, openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { four, inTurn } from './in-turn';
 
@@ -221,7 +221,7 @@ class Reads {
 
   @Get('harmless')
   @CacheRule({ upstream: 'reads' })
-  harmless(@Query('q') q: string, @StoredValidators() _validators: unknown) {
+  harmless(@Query('q') q: string, @CurrentLoad() _load: HandlerLoad) {
     return { q, calls: ++calls };
   }
 }

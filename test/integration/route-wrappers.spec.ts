@@ -2,7 +2,7 @@ import { CacheKey, CacheTTL } from '@nestjs/cache-manager';
 import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { map } from 'rxjs';
-import { NotModified, ResponseCacheInterceptor, CacheableResult, StoredValidators } from '../../src/cache';
+import { NotModified, ResponseCacheInterceptor, CacheableResult, CurrentLoad, type HandlerLoad } from '../../src/cache';
 import { openRoutes, type RouteApp } from '../support/route-app';
 
 let calls: number;
@@ -33,7 +33,7 @@ class ByMethodController {
 
   @Get('validated')
   @CacheTTL(60_000)
-  validated(@StoredValidators() validators: object | undefined) {
+  validated(@CurrentLoad() { validators }: HandlerLoad) {
     return validators === undefined ? price() : new NotModified();
   }
 }

@@ -1,18 +1,17 @@
 import { createHmac } from 'node:crypto';
-import { Controller, Get, Injectable, Module, Param, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Headers, Injectable, Module, Param, Query } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CacheRule, IsBackground, NothingStored, ResponseCacheInterceptor, StoredValidators } from '../../src/cache';
+import { CurrentLoad, type HandlerLoad } from '../../src/cache';
 import { AppError } from '../../src/kernel/app-error';
-import type { Validators } from '../../src/cache';
 import {
   defineUpstream,
   hmacSignature,
   ietfLimits,
   InjectUpstream,
-  projectionOf,
+  ProjectionOf,
+  type ProjectionSource,
   UpstreamClient,
   UpstreamModule,
   Upstreams,
@@ -67,31 +66,41 @@ class Downloads {
   constructor(@InjectUpstream('registry') readonly client: UpstreamClient) {}
 }
 
-const pathOf = (request_: FastifyRequest): string => `/${(request_.params as { name: string }).name}`;
-
 @Controller('downloads')
-@UseInterceptors(ResponseCacheInterceptor)
 class DownloadsController {
   constructor(private readonly downloads: Downloads) {}
 
   @Get(':name')
-  @CacheRule({ ...projectionOf(registry, pathOf), key: () => 'downloads', byUrl: true, hitFlagName: 'cached' })
-  count(
-    @Param('name') name: string,
-    @StoredValidators() validators: Validators | undefined,
-    @IsBackground() isBackground: boolean,
-    @NothingStored() nothingStored: boolean,
-  ) {
-    return this.downloads.client.project(
-      `/${name}`,
-      { validators, isBackground, nothingStored: nothingStored },
-      ({ status, body }) => {
-        if (status === 404) throw new AppError('package-not-found', `There is no package ${name}.`);
-        return { downloads: (JSON.parse(body.toString()) as { downloads: number }).downloads };
-      },
-    );
+  @ProjectionOf(registry, '/:name', { hitFlagName: 'cached' })
+  count(@Param('name') name: string, @CurrentLoad() load: HandlerLoad) {
+    return this.downloads.client.project(load, (source) => {
+      if (source.status === 404) throw new AppError('package-not-found', `There is no package ${name}.`);
+      return source.json(z.object({ downloads: z.number() }));
+    });
+  }
+
+  /** Another projection of the same resource, by what the query says. */
+  @Get(':name/times')
+  @ProjectionOf(registry, '/:name')
+  times(@Query('factor') factor: string | undefined, @CurrentLoad() load: HandlerLoad) {
+    return this.downloads.client.project(load, (source) => ({ times: downloadsIn(source) * Number(factor ?? 1) }));
+  }
+
+  @Get(':name/version')
+  @ProjectionOf(registry, '/:name?version=:version')
+  version(@CurrentLoad() load: HandlerLoad) {
+    return this.downloads.client.project(load, (source) => source.json(z.object({ path: z.string() })));
+  }
+
+  /** What it takes is not in the name of its projection. */
+  @Get(':name/asked')
+  @ProjectionOf(registry, '/:name', { hitFlagName: 'cached' })
+  asked(@Headers('x-asked') asked: string | undefined, @CurrentLoad() load: HandlerLoad) {
+    return this.downloads.client.project(load, (source) => ({ asked, times: downloadsIn(source) }));
   }
 }
+
+const downloadsIn = (source: ProjectionSource): number => source.json(z.object({ downloads: z.number() })).downloads;
 
 @Module({
   imports: [UpstreamModule.register(registry)],
@@ -328,6 +337,42 @@ describe('an upstream that is defined in thirty lines', () => {
       status: 404,
       text: expect.stringContaining('"title":"Package not found","status":404,"code":"package-not-found"') as string,
     });
+  });
+
+  it('keeps projections of one resource apart by their handlers, and by what these take of the query', async () => {
+    const name = fresh();
+    const ask = async (path: string) => JSON.parse((await get(`/downloads/${name}${path}`)).text) as object;
+    for (let times = 0; times < 2; times++) {
+      expect(await ask('')).toMatchObject({ downloads: 7 });
+      expect(await ask('/times')).toEqual({ times: 7 });
+      expect(await ask('/times?factor=2')).toEqual({ times: 14 });
+      expect(await ask('/times?factor=3&else=1')).toEqual({ times: 21 });
+    }
+    expect(await get(`/downloads/${name}/times?else=2`)).toMatchObject({ cache: 'HIT', key: `registry:-:/${name}` });
+    expect(origin.hits.length).toBeLessThanOrEqual(4);
+    const asked = { 'x-asked': 'one' };
+    expect((await get(`/downloads/${name}/asked`, asked)).text).toBe('{"asked":"one","times":7}');
+    expect((await get(`/downloads/${name}/asked`)).text).not.toContain('one');
+  });
+
+  it('fills the path of a projection with parameters of route and query, none of which leads elsewhere', async () => {
+    const name = fresh();
+    const scoped = encodeURIComponent(`@scope/${name}`);
+    expect((await get(`/downloads/${scoped}/version?version=1%262`)).text).toBe(
+      JSON.stringify({ path: `/api/@scope%2F${name}?version=1%262` }),
+    );
+    const refused = { status: 400, text: expect.stringContaining('request-invalid') as string };
+    for (const path of [`${name}/version`, `${name}/version?version=`, `${name}/version?version=1&version=2`])
+      expect(await get(`/downloads/${path}`)).toMatchObject(refused);
+    for (const path of ['%2e%2e/version?version=1', 'a%2F..%2F..%2Fb', '%2E', 'a%5Cb', '..;%2Fb'])
+      expect((await get(`/downloads/${path}`)).status).toBeGreaterThanOrEqual(400);
+    expect(paths()).toEqual([`/api/@scope%2F${name}?version=1%262`]);
+    expect(() => ProjectionOf(registry, 'users/:name')).toThrow('Example: /users/:account');
+  });
+
+  it('says what is missing where a load is not one of a projection', async () => {
+    const load = { validators: undefined, isBackground: false, nothingStored: true, resource: undefined };
+    await expect(client.project(load, () => ({}))).rejects.toThrow('put @ProjectionOf(registry, …) on the route');
   });
 
   it('holds back what its limits forbid, for gateway and client alike, and shows them', async () => {

@@ -410,6 +410,19 @@ describe('HttpCache over an origin of this service', () => {
     expect(text((await cache.answer(count, never)).entry)).toBe('7');
   });
 
+  it('keeps a projection that request fields select for its own request, also from those that wait for it', async () => {
+    const { cache } = setUp();
+    const vary: Partial<Response> = { headers: [['vary', 'accept-language']] };
+    const countIn = (language: string) =>
+      request({}, { projection: 'count', headers: [['accept-language', language]] });
+    const origin = new HeldUpstream();
+    const waiting = ['de', 'en'].map((language) => cache.answer(countIn(language), origin.load));
+    await origin.answer(response('eins', vary));
+    await origin.answer(response('one', vary));
+    expect((await Promise.all(waiting)).map(({ entry }) => text(entry)).sort()).toEqual(['eins', 'one']);
+    expect(text((await cache.answer(countIn('fr'), always(response('un', vary)))).entry)).toBe('un');
+  });
+
   it('is a hit of the tier whose response a projection was derived from', async () => {
     const { cache, clock } = setUp();
     const derivedFrom = { entry: { storedAt: clock.now() - 600 } as CacheEntry, tier: 'l2' as const };

@@ -83,7 +83,8 @@ export class LeasedLoad {
     if (validated) return this.validate(load, validated, covered, response, policy);
     if (response.status === 304) throw unexpectedNotModified();
     const place = await this.placeOf(load, covered, response, policy);
-    const arrived: Arrived = { response, policy, names: this.writer.selectingNames(response.headers) };
+    const names = this.writer.selectingNames(response.headers, request.projection);
+    const arrived: Arrived = { response, policy, names };
     if (Buffer.isBuffer(response.body)) return this.storeWhole(load, place, arrived, response.body);
     return this.storeStreamed(load, place, arrived, response);
   }

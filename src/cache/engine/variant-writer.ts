@@ -62,9 +62,11 @@ export class VariantWriter {
   ) {}
 
   /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
-  selectingNames(headers: HeaderList): readonly string[] | undefined {
+  selectingNames(headers: HeaderList, projection?: string): readonly string[] | undefined {
     const names = varyNames(headers);
-    return names && joinedNames(names, this.options.selecting);
+    // A projection is found by its name alone: one that request fields select is for its own request.
+    if (names === undefined || (projection !== undefined && names.length > 0)) return undefined;
+    return joinedNames(names, this.options.selecting);
   }
 
   /**

@@ -46,7 +46,8 @@ export interface CacheRule<Request = unknown> {
   readonly hashBody?: boolean;
   /**
    * The resource that the response is derived from, by its key after the upstream's name, such as `-:/users/redis`. The response is then
-   * stored as a projection of it, under the name in `key`: removing the resource removes the projection.
+   * stored as a projection of it, named by `key` or else by the handler and what it takes of the URL: removing the resource removes the
+   * projection. `@ProjectionOf` of the kit sets it.
    *
    * @default none
    */

@@ -26,16 +26,26 @@ const LOAD = Symbol('larder.load');
 
 /** The facts about a load that its handler may use. */
 export interface HandlerLoad {
-  /** The validators of the stored response, for a conditional request to the upstream. */
+  /** The validators of the stored response, for a conditional request to the upstream, which the handler may answer with `NotModified`. */
   readonly validators: Validators | undefined;
   /** Whether no request waits for it: a background refresh. */
   readonly isBackground: boolean;
   /** Whether nothing is stored for the resource that the response is derived from. */
   readonly nothingStored: boolean;
+  /** The resource that the response is derived from, as the route's rule names it; undefined without one. */
+  readonly resource: LoadedResource | undefined;
+}
+
+export interface LoadedResource {
+  readonly upstream: string;
+  /** Its key after the upstream's name. */
+  readonly name: string;
+  /** The lifetime in the rule; 0 is without end. */
+  readonly ttlMs: number | undefined;
 }
 
 /** The load of a request while its handler runs. */
-export interface OpenLoad extends HandlerLoad {
+export interface OpenLoad extends Omit<HandlerLoad, 'resource'> {
   /** The handler's wrapper around its value (`CacheableResult`, `NotModified`), removed next to the handler. */
   wrapper?: object | undefined;
 }
@@ -44,40 +54,25 @@ interface WithLoad {
   [LOAD]?: OpenLoad | undefined;
 }
 
-type LoadFactory = (data: unknown, context: ExecutionContext) => unknown;
-const loadOf = (context: ExecutionContext): HandlerLoad | undefined =>
-  context.switchToHttp().getRequest<WithLoad>()[LOAD];
-const validatorsFactory = (_: unknown, context: ExecutionContext): Validators | undefined =>
-  loadOf(context)?.validators;
-const isBackgroundFactory: LoadFactory = (_, context) => loadOf(context)?.isBackground === true;
-const nothingStoredFactory: LoadFactory = (_, context) => loadOf(context)?.nothingStored === true;
-
-const currentLoadFactory: LoadFactory = (_, context): HandlerLoad => {
-  const { validators, isBackground = false, nothingStored = false } = loadOf(context) ?? {};
-  return { validators, isBackground, nothingStored };
+const currentLoad = (_: unknown, context: ExecutionContext): HandlerLoad => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  const { validators, isBackground = false, nothingStored = false } = openLoadOf(request) ?? {};
+  const rules = [context.getHandler(), context.getClass()].map(
+    (target) => Reflect.getMetadata(CACHE_RULE_METADATA, target) as RouteRule | undefined,
+  );
+  const rule = rules.find((one) => one !== undefined);
+  const { upstream = '', ttlMs } = rule ?? {};
+  const name = rule?.resource?.(request);
+  return { validators, isBackground, nothingStored, resource: name === undefined ? name : { upstream, name, ttlMs } };
 };
 
-/** The factories of the decorators below: they give no reply to the handler. */
-export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([
-  validatorsFactory,
-  isBackgroundFactory,
-  nothingStoredFactory,
-  currentLoadFactory,
-]);
+/** Gives the handler its `HandlerLoad`. */
+export const CurrentLoad = createParamDecorator(currentLoad);
 
-/** Gives the handler the stored validators for a conditional request, which it may answer with `NotModified`. */
-export const StoredValidators = createParamDecorator(validatorsFactory);
+/** The factories of decorators that give no reply to the handler. */
+export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([currentLoad]);
 
-/** Gives the handler whether this is a background refresh, without a waiting request. */
-export const IsBackground = createParamDecorator(isBackgroundFactory);
-
-/** Gives the handler whether nothing is stored for the rule's resource, so that it can skip the look-up (`StoredResources`). */
-export const NothingStored = createParamDecorator(nothingStoredFactory);
-
-/** Injects a `HandlerLoad`, for `client.project`: the three above in one. */
-export const CurrentLoad = createParamDecorator(currentLoadFactory);
-
-export function setLoadContext(request: FastifyRequest, load: HandlerLoad): OpenLoad {
+export function setLoadContext(request: FastifyRequest, load: Omit<HandlerLoad, 'resource'>): OpenLoad {
   return ((request as WithLoad)[LOAD] = { ...load });
 }
 

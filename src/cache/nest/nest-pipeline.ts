@@ -33,6 +33,10 @@ const CONSTRAINTS = '__fastify_route_constraints__';
  * Nest's `RouteParamtypes` that the default key does not cover: the request, body, fields, session, files, address, raw body and cookies.
  */
 const READS_CALLER = /^(?:0|3|6|7|8|9|11|12|14|15):/;
+/** Its `RouteParamtypes` of the host's parameters, which a projection's name does not cover. */
+const READS_HOST = /^10:/;
+/** Its `RouteParamtypes` of the URL, and Fastify's and Express' names of them. */
+const URL_ARGUMENTS = { 4: 'query', 5: 'params' } as const;
 
 type Callback = ReturnType<ExecutionContext['getHandler']>;
 
@@ -74,7 +78,7 @@ export function whyNotForAll(
   config: ApplicationConfig,
   modules: ModulesContainer,
   harmless: ReadonlySet<unknown>,
-  rule: Pick<CacheRule, 'vary' | 'hashBody'>,
+  rule: Pick<CacheRule, 'vary' | 'hashBody'> & { readonly resource?: unknown },
 ): string | undefined {
   const own = [context.getHandler(), context.getClass()].some((target) => Reflect.hasMetadata(GUARDS, target));
   if (own || config.getGlobalGuards().length + config.getGlobalRequestGuards().length > 0)
@@ -84,9 +88,25 @@ export function whyNotForAll(
   const isScoped = wrappers.some((one) => one.metatype === controller && !one.isDependencyTreeStatic());
   if (isScoped) return 'its controller is made for each request, and its key does not distinguish callers';
   const args = argumentsOf(context).filter(([name, { data }]) => !isInKey(name, data, rule));
-  return args.some(([name, { factory }]) => READS_CALLER.test(name) || isCustom(name, factory, harmless))
+  const isProjection = rule.resource !== undefined;
+  const isOutside = ([name, { factory }]: RouteArgument): boolean =>
+    READS_CALLER.test(name) || (isProjection && READS_HOST.test(name)) || isCustom(name, factory, harmless);
+  return args.some(isOutside)
     ? 'it takes what is not in its key (@Req(), @Headers(), @Ip(), @Session(), a body, cookies or a decorator of its own)'
     : undefined;
+}
+
+/** What the handler takes of its URL: a member, or all. In the order of their names: decorators list them from the last to the first. */
+export function urlArguments(
+  context: ExecutionContext,
+): readonly { readonly from: 'query' | 'params'; readonly member: string | undefined }[] {
+  return argumentsOf(context)
+    .flatMap(([name, { data }]) => {
+      const from = URL_ARGUMENTS[name.split(':', 1)[0] as unknown as keyof typeof URL_ARGUMENTS] as
+        'query' | 'params' | undefined;
+      return from === undefined ? [] : [{ from, member: typeof data === 'string' ? data : undefined }];
+    })
+    .sort((one, other) => (`${one.from} ${one.member ?? ''}` < `${other.from} ${other.member ?? ''}` ? -1 : 1));
 }
 
 /** Whether the rule selects by it, or hashes it: @Headers() of a field in `vary`, @Body(). */

@@ -6,7 +6,7 @@ import type { RouteRule } from './cache-rule.decorator';
 import { rawRequestOf, targetOf } from './client-reply';
 import { exactBytes, requestKey, toCacheKey } from '../model/cache-key';
 import { digestOf, UnusableArgumentsError } from '../methods/method-key';
-import { constraintsOf, hasConstraints } from './nest-pipeline';
+import { constraintsOf, hasConstraints, urlArguments } from './nest-pipeline';
 
 /*
  * The key of a cached route's request. Without a key of its rule's own it is the target URI (RFC 9111 §2: the method and the
@@ -25,6 +25,8 @@ export interface KeyShape {
   readonly versionOf: ((request: FastifyRequest) => string) | undefined;
   /** The handler by its name, where a URL may have several: versions that are not in it, constraints of Fastify's. */
   readonly handler: string | undefined;
+  /** The name of a projection without a key of its rule's own: the handler's, with what it takes of the URL. */
+  readonly projectionOf: (request: FastifyRequest) => string;
 }
 
 /** @param isNamed whether a key leaves the method out */
@@ -41,6 +43,21 @@ export function shapeOf(
     method: method === RequestMethod.GET || (method === RequestMethod.ALL && isNamed) ? 'GET' : undefined,
     versionOf: isVersioned ? (request) => versionIn(request, versioning) : undefined,
     handler: isVersioned || hasConstraints(modules) ? handlerName(context) : undefined,
+    projectionOf: projectionNames(context),
+  };
+}
+
+function projectionNames(context: ExecutionContext): KeyShape['projectionOf'] {
+  const name = handlerName(context);
+  const taken = urlArguments(context);
+  if (taken.length === 0) return () => name;
+  return (request) => {
+    const values = taken.map(({ from, member }) => {
+      const all = request[from] as Readonly<Record<string, unknown>>;
+      return member === undefined ? all : (all[member] ?? null);
+    });
+    // `|` parts the words of a member's key.
+    return `${name}:${toCacheKey(JSON.stringify(values).replaceAll('|', '\\u007c'))}`;
   };
 }
 
@@ -124,10 +141,10 @@ export function namedKey(name: string, rule: RouteRule, request: FastifyRequest)
 }
 
 /** The name of the projection of a resource that the response is. @throws UnusableKeyError where the rule gives none */
-export function projectionOf(rule: RouteRule, request: FastifyRequest): string | undefined {
+export function projectionOf(rule: RouteRule, request: FastifyRequest, shape: KeyShape): string | undefined {
   if (!rule.resource) return undefined;
   const caller = callerOf(rule, request);
-  const projection = rule.key ? textOfKey(rule.key(request), 'key') : rule.upstream;
+  const projection = rule.key ? textOfKey(rule.key(request), 'key') : shape.projectionOf(request);
   if (projection === undefined || (rule.keyBy && caller === undefined)) throw new UnusableKeyError();
   const name = `${projection}${bodyIn(request)}`;
   return caller === undefined ? name : `${name};by=${caller}`;

@@ -107,7 +107,7 @@ export class RouteRuleReader {
     try {
       const key = keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
-      return { rule, key, projection: projectionOf(rule, request), isOwnKey: !isQuery, way, policy };
+      return { rule, key, projection: projectionOf(rule, request, way.shape), isOwnKey: !isQuery, way, policy };
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -141,7 +141,7 @@ export class RouteRuleReader {
       const key = name ? namedKey(name, rule, request) : keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
       const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-      const projection = !isNamed ? projectionOf(rule, request) : undefined;
+      const projection = !isNamed ? projectionOf(rule, request, way.shape) : undefined;
       const route = { key, projection, isOwnKey, way };
       if (ttlMs === undefined) return { ...route, rule, policy };
       const timed = { ...rule, ttlMs };
@@ -176,7 +176,7 @@ export class RouteRuleReader {
     const facts = isCached ? this.factsFor(context, own, nestKey, nestTtl) : null;
     const why = facts && whyNoValue(context);
     const isForAll =
-      isTracked || facts === null || nestKey !== undefined || isKeyed(facts.rule) || facts.rule.keyBy !== undefined;
+      isTracked || facts === null || nestKey !== undefined || (facts.rule.key ?? facts.rule.keyBy) !== undefined;
     const whose = isForAll ? undefined : whyNotForAll(context, this.config, this.modules, LOAD_FACTORIES, facts.rule);
     if (why) this.leaveOut(context, why);
     else if (whose)

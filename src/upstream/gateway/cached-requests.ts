@@ -71,3 +71,8 @@ export function anonymousResource(path: string): string {
   const target = parseTarget(path);
   return `${ANONYMOUS}:${target.path}${target.query}`;
 }
+
+/** The path, and the query, of such a resource. */
+export function pathOfResource(resource: string): string {
+  return resource.slice(ANONYMOUS.length + 1);
+}
