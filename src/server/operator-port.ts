@@ -1,4 +1,5 @@
 import type { FastifyInstance, RawRequestDefaultExpression } from 'fastify';
+import { AppError } from '../kernel/app-error';
 
 /*
  * With ADMIN_PORT, the routes of operators are on that port alone: the public port has the clients' routes, and a gateway there may take every
@@ -9,6 +10,7 @@ import type { FastifyInstance, RawRequestDefaultExpression } from 'fastify';
 export const OPERATOR_PATHS: ReadonlySet<string> = new Set([
   ...['docs', 'docs-json', 'docs-yaml', 'admin', 'assets', 'events', 'metrics', 'page.json'],
 ]);
+const MAX_DECODINGS = 3;
 /** The name of the constraint in Fastify's router. */
 export const PORT_CONSTRAINT = 'port';
 
@@ -39,4 +41,23 @@ export function separateOperatorRoutes(
   fastify.addHook('onRoute', (options) => {
     if (isOperatorRoute(options.url)) options.constraints = { ...options.constraints, [PORT_CONSTRAINT]: 'operators' };
   });
+  // A gateway at `/` has every path that no route has, a misspelt one of the admin API too: it would send the admin token to the upstream.
+  fastify.addHook('onRequest', ({ raw, url, routeOptions }, _reply, done) => {
+    const isMisspelt = isOnOperatorPort(raw) && isOperatorPath(url) && !isOperatorRoute(routeOptions.url ?? '');
+    done(
+      isMisspelt
+        ? new AppError('route-not-found', 'There is no such route for operators: /docs lists them.')
+        : undefined,
+    );
+  });
+}
+
+/** Whether a target is meant for an operators' route, however it is written: `//admin`, `/x/../Admin`, `/%61dmin;x`. */
+export function isOperatorPath(target: string): boolean {
+  let path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').split('?', 1)[0] ?? '';
+  for (let times = 0; times < MAX_DECODINGS && path.includes('%'); times++)
+    path = path.replace(/%([0-9a-f]{2})/gi, (_octet, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  const { pathname } = new URL(`http://host/${path.replace(/^[/\\]+/, '')}`);
+  const [first = ''] = pathname.replace(/^\/+/, '').split(/[/;]/, 1);
+  return first !== '' && isOperatorRoute(`/${first}`);
 }

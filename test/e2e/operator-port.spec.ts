@@ -1,5 +1,6 @@
 import { GithubSimulator } from '../../simulator';
 import { freePort } from '../support/free-port';
+import { rawRequest } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
 import { readEnvironment } from '../../src/config/env.schema';
 import '../../src/app.module'; // declares the settings of the upstreams
@@ -11,9 +12,10 @@ describe('a port for operators (ADMIN_PORT)', () => {
   let github: GithubSimulator;
   let service: ServiceProcess;
   let operators: string;
+  let adminPort: number;
 
   const start = async (env: Record<string, string>): Promise<void> => {
-    const adminPort = await freePort();
+    adminPort = await freePort();
     operators = `http://127.0.0.1:${adminPort}`;
     service = await ServiceProcess.start({
       env: {
@@ -71,6 +73,27 @@ describe('a port for operators (ADMIN_PORT)', () => {
     }
     const [page, audit] = [await fetch(operators), await fetch(`${operators}/admin/audit`, { headers: ADMIN })];
     expect([page.headers.get('content-type'), audit.status]).toEqual([expect.stringContaining('text/html'), 200]);
+    // What is meant for the admin API goes there or nowhere: it has the admin token.
+    github.requests.reset();
+    for (const [method, path] of [
+      ...[
+        ['GET', '/admin'],
+        ['GET', '/Admin/audit'],
+        ['GET', '/%2561dmin'],
+        ['GET', '/METRICS'],
+        ['PUT', '/admin/audit'],
+      ],
+      ...[
+        ['POST', '/admin/cache/tags/x'],
+        ['GET', '/admin;x/audit'],
+        ['DELETE', '/docs'],
+        ['GET', '/admin%2Faudit'],
+      ],
+    ] as const)
+      expect([path, await statusOf(operators, path, { method })]).toEqual([path, 404]);
+    for (const path of ['//admin/audit', '/./admin/audit', '/x/../admin/audit'])
+      await rawRequest(adminPort, `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${ADMIN.authorization}\r\n\r\n`);
+    expect(github.requests.all()).toEqual([]);
     expect(await statusOf(service.url, '/health/live')).toBe(200);
     expect((await fetch(`${service.url}/repos/redis`)).headers.get('x-cache')).toBeTruthy();
     expect(await (await fetch(`${operators}/docs-json`)).json()).toMatchObject({
