@@ -101,6 +101,8 @@ export class GitlabProjects {
         return this.issues(project, rest, asked);
       case 'pipelines':
         return { status: 200, items: project.pipelines.map((one) => this.pipelineOf(project, one)) };
+      case 'variables':
+        return { status: 200, items: [{ key: 'DEPLOY_KEY', value: 'of-the-project' }] };
       case 'repository':
         return this.repository(project, rest, asked);
       default:

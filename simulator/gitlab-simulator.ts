@@ -115,6 +115,7 @@ export class GitlabSimulator {
     const segments = url.pathname
       .slice(API.length + 1)
       .split('/')
+      .filter((segment) => segment !== '') // as Rails does
       .map(decodeURIComponent);
     return this.projects.answer({
       method: method === 'HEAD' ? 'GET' : method,

@@ -1,5 +1,5 @@
 import { effectOf, EVENTS } from './gitlab-events';
-import { gitlabTags, synonymsOf, tagsOfAnswer, tagsOfWrite } from './gitlab-tags';
+import { changesOf, gitlabTags, synonymsOf, tagsOfAnswer, tagsOfWrite } from './gitlab-tags';
 
 const ISSUE = { project_id: 42, references: { full: 'Group/Project#7' } };
 const OTHER = { project_id: 7, references: { full: 'group/other#1' } };
@@ -59,6 +59,12 @@ describe('the tags of GitLab', () => {
     const tags = [tag, ...synonymsOf(tag)];
     expect(gone.filter((one) => !removes(tags, one))).toEqual([]);
     expect(kept.filter((one) => removes(tags, one))).toEqual([]);
+  });
+
+  it('of a project by its name with a format are of both that it may be', () => {
+    for (const path of ['/projects/42.json', '/projects/Group%2FProject.json'])
+      expect(removes(changesOf([path.includes('42') ? '42' : 'group/project'], ['self']), path)).toBe(true);
+    expect(removes(changesOf(['group/project.json'], ['self']), '/projects/Group%2FProject.json')).toBe(true);
   });
 
   it('of a name that cannot be decoded are its own', () => {

@@ -43,6 +43,7 @@ function placeOf(path: string): { readonly name: string; readonly area: Area } |
   return { name: name.toLowerCase(), area };
 }
 
+const isWhole = (path: string): boolean => /^\/[^/]+\/[^/]+$/.test(path);
 const isId = (name: string): boolean => /^\d+$/.test(name);
 const byKind = (kind: 'id' | 'path', areas: readonly Area[]): string[] => areas.map((area) => `by-${kind}:${area}`);
 const named = (name: string, areas: readonly Area[]): string[] => areas.map((area) => `project:${name}:${area}`);
@@ -51,7 +52,9 @@ export function gitlabTags(path: string): readonly string[] {
   const place = placeOf(path);
   if (!place) return [LISTS];
   const { name, area } = place;
-  return [`project:${name}`, ...named(name, [area]), ...byKind(isId(name) ? 'id' : 'path', [area])];
+  const tags = [`project:${name}`, ...named(name, [area]), ...byKind(isId(name) ? 'id' : 'path', [area])];
+  // `/projects/42.json` is the project 42, or one of that name.
+  return isWhole(path) && FORMAT.test(name) ? [...tags, ...gitlabTags(path.replace(FORMAT, ''))] : tags;
 }
 
 /** The tags of changes in areas of one project, by the names that are known. */

@@ -44,10 +44,18 @@ export const gitlab = defineUpstream({
   staleDespiteMustRevalidate: true,
   rules: [
     { path: GRAPHQL, bypass: true },
-    ...['variables', 'triggers', 'secure_files', 'pipeline_schedules', 'pipelines/:pipeline/variables']
+    ...[
+      'variables',
+      'triggers',
+      'secure_files',
+      'pipeline_schedules',
+      'pipelines/:pipeline/variables',
+      'terraform/state',
+    ]
       .flatMap((word) => [word, `${word}.json`])
       .flatMap((word) => [`/:kind/:name/${word}`, `/:kind/:name/${word}/*`])
-      .map((path) => ({ path, bypass: true })), // responses with secrets in them are not stored
+      .map((path) => ({ path, bypass: true })), // responses with secrets in them are not stored; of a Terraform state the last is right alone
+    { path: '/application/settings', bypass: true },
     ...['pipelines', 'pipelines/*', 'jobs', 'jobs/*'].map((word) => ({ path: `/projects/:project/${word}`, ttl: 5 })),
     { path: '/*', ttl: 60 },
   ],

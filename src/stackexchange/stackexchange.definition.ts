@@ -12,7 +12,7 @@ export const stackExchange = defineUpstream({
     query: ['key', 'access_token'],
     send: (value) => ({ in: 'query', name: 'key', value }),
     // `/access-tokens/{accessTokens}` and `/apps/{accessTokens}/de-authenticate` have tokens in the path itself.
-    tokenForm: /^\/(?:access-tokens|apps)\/./i,
+    tokenForm: /^\/+(?:access-tokens|apps)\/./i,
   },
   rateLimit: stackExchangeLimits,
   maxConcurrency: 20, // "more than 30 requests a second" of one address are dropped

@@ -189,6 +189,21 @@ describe('GitLab', () => {
     },
   );
 
+  it('stores no response with secrets in it, and purges as before, where slashes are doubled', async () => {
+    const secrets = ['/variables', '//variables', '//variables/'].map((end) => BY_ID + end);
+    const doubled = [`/${BY_ID}/pipelines`, `${BY_ID}//pipelines`, '/projects//42//pipelines'];
+    await store(...secrets, ...doubled);
+    expect(await kept(...secrets, ...doubled)).toEqual(['MISS', 'MISS', 'MISS', 'HIT', 'HIT', 'HIT']);
+    const job = { object_kind: 'build', project: { id: 42, path_with_namespace: 'platform/deploy/gateway' } };
+    const fields = {
+      'x-gitlab-event': 'Job Hook',
+      'x-gitlab-event-uuid': 'doubled',
+      'x-gitlab-token': 'a-secret-token',
+    };
+    await send('POST', '/webhooks/gitlab', job, fields);
+    expect(await kept(...doubled)).toEqual(['MISS', 'MISS', 'MISS']);
+  });
+
   describe('takes webhooks', () => {
     const project = { id: 42, path_with_namespace: 'platform/deploy/gateway' };
     let sequence = 0;

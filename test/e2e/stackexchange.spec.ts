@@ -119,7 +119,8 @@ describe.each([['memory'], ['redis']])('Stack Exchange, with the store in %s', (
       `/2.3/tags/redis/info?${SITE}&key=${SECRETS.key}`,
     ]);
     const inPath = await gateway(service, `/access-tokens/${SECRETS.access}?${SITE}`);
-    expect([inPath.status, origin.hits.length]).toEqual([400, 3]);
+    const doubled = await gateway(service, `//access-tokens/${SECRETS.access}?${SITE}`);
+    expect([inPath.status, doubled.status, origin.hits.length]).toEqual([400, 400, 3]);
     const shown = await Promise.all(
       [
         '/metrics',
@@ -139,7 +140,7 @@ describe.each([['memory'], ['redis']])('Stack Exchange, with the store in %s', (
         )
       : '';
     const everything = [
-      ...[...seen, inPath, ...shown].map(({ headers, text }) => JSON.stringify(headers) + text),
+      ...[...seen, inPath, doubled, ...shown].map(({ headers, text }) => JSON.stringify(headers) + text),
       ...[service.stdout(), service.stderr(), keys, values],
     ].join('\n');
     expect(everything).toContain('stackexchange:');

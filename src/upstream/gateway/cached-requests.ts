@@ -2,7 +2,7 @@ import { toCacheKey, type HeaderList, type HttpCacheRequest } from '../../cache'
 import type { AppliedGatewayRule, GatewayRules } from './gateway-rules';
 import { callerTags, pathTag } from './gateway-tags';
 import { ANONYMOUS, type Partition } from './partition';
-import { parseTarget, type RequestTarget } from './request-target';
+import { parseTarget, withoutEmptySegments, type RequestTarget } from './request-target';
 
 export interface CachedRequestsOptions {
   readonly upstream: string;
@@ -37,7 +37,7 @@ export class CachedRequests {
   constructor(private readonly options: CachedRequestsOptions) {}
 
   ruleOf(path: string): AppliedGatewayRule | undefined {
-    return this.options.rules?.for(path);
+    return this.options.rules?.for(withoutEmptySegments(path));
   }
 
   keyOf({ path, query }: RequestTarget, { id }: Partition): string {
@@ -52,7 +52,11 @@ export class CachedRequests {
 
   of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
     const { upstream, tagsOf, tagOf, storesPrivate } = this.options;
-    const tags = [pathTag(upstream, target.path), ...tagsOf(target.path), ...(rule?.tags ?? []).map(tagOf)];
+    const tags = [
+      pathTag(upstream, target.path),
+      ...tagsOf(withoutEmptySegments(target.path)),
+      ...(rule?.tags ?? []).map(tagOf),
+    ];
     return {
       ...asked,
       ...{ key: this.keyOf(target, partition), upstream, policy: rule?.policy },

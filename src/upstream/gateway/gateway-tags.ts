@@ -1,6 +1,7 @@
 import { tagOfUpstream } from '../../cache';
 import { CACHEABLE } from './header-rules';
 import { ANONYMOUS, type Partition } from './partition';
+import { withoutEmptySegments } from './request-target';
 
 /** The tag of everything stored for one caller; none for the anonymous callers, who have no writes. */
 export function callerTags({ id }: Pick<Partition, 'id'>): readonly string[] {
@@ -21,7 +22,7 @@ export function storedTag(
 
 /** The tag of every response of a path, for any query and every caller. */
 export function pathTag(upstream: string, path: string): string {
-  return `path:${upstream}:${path}`;
+  return `path:${upstream}:${withoutEmptySegments(path)}`;
 }
 
 /** Why the cache has no part in a request, where it has none (RFC 9211 §2.2). */

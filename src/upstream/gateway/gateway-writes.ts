@@ -18,7 +18,7 @@ import type { UpstreamApi } from '../upstream-api';
 import { Coalesced } from './coalesced';
 import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
 import type { Partition, Partitions } from './partition';
-import { parseTarget, type RequestTarget } from './request-target';
+import { parseTarget, withoutEmptySegments, type RequestTarget } from './request-target';
 
 /** The tags of a write's changes, from its answer as parsed JSON, undefined for none; undefined where it does not contain them. */
 export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
@@ -133,7 +133,7 @@ export class GatewayWrites {
   }
 
   private answerTagsOf({ method, target, body }: Write): AnswerTags | undefined {
-    return this.options.answerTagsOf(target.path, method, body());
+    return this.options.answerTagsOf(withoutEmptySegments(target.path), method, body());
   }
 
   /**
@@ -147,6 +147,7 @@ export class GatewayWrites {
   ): Promise<string | undefined> {
     const { api, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
     const sent = body();
+    const path = withoutEmptySegments(target.path);
     const { baseUrl, name } = api;
     const root = new URL(`${baseUrl}/`).href;
     const others = [...valuesOf(answered, 'location'), ...valuesOf(answered, 'content-location')].flatMap((value) => {
@@ -155,12 +156,14 @@ export class GatewayWrites {
       return url.startsWith(root) ? pathAsKeyed(url.slice(root.length - 1)) : [];
     });
     const tags = new Set([
-      ...[pathTag(name, target.path), ...tagsOfWrite(target.path, method, sent), ...(changedTags ?? [])],
-      ...others.flatMap((path) => [pathTag(name, path), ...tagsOfWrite(path, method)]),
-      ...tokensEnded(target.path, method, sent)
+      ...[path, ...others].flatMap((changed) => [
+        ...[pathTag(name, changed), ...tagsOfWrite(changed, method, changed === path ? sent : undefined)],
+      ]),
+      ...(changedTags ?? []),
+      ...tokensEnded(path, method, sent)
         .flatMap((token) => partitions?.idsOf(token) ?? [])
         .map(callerTag),
-      ...(changesCaller(target.path, method, sent) ? callerTags(partition) : []),
+      ...(changesCaller(path, method, sent) ? callerTags(partition) : []),
     ]);
     const all = [...tags];
     try {
@@ -191,7 +194,7 @@ const NOT_SENT: ReadonlySet<string> = new Set(['upstream-paused', 'upstream-rate
 /** The path of a URL as requests for it are keyed, or none, if there can be no such request. */
 function pathAsKeyed(url: string): readonly string[] {
   try {
-    return [parseTarget(url.split(/[?#]/, 1)[0] ?? '/').path];
+    return [withoutEmptySegments(parseTarget(url.split(/[?#]/, 1)[0] ?? '/').path)];
   } catch (error) {
     if (error instanceof AppError) return [];
     throw error;

@@ -59,6 +59,14 @@ export function parseTarget(target: string, credentials = NO_CREDENTIALS): Reque
   return { ...separated, path: resolved, query: separated.query === '' ? '' : `?${separated.query}` };
 }
 
+/**
+ * The path for rules and tags: many servers take `/a//b` for `/a/b`, so that a rule or a purge of one is of both. What goes upstream, and the key,
+ * have the path as the client writes it.
+ */
+export function withoutEmptySegments(path: string): string {
+  return path.includes('//') ? path.replace(/\/{2,}/g, '/') : path;
+}
+
 function normalised(text: string): string {
   const encoded = text.replace(NOT_IN_URIS, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
   if (!encoded.includes('%')) return encoded;
