@@ -98,9 +98,10 @@ describe('the gateway as clients of GitHub expect it', () => {
 
   it('shows the limits from what GitHub’s answers said, once it has shown them itself, to their own caller alone', async () => {
     const caller = { authorization: 'Bearer ghp_owner_overview' };
-    const overview = async (headers: Record<string, string>) => (await get('/rate_limit', headers)).json;
+    const overview = (headers: Record<string, string>) => get('/rate_limit', headers);
     const first = await overview(caller);
-    expect([github.requests.count(), first['rate']]).toEqual([1, (first['resources'] as typeof first)['core']]);
+    const { rate, resources } = first.json as { rate: object; resources: Record<string, object> };
+    expect([github.requests.count(), rate]).toEqual([1, resources['core']]);
     await get('/users/redis?overview', caller);
     github.requests.reset();
     const direct = (
@@ -111,8 +112,9 @@ describe('the gateway as clients of GitHub expect it', () => {
     expect(shown.text).toBe(direct);
     expect(shown.headers).toMatchObject({
       ...{ 'x-cache': 'HIT', 'cache-control': 'no-cache' },
-      'x-ratelimit-remaining': String((shown.json['rate'] as typeof first)['remaining']),
+      'x-ratelimit-remaining': String((shown.json['rate'] as { remaining: number }).remaining),
     });
+    expect(shown.headers['x-github-media-type']).toBe(first.headers['x-github-media-type']);
     const head = await ask(service, '/github/rate_limit', { method: 'HEAD', headers: caller });
     expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', String(direct.length)]);
     expect(github.requests.count()).toBe(1);
@@ -122,6 +124,8 @@ describe('the gateway as clients of GitHub expect it', () => {
     await overview({ ...caller, 'x-github-api-version': '2026-03-10' }); // another version has another form
     await overview({ ...caller, 'cache-control': 'no-cache' });
     expect(github.requests.count()).toBe(5);
+    github.faults.next(2, { kind: 'status', status: 401 }); // the token is revoked
+    expect([(await get('/user', caller)).status, (await overview(caller)).status]).toEqual([401, 401]);
     expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
     expect(await get('/rate_limit', { authorization: 'Bearer bad' })).toMatchObject({ status: 401 });
   });

@@ -20,8 +20,24 @@ const MAX_AGE_MS = 60_000;
 const MAX_CREDENTIALS = 1_000;
 const READ = { maxBytes: 65_536, maxMs: 1_000 };
 
+/** Fields of one response, or of its bytes. All others, such as the scopes of a token, go to the next callers, too. */
+const OF_ONE_RESPONSE: ReadonlySet<string> = new Set([
+  ...[
+    'age',
+    'cache-control',
+    'content-digest',
+    'content-encoding',
+    'content-length',
+    'date',
+    'etag',
+    'expires',
+    'last-modified',
+  ],
+]);
+
 interface Overview {
   readonly json: unknown;
+  readonly headers: HeaderList;
   /** Instants are by this machine's clock. */
   readonly limits: ReadonlyMap<string, ResourceLimit>;
   readonly receivedAt: number;
@@ -33,15 +49,15 @@ interface Overview {
  * The overview of a credential's limits (such as `GET /rate_limit`), answered from the budget.
  *
  * Its one invariant: a caller sees the limits of its own credential only, and only after the upstream has shown them to that credential. For
- * a minute from then on the answer has the upstream's form, the one of the request's version and media type, and for each limit the lower or later of the upstream's numbers and the budget's.
- * When a window has ended since, the upstream is asked again.
+ * a minute from then on the answer has the upstream's form, the one of the request's version and media type, and for each limit the lower or later
+ * of the upstream's numbers and the budget's. When a window has ended since, or a 401 has come for the credential, the upstream is asked again.
  */
 export class LimitOverviews {
   private readonly overviews = new LRUCache<string, Overview>({ max: MAX_CREDENTIALS });
 
   constructor(
     private readonly rules: LimitOverviewRules,
-    private readonly budget: Pick<RateBudget, 'limitsOf' | 'describe'>,
+    private readonly budget: Pick<RateBudget, 'limitsOf' | 'describe' | 'fieldNames' | 'hasRefusedSince'>,
     private readonly clock: Clock,
   ) {}
 
@@ -59,7 +75,8 @@ export class LimitOverviews {
     const spent = await this.budget.limitsOf(credential);
     const limits = [...known.limits].map(([name, limit]) => [name, newerLimit(limit, spent[name])] as const);
     const now = this.clock.now();
-    if (now - known.receivedAt > MAX_AGE_MS || limits.some(([, { resetAt }]) => resetAt <= now)) {
+    const isRefused = this.budget.hasRefusedSince(credential, known.receivedAt);
+    if (isRefused || now - known.receivedAt > MAX_AGE_MS || limits.some(([, { resetAt }]) => resetAt <= now)) {
       this.overviews.delete(form);
       return undefined;
     }
@@ -71,7 +88,7 @@ export class LimitOverviews {
     return {
       ...{ kind: 'streamed', status: 200, outcome: 'HIT', tier: 'l1' },
       headers: [
-        ['content-type', 'application/json; charset=utf-8'],
+        ...known.headers.filter(([name]) => !OF_ONE_RESPONSE.has(name) && !this.budget.fieldNames.includes(name)),
         ['cache-control', 'no-cache'],
         ...(main ? Object.entries(this.budget.describe(mainLimit, main)) : []),
       ],
@@ -95,7 +112,7 @@ export class LimitOverviews {
         ([name, limit]) => [name, { ...limit, resetAt: limit.resetAt + clockOffsetMs }] as const,
       );
       this.overviews.set(formOf(credential, asked), {
-        json,
+        ...{ json, headers },
         limits: new Map(byOwnClock),
         receivedAt: now,
         clockOffsetMs,

@@ -111,6 +111,9 @@ export class RateBudget {
   /** Credentials for which the upstream has answered something other than 401. */
   private readonly accepted = new LRUCache<string, true>({ ...atMost(MAX_ACCEPTED), ttl: ACCEPTED_MS });
 
+  /** When the upstream last answered 401 for a credential. */
+  private readonly refusedAt = new LRUCache<string, number>(atMost(MAX_ACCEPTED));
+
   constructor(
     readonly options: RateBudgetOptions,
     store: CacheStore,
@@ -173,6 +176,11 @@ export class RateBudget {
   /** Whether the upstream has recently answered this process with a status other than 401 for a credential. */
   hasAccepted(credential: string): boolean {
     return this.accepted.has(credential);
+  }
+
+  /** Whether the upstream has answered this process with a 401 for a credential since an instant. */
+  hasRefusedSince(credential: string, since: number): boolean {
+    return (this.refusedAt.get(credential) ?? -Infinity) >= since;
   }
 
   /** Grows with each change of what this process knows of the limits. */
@@ -270,7 +278,8 @@ export class RateBudget {
     this.countUser(request);
     const sentAt = this.clock.now();
     const answer = await send();
-    if (answer.status !== 401 && request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);
+    if (answer.status === 401) this.refusedAt.set(request.credential, this.clock.now());
+    else if (request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);
     if (answer.status === 304 && this.adapter.isNotModifiedFree && request.credential !== ANONYMOUS)
       this.counts.notModified += 1;
     const read = {
