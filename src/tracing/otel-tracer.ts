@@ -22,6 +22,7 @@ const KINDS = { client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
 
 export class OpenTelemetryTracer implements Tracer {
   private readonly requests = new WeakMap<IncomingMessage, OtelSpan>();
+  private readonly routed = new WeakSet<OtelSpan>();
 
   constructor(
     private readonly tracer: OtelTracer,
@@ -32,6 +33,7 @@ export class OpenTelemetryTracer implements Tracer {
       const { request, route } = message as { request: { raw: IncomingMessage }; route?: { url?: string } };
       const span = this.requests.get(request.raw);
       if (!span || route?.url === undefined) return;
+      this.routed.add(span);
       span.updateName(`${request.raw.method ?? ''} ${route.url}`).setAttribute('http.route', route.url);
     });
   }
@@ -41,7 +43,6 @@ export class OpenTelemetryTracer implements Tracer {
     const parent = propagation.extract(ROOT_CONTEXT, headers);
     const attributes = {
       'http.request.method': method,
-      'url.path': url.split('?', 1)[0] ?? '',
       'url.scheme': 'encrypted' in socket ? 'https' : 'http',
       'network.protocol.version': httpVersion,
     };
@@ -50,6 +51,8 @@ export class OpenTelemetryTracer implements Tracer {
     this.requests.set(request, span);
     response.once('close', () => {
       const { statusCode, writableFinished } = response;
+      // Nothing has read the path of an unknown route, and one with a credential is refused with 400.
+      if (this.routed.has(span) && statusCode !== 400) span.setAttribute('url.path', pathOf(url));
       span.setAttribute('http.response.status_code', statusCode);
       if (statusCode >= 500)
         span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', String(statusCode));
@@ -79,6 +82,11 @@ export class OpenTelemetryTracer implements Tracer {
     const linked = to.span.spanContext();
     if (linked.traceId !== span.spanContext().traceId) span.addLink({ context: linked }); // its own load is below it
   }
+}
+
+/** Of the absolute form too, whose authority may name a user (RFC 9112 §3.2.2). */
+function pathOf(target: string): string {
+  return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
 }
 
 class OpenTelemetrySpan implements Span {

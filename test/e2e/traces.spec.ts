@@ -1,11 +1,12 @@
 import { GithubSimulator } from '../../simulator';
 import { OtlpCollector, type ReceivedSpan } from '../support/otlp-collector';
-import { request } from '../support/raw-http';
+import { rawRequest, request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const IN_A_PATH = `ghp_${'a'.repeat(36)}`;
 const PARENT = '00f067aa0ba902b7';
 
 describe('traces', () => {
@@ -121,9 +122,15 @@ describe('traces', () => {
     expect(spansOf(unsampled)).toEqual([]);
   });
 
-  it('hold no credential, and the collector gets its own', () => {
+  it('hold no credential, and the collector gets its own', async () => {
+    const spans = () => collector.spans.filter(({ kind }) => kind === 2).length;
+    const before = spans();
+    const refused = [`/github/users/${IN_A_PATH}`, `/nowhere/${IN_A_PATH}`, `/github/users/x;token=${IN_A_PATH}`];
+    for (const path of refused) await get(0, path);
+    await rawRequest(replicas[0]!.port, `GET http://x:${IN_A_PATH}@x/github/users/x HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await waitUntil(() => spans() === before + 4, { what: 'the spans of refused requests' });
     const sent = Buffer.concat(collector.received.map(({ body }) => body)).toString('latin1');
-    for (const secret of ['the-token-of-github', 'the-callers-token', 'in-the-query', 'the-secret-of-both'])
+    for (const secret of [IN_A_PATH, 'the-token-of-github', 'the-callers-token', 'in-the-query', 'the-secret-of-both'])
       expect(sent).not.toContain(secret);
     expect(collector.received[0]?.headers.authorization).toBe('Bearer collectors-own');
   });

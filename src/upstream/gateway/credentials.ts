@@ -105,6 +105,9 @@ export class QueryCredentials {
     const { tokenForm } = this.rules;
     if (tokenForm && (tokenForm.test(decoded(path)) || tokenForm.test(decoded(this.withoutNamed(query)))))
       throw refusal(`a ${this.title} token`);
+    // An encoded `?`, and `;`, begin parameters for a careless server (RFC 3986 §3.3).
+    for (const parameter of decoded(path).split(/[?&;]/).slice(1))
+      if (parameter.includes('=')) this.refuseSecret(parameter);
     const credentials: Credential[] = [];
     const rest: string[] = [];
     for (const pair of query.split('&')) {

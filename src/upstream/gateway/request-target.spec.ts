@@ -44,10 +44,15 @@ describe('a request target', () => {
       '/a?api-key=S',
       '/a?password=S',
     ],
+    ...['/a;token=S', '/a%3Faccess_token=S', '/a%253Ba=1&token=S/b', '/a;x=1;password=S'],
     ...['/a?a=1;;b;token', '/a?token[a][]=S', '/a?a=1%3Btoken=S'.replace('%3B', ';'), '/a?client[secret]=S'],
   ])('%s is refused for its credential, which the message does not repeat', (target) => {
     expect(() => parseTarget(target)).toThrow(/credential \(the parameter "[a-z]+"\)/);
     expect(() => parseTarget(target)).not.toThrow(/S\b/);
+  });
+
+  it.each(['/repos/o/r/contents/faq%3Ftoken.md', '/questions/1;2', '/a;v=1/token=1'])('the path %s goes on', (path) => {
+    expect(parseTarget(path).path).toBe(path);
   });
 
   it.each([
