@@ -56,7 +56,7 @@ export { CacheStore, StoreUnavailableError } from './store/cache-store';
 export { looksLikeIndex } from './model/resource-index';
 export { Loader } from './engine/loader';
 export { SettlingTags } from './engine/settling-tags';
-export { tagOfAccount, tagOfUpstream, toCacheKey } from './model/cache-key';
+export { CALLER_ID_LENGTH, SHARED_PARTITION, tagOfAccount, tagOfUpstream, toCacheKey } from './model/cache-key';
 export { ageMs, freshForMs, isFresh } from './law/freshness';
 export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from './model/cache-outcome';
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './model/cache-entry';

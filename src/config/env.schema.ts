@@ -129,6 +129,11 @@ export const environmentShape = {
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
   L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),
   L1_MAX_ENTRIES: whole(1, 100_000_000).default(100_000),
+  L1_MAX_CALLER_SHARE: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0.01, 'must be at least 0.01')
+    .max(1, 'must be at most 1')
+    .default(0.25),
   REDIS_ENDPOINT_URI: redisUri.optional(),
   REDIS_USERNAME: text.optional(),
   REDIS_PASSWORD: text.optional(),

@@ -87,7 +87,11 @@ export const cacheConfig = slice('cache', (env) => ({
   loadTimeoutMs: env.UPSTREAM_TIMEOUT_MS + env.UPSTREAM_CONNECT_TIMEOUT_MS,
   fastPathEnabled: env.CACHE_FAST_PATH,
   maxEntryBytes: env.CACHE_MAX_ENTRY_BYTES,
-  l1: { maxBytes: env.L1_MAX_BYTES, maxEntries: env.L1_MAX_ENTRIES },
+  l1: {
+    maxBytes: env.L1_MAX_BYTES,
+    maxEntries: env.L1_MAX_ENTRIES,
+    maxCallerShare: env.L1_MAX_CALLER_SHARE,
+  },
 }));
 
 export const redisConfig = slice('redis', (env) => ({

@@ -118,6 +118,22 @@ export function prefixOfUpstream(upstream: string): string {
   return `${upstream}:`;
 }
 
+/** The length of a partition's id that belongs to one caller. */
+export const CALLER_ID_LENGTH = 16;
+/** The first character of ids of partitions that callers without a credential share; no caller's own id begins with it. */
+export const SHARED_PARTITION = '-';
+
+/**
+ * Upstream and partition of an upstream's key (`upstream:partition:/path`) that one caller alone has; undefined for keys of a partition that
+ * callers share, and for keys of routes.
+ */
+export function callerOfKey(key: string, upstream: string): string | undefined {
+  const from = upstream.length + 1;
+  const end = from + CALLER_ID_LENGTH;
+  const isCallers = key[end] === ':' && key[from] !== SHARED_PARTITION && key.startsWith(prefixOfUpstream(upstream));
+  return isCallers ? key.slice(0, end) : undefined;
+}
+
 /** The tag of everything stored for an account. Account names ignore case. */
 export function tagOfAccount(account: string): string {
   return `account:${account.toLowerCase()}`;

@@ -24,7 +24,7 @@ type RedisOption = string | (Partial<RedisSettings> & { readonly url: string });
 export interface ResponseCacheOptions extends Partial<Omit<ResponseCacheRegistration, 'policy' | 'l1' | 'redis'>> {
   /** Lifetimes that rules leave out: fresh for an hour, stale for a day if the origin fails. */
   readonly policy?: Partial<FreshnessPolicy>;
-  /** Memory of this process: 64 MiB and 100,000 entries. */
+  /** Memory of this process: 64 MiB and 100,000 entries, a quarter for one caller. */
   readonly l1?: Partial<MemoryLimits>;
   /** A URL such as `redis://:password@localhost:6379`, or `{ url, … }` with the options below. Absent: everything stays in this process. */
   readonly redis?: RedisOption | RedisSettings | undefined;
@@ -52,7 +52,7 @@ export function withDefaults({ policy, l1, redis, ...given }: ResponseCacheOptio
       earlyRefreshBeta: 0,
       ...policy,
     },
-    l1: { maxBytes: 67_108_864, maxEntries: 100_000, ...l1 },
+    l1: { maxBytes: 67_108_864, maxEntries: 100_000, maxCallerShare: 0.25, ...l1 },
     redis: redis === undefined ? undefined : redisSettings(redis),
   };
 }

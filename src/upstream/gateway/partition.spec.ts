@@ -75,7 +75,14 @@ describe('the partition of a caller', () => {
     });
     const own = sharing.of([], [inQuery('key', 'a%2Bb')]).id;
     expect(sharing.idsOf('a+b')).toEqual([own, sharing.anonymousId]);
+    expect(sharing.anonymousId).toMatch(/^-[\w-]{15}$/);
     expect(sharing.credentialOf('a+b')).toEqual(inQuery('key', 'a%2Bb'));
     expect(partitions.idsOf('T')).toEqual([partitions.idOf([inHeader('authorization', 'Bearer T')])]);
+  });
+
+  it('of one caller never looks like one that callers share', () => {
+    const ids = Array.from({ length: 1_000 }, (_, n) => partitions.idsOf(`token ${n}`)).flat();
+    expect(new Set(ids).size).toBe(1_000);
+    expect(ids.filter((id) => id.startsWith('-'))).toEqual([]);
   });
 });

@@ -1,13 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../kernel/at-most';
-import type { FlatFields } from '../../cache';
+import { CALLER_ID_LENGTH, SHARED_PARTITION, type FlatFields } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
 
 /** The callers who may share stored responses. */
 export interface Partition {
-  /** In keys, logs and metrics: `-` for all anonymous callers, else a word that only the secret leads to. */
+  /**
+   * In keys, logs and metrics: `-` for all anonymous callers, else a word that only the secret leads to. It begins with `-` where callers
+   * without a credential share it.
+   */
   readonly id: string;
   /** The caller's own credentials, to be sent on; none for anonymous callers. */
   readonly own: CredentialsToSend | undefined;
@@ -21,9 +24,8 @@ export interface CredentialsToSend {
   readonly query: string;
 }
 
-export const ANONYMOUS = '-';
+export const ANONYMOUS = SHARED_PARTITION;
 const AUTHORIZATION = 'authorization';
-const ID_LENGTH = 16;
 const SHARED = 'the partition of callers who share a token';
 /** So many credentials' ids are remembered, each for so long, for callers who come again and again. */
 const REMEMBERED = 1_000;
@@ -52,7 +54,7 @@ export class Partitions {
   ) {
     const { rules, sharedToken } = options;
     // Keyed by the token alone: replicas without a common secret share it, and what one token saw is found by no other.
-    this.anonymousId = sharedToken === undefined ? ANONYMOUS : fingerprint(sharedToken, SHARED);
+    this.anonymousId = sharedToken === undefined ? ANONYMOUS : shared(sharedToken);
     this.names = new Set([AUTHORIZATION, ...(rules.headers ?? []).map((name) => name.toLowerCase())]);
     this.spelling = rules.canonical ?? plainSpelling;
   }
@@ -130,6 +132,15 @@ function moreThanOne(name: string): AppError {
   return new AppError('request-invalid', `The request has more than one ${written} field. Send one.`);
 }
 
+/** The id of the callers who share a token. */
+function shared(token: string): string {
+  return SHARED_PARTITION + hmac(token, SHARED).slice(1);
+}
+
 function fingerprint(secret: string, text: string): string {
-  return createHmac('sha256', secret).update(text).digest('base64url').slice(0, ID_LENGTH);
+  return hmac(secret, text).replace(/^-/, '_');
+}
+
+function hmac(secret: string, text: string): string {
+  return createHmac('sha256', secret).update(text).digest('base64url').slice(0, CALLER_ID_LENGTH);
 }

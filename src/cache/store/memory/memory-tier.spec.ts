@@ -84,4 +84,68 @@ describe('the memory tier', () => {
     expect(process.memoryUsage().heapUsed + process.memoryUsage().external - before).toBeLessThan(50_000_000);
     expect(tier.size).toBe(0);
   });
+
+  describe('with a share for each caller', () => {
+    const A = `test:${'a'.repeat(16)}`;
+    const B = `test:${'b'.repeat(16)}`;
+    const SHARED = `test:-${'s'.repeat(15)}`;
+    const room = { maxBytes: 60_000, maxEntries: 1_000, maxCallerShare: 0.25 };
+    const fill = (tier: MemoryTier, partition: string, count: number, from = 0): void => {
+      for (let n = from; n < from + count; n++)
+        tier.put(`${partition}:/${n}`, entryOf({ body: Buffer.alloc(500, n) }), true);
+    };
+    const keysIn = (tier: MemoryTier, partition: string): string[] =>
+      tier.keysOf({ kind: 'prefix', prefix: `${partition}:` });
+
+    it('gives a caller all the memory that is free', () => {
+      const tier = new MemoryTier(room);
+      fill(tier, A, 30);
+      expect(keysIn(tier, A)).toHaveLength(30);
+    });
+
+    it.each([
+      ['bytes', room],
+      ['entries', { ...room, maxBytes: 1_000_000, maxEntries: 20 }],
+    ])('lets a caller over its share push out its own oldest entries alone, in a memory full of %s', (_of, limited) => {
+      const evicted: string[] = [];
+      const tier = new MemoryTier(limited, (key) => evicted.push(key));
+      fill(tier, B, 2);
+      fill(tier, SHARED, 2);
+      fill(tier, 'test:-', 2);
+      fill(tier, 'GET', 2);
+      fill(tier, A, 2_000);
+      expect([B, SHARED, 'test:-', 'GET'].map((one) => keysIn(tier, one).length)).toEqual([2, 2, 2, 2]);
+      const own = keysIn(tier, A);
+      expect(own).toContain(`${A}:/1999`);
+      expect(evicted).toEqual(Array.from({ length: 2_000 - own.length }, (_, n) => `${A}:/${n}`));
+    });
+
+    it('gives room to a caller within its share: the least recently used entries go', () => {
+      const tier = new MemoryTier(room);
+      fill(tier, A, 2_000);
+      const before = keysIn(tier, A).length;
+      fill(tier, B, 5);
+      expect(keysIn(tier, B)).toHaveLength(5);
+      expect(keysIn(tier, A).length).toBeLessThan(before);
+    });
+
+    it('has no limit for partitions that callers share', () => {
+      const tier = new MemoryTier(room);
+      fill(tier, B, 2);
+      fill(tier, SHARED, 2_000);
+      expect(keysIn(tier, B)).toEqual([]);
+    });
+
+    it('counts an entry that is replaced or removed no longer', () => {
+      const tier = new MemoryTier(room);
+      for (let n = 0; n < 500; n++) fill(tier, A, 1);
+      fill(tier, A, 9, 1);
+      tier.clear();
+      fill(tier, 'test:-', 2_000);
+      const before = keysIn(tier, 'test:-').length;
+      fill(tier, A, 5, 100);
+      expect(keysIn(tier, A)).toHaveLength(5);
+      expect(keysIn(tier, 'test:-').length).toBeLessThan(before);
+    });
+  });
 });

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { endOfLife, type CacheEntry } from '../../model/cache-entry';
-import { upstreamOfTag } from '../../model/cache-key';
+import { callerOfKey, upstreamOfTag } from '../../model/cache-key';
 import type { InvalidationTarget } from '../cache-store';
 import { hasPrefix, isOfUpstream } from '../invalidation-target';
+import { CallerShares, OWNED_BYTES } from './caller-shares';
 import { inOnePiece, MIN_RESIDENT_BYTES, resident } from './resident-entry';
 
 export interface MemoryLimits {
@@ -10,6 +11,11 @@ export interface MemoryLimits {
   readonly maxBytes: number;
   /** How many entries there may be. */
   readonly maxEntries: number;
+  /**
+   * The share of both, from 0 to 1, that the responses of one caller may take in a full memory: beyond it the caller's oldest ones make room
+   * for its new ones, not those of others. Callers without a credential have no limit. Without a value there is none.
+   */
+  readonly maxCallerShare?: number;
 }
 
 interface Kept {
@@ -24,12 +30,16 @@ export class MemoryTier {
   /** Most tags have one key: stored without a set, which costs as much as a small entry. */
   private readonly keysOfTag = new Map<string, string | Set<string>>();
   private readonly unshared = new Set<string>();
+  private readonly shares: CallerShares;
 
   /** Whether it has no capacity. */
   readonly isOff: boolean;
 
   /** @param onEvicted called with the key of each evicted entry */
-  constructor(limits: MemoryLimits, onEvicted?: (key: string) => void) {
+  constructor(
+    limits: MemoryLimits,
+    private readonly onEvicted?: (key: string) => void,
+  ) {
     this.isOff = limits.maxBytes < 1;
     this.entries = new LRUCache<string, Kept>({
       // The table has its full length from the beginning: no longer than its bytes allow.
@@ -41,6 +51,8 @@ export class MemoryTier {
         if (reason === 'evict') onEvicted?.(key);
       },
     });
+    const { maxCallerShare: share = 1 } = limits;
+    this.shares = new CallerShares({ bytes: limits.maxBytes * share, entries: Math.max(1, this.entries.max * share) });
   }
 
   get size(): number {
@@ -62,8 +74,11 @@ export class MemoryTier {
   put(key: string, given: CacheEntry, shared: boolean): void {
     this.entries.delete(key);
     const { entry, bytes } = resident(inOnePiece(key), given);
-    this.entries.set(key, { entry, shared }, { size: bytes });
+    const size = callerOfKey(key, entry.upstream) === undefined ? bytes : bytes + OWNED_BYTES;
+    this.makeRoom(key, entry.upstream, size);
+    this.entries.set(key, { entry, shared }, { size });
     if (!this.entries.has(key)) return; // larger than the tier takes
+    this.shares.add(key, entry.upstream, size);
     if (!shared) this.unshared.add(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);
@@ -109,7 +124,20 @@ export class MemoryTier {
     return [...this.entries.keys()];
   }
 
+  /** In a full memory a caller over its share loses its own oldest entries; otherwise the least recently used ones go. */
+  private makeRoom(key: string, upstream: string, bytes: number): void {
+    const { entries } = this;
+    if (bytes > entries.maxEntrySize) return;
+    while (entries.calculatedSize + bytes > entries.maxSize || entries.size >= entries.max) {
+      const oldest = this.shares.oldestBeyond(key, upstream, bytes);
+      if (oldest === undefined) return;
+      entries.delete(oldest);
+      this.onEvicted?.(oldest);
+    }
+  }
+
   private forget(key: string, entry: CacheEntry): void {
+    this.shares.remove(key, entry.upstream);
     this.unshared.delete(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);
