@@ -6,6 +6,7 @@ import {
   Headers,
   Injectable,
   NotFoundException,
+  Query,
   QueryMethod,
   UseGuards,
   UseInterceptors,
@@ -14,7 +15,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { firstValueFrom, of } from 'rxjs';
-import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
+import { CacheInvalidator, CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { openRoutes, type RouteApp } from '../support/route-app';
 
 /* Options of a route's rule, and of the interceptor. */
@@ -38,9 +39,58 @@ class ByTenant extends ResponseCacheInterceptor {
   }
 }
 
+/** As written for stock Nest's interceptor, whose key is a text at once. */
+@Injectable()
+class ByTenantAtOnce extends ResponseCacheInterceptor {
+  protected override trackBy(context: ExecutionContext): string {
+    return `${super.trackBy(context) as string}|${String(requestOf(context).headers['x-tenant'])}`;
+  }
+}
+
+@Controller('at-once')
+@UseInterceptors(ByTenantAtOnce)
+class TrackedAtOnceController {
+  @Get('one')
+  @CacheKey('one')
+  @CacheTTL(60_000)
+  one() {
+    return { name: 'one', call: ++calls };
+  }
+
+  @Get('two')
+  @CacheKey('two')
+  two() {
+    return { name: 'two', call: ++calls };
+  }
+
+  @Get('asked')
+  @CacheKey(() => Promise.resolve('asked'))
+  asked() {
+    return { name: 'asked', call: ++calls };
+  }
+}
+
 @Controller('rules')
 @UseInterceptors(ResponseCacheInterceptor)
 class RulesController {
+  @Get('plainly')
+  @CacheRule({ key: 'plainly', tags: ['plain-things'] })
+  plainly() {
+    return { call: ++calls };
+  }
+
+  @Get('typed/:id')
+  @CacheRule({ keyBy: (request) => request.headers['x-tenant'], tags: (request) => [`typed:${request.params['id']}`] })
+  typed(@Headers('x-tenant') tenant: string) {
+    return { tenant, call: ++calls };
+  }
+
+  @Get('filtered')
+  @CacheRule({ key: (request: { query: { filter?: unknown } }) => `filtered:${request.query.filter as string}` })
+  filtered(@Query('filter') filter: string) {
+    return { filter, call: ++calls };
+  }
+
   @Get('language')
   @CacheRule({ upstream: 'shop', vary: ['Accept-Language', 'x-tenant'] })
   language(@Headers('accept-language') language = '', @Headers('X-Tenant') tenant = '') {
@@ -118,7 +168,7 @@ describe('the rule of a route', () => {
     calls = 0;
     gate = Promise.resolve();
     log = [];
-    app = await openRoutes([RulesController, TrackedController], { log });
+    app = await openRoutes([RulesController, TrackedController, TrackedAtOnceController], { log });
   });
   afterEach(() => app.close());
 
@@ -209,6 +259,31 @@ describe('the rule of a route', () => {
     await read('/tracked/none', { 'x-tenant': 'a' });
     await read('/tracked/none', { 'x-tenant': 'a' });
     expect(calls).toBe(8);
+    expect(log.filter((line) => line.includes('TrackedController.none is not cached, nor is any'))).toHaveLength(1);
+  });
+
+  it('is read by an interceptor whose key is a text at once, as for stock', async () => {
+    for (const name of ['one', 'two', 'one', 'two'])
+      expect((await read(`/at-once/${name}`, { 'x-tenant': 'a' })).json['name']).toBe(name);
+    expect(calls).toBe(2);
+  });
+
+  it('whose key has the text of a promise or an object in it is not cached, with a warning', async () => {
+    expect((await read('/at-once/asked')).cache).toBeUndefined();
+    expect((await read('/rules/filtered?filter=%5Bobject%20Object%5D')).cache).toBeUndefined();
+    expect((await read('/rules/filtered?filter=red')).cache).toBe('MISS');
+    expect(log.join('\n')).toMatch(/TrackedAtOnceController\.asked was not cached: its trackBy has \[object Promise\]/);
+  });
+
+  it('has plain values, no upstream, and a request of its own type', async () => {
+    await read('/rules/plainly');
+    expect((await read('/rules/plainly')).cache).toBe('HIT');
+    await app.app.get(CacheInvalidator, { strict: false }).invalidate({ tags: ['plain-things'] });
+    expect((await read('/rules/plainly')).cache).toBe('MISS');
+    await read('/rules/typed/7', { 'x-tenant': 'a' });
+    expect((await read('/rules/typed/7', { 'x-tenant': 'b' })).json['tenant']).toBe('b');
+    await app.app.get(CacheInvalidator, { strict: false }).invalidate({ tags: ['typed:7'] });
+    expect((await read('/rules/typed/7', { 'x-tenant': 'a' })).cache).toBe('MISS');
   });
 
   it.each(['rpc', 'ws', 'graphql'])('is not applied to a %s context', async (kind) => {

@@ -76,7 +76,7 @@ export interface RouteAppOptions {
   /** The service's own filter; without it errors are answered as Nest does. */
   readonly answersProblems?: boolean;
   readonly redis?: RedisProcess;
-  /** What the application says in its log: `warn` and above. */
+  /** What the application says in its log: `warn` and above, and the cache at `log`. */
   readonly log?: string[];
   readonly prepare?: (app: NestFastifyApplication, fastify: FastifyInstance) => void;
 }
@@ -181,5 +181,12 @@ function cacheOf(app: INestApplication) {
 function logInto(lines: string[] | undefined): { logger: LoggerService | false } {
   if (!lines) return { logger: false };
   const write = (...message: unknown[]): void => void lines.push(message.map(String).join(' '));
-  return { logger: { log: () => undefined, warn: write, error: write, fatal: write } };
+  return {
+    logger: {
+      log: (message, context) => (context === 'Cache' ? write(message) : undefined),
+      warn: write,
+      error: write,
+      fatal: write,
+    },
+  };
 }

@@ -10,26 +10,26 @@ export interface CacheRule<Request = unknown> {
   /**
    * The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics.
    *
-   * @default required; `app` for `@CacheKey` and `@CacheTTL` alone
+   * @default `app`
    */
-  readonly upstream: string;
+  readonly upstream?: string;
   /**
-   * The entry's key, after the upstream's name. It must include everything that can change the response, the caller's identity too.
-   * Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC 9111 §3.5). May throw
-   * an `AppError` to reject a request. Undefined leaves the request out of the cache; so does any other value that is not a string, such
-   * as a promise, with a warning.
+   * The entry's key, after the upstream's name, or a function of the request. It must include everything that can change the response, the
+   * caller's identity too. Without it the key is method, host, version, path and query, and a request with credentials is not cached (RFC
+   * 9111 §3.5). May throw an `AppError` to reject a request. Undefined leaves the request out of the cache; so does any other value that is
+   * not a string, such as a promise, and a text with `[object Object]` or the like in it, with a warning.
    *
    * @default what leads to the handler
    */
-  readonly key?: (request: Request) => string | undefined;
+  readonly key?: string | ((request: Request) => string | undefined);
   /**
    * Distinguishes callers that get different responses: an API key, a tenant, a language. The key contains a digest of it, never the
    * value itself. Without it, and without a `key`, a route with a guard or a request-scoped controller is not cached. Undefined leaves
-   * the request out of the cache.
+   * the request out of the cache; so does a list, as of a parameter that is given twice.
    *
    * @default nothing: routes with a guard are not cached
    */
-  readonly keyBy?: (request: Request) => string | undefined;
+  readonly keyBy?: (request: Request) => string | readonly string[] | undefined;
   /**
    * Request fields that select the response, in addition to the fields in the handler's `Vary`: each value has its own stored response,
    * and `Vary` names them to clients.
@@ -53,11 +53,11 @@ export interface CacheRule<Request = unknown> {
    */
   readonly resource?: (request: Request) => string;
   /**
-   * Tags to invalidate by, such as `account:redis`, as far as the request determines them.
+   * Tags to invalidate by, such as `account:redis`, or a function of the request.
    *
    * @default `upstream:` and its name
    */
-  readonly tags?: (request: Request) => readonly string[];
+  readonly tags?: readonly string[] | ((request: Request) => readonly string[]);
   /**
    * Freshness lifetime in milliseconds; 0 means without end, as in cache-manager and keyv, a negative value none. Without it the
    * handler's `Cache-Control` counts, otherwise the default.

@@ -8,8 +8,18 @@ export const CACHE_RULE_METADATA = 'larder:cache-rule';
 export const NEST_CACHE_KEY = 'cache_module:cache_key';
 export const NEST_CACHE_TTL = 'cache_module:cache_ttl';
 
-/** The rule of a route, over the configured defaults. */
-export type RouteRule = Rule<FastifyRequest>;
+/** The request that the functions of a rule get, unless their parameter names another type, such as Express' `Request`. */
+export type RuleRequest = FastifyRequest<{
+  Params: Record<string, string>;
+  Querystring: Record<string, string | string[] | undefined>;
+}>;
+
+/** The rule of a route, over the configured defaults; what may be written as a plain value is a function. */
+export interface RouteRule extends Rule<FastifyRequest> {
+  readonly upstream: string;
+  readonly key?: (request: FastifyRequest) => string | undefined;
+  readonly tags?: (request: FastifyRequest) => readonly string[];
+}
 
 /**
  * Caches the responses of a `GET` route (and so its `HEAD`).
@@ -17,10 +27,18 @@ export type RouteRule = Rule<FastifyRequest>;
  * @example
  * ```ts
  * @Get(':id')
- * @CacheRule({ upstream: 'shop', key: (request) => `items:${idOf(request)}`, ttlMs: 60_000 })
+ * @CacheRule({ tags: (request) => [`item:${request.params.id}`], ttlMs: 60_000 })
  * ```
  */
-export const CacheRule = (rule: RouteRule): CustomDecorator => SetMetadata(CACHE_RULE_METADATA, rule);
+export function CacheRule<Request extends object = RuleRequest>(rule: Rule<Request>): CustomDecorator {
+  const { upstream = 'app', key, tags } = rule;
+  return SetMetadata(CACHE_RULE_METADATA, {
+    ...rule,
+    upstream,
+    ...(typeof key === 'string' ? { key: () => key } : {}),
+    ...(Array.isArray(tags) ? { tags: () => tags as readonly string[] } : {}),
+  });
+}
 
 const LOAD = Symbol('larder.load');
 

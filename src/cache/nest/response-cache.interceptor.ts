@@ -47,16 +47,16 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   }
 
   /**
-   * The key of a request, as in stock Nest's interceptor, for a subclass to override; undefined leaves the request out of the cache. It
-   * must include everything that changes the response. Without a rule, `@CacheKey` or `@CacheTTL` a route is not cached, whatever it
-   * returns.
+   * The key of a request, as in stock Nest's interceptor, for a subclass to override; undefined or null leaves the request out of the
+   * cache. It must include everything that changes the response. Without a rule, `@CacheKey` or `@CacheTTL` a route is not cached, whatever
+   * it returns.
    */
-  protected trackBy(context: ExecutionContext): string | undefined | Promise<string | undefined> {
+  protected trackBy(context: ExecutionContext): string | null | undefined | Promise<string | null | undefined> {
     return this.rules.keyFor(context);
   }
 
   private async passTracked(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    const key = await this.trackBy(context);
+    const key = (await this.trackBy(context)) ?? undefined;
     return this.pass(context, key === undefined ? undefined : await this.rules.read(context, key), next);
   }
 

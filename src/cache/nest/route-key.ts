@@ -85,13 +85,22 @@ export class UnusableKeyError extends Error {
   }
 }
 
+/** What an object or a promise leaves in a text that it is put into: the same for all of them. */
+const TEXT_OF_OBJECT = /\[object \w+\]/;
+
 /** @returns undefined for none. @throws UnusableKeyError for a value without a text of its own: all such values would share one entry */
 export function textOfKey(value: unknown, name: string): string | undefined {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') {
+    const object = value.includes('[object ') ? TEXT_OF_OBJECT.exec(value) : null;
+    if (object) throw new UnusableKeyError(`its ${name} has ${object[0]} in it, where a text or an await is missing`);
+    return value;
+  }
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (value instanceof Promise) value.catch(() => undefined);
-  throw new UnusableKeyError(`its ${name} returns ${value instanceof Promise ? 'a promise' : `a ${typeof value}`}`);
+  throw new UnusableKeyError(
+    `its ${name} returns ${value instanceof Promise ? 'a promise' : Array.isArray(value) ? 'a list' : `a ${typeof value}`}`,
+  );
 }
 
 /** The last part of the key of a QUERY request: a digest of its body. @throws UnusableKeyError */

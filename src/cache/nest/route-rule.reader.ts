@@ -70,6 +70,7 @@ export class RouteRuleReader {
   private readonly facts = new WeakMap<object, Map<object, RouteFacts | null>>();
   /** Handlers whose rule was warned of. */
   private readonly warnedOf = new WeakSet<object>();
+  private hasNamedRouteWithoutRule = false;
 
   constructor(
     private readonly reflector: Reflector,
@@ -86,10 +87,14 @@ export class RouteRuleReader {
     return this.apply(context, this.factsOf(context, tracked !== undefined), tracked);
   }
 
-  /** The key of the rule, for an interceptor that makes its own of it: no guard keeps the route out of the cache then. */
+  /**
+   * The key of the rule, for an interceptor that makes its own of it: no guard keeps the route out of the cache then. A promise only for a
+   * `@CacheKey` factory that returns one: subclasses put the key into a text.
+   */
   keyFor(context: ExecutionContext): string | undefined | Promise<string | undefined> {
-    const applied = this.apply(context, this.factsOf(context, true));
-    return applied instanceof Promise ? applied.then((rule) => rule?.key) : applied?.key;
+    const facts = this.factsOf(context, true);
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return facts && isForCache(facts.rule, request) ? this.keyWithNest(context, facts, request) : undefined;
   }
 
   private apply(
@@ -100,14 +105,20 @@ export class RouteRuleReader {
     if (!facts) return undefined;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { rule, nestKey, nestTtl, way, policy } = facts;
-    const isQuery = request.method === 'QUERY' && rule.hashBody === true;
-    if (request.method !== 'GET' && request.method !== 'HEAD' && !isQuery) return undefined;
+    if (!isForCache(rule, request)) return undefined;
     if (tracked !== undefined || nestKey !== undefined || nestTtl !== undefined)
       return this.readWithNest(context, facts, request, tracked);
     try {
       const key = keyOf(rule, request, way.shape);
       if (key === undefined) return undefined;
-      return { rule, key, projection: projectionOf(rule, request, way.shape), isOwnKey: !isQuery, way, policy };
+      return {
+        rule,
+        key,
+        projection: projectionOf(rule, request, way.shape),
+        isOwnKey: request.method !== 'QUERY',
+        way,
+        policy,
+      };
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -127,25 +138,46 @@ export class RouteRuleReader {
     this.logger.warn(`${route} is not cached: ${why}. ${advice}`);
   }
 
-  private async readWithNest(
+  private readWithNest(
     context: ExecutionContext,
-    { rule, nestKey, nestTtl, way, policy }: RouteFacts,
+    facts: RouteFacts,
     request: FastifyRequest,
     tracked: string | undefined,
-  ): Promise<AppliedRule | undefined> {
+  ): AppliedRule | undefined | Promise<AppliedRule | undefined> {
+    const { rule, nestKey, nestTtl, way, policy } = facts;
+    const isNamed = nestKey !== undefined || tracked !== undefined;
+    return chain(this.keyWithNest(context, facts, request, tracked), (key) => {
+      const projection =
+        isNamed || !key ? undefined : this.ifUsable(context, () => projectionOf(rule, request, way.shape));
+      if (key === undefined || (!isNamed && rule.resource && projection === undefined)) return undefined;
+      return chain(nestTtl === undefined ? undefined : resolve(nestTtl, context), (ttlMs) => {
+        const route = { key, projection, isOwnKey: !isNamed && request.method !== 'QUERY', way };
+        if (ttlMs === undefined) return { ...route, rule, policy };
+        const timed = { ...rule, ttlMs };
+        return { ...route, rule: timed, policy: this.policyFor(timed, way) };
+      });
+    });
+  }
+
+  private keyWithNest(
+    context: ExecutionContext,
+    { rule, nestKey, way }: RouteFacts,
+    request: FastifyRequest,
+    tracked?: string,
+  ): string | undefined | Promise<string | undefined> {
+    if (nestKey === undefined && tracked === undefined)
+      return this.ifUsable(context, () => keyOf(rule, request, way.shape));
+    return chain(tracked ?? resolve(nestKey, context), (value) =>
+      this.ifUsable(context, () => {
+        const name = textOfKey(value, tracked === undefined ? '@CacheKey' : 'trackBy');
+        return name ? namedKey(name, rule, request) : undefined; // as in stock: no key, no cache
+      }),
+    );
+  }
+
+  private ifUsable<T>(context: ExecutionContext, read: () => T): T | undefined {
     try {
-      const isOwnKey = nestKey === undefined && tracked === undefined && request.method !== 'QUERY';
-      const isNamed = nestKey !== undefined || tracked !== undefined;
-      const name = isNamed ? (tracked ?? textOfKey(await resolve(nestKey, context), '@CacheKey')) : undefined;
-      if (isNamed && !name) return undefined; // as in stock: no key, no cache
-      const key = name ? namedKey(name, rule, request) : keyOf(rule, request, way.shape);
-      if (key === undefined) return undefined;
-      const ttlMs = nestTtl === undefined ? undefined : await resolve(nestTtl, context);
-      const projection = !isNamed ? projectionOf(rule, request, way.shape) : undefined;
-      const route = { key, projection, isOwnKey, way };
-      if (ttlMs === undefined) return { ...route, rule, policy };
-      const timed = { ...rule, ttlMs };
-      return { ...route, rule: timed, policy: this.policyFor(timed, way) };
+      return read();
     } catch (error) {
       this.passUnusable(context, error);
       return undefined;
@@ -174,6 +206,7 @@ export class RouteRuleReader {
     const nestTtl = this.get<ValueOrFactory<number>>(NEST_CACHE_TTL, context);
     const isCached = own !== undefined || nestKey !== undefined || nestTtl !== undefined;
     const facts = isCached ? this.factsFor(context, own, nestKey, nestTtl) : null;
+    if (!isCached) this.logWithoutRule(context);
     const why = facts && whyNoValue(context);
     const isForAll =
       isTracked || facts === null || nestKey !== undefined || (facts.rule.key ?? facts.rule.keyBy) !== undefined;
@@ -184,6 +217,16 @@ export class RouteRuleReader {
     if (why ?? whose) return null;
     ofController.set(handler, facts);
     return facts;
+  }
+
+  /** One line for all: stock Nest's interceptor caches such routes, and an application that comes from it would wonder. */
+  private logWithoutRule(context: ExecutionContext): void {
+    if (this.hasNamedRouteWithoutRule || context.switchToHttp().getRequest<FastifyRequest>().method !== 'GET') return;
+    this.hasNamedRouteWithoutRule = true;
+    const route = `${context.getClass().name}.${context.getHandler().name}`;
+    this.logger.log(
+      `${route} is not cached, nor is any other route without @CacheTTL, @CacheKey or @CacheRule on it or on its controller.`,
+    );
   }
 
   private factsFor(
@@ -229,4 +272,17 @@ export class RouteRuleReader {
 
 function resolve<T>(value: ValueOrFactory<T>, context: ExecutionContext): T | Promise<T> {
   return typeof value === 'function' ? (value as (context: ExecutionContext) => T | Promise<T>)(context) : value;
+}
+
+function isForCache({ hashBody }: RouteRule, { method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || (method === 'QUERY' && hashBody === true);
+}
+
+/** Goes on at once where nothing has to be waited for. */
+function chain<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return isThenable(value) ? Promise.resolve(value).then(next) : next(value);
+}
+
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
