@@ -25,7 +25,7 @@ export const githubLimits = fieldLimits({
   // "900 points per minute", of which writes take 5; GraphQL has more, and costs by what it asks for.
   pointsOf: (method, resource) => (resource === 'graphql' ? 0 : READS.has(method) ? 1 : 5),
   isNotModifiedFree: true,
-  isShown: true,
+  showsResetAs: 'epoch-seconds',
   overview: {
     path: '/rate_limit',
     mainLimit: 'core',

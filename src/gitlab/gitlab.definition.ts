@@ -35,7 +35,7 @@ export const gitlab = defineUpstream({
       ...{ limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset' },
       ...{ resource: 'ratelimit-name', used: 'ratelimit-observed' },
     },
-    isShown: true,
+    showsResetAs: 'epoch-seconds',
     hasEndpointLimits: true, // https://docs.gitlab.com/security/rate_limits/
     shapeOf: (path) => path.replace(/^(\/\w+)(?:\/[^/]*)?(\/repository\/\w+|\/\w+)?.*$/, '$1$2'), // `/projects/issues`
   }),

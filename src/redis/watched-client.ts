@@ -114,6 +114,10 @@ export class WatchedClient {
       }) as Client;
       client = made;
       this.client = made;
+      // Dropped before it had a socket: nobody else would close the one that it has now.
+      made.on('connect', () => {
+        if (this.client !== made) made.destroy();
+      });
       made.on('error', (error: Error) => this.lost(made, describe(error)));
       made.on('end', () => this.lost(made, 'the connection ended'));
       const { onInvalidate } = this.hooks;

@@ -23,7 +23,10 @@ describe('limits in fields of their own', () => {
   it.each([
     ['seconds since the epoch', epoch(30)],
     ['seconds from now', '30'],
+    ['seconds with a fraction', '30.0'],
+    ['milliseconds since the epoch', String(NOW + 30_000)],
     ['a date', new Date(NOW + 30_000).toUTCString()],
+    ['a date of ISO 8601', new Date(NOW + 30_000).toISOString()],
   ])('are read with a reset in %s', (_what, reset) => {
     expect(read(adapter, 200, fields('12', reset))).toEqual([
       { resource: 'default', limit: limitOf(60, 12, 30_000), refusal: undefined },
@@ -58,15 +61,30 @@ describe('limits in fields of their own', () => {
 
   it('are shown to clients as they are now, where the definition says so', () => {
     const names = { limit: 'x-limit', remaining: 'x-left', reset: 'x-reset', used: 'x-used', resource: 'x-name' };
-    const { fieldsOf, fieldNames } = fieldLimits({ fields: names, isShown: true });
-    expect(fieldsOf?.('api', limitOf(60, 12, 30_000))).toEqual({
+    const { fieldsOf, fieldNames } = fieldLimits({ fields: names, showsResetAs: 'epoch-seconds' });
+    expect(fieldsOf?.('api', limitOf(60, 12, 30_000), NOW)).toEqual({
       ...{ 'x-limit': '60', 'x-left': '12', 'x-used': '48', 'x-reset': epoch(30), 'x-name': 'api' },
     });
-    expect(fieldsOf?.('api', { ...limitOf(60, 0, 1), limit: undefined })).toEqual({
+    expect(fieldsOf?.('api', { ...limitOf(60, 0, 1), limit: undefined }, NOW)).toEqual({
       ...{ 'x-left': '0', 'x-reset': epoch(1), 'x-name': 'api' },
     });
     expect(fieldNames).toEqual(Object.values(names));
     expect(adapter.fieldsOf).toBeUndefined();
+  });
+
+  it.each([
+    ['seconds-from-now', '30'],
+    ['epoch-seconds', epoch(30)],
+    ['epoch-milliseconds', String(NOW + 30_000)],
+    ['http-date', new Date(NOW + 30_000).toUTCString()],
+    ['iso-date', new Date(NOW + 30_000).toISOString()],
+  ] as const)('are shown with the reset as the API writes it: %s', (showsResetAs, reset) => {
+    const names = { limit: 'X-Limit', remaining: 'X-Left', reset: 'X-Reset' };
+    const shown = fieldLimits({ fields: names, showsResetAs });
+    expect(shown.fieldsOf?.('api', limitOf(60, 12, 30_000), NOW)['x-reset']).toBe(reset);
+    expect(read(shown, 200, { 'x-limit': '60', 'x-left': '12', 'x-reset': reset })[0]?.limit).toEqual(
+      limitOf(60, 12, 30_000),
+    );
   });
 
   it('are read by the upstream’s clock, which may be another', () => {

@@ -18,16 +18,31 @@ const DAY_MS = 86_400_000;
 const DEFAULT_WAIT_MS = 60_000;
 /** Larger numbers of seconds are instants since the epoch. */
 const MAX_DELTA_SECONDS = 1_000_000_000;
+/** Larger ones are milliseconds. */
+const MAX_EPOCH_SECONDS = 100_000_000_000;
+/** With a time zone: a date without one is in nobody's. */
+const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const MAX_LIMITS = 8;
 /** Names become labels of metrics. */
 const NAME = /^[\w.:/-]{1,64}$/;
 
+/** How an API writes when a limit begins anew. */
+export type ResetForm = 'seconds-from-now' | 'epoch-seconds' | 'epoch-milliseconds' | 'http-date' | 'iso-date';
+
+const RESET_TEXTS: Readonly<Record<ResetForm, (resetAt: number, now: number) => string>> = {
+  'seconds-from-now': (resetAt, now) => String(Math.max(0, Math.ceil((resetAt - now) / 1_000))),
+  'epoch-seconds': (resetAt) => String(Math.ceil(resetAt / 1_000)),
+  'epoch-milliseconds': (resetAt) => String(Math.ceil(resetAt)),
+  'http-date': (resetAt) => new Date(Math.ceil(resetAt / 1_000) * 1_000).toUTCString(),
+  'iso-date': (resetAt) => new Date(resetAt).toISOString(),
+};
+
 export interface FieldLimits extends OwnMembers {
-  /** The names of the header fields, in lower case. */
+  /** The names of the header fields, in any case. */
   readonly fields: {
     readonly limit: string;
     readonly remaining: string;
-    /** Seconds from now, seconds since the epoch (told apart by their size), or an HTTP date. */
+    /** Seconds from now, seconds or milliseconds since the epoch (told apart by their size), a date of HTTP or of ISO 8601. */
     readonly reset: string;
     /** Names the limit; absent where there is one alone. */
     readonly resource?: string;
@@ -35,10 +50,10 @@ export interface FieldLimits extends OwnMembers {
     readonly used?: string;
   };
   /**
-   * Whether refusals and responses from the cache have these fields with the limit as it is now, `reset` in seconds since the epoch. By default they
-   * have none of a refusal, and those that were stored.
+   * Refusals and responses from the cache have these fields with the limit as it is now, `reset` as the API writes it. By default they have none
+   * of a refusal, and those that were stored.
    */
-  readonly isShown?: boolean;
+  readonly showsResetAs?: ResetForm;
   /**
    * Whether single endpoints have limits besides: a refusal while the limit in the fields is not spent then holds back paths of the same shape
    * alone. By default it holds back every request of the credential.
@@ -55,8 +70,11 @@ export interface FieldLimits extends OwnMembers {
 }
 
 /** Limits in header fields such as `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`, or with `X-` in front. */
-export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: FieldLimits): RateLimitAdapter {
-  const { saysRefusal, maxWaitMs = DAY_MS, isShown, hasEndpointLimits, ...members } = own;
+export function fieldLimits({ fields: names, isSliding, refusals = [429], ...own }: FieldLimits): RateLimitAdapter {
+  const { saysRefusal, maxWaitMs = DAY_MS, showsResetAs, hasEndpointLimits, ...members } = own;
+  const fields = Object.fromEntries(
+    Object.entries(names).map(([what, name]) => [what, name.toLowerCase()]),
+  ) as unknown as FieldLimits['fields'];
   const refusal = (resource: string, answer: LimitedAnswer, now: number): Refusal | undefined => {
     const isSpent = answer.field(fields.remaining) === '0';
     const resetAt = isSpent ? instantOf(answer.field, fields.reset, now) : undefined;
@@ -66,7 +84,7 @@ export function fieldLimits({ fields, isSliding, refusals = [429], ...own }: Fie
     });
   };
   return {
-    ...(isShown === true && { fieldsOf: shownIn(fields), fieldNames: Object.values(fields) }),
+    ...(showsResetAs && { fieldsOf: shownIn(fields, RESET_TEXTS[showsResetAs]), fieldNames: Object.values(fields) }),
     ...(hasEndpointLimits === true && {
       resourceOf: (path) => ['default', endpointOf((members.shapeOf ?? firstSegment)(path))],
     }),
@@ -109,12 +127,12 @@ function withEndpoint(reading: LimitReading, endpoint: string): readonly LimitRe
   return [{ ...reading, refusal: undefined }, ofEndpoint];
 }
 
-function shownIn(fields: FieldLimits['fields']): RateLimitAdapter['fieldsOf'] {
+function shownIn(fields: FieldLimits['fields'], textOf: (typeof RESET_TEXTS)[ResetForm]): RateLimitAdapter['fieldsOf'] {
   const { resource: named, used } = fields;
-  return (resource, { limit, remaining, resetAt }) => ({
+  return (resource, { limit, remaining, resetAt }, now) => ({
     ...(limit !== undefined && { [fields.limit]: String(limit) }),
     [fields.remaining]: String(remaining),
-    [fields.reset]: String(Math.ceil(resetAt / 1_000)),
+    [fields.reset]: textOf(resetAt, now),
     ...(limit !== undefined && used !== undefined && { [used]: String(Math.max(0, limit - remaining)) }),
     ...(named !== undefined && { [named]: resource }),
   });
@@ -228,13 +246,14 @@ function instantOf(field: Field, name: string, now: number): number | undefined 
   const text = field(name)?.trim() ?? '';
   const date = parseHttpDate(field('date')?.trim() ?? '', now);
   const clockOffsetMs = date === undefined ? 0 : now - date;
-  const seconds = wholeOf(text);
-  if (seconds === undefined) {
-    const at = parseHttpDate(text, now);
-    return at === undefined ? undefined : at + clockOffsetMs;
+  if (!/^\d{1,15}(?:\.\d{1,9})?$/.test(text)) {
+    const at = parseHttpDate(text, now) ?? (ISO_DATE.test(text) ? Date.parse(text) : NaN);
+    return Number.isNaN(at) ? undefined : at + clockOffsetMs;
   }
-  if (seconds === 0) return undefined;
-  return seconds > MAX_DELTA_SECONDS ? seconds * 1_000 + clockOffsetMs : now + seconds * 1_000;
+  const count = Number(text);
+  if (count === 0) return undefined;
+  if (count > MAX_EPOCH_SECONDS) return count + clockOffsetMs;
+  return count > MAX_DELTA_SECONDS ? count * 1_000 + clockOffsetMs : now + count * 1_000;
 }
 
 interface NamedItem {

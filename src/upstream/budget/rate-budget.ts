@@ -196,7 +196,7 @@ export class RateBudget {
   /** The limit that a request counts against, as this process knows it now, in header fields; none where its window is over or not known. */
   fieldsOf(request: LimitedRequest): Readonly<Record<string, string>> {
     const [resource, limit] = this.limitOf(request) ?? [];
-    return resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
+    return resource === undefined || limit === undefined ? {} : this.describe(resource, limit);
   }
 
   /** The limits of a credential as far as the replicas know them, by their names. */
@@ -207,7 +207,7 @@ export class RateBudget {
 
   /** A limit in header fields. */
   describe(resource: string, limit: ResourceLimit): Readonly<Record<string, string>> {
-    return this.adapter.fieldsOf(resource, limit);
+    return this.adapter.fieldsOf(resource, limit, this.clock.now());
   }
 
   /** How the upstream shows all limits of a credential at once; undefined where it does not. */
@@ -220,7 +220,7 @@ export class RateBudget {
     const [resource, limit] = this.limitOf(request) ?? [];
     const { pausedUntil } = this.budgets.of(request.credential);
     const isSpent = limit !== undefined && limit.remaining <= 0 && pausedUntil <= limit.resetAt;
-    const headers = resource === undefined || limit === undefined ? {} : this.adapter.fieldsOf(resource, limit);
+    const headers = resource === undefined || limit === undefined ? {} : this.describe(resource, limit);
     return new RateLimitError(error, isSpent ? 'primary' : 'secondary', headers);
   }
 

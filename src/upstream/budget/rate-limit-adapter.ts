@@ -19,9 +19,9 @@ export interface RateLimitAdapter {
   readonly isNotModifiedFree?: boolean;
   /**
    * Header fields that describe a limit to clients: of refusals in the upstream's place, and of responses from the cache, which show the
-   * limit as it is now. By default none.
+   * limit as it is now. `now` in milliseconds. By default none.
    */
-  readonly fieldsOf?: (resource: string, limit: DescribedLimit) => Readonly<Record<string, string>>;
+  readonly fieldsOf?: (resource: string, limit: DescribedLimit, now: number) => Readonly<Record<string, string>>;
   /** The fields that the upstream describes its limits with, in lower case: no stored one of them is sent. By default none. */
   readonly fieldNames?: readonly string[];
   /** The request whose answer shows all limits of a credential. By default there is none. */

@@ -41,6 +41,37 @@ describe('an HMAC over the raw body', () => {
   });
 });
 
+describe('an HMAC over a time and the raw body', () => {
+  const signed = (text: string, time: string) => ({
+    ...{ 'x-time': time, 'x-signature': createHmac('sha256', 'new-secret').update(text).digest('base64') },
+  });
+  const verifier = hmacSignature({ header: 'X-Signature', encoding: 'base64', timestamp: 'X-Time' });
+
+  it.each([String(NOW / 1_000), String(NOW), String(NOW / 1_000 - 299)])('is proved at %s', (time) => {
+    expect(verify(verifier, signed(`${time}.${BODY}`, time))).toBe(true);
+    expect(verify(verifier, { ...signed(`${time}.${BODY}`, time), 'x-time': String(NOW / 1_000 - 1) })).toBe(false);
+    expect(verify(verifier, signed(BODY, time))).toBe(false);
+  });
+
+  it.each(['', 'soon', String(NOW / 1_000 - 301), String(NOW / 1_000 + 301), `${NOW / 1_000}.5`])(
+    'is not proved at %j',
+    (time) => {
+      expect(verify(verifier, signed(`${time}.${BODY}`, time))).toBeUndefined();
+    },
+  );
+
+  it('has the text in front of the body that the API signs, and names both fields', () => {
+    const time = String(NOW / 1_000);
+    const slack = hmacSignature({
+      ...{ header: 'X-Signature', encoding: 'base64', timestamp: 'X-Time', toleranceMs: 1 },
+      beforeBody: (at) => `v0:${at}:`,
+    });
+    expect(verify(slack, signed(`v0:${time}:${BODY}`, time))).toBe(true);
+    expect(verify(slack, signed(`${time}.${BODY}`, time))).toBe(false);
+    expect(slack.headers).toEqual(['X-Time', 'X-Signature']);
+  });
+});
+
 describe('Standard Webhooks', () => {
   const key = Buffer.from('a key of some bytes');
   const secrets = [`whsec_${key.toString('base64')}`, 'a-plain-secret'];

@@ -35,26 +35,51 @@ export interface HmacOptions {
   readonly encoding?: 'hex' | 'base64';
   /** The beginning of the signature. Example: `sha256=`; by default nothing. */
   readonly prefix?: string;
+  /**
+   * The field with the time of the signature, in seconds or milliseconds since the epoch, which is signed in front of the body. Example:
+   * `X-Timestamp`; by default the body alone is signed.
+   */
+  readonly timestamp?: string;
+  /** The signed text in front of the body. By default the time and a full stop; Slack's: ``(time) => `v0:${time}:` `` */
+  readonly beforeBody?: (timestamp: string) => string;
+  /** How old or how far ahead a delivery with a time may be, in milliseconds. By default five minutes. */
+  readonly toleranceMs?: number;
 }
 
-/** HMAC (RFC 2104) over the raw body. */
+/** HMAC (RFC 2104) over the raw body, and over a time in front of it where there is one. */
 export function hmacSignature({
   header,
   algorithm = 'sha256',
   encoding = 'hex',
   prefix = '',
+  timestamp,
+  beforeBody = (time) => `${time}.`,
+  toleranceMs = TOLERANCE_MS,
 }: HmacOptions): WebhookVerifier {
   const name = header.toLowerCase();
   const length = createHash(algorithm).digest().length;
   return {
-    headers: [header],
-    begin: (secrets, field) => {
+    headers: timestamp === undefined ? [header] : [timestamp, header],
+    begin: (secrets, field, nowMs) => {
       const text = field(name);
+      const time = timestamp === undefined ? undefined : (field(timestamp.toLowerCase()) ?? '');
       if (text === undefined || !text.startsWith(prefix)) return undefined;
+      if (time !== undefined && !isRecent(time, nowMs, toleranceMs)) return undefined;
       const given = decoded(text.slice(prefix.length), encoding, length);
-      return given && checkOf([given], secrets, (secret) => createHmac(algorithm, secret));
+      const signed = time === undefined ? '' : beforeBody(time);
+      return given && checkOf([given], secrets, (secret) => createHmac(algorithm, secret).update(signed));
     },
   };
+}
+
+const TOLERANCE_MS = 300_000;
+/** Larger times are milliseconds. */
+const MAX_EPOCH_SECONDS = 100_000_000_000;
+
+function isRecent(time: string, nowMs: number, toleranceMs: number): boolean {
+  if (!/^\d{1,15}$/.test(time)) return false;
+  const at = Number(time) * (Number(time) > MAX_EPOCH_SECONDS ? 1 : 1_000);
+  return Math.abs(nowMs - at) <= toleranceMs;
 }
 
 export interface StandardWebhooksOptions {
@@ -66,15 +91,14 @@ export interface StandardWebhooksOptions {
  * https://www.standardwebhooks.com: `v1` signatures over id, timestamp and body. Of a
  * secret `whsec_…` the rest is base64.
  */
-export function standardWebhooks({ toleranceMs = 300_000 }: StandardWebhooksOptions = {}): WebhookVerifier {
+export function standardWebhooks({ toleranceMs = TOLERANCE_MS }: StandardWebhooksOptions = {}): WebhookVerifier {
   return {
     headers: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
     problemOfSecret: (secret) =>
       secret.startsWith('whsec_') && keyOf(secret).length === 0 ? 'must be whsec_ and base64' : undefined,
     begin: (secrets, field, nowMs) => {
       const [id, timestamp] = [field('webhook-id') ?? '', field('webhook-timestamp') ?? ''];
-      if (id === '' || !/^\d{1,12}$/.test(timestamp)) return undefined;
-      if (Math.abs(nowMs - Number(timestamp) * 1_000) > toleranceMs) return undefined;
+      if (id === '' || !isRecent(timestamp, nowMs, toleranceMs)) return undefined;
       const given = (field('webhook-signature') ?? '')
         .split(' ')
         .slice(0, MAX_SIGNATURES)
