@@ -17,7 +17,7 @@ import {
   type PurgeQuery,
 } from './admin.schemas';
 import { AdminService, type Invalidated } from './admin.service';
-import type { Actor } from './audit-trail';
+import type { AdminAction } from './admin-action';
 import { EntriesService, type EntryDetails, type EntryPage } from './entries.service';
 import { SORT_FIELDS } from './entry-filter';
 import { EntryCountDocument, EntryDetailsDocument, EntryPageDocument, InvalidatedDocument } from './entry.documents';
@@ -114,7 +114,7 @@ export class AdminController {
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteEntry(@Req() request: FastifyRequest): Promise<Invalidated> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
-    return this.admin.invalidateKeys(keys, mode, actorOf(request));
+    return this.admin.invalidateKeys(keys, mode, actionOf(request));
   }
 
   @Delete('accounts/:account')
@@ -128,7 +128,7 @@ export class AdminController {
     @Query({ schema: modeQuery }) { mode }: ModeQuery,
     @Req() request: FastifyRequest,
   ): Promise<Invalidated> {
-    return this.admin.invalidateAccount(account, mode, actorOf(request));
+    return this.admin.invalidateAccount(account, mode, actionOf(request));
   }
 
   @Delete('tags/*')
@@ -139,7 +139,7 @@ export class AdminController {
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteTag(@Req() request: FastifyRequest): Promise<Invalidated> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
-    return this.admin.invalidateTags(keys, mode, actorOf(request));
+    return this.admin.invalidateTags(keys, mode, actionOf(request));
   }
 
   @Delete()
@@ -153,7 +153,7 @@ export class AdminController {
     @Query({ schema: purgeQuery }) { prefix = '', mode }: PurgeQuery,
     @Req() request: FastifyRequest,
   ): Promise<Invalidated> {
-    return this.admin.invalidatePrefix(prefix, mode, actorOf(request));
+    return this.admin.invalidatePrefix(prefix, mode, actionOf(request));
   }
 
   @Post('invalidations')
@@ -166,10 +166,12 @@ export class AdminController {
     @Body({ schema: invalidationBody }) message: InvalidationMessage,
     @Req() request: FastifyRequest,
   ): Promise<Invalidated> {
-    return this.admin.invalidateBatch(message, actorOf(request));
+    return this.admin.invalidateBatch(message, actionOf(request));
   }
 }
 
-function actorOf({ ip, id, adminToken }: FastifyRequest): Actor {
-  return { by: ip, ...(adminToken !== undefined && { token: adminToken }), requestId: id };
+/** @throws Error for a route without `AdminGuard` */
+function actionOf({ adminAction }: FastifyRequest): AdminAction {
+  if (!adminAction) throw new Error('The request has not passed AdminGuard.');
+  return adminAction;
 }

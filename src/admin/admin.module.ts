@@ -2,6 +2,7 @@ import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { adminConfig } from '../config/slices';
 import { AdminController } from './admin.controller';
+import { AdminLog } from './admin-log';
 import { AdminGuard } from './admin.guard';
 import { AdminService } from './admin.service';
 import { AuditTrail } from './audit-trail';
@@ -18,6 +19,7 @@ import { JsonBodyGuard } from './json-body.guard';
   exports: [AdminGuard],
   providers: [
     AdminService,
+    AdminLog,
     AuditTrail,
     EntriesService,
     AdminGuard,

@@ -70,6 +70,12 @@ export const auditQuery = z.strictObject({
   limit: orAbsent(z.coerce.number(AUDIT_LIMIT).int(AUDIT_LIMIT).min(1, AUDIT_LIMIT).max(500, AUDIT_LIMIT).default(100)),
 });
 
+/** The parameters whose values are in the audit log. */
+export const AUDITED_PARAMETERS: ReadonlySet<string> = new Set([
+  ...[...Object.keys(listQuery.shape), ...Object.keys(purgeQuery.shape), ...Object.keys(countQuery.shape)],
+  ...['limit', 'body'],
+]);
+
 /** The message, with an example for the documentation: a batch that can be sent unchanged. */
 export const invalidationBody = invalidationMessage.meta({
   description: '`purge`: gone. `stale`: kept for the case that the API fails, and validated before any other use.',

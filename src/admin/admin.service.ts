@@ -11,7 +11,8 @@ import {
   type InvalidationTarget,
 } from '../cache';
 import { AppError } from '../kernel/app-error';
-import { AuditTrail, type Actor } from './audit-trail';
+import type { AdminAction } from './admin-action';
+import { AuditTrail } from './audit-trail';
 import { keyOf } from './named-keys';
 
 export interface Invalidated {
@@ -26,35 +27,35 @@ export class AdminService {
     private readonly trail: AuditTrail,
   ) {}
 
-  invalidateKeys(keys: readonly string[], mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+  invalidateKeys(keys: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
     const named = new Set(keys.flatMap((key) => [keyOf(key), ...keysMeant(key)]));
     const targets = [...named].map((key) => ({ kind: 'key' as const, key }));
-    return this.invalidate(targets, mode, actor);
+    return this.invalidate(targets, mode, author);
   }
 
-  invalidateTags(tags: readonly string[], mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+  invalidateTags(tags: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
     if (tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
     const targets = tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag }));
-    return this.invalidate(targets, mode, actor);
+    return this.invalidate(targets, mode, author);
   }
 
-  invalidatePrefix(prefix: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
+  invalidatePrefix(prefix: string, mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
     const targets = prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one }));
-    return this.invalidate(targets, mode, actor);
+    return this.invalidate(targets, mode, author);
   }
 
-  invalidateAccount(account: string, mode: InvalidationMode, actor: Actor): Promise<Invalidated> {
-    return this.invalidateTags([tagOfAccount(account)], mode, actor);
+  invalidateAccount(account: string, mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
+    return this.invalidateTags([tagOfAccount(account)], mode, author);
   }
 
-  invalidateBatch(message: InvalidationMessage, actor: Actor): Promise<Invalidated> {
-    return this.invalidate(targetsOf(message), message.mode, actor);
+  invalidateBatch(message: InvalidationMessage, author: AdminAction): Promise<Invalidated> {
+    return this.invalidate(targetsOf(message), message.mode, author);
   }
 
   private async invalidate(
     targets: readonly InvalidationTarget[],
     mode: InvalidationMode,
-    actor: Actor,
+    author: AdminAction,
   ): Promise<Invalidated> {
     let count = 0;
     let outcome: 'done' | 'failed' = 'failed';
@@ -63,7 +64,7 @@ export class AdminService {
       outcome = 'done';
       return { invalidated: count };
     } finally {
-      await this.trail.record({ ...actor, target: textOf(targets), mode, count, outcome });
+      await this.trail.record(author, { target: textOf(targets), mode, count, outcome });
     }
   }
 }

@@ -1,40 +1,29 @@
-import { Injectable, Logger } from '@nestjs/common';
-import { CacheStore, type InvalidationMode } from '../cache';
+import { Injectable } from '@nestjs/common';
+import { CacheStore } from '../cache';
 import { Clock } from '../kernel/clock';
 import { replicaName } from '../workers/worker-channel';
+import { MAX_TARGET_LENGTH, type AdminAction, type AuditedInvalidation } from './admin-action';
 
 const LOG = 'audit';
 /** The limit of lines kept here while the store is down. */
 const MAX_UNSENT = 100;
-const MAX_TARGET_LENGTH = 500;
 
-/** The author of an action: the address of the request, and its id in response and log. Never a token. */
-export interface Actor {
+/** An invalidation by an admin, or an attempt: the request's address, and its id in response and log. Never a token. */
+export interface AuditEntry extends AuditedInvalidation {
   readonly by: string;
   /** The name of the admin token; absent in entries of earlier versions. */
   readonly token?: string;
   readonly requestId: string;
-}
-
-/** An action of an admin, or an attempt. */
-export interface AuditEntry extends Actor {
   /** ISO 8601. */
   readonly at: string;
   readonly replica: string;
   readonly action: 'invalidate';
-  readonly target: string;
-  readonly mode: InvalidationMode;
-  readonly count: number;
   readonly outcome: 'done' | 'failed';
 }
 
-/**
- * The last 500 actions of admins on all replicas: each is one line in the log, and one in the store. While the store is down, the last
- * hundred wait here.
- */
+/** The last 500 invalidations by admins on all replicas, in the store. While it is down, the last hundred wait here. */
 @Injectable()
 export class AuditTrail {
-  private readonly logger = new Logger('Audit');
   private unsent: AuditEntry[] = [];
 
   constructor(
@@ -42,14 +31,18 @@ export class AuditTrail {
     private readonly clock: Clock,
   ) {}
 
-  async record(action: Omit<AuditEntry, 'at' | 'replica' | 'action'>): Promise<void> {
+  /** Stores the invalidation, and adds it to the action's line in the log. */
+  async record(
+    author: AdminAction,
+    { outcome, ...given }: AuditedInvalidation & Pick<AuditEntry, 'outcome'>,
+  ): Promise<void> {
+    const { by, token, requestId } = author;
+    const invalidation = { ...given, target: given.target.slice(0, MAX_TARGET_LENGTH) };
+    author.invalidation = invalidation;
     const entry: AuditEntry = {
       ...{ at: new Date(this.clock.now()).toISOString(), replica: replicaName(), action: 'invalidate' },
-      ...{ ...action, target: action.target.slice(0, MAX_TARGET_LENGTH) },
+      ...{ by, ...(token !== undefined && { token }), requestId, ...invalidation, outcome },
     };
-    const line = { msg: 'admin action', ...entry };
-    if (entry.outcome === 'failed') this.logger.warn(line);
-    else this.logger.log(line);
     this.unsent = [...this.unsent, entry].slice(-MAX_UNSENT);
     await this.send();
   }

@@ -15,7 +15,7 @@ export class AuditController {
   constructor(private readonly trail: AuditTrail) {}
 
   @Get()
-  @ApiOperation({ summary: 'The latest actions of admins on all replicas, newest first; 500 are kept' })
+  @ApiOperation({ summary: 'The latest invalidations by admins on all replicas, newest first; 500 are kept' })
   @ApiQuery({ name: 'limit', required: false, example: 100, description: '1 to 500.' })
   @ApiOkResponse({ type: AuditDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'request-invalid')

@@ -8,7 +8,7 @@ export class LiveGuard implements CanActivate {
   constructor(private readonly admin: AdminGuard) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return !hasCredential(context.switchToHttp().getRequest<FastifyRequest>()) || this.admin.canActivate(context);
+    return !hasCredential(context.switchToHttp().getRequest<FastifyRequest>()) || this.admin.admit(context, true);
   }
 }
 

@@ -29,7 +29,7 @@ describe('admin tokens with names', () => {
     const names = (json['items'] as { token: string }[]).map(({ token }) => token);
     expect(names).toEqual(['alice', 'deploy-2', 'deploy', 'admin']);
     const log = await everythingLogged(service);
-    expect(log.match(/"msg":"admin action".*"token":"deploy-2"/)).not.toBeNull();
+    expect(log.match(/"msg":"admin action".*"target":"key .*"token":"deploy-2"/)).not.toBeNull();
     for (const token of tokens) expect([token, (log + text).includes(token)]).toEqual([token, false]);
   });
 
@@ -37,4 +37,112 @@ describe('admin tokens with names', () => {
     'are not shown by %j',
     async (guess) => expect((await as(guess, '/admin/audit')).status).toBe(401),
   );
+
+  describe('each have one line in the audit log', () => {
+    type Line = Readonly<Record<string, unknown>>;
+
+    const linesOf = async (requestId: string): Promise<Line[]> =>
+      (await everythingLogged(service))
+        .split('\n')
+        .filter((line) => line.includes('"admin action"') && line.includes(`"${requestId}"`))
+        .map((line) => JSON.parse(line) as Line);
+    const send = async (method: string, path: string, requestId: string, token?: string): Promise<number> => {
+      const authorization = token === undefined ? undefined : `Bearer ${token}`;
+      const headers = { 'x-request-id': requestId, ...(authorization !== undefined && { authorization }) };
+      const closing = new AbortController();
+      const init = { method, headers, redirect: 'manual', signal: closing.signal } as const;
+      const { status } = await fetch(`${service.url}${path}`, init);
+      closing.abort(); // the live events have no end
+      return status;
+    };
+
+    /** Every operation of the document that takes an admin token, with the examples of its path. */
+    const operations = async (): Promise<readonly (readonly [method: string, path: string, route: string])[]> => {
+      type Parameter = { readonly in: string; readonly name: string; readonly example?: unknown };
+      type Operation = { readonly security?: readonly object[]; readonly parameters?: readonly Parameter[] };
+      const { json } = await ask(service, '/docs-json');
+      const paths = Object.entries(json['paths'] as Record<string, Record<string, Operation>>);
+      return paths.flatMap(([route, methods]) =>
+        Object.entries(methods)
+          .filter(
+            ([, { security = [] }]) => security.some((one) => 'admin' in one) || /^\/admin\b|-budget$/.test(route),
+          )
+          .map(([method, { parameters = [] }]) => {
+            const filled = route.replace(/\{(\w+)\}/g, (_, name) => {
+              const known = parameters.find((one) => one.in === 'path' && one.name === name)?.example;
+              return encodeURIComponent(typeof known === 'string' ? known : 'example');
+            });
+            return [method.toUpperCase(), filled, route] as const;
+          }),
+      );
+    };
+
+    it('whatever the route, for the right token, a wrong one and none', async () => {
+      const found = await operations();
+      const routes = found.map(([method, , route]) => `${method} ${route}`);
+      expect(routes).toEqual(
+        expect.arrayContaining(['GET /admin/audit', 'POST /admin/cache/invalidations', 'GET /events']),
+      );
+      const seen = [];
+      for (const [at, [method, path]] of found.entries()) {
+        const statuses = [
+          await send(method, path, `right-${at}`, 'alices-secret'),
+          ...(at < 5 ? [await send(method, path, `wrong-${at}`, `guess-${at}`)] : []),
+          ...(path === '/events' ? [] : [await send(method, path, `none-${at}`)]),
+        ];
+        seen.push(statuses);
+      }
+      const log = await everythingLogged(service);
+      const lines = log.split('\n').filter((line) => line.includes('"admin action"'));
+      const actionsOf = (id: string): unknown[] =>
+        lines
+          .map((line) => JSON.parse(line) as Line)
+          .filter(({ requestId }) => requestId === id)
+          .map(({ token, outcome, status, by, action, target }) => {
+            expect([typeof action, typeof target, by]).toEqual(['string', 'string', '127.0.0.1']);
+            return [token, outcome === 'refused', status];
+          });
+      for (const [at, [right, ...refused]] of seen.entries()) {
+        const [, path] = found[at]!;
+        expect([routes[at], actionsOf(`right-${at}`)]).toEqual([routes[at], [['alice', false, right]]]);
+        const ids = [...(at < 5 ? [`wrong-${at}`] : []), ...(path === '/events' ? [] : [`none-${at}`])];
+        expect([routes[at], ids.flatMap(actionsOf)]).toEqual([
+          routes[at],
+          refused.map((status) => [undefined, true, status]),
+        ]);
+        expect(refused.every((status) => status === 401)).toBe(true);
+      }
+    });
+
+    it('with what was done, on what, and the outcome, and without a value that no route knows', async () => {
+      const path = '/admin/cache/entries?match=none*&limit=5&password=looks-like-a-secret';
+      expect(await send('GET', path, 'known-1', 'alices-secret')).toBe(400);
+      expect(await send('GET', path.replace(/&password.*/, ''), 'known-2', 'alices-secret')).toBe(200);
+      expect(await send('DELETE', '/admin/cache/tags/account:nobody', 'known-3', 'old-secret-1')).toBe(200);
+      const list = { action: 'GET /admin/cache/entries', target: '/admin/cache/entries match=none* limit=5' };
+      expect(await linesOf('known-1')).toEqual([expect.objectContaining({ ...list, outcome: 'invalid', status: 400 })]);
+      expect(await linesOf('known-2')).toEqual([expect.objectContaining({ ...list, outcome: 'done', token: 'alice' })]);
+      expect(await linesOf('known-3')).toEqual([
+        expect.objectContaining({
+          ...{ action: 'DELETE /admin/cache/tags/*', target: 'tag account:nobody', mode: 'purge', count: 0 },
+          ...{ outcome: 'done', status: 200, by: '127.0.0.1', token: 'deploy', level: 'info' },
+        }),
+      ]);
+      expect(await everythingLogged(service)).not.toContain('looks-like-a-secret');
+    });
+
+    it('for too many wrong tokens too, up to a hundred lines a minute', async () => {
+      const statuses = await Promise.all(
+        Array.from({ length: 150 }, (_, n) => send('GET', '/admin/audit', `guess-${n}`, `guess-${n}`)),
+      );
+      const refused = statuses.flatMap((status, n) => (status === 429 ? [n] : []));
+      expect(refused.length).toBeGreaterThan(100);
+      const log = await everythingLogged(service);
+      const lines = log.split('\n').filter((line) => line.includes('"outcome":"refused"'));
+      expect(lines.length).toBeGreaterThanOrEqual(100);
+      expect(lines.length).toBeLessThan(130); // more than 100 where a minute has passed since the tests above
+      expect(lines.filter((line) => line.includes('"status":429')).length).toBeGreaterThan(10);
+      expect((await as('alices-secret', '/admin/audit')).status).toBe(200);
+    });
+  });
 });
