@@ -32,6 +32,17 @@ describe('larder add-upstream', () => {
     expect(said).toContain('Add StackOverflowModule to the imports of your app module');
   });
 
+  it('writes a service and a controller, too, for a route that is derived from a resource', () => {
+    projectOf(LARDER);
+    const said = addUpstream(['acme', '--projection', '/shops/:shop/items/:id'], folder);
+    expect(readdirSync(join(folder, 'src/acme')).sort()).toEqual(
+      ['controller', 'definition', 'module', 'service', 'spec'].map((kind) => `acme.${kind}.ts`),
+    );
+    expect(read('acme/acme.controller.ts')).toContain("@Get(':shop/:id')");
+    expect(read('acme/acme.controller.ts')).toContain("@ProjectionOf(acmeApi, '/shops/:shop/items/:id'");
+    expect(said).toContain('Say what /acme-summary answers in src/acme/acme.service.ts');
+  });
+
   it('imports the package in an application, and its neighbours in a checkout of Larder', () => {
     projectOf({ type: 'module', ...LARDER });
     addUpstream(['one'], folder);
@@ -65,6 +76,8 @@ describe('larder add-upstream', () => {
     [['acme', '--base-url', 'ftp://x'], /^--base-url must be an http:\/\/ or https:\/\/ URL/],
     [['acme', '--base-url', "https://x/');evil('"], /^--base-url must be/],
     [['acme', '--bas-url', 'x'], /Unknown option '--bas-url'/],
+    [['acme', '--projection', 'items'], /^--projection must be the path of a resource/],
+    [['acme', '--projection', "/items/:id');evil('"], /^--projection must be/],
   ])('refuses %j in a sentence, and writes nothing', (args, sentence) => {
     projectOf(LARDER);
     mkdirSync(join(folder, 'src/there'));

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isOwnPath } from '../upstream';
-import { upstreamSkeleton, classNameOf, type SkeletonImports } from './upstream-skeleton';
+import { classNameOf, summaryRoute, upstreamSkeleton, type SkeletonImports } from './upstream-skeleton';
 
+const PROJECTION = /^(?:\/(?::[A-Za-z_]\w*|[\w.~%-]+))+$/;
 const NAME = /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,31}$/;
 
 /**
@@ -13,7 +14,7 @@ const NAME = /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,31}$/;
  * @throws Error with one sentence: a wrong name, or files that are there already
  */
 export function addUpstream(args: readonly string[], folder: string): string {
-  const options = { 'base-url': { type: 'string' } } as const;
+  const options = { 'base-url': { type: 'string' }, projection: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0)
@@ -33,19 +34,25 @@ export function addUpstream(args: readonly string[], folder: string): string {
     throw new Error(
       '--base-url must be an http:// or https:// URL without query, fragment or credentials. Example: --base-url https://registry.npmjs.org',
     );
+  const { projection } = values;
+  if (projection !== undefined && !PROJECTION.test(projection))
+    throw new Error(
+      '--projection must be the path of a resource, with its parameters as whole segments. Example: --projection /users/:account',
+    );
   const project = projectOf(folder);
   const target = join(project.root, 'src', name);
   if (existsSync(target))
     throw new Error(
       `${relative(folder, target) || target} is there already, and nothing was written. Take another name, or remove it.`,
     );
-  const files = upstreamSkeleton({ name, baseUrl, imports: project.imports });
+  const files = upstreamSkeleton({ name, baseUrl, projection, imports: project.imports });
   mkdirSync(target, { recursive: true });
   for (const [file, text] of files) writeFileSync(join(target, file), text, { flag: 'wx' });
   return nextSteps(
     name,
     [...files.keys()].map((file) => relative(folder, join(target, file))),
     project.isLarder,
+    projection,
   );
 }
 
@@ -85,7 +92,7 @@ function rootAbove(folder: string): string | undefined {
   return parent === folder ? undefined : rootAbove(parent);
 }
 
-function nextSteps(name: string, files: readonly string[], isLarder: boolean): string {
+function nextSteps(name: string, files: readonly string[], isLarder: boolean, projection: string | undefined): string {
   const module = `${classNameOf(name)}Module`;
   const first = isLarder
     ? `Add this line to src/app.module.ts, and ${module} to its imports:\n    import { ${module} } from './${name}/${name}.module';\n  and its settings to .env.sample: npx jest src/config/env.schema.spec.ts names them.`
@@ -97,6 +104,9 @@ function nextSteps(name: string, files: readonly string[], isLarder: boolean): s
     `  1. ${first}`,
     `  2. Say what differs from a plain REST API in src/${name}/${name}.definition.ts.`,
     `  3. Run its spec: npx jest src/${name}`,
+    ...(projection === undefined
+      ? []
+      : [`  4. Say what /${summaryRoute(name)} answers in src/${name}/${name}.service.ts.`]),
     '',
   ].join('\n');
 }

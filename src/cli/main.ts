@@ -12,6 +12,7 @@ const HELP = `larder: a cache in front of third-party REST APIs
   larder doctor [--json]        checks the settings, and what they name: Redis, certificates, APIs
   larder add-upstream NAME      writes src/NAME: an API behind the cache, with its spec
          [--base-url URL]       where the API is
+         [--projection /path/:id]  also a route whose answer is derived from what the API has there
   larder --help, --version
 `;
 

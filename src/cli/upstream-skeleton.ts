@@ -9,21 +9,41 @@ export interface SkeletonImports {
 export interface SkeletonOptions {
   readonly name: string;
   readonly baseUrl: string | undefined;
+  /** The path of the resource that a route of its own is derived from: `/items/:id`; undefined for no such route. */
+  readonly projection: string | undefined;
   readonly imports: SkeletonImports;
 }
 
+/** What the texts of the files have in common. */
+interface Names extends SkeletonOptions {
+  readonly className: string;
+  readonly constant: string;
+  /** The beginning of its settings. */
+  readonly prefix: string;
+}
+
 /** The files of a new upstream by their names: they compile, and the spec passes, as they are. */
-export function upstreamSkeleton({ name, baseUrl, imports }: SkeletonOptions): ReadonlyMap<string, string> {
-  const { kit, testing, suffix } = imports;
+export function upstreamSkeleton(options: SkeletonOptions): ReadonlyMap<string, string> {
+  const { name, projection } = options;
   const className = classNameOf(name);
   const constant = `${className.charAt(0).toLowerCase()}${className.slice(1)}Api`;
-  const prefix = name.toUpperCase().replaceAll('-', '_');
+  const names = { ...options, className, constant, prefix: name.toUpperCase().replaceAll('-', '_') };
   return new Map([
-    [
-      `${name}.definition.ts`,
-      `import { defineUpstream } from '${kit}';
+    [`${name}.definition.ts`, definition(names)],
+    ...(projection === undefined ? [] : projectionFiles(names, projection)),
+    [`${name}.module.ts`, module(names)],
+    [`${name}.spec.ts`, spec(names)],
+  ]);
+}
 
-/** ${className} behind the cache at /${name}. Every member: docs/guides/add-an-upstream.md */
+function definition({ name, className, constant, prefix, baseUrl, projection, imports }: Names): string {
+  const problems = `
+  problems: {
+    '${name}-not-found': { status: 404, title: 'Not found', mayRetry: false, isAnswer: true },
+  },`;
+  return `import { defineUpstream } from '${imports.kit}';
+
+/** ${className} behind the cache at /${name}. Every member: docs/reference/upstream-definition.md */
 export const ${constant} = defineUpstream({
   name: '${name}',
   title: '${className}',
@@ -32,24 +52,95 @@ export const ${constant} = defineUpstream({
   tags: (path) => {
     const [, kind = '', id = ''] = path.split('/');
     return [kind, id === '' ? '' : \`\${kind}:\${id}\`].filter((tag) => tag !== '');
-  },
+  },${projection === undefined ? '' : problems}
 });
-`,
-    ],
+`;
+}
+
+/** A route whose answer is derived from a resource: a service that reads it, and a controller. */
+function projectionFiles({ name, className, constant, imports }: Names, path: string): readonly [string, string][] {
+  const { kit, suffix } = imports;
+  const parameters = path.split('/').filter((segment) => segment.startsWith(':'));
+  return [
     [
-      `${name}.module.ts`,
-      `import { Module } from '@nestjs/common';
-import { UpstreamModule } from '${kit}';
+      `${name}.service.ts`,
+      `import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { AppError, InjectUpstream, UpstreamClient, type HandlerLoad, type Projected } from '${kit}';
 import { ${constant} } from './${name}.definition${suffix}';
 
-/** Gateway, client, budget, metrics and documents of ${className}. */
-@Module({ imports: [UpstreamModule.register(${constant})] })
-export class ${className}Module {}
+/** The members of ${path} that the answer is derived from. */
+const source${className} = z.object({ id: z.unknown() });
+
+export interface ${className}Summary {
+  readonly hasId: boolean;
+}
+
+@Injectable()
+export class ${className}Service {
+  constructor(@InjectUpstream(${constant}) private readonly client: UpstreamClient) {}
+
+  /** Derived from what the gateway has stored if that is fresh, else from a new response. */
+  summary(load: HandlerLoad): Promise<Projected<${className}Summary>> {
+    return this.client.project(load, (source) => {
+      if (source.status === 404) throw new AppError('${name}-not-found', '${className} has nothing by this name.');
+      const { id } = source.json(source${className});
+      return { hasId: id !== undefined };
+    });
+  }
+}
 `,
     ],
     [
-      `${name}.spec.ts`,
-      `import { describeUpstream } from '${testing}';
+      `${name}.controller.ts`,
+      `import { Controller, Get } from '@nestjs/common';
+import { CurrentLoad, ProjectionOf, type HandlerLoad } from '${kit}';
+import { ${constant} } from './${name}.definition${suffix}';
+import { ${className}Service } from './${name}.service${suffix}';
+
+@Controller('${summaryRoute(name)}')
+export class ${className}Controller {
+  constructor(private readonly service: ${className}Service) {}
+
+  @Get('${parameters.join('/')}')
+  @ProjectionOf(${constant}, '${path}', { hitFlagName: 'cached' })
+  summary(@CurrentLoad() load: HandlerLoad) {
+    return this.service.summary(load);
+  }
+}
+`,
+    ],
+  ];
+}
+
+/** The first segment of the path of an upstream's own route. */
+export function summaryRoute(name: string): string {
+  return `${name}-summary`;
+}
+
+function module({ name, className, constant, projection, imports }: Names): string {
+  const { kit, suffix } = imports;
+  const [own, feature] =
+    projection === undefined
+      ? ['', '']
+      : [
+          `import { ${className}Controller } from './${name}.controller${suffix}';\n`,
+          `, { controllers: [${className}Controller], providers: [${className}Service] }`,
+        ];
+  const service = own && `import { ${className}Service } from './${name}.service${suffix}';\n`;
+  return `import { Module } from '@nestjs/common';
+import { UpstreamModule } from '${kit}';
+${own}import { ${constant} } from './${name}.definition${suffix}';
+${service}
+/** Gateway, client, budget, metrics and documents of ${className}. */
+@Module({ imports: [UpstreamModule.register(${constant}${feature})] })
+export class ${className}Module {}
+`;
+}
+
+function spec({ name, className, constant, imports }: Names): string {
+  const { testing, suffix } = imports;
+  return `import { describeUpstream } from '${testing}';
 import { ${constant} } from './${name}.definition${suffix}';
 import { ${className}Module } from './${name}.module${suffix}';
 
@@ -61,9 +152,7 @@ describe('the tags of ${className}', () => {
     expect(${constant}.tags?.('/items/7')).toEqual(['items', 'items:7']);
   });
 });
-`,
-    ],
-  ]);
+`;
 }
 
 /** `my-api` is `MyApi`. */

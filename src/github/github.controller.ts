@@ -1,8 +1,7 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { CurrentLoad, type CacheableResult, type HandlerLoad, type NotModified } from '../cache';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../server/api-docs';
-import { ProjectionOf } from '../upstream';
+import { CurrentLoad, ProjectionOf, type HandlerLoad, type Projected } from '../upstream';
 import { parseAccountName } from './account-name';
 import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
@@ -45,7 +44,7 @@ export class GithubController {
   countRepositories(
     @Param('account', AccountNamePipe) account: string,
     @CurrentLoad() load: HandlerLoad,
-  ): Promise<CacheableResult<RepositoryCount> | NotModified> {
+  ): Promise<Projected<RepositoryCount>> {
     return this.github.countRepositories(account, load);
   }
 }

@@ -17,7 +17,6 @@ export const github = defineUpstream({
   name: 'github',
   title: 'GitHub',
   baseUrl: 'https://api.github.com',
-  routes: ['repos'],
   settings: {
     API_VERSION: z
       .string()

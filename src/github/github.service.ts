@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { HandlerLoad, NotModified, CacheableResult } from '../cache';
-import { AppError } from '../kernel/app-error';
-import { InjectUpstream, UpstreamClient } from '../upstream';
+import { AppError, InjectUpstream, UpstreamClient, type HandlerLoad, type Projected } from '../upstream';
 import { github } from './github.definition';
 
 /** How many public repositories an account has. */
@@ -29,7 +27,7 @@ export class GithubService {
    *
    * @throws AppError `account-not-found`, `upstream-*`
    */
-  countRepositories(account: string, load: HandlerLoad): Promise<CacheableResult<RepositoryCount> | NotModified> {
+  countRepositories(account: string, load: HandlerLoad): Promise<Projected<RepositoryCount>> {
     return this.client.project(load, (source) => {
       if (source.status === 404)
         throw new AppError(

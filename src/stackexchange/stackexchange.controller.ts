@@ -1,10 +1,8 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
-import { CurrentLoad, type HandlerLoad } from '../cache';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiTags } from '../server/api-decorators';
 import { ApiCacheHeaders, ApiProblems } from '../server/api-docs';
-import { AppError } from '../kernel/app-error';
-import { InjectUpstream, ProjectionOf, UpstreamClient } from '../upstream';
+import { AppError, CurrentLoad, InjectUpstream, ProjectionOf, UpstreamClient, type HandlerLoad } from '../upstream';
 import { stackExchange } from './stackexchange.definition';
 
 /** The answer, and its shape for OpenAPI. */

@@ -7,7 +7,6 @@ export const stackExchange = defineUpstream({
   name: 'stackexchange',
   title: 'Stack Exchange',
   baseUrl: 'https://api.stackexchange.com/2.3',
-  routes: ['tags'],
   credentials: {
     query: ['key', 'access_token'],
     send: (value) => ({ in: 'query', name: 'key', value }),

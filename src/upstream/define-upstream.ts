@@ -28,7 +28,7 @@ export function defineUpstream<const S extends SettingsShape>(
   for (const [member, value] of Object.entries({ ...MISSING, ...definition })) {
     if (!isKnown(member))
       throw new EnvironmentError(
-        `The definition of the upstream "${name}" is wrong: ${member} is no member. docs/guides/add-an-upstream.md lists them. Example: ${Object.keys(members).join(', ')}`,
+        `The definition of the upstream "${name}" is wrong: ${member} is no member. docs/reference/upstream-definition.md lists them. Example: ${Object.keys(members).join(', ')}`,
       );
     const isLeftOut = value === undefined && member !== 'name';
     const [issue] = isLeftOut ? [] : (members[member].safeParse(value).error?.issues ?? []);

@@ -67,7 +67,6 @@ const optional = {
   routePrefix: text(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'must be a path without a slash at its end').meta({
     example: "'/acme'",
   }),
-  routes: list(/^[A-Za-z0-9._~-]+$/, 'must be a list of path segments').meta({ example: "['repos']" }),
   settings: settings.meta({ example: "{ API_VERSION: z.string().default('1') }" }),
   headers: call.meta({ example: "() => ({ accept: 'application/json', 'user-agent': 'larder' })" }),
   forwards: list(FIELD, 'must be a list of header field names').meta({ example: "['X-Api-Version']" }),

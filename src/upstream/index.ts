@@ -16,8 +16,10 @@ export {
   type UpstreamReply,
 } from './upstream-client';
 export type { UpstreamResponse } from './upstream-fetcher';
+export { CurrentLoad, type HandlerLoad } from '../cache';
+export { AppError } from '../kernel/app-error';
 export { ProjectionOf, type ProjectionOptions, type RouteValues } from './projection';
-export type { ProjectionSource } from './projection-source';
+export type { Projected, ProjectionSource } from './projection-source';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';

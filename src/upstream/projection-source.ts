@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { CacheableResult, NotModified } from '../cache';
 import { AppError } from '../kernel/app-error';
 import type { UpstreamResponse } from './upstream-fetcher';
 import { settingName } from './upstream-settings';
@@ -11,6 +12,9 @@ export interface SourceOrigin {
   readonly hasToken: boolean;
   readonly path: string;
 }
+
+/** The result of `client.project`, for the cache: the value, or that the stored one still holds. */
+export type Projected<T extends object> = CacheableResult<T> | NotModified;
 
 /** The response that a projection is derived from: stored, or new. */
 export class ProjectionSource implements UpstreamResponse {

@@ -18,6 +18,7 @@ export class SwitchedOff implements OnModuleInit {
 
   constructor(
     private readonly definition: UpstreamDefinition,
+    private readonly routes: readonly string[],
     private readonly parts: UpstreamParts,
   ) {
     const refuse = (): Promise<never> => Promise.reject(this.refusal());
@@ -46,9 +47,9 @@ export class SwitchedOff implements OnModuleInit {
   }
 
   private urls(): readonly string[] {
-    const { name, routes = [] } = this.definition;
+    const { name } = this.definition;
     const taken = this.parts.prefixes();
-    const roots = [routePrefixOf(this.definition), ...routes.map((one) => `/${one}`)].filter(
+    const roots = [routePrefixOf(this.definition), ...this.routes.map((one) => `/${one}`)].filter(
       (root) => root !== '/' && !taken.some((prefix) => prefix === '' || `${prefix}/`.startsWith(`${root}/`)),
     );
     return [...roots.flatMap((root) => [root, `${root}/*`]), webhookPath(name)];

@@ -30,7 +30,7 @@ import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
 import { ANONYMOUS } from './gateway/partition';
 import { parseTarget, type RequestTarget } from './gateway/request-target';
-import { limitSpent, ProjectionSource } from './projection-source';
+import { limitSpent, ProjectionSource, type Projected } from './projection-source';
 import type { UpstreamApi } from './upstream-api';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
 import { upstreamFailure } from './upstream-failure';
@@ -154,7 +154,7 @@ export class UpstreamClient {
   async project<T extends object>(
     { validators, isBackground, nothingStored, resource }: HandlerLoad,
     read: (source: ProjectionSource) => T,
-  ): Promise<CacheableResult<T> | NotModified> {
+  ): Promise<Projected<T>> {
     if (resource?.upstream !== this.name)
       throw new Error(
         `The load is not one of a projection of ${this.name}: put @ProjectionOf(${this.name}, …) on the route.`,

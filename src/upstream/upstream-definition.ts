@@ -77,8 +77,6 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
   readonly baseUrl: string | undefined;
   /** Where the gateway is mounted, if `NAME_ROUTE_PREFIX` does not say otherwise. By default `/NAME`. */
   readonly routePrefix?: string;
-  /** First segments of the paths of its own controllers, so that no gateway is mounted over them. Example: `['repos']` */
-  readonly routes?: readonly string[];
   /** Its own settings, by their names without the prefix. Example: `{ API_VERSION: z.string().default('2022-11-28') }` */
   readonly settings?: S;
   /**

@@ -8,7 +8,7 @@ import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
 
 /*
- * The settings that every upstream has, under its own prefix: `ACME_API_URL`, `ACME_TOKEN`. Docs: docs/guides/add-an-upstream.md.
+ * The settings that every upstream has, under its own prefix: `ACME_API_URL`, `ACME_TOKEN`. Docs: docs/reference/upstream-definition.md.
  */
 
 /** First segments of paths that are the service's own. */
@@ -20,11 +20,17 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ]);
 const SECRET_EXAMPLE = 'the output of: openssl rand -hex 24';
 
-const declared = new Map<string, UpstreamDefinition>();
+interface Declared {
+  readonly definition: UpstreamDefinition;
+  /** First segments of the paths of its controllers. */
+  readonly routes: readonly string[];
+}
+
+const declared = new Map<string, Declared>();
 
 /** The definitions that are mounted and switched on. */
 export function mountedDefinitions(): readonly UpstreamDefinition[] {
-  return [...declared.values()].filter(isEnabled);
+  return [...declared.values()].map(({ definition }) => definition).filter(isEnabled);
 }
 
 /** Whether `NAME_ENABLED` says so. */
@@ -37,9 +43,13 @@ export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting:
   return `${name.toUpperCase().replaceAll('-', '_')}_${setting}`;
 }
 
-/** Adds the settings of a definition to those read at the start. */
-export function declareUpstreamSettings(definition: UpstreamDefinition): void {
-  declared.set(definition.name, definition);
+/**
+ * Adds the settings of a definition to those read at the start.
+ *
+ * @param routes first segments of the paths of its controllers, so that no gateway is mounted over them
+ */
+export function declareUpstreamSettings(definition: UpstreamDefinition, routes: readonly string[] = []): void {
+  declared.set(definition.name, { definition, routes });
   const prefixed = (setting: string): string => settingName(definition, setting);
   const isOn = (values: SettingValues): boolean => values[prefixed('ENABLED')] === true;
   declareSettings({
@@ -186,7 +196,7 @@ export function isOwnPath(path: string): boolean {
   const first = path.split('/')[1]?.toLowerCase() ?? '';
   return (
     OWN_PATHS.has(first) ||
-    [...declared.values()].some(({ name, routes = [] }) => first === `${name}-budget` || routes.includes(first))
+    [...declared].some(([name, { routes }]) => first === `${name}-budget` || routes.includes(first))
   );
 }
 

@@ -1,4 +1,4 @@
-import { Global, Inject, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { Global, Inject, Module, type DynamicModule, type Provider, type Type } from '@nestjs/common';
 import { Breakers } from './breakers';
 import { Budgets } from './budget/budgets';
 import type { SettingsShape, UpstreamDefinition } from './upstream-definition';
@@ -8,6 +8,9 @@ import { declareUpstreamSettings, isEnabled } from './upstream-settings';
 import { Upstream } from './upstream';
 import { Upstreams } from './upstreams';
 import { WebhookCounts } from './webhooks/webhook-counts';
+
+/** The name under which Nest stores paths of controllers and of their methods (@nestjs/common, constants). */
+const PATH_METADATA = 'path';
 
 /** The providers that all upstreams share. */
 @Global()
@@ -28,7 +31,8 @@ export class UpstreamModule {
     definition: UpstreamDefinition<S>,
     { controllers = [], providers = [] }: UpstreamFeature = {},
   ): DynamicModule {
-    declareUpstreamSettings(definition);
+    const routes = firstSegments(controllers);
+    declareUpstreamSettings(definition, routes);
     return {
       module: UpstreamModule,
       imports: [SharedUpstreamModule],
@@ -37,11 +41,33 @@ export class UpstreamModule {
         return isEnabled(definition) ? controllers : [];
       },
       get providers() {
-        return [...providers, ...(isEnabled(definition) ? providersOf(definition) : switchedOff(definition))];
+        return [...providers, ...(isEnabled(definition) ? providersOf(definition) : switchedOff(definition, routes))];
       },
       exports: [getUpstreamToken(definition.name)],
     };
   }
+}
+
+/** First segments of the paths that controllers answer. */
+function firstSegments(controllers: readonly Type[]): readonly string[] {
+  const pathsOf = (target: object): string[] =>
+    [(Reflect.getMetadata(PATH_METADATA, target) as string | string[] | undefined) ?? []].flat();
+  const handlersOf = ({ prototype }: Type): object[] =>
+    Object.values(Object.getOwnPropertyDescriptors(prototype as object)).flatMap(({ value }: PropertyDescriptor) =>
+      typeof value === 'function' ? [value as object] : [],
+    );
+  const paths = controllers.flatMap((one) => {
+    const below = handlersOf(one).flatMap(pathsOf);
+    return pathsOf(one).flatMap((path) => below.map((end) => `${path}/${end}`));
+  });
+  const segments = paths.map(
+    (path) =>
+      path
+        .split('/')
+        .find((segment) => segment !== '')
+        ?.toLowerCase() ?? '',
+  );
+  return [...new Set(segments)].filter((segment) => /^[\w.~-]+$/.test(segment));
 }
 
 function providersOf(definition: UpstreamDefinition): Provider[] {
@@ -60,13 +86,13 @@ function providersOf(definition: UpstreamDefinition): Provider[] {
   ];
 }
 
-function switchedOff(definition: UpstreamDefinition): Provider[] {
+function switchedOff(definition: UpstreamDefinition, routes: readonly string[]): Provider[] {
   const off = Symbol(`larder.switched-off.${definition.name}`);
   return [
     {
       provide: off,
       inject: [UPSTREAM_PARTS],
-      useFactory: (parts: UpstreamParts) => new SwitchedOff(definition, parts),
+      useFactory: (parts: UpstreamParts) => new SwitchedOff(definition, routes, parts),
     },
     { provide: getUpstreamToken(definition.name), inject: [off], useFactory: ({ client }: SwitchedOff) => client },
   ];

@@ -20,11 +20,19 @@ const { devDependencies: pinned } = JSON.parse(readFileSync(join(repositoryRoot,
 const node = process.execPath;
 const binOf = (name: string, file: string): string => join(repositoryRoot, 'node_modules', name, file);
 
-/** The files of docs/guides/install-in-nest.md by their names, as a reader would copy them. */
+/** The files of a guide by their names, as a reader would copy them. */
 function filesOf(guide: string): ReadonlyMap<string, string> {
   const text = readFileSync(join(repositoryRoot, 'docs/guides', guide), 'utf8');
   const blocks = [...text.matchAll(/```ts\n\/\/ src\/(\S+)\n([^]*?)```/g)];
   return new Map(blocks.map(([, path = '', code = '']) => [path, code]));
+}
+
+/** A file of a checkout, as it is in a project of modules with the package. */
+function inPackage(text: string): string {
+  return text
+    .replaceAll("'../upstream'", "'larder/upstream'")
+    .replaceAll("'../../testing'", "'larder/testing'")
+    .replaceAll(/'(\.\/[\w.]+)'/g, "'$1.js'");
 }
 
 describe('the package, installed into a fresh Nest application', () => {
@@ -69,6 +77,7 @@ describe('the package, installed into a fresh Nest application', () => {
       }),
     );
     for (const [path, text] of filesOf('install-in-nest.md')) write(`src/${path}`, text);
+    for (const [path, text] of filesOf('add-an-upstream.md')) write(`src/${path}`, inPackage(text));
     write(
       'src/start.ts',
       `import { startService } from 'larder/upstream';
@@ -78,7 +87,10 @@ void startService(AcmeCloudModule);
 `,
     );
     await npm(['install', '--prefer-offline'], app);
-    expect(await larder('add-upstream', 'acme-cloud')).toMatchObject({ code: 0, stderr: '' });
+    expect(await larder('add-upstream', 'acme-cloud', '--projection', '/items/:id')).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     expect(await run(binOf('typescript', 'bin/tsc'), [])).toMatchObject({ code: 0 });
   }, 240_000);
   afterAll(async () => {

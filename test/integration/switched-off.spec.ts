@@ -13,7 +13,6 @@ const needy = defineUpstream({
   title: 'the needy API',
   isEnabled: false,
   baseUrl: undefined,
-  routes: ['needs'],
   settings: { TENANT: z.string() },
 });
 

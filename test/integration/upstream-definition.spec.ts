@@ -34,7 +34,6 @@ const registry = defineUpstream({
   name: 'registry',
   title: 'the package registry',
   baseUrl: undefined,
-  routes: ['downloads'],
   settings: { FLAVOUR: z.enum(['full', 'short']).default('full').meta({ example: 'short' }) },
   headers: ({ own }) => ({ accept: 'application/json', 'user-agent': `larder-${own.FLAVOUR}` }),
   forwards: ['Npm-Command'],
@@ -103,9 +102,7 @@ class DownloadsController {
 const downloadsIn = (source: ProjectionSource): number => source.json(z.object({ downloads: z.number() })).downloads;
 
 @Module({
-  imports: [UpstreamModule.register(registry)],
-  controllers: [DownloadsController],
-  providers: [Downloads],
+  imports: [UpstreamModule.register(registry, { controllers: [DownloadsController], providers: [Downloads] })],
 })
 class RegistryModule {}
 
