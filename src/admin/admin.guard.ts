@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import { AdminLog } from './admin-log';
 import { AdminTokens } from './admin-tokens';
-import { FailedAttempts } from './failed-attempts';
+import { FailedAttempts } from '../server/failed-attempts';
 
 /**
  * Admits requests with an admin token as bearer (RFC 6750), and has each request logged, refused ones too; without a configured token the

@@ -1,6 +1,8 @@
 import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
+import { CacheStore } from '../cache';
 import { adminConfig } from '../config/slices';
+import { Clock } from '../kernel/clock';
 import { AdminController } from './admin.controller';
 import { AdminLog } from './admin-log';
 import { AdminGuard } from './admin.guard';
@@ -10,7 +12,7 @@ import { AuditController } from './audit.controller';
 import { BudgetController } from './budget.controller';
 import { AdminTokens } from './admin-tokens';
 import { EntriesService } from './entries.service';
-import { FailedAttempts } from './failed-attempts';
+import { FailedAttempts } from '../server/failed-attempts';
 import { JsonBodyGuard } from './json-body.guard';
 
 /** Operations on the cache; knows no feature, only keys, tags and prefixes. */
@@ -24,7 +26,12 @@ import { JsonBodyGuard } from './json-body.guard';
     EntriesService,
     AdminGuard,
     JsonBodyGuard,
-    FailedAttempts,
+    {
+      provide: FailedAttempts,
+      inject: [Clock, CacheStore],
+      useFactory: (clock: Clock, store: CacheStore): FailedAttempts =>
+        new FailedAttempts(clock, store, { group: 'admin-attempts', what: 'wrong admin tokens' }),
+    },
     {
       provide: AdminTokens,
       inject: [adminConfig.KEY],

@@ -144,7 +144,13 @@ function delivered({ name, title, documented }: DocumentedUpstream, { event, del
         content: { 'application/json': { example: { event: webhookEvent, status: 'done', invalidated: 2 } } },
       },
       ...problemResponses(
-        ...(['request-invalid', 'webhook-unsigned', 'payload-too-large', 'request-timeout'] as const),
+        ...([
+          'request-invalid',
+          'webhook-unsigned',
+          'too-many-attempts',
+          'payload-too-large',
+          'request-timeout',
+        ] as const),
         ...(['cache-unavailable', 'overloaded'] as const),
       ),
     },

@@ -173,6 +173,23 @@ describe('webhooks of GitHub', () => {
     expect((await deliver('push', null, { raw, fields })).status).toBe(status);
   });
 
+  it('with wrong signatures are counted over all replicas and get 429; a right one from the same address is taken', async () => {
+    const wrong = { 'x-hub-signature-256': sign('another body') };
+    const codes: unknown[] = [];
+    for (let count = 0; count < 24; count++) {
+      const { status, json, headers } = await deliver('push', {}, { fields: wrong, to: services[count % 2]! });
+      codes.push(json['code']);
+      if (status === 429) expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    const refused = codes.indexOf('too-many-attempts');
+    expect(refused).toBeGreaterThan(10); // some were counted by the tests before
+    expect(refused).toBeLessThanOrEqual(20);
+    expect(codes.slice(0, refused)).toEqual(Array<string>(refused).fill('webhook-unsigned'));
+    expect(codes.slice(refused)).toEqual(Array<string>(24 - refused).fill('too-many-attempts'));
+    for (const to of services) expect((await deliver('push', {}, { to })).json['status']).toBe('done');
+    expect((await deliver('push', {}, { fields: { 'x-hub-signature-256': '' } })).status).toBe(429);
+  });
+
   it('are not taken while Redis cannot promise it, are made up for, and are taken when they come again', async () => {
     const fields = { 'x-github-delivery': randomUUID() };
     for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/nodejs');

@@ -1,8 +1,9 @@
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { ManualClock } from '../../src/kernel/clock';
-import { FailedAttempts } from '../../src/admin/failed-attempts';
+import { FailedAttempts } from '../../src/server/failed-attempts';
 
 const ADDRESS = '192.0.2.1';
+const COUNTED = { group: 'admin-attempts', what: 'wrong admin tokens' };
 
 describe('wrong admin tokens', () => {
   const clock = new ManualClock();
@@ -10,7 +11,7 @@ describe('wrong admin tokens', () => {
 
   it('are counted over all replicas by address; the limit lasts for the rest of the minute', async () => {
     const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
-    const [one, other] = [new FailedAttempts(clock, store), new FailedAttempts(clock, store)];
+    const [one, other] = [new FailedAttempts(clock, store, COUNTED), new FailedAttempts(clock, store, COUNTED)];
     for (let count = 0; count < 10; count++) expect([await guess(one), await guess(other)]).toEqual([0, 0]);
     expect(await guess(one)).toBeGreaterThan(0);
     expect(await other.register(ADDRESS, false)).toBeGreaterThan(0);
@@ -21,14 +22,14 @@ describe('wrong admin tokens', () => {
 
   it('that come at once are let through up to the limit', async () => {
     const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
-    const attempts = new FailedAttempts(clock, store);
+    const attempts = new FailedAttempts(clock, store, COUNTED);
     const waits = await Promise.all(Array.from({ length: 1_000 }, () => guess(attempts, '192.0.2.3')));
     expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(20);
   });
 
   it('are counted by each process while the store is down', async () => {
     const down = new Proxy({} as MemoryStore, { get: () => () => Promise.reject(new Error('down')) });
-    const attempts = new FailedAttempts(clock, down);
+    const attempts = new FailedAttempts(clock, down, COUNTED);
     const waits = [];
     for (let count = 0; count < 25; count++) waits.push(await guess(attempts));
     expect(waits.map((waitMs) => waitMs > 0)).toEqual(Array.from({ length: 25 }, (_, at) => at >= 20));

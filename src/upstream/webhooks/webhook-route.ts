@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { StoreUnavailableError, type CacheStore, type CacheInvalidator, type SettlingTags } from '../../cache';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
+import { FailedAttempts } from '../../server/failed-attempts';
 import { SignedBodies } from './signed-bodies';
 import type { DeliveryResult, WebhookCounts } from './webhook-counts';
 import type { WebhookDefinition, WebhookEffect } from './webhook-definition';
@@ -56,12 +57,17 @@ interface Received {
 export class WebhookRoute {
   private readonly logger = new Logger('Webhook');
   private readonly bodies: SignedBodies;
+  private readonly attempts: FailedAttempts;
 
   constructor(
     private readonly options: WebhookRouteOptions,
     private readonly parts: WebhookRouteParts,
   ) {
-    const { webhook, secrets } = options;
+    const { webhook, secrets, upstream, title } = options;
+    this.attempts = new FailedAttempts(parts.clock, parts.store, {
+      group: `webhook-attempts:${upstream}`,
+      what: `wrong signatures of ${title}'s webhooks`,
+    });
     const maxBytes = webhook.maxBytes ?? MAX_BODY_BYTES;
     this.bodies = new SignedBodies(
       webhook.verifier,
@@ -114,8 +120,24 @@ export class WebhookRoute {
       const code = error instanceof AppError ? error.code : undefined;
       this.count('', code === 'webhook-unsigned' ? 'unsigned' : 'refused');
       closeLate(raw, reply.raw, code === 'request-timeout');
+      if (code === 'webhook-unsigned') await this.registerFailure(request.ip, field);
       throw error;
     }
+  }
+
+  /**
+   * After the signature was checked: a rightly signed delivery is never refused because of a stranger behind the same address.
+   *
+   * @throws AppError `too-many-attempts` for an address with too many wrong ones
+   */
+  private async registerFailure(address: string, field: DeliveryField): Promise<void> {
+    const isSigned = this.options.webhook.verifier.headers.some((name) => field(name.toLowerCase()) !== undefined);
+    const waitMs = await this.attempts.register(address, isSigned);
+    if (waitMs <= 0) return;
+    const message =
+      `Too many wrongly signed deliveries from this address; further ones are answered again in ${Math.ceil(waitMs / 1_000)} s. ` +
+      'A rightly signed one is taken at any time.';
+    throw new AppError('too-many-attempts', message, { retryAfterMs: waitMs });
   }
 
   /** @throws AppError `request-invalid` where a field is missing that the API always sends */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Injectable, Logger } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CacheStore } from '../cache';
 import { Clock } from '../kernel/clock';
@@ -7,8 +7,12 @@ import { Clock } from '../kernel/clock';
 const MAX_FAILURES = 20;
 const WINDOW_MS = 60_000;
 const MAX_CONFLICTS = 5;
-/** Of the shared values in the store. */
-const GROUP = 'admin-attempts';
+export interface FailedAttemptsOptions {
+  /** Of the shared values in the store. Example: `admin-attempts` */
+  readonly group: string;
+  /** What is counted, in the plural, for the log. Example: `wrong admin tokens` */
+  readonly what: string;
+}
 
 interface Window {
   readonly endsAt: number;
@@ -16,24 +20,26 @@ interface Window {
 }
 
 /**
- * Counts wrong tokens by the client's address (`TRUST_PROXY`), over all replicas: after 20 within a minute further ones get 429 for the rest of
- * it. Each process counts for itself as well, so that the limit holds while the store is down, then in each process.
+ * Counts wrong tokens or signatures by the client's address (`TRUST_PROXY`), over all replicas: after 20 within a minute further ones get 429
+ * for the rest of it. Each process counts for itself as well, so that the limit holds while the store is down, then in each process.
+ *
+ * It is asked only once a request has been found wrong: the right one is never refused, whoever else has the same address.
  */
-@Injectable()
 export class FailedAttempts {
   private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
-  private readonly logger = new Logger('Admin');
+  private readonly logger = new Logger('FailedAttempts');
   private warnedAt = -Infinity;
 
   constructor(
     private readonly clock: Clock,
     private readonly store: CacheStore,
+    private readonly options: FailedAttemptsOptions,
   ) {}
 
   /**
-   * For a request without the right token.
+   * For a request without the right proof.
    *
-   * @param isGuess whether it has a wrong one, which counts
+   * @param isGuess whether it has a wrong token or signature, which counts; without any it does not
    * @returns how long the address must wait, in milliseconds; 0 for not at all
    */
   async register(address: string, isGuess: boolean): Promise<number> {
@@ -51,12 +57,12 @@ export class FailedAttempts {
   /** The window of all replicas before this request. */
   private async countShared(address: string, isGuess: boolean): Promise<Window | undefined> {
     const name = bucketOf(address);
-    let seen = await this.store.readNote(GROUP, name);
+    let seen = await this.store.readNote(this.options.group, name);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const window = current(parse(seen), this.clock.now());
       if (!isGuess || window.count >= MAX_FAILURES) return window;
       const text = `${window.endsAt} ${window.count + 1}`;
-      const result = await this.store.compareAndSet(GROUP, name, seen, text, WINDOW_MS);
+      const result = await this.store.compareAndSet(this.options.group, name, seen, text, WINDOW_MS);
       if (result.kind === 'stored') return window;
       seen = result.text;
     }
@@ -67,13 +73,13 @@ export class FailedAttempts {
     const now = this.clock.now();
     if (now - this.warnedAt < WINDOW_MS) return;
     this.warnedAt = now;
-    this.logger.warn('The store is down: wrong admin tokens are counted in each process alone.');
+    this.logger.warn(`The store is down: ${this.options.what} are counted in each process alone.`);
   }
 }
 
 /**
- * One of 4,096, so that no number of addresses fills the store. An address that shares one with a guesser gets 429 for wrong tokens instead
- * of 401; the right token is never counted.
+ * One of 4,096, so that no number of addresses fills the store. An address that shares one with a guesser gets 429 for wrong ones instead
+ * of 401; the right one is never counted.
  */
 function bucketOf(address: string): string {
   return createHash('sha256').update(address).digest('hex').slice(0, 3);
