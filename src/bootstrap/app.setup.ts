@@ -15,6 +15,7 @@ import { LarderAdapter } from '../server/larder-adapter';
 import { separateOperatorRoutes } from '../server/operator-port';
 import { ProblemFilter } from '../server/problem.filter';
 import { RouteMethods } from '../server/route-methods';
+import { schemaCompilers } from '../server/schema-compilers';
 import { tlsOptions, type TlsFiles } from '../server/tls';
 import { closeStalledClients } from '../server/stalled-clients';
 import { Upstreams } from '../upstream';
@@ -47,6 +48,7 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
     logger: false,
     genReqId: requestId,
     bodyLimit: MAX_BODY_BYTES,
+    schemaController: { compilersFactory: schemaCompilers },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       problems.send(error, request, reply),

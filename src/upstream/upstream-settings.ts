@@ -20,6 +20,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ]);
 const SECRET_EXAMPLE = 'the output of: openssl rand -hex 24';
 
+type Switch = Pick<FeatureSettings, 'shape' | 'switchedBy'>;
+
 interface Declared {
   readonly definition: UpstreamDefinition;
   /** First segments of the paths of its controllers. */
@@ -27,6 +29,7 @@ interface Declared {
 }
 
 const declared = new Map<string, Declared>();
+const switches = new WeakMap<UpstreamDefinition, Switch>();
 
 /** The definitions that are mounted and switched on. */
 export function mountedDefinitions(): readonly UpstreamDefinition[] {
@@ -69,17 +72,23 @@ export function declareUpstreamSettings(definition: UpstreamDefinition, routes: 
   });
 }
 
-function switchOf(definition: UpstreamDefinition): Pick<FeatureSettings, 'shape' | 'switchedBy'> {
-  const settings = Object.entries(shapeOf(definition));
-  return {
-    shape: Object.fromEntries(settings.map(([setting, schema]) => [settingName(definition, setting), schema])),
-    switchedBy: settingName(definition, 'ENABLED'),
-  };
+/** Made once for each definition: a schema takes several kilobytes, and the switch is looked up often. */
+function switchOf(definition: UpstreamDefinition): Switch {
+  let made = switches.get(definition);
+  if (made === undefined) {
+    const settings = Object.entries(shapeOf(definition));
+    made = {
+      shape: Object.fromEntries(settings.map(([setting, schema]) => [settingName(definition, setting), schema])),
+      switchedBy: settingName(definition, 'ENABLED'),
+    };
+    switches.set(definition, made);
+  }
+  return made;
 }
 
 /** The names of a definition's variables. */
 export function settingNamesOf(definition: UpstreamDefinition): readonly string[] {
-  return Object.keys(shapeOf(definition)).map((setting) => settingName(definition, setting));
+  return Object.keys(switchOf(definition).shape);
 }
 
 /** @throws EnvironmentError */
@@ -166,9 +175,9 @@ function settingsIn<S extends SettingsShape>(
 ): UpstreamSettings<S> {
   const valueOf = (setting: string): unknown => values[settingName(definition, setting)];
   const own = Object.keys(definition.settings ?? {}).map((setting) => [setting, valueOf(setting)]);
-  const kit = Object.fromEntries(
-    Object.keys(kitShape(definition)).map((setting) => [setting, valueOf(setting)]),
-  ) as unknown as z.infer<z.ZodObject<ReturnType<typeof kitShape>>>;
+  const kit = Object.fromEntries(KIT_SETTINGS.map((setting) => [setting, valueOf(setting)])) as unknown as z.infer<
+    z.ZodObject<ReturnType<typeof kitShape>>
+  >;
   const isShared = kit.SHARE_TOKEN;
   const isStrict = (kit.PROFILE ?? values['GATEWAY_PROFILE']) === 'rfc';
   return {
