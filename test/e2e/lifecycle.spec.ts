@@ -56,7 +56,22 @@ describe('the admin token', () => {
   });
 });
 
+/** Prints the CommonJS files that are loaded when the process ends. */
+const PRINT_FILES = `data:text/javascript,
+  import { Module } from 'node:module';
+  process.on('exit', () => process.stdout.write('loaded ' + Object.keys(Module._cache).join(' ') + ';'));`;
+
 describe('start and stop', () => {
+  it('loads nothing that only some requests or settings need', async () => {
+    const service = await ServiceProcess.start({ nodeArgs: ['--import', PRINT_FILES] });
+    await service.stop();
+    const files = (await service.waitForLog(/loaded (.*);/))[1]!;
+    expect(files).toContain('node_modules/fastify/');
+    const spared = ['ajv', 'axios', 'redis', '@redis', 'swagger-ui-dist', '@fastify/static', 'js-yaml'];
+    const sdk = ['@opentelemetry/resources', '@opentelemetry/sdk-trace-base', '@opentelemetry/sdk-metrics'];
+    expect([...spared, ...sdk].filter((name) => files.includes(`node_modules/${name}/`))).toEqual([]);
+  });
+
   it('ends without waiting for a request whose head never comes to its end', async () => {
     const service = await ServiceProcess.start({ env: { SHUTDOWN_TIMEOUT_MS: '60000' } });
     const socket = connect(service.port, '127.0.0.1').on('error', () => undefined);
