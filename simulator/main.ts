@@ -14,7 +14,10 @@ function latencyOf(text: string): Latency {
 async function start(): Promise<void> {
   const port = Number(process.env['SIMULATOR_PORT'] ?? 8082);
   if (process.argv[2] === 'gitlab') {
-    endWith(await GitlabSimulator.start(port), 'GitLab', '/projects/platform%2Fdocs');
+    const gitlab = await GitlabSimulator.start(port);
+    endWith(gitlab, 'GitLab', '/projects/platform%2Fdocs');
+    const tokens = [...gitlab.users].map(([token, user]) => `${token} (${user})`);
+    process.stdout.write(`Tokens: ${tokens.join(', ')}; any other is refused with 401\n`);
     return;
   }
   const simulator = await GithubSimulator.start({

@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/app-error';
 import { BodyTooLargeError } from './whole-body';
 import type { UpstreamApi } from './upstream-api';
+import { settingName } from './upstream-settings';
 
 /** Whether an error says that the upstream is down, and not merely that it has answered no. */
 export function countsAsDown(error: unknown): boolean {
@@ -28,7 +29,7 @@ export function upstreamFailure(error: unknown, { name, baseUrl, limits }: Upstr
   if (UNREACHABLE.has(code)) {
     return new AppError(
       'upstream-unreachable',
-      `${name} (${host}) cannot be reached (${code}). Check the network and the address; to try the service without the API: npm run demo`,
+      `${name} (${host}) cannot be reached (${code}). Check the network and ${settingName({ name }, 'API_URL')}.`,
       options,
     );
   }

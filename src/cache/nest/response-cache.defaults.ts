@@ -31,10 +31,31 @@ export interface ResponseCacheOptions extends Partial<Omit<ResponseCacheRegistra
 }
 
 const LOAD_MS = 30_000;
+const POLICY: FreshnessPolicy = {
+  ...{ ttlMs: 3_600_000, negativeTtlMs: 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 86_400_000 },
+  ...{ jitter: 0, earlyRefreshBeta: 0 },
+};
+const L1: MemoryLimits = { maxBytes: 67_108_864, maxEntries: 100_000, maxCallerShare: 0.25 };
 
-/** The defaults are those of the service's settings (`.env.sample`). */
-export function withDefaults({ policy, l1, redis, ...given }: ResponseCacheOptions): ResponseCacheRegistration {
-  return {
+/** Every option, for what JavaScript and spread objects bring. */
+const OPTIONS = Object.keys({
+  ...{ policy: 1, l1: 1, redis: 1, store: 1, port: 1, processes: 1, leaseMs: 1, deadlineMs: 1, staleAfterMs: 1 },
+  ...{ servesStaleDespiteDirectives: 1, loadTimeoutMs: 1, maxEntryBytes: 1, settleMs: 1, fastPathEnabled: 1 },
+  ...{ edgeFields: 1, fastPathGate: 1, requestId: 1, problemOf: 1 },
+} satisfies Record<keyof ResponseCacheOptions, 1>);
+
+/**
+ * The defaults are those of the service's settings (`.env.sample`). What is undefined has its default, as a setting that a `ConfigService`
+ * does not find.
+ *
+ * @throws Error that names the option: an unknown one, or a text from the environment where a number is needed
+ */
+export function withDefaults(options: ResponseCacheOptions): ResponseCacheRegistration {
+  const { policy, l1, redis, ...given } = options;
+  requireKnown(OPTIONS, options, '');
+  requireKnown(Object.keys(POLICY), policy ?? {}, 'policy.');
+  requireKnown(Object.keys(L1), l1 ?? {}, 'l1.');
+  const complete = {
     leaseMs: 1_000,
     deadlineMs: LOAD_MS,
     staleAfterMs: 1_000,
@@ -42,25 +63,47 @@ export function withDefaults({ policy, l1, redis, ...given }: ResponseCacheOptio
     maxEntryBytes: 5_242_880,
     fastPathEnabled: true,
     problemOf: keptProblem,
-    ...given,
-    policy: {
-      ttlMs: 3_600_000,
-      negativeTtlMs: 60_000,
-      staleWhileRevalidateMs: 0,
-      staleIfErrorMs: 86_400_000,
-      jitter: 0,
-      earlyRefreshBeta: 0,
-      ...policy,
-    },
-    l1: { maxBytes: 67_108_864, maxEntries: 100_000, maxCallerShare: 0.25, ...l1 },
+    ...defined(given),
+    policy: { ...POLICY, ...defined(policy ?? {}) },
+    l1: { ...L1, ...defined(l1 ?? {}) },
     redis: redis === undefined ? undefined : redisSettings(redis),
   };
+  requireNumbers(complete.policy, 'policy.');
+  requireNumbers(complete.l1, 'l1.');
+  const { leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs = 0, processes = 1 } = complete;
+  requireNumbers({ leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, processes }, '');
+  return complete;
+}
+
+function defined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
+}
+
+function requireKnown(known: readonly string[], given: object, group: string): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new Error(`ResponseCacheModule has no option ${group}${unknown}. There are: ${known.join(', ')}`);
+}
+
+function requireNumbers(given: Readonly<Record<string, unknown>>, group: string): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value === 'number' && !Number.isNaN(value)) continue;
+    const what = typeof value === 'number' ? 'NaN' : `a ${typeof value}`;
+    throw new Error(
+      `The option ${group}${name} of ResponseCacheModule must be a number, and is ${what}. Example: ${name}: 60_000`,
+    );
+  }
 }
 
 function redisSettings(redis: RedisOption | RedisSettings): RedisSettings {
   const { url, ...settings } = typeof redis === 'string' ? { url: redis } : { url: undefined, ...redis };
   const defaults = { keyPrefix: 'larder', commandTimeoutMs: 100, tls: {} };
-  return url === undefined
-    ? (settings as RedisSettings)
-    : { ...defaults, ...settings, endpoint: parseRedisEndpoint(url) };
+  if (url === undefined) return settings as RedisSettings;
+  try {
+    return { ...defaults, ...defined(settings), endpoint: parseRedisEndpoint(url) };
+  } catch (error) {
+    throw new Error(
+      `The option redis of ResponseCacheModule ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
