@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { networkOf } from '../kernel/network';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 type Server = FastifyInstance['server'];
@@ -34,13 +35,13 @@ export function limitConnections(server: Server, { total, perAddress }: Connecti
   const open = new Map<string, number>();
   // The bare connection also of TLS: before the handshake, which is what costs.
   server.prependListener('connection', (socket: Socket) => {
-    const { remoteAddress = '' } = socket;
-    const count = (open.get(remoteAddress) ?? 0) + 1;
-    open.set(remoteAddress, count);
+    const network = networkOf(socket.remoteAddress ?? '');
+    const count = (open.get(network) ?? 0) + 1;
+    open.set(network, count);
     socket.once('close', () => {
-      const left = (open.get(remoteAddress) ?? 1) - 1;
-      if (left > 0) open.set(remoteAddress, left);
-      else open.delete(remoteAddress);
+      const left = (open.get(network) ?? 1) - 1;
+      if (left > 0) open.set(network, left);
+      else open.delete(network);
     });
     if (count > perAddress) socket.destroy();
   });

@@ -21,9 +21,12 @@ export interface RequestHead {
  * The head of a request in HTTP/1.1.
  *
  * @param hasNoBody whether the stream ended with the head
- * @returns `malformed` for one that must be reset, `connect` for CONNECT, which the service does not do
+ * @returns `malformed` for one that must be reset, `not-implemented` for CONNECT and methods that HTTP does not know
  */
-export function headOf(rawHeaders: readonly string[], hasNoBody: boolean): RequestHead | 'malformed' | 'connect' {
+export function headOf(
+  rawHeaders: readonly string[],
+  hasNoBody: boolean,
+): RequestHead | 'malformed' | 'not-implemented' {
   const pseudo = new Map<string, string>();
   const cookies: string[] = [];
   const headers: string[] = [];
@@ -43,7 +46,8 @@ export function headOf(rawHeaders: readonly string[], hasNoBody: boolean): Reque
     }
   }
   const [method, path, authority] = [':method', ':path', ':authority'].map((name) => pseudo.get(name));
-  if (method === 'CONNECT') return 'connect';
+  // "The method token is case-sensitive" (RFC 9110 §9.1), and node's client would write `get` as GET.
+  if (method !== undefined && (method === 'CONNECT' || method !== method.toUpperCase())) return 'not-implemented';
   if (method === undefined || path === undefined || !/^(?:\/|\*$)/.test(path)) return 'malformed';
   // "SHOULD treat a request as malformed if it contains a Host header field that identifies an entity that differs" (§8.3.1)
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())

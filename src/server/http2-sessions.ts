@@ -95,7 +95,7 @@ function serveStream(stream: ServerHttp2Stream, rawHeaders: readonly string[], s
   const head = headOf(rawHeaders, stream.endAfterHeaders);
   if (head === 'malformed')
     stream.close(constants.NGHTTP2_PROTOCOL_ERROR); // RFC 9113 §8.1.1
-  else if (head === 'connect')
+  else if (head === 'not-implemented')
     stream.respond({ ':status': 501, 'x-content-type-options': 'nosniff' }, { endStream: true });
   else exchange(stream, head, server, stallMs);
 }

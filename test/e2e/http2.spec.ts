@@ -189,6 +189,11 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
     expect(headOf([...head, 'te', 'trailers'], true)).toMatchObject({ method: 'GET', path: '/' });
   });
 
+  it('knows the case of methods: `get` is not GET', async () => {
+    const { headers } = await ask({ ':path': '/repos/redis', ':method': 'get' });
+    expect([headers[':status'], headOf([':method', 'delete', ':path', '/'], true)]).toEqual([501, 'not-implemented']);
+  });
+
   it('sends a large answer as it is read, and resets the stream of a client that reads none of it', async () => {
     const large = { ':path': '/stackexchange/large' };
     const [miss, hit] = [await ask(large), await ask(large)];

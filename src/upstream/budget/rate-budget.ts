@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../kernel/at-most';
 import type { CacheStore } from '../../cache';
+import { networkOf } from '../../kernel/network';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import {
@@ -245,7 +246,7 @@ export class RateBudget {
    */
   private tenantOf({ credential, address }: RateLimitedRequest): string {
     const isKnown = address === undefined || credential === ANONYMOUS || this.accepted.has(credential);
-    return isKnown ? credential : `unknown ${address}`;
+    return isKnown ? credential : `unknown ${networkOf(address)}`;
   }
 
   private countUser({ credential, address, userAgent, path }: RateLimitedRequest): void {

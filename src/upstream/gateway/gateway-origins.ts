@@ -10,6 +10,7 @@ import {
   type StreamingOrigin,
   type StreamingResponse,
 } from '../../cache';
+import { networkOf } from '../../kernel/network';
 import type { RateBudget } from '../budget/rate-budget';
 import { bufferSmallBody, type BufferedBody } from '../buffered-body';
 import type { UpstreamApi } from '../upstream-api';
@@ -157,7 +158,7 @@ export class GatewayOrigins {
       if (bytes !== undefined) onBody?.(bytes);
       const { uploads } = this.options;
       if (isWhole || !uploads) return schedule(stream);
-      const tenant = own === undefined ? `${ANONYMOUS} ${address ?? ''}` : credential;
+      const tenant = own === undefined ? `${ANONYMOUS} ${networkOf(address ?? '')}` : credential;
       return uploads.run(tenant, body.message, signal, () => schedule(stream));
     };
   }

@@ -1,0 +1,17 @@
+const IPV6 = /^(?=.*:.*:)[\da-f:]+$/i;
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+/** Of a `/64`, which is what a host or a household has (RFC 6177 §2). */
+const NETWORK_GROUPS = 4;
+const GROUPS = 8;
+
+/**
+ * What limits for each address count: the address in IPv4, its `/64` in IPv6, where one client has more addresses than can be counted.
+ */
+export function networkOf(address: string): string {
+  const plain = address.replace(MAPPED, '').split('%', 1)[0] ?? '';
+  if (!IPV6.test(plain)) return plain;
+  const [before = [], behind = []] = plain.split('::').map((half) => half.split(':').filter((group) => group !== ''));
+  const zeros = Array<string>(Math.max(0, GROUPS - before.length - behind.length)).fill('0');
+  const groups = [...before, ...zeros, ...behind].slice(0, NETWORK_GROUPS);
+  return `${groups.map((group) => parseInt(group, 16).toString(16)).join(':')}::/64`;
+}
