@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defineUpstream, settingNamesOf } from '../upstream';
 import { addUpstream } from './add-upstream';
 
+const ROOT = join(__dirname, '../..');
 const LARDER = { dependencies: { larder: '0.1.0' } };
 
 describe('larder add-upstream', () => {
@@ -29,7 +31,8 @@ describe('larder add-upstream', () => {
     ).toBeLessThan(200);
     expect(read('stack-overflow/stack-overflow.definition.ts')).toContain("baseUrl: 'https://api.example',");
     expect(said).toContain('wrote stack-overflow/stack-overflow.module.ts\n');
-    expect(said).toContain('Add StackOverflowModule to the imports of your app module');
+    expect(said).toContain("import { StackOverflowModule } from './stack-overflow/stack-overflow.module';");
+    expect(said).toContain('Run its spec: npx jest src/stack-overflow');
   });
 
   it('writes a service and a controller, too, for a route that is derived from a resource', () => {
@@ -48,7 +51,7 @@ describe('larder add-upstream', () => {
     addUpstream(['one'], folder);
     projectOf({ name: 'larder' });
     writeFileSync(join(folder, 'src/upstream/index.ts'), '');
-    const said = addUpstream(['other'], folder);
+    addUpstream(['other'], folder);
     for (const file of ['definition', 'module', 'spec']) {
       const changed = read(`one/one.${file}.ts`)
         .replaceAll(/'larder\/(upstream|testing)'/g, (_, entry) =>
@@ -60,7 +63,27 @@ describe('larder add-upstream', () => {
         .replaceAll('ONE', 'OTHER');
       expect(read(`other/other.${file}.ts`)).toBe(changed);
     }
-    expect(said).toContain("import { OtherModule } from './other/other.module';");
+  });
+
+  it('mounts it in a checkout of Larder, with its settings', () => {
+    projectOf({ name: 'larder' });
+    writeFileSync(join(folder, 'src/upstream/index.ts'), '');
+    for (const file of ['src/app.module.ts', '.env.sample']) copyFileSync(join(ROOT, file), join(folder, file));
+    const said = addUpstream(['acme-shop', '--base-url', 'https://shop.example'], folder);
+    expect(said).toMatch(/added it to src\/app\.module\.ts\nadded it to \.env\.sample\n/);
+    const module = readFileSync(join(folder, 'src/app.module.ts'), 'utf8');
+    expect(module).toContain("import { AcmeShopModule } from './acme-shop/acme-shop.module';\n");
+    expect(module).toContain('    StackExchangeModule,\n    AcmeShopModule,\n    AdminModule,\n');
+    const sample = readFileSync(join(folder, '.env.sample'), 'utf8').split('## AcmeShop\n')[1]?.split('\n##')[0] ?? '';
+    const names = [...sample.matchAll(/^(\w+)=/gm)].map(([, name]) => name);
+    const definition = defineUpstream({ name: 'acme-shop', baseUrl: 'https://shop.example' });
+    expect(names.toSorted()).toEqual(settingNamesOf(definition).toSorted());
+    expect(sample).toContain('\nACME_SHOP_API_URL=https://shop.example\n');
+  });
+
+  it('names the runner of a project with Vitest', () => {
+    projectOf({ ...LARDER, devDependencies: { vitest: '4.1.2' } });
+    expect(addUpstream(['acme'], folder)).toContain('npx vitest run src/acme');
   });
 
   it.each([

@@ -17,7 +17,8 @@ const HELP = `larder: a cache in front of third-party REST APIs
 `;
 
 async function run([command, ...args]: readonly string[]): Promise<void> {
-  switch (command) {
+  const wantsHelp = args.some((one) => one === '--help' || one === '-h');
+  switch (wantsHelp ? 'help' : command) {
     case undefined:
       await import('../main.js');
       return;

@@ -22,6 +22,8 @@ interface Names extends SkeletonOptions {
   readonly prefix: string;
 }
 
+const NO_URL = 'https://api.example.com';
+
 /** The files of a new upstream by their names: they compile, and the spec passes, as they are. */
 export function upstreamSkeleton(options: SkeletonOptions): ReadonlyMap<string, string> {
   const { name, projection } = options;
@@ -47,7 +49,7 @@ function definition({ name, className, constant, prefix, baseUrl, projection, im
 export const ${constant} = defineUpstream({
   name: '${name}',
   title: '${className}',
-  baseUrl: '${baseUrl ?? 'https://api.example.com'}', // ${prefix}_API_URL moves it
+  baseUrl: '${baseUrl ?? NO_URL}', // ${prefix}_API_URL moves it
   // The names to invalidate by of what is stored under a path: /items/7 has "items" and "items:7".
   tags: (path) => {
     const [, kind = '', id = ''] = path.split('/');
@@ -153,6 +155,30 @@ describe('the tags of ${className}', () => {
   });
 });
 `;
+}
+
+/** The settings of a new upstream, as `.env.sample` has them. */
+export function settingsSample({ name, baseUrl }: Pick<SkeletonOptions, 'name' | 'baseUrl'>): string {
+  const title = classNameOf(name);
+  const settings = `
+# Whether ${title}'s API is there at all: true or false.
+ENABLED=true
+# The base URL of the API.
+API_URL=${baseUrl ?? NO_URL}
+# Sent with the service's own requests.
+TOKEN=
+# The other settings mean what they mean for GitHub.
+ROUTE_PREFIX=/${name}
+PROFILE=
+SHARE_TOKEN=false
+FORWARD_HEADERS=
+RULES_FILE=
+SETTLE_SECONDS=10
+RESERVE=0.1
+MAX_CONCURRENCY=64
+POINTS_PER_MINUTE=0
+`;
+  return `## ${title}${settings.replaceAll(/^(?=[A-Z_]+=)/gm, `${name.toUpperCase().replaceAll('-', '_')}_`)}`;
 }
 
 /** `my-api` is `MyApi`. */
