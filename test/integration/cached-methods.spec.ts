@@ -113,6 +113,18 @@ class SaleProductsService extends ProductsService {
   override async search(words: unknown) {
     return { ...(await super.search(words)), sale: true };
   }
+
+  @Cacheable({ key: (id: string) => `product:${id}` })
+  override async find(id: string) {
+    const { name, version } = await super.find(id);
+    return { name: `${name} on sale`, version };
+  }
+
+  @CachePut({ key: (id: string) => `product:${id}` })
+  async raise(id: string) {
+    this.shelf.version += 1;
+    return this.find(id);
+  }
 }
 
 async function open(providers: Provider[] = [], options: RouteAppOptions = {}) {
@@ -446,6 +458,17 @@ describe('a method that changes something', () => {
     expect(await app.products.find('a')).toEqual({ name: 'product a', version: 7 });
     expect(app.shelf.calls).toBe(calls);
     expect(await app.invalidator.invalidate({ tags: ['products'] })).toBe(1);
+  });
+
+  it('and one that is overridden, may ask for their own key: they get what the inner call returns', async () => {
+    app = await open([SaleProductsService]);
+    const sale = app.get(SaleProductsService);
+    for (const version of [1, 2, 3]) {
+      const value = { name: 'product a on sale', version };
+      if (version > 1) expect(await sale.raise('a')).toEqual(value);
+      expect(await Promise.all([sale.find('a'), sale.find('a')])).toEqual([value, value]);
+      expect(app.shelf.calls).toBe(version);
+    }
   });
 
   it('stores nothing where two change the same at once, and removes what was there', async () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { AppError } from '../../kernel/app-error';
 import { Clock } from '../../kernel/clock';
@@ -48,6 +49,14 @@ export interface CachedValue<T> {
 
 type Own<T> = { readonly value: T } | { readonly error: unknown };
 
+/** A load that code runs within, and the one that it was called from. */
+interface Loading {
+  readonly key: string;
+  readonly outer: Loading | undefined;
+  /** Timers and connections that it has left behind keep its context. */
+  isOver: boolean;
+}
+
 /** Errors for a resource that is gone or access that is withdrawn: no earlier entry may be served from then on. */
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 const NO_BODY = Buffer.alloc(0);
@@ -60,10 +69,15 @@ const NOTHING = { headers: [], body: NO_BODY, etag: entityTag(NO_BODY) } as cons
  *
  * Its one invariant: a caller gets the value as it was returned, or the error as it was thrown. Errors are never stored; a value that
  * JSON would change goes to its own caller alone.
+ *
+ * A load that asks for its own key again (a method that calls the one that it overrides, an update that returns what `find` returns) would wait
+ * for itself: it gets what the inner call returns.
  */
 @Injectable()
 export class ValueCache {
   private readonly logger = new Logger('Cache');
+  /** Loads and updates alone enter it: before the first one it costs nothing. */
+  private readonly loading = new AsyncLocalStorage<Loading>();
   /** Keys whose values were warned of. */
   private readonly warned = new Set<string>();
 
@@ -88,10 +102,12 @@ export class ValueCache {
     load: () => T | Promise<T>,
     timesOf?: (value: T) => Partial<FreshnessPolicy>,
   ): Promise<CachedValue<T>> {
+    const key = toCacheKey(name);
+    if (this.isWithin(key)) return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
     let policy = this.policyFor(rule);
     let own: Own<T> | undefined;
     const request: HttpCacheRequest = {
-      key: toCacheKey(name),
+      key,
       upstream: rule.upstream ?? 'app',
       tags: rule.tags ?? [],
       ...{ method: 'GET', headers: [], hasDirectives: false, kind: 'shared', hasAuthorization: false },
@@ -101,7 +117,7 @@ export class ValueCache {
     };
     const origin: Origin = async () => {
       const requestedAt = this.clock.now();
-      own = await this.result(load);
+      own = await this.result(this.within(key, load));
       if (timesOf && 'value' in own) policy = this.policyFor({ ...rule, ...timesOf(own.value) });
       return { ...this.response(name, own), requestedAt, receivedAt: this.clock.now() };
     };
@@ -136,7 +152,7 @@ export class ValueCache {
     const done: { own?: Own<T>; isStored?: boolean } = {};
     const found = await this.store.find(key).catch(() => undefined);
     const callUnder = async (lease: Lease): Promise<void> => {
-      done.own = await this.settled(call);
+      done.own = await this.settled(this.within(key, call));
       if ('error' in done.own) throw new UnkeptFailure(done.own.error, undefined);
       const entry = await this.entryOf(name, rule, done.own.value);
       if (entry) done.isStored = await this.store.fill(lease, entry);
@@ -146,7 +162,7 @@ export class ValueCache {
       // The call's own error is thrown below; without a lease it has not been called yet.
       if (!done.own) this.logger.warn(`${key} is not stored: ${(error as Error).message}`);
     });
-    const own = done.own ?? (await this.settled(call));
+    const own = done.own ?? (await this.settled(this.within(key, call)));
     if (done.isStored !== true) await this.remove([{ kind: 'key', key }]);
     if ('error' in own) throw own.error;
     return own.value;
@@ -196,6 +212,22 @@ export class ValueCache {
       loadDurationMs: 0,
       etag: entityTag(form.body),
       ...(await compressed(form.body, form.headers)),
+    };
+  }
+
+  private isWithin(key: string): boolean {
+    for (let at = this.loading.getStore(); at; at = at.outer) if (at.key === key && !at.isOver) return true;
+    return false;
+  }
+
+  private within<T>(key: string, call: () => T | Promise<T>): () => Promise<T> {
+    return async () => {
+      const own: Loading = { key, outer: this.loading.getStore(), isOver: false };
+      try {
+        return await this.loading.run(own, call);
+      } finally {
+        own.isOver = true;
+      }
     };
   }
 
