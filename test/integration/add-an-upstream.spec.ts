@@ -37,12 +37,16 @@ describe('the upstream of the guide', () => {
       response.writeHead(isThere ? 200 : 404, method === 'GET' ? { ...FRESH, ...quota } : quota);
       response.end(isThere ? '{"id":"7","status":"moving"}' : '{"error":"not found"}');
     });
-    Object.assign(process.env, { ACME_API_URL: origin.url, ACME_SETTLE_SECONDS: '0', ACME_TOKEN: 'the-service-s-key' });
-    Object.assign(process.env, { ACME_WEBHOOK_SECRET: SECRET, GITHUB_API_URL: origin.url, ADMIN_TOKEN: ADMIN });
-    const { AcmeModule } = (await import(join(folder, 'acme/acme.module.ts'))) as { AcmeModule: Type };
+    Object.assign(process.env, {
+      POSTAL_API_URL: origin.url,
+      POSTAL_SETTLE_SECONDS: '0',
+      POSTAL_TOKEN: 'the-service-s-key',
+    });
+    Object.assign(process.env, { POSTAL_WEBHOOK_SECRET: SECRET, GITHUB_API_URL: origin.url, ADMIN_TOKEN: ADMIN });
+    const { PostalModule } = (await import(join(folder, 'postal/postal.module.ts'))) as { PostalModule: Type };
     const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
     const { AppModule } = await import('../../src/app.module.js');
-    const module = await Test.createTestingModule({ imports: [AppModule, AcmeModule] }).compile();
+    const module = await Test.createTestingModule({ imports: [AppModule, PostalModule] }).compile();
     app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
     await app.listen(0, '127.0.0.1');
     url = await app.getUrl();
@@ -58,38 +62,38 @@ describe('the upstream of the guide', () => {
     return { status, cacheStatus: headers['cache-status'], json: JSON.parse(body.toString()) as object };
   };
   const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
-  const delivery = { id: '7', isDelivered: false };
+  const arrival = { id: '7', hasArrived: false };
 
   it('answers as it says, step by step', async () => {
-    expect(await get('/acme/parcels/7')).toMatchObject({
+    expect(await get('/postal/parcels/7')).toMatchObject({
       status: 200,
       cacheStatus: expect.stringMatching(/^larder; fwd=uri-miss; stored;/),
     });
-    expect(await get('/acme/parcels/7')).toMatchObject({ cacheStatus: expect.stringMatching(/^larder; hit;/) });
-    expect((await get('/deliveries/7')).json).toEqual({ ...delivery, cached: true });
+    expect(await get('/postal/parcels/7')).toMatchObject({ cacheStatus: expect.stringMatching(/^larder; hit;/) });
+    expect((await get('/arrivals/7')).json).toEqual({ ...arrival, cached: true });
     expect(origin.hits).toHaveLength(1);
-    expect((await get('/acme/parcels/7/notes', { ...post, body: '{}' })).status).toBe(200);
-    expect((await get('/deliveries/7')).json).toEqual({ ...delivery, cached: false });
-    expect((await get('/deliveries/none')).json).toMatchObject({ status: 404, code: 'parcel-not-found' });
-    expect(JSON.stringify((await get('/acme-budget', { headers: { authorization: `Bearer ${ADMIN}` } })).json)).toMatch(
-      /"limit":1000,"remaining":900/,
-    );
+    expect((await get('/postal/parcels/7/notes', { ...post, body: '{}' })).status).toBe(200);
+    expect((await get('/arrivals/7')).json).toEqual({ ...arrival, cached: false });
+    expect((await get('/arrivals/none')).json).toMatchObject({ status: 404, code: 'parcel-not-found' });
+    expect(
+      JSON.stringify((await get('/postal-budget', { headers: { authorization: `Bearer ${ADMIN}` } })).json),
+    ).toMatch(/"limit":1000,"remaining":900/);
   });
 
   it('asks with its own key, and keeps the keys of callers apart', async () => {
     expect(origin.hits.at(-1)?.url).toBe('/parcels/none?key=the-service-s-key');
     for (const key of ['one', 'other'])
-      expect((await get(`/acme/parcels/7?key=${key}`)).cacheStatus).toMatch(/fwd=uri-miss/);
+      expect((await get(`/postal/parcels/7?key=${key}`)).cacheStatus).toMatch(/fwd=uri-miss/);
     expect(origin.hits.slice(-2).map((hit) => hit.url)).toEqual(['/parcels/7?key=one', '/parcels/7?key=other']);
   });
 
   it('removes what a signed webhook names', async () => {
-    await get('/deliveries/7');
-    expect((await get('/deliveries/7')).json).toEqual({ ...delivery, cached: true });
+    await get('/arrivals/7');
+    expect((await get('/arrivals/7')).json).toEqual({ ...arrival, cached: true });
     const body = JSON.stringify({ parcel: '7' });
     const signature = `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
-    const headers = { ...post.headers, 'x-acme-signature': signature, 'x-acme-event': 'parcel.moved' };
-    expect((await get('/webhooks/acme', { ...post, headers, body })).json).toMatchObject({ status: 'done' });
-    expect((await get('/deliveries/7')).json).toEqual({ ...delivery, cached: false });
+    const headers = { ...post.headers, 'x-postal-signature': signature, 'x-postal-event': 'parcel.moved' };
+    expect((await get('/webhooks/postal', { ...post, headers, body })).json).toMatchObject({ status: 'done' });
+    expect((await get('/arrivals/7')).json).toEqual({ ...arrival, cached: false });
   });
 });
