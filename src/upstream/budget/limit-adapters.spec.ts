@@ -20,6 +20,12 @@ describe('limits in fields of their own', () => {
     ...{ 'ratelimit-limit': '60', 'ratelimit-remaining': remaining, 'ratelimit-reset': reset },
   });
 
+  it.each(['60', '60, 60;w=30', '60;w=30'])('are read with the policy behind the number, as %j', (limit) => {
+    expect(read(adapter, 200, { ...fields('12', '30'), 'ratelimit-limit': limit })[0]?.limit).toEqual(
+      limitOf(60, 12, 30_000),
+    );
+  });
+
   it.each([
     ['seconds since the epoch', epoch(30)],
     ['seconds from now', '30'],
@@ -134,6 +140,17 @@ describe('the fields of the IETF', () => {
     });
   });
 
+  it('are read in the form of the older drafts, as one limit', () => {
+    const reading = (ratelimit: string, status = 200) => read(ietfLimits(), status, { ratelimit })[0];
+    expect(reading('limit=60, remaining=12, reset=30')).toEqual({
+      ...{ resource: 'default', limit: limitOf(60, 12, 30_000), refusal: undefined },
+    });
+    expect(reading('remaining=12,reset=30')?.limit).toEqual(limitOf(12, 12, 30_000));
+    expect(reading('limit=60, remaining=0, reset=30', 429)?.refusal).toEqual({
+      ...{ waitMs: 30_000, resource: 'default', hasDuration: true },
+    });
+  });
+
   it('hold the spent limit alone', () => {
     const headers = { 'ratelimit-policy': policy, ratelimit: '"burst";r=0;t=10, "daily";r=900;t=3600' };
     expect(read(ietfLimits(), 429, headers).map(({ refusal }) => refusal)).toEqual([
@@ -147,7 +164,9 @@ describe('the fields of the IETF', () => {
 
   it.each([
     '',
-    'limit=100, remaining=50, reset=5',
+    'limit=100, remaining=50',
+    'limit=100, remaining=-1, reset=5',
+    'limit=100, remaining, reset=5',
     '"a";r=-1;t=5',
     '"a";r="x";t=5',
     '"a b";r=1;t=5',

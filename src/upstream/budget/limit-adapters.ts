@@ -1,4 +1,4 @@
-import { parseList } from 'structured-headers';
+import { parseDictionary, parseList } from 'structured-headers';
 import { parseHttpDate } from '../../cache';
 import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
@@ -99,7 +99,7 @@ export function fieldLimits({ fields: names, isSliding, refusals = [429], ...own
     read: (assumed, answer, now) => {
       const named = fields.resource === undefined ? undefined : answer.field(fields.resource);
       const resource = named !== undefined && NAME.test(named) ? named : assumed;
-      const limit = wholeOf(answer.field(fields.limit));
+      const limit = wholeOf(quotaOf(answer.field(fields.limit)));
       const remaining = wholeOf(answer.field(fields.remaining));
       const resetAt = instantOf(answer.field, fields.reset, now);
       const isKnown = limit !== undefined && remaining !== undefined && resetAt !== undefined;
@@ -152,8 +152,8 @@ export function retryAfterLimits(own: OwnMembers & Pick<FieldLimits, 'refusals' 
 
 /**
  * The fields `RateLimit` and `RateLimit-Policy` (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): one item for each
- * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`. All paths count against the limits that the newest answer
- * names; an API with other limits for some paths needs a `shapeOf`.
+ * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`; of drafts before the eighth one limit, `limit=50, remaining=5, reset=10`.
+ * All paths count against the limits that the newest answer names; an API with other limits for some paths needs a `shapeOf`.
  */
 export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'maxWaitMs'> = {}): RateLimitAdapter {
   const { isSliding, maxWaitMs = DAY_MS, ...members } = own;
@@ -162,13 +162,15 @@ export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'ma
     ...members,
     read: (assumed, answer, now) => {
       const quotas = new Map(itemsOf(answer.field('ratelimit-policy')).map(({ name, numbers }) => [name, numbers]));
-      const limits = itemsOf(answer.field('ratelimit')).flatMap(({ name, numbers }): LimitReading[] => {
+      const announced = answer.field('ratelimit');
+      const items = [...itemsOf(announced), ...olderItemsOf(announced, assumed)];
+      const limits = items.flatMap(({ name, numbers }): LimitReading[] => {
         const policy = quotas.get(name);
         const remaining = numbers.get('r');
         const seconds = numbers.get('t') ?? policy?.get('w');
         if (remaining === undefined || seconds === undefined) return [];
         const resetAt = now + clamped(seconds * 1_000, maxWaitMs);
-        const limit = { limit: policy?.get('q') ?? remaining, remaining, resetAt };
+        const limit = { limit: policy?.get('q') ?? numbers.get('q') ?? remaining, remaining, resetAt };
         return [{ resource: name, limit, refusal: undefined, ...(isSliding === true && { isSliding }) }];
       });
       const spent = limits.filter(({ limit }) => limit?.remaining === 0);
@@ -277,8 +279,34 @@ function itemsOf(text: string | undefined): readonly NamedItem[] {
   }
 }
 
+const NEWER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['limit', 'q'],
+  ['remaining', 'r'],
+  ['reset', 't'],
+]);
+
+/** `limit=50, remaining=5, reset=10` (draft-ietf-httpapi-ratelimit-headers-07 §3), which is no list, as the newer form is no such dictionary. */
+function olderItemsOf(text: string | undefined, name: string): readonly NamedItem[] {
+  if (text === undefined) return [];
+  try {
+    const numbers = new Map<string, number>();
+    for (const [older, [value]] of parseDictionary(text)) {
+      const newer = NEWER_NAMES.get(older);
+      if (newer !== undefined && isCount(value)) numbers.set(newer, value);
+    }
+    return [{ name, numbers }];
+  } catch {
+    return [];
+  }
+}
+
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** `100` of `100, 100;w=60`: early drafts of RateLimit-Limit have the policy behind the number. */
+function quotaOf(text: string | undefined): string | undefined {
+  return text?.split(/[,;]/, 1)[0]?.trim();
 }
 
 function wholeOf(text: string | undefined): number | undefined {

@@ -72,6 +72,39 @@ describe('an HMAC over a time and the raw body', () => {
   });
 });
 
+describe('an HMAC in a list with its time', () => {
+  const verifier = hmacSignature({ header: 'X-Signature', members: { timestamp: 't', signature: 'v1' } });
+  const time = NOW / 1_000;
+  const sign = (secret: string, at: number | string = time) =>
+    createHmac('sha256', secret).update(`${at}.${BODY}`).digest('hex');
+  const check = (field: string) => verify(verifier, { 'x-signature': field });
+
+  it('is proved by one of several signatures, with other members and blanks between them', () => {
+    expect(check(`t=${time},v1=${sign('old-secret')}`)).toBe(true);
+    expect(check(`v0=abc, v1=${sign('another')}, v1=${sign('new-secret')}, t=${time}`)).toBe(true);
+    expect(verifier.headers).toEqual(['X-Signature']);
+  });
+
+  it('is not proved with a time that was not signed', () => {
+    expect(check(`t=${time - 1},v1=${sign('new-secret')}`)).toBe(false);
+    expect(check(`t=${time - 1},t=${time},v1=${sign('new-secret')}`)).toBe(false);
+  });
+
+  it.each([
+    '',
+    sign('new-secret'),
+    `t=${time}`,
+    `v1=${sign('new-secret', '')}`,
+    `t=,v1=${sign('new-secret', '')}`,
+    `t=${time},v1=`,
+    `t=${time},v0=${sign('new-secret')}`,
+    `t=${time - 301},v1=${sign('new-secret', time - 301)}`,
+    `t=${time},${'v0=a,'.repeat(20)}v1=${sign('new-secret')}`,
+  ])('is none in %j', (field) => {
+    expect(check(field)).toBeUndefined();
+  });
+});
+
 describe('Standard Webhooks', () => {
   const key = Buffer.from('a key of some bytes');
   const secrets = [`whsec_${key.toString('base64')}`, 'a-plain-secret'];

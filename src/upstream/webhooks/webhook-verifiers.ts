@@ -40,6 +40,11 @@ export interface HmacOptions {
    * `X-Timestamp`; by default the body alone is signed.
    */
   readonly timestamp?: string;
+  /**
+   * Where the field is a list that has the time as well, as Stripe's `t=1700000000,v1=5257a8…`: the names of the time and of the signatures, of
+   * which one has to be right. Example: `{ timestamp: 't', signature: 'v1' }`
+   */
+  readonly members?: { readonly timestamp: string; readonly signature: string };
   /** The signed text in front of the body. By default the time and a full stop; Slack's: ``(time) => `v0:${time}:` `` */
   readonly beforeBody?: (timestamp: string) => string;
   /** How old or how far ahead a delivery with a time may be, in milliseconds. By default five minutes. */
@@ -53,6 +58,7 @@ export function hmacSignature({
   encoding = 'hex',
   prefix = '',
   timestamp,
+  members,
   beforeBody = (time) => `${time}.`,
   toleranceMs = TOLERANCE_MS,
 }: HmacOptions): WebhookVerifier {
@@ -61,17 +67,29 @@ export function hmacSignature({
   return {
     headers: timestamp === undefined ? [header] : [timestamp, header],
     begin: (secrets, field, nowMs) => {
-      const text = field(name);
-      const time = timestamp === undefined ? undefined : (field(timestamp.toLowerCase()) ?? '');
-      if (text === undefined || !text.startsWith(prefix)) return undefined;
-      if (time !== undefined && !isRecent(time, nowMs, toleranceMs)) return undefined;
-      const given = decoded(text.slice(prefix.length), encoding, length);
+      const text = field(name) ?? '';
+      const listed = members && membersOf(text);
+      const [inList] = listed ? listed(members.timestamp) : [];
+      const time = timestamp === undefined ? inList : field(timestamp.toLowerCase());
+      const isTimed = members !== undefined || timestamp !== undefined;
+      if (isTimed && !isRecent(time ?? '', nowMs, toleranceMs)) return undefined;
+      const given = (listed ? listed(members.signature) : [text]).flatMap((one) =>
+        one.startsWith(prefix) ? (decoded(one.slice(prefix.length), encoding, length) ?? []) : [],
+      );
       const signed = time === undefined ? '' : beforeBody(time);
-      return given && checkOf([given], secrets, (secret) => createHmac(algorithm, secret).update(signed));
+      if (given.length === 0) return undefined;
+      return checkOf(given, secrets, (secret) => createHmac(algorithm, secret).update(signed));
     },
   };
 }
 
+/** The values of each name in `t=1,v1=a,v1=b`. */
+function membersOf(text: string): (name: string) => readonly string[] {
+  const pairs = text.split(',', MAX_MEMBERS).map((pair) => pair.trim());
+  return (name) => pairs.flatMap((pair) => (pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []));
+}
+
+const MAX_MEMBERS = 16;
 const TOLERANCE_MS = 300_000;
 /** Larger times are milliseconds. */
 const MAX_EPOCH_SECONDS = 100_000_000_000;
