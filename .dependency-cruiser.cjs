@@ -2,7 +2,7 @@
 
 /** The folders of the service itself; every other one defines an upstream. */
 const SERVICE =
-  '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|tracing|upstream|web|workers)/';
+  '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|telemetry|upstream|web|workers)/';
 
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {
@@ -86,7 +86,7 @@ module.exports = {
           '^src/upstream/',
           '^src/cache/(fast-path/serialized-head|nest/fastify-load-reply|nest/express-load-reply)[.]ts$',
           '^src/server/(tls|http-server|https-redirect|http2-sessions|http2-fields|client-origin)[.]ts$',
-          '^src/(kernel/tracer|tracing/otel-tracer)[.]ts$',
+          '^src/(kernel/tracer|telemetry/otel-tracer)[.]ts$',
           '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],
@@ -99,10 +99,10 @@ module.exports = {
     {
       name: 'one-opentelemetry',
       comment:
-        'tracing/ alone knows OpenTelemetry, and is loaded by boot.ts alone; others know the port in kernel/tracer.ts',
+        'telemetry/ alone knows OpenTelemetry, and is loaded by boot.ts alone; others know the port in kernel/tracer.ts',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(tracing/|bootstrap/boot[.]ts$)' },
-      to: { path: '^(node_modules/@opentelemetry/|src/tracing/)' },
+      from: { path: '^src/', pathNot: '^src/(telemetry/|bootstrap/boot[.]ts$)' },
+      to: { path: '^(node_modules/@opentelemetry/|src/telemetry/)' },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|benchmarks)/' } },
     {

@@ -86,7 +86,7 @@ export default tseslint.config(
   {
     // loaded-on-demand: packages that many services never use are loaded by import() where they are first needed, not at the start
     files: ['src/**/*.ts'],
-    ignores: ['src/tracing/**', '**/*.spec.ts'],
+    ignores: ['src/telemetry/**', '**/*.spec.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',

@@ -13,6 +13,8 @@ import { reloadTls } from '../server/tls';
 import { logFormatOf } from '../server/log-format';
 import { BootLogger, PinoLogger } from '../logging/pino.logger';
 import { listenFailure } from './listen-failure';
+import type { Telemetry } from '../telemetry/otlp-sdk';
+import type { MetricExport } from '../telemetry/start-metrics';
 import { acceptInTurn } from '../workers/accept-in-turn';
 import { startsWorkers } from '../workers/start-workers';
 import { isWorker } from '../workers/worker-channel';
@@ -45,10 +47,10 @@ export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Pr
 }
 
 async function start(module: Type, { beforeListen, onListening }: BootHooks): Promise<void> {
-  const { tls, logFormat, isProduction, traces } = serviceConfig();
+  const { tls, logFormat, isProduction, traces, metricExport } = serviceConfig();
   const format = logFormatOf(logFormat, isProduction);
   if (startsWorkers((level) => new PinoLogger(level, format), advise)) return;
-  const tracing = traces && (await import('../tracing/start-tracing.js')).startTracing(traces.toldUpstreams);
+  const tracing = traces && (await import('../telemetry/start-tracing.js')).startTracing(traces.toldUpstreams);
   const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(tls), {
     logger: new BootLogger(),
     abortOnError: false,
@@ -60,6 +62,7 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
   if (isWorker()) listenersOf(app).forEach(acceptInTurn);
   else advise(logger);
   if (tracing) closeLast(app, tracing);
+  if (metricExport) closeLast(app, await exportMetrics(app, metricExport));
   const redirect = redirectPort === undefined ? undefined : redirectServer(app, publicUrl);
   beforeListen?.(app);
   if (tls && server) reloadTls(server, tls, logger);
@@ -103,10 +106,16 @@ async function listenForRedirects(server: Server, host: string, port: number): P
   });
 }
 
+async function exportMetrics(app: NestFastifyApplication, settings: MetricExport): Promise<Telemetry> {
+  const { CacheMetrics } = await import('../metrics/cache.metrics.js');
+  const { startMetrics } = await import('../telemetry/start-metrics.js');
+  return startMetrics(app.get(CacheMetrics).registry, settings);
+}
+
 /** Once the last response is sent. */
-function closeLast(app: NestFastifyApplication, tracing: { close(): Promise<void> }): void {
+function closeLast(app: NestFastifyApplication, telemetry: Telemetry): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  fastify.addHook('onClose', () => tracing.close());
+  fastify.addHook('onClose', () => telemetry.close());
 }
 
 /** Once for the service, before it listens. */

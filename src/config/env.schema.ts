@@ -51,6 +51,8 @@ const SAMPLERS = [
   ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),
 ] as const;
 
+const exporter = z.enum(['otlp', 'none'], { error: 'must be otlp or none' });
+
 const YEAR_SECONDS = 31_536_000;
 const MAX_LOAD_MS = 300_000;
 
@@ -149,10 +151,18 @@ export const environmentShape = {
   SWAGGER_ENABLED: flag.default(true),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: httpUrl.optional(),
   OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
   OTEL_EXPORTER_OTLP_TIMEOUT: whole(1, 300_000).default(10_000),
   OTEL_SERVICE_NAME: text.default('larder'),
   OTEL_RESOURCE_ATTRIBUTES: text.optional(),
+  OTEL_TRACES_EXPORTER: exporter.default('otlp'),
+  OTEL_METRICS_EXPORTER: exporter.default('none'),
+  OTEL_METRIC_EXPORT_INTERVAL: whole(100, 3_600_000).default(60_000),
+  OTEL_METRIC_EXPORT_TIMEOUT: whole(100, 300_000).default(30_000),
+  OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: z
+    .enum(['cumulative'], { error: 'must be cumulative: the metrics count from the start of the process' })
+    .default('cumulative'),
   OTEL_TRACES_SAMPLER: z
     .enum(SAMPLERS, { error: `must be ${SAMPLERS.slice(0, -1).join(', ')} or ${SAMPLERS.at(-1) ?? ''}` })
     .default('parentbased_always_on'),
@@ -185,6 +195,8 @@ const examples: Readonly<Partial<Record<keyof typeof environmentShape, string>>>
   MAX_CONNECTIONS_PER_ADDRESS: '200',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://localhost:4318/v1/traces',
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://localhost:4318/v1/metrics',
+  OTEL_METRICS_EXPORTER: 'otlp',
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '0.01',
   TRACE_CONTEXT_UPSTREAM: 'acme,other-api',
@@ -264,6 +276,13 @@ function schema(source: Readonly<Record<string, unknown>>) {
     if (unknown.length > 0) {
       const message = `names ${unknown.join(', ')}, and the upstreams are ${known.join(', ')}`;
       context.addIssue({ code: 'custom', path: ['TRACE_CONTEXT_UPSTREAM'], message });
+    }
+    const { OTEL_METRICS_EXPORTER: metrics, OTEL_EXPORTER_OTLP_ENDPOINT: all } = env as Partial<
+      Record<string, unknown>
+    >;
+    if (metrics === 'otlp' && (env['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] ?? all) === undefined) {
+      const message = 'is missing: OTEL_METRICS_EXPORTER=otlp needs OTEL_EXPORTER_OTLP_ENDPOINT as well';
+      context.addIssue({ code: 'custom', path: ['OTEL_EXPORTER_OTLP_ENDPOINT'], message });
     }
     const { CACHE_STORE: store, REDIS_ENDPOINT_URI: uri } = env as Partial<Record<string, unknown>>;
     if (typeof store === 'string' && store !== 'memory' && uri === undefined) {

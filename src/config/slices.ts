@@ -18,6 +18,11 @@ function tlsOf(env: Environment) {
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile, http2 };
 }
 
+/** Whether OpenTelemetry is on, and has an endpoint: of this signal's own, or of all. */
+function exportsTo(env: Environment, endpoint: string | undefined): boolean {
+  return env.OTEL_SDK_DISABLED === 'false' && (endpoint ?? env.OTEL_EXPORTER_OTLP_ENDPOINT) !== undefined;
+}
+
 export const serviceConfig = slice('service', (env) => ({
   isProduction: env.NODE_ENV === 'production',
   host: env.HOST,
@@ -47,10 +52,14 @@ export const serviceConfig = slice('service', (env) => ({
   swaggerEnabled: env.SWAGGER_ENABLED,
   /** Undefined where no traces are exported. */
   traces:
-    env.OTEL_SDK_DISABLED === 'true' ||
-    (env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT) === undefined
-      ? undefined
-      : { toldUpstreams: env.TRACE_CONTEXT_UPSTREAM ?? [] },
+    env.OTEL_TRACES_EXPORTER === 'otlp' && exportsTo(env, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+      ? { toldUpstreams: env.TRACE_CONTEXT_UPSTREAM ?? [] }
+      : undefined,
+  /** Undefined where metrics are read at `/metrics` alone. */
+  metricExport:
+    env.OTEL_METRICS_EXPORTER === 'otlp' && exportsTo(env, env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)
+      ? { intervalMs: env.OTEL_METRIC_EXPORT_INTERVAL, timeoutMs: env.OTEL_METRIC_EXPORT_TIMEOUT }
+      : undefined,
 }));
 
 export const adminConfig = slice('admin', (env) => ({

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /*
- * The port to tracing. Without a tracer nothing is decorated and nothing is paid; `src/tracing` holds the one that speaks OpenTelemetry, and
+ * The port to tracing. Without a tracer nothing is decorated and nothing is paid; `src/telemetry` holds the one that speaks OpenTelemetry, and
  * nothing else knows OpenTelemetry.
  */
 
