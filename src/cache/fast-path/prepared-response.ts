@@ -3,15 +3,12 @@ import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
 import { ageMs, freshForMs } from '../law/freshness';
 import type { ResponseForm } from '../law/response-form';
 import { bufferBytes, inOnePiece, textBytes } from '../store/memory/resident-entry';
+import { NEVER_RENDERED, renderedHeads } from './rendered-heads';
 import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
 const MAX_TEXT_BYTES = 16_384;
 /** The overhead of objects and table entries. */
 const OVERHEAD_BYTES = 900;
-/** The size of the fields that the cache and the edge add to the head. */
-const ADDED_HEAD_BYTES = 720;
-/** A field's line end and its place in the list. */
-const FIELD_BYTES = 12;
 /** Statuses without content or a length (RFC 9110 §8.6). */
 const NO_CONTENT = 204;
 
@@ -69,16 +66,7 @@ export class PreparedResponse<Answer extends Served = Served> {
   /** For a body in its stored form, or too large for a text. */
   private readonly bytes: Buffer | undefined;
   private isWritableAsIs: boolean | undefined;
-  private age = -1;
-  private ttl = 0;
-  private second = 0;
-  private keepAliveMs = 0;
-  private revision = 0;
-  private tier: CacheTier = 'l1';
-  private tail = '';
-  private tailOfWhole: string | undefined;
-  private head: string | undefined;
-  private headNotModified: string | undefined;
+  private renderedAs = NEVER_RENDERED;
 
   constructor({ status, storedAt, body: own }: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
     this.status = status;
@@ -105,8 +93,7 @@ export class PreparedResponse<Answer extends Served = Served> {
   /** Its memory in addition to the entry's, in bytes; for an entry that is not kept, all of it. */
   extraBytes(entry: CacheEntry | undefined): number {
     const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : bufferBytes(this.bytes.length);
-    const head = ADDED_HEAD_BYTES + linesBytes(this.stored);
-    return OVERHEAD_BYTES + head + body + (this.text === undefined ? 0 : textBytes(this.text));
+    return OVERHEAD_BYTES + body + (this.text === undefined ? 0 : textBytes(this.text));
   }
 
   /** Whether the fields can be serialized here; node refuses the others. */
@@ -146,7 +133,7 @@ export class PreparedResponse<Answer extends Served = Served> {
 
   /**
    * The head that node would write. For a plain hit it is rendered again when a second has passed, the server announces another time,
-   * or a rate limit has changed.
+   * or a rate limit has changed; or when many other responses were sent since.
    */
   serializedHead(
     form: ResponseForm,
@@ -160,23 +147,30 @@ export class PreparedResponse<Answer extends Served = Served> {
     const ttl = Math.floor(freshForMs(entry, now) / 1000);
     const second = Math.floor(Date.now() / 1000);
     const revision = limits === undefined ? 0 : limits.revision;
-    const isSame = revision === this.revision && age === this.age && ttl === this.ttl && second === this.second;
-    if (!isSame || tier !== this.tier || keepAliveMs !== this.keepAliveMs) {
-      [this.age, this.ttl, this.second, this.tier, this.keepAliveMs] = [age, ttl, second, tier, keepAliveMs];
-      this.revision = revision;
-      this.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
-      this.head = this.headNotModified = this.tailOfWhole = undefined;
+    const known = renderedHeads.find(this.renderedAs);
+    const rendered = known ?? renderedHeads.claim();
+    const isSame = revision === rendered.revision && age === rendered.age && ttl === rendered.ttl;
+    const isNow = second === rendered.second && keepAliveMs === rendered.keepAliveMs;
+    if (!known || !isSame || !isNow || tier !== rendered.tier) {
+      this.renderedAs = rendered.number;
+      Object.assign(rendered, { age, ttl, second, tier, keepAliveMs, revision });
+      rendered.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
+      rendered.head = rendered.headNotModified = rendered.tailOfWhole = undefined;
     }
     const make = (): string => inOnePiece(`${linesOf(this.fields(form, answer, now, edge))}x-request-id: `);
-    const afterTimings = form.kind === 'whole' ? (this.tailOfWhole ??= this.tailFor(form)) : this.tailFor(form);
+    const afterTimings =
+      form.kind === 'whole'
+        ? (rendered.tailOfWhole ??= this.tailFor(form, rendered.tail))
+        : this.tailFor(form, rendered.tail);
     if (outcome !== 'HIT' || form.kind === 'unsatisfiable') return { beforeRequestId: make(), afterTimings };
-    const beforeRequestId = form.kind === 'not-modified' ? (this.headNotModified ??= make()) : (this.head ??= make());
+    const beforeRequestId =
+      form.kind === 'not-modified' ? (rendered.headNotModified ??= make()) : (rendered.head ??= make());
     return { beforeRequestId, afterTimings };
   }
 
-  private tailFor(form: ResponseForm): string {
+  private tailFor(form: ResponseForm, tail: string): string {
     const length = this.lengthFields(form);
-    return length.length === 0 ? this.tail : inOnePiece(`\r\n${linesOf(length).slice(0, -2)}${this.tail}`);
+    return length.length === 0 ? tail : inOnePiece(`\r\n${linesOf(length).slice(0, -2)}${tail}`);
   }
 
   /** RFC 9110 §15.5.17: a 416 describes the range, and not the representation. */
@@ -184,10 +178,6 @@ export class PreparedResponse<Answer extends Served = Served> {
     if (kind === 'not-modified') return this.presentation.notModifiedFields(this.stored);
     return kind === 'unsatisfiable' ? this.stored.filter(([name]) => name === 'via') : this.stored;
   }
-}
-
-function linesBytes(fields: HeaderList): number {
-  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + FIELD_BYTES, 0);
 }
 
 function hasDate(fields: HeaderList): boolean {
