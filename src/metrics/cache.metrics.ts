@@ -121,7 +121,7 @@ export class CacheMetrics {
     this.gauge(
       'larder_prepared_responses_bytes',
       'Estimated size of prepared responses in memory, in addition to the entries, in bytes.',
-      () => prepared.bytes,
+      () => (store.get().l1PreparedBytes ?? 0) + prepared.bytes,
     );
     this.gauge(
       'larder_fast_path_routes_off',

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheStore, FindOptions, Found } from '../store/cache-store';
 import { readIndex, type ResourceIndex } from '../model/resource-index';
-import { textBytes } from '../store/memory/resident-entry';
+import { textBytes } from '../store/memory/packed-fields';
 
 /** The parts of an index that locate its variants and projections. */
 type KnownMembers = Pick<ResourceIndex, 'generation' | 'lists'>;

@@ -9,7 +9,8 @@ import { CacheStore, type Found } from '../store/cache-store';
 import type { HitPointer, StoredAnswer } from '../model/exchange';
 import { requestPolicy } from '../law/request-policy';
 import type { ResponseForm } from '../law/response-form';
-import { inOnePiece, textBytes } from '../store/memory/resident-entry';
+import { textBytes } from '../store/memory/packed-fields';
+import { inOnePiece } from '../store/memory/resident-entry';
 import { forHitPointers } from '../nest/memory-shares';
 import {
   RESPONSE_CACHE_OPTIONS,

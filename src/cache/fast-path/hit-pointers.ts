@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../../kernel/at-most';
 import type { Clock } from '../../kernel/clock';
 import type { CacheStore, Found } from '../store/cache-store';
+import { keptWith } from '../store/memory/resident-entry';
 import type { HitPointer } from '../model/exchange';
 import type { RequestPolicy } from '../law/request-policy';
 import { reuseOf } from '../law/reuse';
@@ -93,9 +94,10 @@ export class HitPointers {
     return found;
   }
 
-  /** Under the key itself; an index of variants may be there by now. */
+  /** Under the key itself; an index of variants may be there by now. What a response was prepared of is none. */
   private unindexedHit(found: Found, policy: RequestPolicy): PointedHit {
-    return looksLikeIndex(found.entry) ? undefined : this.hit(undefined, found, policy);
+    const isResponse = keptWith(found.entry) !== undefined || !looksLikeIndex(found.entry);
+    return isResponse ? this.hit(undefined, found, policy) : undefined;
   }
 
   private hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy): PointedHit {

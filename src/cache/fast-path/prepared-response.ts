@@ -2,13 +2,13 @@ import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
 import { ageMs, freshForMs } from '../law/freshness';
 import type { ResponseForm } from '../law/response-form';
-import { bufferBytes, inOnePiece, textBytes } from '../store/memory/resident-entry';
+import { packFields, textBytes, unpackFields, type PackedFields } from '../store/memory/packed-fields';
+import { bufferBytes, hasText, inOnePiece, MAX_TEXT_BYTES, textIn } from '../store/memory/resident-entry';
 import { NEVER_RENDERED, renderedHeads } from './rendered-heads';
 import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
-const MAX_TEXT_BYTES = 16_384;
-/** The overhead of objects and table entries. */
-const OVERHEAD_BYTES = 900;
+/** The object itself, and its place with the entry. */
+const OBJECT_BYTES = 200;
 /** Statuses without content or a length (RFC 9110 §8.6). */
 const NO_CONTENT = 204;
 
@@ -31,8 +31,8 @@ export interface Served {
 
 /** How one entrance presents stored responses: the same for all of them. */
 export interface Presentation<Answer extends Served = Served> {
-  /** `Age`, `Cache-Status`, `X-Cache`. */
-  readonly cacheFields: (answer: Answer, key: string, now: number) => FlatFields;
+  /** `Age`, `Cache-Status`, `X-Cache`; of a response with rate limits those of the path. */
+  readonly cacheFields: (answer: Answer, key: string, now: number, path: string) => FlatFields;
   /** The fields that the edge adds to the stored ones. */
   readonly edgeFields: (edge: FlatFields, stored: HeaderList) => FlatFields;
   /** The stored fields that a 304 repeats (RFC 9110 §15.4.5). */
@@ -43,6 +43,8 @@ export interface PreparedParts<Answer extends Served> {
   readonly presentation: Presentation<Answer>;
   /** As in `Cache-Status`. */
   readonly key: string;
+  /** What was asked for, where the presentation depends on it. */
+  readonly path?: string;
   /** The stored fields as sent, without `Content-Length`. */
   readonly stored: HeaderList;
   /** The entity tag that follows the cache's fields, if the stored ones have none. */
@@ -57,28 +59,38 @@ export class PreparedResponse<Answer extends Served = Served> {
   readonly storedAt: number;
   readonly etag: string | undefined;
   readonly base: string | undefined;
-  readonly stored: HeaderList;
   /** The body's bytes as latin1 text: node sends head and text in one write, head and bytes in two. For small bodies only. */
   readonly text: string | undefined;
   readonly status: number;
   private readonly key: string;
+  private readonly path: string;
+  private readonly shape: PackedFields['shape'];
+  private readonly own: PackedFields['own'];
+  private readonly ownFieldBytes: number;
   private readonly presentation: Presentation<Answer>;
-  /** For a body in its stored form, or too large for a text. */
+  /** For a body too large for a text. */
   private readonly bytes: Buffer | undefined;
   private isWritableAsIs: boolean | undefined;
   private renderedAs = NEVER_RENDERED;
 
-  constructor({ status, storedAt, body: own }: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
-    this.status = status;
-    this.storedAt = storedAt;
+  constructor(entry: CacheEntry, body: Buffer, parts: PreparedParts<Answer>) {
+    this.status = entry.status;
+    this.storedAt = entry.storedAt;
     this.key = parts.key;
+    this.path = parts.path ?? '';
     this.presentation = parts.presentation;
-    this.stored = parts.stored;
+    const [{ shape, own }, ownFieldBytes] = packFields(parts.stored);
+    [this.shape, this.own, this.ownFieldBytes] = [shape, own, ownFieldBytes];
     this.etag = parts.etag;
     this.base = parts.base;
     this.bodyBytes = body.length;
-    this.text = body.length <= MAX_TEXT_BYTES ? body.toString('latin1') : undefined;
-    this.bytes = this.text === undefined || body === own ? body : undefined;
+    this.text = body.length <= MAX_TEXT_BYTES ? textIn(entry, body.toString('latin1')) : undefined;
+    this.bytes = this.text === undefined ? body : undefined;
+  }
+
+  /** The stored fields as sent; unpacked once a second where the response is sent often. */
+  get stored(): HeaderList {
+    return renderedHeads.find(this.renderedAs)?.stored ?? unpackFields(this.shape, this.own);
   }
 
   /** The fields that conditions are compared with. */
@@ -92,8 +104,10 @@ export class PreparedResponse<Answer extends Served = Served> {
 
   /** Its memory in addition to the entry's, in bytes; for an entry that is not kept, all of it. */
   extraBytes(entry: CacheEntry | undefined): number {
-    const body = this.bytes === undefined || this.bytes === entry?.body ? 0 : bufferBytes(this.bytes.length);
-    return OVERHEAD_BYTES + body + (this.text === undefined ? 0 : textBytes(this.text));
+    const { bytes, text, ownFieldBytes } = this;
+    const ofBytes = bytes === undefined || bytes === entry?.body ? 0 : bufferBytes(bytes.length);
+    const ofText = text === undefined || (entry && hasText(entry, text)) ? 0 : textBytes(text);
+    return OBJECT_BYTES + ownFieldBytes + ofBytes + ofText;
   }
 
   /** Whether the fields can be serialized here; node refuses the others. */
@@ -112,7 +126,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     const stored = this.storedFields(kind);
     const { cacheFields, edgeFields } = this.presentation;
     const etag = this.etag === undefined ? [] : ['etag', this.etag];
-    return [...stored.flat(), ...cacheFields(answer, this.key, now), ...etag, ...edgeFields(edge, stored)];
+    return [...stored.flat(), ...cacheFields(answer, this.key, now, this.path), ...etag, ...edgeFields(edge, stored)];
   }
 
   /** The fields for the range and the length of the body. */
@@ -153,6 +167,7 @@ export class PreparedResponse<Answer extends Served = Served> {
     const isNow = second === rendered.second && keepAliveMs === rendered.keepAliveMs;
     if (!known || !isSame || !isNow || tier !== rendered.tier) {
       this.renderedAs = rendered.number;
+      if (!known) rendered.stored = unpackFields(this.shape, this.own);
       Object.assign(rendered, { age, ttl, second, tier, keepAliveMs, revision });
       rendered.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
       rendered.head = rendered.headNotModified = rendered.tailOfWhole = undefined;

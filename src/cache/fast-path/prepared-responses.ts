@@ -1,47 +1,36 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry, ContentCoding } from '../model/cache-entry';
-import { forPreparedResponses } from '../nest/memory-shares';
+import { WITHOUT_L1_BYTES } from '../nest/memory-shares';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
+import { keepUnpacked, keepWith, keptWith, type KeptWith } from '../store/memory/resident-entry';
 import type { PreparedResponse, Served } from './prepared-response';
 
-/** One for each content coding. */
-type Prepared = Partial<Record<ContentCoding, PreparedResponse<never>>>;
-
-/** The property of an entry with its prepared responses: a hit finds both by one look-up. Not enumerable, so that no copy has it. */
-const PREPARED = Symbol('larder.prepared');
-
-type WithPrepared = CacheEntry & { [PREPARED]?: Prepared | undefined };
-
-/** Refers to an entry without keeping it alive: memory may have evicted it, or never have held it. */
-type EntryRef = WeakRef<WithPrepared>;
+/** The prepared responses of an entry, one for each content coding. */
+class Prepared implements KeptWith {
+  constructor(
+    readonly bytes: number,
+    readonly identity: PreparedResponse<never> | undefined,
+    readonly gzip: PreparedResponse<never> | undefined,
+  ) {}
+}
 
 /**
- * Prepared responses of the entries in memory. They are evicted with their entry.
+ * Prepared responses of the entries in memory: kept with their entry, counted with it, and evicted with it.
  *
  * Without L1 each read brings a new object of the same entry: then they are found by the entry's id, which changes with every store.
  */
 @Injectable()
 export class PreparedResponses {
-  private readonly refs: LRUCache<EntryRef, true>;
-  private readonly refOf = new WeakMap<CacheEntry, EntryRef>();
   private readonly byId: LRUCache<string, Prepared> | undefined;
 
   constructor(@Inject(RESPONSE_CACHE_OPTIONS) { l1 }: Pick<ResponseCacheModuleOptions, 'l1'>) {
-    const maxSize = forPreparedResponses(l1.maxBytes);
-    this.refs = new LRUCache<EntryRef, true>({
-      maxSize,
-      dispose: (_true, ref) => {
-        const entry = ref.deref();
-        if (entry) entry[PREPARED] = undefined;
-      },
-    });
-    if (l1.maxBytes === 0) this.byId = new LRUCache<string, Prepared>({ maxSize });
+    if (l1.maxBytes < 1) this.byId = new LRUCache<string, Prepared>({ maxSize: WITHOUT_L1_BYTES });
   }
 
-  /** Their memory, in bytes. */
+  /** The memory of those without L1, in bytes. */
   get bytes(): number {
-    return (this.byId ?? this.refs).calculatedSize;
+    return this.byId?.calculatedSize ?? 0;
   }
 
   /** Each entry is requested by the entrance that prepared its response. */
@@ -49,22 +38,20 @@ export class PreparedResponses {
     return this.of(entry)?.[coding] as PreparedResponse<Answer> | undefined;
   }
 
+  /** Keeps it as long as the entry, if memory has the entry itself. */
   keep<Answer extends Served>(entry: CacheEntry, coding: ContentCoding, response: PreparedResponse<Answer>): void {
-    const prepared: Prepared = { ...this.of(entry), [coding]: response };
+    const { identity, gzip, bytes = 0 } = this.of(entry) ?? {};
+    const isIdentity = coding === 'identity';
     const keeper = this.byId ? undefined : entry;
-    const size = Object.values(prepared).reduce((sum, one) => sum + one.extraBytes(keeper), 0);
-    if (this.byId) {
-      this.byId.set(entry.id, prepared, { size });
-      return;
-    }
-    const ref = this.refOf.get(entry) ?? new WeakRef<WithPrepared>(entry);
-    this.refOf.set(entry, ref);
-    this.refs.set(ref, true, { size });
-    if (this.refs.has(ref))
-      Object.defineProperty(entry, PREPARED, { value: prepared, writable: true, configurable: true });
+    const replaced = isIdentity ? identity : gzip;
+    const grown = this.byId || !isIdentity || response.text === undefined ? 0 : keepUnpacked(entry, response.text);
+    const size = bytes - (replaced?.extraBytes(keeper) ?? 0) + response.extraBytes(keeper) + grown;
+    const prepared = new Prepared(size, isIdentity ? response : identity, isIdentity ? gzip : response);
+    if (this.byId) this.byId.set(entry.id, prepared, { size });
+    else keepWith(entry, prepared);
   }
 
-  private of(entry: WithPrepared): Prepared | undefined {
-    return this.byId ? this.byId.get(entry.id) : entry[PREPARED];
+  private of(entry: CacheEntry): Prepared | undefined {
+    return this.byId ? this.byId.get(entry.id) : (keptWith(entry) as Prepared | undefined);
   }
 }

@@ -1,3 +1,4 @@
+import type { HeaderList } from '../model/cache-entry';
 import type { CacheTier } from '../model/cache-outcome';
 
 /** As many responses keep their head: about 1 MB. The heads of all that are stored would take more than their bodies. */
@@ -15,6 +16,7 @@ class RenderedHead {
   keepAliveMs = 0;
   revision = 0;
   tier: CacheTier = 'l1';
+  stored: HeaderList = [];
   tail = '';
   tailOfWhole: string | undefined;
   head: string | undefined;

@@ -12,6 +12,8 @@ const MIN_CODED_BYTES = 1_024;
 /** Up to this size the work takes less time than handing it to a thread. */
 const SYNC_BYTES = 16_384;
 const WORTH_IT = 0.9;
+/** How bodies are coded. */
+export const CODED_AS: ZlibOptions = { level: constants.Z_BEST_COMPRESSION };
 const COMPRESSIBLE = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|x-ndjson)\b|image\/svg)/i;
 const TRAILER_BYTES = 4;
 const HEADER_AND_TRAILER_BYTES = 18;
@@ -24,8 +26,7 @@ const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 export async function storedForm(body: Buffer, headers: HeaderList): Promise<CodedBody> {
   const identity: CodedBody = { body, coding: 'identity' };
   if (body.length <= MIN_CODED_BYTES || !isCompressible(headers)) return identity;
-  const options = { level: constants.Z_BEST_COMPRESSION };
-  const packed = body.length <= SYNC_BYTES ? gzipSync(body, options) : await gzipAsync(body, options);
+  const packed = body.length <= SYNC_BYTES ? gzipSync(body, CODED_AS) : await gzipAsync(body, CODED_AS);
   return packed.length <= body.length * WORTH_IT ? { body: own(packed), coding: 'gzip' } : identity;
 }
 

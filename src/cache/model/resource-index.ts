@@ -116,17 +116,22 @@ export function looksLikeIndex({ headers, etag }: EntryMetadata): boolean {
   return headers.length === 0 && etag === '';
 }
 
-const READ = new WeakMap<CacheEntry, ResourceIndex | null>();
-
-/** Undefined for an entry that is not an index. An entry in memory is parsed once. */
+/** Undefined for an entry that is not an index. */
 export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
-  if (!looksLikeIndex(entry)) return undefined;
-  let index = READ.get(entry);
-  if (index === undefined) {
-    index = parse(entry) ?? null;
-    READ.set(entry, index);
-  }
-  return index ?? undefined;
+  return looksLikeIndex(entry) ? parse(entry) : undefined;
+}
+
+const MAX_KNOWN_LISTS = 500;
+/** Most indexes of an API have the same lists: they are one object, for which it is known what they select by. */
+const knownLists = new Map<string, ResourceIndex['lists']>();
+
+function sharedLists(lists: ResourceIndex['lists']): ResourceIndex['lists'] {
+  const name = JSON.stringify(lists);
+  const known = knownLists.get(name);
+  if (known) return known;
+  if (knownLists.size >= MAX_KNOWN_LISTS) knownLists.clear();
+  knownLists.set(name, lists);
+  return lists;
 }
 
 /**
@@ -162,7 +167,7 @@ function parse(entry: CacheEntry): ResourceIndex | undefined {
     return {
       entry,
       generation,
-      lists: lists.slice(0, MAX_LISTS),
+      lists: sharedLists(lists.slice(0, MAX_LISTS)),
       latest,
       projections: projections.slice(0, MAX_PROJECTIONS),
       isWithdrawn,

@@ -9,18 +9,13 @@ import type { MemoryLimits } from '../store/memory/memory-tier';
 
 const MIB = 1_048_576;
 
-/** The memory for entries. */
+/** The memory for entries, and for the responses that are prepared of them. */
 export function forEntries(maxBytes: number): number {
-  return Math.floor(maxBytes * 0.68);
+  return Math.floor(maxBytes * 0.9);
 }
 
 /** The memory for prepared responses and hit pointers of entries in Redis, without L1. */
-const WITHOUT_L1_BYTES = 4 * MIB;
-
-/** The memory for prepared responses. */
-export function forPreparedResponses(maxBytes: number): number {
-  return maxBytes < 1 ? WITHOUT_L1_BYTES : Math.ceil(maxBytes * 0.22);
-}
+export const WITHOUT_L1_BYTES = 4 * MIB;
 
 /** The memory for the table of hit pointers. */
 export function forHitPointers(maxBytes: number): number {

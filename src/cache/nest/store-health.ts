@@ -17,6 +17,7 @@ export interface StoreState {
   readonly problem?: string;
   readonly l1Entries?: number;
   readonly l1Bytes?: number;
+  readonly l1PreparedBytes?: number;
 }
 
 export class StoreHealth {
@@ -27,8 +28,11 @@ export class StoreHealth {
   ) {}
 
   get(): StoreState {
-    const hasMemory = this.store instanceof TieredStore || this.store instanceof MemoryStore;
-    const l1 = hasMemory ? { l1Entries: this.store.l1Size, l1Bytes: this.store.l1Bytes } : {};
+    const { store } = this;
+    const hasMemory = store instanceof TieredStore || store instanceof MemoryStore;
+    const l1 = hasMemory
+      ? { l1Entries: store.l1Size, l1Bytes: store.l1Bytes, l1PreparedBytes: store.l1PreparedBytes }
+      : {};
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };

@@ -78,6 +78,10 @@ export class TieredStore extends CacheStore {
     return this.l1.bytes;
   }
 
+  get l1PreparedBytes(): number {
+    return this.l1.preparedBytes;
+  }
+
   get l1Size(): number {
     return this.l1.size;
   }

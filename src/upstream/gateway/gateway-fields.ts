@@ -63,9 +63,9 @@ export interface LimitsNow {
 }
 
 /** As `PRESENTATION`, with the current rate limits, and `X-From-Cache` for a stored response. */
-export function limitsNow(limits: LimitsNow, key: string, path: string): Presentation<StoredAnswer> {
-  const cacheFields: Presentation<StoredAnswer>['cacheFields'] = (answer, name, now) => {
-    const fields = [...fieldsOfCache(answer, name, now)];
+export function limitsNow(limits: LimitsNow): Presentation<StoredAnswer> {
+  const cacheFields: Presentation<StoredAnswer>['cacheFields'] = (answer, key, now, path) => {
+    const fields = [...fieldsOfCache(answer, key, now)];
     if (isFromStore(answer.outcome)) fields.push('x-from-cache', '1');
     for (const [field, value] of Object.entries(limits.fieldsOf(key, path))) fields.push(field, value);
     return fields;

@@ -6,6 +6,7 @@ import {
   type CacheEntry,
   type HeaderList,
   type PreparedResponses,
+  type Presentation,
   type StoredAnswer,
 } from '../../cache';
 import type { ClientOrigin } from '../../server/client-origin';
@@ -54,12 +55,15 @@ export type GatewayResponse = PreparedResponse<StoredAnswer>;
 /** The upstream's responses as the gateway's clients get them: with the gateway's URLs, and prepared to be sent again. */
 export class GatewayResponses {
   private readonly unpacked = new UnpackedBodies();
+  private readonly presentation: Presentation<StoredAnswer>;
   private readonly edits = new LRUCache<string, BodyEdit>({ max: MAX_ADDRESSES });
 
   constructor(
     private readonly options: GatewayResponsesOptions,
     private readonly prepared: PreparedResponses,
-  ) {}
+  ) {
+    this.presentation = options.limits ? limitsNow(options.limits) : PRESENTATION;
+  }
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
   rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
@@ -162,8 +166,8 @@ export class GatewayResponses {
       const base = isByAddress ? this.baseFor(request) : undefined;
       const rewritten = this.rewritten(fields, request, path);
       const stored = edit ? edit.fields(entry.status, rewritten) : rewritten;
-      const presentation = showsLimits ? limitsNow(limits, key, path) : PRESENTATION;
-      return new PreparedResponse(entry, body, { presentation, key, stored, base });
+      const presentation = showsLimits ? this.presentation : PRESENTATION;
+      return new PreparedResponse(entry, body, { presentation, key, path, stored, base });
     };
     const refuse = (cause: unknown): never => {
       throw new UnreadableEntryError(key, { cause });

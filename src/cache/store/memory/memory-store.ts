@@ -58,6 +58,10 @@ export class MemoryStore extends CacheStore {
     return this.tier.bytes;
   }
 
+  get l1PreparedBytes(): number {
+    return this.tier.preparedBytes;
+  }
+
   get l1Size(): number {
     return this.tier.size;
   }

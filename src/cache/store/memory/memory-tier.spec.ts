@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import type { CacheEntry } from '../../model/cache-entry';
 import { MemoryTier } from './memory-tier';
 import { newEntryId } from '../../model/random-id';
+import { hasText, keepUnpacked, keepWith, keptWith } from './resident-entry';
 
 function entryOf(more: Partial<CacheEntry> = {}): CacheEntry {
   return {
@@ -43,28 +46,78 @@ describe('the memory tier', () => {
     expect(tier.get('key', 0)).toEqual(entry);
   });
 
-  it('keeps a field line that several entries have in common once, and the others apart', () => {
-    const tier = new MemoryTier(limits);
-    const headersOf = (etag: string): CacheEntry['headers'] => [
+  it('keeps field lines that entries have in common once, and gives each entry its own back', () => {
+    const tier = new MemoryTier({ ...limits, maxEntries: 1_000 });
+    const headersOf = (at: number): CacheEntry['headers'] => [
       ['server', ['git', 'hub'].join('')],
-      ['etag', etag],
+      ['etag', `"${at}"`],
+      ['x-often', String(at % 3)],
+      ...(at % 5 === 0 ? ([['x-rare', ['a', '', 'a\nb'][at % 3]!]] as const) : []),
+      ['set-cookie', `${at}`],
+      ['set-cookie', ''],
     ];
-    for (const name of ['one', 'two']) tier.put(name, entryOf({ headers: headersOf(`"${name}"`) }), true);
-    const [one, two] = ['one', 'two'].map((name) => tier.get(name, 0)?.headers ?? []);
-    expect(one?.[0]).toBe(two?.[0]);
-    expect([one?.[1], two?.[1]]).toEqual([
-      ['etag', '"one"'],
-      ['etag', '"two"'],
-    ]);
+    const sizes = Array.from({ length: 1_000 }, (_, at) => {
+      const before = tier.bytes;
+      tier.put(`key-${at}`, entryOf({ headers: headersOf(at) }), true);
+      return tier.bytes - before;
+    });
+    for (let at = 0; at < 1_000; at++) expect(tier.get(`key-${at}`, 0)!.headers).toEqual(headersOf(at));
+    expect(sizes.at(-1)).toBeLessThan(sizes[0]!);
   });
 
-  it.each([5, 60, 2_000])('keeps no more than the %i bytes of a body, where they are a slice of many', (length) => {
+  it.each([5, 60, 2_000, 20_000])(
+    'keeps the %i bytes of a body as they are, and not what they are a slice of',
+    (length) => {
+      const tier = new MemoryTier(limits);
+      const read = randomBytes(65_536);
+      tier.put('key', entryOf({ body: read.subarray(100, 100 + length) }), true);
+      const { body } = tier.get('key', 0)!;
+      expect(body.equals(read.subarray(100, 100 + length))).toBe(true);
+      expect(body.buffer.byteLength).toBeLessThan(read.length);
+    },
+  );
+
+  it('keeps an unpacked body in place of its gzip form only if that form can be made of it again', () => {
     const tier = new MemoryTier(limits);
-    const read = Buffer.allocUnsafe(65_536).fill('x');
-    tier.put('key', entryOf({ body: read.subarray(100, 100 + length) }), true);
-    const { body } = tier.get('key', 0)!;
-    expect(body).toEqual(read.subarray(100, 100 + length));
-    expect(body.buffer.byteLength).toBe(length);
+    const text = 'text '.repeat(400);
+    const packed = gzipSync(text, { level: 9 });
+    const foreign = Buffer.from(packed);
+    foreign[9] = 77; // the operating system, as another writer may name it
+    for (const body of [packed, foreign]) {
+      tier.put('key', entryOf({ body, coding: 'gzip' }), true);
+      const entry = tier.get('key', 0)!;
+      expect(keepUnpacked(entry, `${text}x`)).toBe(0);
+      const isOurs = body === packed;
+      expect(keepUnpacked(entry, text) > 0).toBe(isOurs);
+      expect(hasText(entry, text)).toBe(isOurs);
+      expect(entry.body.equals(body)).toBe(true);
+      expect({ ...entry }).toEqual(entryOf({ id: entry.id, body, coding: 'gzip' }));
+    }
+  });
+
+  it('counts what is kept with an entry as long as the entry is there', () => {
+    const tier = new MemoryTier({ maxBytes: 20_000, maxEntries: 100 });
+    tier.put('key', entryOf({ tags: ['t'] }), false);
+    const entry = tier.get('key', 0)!;
+    const { bytes } = tier;
+    expect(keepWith(entry, { bytes: 1_000 })).toBe(true);
+    expect(keepWith(entry, { bytes: 3_000 })).toBe(true);
+    expect(keepWith(entry, { bytes: 5_000 })).toBe(false); // more than a quarter of all
+    expect([tier.bytes, tier.preparedBytes]).toEqual([bytes, 3_000]);
+    expect(keptWith(entry)).toEqual({ bytes: 3_000 });
+    expect(tier.keysOf({ kind: 'tag', tag: 't' })).toEqual(['key']);
+    tier.deleteUnshared();
+    expect([tier.size, tier.bytes, tier.preparedBytes]).toEqual([0, 0, 0]);
+    expect(keepWith(entry, { bytes: 1_000 })).toBe(false);
+    expect(tier.preparedBytes).toBe(0);
+  });
+
+  it('keeps as many entries as it may, those that were used last', () => {
+    const tier = new MemoryTier({ ...limits, maxEntries: 2 });
+    for (const key of ['a', 'b']) tier.put(key, entryOf(), true);
+    tier.get('a', 0);
+    tier.put('c', entryOf(), true);
+    expect(tier.keys().sort()).toEqual(['a', 'c']);
   });
 
   it('finds one key of a tag, or several, and no key that has gone', () => {

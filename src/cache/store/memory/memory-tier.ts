@@ -4,7 +4,7 @@ import { callerOfKey, upstreamOfTag } from '../../model/cache-key';
 import type { InvalidationTarget } from '../cache-store';
 import { hasPrefix, isOfUpstream } from '../invalidation-target';
 import { CallerShares, OWNED_BYTES } from './caller-shares';
-import { inOnePiece, MIN_RESIDENT_BYTES, resident } from './resident-entry';
+import { inOnePiece, keptWith, resident, type EntryHome } from './resident-entry';
 
 export interface MemoryLimits {
   /** What the entries may take, in bytes. */
@@ -18,19 +18,17 @@ export interface MemoryLimits {
   readonly maxCallerShare?: number;
 }
 
-interface Kept {
-  readonly entry: CacheEntry;
-  /** Whether the shared store has the entry as well and so publishes its changes. */
-  readonly shared: boolean;
-}
-
 /** Entries of this process, bounded by bytes and by number, evicted least recently used first, with an index by tag. */
-export class MemoryTier {
-  private readonly entries: LRUCache<string, Kept>;
+export class MemoryTier implements EntryHome {
+  private readonly entries: LRUCache<string, CacheEntry>;
   /** Most tags have one key: stored without a set, which costs as much as a small entry. */
   private readonly keysOfTag = new Map<string, string | Set<string>>();
+  /** The entries that only this process has: the shared store publishes no change of them. */
   private readonly unshared = new Set<string>();
   private readonly shares: CallerShares;
+  private readonly maxEntries: number;
+  private readonly maxEntryBytes: number;
+  private preparedBytesNow = 0;
 
   /** Whether it has no capacity. */
   readonly isOff: boolean;
@@ -41,44 +39,64 @@ export class MemoryTier {
     private readonly onEvicted?: (key: string) => void,
   ) {
     this.isOff = limits.maxBytes < 1;
-    this.entries = new LRUCache<string, Kept>({
-      // The table has its full length from the beginning: no longer than its bytes allow.
-      max: Math.max(1, Math.min(limits.maxEntries, Math.ceil(limits.maxBytes / MIN_RESIDENT_BYTES))),
+    this.maxEntries = Math.max(1, limits.maxEntries);
+    this.maxEntryBytes = Math.max(1, Math.floor(limits.maxBytes / 4));
+    // Without the LRU's own `max`, which takes the memory of all of them at once.
+    this.entries = new LRUCache<string, CacheEntry>({
       maxSize: Math.max(1, limits.maxBytes),
-      maxEntrySize: Math.max(1, Math.floor(limits.maxBytes / 4)),
-      dispose: ({ entry }, key, reason) => {
+      maxEntrySize: this.maxEntryBytes,
+      dispose: (entry, key, reason) => {
         this.forget(key, entry);
         if (reason === 'evict') onEvicted?.(key);
       },
     });
     const { maxCallerShare: share = 1 } = limits;
-    this.shares = new CallerShares({ bytes: limits.maxBytes * share, entries: Math.max(1, this.entries.max * share) });
+    this.shares = new CallerShares({ bytes: limits.maxBytes * share, entries: Math.max(1, this.maxEntries * share) });
   }
 
   get size(): number {
     return this.entries.size;
   }
 
+  /** Of the entries, without what is kept with them. */
   get bytes(): number {
-    return this.entries.calculatedSize;
+    return this.entries.calculatedSize - this.preparedBytesNow;
+  }
+
+  /** Of what is kept with the entries. */
+  get preparedBytes(): number {
+    return this.preparedBytesNow;
   }
 
   get(key: string, now: number): CacheEntry | undefined {
-    const kept = this.entries.get(key);
-    if (!kept) return undefined;
-    if (now < endOfLife(kept.entry)) return kept.entry;
+    const entry = this.entries.get(key);
+    if (!entry || now < endOfLife(entry)) return entry;
     this.entries.delete(key);
     return undefined;
   }
 
   put(key: string, given: CacheEntry, shared: boolean): void {
+    const { entry, bytes } = resident(inOnePiece(key), given, this);
+    this.place(key, entry, callerOfKey(key, entry.upstream) === undefined ? bytes : bytes + OWNED_BYTES, shared);
+  }
+
+  resize(key: string, entry: CacheEntry, extraBytes: number): boolean {
+    if (this.entries.peek(key) !== entry) return false;
+    const before = keptWith(entry)?.bytes ?? 0;
+    const bytes = (this.entries.info(key)?.size ?? 0) - before + extraBytes;
+    if (bytes > this.maxEntryBytes) return false;
+    this.place(key, entry, bytes, !this.unshared.has(key));
+    if (!this.entries.has(key)) return false;
+    this.preparedBytesNow += extraBytes;
+    return true;
+  }
+
+  private place(key: string, entry: CacheEntry, bytes: number, shared: boolean): void {
     this.entries.delete(key);
-    const { entry, bytes } = resident(inOnePiece(key), given);
-    const size = callerOfKey(key, entry.upstream) === undefined ? bytes : bytes + OWNED_BYTES;
-    this.makeRoom(key, entry.upstream, size);
-    this.entries.set(key, { entry, shared }, { size });
+    this.makeRoom(key, entry.upstream, bytes);
+    this.entries.set(key, entry, { size: bytes });
     if (!this.entries.has(key)) return; // larger than the tier takes
-    this.shares.add(key, entry.upstream, size);
+    this.shares.add(key, entry.upstream, bytes);
     if (!shared) this.unshared.add(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);
@@ -86,6 +104,7 @@ export class MemoryTier {
       else if (typeof keys !== 'string') keys.add(key);
       else if (keys !== key) this.keysOfTag.set(tag, new Set([keys, key]));
     }
+    while (this.entries.size > this.maxEntries) this.entries.pop();
   }
 
   delete(key: string): boolean {
@@ -113,7 +132,7 @@ export class MemoryTier {
   /** The most recently used ones, at most `count`. */
   recent(count: number): CacheEntry[] {
     const recent: CacheEntry[] = [];
-    for (const { entry } of this.entries.values()) {
+    for (const entry of this.entries.values()) {
       if (recent.length >= count) break;
       recent.push(entry);
     }
@@ -127,8 +146,8 @@ export class MemoryTier {
   /** In a full memory a caller over its share loses its own oldest entries; otherwise the least recently used ones go. */
   private makeRoom(key: string, upstream: string, bytes: number): void {
     const { entries } = this;
-    if (bytes > entries.maxEntrySize) return;
-    while (entries.calculatedSize + bytes > entries.maxSize || entries.size >= entries.max) {
+    if (bytes > this.maxEntryBytes) return;
+    while (entries.calculatedSize + bytes > entries.maxSize || entries.size >= this.maxEntries) {
       const oldest = this.shares.oldestBeyond(key, upstream, bytes);
       if (oldest === undefined) return;
       entries.delete(oldest);
@@ -138,6 +157,7 @@ export class MemoryTier {
 
   private forget(key: string, entry: CacheEntry): void {
     this.shares.remove(key, entry.upstream);
+    this.preparedBytesNow -= keptWith(entry)?.bytes ?? 0;
     this.unshared.delete(key);
     for (const tag of entry.tags) {
       const keys = this.keysOfTag.get(tag);

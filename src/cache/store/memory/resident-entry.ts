@@ -1,17 +1,40 @@
+import { gzipSync } from 'node:zlib';
+import { CODED_AS } from '../../law/content-coding';
 import type { CacheEntry, ContentCoding, HeaderList, Validators } from '../../model/cache-entry';
+import { packFields, textBytes, unpackFields, type PackedFields } from './packed-fields';
 
 /**
  * The form of entries in memory, and its size.
  *
- * One class, so that all have one shape; bytes of their own; texts shared by many entries are stored once. Its one invariant: the counted
- * size is the growth of the process, within about 20 % (`benchmarks/entry-cost.ts` measures it, `test/e2e/memory.spec.ts`
- * checks it).
+ * One class, so that all have one shape. A small body is a text, which costs less than a buffer and is what is sent; header fields are
+ * packed; a gzip body that is served unpacked is kept unpacked alone. Its one invariant: the entry reads as it was put, and the counted
+ * size is the growth of the process, within about 15 % (`benchmarks/entry-cost.ts` measures it, `test/e2e/memory.spec.ts` checks it).
  */
 
 /** All fields of an entry, so that a new one cannot be forgotten here. */
 type Complete = { readonly [Name in keyof Required<CacheEntry>]: CacheEntry[Name] };
 
+/** What is made of an entry, and kept as long as the entry. */
+export interface KeptWith {
+  /** Its size in bytes. */
+  readonly bytes: number;
+}
+
+/** Where entries are kept. */
+export interface EntryHome {
+  /** Counts what is kept with the entry; false if the entry is not there, or would be too large. */
+  readonly resize: (key: string, entry: CacheEntry, extraBytes: number) => boolean;
+}
+
+/** Larger bodies are kept as bytes. */
+export const MAX_TEXT_BYTES = 16_384;
+
 class ResidentEntry implements Complete {
+  declare readonly headers: HeaderList;
+  declare readonly validators: Validators;
+  declare readonly etag: string;
+  declare readonly body: Buffer;
+
   readonly id: string;
   readonly status: number;
   readonly upstream: string;
@@ -22,22 +45,58 @@ class ResidentEntry implements Complete {
   readonly retainForRevalidationMs: number | undefined;
   readonly mustRevalidate: boolean;
   readonly loadDurationMs: number;
-  readonly etag: string;
+  readonly tags: readonly string[];
   readonly coding: ContentCoding;
   readonly hitFlagName: string | undefined;
   readonly indexMark: number | undefined;
   readonly softPurgeMark: number | undefined;
 
-  constructor(
-    entry: CacheEntry,
-    readonly headers: HeaderList,
-    readonly validators: Validators,
-    readonly tags: readonly string[],
-    readonly body: Buffer,
-  ) {
+  readonly #key: string;
+  readonly #home: EntryHome;
+  readonly #shape: PackedFields['shape'];
+  readonly #own: PackedFields['own'];
+  /** Undefined: those of the header fields. */
+  readonly #validators: Validators | undefined;
+  /** Undefined: that of the header fields. */
+  readonly #etag: string | undefined;
+  #body: string | Buffer;
+  /** Whether `#body` is without the coding, which gives the stored bytes again. */
+  #isUnpacked = false;
+  #keptWith: KeptWith | undefined = undefined;
+
+  // Own and enumerable, so that a copy (`{ ...entry }`) has them; the same functions for all, so that they take no room in any.
+  static readonly #ACCESSORS: PropertyDescriptorMap & ThisType<ResidentEntry> = {
+    headers: {
+      enumerable: true,
+      get() {
+        return unpackFields(this.#shape, this.#own);
+      },
+    },
+    validators: {
+      enumerable: true,
+      get() {
+        return this.#validators ?? validatorsIn(this.headers);
+      },
+    },
+    etag: {
+      enumerable: true,
+      get() {
+        return this.#etag ?? validatorsIn(this.headers).etag ?? '';
+      },
+    },
+    body: {
+      enumerable: true,
+      get() {
+        const body = typeof this.#body === 'string' ? Buffer.from(this.#body, 'latin1') : this.#body;
+        return this.#isUnpacked ? gzipSync(body, CODED_AS) : body;
+      },
+    },
+  };
+
+  constructor(key: string, home: EntryHome, entry: CacheEntry, { shape, own }: PackedFields) {
     this.id = entry.id;
     this.status = entry.status;
-    this.upstream = sharedText(':upstream', entry.upstream);
+    this.upstream = sharedText(entry.upstream);
     this.storedAt = entry.storedAt;
     this.freshUntil = entry.freshUntil;
     this.staleWhileRevalidateMs = entry.staleWhileRevalidateMs;
@@ -45,11 +104,60 @@ class ResidentEntry implements Complete {
     this.retainForRevalidationMs = entry.retainForRevalidationMs;
     this.mustRevalidate = entry.mustRevalidate;
     this.loadDurationMs = entry.loadDurationMs;
-    this.etag = entry.etag;
+    this.tags = entry.tags.length === 0 ? NOTHING : entry.tags.map(sharedText);
     this.coding = entry.coding;
     this.hitFlagName = entry.hitFlagName;
     this.indexMark = entry.indexMark;
     this.softPurgeMark = entry.softPurgeMark;
+    this.#key = key;
+    this.#home = home;
+    this.#shape = shape;
+    this.#own = own;
+    const inFields = validatorsIn(entry.headers);
+    const { etag, lastModified } = entry.validators;
+    const isInFields = inFields.etag === etag && inFields.lastModified === lastModified;
+    this.#validators = isInFields ? undefined : { ...entry.validators };
+    this.#etag = entry.etag === (inFields.etag ?? '') ? undefined : entry.etag;
+    this.#body = entry.body.length <= MAX_TEXT_BYTES ? entry.body.toString('latin1') : ownBytes(entry.body);
+    Object.defineProperties(this, ResidentEntry.#ACCESSORS);
+  }
+
+  static isOne(entry: CacheEntry): entry is ResidentEntry {
+    return #keptWith in entry;
+  }
+
+  /** The bytes of its own, without the key. */
+  static bytesOf(entry: ResidentEntry): number {
+    const { etag, lastModified } = entry.#validators ?? NO_VALIDATORS;
+    const texts = [etag, lastModified, entry.#etag].reduce((sum, text) => sum + (text ? textBytes(text) : 0), 0);
+    return OBJECT_BYTES + texts + (entry.#validators ? OBJECT_IN_ENTRY_BYTES : 0) + sizeOf(entry.#body);
+  }
+
+  static keyOf(entry: ResidentEntry): string {
+    return entry.#key;
+  }
+
+  static keptWith(entry: CacheEntry): KeptWith | undefined {
+    return #keptWith in entry ? (entry as ResidentEntry).#keptWith : undefined;
+  }
+
+  static keep(entry: ResidentEntry, made: KeptWith): boolean {
+    if (!entry.#home.resize(entry.#key, entry, made.bytes)) return false;
+    entry.#keptWith = made;
+    return true;
+  }
+
+  static textOf(entry: ResidentEntry): string | undefined {
+    return typeof entry.#body === 'string' ? entry.#body : undefined;
+  }
+
+  static keepUnpacked(entry: ResidentEntry, text: string): number {
+    if (entry.#isUnpacked || entry.coding !== 'gzip' || typeof entry.#body !== 'string') return 0;
+    if (gzipSync(Buffer.from(text, 'latin1'), CODED_AS).toString('latin1') !== entry.#body) return 0;
+    const added = textBytes(text) - textBytes(entry.#body);
+    entry.#body = text;
+    entry.#isUnpacked = true;
+    return added;
   }
 }
 
@@ -59,55 +167,60 @@ export interface Resident {
   readonly bytes: number;
 }
 
-type Field = HeaderList[number];
-
 /** The entry itself, its numbers and its id, its place in the table of entries. */
-const OBJECT_BYTES = 390;
+const OBJECT_BYTES = 400;
+const OBJECT_IN_ENTRY_BYTES = 40;
 /** V8's overhead for bytes outside of its heap. */
 const BUFFER_BYTES = 280;
-/** An array with its references. */
-const ARRAY_BYTES = 48;
 const REFERENCE_BYTES = 8;
-/** A name and a value as a pair, without the texts. */
-const FIELD_BYTES = 64;
 /** A table's row, such as that of a tag. */
 const ROW_BYTES = 56;
-/** An index is also kept parsed. */
-const PARSED_INDEX_BYTES = 420;
 /** V8 keeps such small typed arrays on its heap, at far less cost than a buffer outside. */
 const ON_HEAP_BYTES = 64;
-/** The minimum size of an entry. */
-export const MIN_RESIDENT_BYTES = OBJECT_BYTES;
 const NOTHING: readonly never[] = [];
 const NO_VALIDATORS: Validators = {};
 
-/** The bytes of a string: V8 keeps a header and, for Latin-1, a byte for each character. */
-export function textBytes(text: string): number {
-  return 16 + ((text.length + 7) & ~7);
+/** A copy of the entry in the form of memory, under the key. */
+export function resident(key: string, given: CacheEntry, home: EntryHome): Resident {
+  const [fields, fieldBytes] = packFields(given.headers);
+  const entry = new ResidentEntry(key, home, given, fields);
+  let bytes = ResidentEntry.bytesOf(entry) + textBytes(key) + fieldBytes;
+  for (const tag of entry.tags) bytes += REFERENCE_BYTES + 2 * ROW_BYTES + textBytes(tag);
+  return { entry, bytes };
 }
 
-/** A copy of the entry in the form of memory, under the key. */
-export function resident(key: string, entry: CacheEntry): Resident {
-  let bytes = OBJECT_BYTES + textBytes(key);
-  const headers =
-    entry.headers.length === 0
-      ? NOTHING
-      : entry.headers.map((field) => {
-          const shared = sharedField(field);
-          if (shared) return shared;
-          bytes += FIELD_BYTES + textBytes(field[1]);
-          return ownField(field);
-        });
-  const tags = entry.tags.length === 0 ? NOTHING : entry.tags.map((tag) => sharedText(':tag', tag));
-  for (const tag of tags) bytes += REFERENCE_BYTES + 2 * ROW_BYTES + textBytes(tag);
-  const { etag, lastModified } = entry.validators;
-  const validators = etag === undefined && lastModified === undefined ? NO_VALIDATORS : entry.validators;
-  if (headers.length > 0) bytes += ARRAY_BYTES + REFERENCE_BYTES * headers.length;
-  if (headers.length === 0 && entry.etag === '') bytes += PARSED_INDEX_BYTES;
-  if (validators !== NO_VALIDATORS) bytes += ARRAY_BYTES;
-  if (entry.etag !== etag && entry.etag !== '') bytes += textBytes(entry.etag);
-  bytes += bufferBytes(entry.body.length);
-  return { entry: new ResidentEntry(entry, headers, validators, tags, ownBytes(entry.body)), bytes };
+/** What is kept with the entry; undefined for nothing, or for an entry that is not memory's own. */
+export const keptWith = (entry: CacheEntry): KeptWith | undefined => ResidentEntry.keptWith(entry);
+
+/** Keeps something with the entry, in place of the last; false where memory has not the entry (any more), or no room for both. */
+export function keepWith(entry: CacheEntry, made: KeptWith): boolean {
+  return ResidentEntry.isOne(entry) && ResidentEntry.keep(entry, made);
+}
+
+/** The text itself, or the equal one that the entry has already. */
+export function textIn(entry: CacheEntry, text: string): string {
+  const own = ResidentEntry.isOne(entry) ? ResidentEntry.textOf(entry) : undefined;
+  return own === text ? own : text;
+}
+
+/** Whether the entry's body is kept as this text. */
+export function hasText(entry: CacheEntry, text: string): boolean {
+  return ResidentEntry.isOne(entry) && ResidentEntry.textOf(entry) === text;
+}
+
+/** The same key as the entry's, or the entry's own of the same text. */
+export function keyIn(entry: CacheEntry | undefined, key: string): string {
+  return entry && ResidentEntry.isOne(entry) ? ResidentEntry.keyOf(entry) : key;
+}
+
+/**
+ * Keeps the unpacked body in place of its gzip form, if that form can be made of it again to the byte.
+ *
+ * @param text as latin1
+ * @returns by how many bytes the entry grows
+ */
+export function keepUnpacked(entry: CacheEntry, text: string): number {
+  return ResidentEntry.isOne(entry) ? ResidentEntry.keepUnpacked(entry, text) : 0;
 }
 
 /** The bytes of a buffer with its own memory. */
@@ -115,51 +228,34 @@ export function bufferBytes(length: number): number {
   return length <= ON_HEAP_BYTES ? 128 + length : BUFFER_BYTES + length;
 }
 
+function sizeOf(body: string | Buffer): number {
+  return typeof body === 'string' ? textBytes(body) : bufferBytes(body.length);
+}
+
+function validatorsIn(headers: HeaderList): Validators {
+  const etag = headers.find(([name]) => name === 'etag')?.[1];
+  const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
+  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+}
+
 /** A slice of a pool, or of a socket's read buffer, would keep all of that alive as long as the entry. */
 function ownBytes(body: Buffer): Buffer {
-  if (body.length > ON_HEAP_BYTES && body.buffer.byteLength === body.length) return body;
+  if (body.buffer.byteLength === body.length) return body;
   const own = Buffer.allocUnsafeSlow(body.length);
   body.copy(own);
   return own;
 }
 
-/** The number of latest values known for one name. */
-const VALUES_PER_NAME = 4;
-const MAX_NAMES = 256;
-/** Longer values are not shared. */
-const MAX_SHARED_LENGTH = 1_024;
+const MAX_TEXTS = 1_024;
+/** The latest tags and names of upstreams, by themselves: many entries have the same. */
+const texts = new Map<string, string>();
 
-/** The latest field lines, by name: most fields of an API's responses have the same value each time. */
-const recent = new Map<string, Field[]>();
-
-/** The same field line in another entry; undefined if no entry had it recently. A value that repeats moves ahead of values that do not. */
-function sharedField([name, value]: Field): Field | undefined {
-  const known = recent.get(name);
-  const at = known?.findIndex((one) => one[1] === value) ?? -1;
-  const found = known?.[at];
-  const ahead = known?.[at - 1];
-  if (known && found && ahead) [known[at - 1], known[at]] = [found, ahead];
-  return found;
-}
-
-/** The field line of the first entry that has it; later ones may share it. */
-function ownField([name, value]: Field): Field {
-  const known = recent.get(name);
-  const field: Field = [known?.[0]?.[0] ?? name, value];
-  if (value.length > MAX_SHARED_LENGTH) return field;
-  if (known) {
-    known[Math.min(known.length, VALUES_PER_NAME - 1)] = field;
-    return field;
-  }
-  if (recent.size >= MAX_NAMES) recent.clear();
-  recent.set(name, [field]);
-  return field;
-}
-
-/** A text that is not a field's, kept under a name that no field has. */
-function sharedText(kind: ':tag' | ':upstream', text: string): string {
-  const field: Field = [kind, text];
-  return (sharedField(field) ?? ownField(field))[1];
+function sharedText(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= MAX_TEXTS) texts.clear();
+  texts.set(text, text);
+  return text;
 }
 
 /** In a form that the compiler cannot optimise away. */
