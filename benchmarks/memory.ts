@@ -34,7 +34,7 @@ interface Usage {
   readonly redisAll: number | undefined;
   /** The growth of the process after a collection. */
   readonly heap: number | undefined;
-  /** What `larder_l1_bytes` and `larder_prepared_responses_bytes` tell. */
+  /** What /metrics tells of entries, prepared responses and hit pointers. */
   readonly l1: number | undefined;
 }
 
@@ -134,5 +134,6 @@ async function l1BytesPerEntry(url: string): Promise<number | undefined> {
   if (status !== 200) return undefined;
   const read = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body.toString())?.[1]);
   const entries = read('larder_l1_entries');
-  return entries > 0 ? (read('larder_l1_bytes') + read('larder_prepared_responses_bytes')) / entries : undefined;
+  const all = ['larder_l1_bytes', 'larder_prepared_responses_bytes', 'larder_hit_pointers_bytes'];
+  return entries > 0 ? all.reduce((sum, name) => sum + read(name), 0) / entries : undefined;
 }

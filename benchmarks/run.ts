@@ -3,6 +3,7 @@ import { readOptions, GENERATOR_CORE, type BenchOptions } from './harness/option
 import { tell } from './harness/progress';
 import { tellAnswer, writeAnswer, type Answer } from './harness/report';
 import { cores } from './cores';
+import { endurance } from './endurance';
 import { hit } from './hit';
 import { latency } from './latency';
 import { memory } from './memory';
@@ -23,6 +24,7 @@ const questions: Readonly<Record<string, (options: BenchOptions) => Promise<Answ
   stampede,
   cores,
   memory,
+  endurance,
   start,
 };
 

@@ -124,6 +124,11 @@ export class CacheMetrics {
       () => (store.get().l1PreparedBytes ?? 0) + prepared.bytes,
     );
     this.gauge(
+      'larder_hit_pointers_bytes',
+      'Estimated size of the table that leads requests to their hits on the fast path, in bytes.',
+      () => fastPath.bytes,
+    );
+    this.gauge(
       'larder_fast_path_routes_off',
       'Routes whose hits do not use the fast path, because a hook, middleware, guard or interceptor runs for them.',
       () => fastPath.routesOff,

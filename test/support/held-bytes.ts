@@ -22,15 +22,13 @@ export async function heldBytes(service: ServiceProcess): Promise<number> {
   return readings().at(-1) ?? NaN;
 }
 
-/** What the service counts of its entries and of what is prepared of them, in bytes, and how many entries it has. */
+/** What the service counts of its entries, of what is prepared of them and of what leads to them, in bytes, and how many entries it has. */
 export async function countedBytes({
   url,
-}: ServiceProcess): Promise<{ entries: number; l1: number; prepared: number }> {
+}: ServiceProcess): Promise<{ entries: number; l1: number; prepared: number; pointers: number; all: number }> {
   const text = (await request(`${url}/metrics`)).body.toString();
   const read = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-  return {
-    entries: read('larder_l1_entries'),
-    l1: read('larder_l1_bytes'),
-    prepared: read('larder_prepared_responses_bytes'),
-  };
+  const [l1, prepared] = [read('larder_l1_bytes'), read('larder_prepared_responses_bytes')];
+  const pointers = read('larder_hit_pointers_bytes');
+  return { entries: read('larder_l1_entries'), l1, prepared, pointers, all: l1 + prepared + pointers };
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
+import { keyIn } from '../store/memory/resident-entry';
 import type { CacheStore } from '../store/cache-store';
 import { isDisconnection, mayServeStaleFor } from './load-failure';
 import type { Loader } from './loader';
@@ -155,7 +156,15 @@ export class HttpCache {
     const { freshUntil } = entry;
     const selectedBy = index ? namesOfAll(index.lists) : [];
     const isPointed = !selectsByOwnFields(selectedBy);
-    const pointer = isPointed ? { key, indexId: index?.entry.id, variantKeys, selectedBy, freshUntil } : undefined;
+    const pointer = isPointed
+      ? {
+          key: keyIn(index?.entry ?? entry, key),
+          indexId: index?.entry.id,
+          variantKeys: variantKeys.map((one) => keyIn(entry, one)),
+          selectedBy,
+          freshUntil,
+        }
+      : undefined;
     const beta = rule?.earlyRefreshBeta ?? 0;
     // Uniform in (0, 1]: the logarithm of zero is no number.
     const isEarly = beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - this.random());

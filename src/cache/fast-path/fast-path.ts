@@ -28,6 +28,8 @@ type RawResponse = FastifyReply['raw'];
 /** An entrance whose hits the fast path serves. `Target` is what the ordinary way has stored for requests with one fingerprint. */
 export interface FastWay<Target> {
   readonly context: HeadContext;
+  /** The size of what else it remembers to find a pointer. */
+  readonly bytes?: number;
   readonly upstreamOf: (target: Target) => string;
   /** Undefined for a request of another entrance, or one that takes the ordinary way. */
   readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
@@ -44,9 +46,9 @@ export interface FastWay<Target> {
   readonly form: (request: RawRequest, asked: HeaderList, prepared: PreparedResponse<StoredAnswer>) => ResponseForm;
 }
 
-interface Known {
+/** Without the names of the fields: the fingerprint has their values. */
+interface Known extends Omit<HitPointer, 'selectedBy'> {
   readonly way: unknown;
-  readonly pointer: HitPointer;
   readonly target: unknown;
 }
 
@@ -92,17 +94,20 @@ export class FastPath implements OnModuleInit {
     this.pointers = new HitPointers(store, clock);
     this.known = new LRUCache<string, Known>({
       maxSize: forHitPointers(options.l1.maxBytes),
-      sizeCalculation: ({ pointer, target }, text) =>
-        [text, typeof target === 'string' ? target : '', pointer.key, ...pointer.variantKeys].reduce(
-          (sum, one) => sum + textBytes(one),
-          ROW_BYTES,
-        ),
+      // The keys are those of the entries.
+      sizeCalculation: ({ target }, text) =>
+        ROW_BYTES + textBytes(text) + (typeof target === 'string' ? textBytes(target) : 0),
     });
   }
 
   /** The number of requests served. */
   get served(): number {
     return this.servedCount;
+  }
+
+  /** The size of the hit pointers and of what else finds them, in bytes. */
+  get bytes(): number {
+    return this.ways.reduce((sum, { bytes = 0 }) => sum + bytes, this.known.calculatedSize);
   }
 
   /** The routes whose hits take the ordinary way, because other code must run for their requests. */
@@ -130,7 +135,9 @@ export class FastPath implements OnModuleInit {
   remember<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
     if (!this.isOn || this.isOff(request)) return;
     const fingerprint = way.fingerprint(request.raw);
-    if (fingerprint) this.known.set(inOnePiece(fingerprint.text), { way, pointer, target });
+    const { key, indexId, variantKeys, freshUntil } = pointer;
+    if (fingerprint)
+      this.known.set(inOnePiece(fingerprint.text), { way, target, key, indexId, variantKeys, freshUntil });
   }
 
   /** Whether the ordinary way may write a response without the web framework. */
@@ -168,18 +175,18 @@ export class FastPath implements OnModuleInit {
   }
 
   private servesKnown(pending: PendingRequest): boolean | Promise<boolean> {
-    const { pointer } = pending.known;
+    const { known } = pending;
     const policy = requestPolicy(pending.fingerprint.asked);
     if (policy.isNoCache) return false;
-    const hit = this.pointers.peek(pointer, policy);
+    const hit = this.pointers.peek(known, policy);
     if (hit === 'ordinary-way') return false;
     if (hit) return this.serveHit(pending, hit);
-    return this.pointers.mayBeFresh(pointer) && this.findHit(pending);
+    return this.pointers.mayBeFresh(known) && this.findHit(pending);
   }
 
   private async findHit(pending: PendingRequest): Promise<boolean> {
     const { fingerprint, known } = pending;
-    const hit = await this.pointers.find(known.pointer, requestPolicy(fingerprint.asked));
+    const hit = await this.pointers.find(known, requestPolicy(fingerprint.asked));
     if (hit === 'ordinary-way') return false;
     if (hit) return this.serveHit(pending, hit);
     this.known.delete(fingerprint.text); // so that the next request skips the look-up
@@ -189,7 +196,7 @@ export class FastPath implements OnModuleInit {
   private serveHit(pending: PendingRequest, found: Found): boolean | Promise<boolean> {
     const { way, known, request } = pending;
     if (!way.isUsable(found.entry, this.clock.now(), known.target)) return false;
-    const prepared = way.prepare(found.entry, known.pointer.key, request, known.target);
+    const prepared = way.prepare(found.entry, known.key, request, known.target);
     if (prepared instanceof PreparedResponse) return this.send(pending, found, prepared);
     return prepared.then((response) => this.send(pending, found, response));
   }
@@ -209,7 +216,7 @@ export class FastPath implements OnModuleInit {
     const now = this.clock.now();
     this.servedCount += 1;
     void writeStored({ request, response, id }, { prepared, answer, form, context, now, durationMs });
-    const { key } = known.pointer;
+    const { key } = known;
     const { status } = entry;
     this.events.publish({ outcome: 'HIT', tier, upstream, key, status, durationMs, requestId: id });
     return true;

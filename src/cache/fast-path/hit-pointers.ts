@@ -9,6 +9,9 @@ import { reuseOf } from '../law/reuse';
 import { looksLikeIndex } from '../model/resource-index';
 import { applySoftPurge } from '../model/soft-purge';
 
+/** Where the hit is, without the names of the fields that select it. */
+type Pointer = Omit<HitPointer, 'selectedBy'>;
+
 /** The number of variants remembered as absent. */
 const MAX_ABSENT = 10_000;
 /** Marks a read that found no entry. */
@@ -46,7 +49,7 @@ export class HitPointers {
   }
 
   /** From this process's memory alone. */
-  peek(pointer: HitPointer, policy: RequestPolicy): PointedHit {
+  peek(pointer: Pointer, policy: RequestPolicy): PointedHit {
     const top = this.store.peek(pointer.key);
     if (!top) return undefined;
     if (pointer.indexId === undefined) return this.unindexedHit(top, policy);
@@ -61,12 +64,12 @@ export class HitPointers {
   }
 
   /** Whether the shared store may have an entry that `peek` lacks. */
-  mayBeFresh({ freshUntil }: HitPointer): boolean {
+  mayBeFresh({ freshUntil }: Pointer): boolean {
     return this.clock.now() < freshUntil;
   }
 
   /** In every tier: index and variants are read in one round trip. */
-  async find(pointer: HitPointer, policy: RequestPolicy): Promise<PointedHit> {
+  async find(pointer: Pointer, policy: RequestPolicy): Promise<PointedHit> {
     // The index first: entries read after it are no older than it.
     const finding = this.store.find(pointer.key);
     if (pointer.indexId === undefined) {

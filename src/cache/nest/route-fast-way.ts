@@ -83,6 +83,10 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
     this.fastPath.add(this);
   }
 
+  get bytes(): number {
+    return this.urls.calculatedSize;
+  }
+
   upstreamOf({ upstream }: FastRoute): string {
     return upstream;
   }

@@ -201,7 +201,7 @@ export class Gateway {
     const { entry, outcome, pointer } = answer;
     const isHit = outcome === 'HIT';
     const prepared = await (isHit
-      ? responses.prepare(entry, key, raw, path)
+      ? responses.prepare(entry, pointer?.key ?? key, raw, path)
       : responses.prepareUncached(entry, key, raw, path, { isFirst: outcome === 'MISS' }));
     if (pointer) fastWay.remember(request, pointer, path);
     return { answer, prepared };

@@ -185,7 +185,7 @@ export function resident(key: string, given: CacheEntry, home: EntryHome): Resid
   const [fields, fieldBytes] = packFields(given.headers);
   const entry = new ResidentEntry(key, home, given, fields);
   let bytes = ResidentEntry.bytesOf(entry) + textBytes(key) + fieldBytes;
-  for (const tag of entry.tags) bytes += REFERENCE_BYTES + 2 * ROW_BYTES + textBytes(tag);
+  for (const tag of entry.tags) bytes += REFERENCE_BYTES + ROW_BYTES + textBytes(tag);
   return { entry, bytes };
 }
 
@@ -208,9 +208,10 @@ export function hasText(entry: CacheEntry, text: string): boolean {
   return ResidentEntry.isOne(entry) && ResidentEntry.textOf(entry) === text;
 }
 
-/** The same key as the entry's, or the entry's own of the same text. */
-export function keyIn(entry: CacheEntry | undefined, key: string): string {
-  return entry && ResidentEntry.isOne(entry) ? ResidentEntry.keyOf(entry) : key;
+/** The key itself, or the equal one that the entry is kept under. */
+export function keyIn(entry: CacheEntry, key: string): string {
+  const own = ResidentEntry.isOne(entry) ? ResidentEntry.keyOf(entry) : undefined;
+  return own === key ? own : key;
 }
 
 /**
@@ -254,8 +255,9 @@ function sharedText(text: string): string {
   const known = texts.get(text);
   if (known !== undefined) return known;
   if (texts.size >= MAX_TEXTS) texts.clear();
-  texts.set(text, text);
-  return text;
+  const whole = inOnePiece(text);
+  texts.set(whole, whole);
+  return whole;
 }
 
 /** In a form that the compiler cannot optimise away. */
