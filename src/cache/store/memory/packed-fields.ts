@@ -56,7 +56,6 @@ export function textBytes(text: string): number {
 export function packFields(fields: HeaderList): readonly [PackedFields, number] {
   if (fields.length === 0) return [{ shape: EMPTY, own: '' }, 0];
   const own: string[] = [];
-  let isJoinable = true;
   let path = '';
   const shape = fields.map(([name, value]): Field | string => {
     const known = knownName(name);
@@ -64,10 +63,9 @@ export function packFields(fields: HeaderList): readonly [PackedFields, number] 
     path += shared ? `${shared.id} ` : `${known.id} `;
     if (shared) return shared.field;
     own.push(value);
-    isJoinable &&= !value.includes('\n');
     return known.name;
   });
-  const joined = isJoinable ? own.join('\n') : own;
+  const joined = own.some((value) => value.includes('\n')) ? own : own.join('\n');
   const ownBytes = typeof joined === 'string' ? textBytes(joined) : own.reduce((sum, one) => sum + textBytes(one), 48);
   const known = shapes.get(path);
   if (known) return [{ shape: known, own: joined }, ownBytes];

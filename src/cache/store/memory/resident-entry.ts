@@ -138,7 +138,7 @@ class ResidentEntry implements Complete {
   }
 
   static keptWith(entry: CacheEntry): KeptWith | undefined {
-    return #keptWith in entry ? (entry as ResidentEntry).#keptWith : undefined;
+    return #keptWith in entry ? entry.#keptWith : undefined;
   }
 
   static keep(entry: ResidentEntry, made: KeptWith): boolean {
