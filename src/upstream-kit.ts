@@ -19,7 +19,7 @@ export {
   type UpstreamResponse,
   ProjectionOf,
   type ProjectionOptions,
-  type RouteValues,
+  type PathValues,
   type Projected,
   type ProjectionSource,
   CurrentLoad,

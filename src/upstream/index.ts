@@ -18,7 +18,8 @@ export {
 export type { UpstreamResponse } from './upstream-fetcher';
 export { CurrentLoad, type HandlerLoad } from '../cache';
 export { AppError } from '../kernel/app-error';
-export { ProjectionOf, type ProjectionOptions, type RouteValues } from './projection';
+export { ProjectionOf, type ProjectionOptions } from './projection';
+export type { PathValues } from './path-template';
 export type { Projected, ProjectionSource } from './projection-source';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';

@@ -1,14 +1,11 @@
 import { applyDecorators, UseInterceptors } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CacheRule, ResponseCacheInterceptor, type RouteRule } from '../cache';
-import { AppError } from '../kernel/app-error';
 import { anonymousResource } from './gateway/cached-requests';
 import { pathTag, storedTag } from './gateway/gateway-tags';
 import { parseTarget } from './gateway/request-target';
+import { filledPath, type PathValues } from './path-template';
 import type { UpstreamDefinition } from './upstream-definition';
-
-/** Parameters of a request by their names, decoded: those of the route's path, then those of its query. */
-export type RouteValues = Readonly<Record<string, unknown>>;
 
 /** As in `@CacheRule`, as far as a projection may say it. */
 export interface ProjectionOptions extends Omit<
@@ -24,14 +21,11 @@ export interface ProjectionOptions extends Omit<
   readonly name?: string;
 }
 
-/** A parameter in a path: `:account`. */
-const PARAMETER = /:([A-Za-z_]\w*)/g;
-
 /**
  * Caches a route whose answer is derived from a resource of an upstream, as a projection of it: the resource is loaded and purged once for both,
  * and the projection has its tags. The handler gets the load by `@CurrentLoad()` and passes it to `client.project`.
  *
- * @param path of the resource: `/users/:account`, with percent-encoded parameters of the request, or a function of them
+ * @param path of the resource: `/users/:account`, with percent-encoded parameters of the route, or of its query; or a function of them
  * @example
  * ```ts
  * @Get(':account')
@@ -43,11 +37,11 @@ const PARAMETER = /:([A-Za-z_]\w*)/g;
  */
 export function ProjectionOf(
   definition: Pick<UpstreamDefinition, 'name' | 'tags' | 'tagPrefix'>,
-  path: string | ((values: RouteValues) => string),
+  path: string | ((values: PathValues) => string),
   { name, ...rule }: ProjectionOptions = {},
 ): MethodDecorator {
   const { name: upstream } = definition;
-  const fill = typeof path === 'string' ? filled(path) : path;
+  const fill = typeof path === 'string' ? template(path) : path;
   const pathOf = ({ params, query }: FastifyRequest): string => fill({ ...(query as object), ...(params as object) });
   const tags = (request: FastifyRequest): readonly string[] => {
     const { path: named } = parseTarget(pathOf(request));
@@ -62,21 +56,10 @@ export function ProjectionOf(
   );
 }
 
-/** @returns the path with the values, which cannot climb out of their segment */
-function filled(path: string): (values: RouteValues) => string {
+function template(path: string): (values: PathValues) => string {
   if (!path.startsWith('/'))
     throw new Error(
       `The path of @ProjectionOf must begin with a slash, and "${path}" does not. Example: /users/:account`,
     );
-  return (values) => path.replace(PARAMETER, (_whole, parameter: string) => encoded(parameter, values[parameter]));
-}
-
-/** @throws AppError `request-invalid` for a value that would lead to another path */
-function encoded(name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '' || value === '.' || value === '..')
-    throw new AppError(
-      'request-invalid',
-      `The parameter "${name}" must be one text that is neither empty nor a dot segment.`,
-    );
-  return encodeURIComponent(value).replaceAll('%40', '@'); // of scopes and accounts, which callers leave plain
+  return (values) => filledPath(path, values);
 }

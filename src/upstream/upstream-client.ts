@@ -30,6 +30,7 @@ import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
 import { ANONYMOUS } from './gateway/partition';
 import { parseTarget, type RequestTarget } from './gateway/request-target';
+import { filledPath, type PathValues } from './path-template';
 import { limitSpent, ProjectionSource, type Projected } from './projection-source';
 import type { UpstreamApi } from './upstream-api';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
@@ -37,6 +38,8 @@ import { upstreamFailure } from './upstream-failure';
 import { unpacked, wholeBody } from './whole-body';
 
 export interface GetOptions {
+  /** Values of parameters in the path, such as `:name`: they are percent-encoded, and none leads to another path. */
+  readonly params?: PathValues;
   /** Fields in place of the definition's own: those that the gateway forwards. */
   readonly headers?: Readonly<Record<string, string>>;
   /** `service`, the default: with the service's own token, if there is one. `anonymous`: as a caller without a credential. */
@@ -105,11 +108,11 @@ export class UpstreamClient {
   /**
    * The response to a GET, through the cache. Redirects within the API are followed.
    *
-   * @param path with a query if need be, as behind the gateway's prefix
+   * @param path with a query if need be, as behind the gateway's prefix; with `params` they take the place of `:name` in it
    * @throws AppError `upstream-*`, `deadline-exceeded` where there is no response and none stored; `request-invalid` for a path that is none
    */
   async get(path: string, options: GetOptions = {}): Promise<UpstreamReply> {
-    let next = path;
+    let next = options.params ? filledPath(path, options.params) : path;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const reply = await this.exchange(next, options);
       const { location } = reply.headers;

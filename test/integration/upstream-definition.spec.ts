@@ -184,6 +184,17 @@ describe('an upstream that is defined in thirty lines', () => {
     });
   });
 
+  it('puts parameters into the path of the client, and lets none lead to another', async () => {
+    const name = fresh();
+    await client.get('/:name/:id?version=:version', { params: { name: `@scope/${name}`, id: 7, version: '1&2' } });
+    expect(paths()).toEqual([`/api/@scope%2F${name}/7?version=1%262`]);
+    for (const given of ['', '.', '..', '../x', 'a/../../b', 'a\\b', 'a\0', '..;/', '\ud800', undefined, ['x'], {}])
+      await expect(client.get('/packages/:name', { params: { name: given } })).rejects.toMatchObject({
+        code: 'request-invalid',
+      });
+    expect(origin.hits).toHaveLength(1);
+  });
+
   it('parses the JSON of a stored response once, and protects it from changes', async () => {
     const name = fresh();
     await client.get(`/${name}`);
