@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 import { AppError } from '../kernel/app-error';
+import { isOriginForm } from './origin-form';
 import { Cors, type AllowedOrigins } from './cors';
 
 /** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without characters that are in no host name. */
@@ -113,9 +114,16 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
 }
 
 /** Why a request is refused before routing. */
-export function refusalOf({ httpVersionMajor, rawHeaders }: RawRequestDefaultExpression): AppError | undefined {
+export function refusalOf({
+  httpVersionMajor,
+  rawHeaders,
+  url = '',
+}: RawRequestDefaultExpression): AppError | undefined {
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
+  // RFC 9112 §3.2: what is no absolute form of http or https any more
+  if (!isOriginForm(url) && url !== '*')
+    return new AppError('request-invalid', 'The request target is neither a path nor an http or https URL.');
   let hosts = 0;
   let codings = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

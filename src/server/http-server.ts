@@ -7,6 +7,7 @@ import type { TlsOptions } from 'node:tls';
 import { currentTracer } from '../kernel/tracer';
 import type { FastPathGate } from './fast-path-gate';
 import { Http2Sessions } from './http2-sessions';
+import { isOriginForm, toOriginForm } from './origin-form';
 import { limitPipelines } from './pipelines';
 
 type Server = FastifyInstance['server'];
@@ -81,7 +82,10 @@ function traced(fast: Handler, ordinary: Handler): Handler {
 
 function open(handler: Handler, tls: TlsOptions | undefined, options: object): Server {
   const { http, keepAliveTimeout, requestTimeout, connectionTimeout, maxRequestsPerSocket } = options as ServerOptions;
-  const listener = limitPipelines(handler);
+  const listener = limitPipelines((request, response) => {
+    if (!isOriginForm(request.url ?? '')) toOriginForm(request);
+    handler(request, response);
+  });
   const server = tls ? createTlsServer(tls, listener) : createServer(http ?? {}, listener);
   server.keepAliveTimeout = keepAliveTimeout;
   server.requestTimeout = requestTimeout;

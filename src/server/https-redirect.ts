@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { createServer } from 'node:http';
 import { PROBLEM_TYPE, problemOf } from '../kernel/problem-table';
+import { isOriginForm, toOriginForm } from './origin-form';
 
 /** The name or address of a `Host` field (RFC 9110 §7.2), without its port. */
 const HOST_NAME = /^(\[[\da-f:.]+\]|[\w.~-]+)(?::\d{1,5})?$/i;
@@ -24,11 +25,13 @@ function portPart(port: number): string {
  * reads no body, and closes each connection.
  */
 export function httpsRedirect({ port, publicUrl }: HttpsAddress): FastifyInstance['server'] {
-  const server = createServer(({ url = '', headers }, response) => {
+  const server = createServer((request, response) => {
+    toOriginForm(request);
+    const { url = '', headers } = request;
     const [, host] = HOST_NAME.exec(headers.host ?? '') ?? [];
     const own = host === undefined ? undefined : `https://${host}${portPart(port())}`;
     const base = publicUrl?.startsWith('https:') === true ? publicUrl.replace(/\/$/, '') : own;
-    if (base === undefined || !url.startsWith('/')) {
+    if (base === undefined || !isOriginForm(url)) {
       const problem = problemOf('request-invalid', 'Ask for a path, with one Host field that names the service.');
       response.writeHead(problem.status, { connection: 'close', 'content-type': PROBLEM_TYPE });
       response.end(JSON.stringify(problem));

@@ -332,8 +332,47 @@ describe('in front of any API', () => {
     expect(origin.hits).toHaveLength(status === 200 ? 1 : 0);
   });
 
+  it('takes a target in absolute form as its path, on the fast path too, and its host for the Host field', async () => {
+    const link = `<${origin.url}/next>; rel="next"`;
+    origin.answerBy((response) => response.writeHead(200, { 'cache-control': 'max-age=60', link }).end('ok'));
+    const path = `${BASE}/absolute?b=1`;
+    const answerTo = async (target: string, version = '1.1', host = 'host: stranger.example\r\n'): Promise<string> =>
+      (await rawRequest(service.port, `GET ${target} HTTP/${version}\r\n${host}connection: close\r\n\r\n`)).toString();
+    const outcomes: unknown[] = [];
+    const note = (answer: string): void => {
+      const [, status] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
+      const field = (name: string): string | undefined => new RegExp(`\r\n${name}: (.*)`, 'i').exec(answer)?.[1];
+      outcomes.push([status, field('x-cache'), /key="(.*?)"/.exec(field('cache-status') ?? '')?.[1], field('link')]);
+    };
+    const linkAt = (host: string): string => `<http://${host}${BASE}/next>; rel="next"`;
+    const key = `github:-:${path.slice(BASE.length)}`;
+    note(await answerTo(`http://larder.example${path}`));
+    for (let times = 0; times < 3; times++) {
+      note(await answerTo(`http://larder.example${path}`));
+      note(await answerTo(`HTTPS://Other.example:81${path}`));
+      note(await answerTo(path));
+    }
+    note(await answerTo(`http://[::1]${path}`, '1.0', ''));
+    const hits = ['larder.example', 'Other.example:81', 'stranger.example'].map((host) => [
+      '200',
+      'HIT',
+      key,
+      linkAt(host),
+    ]);
+    expect(outcomes).toEqual([
+      ['200', 'MISS', key, linkAt('larder.example')],
+      ...[...hits, ...hits, ...hits],
+      ['200', 'HIT', key, linkAt('[::1]')],
+    ]);
+    expect(origin.hits).toHaveLength(1);
+  });
+
   it.each([
-    ['GET http://evil.example/github/a HTTP/1.1\r\nhost: evil.example', /^HTTP\/1\.1 (400|404)/],
+    ['GET http://user:x@evil.example/github/a HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400/],
+    ['GET ftp://evil.example/github/a HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400/],
+    ['GET http:///github/a HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400/],
+    ['GET http://x/github/a HTTP/1.1\r\nhost: x\r\nhost: x', /^HTTP\/1\.1 400/],
+    ['CONNECT evil.example:80 HTTP/1.1\r\nhost: evil.example:80', /^(?!HTTP\/1\.1 2)/],
     ['GET /github/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked', /^HTTP\/1\.1 400/],
     ['GET /github/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4', /^HTTP\/1\.1 400/],
     ['GET /github/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a\r\nauthorization: Bearer b', /^HTTP\/1\.1 400/],

@@ -33,9 +33,15 @@ describe('the port of plain HTTP', () => {
     expect(head).toContain(`\r\nlocation: ${location}\r\n`);
   });
 
+  it('leads to the host of a target in absolute form, whatever the Host field says', async () => {
+    const head = await headTo(443, undefined, 'GET http://larder.example/a?b HTTP/1.1\r\nhost: other.example\r\n\r\n');
+    expect(head).toContain('\r\nlocation: https://larder.example/a?b\r\n');
+  });
+
   it.each([
     ['a host that is none', 'GET / HTTP/1.1\r\nhost: evil.example/x?\r\n\r\n'],
-    ['a proxy request', 'GET http://evil.example/ HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
+    ['a target of another scheme', 'GET ftp://larder.example/ HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
+    ['a target with a user', 'GET http://user@larder.example/ HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
     ['no host', 'GET / HTTP/1.0\r\n\r\n'],
   ])('refuses %s', async (_what, asked) => {
     expect(await headTo(443, undefined, asked)).toMatch(/^HTTP\/1.1 400 [^]*"code":"request-invalid"/);
