@@ -19,6 +19,7 @@ const HEAD_MS = 2_000;
  */
 export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[], timeoutMs: number): void {
   const sockets = new Set<Socket>();
+  const handshakes = new Map<string, Socket>();
   for (const server of servers) {
     // For TLS the inner socket: node keeps the response there.
     server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
@@ -26,6 +27,7 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
     });
+    if ('setSecureContext' in server) watchHandshakes(server, handshakes);
     closeIdleLater(server);
   }
   const others = servers.filter((server) => server !== fastify.server); // Fastify closes its own only
@@ -34,10 +36,14 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
   fastify.addHook('preClose', (done) => {
     setTimeout(() => servers.forEach((server) => server.closeAllConnections()), timeoutMs).unref();
     for (const socket of sockets) lastAnswer(socket);
-    // An incomplete head is not a request: there is no response to wait for.
-    setTimeout(() => {
-      for (const socket of sockets) if (!hasRequest(socket)) socket.destroy();
-    }, HEAD_MS).unref();
+    // An incomplete head, or handshake, is not a request: there is no response to wait for.
+    setTimeout(
+      () => {
+        for (const socket of sockets) if (!hasRequest(socket)) socket.destroy();
+        for (const socket of handshakes.values()) socket.destroy();
+      },
+      Math.min(HEAD_MS, timeoutMs),
+    ).unref();
     const until = performance.now() + Math.min(FAREWELL_MS, timeoutMs / 2);
     const look = (): void => {
       if (sockets.size > 0 && performance.now() < until) setTimeout(look, LOOK_MS);
@@ -48,6 +54,17 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
     };
     look();
   });
+}
+
+/** Connections whose TLS handshake is not over: a server that closes waits for them, and its `closeAllConnections` does not know them. */
+function watchHandshakes(server: Server, handshakes: Map<string, Socket>): void {
+  const nameOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${remotePort}`;
+  server.prependListener('connection', (socket: Socket) => {
+    const name = nameOf(socket);
+    handshakes.set(name, socket);
+    socket.once('close', () => handshakes.get(name) === socket && handshakes.delete(name));
+  });
+  server.on('secureConnection', (socket: Socket) => void handshakes.delete(nameOf(socket)));
 }
 
 function closeServer(server: Server): Promise<void> {

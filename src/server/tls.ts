@@ -13,6 +13,8 @@ export interface TlsFiles {
   readonly http2?: boolean;
 }
 
+/** As long as the head of a request may take. node's default is 120 s, in which silent connections would take up `MAX_CONNECTIONS`. */
+const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** How often the files are looked at for a change, in milliseconds: by polling, because mounted secrets are replaced by links. */
 const POLL_MS = 2_000;
 
@@ -28,6 +30,7 @@ export function tlsOptions(files: TlsFiles): TlsOptions {
     ...context,
     ...(files.http2 && { ALPNProtocols: ['h2', 'http/1.1'] }),
     minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     requestCert: requestsClientCertificates,
     rejectUnauthorized: requestsClientCertificates,
   };

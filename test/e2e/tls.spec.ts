@@ -1,5 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect as connectPlain } from 'node:net';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -138,7 +139,13 @@ describe('the service over https', () => {
       timeoutMs: 15_000,
     });
     expect(await get(port, '/repos/redis', { ca: readFileSync(other.caFile) })).toMatchObject({ status: 200 });
+
+    // A client that never begins its handshake does not hold up the end.
+    const silent = connectPlain(port, '127.0.0.1').on('error', () => undefined);
+    await once(silent, 'connect');
     service.signal('SIGTERM');
+    await waitUntil(() => !service.isRunning, { what: 'the service to end', timeoutMs: 20_000 });
+    silent.destroy();
     expect(await service.exited).toBe(0);
   });
 
