@@ -40,7 +40,10 @@ export class HttpListeners {
     const { tls, operators } = this.options;
     const server = open(traced(this.gate.inFrontOf(handler), handler), tls, options);
     this.created.push(server);
-    if (operators) this.created.push(open(this.marking(handler), operators.tls, options));
+    if (operators) {
+      const marked = this.marking(handler);
+      this.created.push(open(traced(marked, marked), operators.tls, options));
+    }
     const offers = [tls, operators?.tls].map((one) => one?.ALPNProtocols !== undefined);
     for (const [at, one] of this.created.entries()) if (offers[at]) this.http2.push(new Http2Sessions(one));
     return server;

@@ -1,4 +1,5 @@
 import { GithubSimulator } from '../../simulator';
+import { freePort } from '../support/free-port';
 import { OtlpCollector, type ReceivedSpan } from '../support/otlp-collector';
 import { rawRequest, request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
@@ -133,6 +134,22 @@ describe('traces', () => {
     for (const secret of [IN_A_PATH, 'the-token-of-github', 'the-callers-token', 'in-the-query', 'the-secret-of-both'])
       expect(sent).not.toContain(secret);
     expect(collector.received[0]?.headers.authorization).toBe('Bearer collectors-own');
+  });
+
+  it('are made of the requests of the operators’ port, too', async () => {
+    const port = await freePort();
+    const env = {
+      ...{ GITHUB_API_URL: github.url, ADMIN_PORT: String(port), ADMIN_TOKEN: 'the-token-of-admins' },
+      ...{ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SERVICE_NAME: 'with-operators' },
+    };
+    const service = await ServiceProcess.start({ env });
+    const headers = { authorization: 'Bearer the-token-of-admins', traceparent: `00-${'7'.repeat(32)}-${PARENT}-01` };
+    expect((await request(`http://127.0.0.1:${port}/admin/audit`, { headers })).status).toBe(200);
+    await service.stop();
+    const [span] = spansOf('7'.repeat(32));
+    expect(span).toMatchObject({ service: 'with-operators', parentId: PARENT, name: 'GET /admin/audit' });
+    const sent = Buffer.concat(collector.received.map(({ body }) => body)).toString('latin1');
+    expect(sent).not.toContain('the-token-of-admins');
   });
 
   it('are flushed when the service stops, and a collector that is down changes no answer', async () => {
