@@ -50,6 +50,8 @@ export const ${constant} = defineUpstream({
   name: '${name}',
   title: '${className}',
   baseUrl: '${baseUrl ?? NO_URL}', // ${prefix}_API_URL moves it
+  // How long responses are fresh, in seconds, where the API does not say it. If neither the API nor a rule does, nothing is a hit.
+  // rules: [{ path: '/*', defaultTtl: 60 }],
   // The names to invalidate by of what is stored under a path: /items/7 has "items" and "items:7".
   tags: (path) => {
     const [, kind = '', id = ''] = path.split('/');

@@ -44,6 +44,7 @@ describe("the operator's table", () => {
   it('goes by the first rule that matches', () => {
     const rules = rulesOf({ path: '/users/redis', ttl: 1, bypass: true }, { path: '/users/:name', ttl: 2 });
     expect(rulesOf({ path: '/*', deadline: 0.5 }).for('/a').policy.deadlineMs).toBe(500);
+    expect(rulesOf({ path: '/*', defaultTtl: 60 }).for('/a').policy.defaultTtlMs).toBe(60_000);
     expect(rules.for('/users/redis')).toMatchObject({ isBypass: true, policy: { ttlMs: 1_000 } });
     expect(rules.for('/users/nodejs')).toMatchObject({ isBypass: false, policy: { ttlMs: 2_000 } });
   });

@@ -23,6 +23,7 @@ const ruleSchema = z
         }
       }),
     ttl: seconds.optional(),
+    defaultTtl: seconds.optional(),
     negativeTtl: seconds.optional(),
     swr: seconds.optional(),
     sie: seconds.optional(),
@@ -106,10 +107,14 @@ export class GatewayRules {
   }
 }
 
-function policyOf({ ttl, negativeTtl, swr, sie, deadline }: GatewayRule, defaults: CachePolicy): CachePolicy {
+function policyOf(
+  { ttl, defaultTtl, negativeTtl, swr, sie, deadline }: GatewayRule,
+  defaults: CachePolicy,
+): CachePolicy {
   return {
     ...defaults,
     ...(ttl === undefined ? {} : { ttlMs: ttl * 1_000 }),
+    ...(defaultTtl === undefined ? {} : { defaultTtlMs: defaultTtl * 1_000 }),
     ...(negativeTtl === undefined ? {} : { negativeTtlMs: negativeTtl * 1_000 }),
     ...(swr === undefined ? {} : { staleWhileRevalidateMs: swr * 1_000 }),
     ...(sie === undefined ? {} : { staleIfErrorMs: sie * 1_000 }),

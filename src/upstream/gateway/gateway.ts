@@ -23,6 +23,7 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { LimitOverviews } from '../budget/limit-overviews';
 import type { LimitedRequest } from '../budget/rate-budget';
+import type { FreshnessAdvice } from './freshness-advice';
 import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
 import type { CachedRequests } from './cached-requests';
@@ -61,6 +62,7 @@ export interface GatewayParts {
   readonly fastWay: GatewayFastWay;
   /** Undefined where the upstream shows no overview of its limits, or its own word is all. */
   readonly overviews: LimitOverviews | undefined;
+  readonly freshness: FreshnessAdvice;
   readonly events: CacheEvents;
   readonly clock: Clock;
   readonly onUnreadable: (error: UnreadableEntryError) => void;
@@ -145,6 +147,7 @@ export class Gateway {
             this.writes.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
           );
       const { answer } = exchanged;
+      if (answer.forwarded === 'stale') this.parts.freshness.note(answer, rule, target.path);
       const context = {
         ...{ client, key, now: this.parts.clock.now(), head: this.options.headFor(request.headers.origin) },
         rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),

@@ -10,9 +10,11 @@ import type { AppError } from '../../kernel/app-error';
 import { LimitOverviews } from '../budget/limit-overviews';
 import type { RateBudget } from '../budget/rate-budget';
 import { RateLimitError } from '../budget/rate-limit.error';
+import { settingName } from '../upstream-settings';
 import type { UpstreamApi } from '../upstream-api';
 import type { UpstreamDefinition, UpstreamSettings } from '../upstream-definition';
 import type { UpstreamParts } from '../upstream-parts';
+import { FreshnessAdvice } from './freshness-advice';
 import type { CachedRequests } from './cached-requests';
 import type { Callers } from './callers';
 import { Gateway, type GatewayOptions } from './gateway';
@@ -90,6 +92,10 @@ export function mountGateway(upstream: GatewayHost, adapter: HttpAdapterHost['ht
       ...{ httpCache: upstream.httpCache, cache, requests, origins, responses, fastWay, events, clock },
       settling: isStrict ? undefined : upstream.settling,
       overviews: overview && !isStrict ? new LimitOverviews(overview, upstream.budget, clock) : undefined,
+      freshness: new FreshnessAdvice(
+        { title: upstream.title, rulesFile: settingName(definition, 'RULES_FILE') },
+        (message) => logger.warn(message),
+      ),
       onUnreadable: ({ message }) => logger.warn(`${message} Removed, counts as a miss.`),
       onError: (error, request, reply) =>
         problems.send(error, request, reply, (problem) => clientProblem(problem, request.headers.accept)),
