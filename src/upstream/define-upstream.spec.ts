@@ -7,6 +7,8 @@ import { declareUpstreamSettings, upstreamSettings } from './upstream-settings';
 
 const plain = { name: 'npm', baseUrl: 'https://registry.example' };
 
+const webhook = { verifier: hmacSignature({ header: 'X' }), event: 'X-Event', effect: () => undefined };
+
 describe('a definition', () => {
   it('needs a name and a base URL alone, and is what it was given', () => {
     expect(defineUpstream(plain)).toBe(plain);
@@ -43,6 +45,10 @@ describe('a definition', () => {
       { problems: { Nope: { status: 404, title: 'x' } } },
       'problems.Nope must have codes of words with hyphens',
     ],
+    ['limits', { limits: { timeout: 5_000 } }, 'must be an object of numbers, of connectTimeoutMs, timeoutMs'],
+    ['openApi', { openApi: { paths: [{ path: 'items' }] } }, 'openApi.paths.path must be a path such as /items/{id}'],
+    ['webhook', { webhook: { ...webhook, event: 'X Event' } }, 'webhook.event must be a header field or a function'],
+    ['webhook', { webhook: { ...webhook, delivery: 'X Id' } }, 'webhook.delivery must be a header field name'],
     ['rateLimits', { rateLimits: 1 }, 'rateLimits is no member'],
   ])('is refused in one sentence that names %s: %j', (member, wrong, problem) => {
     const define = () => defineUpstream({ ...plain, ...wrong });

@@ -48,8 +48,21 @@ const credentials = z.strictObject(
 const webhook = z.looseObject(
   {
     verifier: z.looseObject({ begin: call }, 'must be a verifier'),
-    event: z.union([z.string().min(1), call], 'must be a header field or a function'),
+    event: z.union([text(FIELD, 'must be a header field or a function'), call], 'must be a header field or a function'),
+    delivery: text(FIELD, 'must be a header field name').optional(),
     effect: call,
+  },
+  'must be an object',
+);
+
+const LIMITS = ['connectTimeoutMs', 'timeoutMs', 'maxResponseBytes', 'breakerFailures', 'breakerPauseMs'] as const;
+const LIMITS_PROBLEM = `must be an object of numbers, of ${LIMITS.join(', ')}`;
+
+const openApi = z.looseObject(
+  {
+    paths: z
+      .array(z.looseObject({ path: text(/^\//, 'must be a path such as /items/{id}') }), 'must be a list')
+      .optional(),
   },
   'must be an object',
 );
@@ -93,7 +106,7 @@ const optional = {
   urlMembers: z.instanceof(RegExp, { error: 'must be a regular expression' }).meta({ example: '/^url$/' }),
   expected: call.meta({ example: "(path) => path === '/meta' ? { members: { version: '1' } } : undefined" }),
   beside: call.meta({ example: "(baseUrl) => ({ '/graphql': '/api/graphql' })" }),
-  limits: z.record(z.string(), z.number(), 'must be an object of numbers').meta({ example: '{ timeoutMs: 5_000 }' }),
+  limits: z.partialRecord(z.enum(LIMITS), z.number(), LIMITS_PROBLEM).meta({ example: '{ timeoutMs: 5_000 }' }),
   problems: problems.meta({
     example: "{ 'package-not-found': { status: 404, title: 'Package not found', mayRetry: false } }",
   }),
@@ -104,7 +117,7 @@ const optional = {
       scopesField: text(FIELD, 'must be a header field name').optional(),
     })
     .meta({ example: "{ path: '/user', scopesField: 'x-oauth-scopes' }" }),
-  openApi: z.looseObject({}, 'must be an object').meta({ example: '{ paths: [] }' }),
+  openApi: openApi.meta({ example: "{ paths: [{ path: '/items/{id}', summary: 'An item', names: { id: '7' } }] }" }),
 } satisfies Record<Exclude<keyof UpstreamDefinition, 'name' | 'baseUrl'>, z.ZodType>;
 
 const NOT_A_NAME = 'must be a word of lower-case letters, digits and hyphens';
