@@ -11,12 +11,12 @@ import { waitUntil } from '../support/wait-until';
 import { ADMIN, ask, start } from './ask';
 
 describe('without the API', () => {
-  it('says so, and names the demo', async () => {
+  it('says so, and names the setting', async () => {
     const service = await ServiceProcess.start({ env: { GITHUB_API_URL: 'http://127.0.0.1:1' } });
     const answer = await ask(service, '/repos/redis');
     expect(answer).toMatchObject({
       status: 502,
-      json: { code: 'upstream-unreachable', detail: expect.stringContaining('npm run demo') },
+      json: { code: 'upstream-unreachable', detail: expect.stringContaining('GITHUB_API_URL') },
     });
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     await service.stop();
