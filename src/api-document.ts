@@ -14,7 +14,7 @@ import type { Upstream } from './upstream';
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 const PATHS = ['/docs', '/docs/*', '/docs-json', '/docs-yaml'];
-/** Of the connection between the two servers, not of the client's. */
+/** They belong to the connection between the two servers, not to the client's. */
 const HOP_FIELDS = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
 
 /** Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. */

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { serviceVersion } from '../kernel/project-root';
 
 /*
- * The command `larder`: starts the service, or runs one of its tools. What a command does not need is not loaded.
+ * The command `larder`: starts the service, or runs one of its tools. Each command loads only its own modules.
  */
 
 const HELP = `larder: a cache in front of third-party REST APIs

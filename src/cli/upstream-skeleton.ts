@@ -2,7 +2,7 @@
 export interface SkeletonImports {
   readonly kit: string;
   readonly testing: string;
-  /** What a relative import ends with. */
+  /** The end of a relative import. */
   readonly suffix: '' | '.js';
 }
 
@@ -14,7 +14,7 @@ export interface SkeletonOptions {
   readonly imports: SkeletonImports;
 }
 
-/** What the texts of the files have in common. */
+/** The names that all of the files use. */
 interface Names extends SkeletonOptions {
   readonly className: string;
   readonly constant: string;
@@ -24,7 +24,7 @@ interface Names extends SkeletonOptions {
 
 const NO_URL = 'https://api.example.com';
 
-/** The files of a new upstream by their names: they compile, and the spec passes, as they are. */
+/** The files of a new upstream by their names: they compile and the spec passes without a change. */
 export function upstreamSkeleton(options: SkeletonOptions): ReadonlyMap<string, string> {
   const { name, projection } = options;
   const className = classNameOf(name);

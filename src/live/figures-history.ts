@@ -72,7 +72,7 @@ export class FiguresHistory {
     return due;
   }
 
-  /** What came after an id; undefined if that is unknown here, or too long ago. */
+  /** The figures after an id; undefined if that is unknown here, or too long ago. */
   since(id: number, now: number): readonly StoredFigures[] | undefined {
     const second = Math.floor(now / SECOND_MS);
     if (id > second || id < second - MAX_SAMPLES) return undefined;

@@ -62,7 +62,7 @@ export class LiveFigures implements OnModuleInit, BeforeApplicationShutdown {
     };
   }
 
-  /** What came after an id; undefined if that is unknown here. */
+  /** The figures after an id; undefined if that is unknown here. */
   since(id: number): readonly StoredFigures[] | undefined {
     return this.history.since(id, this.clock.now());
   }

@@ -114,7 +114,7 @@ export class WatchedClient {
       }) as Client;
       client = made;
       this.client = made;
-      // Dropped before it had a socket: nobody else would close the one that it has now.
+      // The client was dropped before it had a socket: `destroy` closes the new one.
       made.on('connect', () => {
         if (this.client !== made) made.destroy();
       });

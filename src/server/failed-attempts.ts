@@ -10,7 +10,7 @@ const MAX_CONFLICTS = 5;
 export interface FailedAttemptsOptions {
   /** Of the shared values in the store. Example: `admin-attempts` */
   readonly group: string;
-  /** What is counted, in the plural, for the log. Example: `wrong admin tokens` */
+  /** The name of the counted attempts, in the plural, for the log. Example: `wrong admin tokens` */
   readonly what: string;
 }
 
@@ -23,7 +23,7 @@ interface Window {
  * Counts wrong tokens or signatures by the client's address (`TRUST_PROXY`), over all replicas: after 20 within a minute further ones get 429
  * for the rest of it. Each process counts for itself as well, so that the limit holds while the store is down, then in each process.
  *
- * It is asked only once a request has been found wrong: the right one is never refused, whoever else has the same address.
+ * It is asked only once a request has been found wrong: a right one is never refused, even if other clients have the same address.
  */
 export class FailedAttempts {
   private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
@@ -46,7 +46,7 @@ export class FailedAttempts {
     const now = this.clock.now();
     const own = current(this.windows.get(address), now);
     if (own.count >= MAX_FAILURES) return own.endsAt - now;
-    // Before the store is asked: of a thousand guesses at once, the limit lets no more through.
+    // Before the store is asked: the limit also holds for a thousand concurrent guesses.
     if (isGuess) this.windows.set(address, { ...own, count: own.count + 1 });
     const before = await this.countShared(address, isGuess).catch(() => this.warn());
     if (!before || before.count < MAX_FAILURES) return 0;

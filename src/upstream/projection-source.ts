@@ -4,7 +4,7 @@ import { AppError } from '../kernel/app-error';
 import type { UpstreamResponse } from './upstream-fetcher';
 import { settingName } from './upstream-settings';
 
-/** Whose response it is, for the errors that say what to do. */
+/** The upstream of the response, for the errors that say what to do. */
 export interface SourceOrigin {
   readonly name: string;
   /** The upstream's name in sentences. */

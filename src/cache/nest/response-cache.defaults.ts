@@ -45,7 +45,7 @@ const OPTIONS = Object.keys({
 } satisfies Record<keyof ResponseCacheOptions, 1>);
 
 /**
- * The defaults are those of the service's settings (`.env.sample`). What is undefined has its default, as a setting that a `ConfigService`
+ * The defaults are those of the service's settings (`.env.sample`). An undefined option has its default, as a setting that a `ConfigService`
  * does not find.
  *
  * @throws Error that names the option: an unknown one, or a text from the environment where a number is needed

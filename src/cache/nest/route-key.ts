@@ -85,7 +85,7 @@ export class UnusableKeyError extends Error {
   }
 }
 
-/** What an object or a promise leaves in a text that it is put into: the same for all of them. */
+/** The default text of an object or a promise: all of them have the same. */
 const TEXT_OF_OBJECT = /\[object \w+\]/;
 
 /** @returns undefined for none. @throws UnusableKeyError for a value without a text of its own: all such values would share one entry */
