@@ -16,6 +16,7 @@ import { separateOperatorRoutes } from '../server/operator-port';
 import { ProblemFilter } from '../server/problem.filter';
 import { RouteMethods } from '../server/route-methods';
 import { schemaCompilers } from '../server/schema-compilers';
+import { addSecurityHeaders } from '../server/security-headers';
 import { tlsOptions, type TlsFiles } from '../server/tls';
 import { closeStalledClients } from '../server/stalled-clients';
 import { Upstreams } from '../upstream';
@@ -35,7 +36,7 @@ const CHECK_INTERVAL_MS = 1_000;
 
 /** @param tls the files of the service's own TLS; without them it speaks plain HTTP */
 export function createAdapter(tls?: TlsFiles): LarderAdapter {
-  const { operators } = serviceConfig();
+  const { operators, publicUrl } = serviceConfig();
   const routes = new RouteMethods();
   const gate = new FastPathGate();
   const listeners = new HttpListeners(gate, {
@@ -70,6 +71,7 @@ export function createAdapter(tls?: TlsFiles): LarderAdapter {
   }
   listeners.operators?.on('clientError', answerClientError); // Fastify adds it to the public server
   if (operators) separateOperatorRoutes(fastify, listeners.isOnOperatorPort);
+  addSecurityHeaders(fastify, publicUrl);
   routes.collect(fastify);
   addEdgeHooks(fastify);
   gate.watch(fastify);

@@ -37,16 +37,6 @@ export function edgeFieldsFor(cors: Cors, origin: string | undefined): Readonly<
   return { ...cors.fieldsFor(origin), ...ALWAYS };
 }
 
-/** Swagger UI sends requests with its user's token: no page may embed it (https://www.w3.org/TR/CSP3/#directive-frame-ancestors). */
-const NEVER_FRAMED: Readonly<Record<string, string>> = {
-  'content-security-policy': "frame-ancestors 'none'",
-  'x-frame-options': 'DENY',
-};
-
-function isDocs(url: string): boolean {
-  return /^\/docs(?![\w.~-])/i.test(url);
-}
-
 /** The response to a preflight (https://fetch.spec.whatwg.org/#cors-preflight-fetch). */
 export interface Preflight {
   readonly methods: readonly string[];
@@ -108,7 +98,6 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
     else for (const [name, value] of FIELDS_OF_EDGE) if (!reply.hasHeader(name)) reply.header(name, value);
     reply.header('x-request-id', request.id);
     reply.header('x-response-time', reply.elapsedTime.toFixed(3));
-    if (isDocs(request.url)) reply.headers(NEVER_FRAMED);
     done(null, payload);
   });
 }

@@ -5,10 +5,7 @@ import { AppError } from '../kernel/app-error';
 import { acceptedCoding } from './accepted-coding';
 import { PageFiles } from './page.files';
 
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/** The page at `/`: no inline script or style, no third party, and nothing may frame it. */
+/** The page at `/`; `server/security-headers.ts` says what it may do. */
 @ApiExcludeController()
 @Controller()
 export class PageController {
@@ -39,9 +36,6 @@ export class PageController {
     }
     void reply
       .header('content-type', file.type)
-      .header('content-security-policy', POLICY)
-      .header('x-frame-options', 'DENY')
-      .header('referrer-policy', 'no-referrer')
       .header('cache-control', file.cacheControl)
       .header('vary', 'Accept-Encoding')
       .header('etag', form.etag);

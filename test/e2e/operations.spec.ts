@@ -51,7 +51,7 @@ describe('what a person sees of the service', () => {
     const page = await get('/');
     expect(page.headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': expect.stringMatching(/script-src 'self'.*frame-ancestors 'none'/),
+      'content-security-policy': expect.stringMatching(/frame-ancestors 'none';script-src 'self';/),
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
     });
@@ -62,15 +62,32 @@ describe('what a person sees of the service', () => {
     expect((await get('/assets/..%2fpackage.json')).status).toBe(404);
   });
 
-  it.each(['/docs', '/docs/', '/docs/index.html', '/Docs', '/docs?x', '/docs/nothing'])(
+  it.each(['/docs', '/docs/', '/docs/index.html', '/docs?x', '/docs/nothing'])(
     'lets no page frame %s',
     async (path) => {
       expect((await get(path)).headers).toMatchObject({
-        'content-security-policy': "frame-ancestors 'none'",
+        'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
         'x-frame-options': 'DENY',
       });
     },
   );
+
+  it('has the security fields on the routes of operators, and no policy of ours on those of clients', async () => {
+    for (const path of ['/', '/docs', '/docs-json', '/metrics', '/page.json', '/admin/audit', '/github-budget']) {
+      const { headers } = await get(path);
+      expect([path, headers]).toEqual([
+        path,
+        expect.objectContaining({
+          'content-security-policy': expect.stringMatching(/^default-src 'none';.*frame-ancestors 'none'/),
+          ...{ 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' },
+          'cross-origin-opener-policy': 'same-origin',
+        }),
+      ]);
+      expect(headers['strict-transport-security']).toBeUndefined();
+    }
+    const { headers } = await get('/health/live');
+    expect([headers['content-security-policy'], headers['x-content-type-options']]).toEqual([undefined, 'nosniff']);
+  });
 
   it('is Swagger UI at /docs', async () => {
     expect(await get('/docs')).toMatchObject({ status: 200, text: expect.stringContaining('swagger-ui') });
