@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { defineUpstream, settingNamesOf } from '../upstream';
 import { addUpstream } from './add-upstream';
 
@@ -44,6 +45,25 @@ describe('larder add-upstream', () => {
     expect(read('acme/acme.controller.ts')).toContain("@Get(':shop/:id')");
     expect(read('acme/acme.controller.ts')).toContain("@ProjectionOf(acmeApi, '/shops/:shop/items/:id'");
     expect(said).toContain('Say what /acme-summary answers in src/acme/acme.service.ts');
+  });
+
+  it.each([
+    ['/stations/:id', '/stations/7', '"stations" and "stations:7"'],
+    ['/shops/:shop/items/:id', '/shops/7/items/8', '"shops" and "shops:7"'],
+    ['/v2/stations/:id', '/v2/stations/7', '"stations" and "stations:7"'],
+    ['/:name', '/7', '"7"'],
+    ['/status', '/status', '"status"'],
+    [undefined, '/items/7', '"items" and "items:7"'],
+  ])('has an example of %s in the definition and the spec, with the tags that it has', (path, example, tags) => {
+    projectOf(LARDER);
+    addUpstream(['acme', ...(path === undefined ? [] : ['--projection', path])], folder);
+    const [definition, spec] = [read('acme/acme.definition.ts'), read('acme/acme.spec.ts')];
+    expect(definition).toContain(`path: ${example} has ${tags}.\n`);
+    expect(spec).toContain(`AcmeModule, { path: '${example}' });`);
+    const expected = tags.replaceAll('"', "'").replace(' and ', ', ');
+    expect(spec).toContain(`acmeApi.tags?.('${example}')).toEqual([${expected}]);`);
+    const [, tagsOf = ''] = /tags: (\(path\) => \{[^]*?\n {2}\}),/.exec(definition) ?? [];
+    expect(String(runInNewContext(`(${tagsOf})('${example}')`))).toBe(tags.replaceAll('"', '').replace(' and ', ','));
   });
 
   it('imports the package in an application, and its neighbours in a checkout of Larder', () => {

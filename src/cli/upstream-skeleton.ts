@@ -20,6 +20,16 @@ interface Names extends SkeletonOptions {
   readonly constant: string;
   /** The beginning of its settings. */
   readonly prefix: string;
+  readonly example: Example;
+}
+
+/** A path of the API, as the comments and the spec show it. */
+interface Example {
+  /** Example: `/items/7` */
+  readonly path: string;
+  /** How many segments are in front of the kind of the thing. */
+  readonly before: number;
+  readonly tags: readonly string[];
 }
 
 const NO_URL = 'https://api.example.com';
@@ -29,7 +39,8 @@ export function upstreamSkeleton(options: SkeletonOptions): ReadonlyMap<string, 
   const { name, projection } = options;
   const className = classNameOf(name);
   const constant = `${className.charAt(0).toLowerCase()}${className.slice(1)}Api`;
-  const names = { ...options, className, constant, prefix: name.toUpperCase().replaceAll('-', '_') };
+  const prefix = name.toUpperCase().replaceAll('-', '_');
+  const names = { ...options, className, constant, prefix, example: exampleOf(projection ?? '/items/:id') };
   return new Map([
     [`${name}.definition.ts`, definition(names)],
     ...(projection === undefined ? [] : projectionFiles(names, projection)),
@@ -38,7 +49,17 @@ export function upstreamSkeleton(options: SkeletonOptions): ReadonlyMap<string, 
   ]);
 }
 
-function definition({ name, className, constant, prefix, baseUrl, projection, imports }: Names): string {
+/** Of `/v2/items/:id`, `/v2/items/7`: the segment in front of the first parameter is the kind of the thing. */
+function exampleOf(template: string): Example {
+  const segments = template.split('/').slice(1);
+  const before = Math.max(0, segments.findIndex((segment) => segment.startsWith(':')) - 1);
+  let next = 7;
+  const filled = segments.map((segment) => (segment.startsWith(':') ? String(next++) : segment));
+  const [kind = '', id] = filled.slice(before);
+  return { path: `/${filled.join('/')}`, before, tags: id === undefined ? [kind] : [kind, `${kind}:${id}`] };
+}
+
+function definition({ name, className, constant, prefix, baseUrl, projection, imports, example }: Names): string {
   const problems = `
   problems: {
     '${name}-not-found': { status: 404, title: 'Not found', mayRetry: false, isAnswer: true },
@@ -52,9 +73,9 @@ export const ${constant} = defineUpstream({
   baseUrl: '${baseUrl ?? NO_URL}', // ${prefix}_API_URL moves it
   // How long responses are fresh, in seconds, where the API does not say it. If neither the API nor a rule does, nothing is a hit.
   // rules: [{ path: '/*', defaultTtl: 60 }],
-  // The names to invalidate by of what is stored under a path: /items/7 has "items" and "items:7".
+  // The names to invalidate by of what is stored under a path: ${example.path} has ${example.tags.map((tag) => `"${tag}"`).join(' and ')}.
   tags: (path) => {
-    const [, kind = '', id = ''] = path.split('/');
+    const [${', '.repeat(example.before + 1)}kind = '', id = ''] = path.split('/');
     return [kind, id === '' ? '' : \`\${kind}:\${id}\`].filter((tag) => tag !== '');
   },${projection === undefined ? '' : problems}
 });
@@ -142,18 +163,19 @@ export class ${className}Module {}
 `;
 }
 
-function spec({ name, className, constant, imports }: Names): string {
+function spec({ name, className, constant, imports, example }: Names): string {
   const { testing, suffix } = imports;
+  const tags = example.tags.map((tag) => `'${tag}'`).join(', ');
   return `import { describeUpstream } from '${testing}';
 import { ${constant} } from './${name}.definition${suffix}';
 import { ${className}Module } from './${name}.module${suffix}';
 
 // What every upstream keeps to. The suite plays the API: say how it answers with \`answer\`.
-describeUpstream(${constant}, ${className}Module, { path: '/items/7' });
+describeUpstream(${constant}, ${className}Module, { path: '${example.path}' });
 
 describe('the tags of ${className}', () => {
   it('name the kind of a thing, and the thing', () => {
-    expect(${constant}.tags?.('/items/7')).toEqual(['items', 'items:7']);
+    expect(${constant}.tags?.('${example.path}')).toEqual([${tags}]);
   });
 });
 `;
