@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { SignedBodies as Bodies, type SignedBodyLimits } from './signed-bodies';
-import { hmacSignature } from './webhook-verifiers';
+import { anyVerifier, hmacSignature, plainToken, type WebhookVerifier } from './webhook-verifiers';
 
 const verifier = hmacSignature({ header: 'X-Hub-Signature-256', prefix: 'sha256=' });
 
@@ -51,6 +51,48 @@ describe('signed bodies', () => {
       const stream = new PassThrough().end('x');
       expect(await codeOf(bodies.receiveSigned(stream, 0, field))).toBe('webhook-unsigned');
     }
+  });
+
+  describe('say what is wrong with the proof', () => {
+    const timed = hmacSignature({ header: 'X-Sign', timestamp: 'X-Time', beforeBody: (time) => `${time}.` });
+    const either = anyVerifier(plainToken({ header: 'X-Token' }), timed);
+    const right = createHmac('sha256', 'the-secret').update('0.x').digest('hex');
+    const another = createHmac('sha256', 'another').update('0.x').digest('hex');
+    const missing = 'The delivery is not signed. Header fields that are missing or empty';
+    const unlike =
+      'The signature or token is too old, has another form than expected, or is of no secret that this service was given';
+
+    const given = '(X-Time, X-Sign).';
+    const wrong = 'The signature does not match the delivery with any secret that this service was given';
+    it.each<[string, WebhookVerifier, Readonly<Record<string, string>>, string]>([
+      ['no field', timed, {}, `${missing}: X-Time, X-Sign.`],
+      ['no time', timed, { 'x-sign': right }, `${missing}: X-Time.`],
+      ['an empty signature', timed, { 'x-time': '0', 'x-sign': '' }, `${missing}: X-Sign.`],
+      ['an old time', timed, { 'x-time': '301', 'x-sign': right }, `${unlike} ${given}`],
+      ['a prefix', timed, { 'x-time': '0', 'x-sign': `v1=${right}` }, `${unlike} ${given}`],
+      ['another secret', timed, { 'x-time': '0', 'x-sign': another }, `${wrong} ${given}`],
+      ['none of several', either, {}, `${missing}, of which some suffice: X-Token, X-Time, X-Sign.`],
+      [
+        ...(['another token', either, { 'x-token': 'wrong' }] as const),
+        `${unlike} (X-Token). Header fields that are missing or empty: X-Time, X-Sign.`,
+      ],
+    ])('with %s', async (_what, by, fields, sentence) => {
+      const bodies = new Bodies(by, ['the-secret'], LIMITS, () => 0);
+      const refused = bodies.receive(new PassThrough().end('x'), 0, (name) => fields[name]);
+      await expect(refused).rejects.toMatchObject({ code: 'webhook-unsigned', message: sentence });
+    });
+
+    it('but not the secret, nor the signature or token of either side', async () => {
+      const deliveries: Readonly<Record<string, string>>[] = [
+        { 'x-time': '0', 'x-sign': another },
+        { 'x-token': 'wrong-token' },
+      ];
+      for (const fields of deliveries) {
+        const bodies = new Bodies(either, ['the-secret'], LIMITS, () => 0);
+        const refused = bodies.receive(new PassThrough().end('x'), 0, (name) => fields[name]);
+        await expect(refused).rejects.toThrow(/^(?![^]*(?:the-secret|wrong-token|[0-9a-f]{16}))/);
+      }
+    });
   });
 
   it('are refused as too large by their declared and their real length, and the rest is discarded', async () => {

@@ -41,7 +41,7 @@ export class SignedBodies {
    */
   async receive(stream: Readable, declaredBytes: number, field: DeliveryField): Promise<Buffer> {
     const check = this.verifier.begin(this.secrets, field, this.now());
-    if (!check) throw this.unsigned(); // before anything is read
+    if (!check) throw this.unsigned(field); // before anything is read
     const { maxBytes, withinMs } = this.limits;
     if (declaredBytes > maxBytes) throw tooLarge(maxBytes);
     return new Promise((resolve, reject) => {
@@ -70,7 +70,7 @@ export class SignedBodies {
       stream.once('end', () =>
         end(() => {
           if (check.isValid()) resolve(Buffer.concat(chunks, receiving.bytes));
-          else reject(this.unsigned());
+          else reject(mismatch(this.verifier.headers));
         }),
       );
       stream.once('error', (error) => receiving.refuse(brokenOff(error)));
@@ -78,11 +78,21 @@ export class SignedBodies {
     });
   }
 
-  private unsigned(): AppError {
-    const fields = this.verifier.headers.join(', ');
+  /** A wrong option of the verifier must not look like a wrong secret: names the fields that it did not find. */
+  private unsigned(field: DeliveryField): AppError {
+    const { headers, hasAlternatives = false } = this.verifier;
+    const missing = headers.filter((name) => (field(name.toLowerCase()) ?? '') === '');
+    const present = headers.filter((name) => !missing.includes(name));
+    const names = missing.join(', ');
+    if (missing.length > 0 && (present.length === 0 || !hasAlternatives))
+      return new AppError(
+        'webhook-unsigned',
+        `The delivery is not signed. Header fields that are missing or empty${hasAlternatives ? ', of which some suffice' : ''}: ${names}.`,
+      );
     return new AppError(
       'webhook-unsigned',
-      `The delivery is not signed with a secret that this service was given (${fields}).`,
+      'The signature or token is too old, has another form than expected, or is of no secret that this service was given ' +
+        `(${present.join(', ')}).${names && ` Header fields that are missing or empty: ${names}.`}`,
     );
   }
 
@@ -93,6 +103,13 @@ export class SignedBodies {
       largest.refuse(new AppError('overloaded', 'Too many webhooks are being received. Redeliver it.'));
     }
   }
+}
+
+function mismatch(headers: readonly string[]): AppError {
+  return new AppError(
+    'webhook-unsigned',
+    `The signature does not match the delivery with any secret that this service was given (${headers.join(', ')}).`,
+  );
 }
 
 function tooLarge(maxBytes: number): AppError {
