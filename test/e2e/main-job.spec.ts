@@ -168,7 +168,10 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
           key: `github:-:/users/${name()}`,
           upstream: 'github',
           status: 200,
-          tags: ['upstream:github', `account:${name()}`, `profile:${name()}`, 'anyone:profile'],
+          tags: [
+            ...['upstream:github', `path:github:/users/${name()}`],
+            ...[`account:${name()}`, `profile:${name()}`, 'anyone:profile'],
+          ],
           size: expect.any(Number),
           age: expect.any(Number),
           ttl: expect.any(Number),
