@@ -47,7 +47,7 @@ describe('a token of GitHub in a URL', () => {
   ])('is refused, and not repeated: %s', (target) => {
     const [path = '', query = ''] = target.split('?');
     const separate = () => credentials.separate(path, query);
-    expect(separate).toThrow(/credential \((?:a GitHub token|the parameter "githubtoken")\)/);
+    expect(separate).toThrow(/credential \((?:a GitHub token|the parameter "github-token")\)/);
     expect(separate).not.toThrow(/S\b|a1B2|zzz/);
   });
 

@@ -241,15 +241,18 @@ describe('GitLab', () => {
         return { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature };
       };
       expect(await deliver('Push Hook', payload, signed(SIGNING_KEY))).toMatchObject({ status: 202 });
-      const wrong: Record<string, string>[] = [
-        {},
-        { 'x-gitlab-token': 'another-token' },
-        signed(Buffer.alloc(32, 8).toString('base64')),
+      const wrong: [headers: Record<string, string>, detail: string][] = [
+        [
+          {},
+          'missing or empty, of which some suffice: webhook-id, webhook-timestamp, webhook-signature, X-Gitlab-Token.',
+        ],
+        [{ 'x-gitlab-token': 'another-token' }, 'is of no secret that this service was given (X-Gitlab-Token).'],
+        [signed(Buffer.alloc(32, 8).toString('base64')), 'does not match the delivery with any secret'],
       ];
-      for (const headers of wrong)
+      for (const [headers, detail] of wrong)
         expect(await deliver('Push Hook', payload, headers)).toMatchObject({
           status: 401,
-          json: { detail: expect.stringContaining('webhook-signature, X-Gitlab-Token') as string },
+          json: { detail: expect.stringContaining(detail) as string },
         });
     });
   });

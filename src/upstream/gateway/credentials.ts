@@ -85,7 +85,7 @@ export class QueryCredentials {
   private readonly inUrls: RegExp | undefined;
 
   constructor(
-    private readonly rules: Pick<CredentialRules, 'query' | 'refused' | 'tokenForm'> = {},
+    private readonly rules: Pick<CredentialRules, 'headers' | 'query' | 'refused' | 'tokenForm'> = {},
     /** The upstream's name in sentences. */
     private readonly title = 'secret',
   ) {
@@ -99,12 +99,12 @@ export class QueryCredentials {
   /**
    * @param path in its normal form
    * @param query in its normal form, without the question mark
-   * @throws AppError `request-invalid` for a credential that the rules do not name; the message quotes only a name of the list
+   * @throws AppError `request-invalid` for a credential that the rules do not name; the message quotes only a name of the list, as it was sent
    */
   separate(path: string, query: string): SeparatedQuery {
     const { tokenForm } = this.rules;
     if (tokenForm && (tokenForm.test(decoded(path)) || tokenForm.test(decoded(this.withoutNamed(query)))))
-      throw refusal(`a ${this.title} token`);
+      throw this.refusal(`a ${this.title} token`);
     // An encoded `?`, and `;`, begin parameters for a careless server (RFC 3986 §3.3).
     for (const parameter of decoded(path).split(/[?&;]/).slice(1))
       if (parameter.includes('=')) this.refuseSecret(parameter);
@@ -153,17 +153,31 @@ export class QueryCredentials {
   // Some servers take `;` for `&` (https://www.w3.org/TR/1999/REC-html401-19991224/appendix/notes.html#h-B.2.2).
   private refuseSecret(parameter: string): void {
     for (const pair of parameter.split(';')) {
-      const found = wordsOf(decoded(pair.split('=', 1)[0] ?? '')).find(
-        (word) => this.secretWords.has(word) || this.names.has(word),
-      );
-      if (found !== undefined) throw refusal(`the parameter "${found}"`);
+      const found = partsOf(decoded(pair.split('=', 1)[0] ?? '')).find((part) => {
+        const word = plain(part);
+        return this.secretWords.has(word) || this.names.has(word);
+      });
+      if (found === undefined) continue;
+      const isPlain = /^[\w.[\]-]{1,64}$/.test(found);
+      throw this.refusal(`the parameter "${isPlain ? found : plain(found)}"`);
     }
+  }
+
+  private refusal(what: string): AppError {
+    const { headers = [], query = [] } = this.rules;
+    const fields = [...headers, 'Authorization'].join(' or ');
+    const parameters = query.map((name) => `?${name}=`).join(' or ');
+    const other = parameters && `, or as ${parameters}, which this service keeps out of logs`;
+    return new AppError(
+      'request-invalid',
+      `The URL contains a credential (${what}). URLs end up in logs: send credentials in the ${fields} field${other}; revoke this one if it is real.`,
+    );
   }
 }
 
 /** A name without punctuation, as a whole and by its parts: `auth[token]`, `access_token[]` and `token` carry the same. */
-function wordsOf(name: string): readonly string[] {
-  return [name, ...name.split(/[[\].]/)].map(plain);
+function partsOf(name: string): readonly string[] {
+  return [name, ...name.split(/[[\].]/)];
 }
 
 function plain(text: string): string {
@@ -176,11 +190,4 @@ function decoded(text: string): string {
   for (let times = 0; times < MAX_DECODINGS && result.includes('%'); times++)
     result = result.replace(/%([0-9a-f]{2})/gi, (_whole, hex: string) => String.fromCharCode(parseInt(hex, 16)));
   return result;
-}
-
-function refusal(what: string): AppError {
-  return new AppError(
-    'request-invalid',
-    `The URL contains a credential (${what}). URLs end up in logs: send credentials in the Authorization field, and revoke this one if it is real.`,
-  );
 }

@@ -47,7 +47,7 @@ describe('a request target', () => {
     ...['/a;token=S', '/a%3Faccess_token=S', '/a%253Ba=1&token=S/b', '/a;x=1;password=S'],
     ...['/a?a=1;;b;token', '/a?token[a][]=S', '/a?a=1%3Btoken=S'.replace('%3B', ';'), '/a?client[secret]=S'],
   ])('%s is refused for its credential, which the message does not repeat', (target) => {
-    expect(() => parseTarget(target)).toThrow(/credential \(the parameter "[a-z]+"\)/);
+    expect(() => parseTarget(target)).toThrow(/credential \(the parameter "[\w.[\]-]+"\)/);
     expect(() => parseTarget(target)).not.toThrow(/S\b/);
   });
 
@@ -96,8 +96,33 @@ describe('credentials that a definition names', () => {
   });
 
   it('are refused by a parser without the definition, except plain words', () => {
-    expect(() => parseTarget('/a?access_token=T')).toThrow('the parameter "accesstoken"');
+    expect(() => parseTarget('/a?access_token=T')).toThrow('the parameter "access_token"');
     expect(parseTarget('/a?key=linux')).toMatchObject({ query: '?key=linux', credentials: [] });
+  });
+
+  it.each([
+    ['/a?api_key=1', '"api_key"'],
+    ['/a?apiKey=1', '"apiKey"'],
+    ['/a?api%5Fkey=1', '"api_key"'],
+    ['/a?api_key[s3cret]=1', '"api_key"'],
+    ['/a?appid[]=1', '"appid[]"'],
+    ['/a?api%3Ckey%3E=1', '"apikey"'],
+    [`/a?api${'_'.repeat(99)}key=1`, '"apikey"'],
+    ['/a?q=sk_abcd1234', 'a Weather token'],
+  ])('are what the refusal of another one says to use: %s', (target, what) => {
+    const rules = { headers: ['X-Weather-Key'], query: ['appid'], tokenForm: /sk_[a-z0-9]{8}/ };
+    const refused = () => parseTarget(target, new QueryCredentials(rules, 'Weather'));
+    expect(refused).toThrow(
+      'send credentials in the X-Weather-Key or Authorization field, or as ?appid=, which this service keeps out of logs; revoke',
+    );
+    expect(refused).toThrow(what);
+    expect(refused).not.toThrow(/s3cret|abcd1234/);
+  });
+
+  it('are those of the Authorization field alone where the definition names none', () => {
+    expect(() => parseTarget('/a?api_key=1', new QueryCredentials({}, 'GitHub'))).toThrow(
+      'The URL contains a credential (the parameter "api_key"). URLs end up in logs: send credentials in the Authorization field; revoke this one',
+    );
   });
 
   it.each([
