@@ -86,7 +86,7 @@ class DownloadsController {
   }
 
   @Get(':name/version')
-  @ProjectionOf(registry, '/:name?version=:version')
+  @ProjectionOf(registry, '/:name?version=:version', { ttlMs: 120_000 })
   version(@CurrentLoad() load: HandlerLoad) {
     return this.downloads.client.project(load, (source) => source.json(z.object({ path: z.string() })));
   }
@@ -361,6 +361,17 @@ describe('an upstream that is defined in thirty lines', () => {
     const asked = { 'x-asked': 'one' };
     expect((await get(`/downloads/${name}/asked`, asked)).text).toBe('{"asked":"one","times":7}');
     expect((await get(`/downloads/${name}/asked`)).text).not.toContain('one');
+  });
+
+  it('holds a projection fresh for CACHE_TTL_SECONDS, whatever its resource’s rule says, or for its own ttlMs', async () => {
+    const ttlOf = async (path: string) => {
+      await get(path);
+      return Number(/; ttl=(\d+)/.exec(String((await get(path)).fields['cache-status']))?.[1]);
+    };
+    expect(await ttlOf('/registry/JSONStream')).toBeLessThanOrEqual(900);
+    expect(await ttlOf('/downloads/JSONStream')).toBeGreaterThan(900);
+    const ownTtl = await ttlOf(`/downloads/${fresh()}/version?version=1`);
+    expect([ownTtl > 0, ownTtl <= 120]).toEqual([true, true]);
   });
 
   it('fills the path of a projection with parameters of route and query, none of which leads elsewhere', async () => {
