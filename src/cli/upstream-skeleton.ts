@@ -191,7 +191,7 @@ ENABLED=true
 API_URL=${baseUrl ?? NO_URL}
 # Sent with the service's own requests.
 TOKEN=
-# The other settings mean what they mean for GitHub.
+# The other settings mean what they mean for the APIs above.
 ROUTE_PREFIX=/${name}
 PROFILE=
 SHARE_TOKEN=false

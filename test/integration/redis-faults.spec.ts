@@ -318,7 +318,7 @@ describe('Redis fails, and the service', () => {
     await untilState(service, 'up');
     for (let times = 0; times < 2; times++) {
       if (command[0] !== 'EVAL') await redis.command('DEL', ENTRY('garbage'));
-      else await ask(service, 'garbage');
+      else await waitUntil(async () => (await ask(service, 'garbage')).json['cached'] === true, { what: 'the hit' });
       await redis.command(...command);
       await waitUntil(async () => (await ask(service, 'garbage')).json['cached'] === false, { what: 'the miss' });
       const parts = await redis.cli('--scan', '--pattern', 'larder:v4:e:{github:-:/users/garbage|*}');
