@@ -206,6 +206,43 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
     expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
   });
 
+  it('ends a session that opens and resets streams without end (CVE-2023-44487), and the others go on', async () => {
+    const path = '/github/users/reset-at-once';
+    const flooding = await open();
+    const hasEnded = new Promise((resolve) => flooding.once('close', resolve));
+    const flood = (): void => {
+      for (let at = 0; at < 100 && !flooding.destroyed; at++) {
+        const stream = flooding.request({ ':path': path });
+        stream.on('error', () => undefined);
+        stream.close(constants.NGHTTP2_CANCEL);
+      }
+      if (!flooding.destroyed) setTimeout(flood, 1);
+    };
+    flood();
+    await hasEnded;
+    expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
+    expect(github.requests.all().filter(({ url }) => url === '/users/reset-at-once').length).toBeLessThan(10);
+  });
+
+  it('refuses more streams of a session than it announces, and answers the others', async () => {
+    const crowding = await open();
+    const outcomes = await Promise.all(
+      Array.from(
+        { length: 250 },
+        () =>
+          new Promise<string>((resolve) => {
+            const stream = crowding.request({ ':path': '/repos/redis' });
+            stream.on('response', ({ ':status': status }) => resolve(String(status)));
+            stream.on('error', (error: Error) => resolve(error.message));
+            stream.resume();
+          }),
+      ),
+    );
+    crowding.destroy();
+    expect(outcomes.filter((outcome) => outcome === '200').length).toBeGreaterThanOrEqual(100);
+    expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
+  });
+
   it('answers curl --http2', async () => {
     const url = `https://localhost:${port}/repos/redis`;
     const { stdout } = await promisify(execFile)('curl', ['-s', '-i', '--http2', '--cacert', authority.caFile, url]);
