@@ -1,6 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { networkOf } from '../kernel/network';
 import { AppError } from '../kernel/app-error';
 import { AdminLog } from './admin-log';
 import { AdminTokens } from './admin-tokens';
@@ -40,7 +39,7 @@ export class AdminGuard implements CanActivate {
       action.token = name;
       return true;
     }
-    return this.refuse(networkOf(request.ip), guess !== undefined);
+    return this.refuse(request.ip, guess !== undefined);
   }
 
   private async refuse(address: string, isGuess: boolean): Promise<never> {

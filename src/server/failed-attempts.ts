@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CacheStore } from '../cache';
 import { Clock } from '../kernel/clock';
+import { networkOf } from '../kernel/network';
 
 const MAX_FAILURES = 20;
 const WINDOW_MS = 60_000;
@@ -20,8 +21,9 @@ interface Window {
 }
 
 /**
- * Counts wrong tokens or signatures by the client's address (`TRUST_PROXY`), over all replicas: after 20 within a minute further ones get 429
- * for the rest of it. Each process counts for itself as well, so that the limit holds while the store is down, then in each process.
+ * Counts wrong tokens or signatures by the client's address (`TRUST_PROXY`), in IPv6 by its `/64`, over all replicas: after 20 within a minute
+ * further ones get 429 for the rest of it. Each process counts for itself as well, so that the limit holds while the store is down, then in
+ * each process.
  *
  * It is asked only once a request has been found wrong: a right one is never refused, even if other clients have the same address.
  */
@@ -43,20 +45,21 @@ export class FailedAttempts {
    * @returns how long the address must wait, in milliseconds; 0 for not at all
    */
   async register(address: string, isGuess: boolean): Promise<number> {
+    const network = networkOf(address);
     const now = this.clock.now();
-    const own = current(this.windows.get(address), now);
+    const own = current(this.windows.get(network), now);
     if (own.count >= MAX_FAILURES) return own.endsAt - now;
     // Before the store is asked: the limit also holds for a thousand concurrent guesses.
-    if (isGuess) this.windows.set(address, { ...own, count: own.count + 1 });
-    const before = await this.countShared(address, isGuess).catch(() => this.warn());
+    if (isGuess) this.windows.set(network, { ...own, count: own.count + 1 });
+    const before = await this.countShared(network, isGuess).catch(() => this.warn());
     if (!before || before.count < MAX_FAILURES) return 0;
-    this.windows.set(address, before);
+    this.windows.set(network, before);
     return Math.max(1, before.endsAt - this.clock.now());
   }
 
   /** The window of all replicas before this request. */
-  private async countShared(address: string, isGuess: boolean): Promise<Window | undefined> {
-    const name = bucketOf(address);
+  private async countShared(network: string, isGuess: boolean): Promise<Window | undefined> {
+    const name = bucketOf(network);
     let seen = await this.store.readNote(this.options.group, name);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const window = current(parse(seen), this.clock.now());

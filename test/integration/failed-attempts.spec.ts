@@ -20,6 +20,17 @@ describe('wrong admin tokens', () => {
     expect(await guess(other)).toBe(0);
   });
 
+  it('from an IPv6 network of one host are counted together', async () => {
+    const attempts = new FailedAttempts(
+      clock,
+      new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock),
+      COUNTED,
+    );
+    for (let host = 1; host <= 20; host++) expect(await guess(attempts, `2001:db8::${host}`)).toBe(0);
+    expect(await guess(attempts, '2001:db8::ffff')).toBeGreaterThan(0);
+    expect(await guess(attempts, '2001:db8:0:1::1')).toBe(0);
+  });
+
   it('that come at once are let through up to the limit', async () => {
     const store = new MemoryStore({ maxBytes: 1_000_000, maxEntries: 100 }, clock);
     const attempts = new FailedAttempts(clock, store, COUNTED);
