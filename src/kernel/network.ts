@@ -1,14 +1,18 @@
 const IPV6 = /^(?=.*:.*:)[\da-f:]+$/i;
+/** As some proxies write it into `X-Forwarded-For`: `192.0.2.1:5000`, `[2001:db8::1]:5000`. */
+const WITH_PORT = /^(?:\[([\w:.%]+)\](?::\d{1,5})?|(\d+(?:\.\d+){3}):\d{1,5})$/i;
 const MAPPED = /^::ffff:(?=\d+\.)/i;
 /** Of a `/64`, which is what a host or a household has (RFC 6177 §2). */
 const NETWORK_GROUPS = 4;
 const GROUPS = 8;
 
 /**
- * What limits for each address count: the address in IPv4, its `/64` in IPv6, where one client has more addresses than can be counted.
+ * What limits for each address count: the address in IPv4, its `/64` in IPv6, where one client has more addresses than can be counted. A port is
+ * none of it.
  */
 export function networkOf(address: string): string {
-  const plain = address.replace(MAPPED, '').split('%', 1)[0] ?? '';
+  const [, inBrackets, beforePort] = WITH_PORT.exec(address) ?? [];
+  const plain = (inBrackets ?? beforePort ?? address).replace(MAPPED, '').split('%', 1)[0] ?? '';
   if (!IPV6.test(plain)) return plain;
   const [before = [], behind = []] = plain.split('::').map((half) => half.split(':').filter((group) => group !== ''));
   const zeros = Array<string>(Math.max(0, GROUPS - before.length - behind.length)).fill('0');

@@ -24,8 +24,8 @@ export function logFormatOf(
 
 const COLOURS: Readonly<Record<string, number>> = { fatal: 35, error: 31, warn: 33, info: 32, debug: 36, trace: 90 };
 const GREY = 90;
-/** Every control character except line ends: foreign text must not control the terminal. */
-const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
+/** Every control character except line ends, and what turns the direction of text: foreign text must not control the terminal. */
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * One line of JSON in readable form: time, level, context, message, then the other fields. A message of several lines is indented, so that

@@ -16,7 +16,7 @@ export function filledPath(path: string, values: PathValues): string {
 }
 
 function encoded(name: string, value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : value;
+  const text = Number.isFinite(value) ? String(value) : value;
   if (typeof text !== 'string' || text === '' || text === '.' || text === '..' || /\p{Surrogate}/u.test(text))
     throw new AppError(
       'request-invalid',

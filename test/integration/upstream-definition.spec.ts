@@ -188,7 +188,21 @@ describe('an upstream that is defined in thirty lines', () => {
     const name = fresh();
     await client.get('/:name/:id?version=:version', { params: { name: `@scope/${name}`, id: 7, version: '1&2' } });
     expect(paths()).toEqual([`/api/@scope%2F${name}/7?version=1%262`]);
-    for (const given of ['', '.', '..', '../x', 'a/../../b', 'a\\b', 'a\0', '..;/', '\ud800', undefined, ['x'], {}])
+    for (const given of [
+      '',
+      '.',
+      '..',
+      '../x',
+      'a/../../b',
+      'a\\b',
+      'a\0',
+      '..;/',
+      '\ud800',
+      undefined,
+      NaN,
+      ['x'],
+      {},
+    ])
       await expect(client.get('/packages/:name', { params: { name: given } })).rejects.toMatchObject({
         code: 'request-invalid',
       });

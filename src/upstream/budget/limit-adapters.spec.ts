@@ -162,6 +162,11 @@ describe('the fields of the IETF', () => {
     ]);
   });
 
+  it('that name an instant where seconds belong pause until then, and not for a day', () => {
+    const ratelimit = `limit=50, remaining=0, reset=${NOW / 1_000 + 30}`;
+    expect(read(ietfLimits(), 429, { ratelimit })[0]?.refusal?.waitMs).toBe(30_000);
+  });
+
   it.each([
     '',
     'limit=100, remaining=50',

@@ -169,7 +169,9 @@ export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'ma
         const remaining = numbers.get('r');
         const seconds = numbers.get('t') ?? policy?.get('w');
         if (remaining === undefined || seconds === undefined) return [];
-        const resetAt = now + clamped(seconds * 1_000, maxWaitMs);
+        // Some APIs write an instant all the same.
+        const waitMs = seconds * 1_000 - (seconds > MAX_DELTA_SECONDS ? now : 0);
+        const resetAt = now + clamped(waitMs, maxWaitMs);
         const limit = { limit: policy?.get('q') ?? numbers.get('q') ?? remaining, remaining, resetAt };
         return [{ resource: name, limit, refusal: undefined, ...(isSliding === true && { isSliding }) }];
       });
