@@ -4,7 +4,6 @@ import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
-import { waitUntil } from '../support/wait-until';
 import { ADMIN, ask } from './ask';
 import { newPath } from './hostile';
 
@@ -28,7 +27,7 @@ describe('what decides an answer beside the request keeps what is stored in one 
       },
     });
     running.push(service);
-    await waitUntil(async () => (await ask(service, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    await service.untilRedisIsUp();
     return service;
   };
   const get = async (service: ServiceProcess, target = path, options: HttpRequestOptions = {}) => {

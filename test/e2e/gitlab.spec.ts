@@ -15,15 +15,18 @@ describe('GitLab', () => {
   let gitlab: GitlabSimulator;
   let redis: RedisProcess;
   let service: ServiceProcess;
-  const start = (env: Record<string, string> = {}) =>
-    ServiceProcess.start({
+  const start = async (env: Record<string, string> = {}) => {
+    const service = await ServiceProcess.start({
       env: {
         ...{ GITLAB_ENABLED: 'true', GITLAB_API_URL: gitlab.url, GITLAB_SETTLE_SECONDS: '0', LOG_LEVEL: 'debug' },
         ...{ GITLAB_WEBHOOK_SECRET: `a-secret-token,whsec_${SIGNING_KEY}`, CREDENTIAL_SECRET: 'of-the-tests' },
         ...{ ADMIN_TOKEN: 'test-admin-token', REDIS_ENDPOINT_URI: redis.uri, UPSTREAM_BREAKER_FAILURES: '1000' },
-        ...env,
+        ...{ REDIS_COMMAND_TIMEOUT_MS: '1000', ...env }, // a slow machine is no outage
       },
     });
+    await service.untilRedisIsUp();
+    return service;
+  };
 
   beforeAll(async () => {
     [gitlab, redis] = await Promise.all([GitlabSimulator.start(), RedisProcess.start()]);

@@ -201,6 +201,7 @@ describe('the rate limit, across replicas', () => {
     ]);
     const env = { ...SECRET, REDIS_ENDPOINT_URI: redis.uri };
     replicas = await Promise.all([start(github, env), start(github, env)]);
+    await Promise.all(replicas.map((replica) => replica.untilRedisIsUp()));
   });
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));

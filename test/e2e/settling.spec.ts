@@ -44,9 +44,7 @@ describe.each([
       ...(redis === undefined ? {} : { REDIS_ENDPOINT_URI: redis.uri }),
     };
     services = await Promise.all(Array.from({ length: replicas }, () => ServiceProcess.start({ env })));
-    if (redis !== undefined)
-      for (const service of services)
-        await waitUntil(async () => (await ask(service, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    if (redis !== undefined) for (const service of services) await service.untilRedisIsUp();
   });
   beforeEach(() => (version = 1));
   afterAll(async () => {

@@ -25,12 +25,15 @@ describe.each([['memory'], ['redis']])('Stack Exchange, with the store in %s', (
           ADMIN_TOKEN: 'test-admin-token',
         },
         ...{ CREDENTIAL_SECRET: 'of-the-tests', LOG_LEVEL: 'debug', UPSTREAM_BREAKER_FAILURES: '1000' },
-        ...(redis && { REDIS_ENDPOINT_URI: redis.uri, REDIS_KEY_PREFIX: `p${Math.random()}` }),
+        ...(redis && {
+          ...{ REDIS_ENDPOINT_URI: redis.uri, REDIS_KEY_PREFIX: `p${Math.random()}` },
+          REDIS_COMMAND_TIMEOUT_MS: '1000', // a slow machine is no outage
+        }),
         ...env,
       },
     });
     services.push(service);
-    if (redis) await service.waitForLog(/Connected/);
+    if (redis) await service.untilRedisIsUp();
     return service;
   };
   /** The API compresses whatever the client accepts. */
@@ -162,8 +165,10 @@ describe.each([['memory'], ['redis']])('Stack Exchange, with the store in %s', (
 
   it('serves what is stored while a limit is violated or the API is down', async () => {
     const service = await start();
-    await get(service, '/tags/redis');
-    await gateway(service, `/tags?${SITE}`);
+    await waitUntil(async () => (await get(service, '/tags/redis')).json['cached'] === true, {
+      what: 'the tag stored',
+    });
+    await waitUntil(async () => (await gateway(service, `/tags?${SITE}`)).cache === 'HIT', { what: 'the list stored' });
     const stale = async (path: string) => {
       await ask(service, '/admin/cache/invalidations', {
         ...{ method: 'POST', headers: { ...ADMIN, 'content-type': 'application/json' } },

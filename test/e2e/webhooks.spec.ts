@@ -24,8 +24,7 @@ describe('webhooks of GitHub', () => {
     ]);
     env = { GITHUB_WEBHOOK_SECRET: `${NEW_SECRET}, ${OLD_SECRET}`, REDIS_ENDPOINT_URI: redis.uri };
     services = await Promise.all([start(github, env), start(github, env)]);
-    for (const service of services)
-      await waitUntil(async () => (await ask(service, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    for (const service of services) await service.untilRedisIsUp();
   });
   afterAll(async () => {
     await Promise.all(services.map((service) => service.stop()));
@@ -121,7 +120,7 @@ describe('webhooks of GitHub', () => {
 
   it('are accepted again, if the replica of the first delivery could not confirm it and has died', async () => {
     const doomed = await start(github, env);
-    await waitUntil(async () => (await ask(doomed, '/health')).text.includes('"state":"up"'), { what: 'Redis' });
+    await doomed.untilRedisIsUp();
     for (let times = 0; times < 2; times++) await ask(services[1]!, '/repos/redis');
     const fields = { 'x-github-delivery': randomUUID() };
     await redis.freeze();

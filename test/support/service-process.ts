@@ -40,7 +40,7 @@ export class ServiceProcess {
     });
     const service = new ServiceProcess(port, child);
     try {
-      await service.untilReady(options.readyPath ?? '/health/live', options.readyTimeoutMs ?? 20_000);
+      await service.untilReady(options.readyPath ?? '/health/live', options.readyTimeoutMs ?? 60_000);
       return service;
     } catch (error) {
       await child.kill();
@@ -76,13 +76,19 @@ export class ServiceProcess {
   }
 
   /** Resolves with the match once the output, of either kind, has one. */
-  async waitForLog(pattern: RegExp, timeoutMs = 5000): Promise<RegExpMatchArray> {
+  async waitForLog(pattern: RegExp, timeoutMs = 60_000): Promise<RegExpMatchArray> {
     let match: RegExpMatchArray | null = null;
     await waitUntil(() => (match = this.child.output().match(pattern)) !== null, {
       what: `${String(pattern)} in the service's output`,
       timeoutMs,
     });
     return match!;
+  }
+
+  /** Until then entries are kept in its own memory, and dropped when it reaches Redis. */
+  async untilRedisIsUp(): Promise<void> {
+    const isUp = async () => (await request(`${this.url}/health`)).body.toString().includes('"state":"up"');
+    await waitUntil(isUp, { what: 'Redis' });
   }
 
   /** Nobody reads what it prints from now on. */
