@@ -51,8 +51,8 @@ export class AdminGuard implements CanActivate {
     }
     throw new AppError(
       'admin-unauthorized',
-      'Send the header "Authorization: Bearer <ADMIN_TOKEN>". ' +
-        'If ADMIN_TOKEN is not set, the generated one was printed when the service started.',
+      'Send the header "Authorization: Bearer TOKEN", with ADMIN_TOKEN or a token of ADMIN_TOKENS. ' +
+        'If neither is set, outside of production, one was printed when the service started.',
       {
         headers: { 'www-authenticate': 'Bearer realm="larder admin"' },
       },

@@ -3,17 +3,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 type Server = FastifyInstance['server'];
 type Socket = FastifyRequest['raw']['socket'];
 
-/** How long requests are answered as usual, with `Connection: close`, before the port is closed, in milliseconds. */
+/** How long requests of open connections are answered as usual, with `Connection: close`, once the port is closed, in milliseconds. */
 const FAREWELL_MS = 500;
-/** How long after that a connection may be without a request, in milliseconds. */
+/** How often idle connections are closed after that, in milliseconds. */
 const IDLE_MS = 100;
-const LOOK_MS = 10;
 /** How long a request whose head has begun to arrive may take for the rest of it, in milliseconds. */
 const HEAD_MS = 2_000;
 
 /**
- * Ends the servers without losing requests of connected clients: for a moment each response has `Connection: close` (RFC 9112 §9.6), so that
- * busy clients leave by themselves; then the ports and idle connections are closed, and the requests under way are waited for.
+ * Ends the servers without losing requests of connected clients. The ports are closed first: a proxy sends what is refused there to another
+ * replica, a POST too. For a moment each response then has `Connection: close` (RFC 9112 §9.6), so that busy clients leave by themselves; then idle
+ * connections are closed, and the requests under way are waited for. The other way round those who were told to leave come back by new
+ * connections, and the kernel resets the ones that nobody has accepted when the port is closed, which no proxy repeats a POST after.
  *
  * @param timeoutMs the limit of all of that; then the remaining connections are cut
  */
@@ -28,7 +29,7 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
       socket.once('close', () => sockets.delete(socket));
     });
     if ('setSecureContext' in server) watchHandshakes(server, handshakes);
-    closeIdleLater(server);
+    closeIdleLater(server, Math.min(FAREWELL_MS, timeoutMs / 2));
   }
   const others = servers.filter((server) => server !== fastify.server); // Fastify closes its own only
   let closed: Promise<unknown> = Promise.resolve();
@@ -44,15 +45,8 @@ export function drainOnClose(fastify: FastifyInstance, servers: readonly Server[
       },
       Math.min(HEAD_MS, timeoutMs),
     ).unref();
-    const until = performance.now() + Math.min(FAREWELL_MS, timeoutMs / 2);
-    const look = (): void => {
-      if (sockets.size > 0 && performance.now() < until) setTimeout(look, LOOK_MS);
-      else {
-        closed = Promise.all(others.filter(({ listening }) => listening).map(closeServer));
-        done();
-      }
-    };
-    look();
+    closed = Promise.all(others.filter(({ listening }) => listening).map(closeServer));
+    done();
   });
 }
 
@@ -70,7 +64,6 @@ function watchHandshakes(server: Server, handshakes: Map<string, Socket>): void 
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeIdleConnections();
   });
 }
 
@@ -86,13 +79,16 @@ function lastAnswer(socket: WithResponse): void {
 }
 
 /**
- * When the port is closed node closes, once, each connection without a request: also one accepted a moment before, whose request is on its
- * way. Those get that moment; connections that become idle later are closed as well.
+ * When the port is closed node closes, once, each connection without a request: also one whose next request is on its way. Those get a last
+ * response; connections that are idle later are closed.
  */
-function closeIdleLater(server: Server): void {
+function closeIdleLater(server: Server, farewellMs: number): void {
   const closeIdle = server.closeIdleConnections.bind(server);
   server.closeIdleConnections = () => {
-    const timer = setInterval(closeIdle, IDLE_MS).unref();
-    server.once('close', () => clearInterval(timer));
+    let timer = setTimeout(() => {
+      closeIdle();
+      timer = setInterval(closeIdle, IDLE_MS).unref();
+    }, farewellMs).unref();
+    server.once('close', () => clearTimeout(timer));
   };
 }

@@ -22,10 +22,13 @@ describe('what was thrown, as a problem,', () => {
     expect([code, message]).toEqual(['request-invalid', detail]);
   });
 
-  it('names /docs only where it is', () => {
+  it('names /docs, or the page, only where it is', () => {
     const at = (allowed: typeof withDocs) => toAppError(new NotFoundException(), request, allowed).message;
     expect(at(withDocs)).toBe('There is no GET /nowhere. The routes are listed at /docs.');
-    expect(at(() => [])).toBe('There is no GET /nowhere. The page at / shows what there is.');
+    expect(at((path) => (path === '/' ? ['GET'] : []))).toBe(
+      'There is no GET /nowhere. The page at / shows what there is.',
+    );
+    expect(at(() => [])).toBe('There is no GET /nowhere on this port.');
   });
 
   it.each([

@@ -22,7 +22,7 @@ interface Asked {
 export function toAppError(error: unknown, request: Asked, allowed: (path: string) => readonly string[]): AppError {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
-  if (status === 404) return notFound(request, allowed(pathOf(request)), allowed('/docs').length > 0, error);
+  if (status === 404) return notFound(request, allowed, error);
   if (status === 415) return new AppError('request-invalid', 'Send Content-Type: application/json.', { cause: error });
   const code =
     (status === undefined ? undefined : CODE_OF_STATUS[status]) ??
@@ -46,15 +46,16 @@ export function statusProblemOf(
   return { status, detail: oneLine(messageOf(error)) };
 }
 
-function notFound(request: Asked, allowed: readonly string[], isDocumented: boolean, cause: unknown): AppError {
+function notFound(request: Asked, allowedAt: (path: string) => readonly string[], cause: unknown): AppError {
   const { method } = request;
+  const allowed = allowedAt(pathOf(request));
   const path = pathOf(request).slice(0, 200);
   if (allowed.length === 0 || allowed.includes(method)) {
-    return new AppError(
-      'route-not-found',
-      `There is no ${method} ${path}. ${isDocumented ? 'The routes are listed at /docs.' : 'The page at / shows what there is.'}`,
-      { cause },
-    );
+    const isDocumented = allowedAt('/docs').length > 0;
+    const hint = isDocumented ? '. The routes are listed at /docs.' : '. The page at / shows what there is.';
+    // With ADMIN_PORT the public port has neither.
+    const where = isDocumented || allowedAt('/').length > 0 ? hint : ' on this port.';
+    return new AppError('route-not-found', `There is no ${method} ${path}${where}`, { cause });
   }
   const allow = allowed.join(', ');
   return new AppError('method-not-allowed', `${path} does not take ${method}; it takes ${allow}.`, {
