@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { waitUntil } from '../../test/support/wait-until';
 import { drainOnClose } from './drain';
 
 it('closes the port at once, while a connection that is open gets its next response, as the last one', async () => {
@@ -18,7 +18,7 @@ it('closes the port at once, while a connection that is open gets its next respo
   expect(String(client.read())).toMatch(/^HTTP\/1.1 200 .*connection: keep-alive/is);
 
   const closed = fastify.close();
-  await waitUntil(() => !fastify.server.listening, { what: 'the port to be closed' });
+  while (fastify.server.listening) await turn();
   client.write(request);
   const [refused] = (await once(
     connect(port, '127.0.0.1').on('error', () => undefined),
