@@ -12,6 +12,7 @@ import {
 import { OutcomeTable, type Sample } from './outcome-table';
 import { BUDGET_DIMENSIONS, Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
+import { Clock } from '../kernel/clock';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
 import {
   CacheEvents,
@@ -72,6 +73,7 @@ export class CacheMetrics {
     prepared: PreparedResponses,
     fastPath: FastPath,
     private readonly budgets: Budgets,
+    clock: Clock,
   ) {
     collectDefaultMetrics({ register: this.registry });
     for (const name of MISNAMED) this.registry.removeSingleMetric(name);
@@ -127,6 +129,16 @@ export class CacheMetrics {
       'larder_hit_pointers_bytes',
       'Estimated size of the table that leads requests to their hits on the fast path, in bytes.',
       () => fastPath.bytes,
+    );
+    const runway = 'larder_stale_runway_seconds';
+    this.register(
+      runway,
+      'gauge',
+      'How long half of the recently used responses can still be served if the upstream fails now, in seconds; no sample without responses.',
+      () => {
+        const left = store.readRunway(clock.now());
+        return left ? [{ metricName: runway, labels: {}, value: Math.round(left.p50 / 1_000) }] : [];
+      },
     );
     this.gauge(
       'larder_fast_path_routes_off',
