@@ -112,7 +112,7 @@ export class AnswerSender {
       void writeStored(exchange, { prepared, answer, form, context, now, durationMs: fastify.elapsedTime });
       return;
     }
-    const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(entry);
+    const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(answer, prepared);
     const whole = hasBody ? bodyOf(answer, prepared, requestIdOf(request)) : undefined;
     const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
     const large = isLargeBody(body) && method !== 'HEAD' ? body : undefined;
@@ -145,8 +145,8 @@ function nothingFor({ method }: FastifyRequest): Readable | undefined {
 }
 
 /** A handler without a result: Fastify would set a type for bytes. */
-function isEmpty({ body, headers }: StoredAnswer['entry']): boolean {
-  return body.length === 0 && !headers.some(([name]) => name === 'content-type');
+function isEmpty({ entry }: StoredAnswer, { bodyBytes }: RouteResponse): boolean {
+  return bodyBytes === 0 && !entry.headers.some(([name]) => name === 'content-type');
 }
 
 /** Lines of one name are the values of one field: set one by one, only the last would remain. */
@@ -172,11 +172,16 @@ export function setField(reply: ClientReply, name: string, value: string | strin
   reply.removeHeader(name).header(name, [value, ...more].join(', '));
 }
 
-/** The bytes to send, with the parts that differ between deliveries spliced in at their end. */
+/**
+ * The bytes to send, with the parts that differ between deliveries spliced in at their end. The entry's body is read for those alone: in
+ * memory each read makes it anew.
+ */
 function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
-  const { body, hitFlagName, status } = entry;
-  if (status >= 400 && isProblem(entry.headers)) return withLastMember(body, 'instance', JSON.stringify(requestId));
-  return hitFlagName === undefined || isFromStore(outcome) ? prepared.body : withLastMember(body, hitFlagName, 'false');
+  const { hitFlagName, status } = entry;
+  if (status >= 400 && isProblem(entry.headers))
+    return withLastMember(entry.body, 'instance', JSON.stringify(requestId));
+  if (hitFlagName === undefined || isFromStore(outcome)) return prepared.body;
+  return withLastMember(entry.body, hitFlagName, 'false');
 }
 
 function isProblem(headers: StoredAnswer['entry']['headers']): boolean {

@@ -88,10 +88,12 @@ export function thrownWith(body: Buffer, error: unknown): Buffer {
 }
 
 /** The error that was stored as an entry. */
-export function exceptionIn({ status, headers, body }: CacheEntry): object | undefined {
+export function exceptionIn(entry: CacheEntry): object | undefined {
+  const { status } = entry;
   if (status < 300) return undefined;
-  const [name, value] = headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
+  const [name, value] = entry.headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
   if (name === undefined) return undefined;
+  const { body } = entry;
   const known = thrown.get(body);
   if (known) return known;
   if (name === MARK) return exceptionOf(body.toString(), status);
