@@ -15,6 +15,11 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
   const { CacheInvalidator } = await import('../../src/cache/index.js');
   const adapter = createAdapter();
   const fastify = adapter.getInstance<FastifyInstance>();
+  const routes: (readonly [method: string, url: string])[] = [];
+  fastify.addHook(
+    'onRoute',
+    ({ method, url }) => void routes.push(...[method].flat().map((one) => [one, url] as const)),
+  );
   fastify.head('/github/own-head', (_request, reply) => reply.code(204).send());
   const seen = { count: 0 };
   const { AppModule } = await import('../../src/app.module.js');
@@ -43,5 +48,5 @@ export async function openInProcess(env: Readonly<Record<string, string>>) {
       .replace(/ttl=\d+/, 'ttl=…')
       .replace(/age: \d+\r/, 'age: …\r');
   };
-  return { app, gate: adapter.gate, seenDuring, answerTo, cache: app.get(CacheInvalidator), port };
+  return { app, gate: adapter.gate, routes, seenDuring, answerTo, cache: app.get(CacheInvalidator), port };
 }
