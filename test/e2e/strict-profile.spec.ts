@@ -191,6 +191,12 @@ const CASES: readonly [says: string, ...steps: Step[]][] = [
     { method: 'HEAD', origin: { headers: { ...fresh, etag: '"b"' } }, asks: true },
     { asks: true, asksWith: { 'if-none-match': undefined } },
   ],
+  [
+    'is not freshened by a HEAD without a validator',
+    first({ ...stale, 'content-length': '5' }),
+    { method: 'HEAD', origin: { headers: { ...fresh, 'content-length': '5' } }, asks: true },
+    { asks: true },
+  ],
   // §4.4
   ['forgets what a write has changed', first(fresh), { method: 'M-SEARCH', asks: true }, anew],
   [

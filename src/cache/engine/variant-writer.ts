@@ -163,10 +163,14 @@ export class VariantWriter {
     policy: ResponsePolicy,
   ): Promise<void> {
     if (response.status !== 200) return;
-    const differs = (['etag', 'last-modified', 'content-length'] as const).some((name) => {
+    const isSame = (name: string): boolean | undefined => {
       const updated = valueOf(response.headers, name);
-      return updated !== undefined && updated !== valueOf(entry.headers, name);
-    });
+      return updated === undefined ? undefined : updated === valueOf(entry.headers, name);
+    };
+    const validators = [isSame('etag'), isSame('last-modified')];
+    const differs = [...validators, isSame('content-length')].includes(false);
+    // A length alone does not show that the body is the same.
+    if (!differs && !validators.includes(true)) return;
     await ifAvailable(async () => {
       if (differs) {
         await this.store.invalidate({ kind: 'key', key }, 'purge');
