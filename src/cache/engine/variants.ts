@@ -84,13 +84,13 @@ export class VariantFinder {
 
   /** The same from this process's memory alone; undefined where memory cannot decide. */
   peek(request: Selecting, now: number): Seen | undefined {
-    const found = this.store.peek(request.key);
+    const found = this.store.peek(request.key, now);
     if (!found) return undefined;
     const index = readIndex(found.entry);
     if (!index) return this.withoutIndex(found, request);
     if (now >= found.entry.freshUntil) return undefined;
     const keys = this.keysOf(index, request);
-    const members = keys.map((one) => this.store.peek(one));
+    const members = keys.map((one) => this.store.peek(one, now));
     return members.includes(undefined) ? undefined : latest(members, keys, index, request);
   }
 

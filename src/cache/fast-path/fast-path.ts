@@ -28,6 +28,8 @@ type RawResponse = FastifyReply['raw'];
 /** An entrance whose hits the fast path serves. `Target` is what the ordinary way has stored for requests with one fingerprint. */
 export interface FastWay<Target> {
   readonly context: HeadContext;
+  /** What the URLs of its requests begin with; undefined for any. */
+  readonly prefixes?: readonly string[];
   /** The size of what else it remembers to find a pointer. */
   readonly bytes?: number;
   readonly upstreamOf: (target: Target) => string;
@@ -52,7 +54,7 @@ interface Known extends Omit<HitPointer, 'selectedBy'> {
   readonly target: unknown;
 }
 
-/** A request under way, and its start. */
+/** A request under way, and its start by the cache's clock. */
 interface PendingRequest {
   readonly request: RawRequest;
   readonly response: RawResponse;
@@ -128,7 +130,9 @@ export class FastPath implements OnModuleInit {
   }
 
   add<Target>(way: FastWay<Target>): void {
-    this.ways.push(way as FastWay<unknown>);
+    // Those with prefixes first: they recognise the requests of others at once.
+    if (way.prefixes) this.ways.unshift(way as FastWay<unknown>);
+    else this.ways.push(way as FastWay<unknown>);
   }
 
   /** Remembers where a request found its hit, if only the cache contributes to its response. */
@@ -161,10 +165,11 @@ export class FastPath implements OnModuleInit {
 
   /** Whether it has served the request, or will: then no other code may. */
   serves(request: RawRequest, response: RawResponse): boolean | Promise<boolean> {
-    const startedAt = performance.now();
-    const { method } = request;
+    const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
+    const startedAt = this.clock.now();
     for (const way of this.ways) {
+      if (way.prefixes && !hasOneOf(way.prefixes, url)) continue;
       const fingerprint = way.fingerprint(request);
       const known = fingerprint && this.known.get(fingerprint.text);
       // A gateway at `/` has fingerprints for the URLs of the others as well.
@@ -175,35 +180,37 @@ export class FastPath implements OnModuleInit {
   }
 
   private servesKnown(pending: PendingRequest): boolean | Promise<boolean> {
-    const { known } = pending;
+    const { known, startedAt } = pending;
     const policy = requestPolicy(pending.fingerprint.asked);
     if (policy.isNoCache) return false;
-    const hit = this.pointers.peek(known, policy);
+    const hit = this.pointers.peek(known, policy, startedAt);
     if (hit === 'ordinary-way') return false;
-    if (hit) return this.serveHit(pending, hit);
-    return this.pointers.mayBeFresh(known) && this.findHit(pending);
+    if (hit) return this.serveHit(pending, hit, startedAt);
+    return this.pointers.mayBeFresh(known, startedAt) && this.findHit(pending);
   }
 
   private async findHit(pending: PendingRequest): Promise<boolean> {
     const { fingerprint, known } = pending;
     const hit = await this.pointers.find(known, requestPolicy(fingerprint.asked));
     if (hit === 'ordinary-way') return false;
-    if (hit) return this.serveHit(pending, hit);
+    if (hit) return this.serveHit(pending, hit, this.clock.now());
     this.known.delete(fingerprint.text); // so that the next request skips the look-up
     return false;
   }
 
-  private serveHit(pending: PendingRequest, found: Found): boolean | Promise<boolean> {
+  /** @param now when the entry was read */
+  private serveHit(pending: PendingRequest, found: Found, now: number): boolean | Promise<boolean> {
     const { way, known, request } = pending;
-    if (!way.isUsable(found.entry, this.clock.now(), known.target)) return false;
+    if (!way.isUsable(found.entry, now, known.target)) return false;
     const prepared = way.prepare(found.entry, known.key, request, known.target);
-    if (prepared instanceof PreparedResponse) return this.send(pending, found, prepared);
-    return prepared.then((response) => this.send(pending, found, response));
+    if (prepared instanceof PreparedResponse) return this.send(pending, found, now, prepared);
+    return prepared.then((response) => this.send(pending, found, now, response));
   }
 
   private send(
     { request, response, startedAt, way, fingerprint, known }: PendingRequest,
     { entry, tier }: Found,
+    now: number,
     prepared: PreparedResponse<StoredAnswer>,
   ): boolean {
     const form = way.form(request, fingerprint.asked, prepared);
@@ -211,9 +218,8 @@ export class FastPath implements OnModuleInit {
     const { context } = way;
     const upstream = way.upstreamOf(known.target);
     const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
-    const durationMs = performance.now() - startedAt;
+    const durationMs = this.clock.now() - startedAt;
     const id = this.options.requestId?.(request) ?? '';
-    const now = this.clock.now();
     this.servedCount += 1;
     void writeStored({ request, response, id }, { prepared, answer, form, context, now, durationMs });
     const { key } = known;
@@ -221,4 +227,9 @@ export class FastPath implements OnModuleInit {
     this.events.publish({ outcome: 'HIT', tier, upstream, key, status, durationMs, requestId: id });
     return true;
   }
+}
+
+function hasOneOf(prefixes: readonly string[], url: string): boolean {
+  for (let at = 0; at < prefixes.length; at++) if (url.startsWith(prefixes[at] ?? '')) return true;
+  return false;
 }

@@ -55,14 +55,14 @@ describe('a hit pointer', () => {
     await store.put('url|one', entry('older'));
     clock.advance(10);
     await store.put('url|two', entry('newer'));
-    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('newer');
+    expect(nameOf(pointers.peek(pointer(), PLAIN, clock.now()))).toBe('newer');
   });
 
   it('yields nothing in memory while a variant may be elsewhere, and the hit once a read has shown that it does not exist', async () => {
     await store.put('url|one', entry('one'));
-    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+    expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
     expect(nameOf(await pointers.find(pointer(), PLAIN))).toBe('one');
-    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('one');
+    expect(nameOf(pointers.peek(pointer(), PLAIN, clock.now()))).toBe('one');
   });
 
   it('leads to a variant that is stored after it was absent', async () => {
@@ -70,7 +70,7 @@ describe('a hit pointer', () => {
     await pointers.find(pointer(), PLAIN);
     clock.advance(10);
     await store.put('url|two', entry('two'));
-    expect(nameOf(pointers.peek(pointer(), PLAIN))).toBe('two');
+    expect(nameOf(pointers.peek(pointer(), PLAIN, clock.now()))).toBe('two');
   });
 
   it('does not take a variant for absent that was stored while the read of it was under way', async () => {
@@ -81,23 +81,23 @@ describe('a hit pointer', () => {
     await store.invalidate({ kind: 'key', key: 'url|two' }, 'purge'); // evicted from memory: only the shared store has it
     store.reply();
     await reading;
-    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+    expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
   });
 
   it('yields nothing once the index has changed', async () => {
     await store.put('url|one', entry('one'));
     await pointers.find(pointer(), PLAIN);
     await store.put('url', entry('index'));
-    expect(pointers.peek(pointer(), PLAIN)).toBeUndefined();
+    expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
     expect(await pointers.find(pointer(), PLAIN)).toBeUndefined();
   });
 
   it('leads to a response that is stored under the key itself, and nowhere once an index is there', async () => {
     const direct = pointer({ indexId: undefined, variantKeys: ['url'] });
     await store.put('url', entry('response'));
-    expect(nameOf(pointers.peek(direct, PLAIN))).toBe('response');
+    expect(nameOf(pointers.peek(direct, PLAIN, clock.now()))).toBe('response');
     await store.put('url', entry('', { headers: [] }));
-    expect(pointers.peek(direct, PLAIN)).toBeUndefined();
+    expect(pointers.peek(direct, PLAIN, clock.now())).toBeUndefined();
   });
 
   it.each(['max-age=1', 'min-fresh=3600', 'no-cache'])('leaves %s to the ordinary way', async (directive) => {
@@ -105,7 +105,7 @@ describe('a hit pointer', () => {
     await store.put('url', entry('response'));
     clock.advance(2_000);
     const policy = requestPolicy([['cache-control', directive]]);
-    expect(pointers.peek(direct, policy)).toBe('ordinary-way');
-    expect(nameOf(pointers.peek(direct, PLAIN))).toBe('response');
+    expect(pointers.peek(direct, policy, clock.now())).toBe('ordinary-way');
+    expect(nameOf(pointers.peek(direct, PLAIN, clock.now()))).toBe('response');
   });
 });

@@ -49,23 +49,23 @@ export class HitPointers {
   }
 
   /** From this process's memory alone. */
-  peek(pointer: Pointer, policy: RequestPolicy): PointedHit {
-    const top = this.store.peek(pointer.key);
+  peek(pointer: Pointer, policy: RequestPolicy, now: number): PointedHit {
+    const top = this.store.peek(pointer.key, now);
     if (!top) return undefined;
-    if (pointer.indexId === undefined) return this.unindexedHit(top, policy);
+    if (pointer.indexId === undefined) return unindexedHit(top, policy, now);
     if (top.entry.id !== pointer.indexId) return undefined;
     let latest: Found | undefined;
     for (const key of pointer.variantKeys) {
-      const variant = this.store.peek(key);
+      const variant = this.store.peek(key, now);
       if (variant) latest = laterOf(latest, variant);
       else if (this.absent.get(key) !== ABSENT) return undefined;
     }
-    return this.hit(top, latest, policy);
+    return hit(top, latest, policy, now);
   }
 
   /** Whether the shared store may have an entry that `peek` lacks. */
-  mayBeFresh({ freshUntil }: Pointer): boolean {
-    return this.clock.now() < freshUntil;
+  mayBeFresh({ freshUntil }: Pointer, now: number): boolean {
+    return now < freshUntil;
   }
 
   /** In every tier: index and variants are read in one round trip. */
@@ -74,16 +74,13 @@ export class HitPointers {
     const finding = this.store.find(pointer.key);
     if (pointer.indexId === undefined) {
       const found = await finding;
-      return found && this.unindexedHit(found, policy);
+      return found && unindexedHit(found, policy, this.clock.now());
     }
     const variants = await Promise.all(pointer.variantKeys.map((key) => this.findVariant(key)));
     const top = await finding;
     if (top?.entry.id !== pointer.indexId) return undefined;
-    return this.hit(
-      top,
-      variants.reduce((latest, variant) => (variant ? laterOf(latest, variant) : latest), undefined),
-      policy,
-    );
+    const latest = variants.reduce((one, other) => (other ? laterOf(one, other) : one), undefined);
+    return hit(top, latest, policy, this.clock.now());
   }
 
   private async findVariant(key: string): Promise<Found | undefined> {
@@ -96,19 +93,18 @@ export class HitPointers {
     }
     return found;
   }
+}
 
-  /** Under the key itself; an index of variants may be there by now. What a response was prepared of is none. */
-  private unindexedHit(found: Found, policy: RequestPolicy): PointedHit {
-    const isResponse = keptWith(found.entry) !== undefined || !looksLikeIndex(found.entry);
-    return isResponse ? this.hit(undefined, found, policy) : undefined;
-  }
+/** Under the key itself; an index of variants may be there by now. What a response was prepared of is none. */
+function unindexedHit(found: Found, policy: RequestPolicy, now: number): PointedHit {
+  const isResponse = keptWith(found.entry) !== undefined || !looksLikeIndex(found.entry);
+  return isResponse ? hit(undefined, found, policy, now) : undefined;
+}
 
-  private hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy): PointedHit {
-    const now = this.clock.now();
-    if (!found || (index && now >= index.entry.freshUntil)) return undefined;
-    const entry = applySoftPurge(found.entry, index?.entry);
-    return reuseOf(entry, policy, now) === 'fresh' ? { entry, tier: found.tier } : 'ordinary-way';
-  }
+function hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy, now: number): PointedHit {
+  if (!found || (index && now >= index.entry.freshUntil)) return undefined;
+  const entry = applySoftPurge(found.entry, index?.entry);
+  return reuseOf(entry, policy, now) === 'fresh' ? { entry, tier: found.tier } : 'ordinary-way';
 }
 
 /** RFC 9111 §4.1: "use the most recent" matching response. For equal ages the first list counts. */

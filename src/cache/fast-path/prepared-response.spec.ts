@@ -4,7 +4,16 @@ import { PreparedResponse, type HeadContext, type Presentation, type Served } fr
 
 let limit = 0;
 const presentation: Presentation = {
-  cacheFields: ({ tier }, key) => ['x-key', key, 'x-tier', tier, 'x-limit', String(limit)],
+  cacheFields: ({ entry, tier }, key, now) => [
+    'x-key',
+    key,
+    'x-tier',
+    tier,
+    'x-limit',
+    String(limit),
+    'x-age',
+    String(Math.floor((now - entry.storedAt) / 1_000)),
+  ],
   edgeFields: (edge) => edge,
   notModifiedFields: (stored) => stored.filter(([name]) => name !== 'content-type'),
 };
@@ -26,6 +35,8 @@ function servedOf(name: string): { readonly served: Served; readonly prepared: P
 }
 
 describe('the head of a prepared response', () => {
+  afterEach(() => jest.restoreAllMocks());
+
   it('is its own, for many more responses than heads are kept, in any order and any form', () => {
     const all = Array.from({ length: 700 }, (_, at) => servedOf(`response-${at}`));
     const headOf = ({ prepared, served }: (typeof all)[number], kind: 'whole' | 'not-modified'): string => {
@@ -44,16 +55,24 @@ describe('the head of a prepared response', () => {
       }
   });
 
-  it('is rendered again for another tier, another time and another rate limit', () => {
+  it('shows each second of the age as soon as it begins', () => {
     const { prepared, served } = servedOf('one');
-    const head = (one: Served, revision: number, now = 1_000): string =>
+    const ageAt = (now: number): string | undefined =>
+      /x-age: (\d+)/.exec(prepared.serializedHead({ kind: 'whole' }, served, now, context).beforeRequestId)?.[1];
+    for (let now = 0; now < 59_000; now += 333.25) expect(ageAt(now)).toBe(String(Math.floor(now / 1_000)));
+  });
+
+  it('is rendered again for another tier, another time and another rate limit', () => {
+    jest.spyOn(Date, 'now').mockReturnValue(1_700_000_000_000); // a second begins, and does not end
+    const { prepared, served } = servedOf('one');
+    const head = (one: Served, revision: number, now = 1_500): string =>
       prepared.serializedHead({ kind: 'whole' }, one, now, { ...context, limits: { revision } }).beforeRequestId;
     expect(head(served, 0)).toContain('x-tier: l1\r\nx-limit: 0\r\n');
     limit = 1;
     expect(head(served, 0)).toContain('x-limit: 0\r\n');
     expect(head(served, 1)).toContain('x-limit: 1\r\n');
     limit = 2;
-    expect(head(served, 1, 2_000)).toContain('x-limit: 2\r\n');
-    expect(head({ ...served, tier: 'l2' }, 1, 2_000)).toContain('x-tier: l2\r\n');
+    expect(head(served, 1, 2_500)).toContain('x-limit: 2\r\n');
+    expect(head({ ...served, tier: 'l2' }, 1, 2_500)).toContain('x-tier: l2\r\n');
   });
 });

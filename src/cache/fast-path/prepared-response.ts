@@ -1,11 +1,11 @@
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
-import { ageMs, freshForMs } from '../law/freshness';
+import { nextSecondOf } from '../law/freshness';
 import type { ResponseForm } from '../law/response-form';
 import { packFields, textBytes, unpackFields, type PackedFields } from '../store/memory/packed-fields';
 import { bufferBytes, hasText, inOnePiece, MAX_TEXT_BYTES, textIn } from '../store/memory/resident-entry';
-import { NEVER_RENDERED, renderedHeads } from './rendered-heads';
-import { areWritable, linesOf, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
+import { NEVER_RENDERED, renderedHeads, type RenderedHead } from './rendered-heads';
+import { areWritable, linesOf, statusLine, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
 /** The object itself, and its place with the entry. */
 const OBJECT_BYTES = 200;
@@ -149,38 +149,47 @@ export class PreparedResponse<Answer extends Served = Served> {
    * The head that node would write. For a plain hit it is rendered again when a second has passed, the server announces another time,
    * or a rate limit has changed; or when many other responses were sent since.
    */
-  serializedHead(
-    form: ResponseForm,
-    answer: Answer,
-    now: number,
-    { edge, server, limits }: HeadContext,
-  ): SerializedHead {
-    const { entry, outcome, tier } = answer;
+  serializedHead(form: ResponseForm, answer: Answer, now: number, context: HeadContext): SerializedHead {
+    const { kind } = form;
+    if (answer.outcome !== 'HIT' || kind === 'unsatisfiable') {
+      const tail = tailOf(Date.now(), context.server.keepAliveTimeout, hasDate(this.stored));
+      return { beforeRequestId: this.front(form, answer, now, context), afterTimings: this.tailFor(form, tail) };
+    }
+    const rendered = this.rendered(answer, now, context);
+    if (kind === 'whole') {
+      const afterTimings = (rendered.tailOfWhole ??= this.tailFor(form, rendered.tail));
+      return { beforeRequestId: (rendered.head ??= this.front(form, answer, now, context)), afterTimings };
+    }
+    const afterTimings = this.tailFor(form, rendered.tail);
+    if (kind === 'not-modified')
+      return { beforeRequestId: (rendered.headNotModified ??= this.front(form, answer, now, context)), afterTimings };
+    return { beforeRequestId: (rendered.headOfPart ??= this.front(form, answer, now, context)), afterTimings };
+  }
+
+  /** The texts that hits have in common now. */
+  private rendered({ entry, tier }: Answer, now: number, { server, limits }: HeadContext): RenderedHead {
+    const { storedAt, freshUntil } = entry;
     const { keepAliveTimeout: keepAliveMs } = server;
-    const age = Math.floor(ageMs(entry, now) / 1000);
-    const ttl = Math.floor(freshForMs(entry, now) / 1000);
-    const second = Math.floor(Date.now() / 1000);
     const revision = limits === undefined ? 0 : limits.revision;
     const known = renderedHeads.find(this.renderedAs);
-    const rendered = known ?? renderedHeads.claim();
-    const isSame = revision === rendered.revision && age === rendered.age && ttl === rendered.ttl;
-    const isNow = second === rendered.second && keepAliveMs === rendered.keepAliveMs;
-    if (!known || !isSame || !isNow || tier !== rendered.tier) {
-      this.renderedAs = rendered.number;
-      if (!known) rendered.stored = unpackFields(this.shape, this.own);
-      Object.assign(rendered, { age, ttl, second, tier, keepAliveMs, revision });
-      rendered.tail = inOnePiece(tailOf(second, keepAliveMs, hasDate(this.stored)));
-      rendered.head = rendered.headNotModified = rendered.tailOfWhole = undefined;
+    if (known && now < known.validUntil && revision === known.revision && tier === known.tier) {
+      const isOfEntry = storedAt === known.storedAt && freshUntil === known.freshUntil;
+      if (isOfEntry && keepAliveMs === known.keepAliveMs) return known;
     }
-    const make = (): string => inOnePiece(`${linesOf(this.fields(form, answer, now, edge))}x-request-id: `);
-    const afterTimings =
-      form.kind === 'whole'
-        ? (rendered.tailOfWhole ??= this.tailFor(form, rendered.tail))
-        : this.tailFor(form, rendered.tail);
-    if (outcome !== 'HIT' || form.kind === 'unsatisfiable') return { beforeRequestId: make(), afterTimings };
-    const beforeRequestId =
-      form.kind === 'not-modified' ? (rendered.headNotModified ??= make()) : (rendered.head ??= make());
-    return { beforeRequestId, afterTimings };
+    const rendered = known ?? renderedHeads.claim();
+    this.renderedAs = rendered.number;
+    if (!known) rendered.stored = unpackFields(this.shape, this.own);
+    const wallMs = Date.now();
+    const validUntil = Math.min(nextSecondOf(entry, now), now + 1_000 - (wallMs % 1_000));
+    Object.assign(rendered, { storedAt, freshUntil, validUntil, tier, keepAliveMs, revision });
+    rendered.tail = inOnePiece(tailOf(wallMs, keepAliveMs, hasDate(this.stored)));
+    rendered.head = rendered.headOfPart = rendered.headNotModified = rendered.tailOfWhole = undefined;
+    return rendered;
+  }
+
+  private front(form: ResponseForm, answer: Answer, now: number, { edge }: HeadContext): string {
+    const fields = linesOf(this.fields(form, answer, now, edge));
+    return inOnePiece(`${statusLine(this.statusOf(form))}${fields}x-request-id: `);
   }
 
   private tailFor(form: ResponseForm, tail: string): string {

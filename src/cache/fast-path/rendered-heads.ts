@@ -8,11 +8,13 @@ const MAX_HEADS = 512;
 export const NEVER_RENDERED = -1;
 
 /** The texts of a response's head, and what they were rendered for. */
-class RenderedHead {
+export class RenderedHead {
   number = NEVER_RENDERED;
-  age = 0;
-  ttl = 0;
-  second = 0;
+  /** Of the entry that it shows. */
+  storedAt = 0;
+  freshUntil = 0;
+  /** When another `Age`, `ttl` or `Date` is due. */
+  validUntil = 0;
   keepAliveMs = 0;
   revision = 0;
   tier: CacheTier = 'l1';
@@ -20,6 +22,7 @@ class RenderedHead {
   tail = '';
   tailOfWhole: string | undefined;
   head: string | undefined;
+  headOfPart: string | undefined;
   headNotModified: string | undefined;
 }
 

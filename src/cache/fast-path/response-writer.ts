@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { millisecondsText } from '../../kernel/milliseconds';
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import { ClientConnection } from '../../server/client-connection';
 import type { ResponseForm } from '../law/response-form';
 import { endBatched } from './batched-end';
 import type { HeadContext, PreparedResponse, Served } from './prepared-response';
-import { statusLine } from './serialized-head';
 
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
@@ -61,7 +61,7 @@ export function writeStored<Answer extends Served>(
   const isBodiless = request.method === 'HEAD' || status === 204;
   const body = isBodiless ? undefined : bodyOf(prepared, form);
   if (!isSerializable(exchange, context) || !prepared.isWritable) {
-    const own = ['x-request-id', id, 'x-response-time', durationMs.toFixed(3)];
+    const own = ['x-request-id', id, 'x-response-time', millisecondsText(durationMs)];
     const fields = prepared.fields(form, answer, now, context.edge);
     response.writeHead(status, [...fields, ...own, ...prepared.lengthFields(form)]);
     if (isLargeBody(body)) return bodyWriter.write(new ClientConnection(request, response), response, body);
@@ -70,7 +70,7 @@ export function writeStored<Answer extends Served>(
   }
   const { beforeRequestId, afterTimings } = prepared.serializedHead(form, answer, now, context);
   response.statusCode = status;
-  const head = `${statusLine(status)}${beforeRequestId}${id}\r\nx-response-time: ${durationMs.toFixed(3)}${afterTimings}`;
+  const head = `${beforeRequestId}${id}\r\nx-response-time: ${millisecondsText(durationMs)}${afterTimings}`;
   // A small body is sent with the head as one text, in one write; for two node builds a list of three.
   (response as RawResponse & Partial<WithHead>)._header = typeof body === 'string' ? head + body : head;
   if (isLargeBody(body)) return bodyWriter.write(new ClientConnection(request, response), response, body);

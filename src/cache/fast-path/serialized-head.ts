@@ -9,7 +9,7 @@ export type FlatFields = readonly string[];
 
 /** The head of a hit as text, in two pieces: the fields that differ between requests go between them. */
 export interface SerializedHead {
-  /** From the first header field to `x-request-id: `. */
+  /** From the status line to `x-request-id: `. */
   readonly beforeRequestId: string;
   /** From `Date` to the empty line. */
   readonly afterTimings: string;
@@ -33,8 +33,8 @@ export function linesOf(fields: FlatFields): string {
 }
 
 /** The end of node's head on a persistent connection, with and without an earlier `Date`. */
-export function tailOf(second: number, keepAliveMs: number, hasDate = false): string {
-  const date = hasDate ? '' : `\r\nDate: ${new Date(second * 1000).toUTCString()}`;
+export function tailOf(wallMs: number, keepAliveMs: number, hasDate = false): string {
+  const date = hasDate ? '' : `\r\nDate: ${new Date(wallMs).toUTCString()}`;
   const keepAlive = keepAliveMs > 0 ? `\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : '';
   return `${date}\r\nConnection: keep-alive${keepAlive}\r\n\r\n`;
 }

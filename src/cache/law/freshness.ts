@@ -29,6 +29,13 @@ export function freshForMs(entry: CacheEntry, now: number): number {
   return entry.softPurgeMark === undefined && !isOfTheFuture(entry, now) ? leftMs : Math.min(0, leftMs);
 }
 
+/** When a fresh entry's `Age` or `ttl`, in whole seconds, becomes another. */
+export function nextSecondOf(entry: CacheEntry, now: number): number {
+  const nextAge = Math.floor(ageMs(entry, now) / 1_000) + 1;
+  const ttl = Math.floor(freshForMs(entry, now) / 1_000);
+  return Math.min(entry.storedAt + nextAge * 1_000, entry.freshUntil - ttl * 1_000);
+}
+
 // RFC 5861 §3. A soft-purged entry is known to be wrong: it waits for its refresh.
 export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boolean {
   if (entry.mustRevalidate || entry.softPurgeMark !== undefined || isOfTheFuture(entry, now)) return false;

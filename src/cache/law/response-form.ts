@@ -18,9 +18,11 @@ export interface Representation extends Pick<CacheEntry, 'status' | 'headers' | 
 export function responseForm(
   method: string | undefined,
   asked: HeaderList,
-  { status, headers, storedAt, bodyBytes }: Representation,
+  representation: Representation,
 ): ResponseForm {
-  if (asked.length === 0 || status >= 300) return WHOLE;
+  // First, because `headers` may be made when they are read.
+  if (asked.length === 0 || representation.status >= 300) return WHOLE;
+  const { status, headers, storedAt, bodyBytes } = representation;
   if (isNotModified(asked, headers, storedAt)) return NOT_MODIFIED;
   const range = method === 'GET' && status === 200 ? valueOf(asked, 'range') : undefined;
   if (range === undefined || !rangeMayApply(asked, headers)) return WHOLE;

@@ -163,8 +163,12 @@ export class StoreUnavailableError extends Error {
  * method except `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
  */
 export abstract class CacheStore {
-  /** The entry in this process's memory, without a promise. */
-  abstract peek(key: string): Found | undefined;
+  /**
+   * The entry in this process's memory, without a promise.
+   *
+   * @param now read by the caller already; reading the clock costs as much as the look-up
+   */
+  abstract peek(key: string, now?: number): Found | undefined;
   /**
    * With `leaseMs` the store may acquire the lease in the same step if there is no entry, for an `acquire` that follows in the same turn;
    * an unused lease is released.

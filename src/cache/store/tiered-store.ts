@@ -90,9 +90,9 @@ export class TieredStore extends CacheStore {
     return this.l1.recent(count);
   }
 
-  peek(key: string): Found | undefined {
+  peek(key: string, now = this.clock.now()): Found | undefined {
     if (!this.l2.isCoherent) return undefined;
-    const entry = this.l1.get(key, this.clock.now());
+    const entry = this.l1.get(key, now);
     return entry && { entry, tier: 'l1' };
   }
 

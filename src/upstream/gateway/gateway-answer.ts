@@ -13,6 +13,7 @@ import {
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import type { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
+import { millisecondsText } from '../../kernel/milliseconds';
 import { missingEdgeFields, fieldsOfCache, notModifiedFields } from './gateway-fields';
 
 /** What every response of the gateway has beside what the upstream said. */
@@ -73,7 +74,7 @@ export async function sendStreamed(
     ...headers.flat(),
     ...fieldsOfCache(answer, context.key, context.now),
     ...missingEdgeFields(headers, context.head.edge),
-    ...['x-request-id', request.id, 'x-response-time', reply.elapsedTime.toFixed(3)],
+    ...['x-request-id', request.id, 'x-response-time', millisecondsText(reply.elapsedTime)],
   ];
   if (contentLength !== undefined) fields.push('content-length', String(contentLength));
   if (!isBodiless && isLargeBody(body)) bodyWriter.requireRoomFor(body);

@@ -15,7 +15,7 @@ import type { HeaderRules } from './header-rules';
 import { ANONYMOUS } from './partition';
 
 export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'api' | 'partitions'> {
-  /** What the paths of its requests begin with. */
+  /** What the URLs of its requests begin with. */
   readonly prefixes: readonly string[];
   readonly headerRules: HeaderRules;
   readonly head: HeadContext;
@@ -52,12 +52,13 @@ export class GatewayFastWay implements FastWay<string> {
     return true;
   }
 
+  get prefixes(): readonly string[] {
+    return this.options.prefixes;
+  }
+
   fingerprint(request: IncomingMessage): RequestFingerprint | undefined {
     const { method = '', url = '' } = request;
-    const { prefixes } = this.options;
-    for (let at = 0; at < prefixes.length; at++)
-      if (url.startsWith(prefixes[at] ?? '')) return this.fingerprints.of(request, `${method} ${url}`);
-    return undefined;
+    return this.fingerprints.of(request, `${method} ${url}`);
   }
 
   /** @param path what was asked for, behind the prefix */

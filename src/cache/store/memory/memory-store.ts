@@ -70,8 +70,8 @@ export class MemoryStore extends CacheStore {
     return this.tier.recent(count);
   }
 
-  peek(key: string): Found | undefined {
-    return this.heldHere(key);
+  peek(key: string, now?: number): Found | undefined {
+    return this.heldHere(key, now);
   }
 
   find(key: string): Promise<Found | undefined> {
@@ -79,8 +79,8 @@ export class MemoryStore extends CacheStore {
   }
 
   /** What this process has under the key. */
-  protected heldHere(key: string): Found | undefined {
-    const entry = this.tier.get(key, this.clock.now());
+  protected heldHere(key: string, now = this.clock.now()): Found | undefined {
+    const entry = this.tier.get(key, now);
     return entry && { entry, tier: 'l1' };
   }
 
