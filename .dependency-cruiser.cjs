@@ -56,17 +56,20 @@ module.exports = {
     },
     {
       name: 'public-door',
-      comment: 'outside cache/ and upstream/ import their index.ts only',
+      comment: 'outside cache/ and upstream/ import their index.ts only, or that of the law or the fast path',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cache|upstream)/' },
-      to: { path: '^src/(cache|upstream)/', pathNot: '^src/(cache|upstream)/index[.]ts$' },
+      from: { path: '^src/([^/]+)', pathNot: '^src/upstream/.*[.]spec[.]ts$' },
+      to: {
+        path: '^src/(cache|upstream)/',
+        pathNot: ['^src/$1(/|$)', '^src/(cache|upstream)/((law|fast-path)/)?index[.]ts$'],
+      },
     },
     {
       name: 'no-barrel-inside',
       comment: 'inside cache/ and upstream/ the door is not used',
       severity: 'error',
       from: { path: '^src/(cache|upstream)/', pathNot: '[.]spec[.]ts$' },
-      to: { path: '^src/$1/index[.]ts$' },
+      to: { path: '^src/$1/(law/|fast-path/)?index[.]ts$' },
     },
     {
       name: 'one-redis',

@@ -13,8 +13,7 @@ export {
   type ResponseCacheOptions,
   type RouteRule,
   type HandlerLoad,
-  type Validators,
-  // On methods, and in code.
+  type Validators, // On methods, and in code.
   Cacheable,
   CachePut,
   CacheEvict,
@@ -28,16 +27,14 @@ export {
   type Invalidation,
   type InvalidationMode,
   type InvalidationNames,
-  type InvalidationTarget,
-  // What happens, and how it is.
+  type InvalidationTarget, // What happens, and how it is.
   CacheEvents,
   type CacheEvent,
   type MethodCallEvent,
   type CacheOutcome,
   type CacheTier,
   StoreHealth,
-  type StoreState,
-  // A store of one's own.
+  type StoreState, // A store of one's own.
   CacheStore,
   StoreUnavailableError,
   type StoreChoice,

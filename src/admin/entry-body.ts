@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions } from 'node:zlib';
-import { identityBody, type CacheEntry } from '../cache';
+import type { CacheEntry } from '../cache';
+import { identityBody } from '../cache/law';
 
 /** The rest of a body is not shown. */
 const MAX_SHOWN_BYTES = 262_144;

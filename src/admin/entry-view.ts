@@ -1,5 +1,6 @@
 import type { ListedEntry } from '../cache';
-import { ageMs, freshForMs, isFresh, looksLikeIndex } from '../cache';
+import { looksLikeIndex } from '../cache';
+import { ageMs, freshForMs, isFresh } from '../cache/law';
 
 /**
  * The kind of an entry, as far as its key and head reveal it (docs/reference/redis-keys.md): a plain entry; a resource's index, or one of

@@ -14,15 +14,8 @@ import { BUDGET_DIMENSIONS, Budgets, WebhookCounts, type ResourceLimit } from '.
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
-import {
-  CacheEvents,
-  FastPath,
-  InvalidationChannel,
-  PreparedResponses,
-  StoreHealth,
-  StoreWrites,
-  type CacheEvent,
-} from '../cache';
+import { CacheEvents, InvalidationChannel, StoreHealth, StoreWrites, type CacheEvent } from '../cache';
+import { FastPath, PreparedResponses } from '../cache/fast-path';
 
 const MAX_CREDENTIALS = 100;
 /** Classes may be made at run time: further methods count as `other`. */

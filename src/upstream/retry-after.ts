@@ -1,4 +1,4 @@
-import { parseHttpDate } from '../cache';
+import { parseHttpDate } from '../cache/law';
 
 const MAX_MS = 86_400_000;
 

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import {
-  identityBody,
   NotModified,
   CacheableResult,
   type CacheEntry,
@@ -17,8 +16,8 @@ import {
   UnreadableEntryError,
   type StoredResources,
   type Validators,
-  valueOf,
 } from '../cache';
+import { identityBody, valueOf } from '../cache/law';
 import { AppError } from '../kernel/app-error';
 import type { Refusal } from './budget/credential-budget';
 import type { RateBudget } from './budget/rate-budget';

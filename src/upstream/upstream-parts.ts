@@ -2,16 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { FactoryProvider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { ConfigType } from '@nestjs/config';
-import {
-  CacheEvents,
-  CacheStore,
-  FastPath,
-  PreparedResponses,
-  Loader,
-  CacheInvalidator,
-  SettlingTags,
-  StoredResources,
-} from '../cache';
+import { CacheEvents, CacheStore, Loader, CacheInvalidator, SettlingTags, StoredResources } from '../cache';
+import { FastPath, PreparedResponses } from '../cache/fast-path';
 import { cacheConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
 import { Breakers } from './breakers';

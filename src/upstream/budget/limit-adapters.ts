@@ -1,5 +1,5 @@
 import { parseDictionary, parseList } from 'structured-headers';
-import { parseHttpDate } from '../../cache';
+import { parseHttpDate } from '../../cache/law';
 import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
 import { firstSegment, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';

@@ -1,14 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import {
-  EVERY_FIELD,
-  parseHttpDate,
-  requestPolicy,
-  selectionKey,
-  valueOf,
-  type BodySource,
-  type HeaderList,
-  type StreamedAnswer,
-} from '../../cache';
+import type { BodySource, HeaderList, StreamedAnswer } from '../../cache';
+import { EVERY_FIELD, parseHttpDate, requestPolicy, selectionKey, valueOf } from '../../cache/law';
 import type { Clock } from '../../kernel/clock';
 import { bufferSmallBody } from '../buffered-body';
 import { newerLimit, type ResourceLimit } from './credential-budget';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { decodedBody, isKnownCoding, valueOf, type HeaderList, type StreamedAnswer } from '../../cache';
+import type { HeaderList, StreamedAnswer } from '../../cache';
+import { decodedBody, isKnownCoding, valueOf } from '../../cache/law';
 import { JsonUrlRewriter, type JsonUrlRules } from './json-urls';
 
 /** Changes with the way in which bodies are edited: a client's tag is of one way. */

@@ -1,4 +1,5 @@
-import { valueOf, type HttpAnswer } from '../../cache';
+import type { HttpAnswer } from '../../cache';
+import { valueOf } from '../../cache/law';
 import type { AppliedGatewayRule } from './gateway-rules';
 
 const FRESHNESS_FIELDS = ['cache-control', 'expires', 'last-modified', 'cdn-cache-control', 'surrogate-control'];

@@ -1,15 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  isNotModified,
-  requireRoomFor,
-  responseForm,
-  writeStored,
-  type HeadContext,
-  type HeaderList,
-  type PreparedResponse,
-  type StoredAnswer,
-  type StreamedAnswer,
-} from '../../cache';
+import type { HeaderList, StoredAnswer, StreamedAnswer } from '../../cache';
+import { isNotModified, responseForm } from '../../cache/law';
+import { requireRoomFor, writeStored, type HeadContext, type PreparedResponse } from '../../cache/fast-path';
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import type { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';

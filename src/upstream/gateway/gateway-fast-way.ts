@@ -1,15 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
+import type { HitPointer } from '../../cache';
+import { responseForm } from '../../cache/law';
 import {
   Fingerprints,
-  responseForm,
   type FastPath,
   type FastWay,
   type FieldKind,
   type HeadContext,
-  type HitPointer,
   type RequestFingerprint,
-} from '../../cache';
+} from '../../cache/fast-path';
 import type { GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
 import type { HeaderRules } from './header-rules';
 import { ANONYMOUS } from './partition';

@@ -1,14 +1,6 @@
-import {
-  ageMs,
-  cacheStatusOf,
-  isFromStore,
-  valueOf,
-  type FlatFields,
-  type HeaderList,
-  type HttpAnswer,
-  type Presentation,
-  type StoredAnswer,
-} from '../../cache';
+import { cacheStatusOf, isFromStore, type HeaderList, type HttpAnswer, type StoredAnswer } from '../../cache';
+import { ageMs, valueOf } from '../../cache/law';
+import type { FlatFields, Presentation } from '../../cache/fast-path';
 
 /** The fields that the gateway adds to an upstream's, and those that it removes. */
 

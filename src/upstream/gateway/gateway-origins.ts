@@ -1,15 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  endToEnd,
-  toHeaderList,
-  valueOf,
-  valuesOf,
-  type HeaderList,
-  type StreamingOrigin,
-  type StreamingResponse,
-} from '../../cache';
+import type { HeaderList, StreamingOrigin, StreamingResponse } from '../../cache';
+import { endToEnd, toHeaderList, valueOf, valuesOf } from '../../cache/law';
 import { networkOf } from '../../kernel/network';
 import type { RateBudget } from '../budget/rate-budget';
 import { bufferSmallBody, type BufferedBody } from '../buffered-body';

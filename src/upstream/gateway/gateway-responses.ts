@@ -1,14 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import {
-  PreparedResponse,
-  UnreadableEntryError,
-  type CacheEntry,
-  type HeaderList,
-  type PreparedResponses,
-  type Presentation,
-  type StoredAnswer,
-} from '../../cache';
+import { UnreadableEntryError, type CacheEntry, type HeaderList, type StoredAnswer } from '../../cache';
+import { PreparedResponse, type PreparedResponses, type Presentation } from '../../cache/fast-path';
 import type { ClientOrigin } from '../../server/client-origin';
 import type { UpstreamApi } from '../upstream-api';
 import { BodyEdit, withoutDates } from './body-edit';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CachePolicy } from '../../cache';
+import type { CachePolicy } from '../../cache/law';
 import { parseTarget } from './request-target';
 
 const YEAR_SECONDS = 31_536_000;

@@ -1,8 +1,5 @@
 import {
-  isUnsafe,
   tagOfUpstream,
-  valueOf,
-  valuesOf,
   type HeaderList,
   type StreamedAnswer,
   type StreamingOrigin,
@@ -11,6 +8,7 @@ import {
   type CacheInvalidator,
   type SettlingTags,
 } from '../../cache';
+import { isUnsafe, valueOf, valuesOf } from '../../cache/law';
 import { AppError } from '../../kernel/app-error';
 import type { RateBudget } from '../budget/rate-budget';
 import { bufferSmallBody, type PeekLimits } from '../buffered-body';

@@ -2,12 +2,9 @@ import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
-  endToEnd,
   UnreadableEntryError,
-  toHeaderList,
   type CacheEvent,
   type CacheEvents,
-  type HeadContext,
   type HeaderList,
   type HttpAnswer,
   type HttpCache,
@@ -18,6 +15,8 @@ import {
   type StoredAnswer,
   type StreamedAnswer,
 } from '../../cache';
+import { endToEnd, toHeaderList } from '../../cache/law';
+import type { HeadContext } from '../../cache/fast-path';
 import { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';

@@ -1,4 +1,4 @@
-import { EVERY_FIELD } from '../../cache';
+import { EVERY_FIELD } from '../../cache/law';
 import { ALL_FIELDS, forwardedHeaders, headerRules as rulesOf, type HeaderRules } from './header-rules';
 
 const headerRules = (more: readonly string[]) => rulesOf(more, ['X-Api-Version'], ['private-token']);

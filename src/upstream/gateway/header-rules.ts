@@ -1,4 +1,5 @@
-import { EVERY_FIELD, SURROGATE, toHeaderList, type HeaderList } from '../../cache';
+import type { HeaderList } from '../../cache';
+import { EVERY_FIELD, SURROGATE, toHeaderList } from '../../cache/law';
 import { isCredentialLike } from './credentials';
 import { inboundVia } from './hops';
 

@@ -1,4 +1,6 @@
-import { endToEnd, splitList, toHeaderList, valueOf, valuesOf, type FlatFields, type HeaderList } from '../../cache';
+import type { HeaderList } from '../../cache';
+import { endToEnd, splitList, toHeaderList, valueOf, valuesOf } from '../../cache/law';
+import type { FlatFields } from '../../cache/fast-path';
 import { AppError } from '../../kernel/app-error';
 import type { RelayedResponse } from '../upstream-relay';
 

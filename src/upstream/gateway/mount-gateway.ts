@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import type { HeadContext, HttpCache, SettlingTags } from '../../cache';
+import type { HttpCache, SettlingTags } from '../../cache';
+import type { HeadContext } from '../../cache/fast-path';
 import type { Cors } from '../../server/cors';
 import { edgeFieldsFor, RELAYED, type Preflight } from '../../server/edge-hooks';
 import { kindOfProblem, problemOf, type ClientProblem } from '../../kernel/problem-table';

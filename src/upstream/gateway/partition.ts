@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../kernel/at-most';
-import { CALLER_ID_LENGTH, SHARED_PARTITION, type FlatFields } from '../../cache';
+import { CALLER_ID_LENGTH, SHARED_PARTITION } from '../../cache';
+import type { FlatFields } from '../../cache/fast-path';
 import { AppError } from '../../kernel/app-error';
 import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../kernel/at-most';
-import { identityBody, type CacheEntry } from '../../cache';
+import type { CacheEntry } from '../../cache';
+import { identityBody } from '../../cache/law';
 
 /** The number of bodies to look for; each is kept alive only by the responses under way. */
 const MAX_KNOWN = 1_000;

@@ -1,0 +1,7 @@
+/** The door for an entrance whose hits take the fast path. */
+export { FastPath, type FastWay } from './fast-path';
+export { Fingerprints, type FieldKind, type RequestFingerprint } from './request-fingerprint';
+export { PreparedResponse, type HeadContext, type Presentation } from './prepared-response';
+export { PreparedResponses } from './prepared-responses';
+export { requireRoomFor, writeStored } from './response-writer';
+export type { FlatFields } from './serialized-head';
