@@ -1,4 +1,4 @@
-import type { BudgetView, RateBudget, Savings } from '../upstream';
+import type { BudgetView, RateBudget } from '../upstream';
 
 /** A limit for operators. */
 export interface LimitView {
@@ -36,9 +36,8 @@ export interface UpstreamBudgetView {
 
 /** Expired limits are omitted: the new window is unknown yet. */
 export function budgetView(
-  { options, counts, load }: RateBudget,
+  { options, counts, load, savings: { stored, collapsed } }: RateBudget,
   budgets: readonly BudgetView[],
-  { stored, collapsed }: Savings,
   now: number,
 ): UpstreamBudgetView {
   return {

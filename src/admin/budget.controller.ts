@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '.
 import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
-import { Budgets } from '../upstream';
+import { Upstreams } from '../upstream';
 import { AdminGuard } from './admin.guard';
 import { BudgetDocument } from './budget.documents';
 import { budgetView, type UpstreamBudgetView } from './budget-view';
@@ -15,7 +15,7 @@ import { budgetView, type UpstreamBudgetView } from './budget-view';
 @UseGuards(AdminGuard)
 export class BudgetController {
   constructor(
-    private readonly budgets: Budgets,
+    private readonly upstreams: Upstreams,
     private readonly clock: Clock,
   ) {}
 
@@ -25,13 +25,13 @@ export class BudgetController {
   @ApiOkResponse({ type: BudgetDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'route-not-found')
   async show(@Param('upstream') upstream: string): Promise<UpstreamBudgetView> {
-    const budget = this.budgets.find(upstream);
-    if (!budget) {
-      const known = this.budgets.all().map(({ options }) => `/${options.upstream}-budget`);
+    const found = this.upstreams.all().find(({ definition }) => definition.name === upstream);
+    if (!found) {
+      const known = this.upstreams.all().map(({ definition }) => `/${definition.name}-budget`);
       const others = known.length === 0 ? '' : ` There is ${known.join(', ')}.`;
       throw new AppError('route-not-found', `There is no such budget.${others}`);
     }
-    const { stored, collapsed } = this.budgets.savingsOf(upstream);
-    return budgetView(budget, await budget.list(), { stored, collapsed }, this.clock.now());
+    const { budget } = found;
+    return budgetView(budget, await budget.list(), this.clock.now());
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
-import { Breakers } from '../upstream';
+import { Upstreams } from '../upstream';
 
 /**
  * The circuit breaker of each upstream. An open one is not a reason to restart the service or to send it no requests: stored responses are
@@ -8,10 +8,12 @@ import { Breakers } from '../upstream';
  */
 @Injectable()
 export class UpstreamIndicator {
-  constructor(private readonly breakers: Breakers) {}
+  constructor(private readonly upstreams: Upstreams) {}
 
   check(): HealthIndicatorResult {
-    const upstreams = this.breakers.all().map(({ upstream, state }) => [upstream, { status: 'up', breaker: state }]);
-    return Object.fromEntries(upstreams) as HealthIndicatorResult;
+    const indicated = this.upstreams
+      .all()
+      .map(({ definition, breaker }) => [definition.name, { status: 'up', breaker: breaker.state }]);
+    return Object.fromEntries(indicated) as HealthIndicatorResult;
   }
 }

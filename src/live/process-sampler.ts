@@ -4,7 +4,7 @@ import { CacheEvents, StoreHealth, type CacheEvent, type CacheOutcome } from '..
 import { cacheConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
 import { serviceVersion } from '../kernel/project-root';
-import { Breakers, Budgets } from '../upstream';
+import { Upstreams } from '../upstream';
 import { isWorker } from '../workers/worker-channel';
 import { BUCKETS, bucketOf } from './latency-histogram';
 import type { ProcessSample } from './process-sample';
@@ -41,8 +41,7 @@ export class ProcessSampler {
   constructor(
     private readonly events: CacheEvents,
     private readonly health: StoreHealth,
-    private readonly budgets: Budgets,
-    private readonly breakers: Breakers,
+    private readonly upstreams: Upstreams,
     private readonly clock: Clock,
     @Inject(cacheConfig.KEY) private readonly settings: ConfigType<typeof cacheConfig>,
   ) {
@@ -89,7 +88,9 @@ export class ProcessSampler {
       l1: { entries: l1Entries, bytes: l1Bytes, maxBytes: this.settings.l1.maxBytes },
       store: { kind, isUp, problem: problem ?? null, usedBytes, entries },
       budgets: this.readBudgets(),
-      breakers: [...this.breakers.all()],
+      breakers: this.upstreams
+        .all()
+        .map(({ definition, breaker }) => ({ upstream: definition.name, state: breaker.state })),
       runwayMs,
     };
   }
@@ -117,12 +118,12 @@ export class ProcessSampler {
 
   private totals(): Totals {
     let totals = { calls: 0, notModified: 0, saved: 0 };
-    for (const { options, counts } of this.budgets.all()) {
-      const { stored, collapsed } = this.budgets.savingsOf(options.upstream);
+    for (const { budget } of this.upstreams.all()) {
+      const { counts, savings } = budget;
       totals = {
         calls: totals.calls + counts.sent,
         notModified: totals.notModified + counts.notModified,
-        saved: totals.saved + stored + collapsed,
+        saved: totals.saved + savings.stored + savings.collapsed,
       };
     }
     return totals;
@@ -130,9 +131,9 @@ export class ProcessSampler {
 
   private readBudgets(): ProcessSample['budgets'] {
     const now = this.clock.now();
-    return this.budgets
+    return this.upstreams
       .all()
-      .flatMap((budget) =>
+      .flatMap(({ budget }) =>
         budget
           .peek()
           .slice(0, MAX_CREDENTIALS)

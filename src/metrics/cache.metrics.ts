@@ -3,14 +3,13 @@ import {
   collectDefaultMetrics,
   Counter,
   exponentialBuckets,
-  Gauge,
   Histogram,
   Registry,
   type Aggregator,
   type Metric,
 } from 'prom-client';
 import { OutcomeTable, type Sample } from './outcome-table';
-import { BUDGET_DIMENSIONS, Budgets, WebhookCounts, type ResourceLimit } from '../upstream';
+import { BUDGET_DIMENSIONS, Upstreams, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
@@ -62,42 +61,35 @@ export class CacheMetrics {
     store: StoreHealth,
     writes: StoreWrites,
     channel: InvalidationChannel,
-    webhooks: WebhookCounts,
     prepared: PreparedResponses,
     fastPath: FastPath,
-    private readonly budgets: Budgets,
+    private readonly upstreams: Upstreams,
     clock: Clock,
   ) {
     collectDefaultMetrics({ register: this.registry });
     for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     if (isWorker()) serveOwnMetrics(() => this.registry.getMetricsAsJSON());
-    this.register('larder_requests_total', 'counter', 'Requests to the cache, by outcome.', (name) =>
-      this.outcomes.counts(name),
+    this.counter('larder_requests_total', 'Requests to the cache, by outcome.', () => this.outcomes.counts());
+    const durations = 'larder_request_duration_seconds';
+    this.register('histogram', durations, 'Duration of requests to the cache in seconds.', () =>
+      this.outcomes.histogram(durations),
     );
-    this.register(
-      'larder_request_duration_seconds',
-      'histogram',
-      'Duration of requests to the cache in seconds.',
-      (name) => this.outcomes.histogram(name),
+    this.counter(
+      'larder_invalidation_messages_total',
+      'Messages on the Redis channel of invalidations, by result.',
+      () => countsBy('result', channel.counts),
     );
-    const messages = 'larder_invalidation_messages_total';
-    this.register(messages, 'counter', 'Messages on the Redis channel of invalidations, by result.', () =>
-      (Object.entries(channel.counts) as [string, number][]).map(([result, value]) => ({
-        metricName: messages,
-        labels: { result },
-        value,
-      })),
+    this.counter('larder_webhook_deliveries_total', 'Webhook deliveries, by result.', () =>
+      upstreams
+        .all()
+        .flatMap(({ definition: { name: upstream }, deliveries }) =>
+          deliveries.all().map(({ count, ...labels }) => ({ labels: { upstream, ...labels }, value: count })),
+        ),
     );
-    this.register('larder_webhook_deliveries_total', 'counter', 'Webhook deliveries, by result.', (name) =>
-      webhooks.all().map(({ count, ...labels }) => ({ metricName: name, labels: { ...labels }, value: count })),
-    );
-    const lost = 'larder_bookkeeping_lost_total';
-    this.register(
-      lost,
-      'counter',
+    this.counter(
+      'larder_bookkeeping_lost_total',
       'Bookkeeping in Redis that was evicted, deleted or replaced by older data; the entries concerned count as misses.',
-      () =>
-        Object.entries(store.lostBookkeeping).map(([what, value]) => ({ metricName: lost, labels: { what }, value })),
+      () => countsBy('what', store.lostBookkeeping),
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
@@ -123,15 +115,14 @@ export class CacheMetrics {
       'Estimated size of the table that leads requests to their hits on the fast path, in bytes.',
       () => fastPath.bytes,
     );
-    const runway = 'larder_stale_runway_seconds';
-    this.register(
-      runway,
-      'gauge',
+    this.gauge(
+      'larder_stale_runway_seconds',
       'How long half of the recently used responses can still be served if the upstream fails now, in seconds; no sample without responses.',
       () => {
         const left = store.readRunway(clock.now());
-        return left ? [{ metricName: runway, labels: {}, value: Math.round(left.p50 / 1_000) }] : [];
+        return left && Math.round(left.p50 / 1_000);
       },
+      'min',
     );
     this.gauge(
       'larder_fast_path_routes_off',
@@ -157,61 +148,34 @@ export class CacheMetrics {
     if (event.failure !== undefined) this.failures.inc({ upstream: event.upstream, code: event.failure });
   }
 
-  /** A metric of our own in the library's registry, which asks for its samples at a scrape. */
-  private register(
-    name: string,
-    type: 'counter' | 'gauge' | 'histogram',
-    help: string,
-    read: (name: string) => Sample[],
-  ): void {
-    // Each worker knows a limit by its own responses: the minimum is the best estimate.
-    const aggregator = type === 'gauge' ? 'min' : 'sum';
-    const metric = {
-      name,
-      help,
-      type,
-      aggregator,
-      get: () => Promise.resolve({ name, help, type, aggregator, values: read(name) }),
-      reset: () => undefined,
-    };
-    this.registry.registerMetric(metric as unknown as Metric);
-  }
-
   /** The requests sent to upstreams, the requests saved, and the remaining limits. */
   private registerBudgets(): void {
-    const sent = 'larder_upstream_requests_total';
-    this.register(
-      sent,
-      'counter',
+    const { upstreams } = this;
+    this.counter(
+      'larder_upstream_requests_total',
       'Requests to the upstream, including requests held back for its rate limit, by result.',
       () =>
-        this.budgets.all().flatMap(({ options: { upstream }, counts: { sent: all, notModified, heldBack } }) => [
-          { metricName: sent, labels: { upstream, result: 'answered' }, value: all - notModified },
-          { metricName: sent, labels: { upstream, result: 'not_modified' }, value: notModified },
-          { metricName: sent, labels: { upstream, result: 'held_back' }, value: heldBack },
+        upstreams.all().flatMap(({ definition: { name: upstream }, budget: { counts } }) => [
+          { labels: { upstream, result: 'answered' }, value: counts.sent - counts.notModified },
+          { labels: { upstream, result: 'not_modified' }, value: counts.notModified },
+          { labels: { upstream, result: 'held_back' }, value: counts.heldBack },
         ]),
     );
-    for (const by of BUDGET_DIMENSIONS) {
-      const spent = `larder_upstream_requests_by_${by}_total`;
-      this.register(
-        spent,
-        'counter',
+    for (const by of BUDGET_DIMENSIONS)
+      this.counter(
+        `larder_upstream_requests_by_${by}_total`,
         `Requests to the upstream by ${by}; at most 100 by name, the rest as other.`,
         () =>
-          this.budgets
+          upstreams
             .all()
-            .flatMap(({ options: { upstream }, users }) =>
-              users.by(by).map(([name, value]) => ({ metricName: spent, labels: { upstream, [by]: name }, value })),
+            .flatMap(({ definition: { name: upstream }, budget: { users } }) =>
+              users.by(by).map(([name, value]) => ({ labels: { upstream, [by]: name }, value })),
             ),
       );
-    }
-    const saved = 'larder_upstream_requests_saved_total';
-    this.register(saved, 'counter', 'Requests answered without a request to the upstream.', () =>
-      this.budgets.all().flatMap(({ options: { upstream } }) =>
-        (Object.entries(this.budgets.savingsOf(upstream)) as [string, number][]).map(([by, value]) => ({
-          ...{ metricName: saved, labels: { upstream, by }, value },
-        })),
-      ),
+    this.counter('larder_upstream_requests_saved_total', 'Requests answered without a request to the upstream.', () =>
+      upstreams
+        .all()
+        .flatMap(({ definition: { name: upstream }, budget }) => countsBy('by', budget.savings, { upstream })),
     );
     this.limitGauge('larder_rate_limit', 'Rate limit as the upstream last announced it.', ({ limit }) => limit);
     this.limitGauge(
@@ -226,31 +190,59 @@ export class CacheMetrics {
     );
   }
 
-  /** By credential (a partition's id, never a token) and resource; for the most recent credentials only, because labels cost memory. */
+  /**
+   * By credential (a partition's id, never a token) and resource; for the most recent credentials only, because labels cost memory. Each worker
+   * knows a limit by its own responses: the minimum is the best estimate.
+   */
   private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
-    this.register(name, 'gauge', help, () =>
-      this.budgets.all().flatMap((budget) =>
+    this.register('gauge', name, help, () =>
+      this.upstreams.all().flatMap(({ definition: { name: upstream }, budget }) =>
         budget
           .peek()
           .slice(0, MAX_CREDENTIALS)
           .flatMap(([credential, { resources }]) =>
             Object.entries(resources).map(([resource, limit]) => ({
-              metricName: name,
-              labels: { upstream: budget.options.upstream, credential, resource },
-              value: read(limit),
+              ...{ labels: { upstream, credential, resource }, value: read(limit) },
             })),
           ),
       ),
     );
   }
 
-  private gauge(name: string, help: string, read: () => number, aggregator: Aggregator = 'sum'): void {
-    new Gauge({
-      ...{ name, help, aggregator },
-      registers: [this.registry],
-      collect() {
-        this.set(read());
-      },
-    });
+  private counter(name: string, help: string, read: () => Sample[]): void {
+    this.register('counter', name, help, read);
   }
+
+  /** @param read undefined for no sample */
+  private gauge(name: string, help: string, read: () => number | undefined, aggregator: Aggregator = 'sum'): void {
+    const sample = (): Sample[] => {
+      const value = read();
+      return value === undefined ? [] : [{ labels: {}, value }];
+    };
+    this.register('gauge', name, help, sample, aggregator);
+  }
+
+  /** A metric of our own in the library's registry, which asks for its samples at a scrape. */
+  private register(
+    type: 'counter' | 'gauge' | 'histogram',
+    name: string,
+    help: string,
+    read: () => Sample[],
+    aggregator: Aggregator = type === 'gauge' ? 'min' : 'sum',
+  ): void {
+    const described = { name, help, type, aggregator };
+    const metric = {
+      ...described,
+      get: () => Promise.resolve({ ...described, values: read() }),
+      reset: () => undefined,
+    };
+    this.registry.registerMetric(metric as unknown as Metric);
+  }
+}
+
+/** A sample for each member. */
+function countsBy(label: string, counts: object, labels: Sample['labels'] = {}): Sample[] {
+  return (Object.entries(counts) as [string, number][]).map(([name, value]) => ({
+    ...{ labels: { ...labels, [label]: name }, value },
+  }));
 }

@@ -12,7 +12,8 @@ interface Row {
 
 /** One value of a metric, as prom-client's registry formats it. */
 export interface Sample {
-  readonly metricName: string;
+  /** Of a histogram: with `_bucket`, `_sum` or `_count`; else the metric's own. */
+  readonly metricName?: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }
@@ -36,8 +37,8 @@ export class OutcomeTable {
     row.buckets[at] = (row.buckets[at] ?? 0) + 1;
   }
 
-  counts(metricName: string): Sample[] {
-    return [...this.rows.values()].map(({ labels, count }) => ({ metricName, labels, value: count }));
+  counts(): Sample[] {
+    return [...this.rows.values()].map(({ labels, count }) => ({ labels, value: count }));
   }
 
   /** Cumulative buckets, sum and count, as a Prometheus histogram has them. */

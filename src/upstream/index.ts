@@ -1,6 +1,7 @@
 /** The kit: what another team imports to put an API behind the cache. docs/guides/add-an-upstream.md */
 export { defineUpstream, DefinitionError } from './define-upstream';
 export type {
+  Expected,
   GatewayProblem,
   SettingsShape,
   UpstreamDefinition,
@@ -24,7 +25,6 @@ export type { Projected, ProjectionSource } from './projection-source';
 export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';
-export type { Expected } from './gateway/gateway-responses';
 export { anonymousResource } from './gateway/cached-requests';
 export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
@@ -45,9 +45,6 @@ export { Upstreams } from './upstreams';
 export type { Upstream } from './upstream';
 export { isOwnPath, mountedDefinitions, settingName, settingNamesOf, upstreamSettings } from './upstream-settings';
 export { probeUpstream, type ProbeResult } from './upstream-probe';
-export { Breakers, type BreakerState } from './breakers';
-export { Budgets, type Savings } from './budget/budgets';
 export { BUDGET_DIMENSIONS } from './budget/budget-users';
 export { RateBudget } from './budget/rate-budget';
 export type { BudgetView } from './budget/shared-budgets';
-export { WebhookCounts, type DeliveryResult } from './webhooks/webhook-counts';

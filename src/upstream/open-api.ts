@@ -1,7 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ApiCacheHeaders, problemResponses } from '../server/api-docs';
-import { webhookPath } from './webhooks/webhook-route';
-import type { WebhookDefinition } from './webhooks/webhook-definition';
+import { webhookPath, type WebhookDefinition } from './webhooks/webhook-definition';
 
 type Paths = OpenAPIObject['paths'];
 

@@ -1,12 +1,12 @@
 import type { OnModuleInit } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../kernel/app-error';
-import { ProblemFilter } from '../server/problem.filter';
+import { declareRawRoutes } from './raw-routes';
 import type { UpstreamClient } from './upstream-client';
 import type { UpstreamDefinition } from './upstream-definition';
 import type { UpstreamParts } from './upstream-parts';
 import { routePrefixOf, settingName } from './upstream-settings';
-import { webhookPath } from './webhooks/webhook-route';
+import { webhookPath } from './webhooks/webhook-definition';
 
 /**
  * An upstream that `NAME_ENABLED=false` switches off. It has no gateway, budget, webhooks, metrics or documents; on its paths, a 404
@@ -30,19 +30,14 @@ export class SwitchedOff implements OnModuleInit {
   onModuleInit(): void {
     const { httpAdapter } = this.parts.adapterHost as Partial<UpstreamParts['adapterHost']>;
     if (!httpAdapter) return; // a process without HTTP
-    const problems = ProblemFilter.of(httpAdapter);
     const fastify = httpAdapter.getInstance<FastifyInstance>();
-    void fastify.register((scope, _options, done) => {
-      scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-      scope.setErrorHandler((error, request, reply) => problems.send(error, request, reply));
+    declareRawRoutes(httpAdapter, (scope) => {
       const route = {
         method: scope.supportedMethods,
         exposeHeadRoute: false,
         handler: () => Promise.reject(this.refusal()),
       };
       for (const url of this.urls()) if (!fastify.hasRoute({ method: 'GET', url })) scope.route({ ...route, url });
-      done();
     });
   }
 

@@ -1,7 +1,9 @@
 import { AppError } from '../kernel/app-error';
-import type { BreakerState } from './breakers';
 import type { UpstreamApi } from './upstream-api';
 import { countsAsDown } from './upstream-failure';
+
+/** `half-open`: a few requests are let through to see. */
+export type BreakerState = 'closed' | 'half-open' | 'open';
 
 export interface BreakerOptions {
   /** The upstream's name, for messages. */

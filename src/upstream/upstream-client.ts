@@ -4,34 +4,29 @@ import {
   NotModified,
   CacheableResult,
   type CacheEntry,
-  type CacheEvents,
   type CacheOutcome,
   type HandlerLoad,
   type HeaderList,
   type HttpAnswer,
-  type HttpCache,
   type HttpCacheRequest,
   type Origin,
-  type CacheInvalidator,
   UnreadableEntryError,
-  type StoredResources,
   type Validators,
 } from '../cache';
 import { identityBody, valueOf } from '../cache/law';
 import { AppError } from '../kernel/app-error';
 import type { Refusal } from './budget/credential-budget';
-import type { RateBudget } from './budget/rate-budget';
 import { pathOfResource, type CachedRequests } from './gateway/cached-requests';
 import type { Callers } from './gateway/callers';
 import { isCredentialLike } from './gateway/credentials';
 import { THE_SERVICE, type GatewayOrigins } from './gateway/gateway-origins';
-import { forwardedHeaders, type HeaderRules } from './gateway/header-rules';
+import { forwardedHeaders } from './gateway/header-rules';
 import type { GatewayResponses } from './gateway/gateway-responses';
 import { ANONYMOUS } from './gateway/partition';
 import { parseTarget, type RequestTarget } from './gateway/request-target';
 import { filledPath, type PathValues } from './path-template';
 import { limitSpent, ProjectionSource, type Projected } from './projection-source';
-import type { UpstreamApi } from './upstream-api';
+import type { UpstreamContext } from './upstream-context';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
 import { upstreamFailure } from './upstream-failure';
 import { unpacked, wholeBody } from './whole-body';
@@ -67,22 +62,10 @@ export interface FetchedResponse extends UpstreamResponse {
 }
 
 export interface UpstreamClientParts {
-  readonly api: UpstreamApi;
-  /** The upstream's name in sentences. */
-  readonly title: string;
-  readonly callers: Callers;
   readonly requests: CachedRequests;
   readonly origins: GatewayOrigins;
-  readonly headerRules: HeaderRules;
-  readonly httpCache: HttpCache;
-  readonly cache: Pick<CacheInvalidator, 'invalidate'>;
-  readonly responses: Pick<GatewayResponses, 'bodyOf'>;
+  readonly responses: GatewayResponses;
   readonly fetcher: UpstreamFetcher;
-  readonly budget: RateBudget;
-  readonly resources: StoredResources;
-  readonly events: CacheEvents;
-  /** How old a stored response may be for a projection, in milliseconds. */
-  readonly maxAgeMs: number;
 }
 
 const MAX_PARSED_BYTES = 16_777_216;
@@ -98,10 +81,13 @@ const REFUSAL_BYTES = 4_096;
 export class UpstreamClient {
   private readonly parsed = new LRUCache<string, { readonly json: unknown }>({ maxSize: MAX_PARSED_BYTES });
 
-  constructor(private readonly parts: UpstreamClientParts) {}
+  constructor(
+    private readonly upstream: UpstreamContext,
+    private readonly parts: UpstreamClientParts,
+  ) {}
 
   get name(): string {
-    return this.parts.api.name;
+    return this.upstream.api.name;
   }
 
   /**
@@ -127,7 +113,8 @@ export class UpstreamClient {
    * @throws AppError `upstream-*`
    */
   async fetch(path: string, { validators, isBackground = false, signal }: FetchOptions = {}): Promise<FetchedResponse> {
-    const { budget, fetcher, callers } = this.parts;
+    const { budget, callers } = this.upstream;
+    const { fetcher } = this.parts;
     const target = this.targetOf(path);
     const { fields, query } = callers.ownToSend;
     const headers = { ...pairsOf(fields), ...conditionsOf(validators) };
@@ -161,10 +148,11 @@ export class UpstreamClient {
       throw new Error(
         `The load is not one of a projection of ${this.name}: put @ProjectionOf(${this.name}, …) on the route.`,
       );
-    const { api, title, callers, resources, maxAgeMs } = this.parts;
+    const { api, title, callers } = this.upstream;
+    const { resources, caching } = this.upstream.parts;
     const path = pathOfResource(resource.name);
     const origin = { name: api.name, title, hasToken: callers.ownId !== ANONYMOUS, path };
-    const youngerThanMs = resource.ttlMs === 0 ? Infinity : (resource.ttlMs ?? maxAgeMs);
+    const youngerThanMs = resource.ttlMs === 0 ? Infinity : (resource.ttlMs ?? caching.ttlMs);
     const stored = nothingStored ? undefined : await resources.find(this.name, resource.name, youngerThanMs);
     const known = stored && (await this.readStored(stored.entry, (found) => read(new ProjectionSource(found, origin))));
     if (stored && known)
@@ -180,7 +168,9 @@ export class UpstreamClient {
   }
 
   private async exchange(path: string, { headers, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
-    const { api, callers, requests, origins, headerRules, httpCache, cache, events } = this.parts;
+    const { api, callers, headerRules, httpCache, parts } = this.upstream;
+    const { requests, origins } = this.parts;
+    const { cache, events } = parts;
     const target = this.targetOf(path);
     const partition = as === 'service' ? callers.own : callers.anonymous;
     const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
@@ -245,12 +235,12 @@ export class UpstreamClient {
 
   /** A stored body without the coding that the upstream gave it. */
   private decoded({ headers }: CacheEntry, body: Buffer): Promise<Buffer> {
-    return unpacked(body, valueOf(headers, 'content-encoding'), this.parts.api.limits.maxResponseBytes);
+    return unpacked(body, valueOf(headers, 'content-encoding'), this.upstream.api.limits.maxResponseBytes);
   }
 
   /** @throws AppError `upstream-too-large`, or why the body broke off */
   private async collect({ body, headers }: Extract<HttpAnswer, { kind: 'streamed' }>): Promise<Buffer> {
-    const { api } = this.parts;
+    const { api } = this.upstream;
     const stream = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body);
     try {
       return await wholeBody(stream, valueOf(headers, 'content-encoding'), api.limits.maxResponseBytes);
@@ -261,7 +251,7 @@ export class UpstreamClient {
 
   /** @throws AppError `request-invalid` for a path with a credential in its query */
   private targetOf(path: string): RequestTarget {
-    const target = parseTarget(path, this.parts.callers.queryCredentials);
+    const target = parseTarget(path, this.upstream.callers.queryCredentials);
     if (target.credentials.length === 0) return target;
     throw new AppError('request-invalid', "The path has a credential in its query. The client adds the service's own.");
   }
@@ -286,7 +276,7 @@ export class UpstreamClient {
 
   /** Where a redirect leads, as a path of the API. */
   private below(location: string, path: string): string {
-    const { baseUrl } = this.parts.api;
+    const { baseUrl } = this.upstream.api;
     const base = `${baseUrl}${path}`;
     const url = URL.canParse(location, base) ? new URL(location, base).href : '';
     if (!url.startsWith(`${baseUrl}/`))

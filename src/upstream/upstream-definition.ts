@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import type { ClientProblem, ProblemBody, ProblemKind } from '../kernel/problem-table';
 import type { RateLimitAdapter } from './budget/rate-limit-adapter';
 import type { LimitKind } from './budget/rate-limit.error';
-import type { Expected } from './gateway/gateway-responses';
 import type { CredentialRules } from './gateway/credentials';
 import type { GatewayRule } from './gateway/gateway-rules';
 import type { DocumentedPaths } from './open-api';
@@ -52,6 +51,13 @@ export interface WriteEffects {
   tokensEnded?(path: string, method: string, body: Buffer | undefined): readonly string[] | undefined;
   /** Whether it may change any response of its caller. */
   changesCaller?(path: string, method: string, body: Buffer | undefined): boolean;
+}
+
+/** What clients expect of a response beside what the API sends. */
+export interface Expected {
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Members of its JSON object. */
+  readonly members?: Readonly<Record<string, string>>;
 }
 
 /** A problem of the service's own on a route of the gateway. */

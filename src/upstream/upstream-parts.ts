@@ -6,29 +6,21 @@ import { CacheEvents, CacheStore, Loader, CacheInvalidator, SettlingTags, Stored
 import { FastPath, PreparedResponses } from '../cache/fast-path';
 import { cacheConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
-import { Breakers } from './breakers';
-import { Budgets } from './budget/budgets';
 import { mountedDefinitions, upstreamSettings } from './upstream-settings';
-import { WebhookCounts } from './webhooks/webhook-counts';
+
+const PROVIDERS = {
+  ...{ adapterHost: HttpAdapterHost, store: CacheStore, loader: Loader, cache: CacheInvalidator },
+  ...{ settling: SettlingTags, events: CacheEvents, prepared: PreparedResponses, fastPath: FastPath },
+  ...{ resources: StoredResources, clock: Clock },
+};
+const SLICES = { service: serviceConfig, caching: cacheConfig, upstreams: upstreamConfig };
+
+type Provided = { readonly [Name in keyof typeof PROVIDERS]: (typeof PROVIDERS)[Name]['prototype'] };
+type Settings = { readonly [Name in keyof typeof SLICES]: ConfigType<(typeof SLICES)[Name]> };
 
 /** The dependencies of every upstream. */
-export interface UpstreamParts {
+export interface UpstreamParts extends Provided, Settings {
   readonly adapterHost: HttpAdapterHost;
-  readonly store: CacheStore;
-  readonly loader: Loader;
-  readonly cache: CacheInvalidator;
-  readonly settling: SettlingTags;
-  readonly events: CacheEvents;
-  readonly prepared: PreparedResponses;
-  readonly fastPath: FastPath;
-  readonly resources: StoredResources;
-  readonly clock: Clock;
-  readonly breakers: Breakers;
-  readonly budgets: Budgets;
-  readonly webhooks: WebhookCounts;
-  readonly service: ConfigType<typeof serviceConfig>;
-  readonly caching: ConfigType<typeof cacheConfig>;
-  readonly upstreams: ConfigType<typeof upstreamConfig>;
   /** By which callers' ids are hashed. */
   readonly credentialSecret: string;
   /** Where the gateways of all upstreams are mounted. */
@@ -37,47 +29,16 @@ export interface UpstreamParts {
 
 export const UPSTREAM_PARTS = Symbol('larder.upstream-parts');
 
-type Injected = [
-  ...[
-    HttpAdapterHost,
-    CacheStore,
-    Loader,
-    CacheInvalidator,
-    SettlingTags,
-    CacheEvents,
-    PreparedResponses,
-    StoredResources,
-    FastPath,
-  ],
-  ...[Clock, Breakers, Budgets, WebhookCounts],
-  ...[UpstreamParts['service'], UpstreamParts['caching'], UpstreamParts['upstreams']],
-];
-
 /** The one place where upstreams are wired to the rest of the service. */
 export const upstreamParts: FactoryProvider<UpstreamParts> = {
   provide: UPSTREAM_PARTS,
-  inject: [
-    ...[
-      HttpAdapterHost,
-      CacheStore,
-      Loader,
-      CacheInvalidator,
-      SettlingTags,
-      CacheEvents,
-      PreparedResponses,
-      StoredResources,
-      FastPath,
-    ],
-    ...[Clock, Breakers, Budgets, WebhookCounts],
-    ...[serviceConfig.KEY, cacheConfig.KEY, upstreamConfig.KEY],
-  ],
-  useFactory: (...injected: Injected): UpstreamParts => {
-    const [adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, ...more] = injected;
-    const [clock, breakers, budgets, webhooks, service, caching, upstreams] = more;
-    const credentialSecret = upstreams.credentialSecret ?? randomBytes(32).toString('hex');
+  inject: [...Object.values(PROVIDERS), ...Object.values(SLICES).map(({ KEY }) => KEY)],
+  useFactory: (...injected: readonly unknown[]): UpstreamParts => {
+    const names = [...Object.keys(PROVIDERS), ...Object.keys(SLICES)];
+    const given = Object.fromEntries(names.map((name, at) => [name, injected[at]])) as unknown as Provided & Settings;
     return {
-      ...{ adapterHost, store, loader, cache, settling, events, prepared, resources, fastPath, clock },
-      ...{ breakers, budgets, webhooks, service, caching, upstreams, credentialSecret },
+      ...given,
+      credentialSecret: given.upstreams.credentialSecret ?? randomBytes(32).toString('hex'),
       prefixes: () => mountedDefinitions().map((definition) => upstreamSettings(definition).routePrefix),
     };
   },

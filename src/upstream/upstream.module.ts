@@ -1,13 +1,10 @@
 import { Global, Inject, Module, type DynamicModule, type Provider, type Type } from '@nestjs/common';
-import { Breakers } from './breakers';
-import { Budgets } from './budget/budgets';
 import type { SettingsShape, UpstreamDefinition } from './upstream-definition';
 import { UPSTREAM_PARTS, upstreamParts, type UpstreamParts } from './upstream-parts';
 import { SwitchedOff } from './switched-off';
 import { declareUpstreamSettings, isEnabled } from './upstream-settings';
 import { Upstream } from './upstream';
 import { Upstreams } from './upstreams';
-import { WebhookCounts } from './webhooks/webhook-counts';
 
 /** The name under which Nest stores paths of controllers and of their methods (@nestjs/common, constants). */
 const PATH_METADATA = 'path';
@@ -15,8 +12,8 @@ const PATH_METADATA = 'path';
 /** The providers that all upstreams share. */
 @Global()
 @Module({
-  providers: [Breakers, Budgets, Upstreams, WebhookCounts, upstreamParts],
-  exports: [Breakers, Budgets, Upstreams, WebhookCounts, UPSTREAM_PARTS],
+  providers: [Upstreams, upstreamParts],
+  exports: [Upstreams, UPSTREAM_PARTS],
 })
 class SharedUpstreamModule {}
 

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { CacheEvents, isFromStore } from '../cache';
 import { EnvironmentError } from '../config/env.schema';
+import type { Savings } from './budget/rate-budget';
 import type { Upstream } from './upstream';
 import { settingName } from './upstream-settings';
 
@@ -7,6 +9,16 @@ import { settingName } from './upstream-settings';
 @Injectable()
 export class Upstreams {
   private readonly upstreams: Upstream[] = [];
+  private readonly savings = new Map<string, Savings>();
+
+  constructor(events: CacheEvents) {
+    events.subscribe(({ upstream, outcome }) => {
+      const savings = this.savings.get(upstream);
+      if (!savings) return;
+      if (isFromStore(outcome)) savings.stored += 1;
+      else if (outcome === 'COALESCED') savings.collapsed += 1;
+    });
+  }
 
   /** @throws EnvironmentError where two upstreams have one name, or one prefix is below another */
   add(upstream: Upstream): Upstream {
@@ -24,6 +36,7 @@ export class Upstreams {
         );
     }
     this.upstreams.push(upstream);
+    this.savings.set(name, upstream.budget.savings);
     return upstream;
   }
 

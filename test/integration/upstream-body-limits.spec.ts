@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { CacheEvents } from '../../src/cache';
 import {
   bodyLimits,
   defineUpstream,
@@ -44,9 +45,9 @@ function limited(resource: string, limit: number, remaining: number, resetAt: nu
 class QuestionsModule {}
 
 it('two upstreams have two names, and no prefix below the other’s', () => {
-  const upstreams = new Upstreams();
+  const upstreams = new Upstreams(new CacheEvents());
   const mounted = (name: string, routePrefix: string) =>
-    ({ definition: { name }, settings: { routePrefix } }) as unknown as Upstream;
+    ({ definition: { name }, settings: { routePrefix }, budget: {} }) as unknown as Upstream;
   upstreams.add(mounted('a', '/apis/a'));
   upstreams.add(mounted('b', '/apis/ab'));
   expect(() => upstreams.add(mounted('a', '/c'))).toThrow('The upstream "a" is mounted twice');

@@ -89,6 +89,14 @@ export interface BudgetCounts {
   heldBack: number;
 }
 
+/** Requests that the upstream was not asked for. */
+export interface Savings {
+  /** Answered from the store. */
+  stored: number;
+  /** Answered by another request's load. */
+  collapsed: number;
+}
+
 const MAX_WAITING = 10_000;
 const MAX_ACCEPTED = 10_000;
 const ACCEPTED_MS = 3_600_000;
@@ -103,6 +111,7 @@ const FREE = 'free';
  */
 export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
+  readonly savings: Savings = { stored: 0, collapsed: 0 };
   readonly users = new BudgetUsers();
   private readonly budgets: SharedBudgets;
   private readonly resources: LearnedResources;

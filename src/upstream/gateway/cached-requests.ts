@@ -1,20 +1,9 @@
 import { toCacheKey, type HeaderList, type HttpCacheRequest } from '../../cache';
-import type { AppliedGatewayRule, GatewayRules } from './gateway-rules';
+import type { UpstreamContext } from '../upstream-context';
+import { GatewayRules, type AppliedGatewayRule } from './gateway-rules';
 import { callerTags, pathTag } from './gateway-tags';
 import { ANONYMOUS, type Partition } from './partition';
 import { parseTarget, withoutEmptySegments, type RequestTarget } from './request-target';
-
-export interface CachedRequestsOptions {
-  readonly upstream: string;
-  /** Tags of the responses of a path, as stored. */
-  readonly tagsOf: (path: string) => readonly string[];
-  /** A tag of the operator's rules as it is stored. */
-  readonly tagOf: (tag: string) => string;
-  /** The operator's table; undefined where the upstream's own word is all. */
-  readonly rules: GatewayRules | undefined;
-  /** Whether anonymous callers may be served with a stored `private` response: of a shared token, or of an API that marks all so. */
-  readonly storesPrivate: boolean;
-}
 
 /** A GET or HEAD, of a client of the gateway or of the service itself. */
 export interface Asked {
@@ -34,34 +23,44 @@ export interface Asked {
  * other has stored, and one purge removes it for both.
  */
 export class CachedRequests {
-  constructor(private readonly options: CachedRequestsOptions) {}
+  private readonly name: string;
+  /** The operator's table; undefined in the strict profile, where the upstream's own word is all. */
+  private readonly rules: GatewayRules | undefined;
+  /** Whether anonymous callers may be served with a stored `private` response: of a shared token, or of an API that marks all so. */
+  private readonly storesPrivate: boolean;
+
+  constructor(private readonly upstream: UpstreamContext) {
+    const { definition, settings, callers, parts } = upstream;
+    const { negativeTtlMs, staleIfErrorMs } = parts.caching;
+    const { staleDespiteMustRevalidate, sharesPrivate, foldsCase } = definition;
+    const defaults = { negativeTtlMs, defaultStaleIfErrorMs: staleIfErrorMs, staleDespiteMustRevalidate };
+    this.name = definition.name;
+    this.rules = settings.isStrict ? undefined : new GatewayRules(settings.rules, defaults, foldsCase);
+    this.storesPrivate = callers.shared !== undefined || sharesPrivate === true;
+  }
 
   ruleOf(path: string): AppliedGatewayRule | undefined {
-    return this.options.rules?.for(withoutEmptySegments(path));
+    return this.rules?.for(withoutEmptySegments(path));
   }
 
   keyOf({ path, query }: RequestTarget, { id }: Partition): string {
-    return toCacheKey(`${this.options.upstream}:${id}:${path}${query}`);
+    return toCacheKey(`${this.name}:${id}:${path}${query}`);
   }
 
   /** The partition of a key of this upstream. */
   partitionOf(key: string): string {
-    const from = this.options.upstream.length + 1;
+    const from = this.name.length + 1;
     return key.slice(from, key.indexOf(':', from));
   }
 
   of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
-    const { upstream, tagsOf, tagOf, storesPrivate } = this.options;
-    const tags = [
-      pathTag(upstream, target.path),
-      ...tagsOf(withoutEmptySegments(target.path)),
-      ...(rule?.tags ?? []).map(tagOf),
-    ];
+    const { definition, tagOf } = this.upstream;
+    const named = [...(definition.tags?.(withoutEmptySegments(target.path)) ?? []), ...(rule?.tags ?? [])];
     return {
       ...asked,
-      ...{ key: this.keyOf(target, partition), upstream, policy: rule?.policy },
-      kind: partition.id === ANONYMOUS && !storesPrivate ? 'shared' : 'private',
-      tags: [...tags, ...callerTags(partition)],
+      ...{ key: this.keyOf(target, partition), upstream: this.name, policy: rule?.policy },
+      kind: partition.id === ANONYMOUS && !this.storesPrivate ? 'shared' : 'private',
+      tags: [pathTag(this.name, target.path), ...named.map(tagOf), ...callerTags(partition)],
     };
   }
 }

@@ -10,50 +10,39 @@ import {
   type HeadContext,
   type RequestFingerprint,
 } from '../../cache/fast-path';
-import type { GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
-import type { HeaderRules } from './header-rules';
+import type { UpstreamContext } from '../upstream-context';
+import type { GatewayResponses } from './gateway-responses';
 import { ANONYMOUS } from './partition';
-
-export interface GatewayFastWayOptions extends Pick<GatewayResponsesOptions, 'api' | 'partitions'> {
-  /** What the URLs of its requests begin with. */
-  readonly prefixes: readonly string[];
-  readonly headerRules: HeaderRules;
-  readonly head: HeadContext;
-  /** Whether the edge's fields depend on the `Origin` of a request. */
-  readonly isByOrigin: boolean;
-}
 
 /** A gateway on the fast path: what of its requests selects a response. */
 export class GatewayFastWay implements FastWay<string> {
-  readonly context: HeadContext;
   readonly prepare: FastWay<string>['prepare'];
   readonly form: FastWay<string>['form'];
+  private readonly fastPath: FastPath;
   private readonly fingerprints = new Fingerprints(
     (name) => this.kindOf(name),
     (field, credential) => this.callerOf(field, credential),
   );
 
+  /** @param prefixes what the URLs of its requests begin with */
   constructor(
-    private readonly options: GatewayFastWayOptions,
+    private readonly upstream: UpstreamContext,
     responses: GatewayResponses,
-    private readonly fastPath: FastPath,
+    readonly prefixes: readonly string[],
+    readonly context: HeadContext,
   ) {
-    this.context = options.head;
+    this.fastPath = upstream.parts.fastPath;
     this.prepare = (entry, key, request, path) => responses.prepare(entry, key, request, path);
     this.form = ({ method }, asked, prepared) => responseForm(method, responses.conditionsOf(asked), prepared);
-    fastPath.add(this);
+    this.fastPath.add(this);
   }
 
   upstreamOf(): string {
-    return this.options.api.name;
+    return this.upstream.api.name;
   }
 
   isUsable(): boolean {
     return true;
-  }
-
-  get prefixes(): readonly string[] {
-    return this.options.prefixes;
   }
 
   fingerprint(request: IncomingMessage): RequestFingerprint | undefined {
@@ -67,17 +56,17 @@ export class GatewayFastWay implements FastWay<string> {
   }
 
   private callerOf(field: string | undefined, credential: string | undefined): string {
-    const { partitions } = this.options;
+    const { partitions } = this.upstream.callers;
     const name = field === undefined ? undefined : partitions?.credentialName(field);
     if (name === undefined || credential === undefined || !partitions) return ANONYMOUS;
     return partitions.idOfField(name, credential.trim());
   }
 
   private kindOf(name: string): FieldKind {
-    const { headerRules, isByOrigin, partitions } = this.options;
-    if (name === 'origin' && isByOrigin) return 'slow-path';
+    const { headerRules, cors, callers } = this.upstream;
+    if (name === 'origin' && cors.isByOrigin) return 'slow-path';
     if (name === 'via') return 'selecting'; // how many hops there were goes upstream
-    if (partitions?.credentialName(name) !== undefined) return 'credential';
+    if (callers.partitions?.credentialName(name) !== undefined) return 'credential';
     return headerRules.forwards(name, true) ? 'selecting' : 'none';
   }
 }

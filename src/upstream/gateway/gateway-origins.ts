@@ -4,34 +4,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HeaderList, StreamingOrigin, StreamingResponse } from '../../cache';
 import { endToEnd, toHeaderList, valueOf, valuesOf } from '../../cache/law';
 import { networkOf } from '../../kernel/network';
-import type { RateBudget } from '../budget/rate-budget';
 import { bufferSmallBody, type BufferedBody } from '../buffered-body';
-import type { UpstreamApi } from '../upstream-api';
+import type { UpstreamContext } from '../upstream-context';
 import type { UpstreamRelay } from '../upstream-relay';
-import { CACHEABLE, type HeaderRules } from './header-rules';
+import { CACHEABLE } from './header-rules';
 import { receivedFields, viaField } from './hops';
-import type { QueryCredentials } from './credentials';
-import { ANONYMOUS, type CredentialsToSend, type Partition, type Partitions } from './partition';
+import { ANONYMOUS, type CredentialsToSend, type Partition } from './partition';
 import { begun } from './request-body';
 import type { RequestTarget } from './request-target';
-import type { Uploads } from './uploads';
-
-export interface GatewayOriginsOptions {
-  readonly api: UpstreamApi;
-  readonly headerRules: HeaderRules;
-  /** Undefined: one shared cache for all callers, whose credentials are ordinary fields (RFC 9111 §3.5). */
-  readonly partitions: Partitions | undefined;
-  /** Which parameters of a query are credentials. */
-  readonly queryCredentials: QueryCredentials;
-  /** Sent with GET and HEAD of callers without a credential of their own; undefined for none. */
-  readonly sharedCredentials: CredentialsToSend | undefined;
-  /** The rate limits that requests count against; undefined to send whatever comes. */
-  readonly budget: RateBudget | undefined;
-  /** The credential whose limits the requests of callers without a credential count against. */
-  readonly anonymousCredential: string;
-  /** Takes turns for bodies that take long to come; undefined where all are sent at once. */
-  readonly uploads: Uploads | undefined;
-}
+import { Uploads } from './uploads';
 
 /** The caller of a request: a client of the gateway, or the service itself. */
 export interface OriginCaller {
@@ -65,14 +46,18 @@ type Rewrite = (fields: HeaderList, request: IncomingMessage, path: string) => H
 
 /** The upstream as one request of the gateway asks it: the fields it goes with, its turn, its limits. */
 export class GatewayOrigins {
-  constructor(
-    private readonly options: GatewayOriginsOptions,
-    private readonly relay: UpstreamRelay,
-  ) {}
+  /** Takes turns for bodies that take long to come; undefined in the strict profile, where all are sent at once. */
+  private readonly uploads: Uploads | undefined;
 
-  /** The credential whose limits the requests of a partition count against. */
-  credentialOf({ id, own }: Partition): string {
-    return own === undefined ? this.options.anonymousCredential : id;
+  constructor(
+    private readonly upstream: UpstreamContext,
+    private readonly relay: UpstreamRelay,
+  ) {
+    const { settings, api } = upstream;
+    // A quarter of the permits at most.
+    const maxConcurrency = Math.max(1, Math.floor(settings.maxConcurrency / 4));
+    const limits = { maxConcurrency, maxWaiting: MAX_UPLOADS_WAITING, deadlineMs: api.limits.timeoutMs };
+    this.uploads = settings.isStrict ? undefined : new Uploads(limits);
   }
 
   /** @param onBody called with the body of a write before it is sent, where all of it is at hand */
@@ -82,7 +67,7 @@ export class GatewayOrigins {
     partition: Partition,
     onBody?: (body: Buffer) => void,
   ): StreamingOrigin {
-    const { api, headerRules, sharedCredentials, budget } = this.options;
+    const { api, headerRules, callers, limits: budget } = this.upstream;
     const { own } = partition;
     return async ({ method, headers, signal, isBackground }) => {
       const isBodiless = CACHEABLE.has(method);
@@ -93,14 +78,14 @@ export class GatewayOrigins {
         if (value !== undefined && !headers.some(([known]) => known === name)) fields.push(name, value);
       };
       // The client's own fields are forwarded unchanged; an API may require a `User-Agent`, though, and the client's is not forwarded.
-      if (this.options.partitions) add('user-agent', api.headers['user-agent']);
+      if (callers.partitions) add('user-agent', api.headers['user-agent']);
       // What anonymous callers share is for reading: no page that they visit writes with it.
-      const credentials = own ?? (isBodiless ? sharedCredentials : undefined);
+      const credentials = own ?? (isBodiless ? callers.shared : undefined);
       for (let at = 0; credentials && at < credentials.fields.length; at += 2)
         add(credentials.fields[at] ?? '', credentials.fields[at + 1]);
       const path = withCredentials(target, credentials);
       // An answer that others may get does not depend on the version in which the first of them asked.
-      const isForOthers = isBodiless && this.options.partitions !== undefined;
+      const isForOthers = isBodiless && callers.partitions !== undefined;
       fields.push(...viaField(isForOthers ? '1.1' : caller.httpVersion), ...headerRules.announces);
       const body = isBodiless ? undefined : caller.body;
       if (body !== undefined && !body.hasLength) fields.push('transfer-encoding', 'chunked');
@@ -128,7 +113,7 @@ export class GatewayOrigins {
           ...(await bufferSmallBody(answer.body, field('content-encoding'), { maxBytes, maxMs: PEEK_MS })),
         };
       };
-      const credential = this.credentialOf(partition);
+      const credential = callers.credentialOf(partition.id);
       const { address, userAgent } = caller;
       const asked = {
         credential,
@@ -149,7 +134,7 @@ export class GatewayOrigins {
       if (body === undefined) return schedule();
       const { stream, isWhole, bytes } = await begun(body.stream, UPLOAD_BYTES);
       if (bytes !== undefined) onBody?.(bytes);
-      const { uploads } = this.options;
+      const { uploads } = this;
       if (isWhole || !uploads) return schedule(stream);
       const tenant = own === undefined ? `${ANONYMOUS} ${networkOf(address ?? '')}` : credential;
       return uploads.run(tenant, body.message, signal, () => schedule(stream));
@@ -158,7 +143,7 @@ export class GatewayOrigins {
 
   /** An API may repeat the URL with its credentials in `Link` or elsewhere. */
   private withoutCredentials(fields: HeaderList): HeaderList {
-    const { queryCredentials } = this.options;
+    const { queryCredentials } = this.upstream.callers;
     if (!queryCredentials.hasNames) return fields;
     return fields.map(([name, value]) => [name, queryCredentials.removedFrom(value)]);
   }
@@ -193,5 +178,6 @@ function sendInterim({ raw, request }: FastifyReply, status: number, rewrite: ()
 const PEEK_MS = 1_000;
 /** Larger request bodies take turns of their own, so that slow ones leave room for everything else. */
 const UPLOAD_BYTES = 65_536;
+const MAX_UPLOADS_WAITING = 1_000;
 /** Framing header fields. Forwarding them without a body would desynchronise the connection (request smuggling). */
 const OF_A_BODY: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect']);

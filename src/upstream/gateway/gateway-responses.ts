@@ -2,43 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { UnreadableEntryError, type CacheEntry, type HeaderList, type StoredAnswer } from '../../cache';
 import { PreparedResponse, type PreparedResponses, type Presentation } from '../../cache/fast-path';
-import type { ClientOrigin } from '../../server/client-origin';
-import type { UpstreamApi } from '../upstream-api';
+import { clientOrigin, type ClientOrigin } from '../../server/client-origin';
+import type { UpstreamContext } from '../upstream-context';
+import type { Expected } from '../upstream-definition';
 import { BodyEdit, withoutDates } from './body-edit';
+import type { CachedRequests } from './cached-requests';
 import { limitsNow, PRESENTATION, withoutCors, type LimitsNow } from './gateway-fields';
-import type { Partitions } from './partition';
 import { UnpackedBodies } from './unpacked-bodies';
 import type { UrlReplacement } from './json-urls';
 import { haveUrls, rewriteUrls } from './url-rewriting';
-
-export interface GatewayResponsesOptions {
-  readonly api: UpstreamApi;
-  /** Where the gateway is mounted, such as `/acme`. */
-  readonly prefix: string;
-  /** The service as the client knows it, for the links in header fields; undefined where it has named no host. */
-  readonly originFor: ClientOrigin;
-  /** Undefined: one shared cache for all callers, whose credentials are ordinary fields (RFC 9111 §3.5). */
-  readonly partitions: Partitions | undefined;
-  /** Whether what the upstream says of CORS goes on to its clients. */
-  readonly keepsCors: boolean;
-  /** A link's path by another name of the same, if the upstream writes it otherwise than it was asked for. */
-  readonly linkedAs: (path: string, asked: string) => string;
-  /** The current rate limits, in place of the stored response's; undefined to send those unchanged. */
-  readonly limits: LimitsNow | undefined;
-  /** Paths outside of the prefix that stand for the whole API, without a slash at their ends. */
-  readonly roots: readonly string[];
-  /** Which members of JSON bodies have URLs that are turned into the gateway's; undefined for none. */
-  readonly urlMembers: RegExp | undefined;
-  /** What clients that came by a root of the API's host expect of a path, and the API does not send; undefined for nothing. */
-  readonly expected: (path: string) => Expected | undefined;
-}
-
-/** What clients expect of a response beside what the API sends. */
-export interface Expected {
-  readonly fields?: Readonly<Record<string, string>>;
-  /** Members of its JSON object. */
-  readonly members?: Readonly<Record<string, string>>;
-}
 
 /** How many addresses of the gateway are remembered: clients name it as they like. */
 const MAX_ADDRESSES = 100;
@@ -48,33 +20,55 @@ export type GatewayResponse = PreparedResponse<StoredAnswer>;
 /** The upstream's responses as the gateway's clients get them: with the gateway's URLs, and prepared to be sent again. */
 export class GatewayResponses {
   private readonly unpacked = new UnpackedBodies();
+  private readonly prepared: PreparedResponses;
   private readonly presentation: Presentation<StoredAnswer>;
   private readonly edits = new LRUCache<string, BodyEdit>({ max: MAX_ADDRESSES });
+  /** The service as the client knows it, for the links in header fields; undefined where it has named no host. */
+  private readonly originFor: ClientOrigin;
+  /** Paths outside of the prefix that stand for the whole API, without a slash at their ends. */
+  private readonly roots: readonly string[];
+  /** Which members of JSON bodies have URLs that are turned into the gateway's; undefined for none. */
+  private readonly urlMembers: RegExp | undefined;
+  /** The current rate limits, in place of the stored response's; undefined to send those unchanged. */
+  private readonly limits: LimitsNow | undefined;
 
   constructor(
-    private readonly options: GatewayResponsesOptions,
-    private readonly prepared: PreparedResponses,
+    private readonly upstream: UpstreamContext,
+    requests: CachedRequests,
   ) {
-    this.presentation = options.limits ? limitsNow(options.limits) : PRESENTATION;
+    const { definition, settings, parts, callers, limits: budget } = upstream;
+    const { publicUrl, trustProxy } = parts.service;
+    this.prepared = parts.prepared;
+    this.originFor = publicUrl === undefined ? clientOrigin(trustProxy) : () => publicUrl;
+    const aliases = Object.entries(definition.aliases?.(settings.routePrefix, settings) ?? {});
+    this.roots = aliases.flatMap(([url, path]) => (url.endsWith('/*') && path === '' ? [url.slice(0, -2)] : []));
+    this.urlMembers = settings.rewritesBodies ? definition.urlMembers : undefined;
+    this.limits = budget && {
+      names: new Set(budget.fieldNames),
+      fieldsOf: (key, path) =>
+        budget.fieldsOf({ credential: callers.credentialOf(requests.partitionOf(key)), method: 'GET', path }),
+    };
+    this.presentation = this.limits ? limitsNow(this.limits) : PRESENTATION;
   }
 
   /** The fields with the upstream's URLs turned into the gateway's, as the request names it. */
   rewritten(received: HeaderList, request: IncomingMessage, path: string): HeaderList {
-    const { api, linkedAs, partitions, keepsCors } = this.options;
-    const fields = keepsCors ? received : withoutCors(received);
+    const { api, definition, callers, cors } = this.upstream;
+    const fields = cors.allowsAny ? received : withoutCors(received);
     const added = Object.entries(this.expectedOf(request, path)?.fields ?? {});
     const own = added.length === 0 ? fields : [...fields, ...added];
     if (!haveUrls(fields)) return own;
     return rewriteUrls(own, {
       ...{ upstreamBase: api.baseUrl, gatewayBase: this.baseFor(request), path },
-      linkedAs: (linked) => linkedAs(linked, path),
-      keepsRelative: partitions === undefined,
+      linkedAs: (linked) => definition.linkedAs?.(linked, path) ?? linked,
+      keepsRelative: callers.partitions === undefined,
     });
   }
 
   /** How bodies are edited for a client that names the gateway as the request does; undefined for not at all. */
   editFor(request: IncomingMessage, path: string): BodyEdit | undefined {
-    const { urlMembers, api } = this.options;
+    const { urlMembers } = this;
+    const { api } = this.upstream;
     const members = this.expectedOf(request, path)?.members;
     if (!urlMembers && !members) return undefined;
     const base = this.baseFor(request);
@@ -95,7 +89,7 @@ export class GatewayResponses {
 
   /** The fields of a request that say which form of a response it gets: without dates where bodies are edited. */
   conditionsOf(asked: HeaderList): HeaderList {
-    return this.options.urlMembers && asked.length > 0 ? withoutDates(asked) : asked;
+    return this.urlMembers && asked.length > 0 ? withoutDates(asked) : asked;
   }
 
   /**
@@ -148,14 +142,14 @@ export class GatewayResponses {
     path: string,
     { isFirst = false }: { readonly isFirst?: boolean } = {},
   ): GatewayResponse | Promise<GatewayResponse> {
-    const { limits } = this.options;
+    const { limits } = this;
     const edit = this.editFor(request, path);
     const make = (body: Buffer): GatewayResponse => {
       const showsLimits = limits !== undefined && !isFirst;
       const fields = entry.headers.filter(
         ([name]) => name !== 'content-length' && !(showsLimits && limits.names.has(name)),
       );
-      const isByAddress = edit !== undefined || haveUrls(fields) || this.options.expected(path) !== undefined;
+      const isByAddress = edit !== undefined || haveUrls(fields) || this.expected(path) !== undefined;
       const base = isByAddress ? this.baseFor(request) : undefined;
       const rewritten = this.rewritten(fields, request, path);
       const stored = edit ? edit.fields(entry.status, rewritten) : rewritten;
@@ -186,19 +180,22 @@ export class GatewayResponses {
    * reference too.
    */
   private baseFor(request: IncomingMessage): string {
-    const { originFor, prefix } = this.options;
-    return `${originFor(request) ?? ''}${this.rootOf(request) ?? prefix}`;
+    return `${this.originFor(request) ?? ''}${this.rootOf(request) ?? this.upstream.settings.routePrefix}`;
   }
 
   /** The root that the client came by; undefined for the prefix. */
   private rootOf({ url = '/' }: IncomingMessage): string | undefined {
-    const { roots, prefix } = this.options;
+    const { roots } = this;
     for (const root of roots) if (url.startsWith(root) && /^(?:[/?]|$)/.test(url.slice(root.length))) return root;
-    return url.startsWith(prefix) ? undefined : roots[0];
+    return url.startsWith(this.upstream.settings.routePrefix) ? undefined : roots[0];
   }
 
   private expectedOf(request: IncomingMessage, path: string): Expected | undefined {
-    const { roots, expected } = this.options;
-    return roots.length > 0 && this.rootOf(request) !== undefined ? expected(path) : undefined;
+    return this.roots.length > 0 && this.rootOf(request) !== undefined ? this.expected(path) : undefined;
+  }
+
+  private expected(path: string): Expected | undefined {
+    const { definition, settings } = this.upstream;
+    return definition.expected?.(path, settings);
   }
 }

@@ -5,44 +5,16 @@ import {
   type StreamingOrigin,
   type BodySource,
   type StreamingResponse,
-  type CacheInvalidator,
-  type SettlingTags,
 } from '../../cache';
 import { isUnsafe, valueOf, valuesOf } from '../../cache/law';
 import { AppError } from '../../kernel/app-error';
-import type { RateBudget } from '../budget/rate-budget';
 import { bufferSmallBody, type PeekLimits } from '../buffered-body';
-import type { UpstreamApi } from '../upstream-api';
+import type { UpstreamContext } from '../upstream-context';
+import type { WriteEffects } from '../upstream-definition';
 import { Coalesced } from './coalesced';
 import { callerTag, callerTags, notCached, pathTag } from './gateway-tags';
-import type { Partition, Partitions } from './partition';
+import type { Partition } from './partition';
 import { parseTarget, withoutEmptySegments, type RequestTarget } from './request-target';
-
-/** The tags of a write's changes, from its answer as parsed JSON, undefined for none; undefined where it does not contain them. */
-export type AnswerTags = (answer: unknown) => readonly string[] | undefined;
-
-export interface GatewayWritesOptions {
-  readonly api: UpstreamApi;
-  /** Undefined: one shared cache for all callers. */
-  readonly partitions: Partitions | undefined;
-  readonly budget: RateBudget | undefined;
-  /** Tags of what a write under a path changes, beside the path itself. */
-  readonly tagsOfWrite: (path: string, method: string, body?: Buffer) => readonly string[];
-  /** How to read the answer to a write for changes that the request does not reveal; undefined where the request says everything. */
-  readonly answerTagsOf: (path: string, method: string, body: Buffer | undefined) => AnswerTags | undefined;
-  /** The tokens that a write revokes: their stored responses are removed. */
-  readonly tokensEnded: (path: string, method: string, body: Buffer | undefined) => readonly string[];
-  /** Whether a write may change any answer of its caller. The body is there where it is small. */
-  readonly changesCaller: (path: string, method: string, body: Buffer | undefined) => boolean;
-  /** Whether a write that the upstream answered with a 5xx counts as done (RFC 9111 §4.4 asks for that after 2xx and 3xx only). */
-  readonly purgesAfterFailedWrites: boolean;
-}
-
-export interface GatewayWritesParts {
-  readonly cache: CacheInvalidator;
-  /** Undefined where what a write has changed is stored like anything else afterwards. */
-  readonly settling: Pick<SettlingTags, 'begin'> | undefined;
-}
 
 /** A request that may change something. */
 export interface Write {
@@ -72,15 +44,11 @@ const READ: PeekLimits = { maxBytes: 262_144, maxMs: 1_000 };
 export class GatewayWrites {
   private readonly everything: Coalesced;
 
-  constructor(
-    private readonly options: GatewayWritesOptions,
-    private readonly parts: GatewayWritesParts,
-  ) {
-    const { settling, cache } = parts;
-    const tag = tagOfUpstream(options.api.name);
+  constructor(private readonly upstream: UpstreamContext) {
+    const tag = tagOfUpstream(upstream.api.name);
     this.everything = new Coalesced(async () => {
-      await settling?.begin([tag]);
-      await cache.invalidate({ kind: 'tag', tag }, 'stale', 'write');
+      await this.settle([tag]);
+      await upstream.parts.cache.invalidate({ kind: 'tag', tag }, 'stale', 'write');
     });
   }
 
@@ -97,8 +65,9 @@ export class GatewayWrites {
       throw error;
     });
     const { status, headers: answered } = answer;
-    // A 5xx may come from something between: the write may have been done.
-    const hasChanged = isUnsafe(method) && (status < 400 || (status >= 500 && this.options.purgesAfterFailedWrites));
+    // A 5xx may come from something between: the write may have been done. RFC 9111 §4.4 asks for a purge after 2xx and 3xx only.
+    const mayBeDone = status >= 500 && !this.upstream.settings.isStrict;
+    const hasChanged = isUnsafe(method) && (status < 400 || mayBeDone);
     const { tags, body } = hasChanged ? await this.read(write, answer) : { tags: [], body: answer.body };
     const failure = hasChanged ? await this.invalidateAfter(write, answered, tags) : undefined;
     const facts = {
@@ -126,12 +95,15 @@ export class GatewayWrites {
    */
   private tagsOfFailure(write: Write): readonly string[] | undefined {
     const { own, id } = write.partition;
-    const mayWrite = own !== undefined && (this.options.budget?.hasAccepted(id) ?? true);
+    const mayWrite = own !== undefined && (this.upstream.limits?.hasAccepted(id) ?? true);
     return mayWrite ? this.answerTagsOf(write)?.(undefined) : [];
   }
 
-  private answerTagsOf({ method, target, body }: Write): AnswerTags | undefined {
-    return this.options.answerTagsOf(withoutEmptySegments(target.path), method, body());
+  /** How to read the answer to a write for changes that the request does not reveal; undefined where the request says everything. */
+  private answerTagsOf({ method, target, body }: Write): ReturnType<NonNullable<WriteEffects['answerTags']>> {
+    const { definition, tagOf } = this.upstream;
+    const tagsOf = definition.writes?.answerTags?.(withoutEmptySegments(target.path), method, body());
+    return tagsOf && ((answer) => tagsOf(answer)?.map(tagOf));
   }
 
   /**
@@ -143,7 +115,8 @@ export class GatewayWrites {
     answered: HeaderList,
     changedTags: readonly string[] | undefined,
   ): Promise<string | undefined> {
-    const { api, tagsOfWrite, tokensEnded, changesCaller, partitions } = this.options;
+    const { api, callers, definition, parts, tagOf } = this.upstream;
+    const { writes = {} } = definition;
     const sent = body();
     const path = withoutEmptySegments(target.path);
     const { baseUrl, name } = api;
@@ -155,19 +128,20 @@ export class GatewayWrites {
     });
     const tags = new Set([
       ...[path, ...others].flatMap((changed) => [
-        ...[pathTag(name, changed), ...tagsOfWrite(changed, method, changed === path ? sent : undefined)],
+        pathTag(name, changed),
+        ...(writes.tags?.(changed, method, changed === path ? sent : undefined) ?? []).map(tagOf),
       ]),
       ...(changedTags ?? []),
-      ...tokensEnded(path, method, sent)
-        .flatMap((token) => partitions?.idsOf(token) ?? [])
+      ...(writes.tokensEnded?.(path, method, sent) ?? [])
+        .flatMap((token) => callers.partitions?.idsOf(token) ?? [])
         .map(callerTag),
-      ...(changesCaller(path, method, sent) ? callerTags(partition) : []),
+      ...(writes.changesCaller?.(path, method, sent) === true ? callerTags(partition) : []),
     ]);
     const all = [...tags];
     try {
-      await this.parts.settling?.begin(all);
+      await this.settle(all);
       await Promise.all([
-        this.parts.cache.invalidate(
+        parts.cache.invalidate(
           all.map((tag) => ({ kind: 'tag' as const, tag })),
           'purge',
           'write',
@@ -179,6 +153,11 @@ export class GatewayWrites {
       if (error instanceof AppError && error.code === 'cache-unavailable') return error.code;
       throw error;
     }
+  }
+
+  /** In the strict profile what a write has changed is stored like anything else afterwards. */
+  private async settle(tags: readonly string[]): Promise<void> {
+    if (!this.upstream.settings.isStrict) await this.upstream.settle(tags);
   }
 }
 

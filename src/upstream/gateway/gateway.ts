@@ -1,17 +1,13 @@
-import { METHODS } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
   UnreadableEntryError,
   type CacheEvent,
-  type CacheEvents,
   type HeaderList,
   type HttpAnswer,
-  type HttpCache,
   type HttpCacheRequest,
   type Origin,
-  type CacheInvalidator,
-  type SettlingTags,
   type StoredAnswer,
   type StreamedAnswer,
 } from '../../cache';
@@ -19,53 +15,38 @@ import { endToEnd, toHeaderList } from '../../cache/law';
 import type { HeadContext } from '../../cache/fast-path';
 import { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
-import type { Clock } from '../../kernel/clock';
-import type { LimitOverviews } from '../budget/limit-overviews';
+import { kindOfProblem, problemOf, type ClientProblem } from '../../kernel/problem-table';
+import { LimitOverviews } from '../budget/limit-overviews';
 import type { LimitedRequest } from '../budget/rate-budget';
-import type { FreshnessAdvice } from './freshness-advice';
+import { RateLimitError } from '../budget/rate-limit.error';
+import type { UpstreamContext } from '../upstream-context';
+import { settingName } from '../upstream-settings';
+import { FreshnessAdvice } from './freshness-advice';
 import { sendStored, sendStreamed } from './gateway-answer';
 import type { GatewayFastWay } from './gateway-fast-way';
 import type { CachedRequests } from './cached-requests';
-import { callerOf, type GatewayOrigins, type GatewayOriginsOptions } from './gateway-origins';
-import type { GatewayResponse, GatewayResponses, GatewayResponsesOptions } from './gateway-responses';
+import { callerOf, type GatewayOrigins } from './gateway-origins';
+import type { GatewayResponse, GatewayResponses } from './gateway-responses';
 import { notCached } from './gateway-tags';
-import { GatewayWrites, type GatewayWritesOptions } from './gateway-writes';
+import { GatewayWrites } from './gateway-writes';
 import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { decrementMaxForwards } from './hops';
 import { behindPrefix, parseTarget } from './request-target';
 
-export interface GatewayOptions
-  extends
-    Pick<GatewayOriginsOptions, 'headerRules' | 'queryCredentials'>,
-    Pick<GatewayResponsesOptions, 'prefix'>,
-    GatewayWritesOptions {
-  /** The partition of callers without a credential; in the strict profile of all callers. */
-  readonly anonymousPartition: string;
-  /** Paths outside of the prefix, and which paths behind it they stand for; with `/*` for all below them. */
-  readonly aliases: ReadonlyMap<string, string>;
-  /** The fields that the edge adds to a response, by the `Origin` of the request. */
-  readonly headFor: (origin: string | undefined) => HeadContext;
-  readonly statusOfProblem: (error: AppError) => number;
-  /** The configuration by which the edge recognises its routes. */
-  readonly routeConfig: object;
-}
-
+/** What the gateway has in common with the upstream's client. */
 export interface GatewayParts {
-  readonly httpCache: HttpCache;
-  readonly cache: CacheInvalidator;
-  /** Undefined where what a write has changed is stored like anything else afterwards. */
-  readonly settling: Pick<SettlingTags, 'begin'> | undefined;
   readonly requests: CachedRequests;
   readonly origins: GatewayOrigins;
   readonly responses: GatewayResponses;
+}
+
+/** Where a gateway is mounted, in addition to its prefix. */
+export interface GatewayMount {
+  /** Paths outside of the prefix, and which paths behind it they stand for; with `/*` for all below them. */
+  readonly aliases: ReadonlyMap<string, string>;
   readonly fastWay: GatewayFastWay;
-  /** Undefined where the upstream shows no overview of its limits, or its own word is all. */
-  readonly overviews: LimitOverviews | undefined;
-  readonly freshness: FreshnessAdvice;
-  readonly events: CacheEvents;
-  readonly clock: Clock;
-  readonly onUnreadable: (error: UnreadableEntryError) => void;
-  readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+  /** The fields that the edge adds to a response, by the `Origin` of the request. */
+  readonly headFor: (origin: string | undefined) => HeadContext;
 }
 
 /**
@@ -76,41 +57,34 @@ export interface GatewayParts {
  */
 export class Gateway {
   private readonly writes: GatewayWrites;
+  private readonly freshness: FreshnessAdvice;
+  private readonly logger: Logger;
+  /** Undefined where the upstream shows no overview of its limits, or its own word is all. */
+  private readonly overviews: LimitOverviews | undefined;
 
   constructor(
-    private readonly options: GatewayOptions,
+    private readonly upstream: UpstreamContext,
     private readonly parts: GatewayParts,
+    private readonly mount: GatewayMount,
   ) {
-    this.writes = new GatewayWrites(options, parts);
+    const { title, definition, limits } = upstream;
+    this.writes = new GatewayWrites(upstream);
+    this.logger = new Logger(title);
+    const rulesFile = settingName(definition, 'RULES_FILE');
+    this.freshness = new FreshnessAdvice({ title, rulesFile }, (message) => this.logger.warn(message));
+    this.overviews = limits?.overview && new LimitOverviews(limits.overview, limits, upstream.parts.clock);
   }
 
-  /** Registers routes in front of Nest's pipeline: bodies are streams here, which no other code may read. */
-  mount(fastify: FastifyInstance): void {
-    const { prefix, aliases } = this.options;
-    void fastify.register((scope, _options, done) => {
-      scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
-      scope.setErrorHandler((error, request, reply) => this.parts.onError(error, request, reply));
-      const methods = METHODS.filter((method) => method !== 'CONNECT');
-      for (const method of methods)
-        if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
-      const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => this.answer(request, reply);
-      const route = { method: methods, handler, exposeHeadRoute: false, config: this.options.routeConfig };
-      const own = prefix === '' ? ['/*'] : [prefix, `${prefix}/*`];
-      for (const url of [...own, ...aliases.keys()]) scope.route({ ...route, url });
-      done();
-    });
-  }
-
-  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { method = 'GET', rawHeaders, url = '/' } = request.raw;
     const { responses, requests, origins } = this.parts;
-    const { partitions, anonymousPartition, queryCredentials } = this.options;
-    const target = parseTarget(this.targetOf(url), queryCredentials);
-    const partition = partitions?.of(rawHeaders, target.credentials) ?? { id: anonymousPartition, own: undefined };
+    const { callers, headerRules, parts } = this.upstream;
+    const target = parseTarget(this.targetOf(url), callers.queryCredentials);
+    const partition = callers.partitions?.of(rawHeaders, target.credentials) ?? callers.anonymous;
+    const credential = callers.credentialOf(partition.id);
     const rule = requests.ruleOf(target.path);
     const isBypass = rule?.isBypass === true;
-    const overviews = !isBypass && this.parts.overviews?.isFor(method, target.path) ? this.parts.overviews : undefined;
+    const overviews = !isBypass && this.overviews?.isFor(method, target.path) ? this.overviews : undefined;
     const isCacheable = CACHEABLE.has(method) && !isBypass && !overviews;
     const received = decrementMaxForwards(method, endToEnd(toHeaderList(rawHeaders)));
     if (!received) {
@@ -119,7 +93,7 @@ export class Gateway {
     }
     const isRead = CACHEABLE.has(method);
     const edit = responses.editFor(request.raw, target.path);
-    const forwarded = forwardedHeaders(received, this.options.headerRules, isRead);
+    const forwarded = forwardedHeaders(received, headerRules, isRead);
     const headers = edit ? edit.forUpstream(forwarded, isRead) : forwarded;
     // A load continues when the client has its whole response. The rest of a body with an early response does not.
     const client = new ClientConnection(request.raw, reply.raw, { endsWithResponse: !isCacheable });
@@ -142,13 +116,13 @@ export class Gateway {
             ),
             origin,
           )
-        : await withOverview(overviews, origins.credentialOf(partition), headers, () =>
+        : await withOverview(overviews, credential, headers, () =>
             this.writes.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
           );
       const { answer } = exchanged;
-      if (answer.forwarded === 'stale') this.parts.freshness.note(answer, rule, target.path);
+      if (answer.forwarded === 'stale') this.freshness.note(answer, rule, target.path);
       const context = {
-        ...{ client, key, now: this.parts.clock.now(), head: this.options.headFor(request.headers.origin) },
+        ...{ client, key, now: parts.clock.now(), head: this.mount.headFor(request.headers.origin) },
         rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),
         onSent: () => this.report(request, key, statusOf(answer), startedAt, answer),
       };
@@ -161,9 +135,12 @@ export class Gateway {
       }
     } catch (failed) {
       if (client.signal.aborted) return;
-      const error = this.explained(failed, { credential: origins.credentialOf(partition), method, path: target.path });
+      const error = this.explained(failed, { credential, method, path: target.path });
       const failure = error instanceof AppError ? error.code : 'internal';
-      const status = error instanceof AppError ? this.options.statusOfProblem(error) : undefined;
+      const status =
+        error instanceof AppError
+          ? (clientProblemOf(this.upstream, error)?.status ?? kindOfProblem(error.code).status)
+          : undefined;
       this.report(request, key, status, startedAt, { outcome: 'ERROR', tier: 'none', failure });
       if (!reply.sent)
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
@@ -172,9 +149,9 @@ export class Gateway {
   }
 
   private explained(error: unknown, request: LimitedRequest): unknown {
-    const { budget } = this.options;
+    const { limits } = this.upstream;
     const isLimited = error instanceof AppError && error.code === 'upstream-rate-limited';
-    return isLimited && budget ? budget.explained(error, request) : error;
+    return isLimited && limits ? limits.explained(error, request) : error;
   }
 
   /** The cache's answer. A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
@@ -184,13 +161,13 @@ export class Gateway {
     asked: HttpCacheRequest,
     origin: Origin,
   ): Promise<Exchanged> {
-    const { httpCache, cache, onUnreadable } = this.parts;
+    const { httpCache, parts } = this.upstream;
     try {
       return await this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
     } catch (error) {
       if (!(error instanceof UnreadableEntryError)) throw error;
-      onUnreadable(error);
-      await cache.invalidate({ kind: 'key', key: asked.key });
+      this.logger.warn(`${error.message} Removed, counts as a miss.`);
+      await parts.cache.invalidate({ kind: 'key', key: asked.key });
       return this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
     }
   }
@@ -198,30 +175,32 @@ export class Gateway {
   /** Prepares a stored response. A prepared hit is kept, and the fast path serves equal requests from now on. */
   private async prepare(request: FastifyRequest, path: string, key: string, answer: HttpAnswer): Promise<Exchanged> {
     if (answer.kind === 'streamed') return streamed(answer);
-    const { responses, fastWay } = this.parts;
+    const { responses } = this.parts;
     const { raw } = request;
     const { entry, outcome, pointer } = answer;
     const isHit = outcome === 'HIT';
     const prepared = await (isHit
       ? responses.prepare(entry, pointer?.key ?? key, raw, path)
       : responses.prepareUncached(entry, key, raw, path, { isFirst: outcome === 'MISS' }));
-    if (pointer) fastWay.remember(request, pointer, path);
+    if (pointer) this.mount.fastWay.remember(request, pointer, path);
     return { answer, prepared };
   }
 
   private targetOf(url: string): string {
-    const { prefix, aliases } = this.options;
+    const { aliases } = this.mount;
     const [path = ''] = url.split('?', 1);
     const standsFor = aliases.get(path);
     if (standsFor !== undefined) return standsFor + url.slice(path.length);
     const subtree = this.subtreeOf(path);
-    return subtree === undefined ? behindPrefix(url, prefix) : subtree.standsFor + url.slice(subtree.length);
+    return subtree === undefined
+      ? behindPrefix(url, this.upstream.settings.routePrefix)
+      : subtree.standsFor + url.slice(subtree.length);
   }
 
   /** The alias of the longest subtree that the path is in. */
   private subtreeOf(path: string): { readonly length: number; readonly standsFor: string } | undefined {
     let found: { readonly length: number; readonly standsFor: string } | undefined;
-    for (const [alias, standsFor] of this.options.aliases) {
+    for (const [alias, standsFor] of this.mount.aliases) {
       const length = alias.length - 2;
       const isBelow = alias.endsWith('/*') && path.startsWith(alias.slice(0, -1));
       if (isBelow && length > (found?.length ?? -1)) found = { length, standsFor };
@@ -236,10 +215,20 @@ export class Gateway {
     startedAt: number,
     { outcome, tier, failure }: Pick<CacheEvent, 'outcome' | 'tier' | 'failure'>,
   ): void {
-    const { name: upstream } = this.options.api;
+    const { name: upstream } = this.upstream.api;
     const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
-    this.parts.events.publish(failure === undefined ? event : { ...event, failure });
+    this.upstream.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
+}
+
+/** The additions to a problem that the API's clients expect. */
+export function clientProblemOf(
+  { definition }: UpstreamContext,
+  error: AppError,
+  accept = '',
+): ClientProblem | undefined {
+  const limit = error instanceof RateLimitError ? error.kind : undefined;
+  return definition.clientProblem?.({ ...problemOf(error.code, error.message), limit, accept });
 }
 
 type Exchanged =

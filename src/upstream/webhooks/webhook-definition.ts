@@ -26,3 +26,7 @@ export interface WebhookDefinition {
   /** Within which a body must have arrived, in milliseconds. By default 10 s. */
   readonly withinMs?: number;
 }
+
+export function webhookPath(upstream: string): string {
+  return `/webhooks/${upstream}`;
+}

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { StoreUnavailableError, type CacheStore, type CacheInvalidator, type SettlingTags } from '../../cache';
+import type { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { StoreUnavailableError } from '../../cache';
 import { AppError } from '../../kernel/app-error';
-import type { Clock } from '../../kernel/clock';
 import { FailedAttempts } from '../../server/failed-attempts';
+import { declareRawRoutes } from '../raw-routes';
+import type { UpstreamContext } from '../upstream-context';
 import { SignedBodies } from './signed-bodies';
-import type { DeliveryResult, WebhookCounts } from './webhook-counts';
-import type { WebhookDefinition, WebhookEffect } from './webhook-definition';
+import type { DeliveryResult } from './webhook-counts';
+import { webhookPath, type WebhookDefinition, type WebhookEffect } from './webhook-definition';
 import type { DeliveryField } from './webhook-verifiers';
 
 const MAX_BODY_BYTES = 26_214_400;
@@ -17,25 +19,6 @@ const DAY_MS = 86_400_000;
 const MAX_TAGS_LOGGED = 20;
 const DELIVERY = /^[\w.:-]{1,128}$/;
 const EVENT = /^[A-Za-z][\w.: /-]{0,63}$/;
-
-export interface WebhookRouteOptions {
-  readonly upstream: string;
-  /** The upstream's name in sentences. */
-  readonly title: string;
-  readonly webhook: WebhookDefinition;
-  readonly secrets: readonly string[];
-  /** A tag of the definition as it is stored. */
-  readonly tagOf: (tag: string) => string;
-}
-
-export interface WebhookRouteParts {
-  readonly cache: CacheInvalidator;
-  readonly store: CacheStore;
-  readonly settling: Pick<SettlingTags, 'begin'> | undefined;
-  readonly counts: WebhookCounts;
-  readonly clock: Clock;
-  readonly onError: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
-}
 
 /** What became of a delivery. */
 interface Received {
@@ -60,18 +43,18 @@ export class WebhookRoute {
   private readonly attempts: FailedAttempts;
 
   constructor(
-    private readonly options: WebhookRouteOptions,
-    private readonly parts: WebhookRouteParts,
+    private readonly upstream: UpstreamContext,
+    private readonly webhook: WebhookDefinition,
   ) {
-    const { webhook, secrets, upstream, title } = options;
+    const { parts, title, api, settings } = upstream;
     this.attempts = new FailedAttempts(parts.clock, parts.store, {
-      group: `webhook-attempts:${upstream}`,
+      group: `webhook-attempts:${api.name}`,
       what: `wrong signatures of ${title}'s webhooks`,
     });
     const maxBytes = webhook.maxBytes ?? MAX_BODY_BYTES;
     this.bodies = new SignedBodies(
       webhook.verifier,
-      secrets,
+      settings.webhookSecrets,
       {
         maxBytes,
         maxBytesTogether: Math.max(MAX_BODY_BYTES_TOGETHER, 2 * maxBytes),
@@ -81,27 +64,23 @@ export class WebhookRoute {
     );
   }
 
-  mount(fastify: FastifyInstance): void {
-    void fastify.register((scope, _options, done) => {
-      scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null)); // read unparsed, below
-      scope.setErrorHandler((error, request, reply) => this.parts.onError(error, request, reply));
-      scope.post(webhookPath(this.options.upstream), async (request, reply) => this.answer(request, reply));
-      done();
-    });
+  mount(adapter: HttpAdapterHost['httpAdapter']): void {
+    declareRawRoutes(adapter, (scope) =>
+      scope.post(webhookPath(this.upstream.api.name), async (request, reply) => this.answer(request, reply)),
+    );
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<Received> {
     const field = fieldOf(request.headers);
     const body = await this.bodyOf(request, reply, field);
-    const { event: inField } = this.options.webhook;
+    const { event: inField } = this.webhook;
     let event = typeof inField === 'string' ? (field(inField.toLowerCase()) ?? '') : '';
     try {
       const delivery = this.deliveryOf(field, event);
       const payload = parse(body, field('content-type') ?? '');
       if (typeof inField === 'function') event = inField(payload) ?? '';
       if (!EVENT.test(event)) throw new AppError('request-invalid', 'The delivery names no event.');
-      const received = await this.receive(event, payload, markOf(this.options.upstream, event, delivery, body));
+      const received = await this.receive(event, payload, markOf(this.upstream.api.name, event, delivery, body));
       this.count(event, received.status);
       void reply.code(202);
       return received;
@@ -131,7 +110,7 @@ export class WebhookRoute {
    * @throws AppError `too-many-attempts` for an address with too many wrong ones
    */
   private async registerFailure(address: string, field: DeliveryField): Promise<void> {
-    const isSigned = this.options.webhook.verifier.headers.some((name) => field(name.toLowerCase()) !== undefined);
+    const isSigned = this.webhook.verifier.headers.some((name) => field(name.toLowerCase()) !== undefined);
     const waitMs = await this.attempts.register(address, isSigned);
     if (waitMs <= 0) return;
     const message =
@@ -142,20 +121,19 @@ export class WebhookRoute {
 
   /** @throws AppError `request-invalid` where a field is missing that the API always sends */
   private deliveryOf(field: DeliveryField, event: string): string {
-    const { title, webhook } = this.options;
+    const { upstream, webhook } = this;
     const delivery = webhook.delivery === undefined ? '-' : (field(webhook.delivery.toLowerCase()) ?? '');
     const isNamed = typeof webhook.event === 'function' || EVENT.test(event);
     if (isNamed && DELIVERY.test(delivery)) return delivery;
     const needed = [webhook.event, webhook.delivery].filter((name) => typeof name === 'string').join(' and ');
-    throw new AppError('request-invalid', `The delivery needs ${needed}, as ${title} sends them.`);
+    throw new AppError('request-invalid', `The delivery needs ${needed}, as ${upstream.title} sends them.`);
   }
 
   /** A proved delivery. */
   private async receive(event: string, payload: unknown, mark: string): Promise<Received> {
-    const { webhook, tagOf } = this.options;
-    const known = webhook.effect(event, payload);
+    const known = this.webhook.effect(event, payload);
     const { tags = [], mode = 'purge' } = known ?? {};
-    const effect = { tags: tags.map(tagOf), mode };
+    const effect = { tags: tags.map(this.upstream.tagOf), mode };
     if (await this.isMarked(mark, effect)) return { event, status: 'duplicate', invalidated: 0 };
     const invalidated = await this.invalidate(effect);
     if (!(await this.isFirstToMark(mark))) return { event, status: 'duplicate', invalidated };
@@ -165,24 +143,24 @@ export class WebhookRoute {
   }
 
   private isKnown(event: string, effect: WebhookEffect | undefined): boolean {
-    return effect !== undefined && this.options.webhook.events?.includes(event) !== false;
+    return effect !== undefined && this.webhook.events?.includes(event) !== false;
   }
 
   private count(event: string, result: DeliveryResult): void {
-    const label = this.options.webhook.events?.includes(event) === true ? event : 'other';
-    this.parts.counts.add(this.options.upstream, label, result);
+    const label = this.webhook.events?.includes(event) === true ? event : 'other';
+    this.upstream.deliveries.add(label, result);
   }
 
   /** One invalidation for all changes of the event. If Redis does not confirm it, it is repeated once Redis is back. */
   private async invalidate({ tags, mode }: Required<WebhookEffect>): Promise<number> {
-    await this.parts.settling?.begin(tags);
+    await this.upstream.settle(tags);
     const targets = tags.map((tag) => ({ kind: 'tag' as const, tag }));
-    return this.parts.cache.invalidate(targets, mode, 'webhook');
+    return this.upstream.parts.cache.invalidate(targets, mode, 'webhook');
   }
 
   private async isMarked(mark: string, effect: Required<WebhookEffect>): Promise<boolean> {
     try {
-      return await this.parts.store.isClaimed(mark);
+      return await this.upstream.parts.store.isClaimed(mark);
     } catch (error) {
       // The API may not deliver it again by itself: the changed entries are removed from memory now, and from Redis when it is back.
       await this.invalidate(effect).catch(() => undefined);
@@ -194,17 +172,13 @@ export class WebhookRoute {
   /** False: the same delivery came twice at once, and the other one was marked before. */
   private async isFirstToMark(mark: string): Promise<boolean> {
     try {
-      return await this.parts.store.claim(mark, DAY_MS);
+      return await this.upstream.parts.store.claim(mark, DAY_MS);
     } catch (error) {
       // It is done all the same. Should it come again, it is done again, which changes nothing.
       if (error instanceof StoreUnavailableError) return true;
       throw error;
     }
   }
-}
-
-export function webhookPath(upstream: string): string {
-  return `/webhooks/${upstream}`;
 }
 
 /**
