@@ -140,6 +140,17 @@ const CASES: readonly [says: string, ...steps: Step[]][] = [
     { with: { 'cache-control': 'max-stale' }, asks: true },
   ],
   [
+    'validates for a client that says max-age, also during stale-while-revalidate',
+    first({ ...stale, 'cache-control': 'max-age=100, stale-while-revalidate=600', etag: '"a"' }),
+    {
+      with: { 'cache-control': 'max-age=300' },
+      origin: { status: 304, headers: { ...fresh, etag: '"a"' } },
+      asks: true,
+      asksWith: { 'if-none-match': '"a"' },
+      headers: { 'cache-control': fresh['cache-control'] },
+    },
+  ],
+  [
     'asks nobody for who wants it from the store only',
     { with: { 'cache-control': 'only-if-cached' }, asks: false, status: 504 },
   ],

@@ -14,6 +14,8 @@ export class Flight<Head> {
   constructor(
     /** The key of its URL, by which it is detached. */
     readonly url: string,
+    /** Grows from load to load: a request that accepts no earlier one does not join a lower one. */
+    readonly number: number,
     /** The soft-purge mark of the URL's index when it began: a request that sees a higher one does not join. */
     readonly indexMark: number,
     /** Where traces are exported. */

@@ -301,6 +301,21 @@ describe('HttpCache over an origin of this service', () => {
     expect((await cache.answer(request(), never)).entry.body.toString()).toBe('new');
   });
 
+  it.each(['no-cache', 'max-age=0'])('answers a request with %s by no load that began before it', async (directive) => {
+    const { cache, clock } = setUp();
+    const upstream = new HeldUpstream();
+    const validated = request({}, { headers: [['cache-control', directive]] });
+    const before = cache.answer(request(), upstream.load);
+    while (upstream.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const after = Array.from({ length: 100 }, () => cache.answer(validated, upstream.load));
+    clock.advance(1);
+    await upstream.answer(response('old'));
+    expect(text((await before).entry)).toBe('old');
+    await upstream.answer(response('new'));
+    expect(new Set((await Promise.all(after)).map(({ entry }) => text(entry)))).toEqual(new Set(['new']));
+    expect(upstream.asked).toHaveLength(2);
+  });
+
   it('validates a soft-purged entry before any use, and falls back on it when the upstream fails', async () => {
     const { cache, invalidator } = setUp();
     const swr = request({ staleWhileRevalidateMs: 5_000 });

@@ -12,6 +12,7 @@ import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer
 import { hasFailed } from '../law/exchange-policy';
 import { valueOf } from '../law/fields';
 import { fieldsForOthers } from './http-entries';
+import type { Flight } from './flight';
 import { Forwarding } from './forwarding';
 import { HttpLoads, type HttpLoadsOptions } from './http-loads';
 import { isSelectedBy, mayBeShared, type Head } from './load-head';
@@ -94,6 +95,7 @@ export class HttpCache {
       (request.method === 'GET' && valueOf(request.headers, 'range') === undefined);
     const isPlain = isWhole && !policy.isNoStore;
     const isUncoalesced = this.loads.hitForMiss.isUncoalesced(request);
+    const firstLoad = demandsNewLoad(policy) ? this.loads.begun + 1 : 0;
     for (let look = 0; look < LOOKS; look++) {
       const mayLoad = isPlain && !policy.isOnlyIfCached && !isUncoalesced;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
@@ -105,7 +107,7 @@ export class HttpCache {
       // A stale stored response can be validated, even if other callers got something else since.
       if (!isPlain || (isUncoalesced && !seen.entry && this.goesAlone(request, seen)))
         return this.forwardOrStale(request, policy, seen, origin);
-      const loaded = await this.load(request, policy, seen, origin);
+      const loaded = await this.load(request, policy, seen, origin, firstLoad);
       if (loaded) return loaded;
     }
     return this.forwarding.forward(request, undefined, origin);
@@ -206,18 +208,24 @@ export class HttpCache {
     }
   }
 
-  /** The answer of one load, or undefined: look again. */
+  /**
+   * The answer of one load, or undefined: look again.
+   *
+   * @param firstLoad the number of the first load that may answer the request
+   */
   private async load(
     request: HttpCacheRequest,
     policy: RequestPolicy,
     seen: Seen,
     origin: Origin,
+    firstLoad: number,
   ): Promise<HttpAnswer | undefined> {
     const isUncoalesced = this.loads.hitForMiss.isUncoalesced(request) && !seen.entry;
     const overtaken = this.loads.find(request, seen) ?? (await this.loads.findOvertaken(request, seen));
     if (overtaken === 'ended') return undefined;
     const underWay = overtaken ?? this.loads.find(request, seen);
-    const flight = underWay ?? this.loads.start(request, seen, origin);
+    if (underWay && underWay.number < firstLoad) return this.loadAfter(underWay, request, policy, seen, origin);
+    const flight = underWay ?? this.loads.start(request, seen, origin, firstLoad > 0);
     flight.join(request.signal);
     const staleFallback = this.staleFallback(policy, seen);
     const forwarded = seen.entry ? 'stale' : seen.index ? 'vary-miss' : 'uri-miss';
@@ -242,6 +250,32 @@ export class HttpCache {
     } catch (error) {
       return this.staleOrThrow(error, policy, seen, staleFallback);
     }
+  }
+
+  /**
+   * For a request that an earlier load may not answer: undefined once that is over, for requests that wait together share the next one. One
+   * whose body still flows may take long: the request goes upstream by itself.
+   */
+  private async loadAfter(
+    earlier: Flight<Head>,
+    request: HttpCacheRequest,
+    policy: RequestPolicy,
+    seen: Seen,
+    origin: Origin,
+  ): Promise<HttpAnswer | undefined> {
+    const isFlowing = earlier.head.then(
+      async (head) => head.kind === 'response' && !(await settlesWithin(head.stored, IN_ONE_PIECE_MS)),
+      () => false,
+    );
+    const staleFallback = this.staleFallback(policy, seen);
+    const ownMs = request.policy?.deadlineMs ?? this.options.deadlineMs;
+    try {
+      const waitMs = staleFallback ? Math.min(this.options.staleAfterMs, ownMs) : ownMs;
+      if (!(await within(isFlowing, waitMs))) return undefined;
+    } catch (error) {
+      return this.staleOrThrow(error, policy, seen, staleFallback);
+    }
+    return this.forwardOrStale(request, policy, seen, origin);
   }
 
   /** @throws the error, where no stale response may be served instead */
@@ -291,6 +325,14 @@ export class HttpCache {
 /** The cache directives of the request. */
 function directivesOf(request: HttpCacheRequest): RequestPolicy {
   return request.hasDirectives === false ? PLAIN : requestPolicy(request.headers);
+}
+
+/**
+ * §5.2.1.4: no stored response "without successful validation on the origin server": nor one of a load that began before the request, for the
+ * origin may have answered it earlier.
+ */
+function demandsNewLoad({ isNoCache, maxAgeMs, maxStaleMs }: RequestPolicy): boolean {
+  return isNoCache || (maxAgeMs === 0 && maxStaleMs === undefined);
 }
 
 /** The answer of a load with an entry, for the request that started it or one that joined it. */

@@ -39,6 +39,8 @@ interface LoadName {
  */
 export class HttpLoads {
   readonly hitForMiss: HitForMiss;
+  /** How many loads have begun. */
+  begun = 0;
   private readonly flights: Flights;
   private readonly leased: LeasedLoad;
 
@@ -88,20 +90,24 @@ export class HttpLoads {
       .catch((error: unknown) => report(failureOf(error)));
   }
 
-  /** Loads, and lets others join, until the head has arrived and the rest is stored. An uncoalesced load waits for no other replica. */
-  start(request: HttpCacheRequest, seen: Seen, origin: Origin): Flight<Head> {
+  /**
+   * Loads, and lets others join, until the head has arrived and the rest is stored. An uncoalesced load waits for no other replica.
+   *
+   * @param isNewDemanded whether a load that another replica has begun earlier will not do: after it, look again
+   */
+  start(request: HttpCacheRequest, seen: Seen, origin: Origin, isNewDemanded = false): Flight<Head> {
     const { name } = this.nameOf(request, seen);
     const span = currentTracer()?.start('load', 'internal', {
       'larder.upstream': request.upstream,
       'larder.cache.key_hash': keyHash(request.key),
     });
-    const flight = new Flight<Head>(request.key, markOf(seen.index?.entry), span);
+    const flight = new Flight<Head>(request.key, ++this.begun, markOf(seen.index?.entry), span);
     const end = (): void => this.flights.remove(name, flight);
     this.flights.add(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // later requests do not join an aborted load
     // A body in one piece is stored before its head arrives: later requests look in the store. Registered before any waiter.
     flight.head.then((head) => head.kind !== 'response' && end(), end);
-    inSpan(span, () => this.load({ request, seen, flight, origin }))
+    inSpan(span, () => this.load({ request, seen, flight, origin }, isNewDemanded))
       .catch((error: unknown) => {
         if (error instanceof AbandonedLoad) flight.arrive({ kind: 'abandoned', error });
         else flight.fail(error);
@@ -110,7 +116,7 @@ export class HttpLoads {
     return flight;
   }
 
-  private async load(load: Load): Promise<void> {
+  private async load(load: Load, isNewDemanded: boolean): Promise<void> {
     const { request, seen, flight } = load;
     const { key, selection } = this.nameOf(request, seen);
     const subject = { key, selection, tags: request.tags, indexMark: flight.indexMark };
@@ -126,7 +132,7 @@ export class HttpLoads {
     const held = await this.loader.underLease(subject, replaced, use, pausesAfterFailures);
     if (held.by === 'self') return;
     const { entry } = held;
-    if (looksLikeIndex(entry)) flight.arrive({ kind: 'again' });
+    if (isNewDemanded || looksLikeIndex(entry)) flight.arrive({ kind: 'again' });
     else flight.arrive({ kind: 'entry', entry, source: 'other-replica', stored: true, isShareable: true });
   }
 

@@ -24,7 +24,9 @@ export function reuseOf(entry: CacheEntry, request: RequestPolicy, now: number):
   // §5.2.1.2, and §4.2.4: not against must-revalidate and similar directives
   const isAllowed = !entry.mustRevalidate && entry.softPurgeMark === undefined;
   if (isAllowed && request.maxStaleMs !== undefined && -freshMs <= request.maxStaleMs) return 'stale-allowed';
-  if (mayServeWhileRevalidating(entry, now)) return 'stale-while-revalidate';
+  // §5.2.1.1: "unless the max-stale request directive is also present, the client does not wish to receive a stale response".
+  const takesStale = request.maxAgeMs === undefined || request.maxStaleMs !== undefined;
+  if (takesStale && mayServeWhileRevalidating(entry, now)) return 'stale-while-revalidate';
   return 'validate';
 }
 

@@ -71,13 +71,18 @@ const NOTHING = { headers: [], body: NO_BODY, etag: entityTag(NO_BODY) } as cons
  * JSON would change goes to its own caller alone.
  *
  * A load that asks for its own key again (a method that calls the one that it overrides, an update that returns what `find` returns) would wait
- * for itself: it gets what the inner call returns.
+ * for itself: it gets what the inner call returns. So does one of two loads that ask for each other's keys:
+ *
+ *   1. the load of A begins, and waits for B, whose load another call has begun
+ *   2. the load of B asks for A: it would wait for A, which waits for B. It calls A's method itself
  */
 @Injectable()
 export class ValueCache {
   private readonly logger = new Logger('Cache');
   /** Loads and updates alone enter it: before the first one it costs nothing. */
   private readonly loading = new AsyncLocalStorage<Loading>();
+  /** The keys that loads under way wait for, by the keys of the load and of those that it was called from. */
+  private readonly waits = new Map<string, string[]>();
   /** Keys whose values were warned of. */
   private readonly warned = new Set<string>();
 
@@ -103,7 +108,8 @@ export class ValueCache {
     timesOf?: (value: T) => Partial<FreshnessPolicy>,
   ): Promise<CachedValue<T>> {
     const key = toCacheKey(name);
-    if (this.isWithin(key)) return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
+    const loading = this.keysLoading();
+    if (this.waitsForAny(key, loading)) return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
     let policy = this.policyFor(rule);
     let own: Own<T> | undefined;
     const request: HttpCacheRequest = {
@@ -121,7 +127,8 @@ export class ValueCache {
       if (timesOf && 'value' in own) policy = this.policyFor({ ...rule, ...timesOf(own.value) });
       return { ...this.response(name, own), requestedAt, receivedAt: this.clock.now() };
     };
-    const answer = await this.answer(request, origin);
+    const answering = this.answer(request, origin);
+    const answer = await (loading.size > 0 ? this.waiting(loading, key, answering) : answering);
     const isOwn = answer.outcome === 'MISS' || answer.outcome === 'BYPASS';
     const { entry, outcome } = answer;
     const freshUntil = answer.stored === false ? undefined : entry.freshUntil;
@@ -215,9 +222,38 @@ export class ValueCache {
     };
   }
 
-  private isWithin(key: string): boolean {
-    for (let at = this.loading.getStore(); at; at = at.outer) if (at.key === key && !at.isOver) return true;
+  /** The keys of the loads that the code runs within. */
+  private keysLoading(): ReadonlySet<string> {
+    let at = this.loading.getStore();
+    if (!at) return NO_KEYS;
+    const keys = new Set<string>();
+    for (; at; at = at.outer) if (!at.isOver) keys.add(at.key);
+    return keys;
+  }
+
+  /** Whether a load of the key would end only after one of the others. */
+  private waitsForAny(key: string, others: ReadonlySet<string>): boolean {
+    if (others.size === 0) return false;
+    const reached = new Set([key]);
+    for (const one of reached) {
+      if (others.has(one)) return true;
+      for (const next of this.waits.get(one) ?? []) reached.add(next);
+    }
     return false;
+  }
+
+  private async waiting<T>(loading: ReadonlySet<string>, key: string, answering: Promise<T>): Promise<T> {
+    for (const one of loading) this.waits.set(one, [...(this.waits.get(one) ?? []), key]);
+    try {
+      return await answering;
+    } finally {
+      for (const one of loading) {
+        const left = [...(this.waits.get(one) ?? [])];
+        left.splice(left.indexOf(key), 1);
+        if (left.length > 0) this.waits.set(one, left);
+        else this.waits.delete(one);
+      }
+    }
   }
 
   private within<T>(key: string, call: () => T | Promise<T>): () => Promise<T> {
@@ -282,6 +318,7 @@ export class ValueCache {
 }
 
 const MAX_WARNED = 100;
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 function valueOf(key: string, entry: CacheEntry): unknown {
   return entry.status === 404 ? undefined : storedValue(key, entry);
