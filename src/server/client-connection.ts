@@ -25,8 +25,10 @@ export interface ClientConnectionOptions {
  * So it listens to the request's socket, and to the response for its regular end.
  */
 export class ClientConnection {
-  private readonly aborting = new AbortController();
+  /** Made when a signal is asked for: most requests are answered without a wait. */
+  private aborting: AbortController | undefined;
   private isOver = false;
+  private isGone = false;
   private leave: () => void = () => undefined;
 
   private readonly socket: Socket;
@@ -48,7 +50,14 @@ export class ClientConnection {
 
   /** Aborts when the client disconnects before it has its whole response. */
   get signal(): AbortSignal {
+    this.aborting ??= new AbortController();
+    if (this.isGone) this.aborting.abort();
     return this.aborting.signal;
+  }
+
+  /** Whether `signal` is aborted, or would be. */
+  get hasGone(): boolean {
+    return this.isGone;
   }
 
   /** Whether the client has its whole response, or has disconnected. */
@@ -92,7 +101,8 @@ export class ClientConnection {
     if (this.isOver) return;
     this.isOver = true;
     this.leave();
-    if (hasGone) this.aborting.abort();
+    this.isGone = hasGone;
+    if (hasGone) this.aborting?.abort();
   }
 }
 

@@ -182,7 +182,7 @@ export class UpstreamClient {
     const asked = requests.of(
       {
         ...{ method: 'GET', target, partition, hasAuthorization: partition.own !== undefined },
-        ...{ headers: forwardedHeaders(fields, headerRules, true), signal: signal ?? new AbortController().signal },
+        ...{ headers: forwardedHeaders(fields, headerRules, true), client: { signal } },
       },
       rule,
     );

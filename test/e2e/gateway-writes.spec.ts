@@ -3,6 +3,7 @@ import { GithubSimulator } from '../../simulator';
 import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
 import { ask, start } from './ask';
+import { waitUntil } from '../support/wait-until';
 
 const OWNER = { authorization: 'Bearer ghp_owner_secret' };
 const MONA = { authorization: 'Bearer ghp_mona_secret' };
@@ -102,7 +103,7 @@ describe.each([
       return (await ask(service, `/github${path}`, { headers })).status;
     };
     await ask(service, `/github${path}`, { headers: MONA });
-    expect(await stored()).toBe(200);
+    await waitUntil(async () => (await stored()) === 200, { what: 'the response is stored' });
     expect((await ask(service, `/github${write}`, { method: 'DELETE', headers: OWNER })).status).toBe(204);
     expect(await stored()).toBe(504);
   });

@@ -32,18 +32,32 @@ const NOT_LISTS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'refe
  */
 export function selectionKey(names: readonly string[], request: HeaderList): string {
   if (names.length === 0) return '-';
-  const hash = createHash('sha256');
+  let text = '';
   for (const name of names) {
     if (name === EVERY_FIELD) {
       const present = new Set(request.flatMap(([field]) => (CARRIED_OUT_HERE.has(field) ? [] : [field])));
-      hash.update(`1:*${present.size}:`);
-      for (const field of [...present].sort()) hash.update(nameAndText(field, valuesOf(request, field).join('\n')));
+      text += `1:*${present.size}:`;
+      for (const field of [...present].sort()) text += nameAndText(field, valuesOf(request, field).join('\n'));
     } else {
       const values = valuesOf(request, name);
-      hash.update(nameAndText(name, values.length === 0 ? undefined : comparable(name, values)));
+      text += nameAndText(name, values.length === 0 ? undefined : comparable(name, values));
     }
   }
-  return hash.digest('base64url').slice(0, 22);
+  return digestOf(text);
+}
+
+/** The digests of recent texts: clients send the same few fields. */
+const digests = new Map<string, string>();
+const MAX_DIGESTS = 500;
+const MAX_TEXT_LENGTH = 512;
+
+function digestOf(text: string): string {
+  const known = digests.get(text);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  if (digests.size >= MAX_DIGESTS) digests.clear();
+  if (text.length <= MAX_TEXT_LENGTH) digests.set(text, digest);
+  return digest;
 }
 
 function nameAndText(name: string, text: string | undefined): string {

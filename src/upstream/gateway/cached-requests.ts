@@ -13,7 +13,8 @@ export interface Asked {
   /** As they go upstream and select. */
   readonly headers: HeaderList;
   readonly hasAuthorization: boolean;
-  readonly signal: AbortSignal;
+  /** Whose signal aborts when it has disconnected; read only for a load. */
+  readonly client: { readonly signal: AbortSignal | undefined };
 }
 
 /**
@@ -53,15 +54,28 @@ export class CachedRequests {
     return key.slice(from, key.indexOf(':', from));
   }
 
-  of({ target, partition, ...asked }: Asked, rule = this.ruleOf(target.path)): HttpCacheRequest {
-    const { definition, tagOf } = this.upstream;
-    const named = [...(definition.tags?.(withoutEmptySegments(target.path)) ?? []), ...(rule?.tags ?? [])];
+  of(asked: Asked, rule = this.ruleOf(asked.target.path)): HttpCacheRequest {
+    const { target, partition, method, headers, hasAuthorization, client } = asked;
+    const kind = partition.id === ANONYMOUS && !this.storesPrivate ? 'shared' : 'private';
+    const key = this.keyOf(target, partition);
+    let tags: readonly string[] | undefined;
+    const tagsOf = (): readonly string[] => this.tagsOf(asked, rule);
     return {
-      ...asked,
-      ...{ key: this.keyOf(target, partition), upstream: this.name, policy: rule?.policy },
-      kind: partition.id === ANONYMOUS && !this.storesPrivate ? 'shared' : 'private',
-      tags: [pathTag(this.name, target.path), ...named.map(tagOf), ...callerTags(partition)],
+      ...{ key, upstream: this.name, policy: rule?.policy, kind, method, headers, hasAuthorization },
+      // A hit needs neither.
+      get tags(): readonly string[] {
+        return (tags ??= tagsOf());
+      },
+      get signal(): AbortSignal | undefined {
+        return client.signal;
+      },
     };
+  }
+
+  private tagsOf({ target: { path }, partition }: Asked, rule: AppliedGatewayRule | undefined): readonly string[] {
+    const { definition, tagOf } = this.upstream;
+    const named = [...(definition.tags?.(withoutEmptySegments(path)) ?? []), ...(rule?.tags ?? [])];
+    return [pathTag(this.name, path), ...named.map(tagOf), ...callerTags(partition)];
   }
 }
 

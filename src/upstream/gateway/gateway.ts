@@ -109,7 +109,7 @@ export class Gateway {
             target.path,
             requests.of(
               {
-                ...{ method: method as 'GET' | 'HEAD', target, partition, headers, signal: client.signal },
+                ...{ method: method as 'GET' | 'HEAD', target, partition, headers, client },
                 hasAuthorization: request.headers.authorization !== undefined,
               },
               rule,
@@ -134,7 +134,7 @@ export class Gateway {
         await sendStreamed(request, conditions, reply, streaming, context);
       }
     } catch (failed) {
-      if (client.signal.aborted) return;
+      if (client.hasGone) return;
       const error = this.explained(failed, { credential, method, path: target.path });
       const failure = error instanceof AppError ? error.code : 'internal';
       const status =
