@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLink, RedisKeys } from '../cache';
-import { ChannelSubscription } from '../redis/channel-subscription';
+import { subscribeChannels } from '../redis/channel-subscription';
 import { KeyTracking } from '../redis/key-tracking';
 import type { RedisSettings } from '../redis/redis-client-options';
 import type { CommandArguments, RedisLink, RedisReply } from '../redis/redis-link';
@@ -24,7 +24,7 @@ const { ok, warning, problem } = findingsOf('Redis');
  * by running them with keys of its own under the service's prefix, which are removed.
  */
 export async function checkRedis(settings: RedisSettings): Promise<readonly Finding[]> {
-  const { link, source } = openLink(settings);
+  const link = openLink(settings);
   try {
     const isDecided = (): boolean => link.isUp || LASTING.test(link.problem ?? '');
     await until(isDecided, CONNECT_WITHIN_MS);
@@ -40,7 +40,7 @@ export async function checkRedis(settings: RedisSettings): Promise<readonly Find
       findings.push(...clockFindings(await ask('TIME').catch(() => null), Date.now()));
     }
     findings.push(...(await rights(link, keys, settings)));
-    findings.push(await tracking(settings, link, keys, source), await channel(settings, link, keys));
+    findings.push(await tracking(settings, link, keys), await channel(settings, link, keys));
     return findings;
   } finally {
     await link.close();
@@ -169,22 +169,15 @@ async function rights(link: RedisLink, keys: RedisKeys, settings: RedisSettings)
 }
 
 /** Whether changes of a key arrive: copies in memory are used only then. */
-async function tracking(
-  settings: RedisSettings,
-  link: RedisLink,
-  keys: RedisKeys,
-  source: ReturnType<typeof openLink>['source'],
-): Promise<Finding> {
+async function tracking(settings: RedisSettings, link: RedisLink, keys: RedisKeys): Promise<Finding> {
   const probe = keys.tagNotice(`doctor-${randomBytes(6).toString('hex')}`);
   let refusal: string | undefined;
   const heard = new Set<string>();
-  const tracker = new KeyTracking(
-    settings,
-    link,
-    keys.trackedPrefixes,
-    { onKey: (key) => heard.add(key), onGap: () => undefined, onDeaf: (reason) => (refusal = reason) },
-    source,
-  );
+  const tracker = new KeyTracking(settings, link, keys.trackedPrefixes, {
+    onKey: (key) => heard.add(key),
+    onGap: () => undefined,
+    onDeaf: (reason) => (refusal = reason),
+  });
   try {
     await until(() => tracker.isCoherent || refusal !== undefined, HEAR_WITHIN_MS);
     if (tracker.isCoherent) {
@@ -204,7 +197,7 @@ async function tracking(
 
 async function channel(settings: RedisSettings, link: RedisLink, keys: RedisKeys): Promise<Finding> {
   let refusal: string | undefined;
-  const subscription = new ChannelSubscription(
+  const subscription = subscribeChannels(
     settings,
     link,
     [{ name: keys.channel, onMessage: () => undefined }],

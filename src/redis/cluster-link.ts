@@ -29,7 +29,6 @@ export class ClusterLink extends RedisLink {
   private connectedAt = 0;
   private known: readonly NodeAddress[];
   private readonly heartbeat: NodeJS.Timeout;
-  private readonly listeners: ((isUp: boolean) => void)[] = [];
 
   constructor(private readonly settings: RedisSettings) {
     super();
@@ -61,10 +60,6 @@ export class ClusterLink extends RedisLink {
       const client = await cluster.nodeClient(master);
       return client.sendCommand<RedisReply>([...args], BINARY_REPLIES);
     });
-  }
-
-  onTransition(listener: (isUp: boolean) => void): void {
-    this.listeners.push(listener);
   }
 
   async close(): Promise<void> {
@@ -150,7 +145,7 @@ export class ClusterLink extends RedisLink {
   private rise(): void {
     if (this.up || this.closed) return;
     this.up = true;
-    for (const listener of this.listeners) listener(true);
+    this.notify(true);
   }
 
   private fall(problem: string): void {
@@ -158,6 +153,6 @@ export class ClusterLink extends RedisLink {
     this.up = false;
     const isNews = wasUp || problem !== this.down;
     this.down = problem;
-    if (isNews) for (const listener of this.listeners) listener(false);
+    if (isNews) this.notify(false);
   }
 }

@@ -1,4 +1,3 @@
-import type { PrimarySource } from './primary-source';
 import { requirePrimary } from './primary-link';
 import { nodeClientOptions, type RedisSettings } from './redis-client-options';
 import type { NodeAddress } from './redis-endpoint';
@@ -35,9 +34,7 @@ export class KeyTracking {
     private readonly link: RedisLink,
     private readonly prefixes: readonly string[],
     private readonly listener: KeyTrackingListener,
-    source: PrimarySource | undefined,
   ) {
-    source?.onMoved(() => this.followTopology());
     this.follow = setInterval(() => this.followTopology(), FOLLOW_MS);
     link.onTransition(() => this.followTopology());
   }
@@ -65,16 +62,12 @@ export class KeyTracking {
   }
 
   private track(node: NodeAddress): WatchedClient {
-    return new WatchedClient(
-      () => Promise.resolve(nodeClientOptions(this.settings, node)),
-      this.settings.commandTimeoutMs,
-      {
-        prepare: (client) => this.startTracking(client),
-        onUp: () => this.listener.onGap(),
-        onDown: (problem) => this.listener.onDeaf?.(problem),
-        onInvalidate: (key) => (key === null ? this.listener.onGap() : this.listener.onKey(key)),
-      },
-    );
+    return new WatchedClient(() => nodeClientOptions(this.settings, node), this.settings.commandTimeoutMs, {
+      prepare: (client) => this.startTracking(client),
+      onUp: () => this.listener.onGap(),
+      onDown: (problem) => this.listener.onDeaf?.(problem),
+      onInvalidate: (key) => (key === null ? this.listener.onGap() : this.listener.onKey(key)),
+    });
   }
 
   private async startTracking(client: WatchedClient): Promise<void> {

@@ -1,36 +1,37 @@
-import type { PrimarySource } from './primary-source';
 import { nodeClientOptions, type RedisSettings } from './redis-client-options';
 import type { NodeAddress } from './redis-endpoint';
 import { RedisLink, type CommandArguments, type RedisReply } from './redis-link';
 import { asUnavailable } from './reply-errors';
 import { RedisUnavailableError } from './redis-unavailable.error';
+import { SentinelPrimary } from './sentinel-primary';
 import { WatchedClient } from './watched-client';
 
 /** The link to one primary: a single Redis, or the one that Sentinel names. */
 export class PrimaryLink extends RedisLink {
   readonly isCluster = false;
   private readonly client: WatchedClient;
-  private readonly listeners: ((isUp: boolean) => void)[] = [];
+  private readonly sentinel: SentinelPrimary | undefined;
   private address: NodeAddress | undefined;
 
-  constructor(
-    settings: RedisSettings,
-    private readonly source: PrimarySource,
-  ) {
+  constructor(settings: RedisSettings) {
     super();
+    const { mode, nodes } = settings.endpoint;
+    const [node] = nodes;
+    if (!node) throw new Error('REDIS_ENDPOINT_URI names no host');
+    const onMoved = (): void => this.client.reconnect('Sentinel named another primary');
+    this.sentinel = mode === 'sentinel' ? new SentinelPrimary(settings, onMoved) : undefined;
     this.client = new WatchedClient(
-      async () => {
-        this.address = await source.get();
+      () => {
+        this.address = this.sentinel ? this.sentinel.get() : node;
         return nodeClientOptions(settings, this.address);
       },
       settings.commandTimeoutMs,
       {
-        ...(settings.endpoint.mode === 'sentinel' ? { prepare: requirePrimary } : {}),
+        ...(this.sentinel && { prepare: requirePrimary }),
         onUp: () => this.notify(true),
         onDown: () => this.notify(false),
       },
     );
-    source.onMoved(() => this.client.reconnect('Sentinel named another primary'));
   }
 
   get isUp(): boolean {
@@ -57,17 +58,9 @@ export class PrimaryLink extends RedisLink {
     return this.send('', args);
   }
 
-  onTransition(listener: (isUp: boolean) => void): void {
-    this.listeners.push(listener);
-  }
-
   async close(): Promise<void> {
     await this.client.close();
-    await this.source.close();
-  }
-
-  private notify(isUp: boolean): void {
-    for (const listener of this.listeners) listener(isUp);
+    await this.sentinel?.close();
   }
 }
 

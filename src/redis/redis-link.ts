@@ -10,6 +10,7 @@ export type RedisReply = Buffer | string | number | boolean | null | readonly Re
  * the link is down it fails at once.
  */
 export abstract class RedisLink {
+  private readonly listeners: ((isUp: boolean) => void)[] = [];
   /** Whether commands are sent at all. */
   abstract readonly isUp: boolean;
   /** Whether keys of different slots are on different nodes. */
@@ -22,6 +23,13 @@ export abstract class RedisLink {
   abstract send(key: string, args: CommandArguments): Promise<RedisReply>;
   /** Sends to one of `primaries()`, for commands without a key such as SCAN. */
   abstract sendTo(node: NodeAddress, args: CommandArguments): Promise<RedisReply>;
-  abstract onTransition(listener: (isUp: boolean) => void): void;
   abstract close(): Promise<void>;
+
+  onTransition(listener: (isUp: boolean) => void): void {
+    this.listeners.push(listener);
+  }
+
+  protected notify(isUp: boolean): void {
+    for (const listener of this.listeners) listener(isUp);
+  }
 }

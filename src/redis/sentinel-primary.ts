@@ -1,4 +1,3 @@
-import { PrimarySource } from './primary-source';
 import { sentinelClientOptions, type RedisSettings } from './redis-client-options';
 import type { NodeAddress } from './redis-endpoint';
 import { RedisUnavailableError } from './redis-unavailable.error';
@@ -10,21 +9,23 @@ const POLL_MS = 250;
  * Asks the sentinels where the primary is, again and again, the next one when one fails
  * (https://redis.io/docs/latest/develop/reference/sentinel-clients/).
  */
-export class SentinelPrimary extends PrimarySource {
-  private readonly listeners: (() => void)[] = [];
+export class SentinelPrimary {
   private readonly sentinel: WatchedClient;
   private readonly poll: NodeJS.Timeout;
   private turn = 0;
   private address: NodeAddress | undefined;
 
-  constructor(private readonly settings: RedisSettings) {
-    super();
+  /** @param onMoved called when the primary is another node than before */
+  constructor(
+    private readonly settings: RedisSettings,
+    private readonly onMoved: () => void,
+  ) {
     const { nodes } = settings.endpoint;
     this.sentinel = new WatchedClient(
       () => {
         const node = nodes[this.turn++ % nodes.length];
         if (!node) throw new RedisUnavailableError('no sentinel is configured');
-        return Promise.resolve(sentinelClientOptions(settings, node));
+        return sentinelClientOptions(settings, node);
       },
       settings.commandTimeoutMs,
       {},
@@ -32,13 +33,10 @@ export class SentinelPrimary extends PrimarySource {
     this.poll = setInterval(() => void this.look(), POLL_MS);
   }
 
-  get(): Promise<NodeAddress> {
-    if (!this.address) return Promise.reject(new RedisUnavailableError(this.unknown()));
-    return Promise.resolve(this.address);
-  }
-
-  onMoved(listener: () => void): void {
-    this.listeners.push(listener);
+  /** @throws RedisUnavailableError while no sentinel has said it */
+  get(): NodeAddress {
+    if (!this.address) throw new RedisUnavailableError(this.unknown());
+    return this.address;
   }
 
   async close(): Promise<void> {
@@ -55,7 +53,7 @@ export class SentinelPrimary extends PrimarySource {
     if (host === undefined || (host === this.address?.host && Number(port) === this.address.port)) return;
     const wasKnown = this.address !== undefined;
     this.address = { host, port: Number(port) };
-    if (wasKnown) for (const listener of this.listeners) listener();
+    if (wasKnown) this.onMoved();
   }
 
   private unknown(): string {

@@ -15,11 +15,7 @@ describe('a watched connection to Redis', () => {
       isAsked();
     };
     const socket = { host: 'redis.example', port: (server.address() as AddressInfo).port, lookup };
-    const client = new WatchedClient(
-      () => Promise.resolve({ RESP: 2, socket } as unknown as RedisClientOptions),
-      100,
-      {},
-    );
+    const client = new WatchedClient(() => ({ RESP: 2, socket }) as unknown as RedisClientOptions, 100, {});
     await asked;
     await client.close();
 

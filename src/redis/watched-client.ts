@@ -48,7 +48,7 @@ export class WatchedClient {
   private beatAt = 0;
 
   constructor(
-    private readonly optionsOf: () => Promise<RedisClientOptions>,
+    private readonly optionsOf: () => RedisClientOptions,
     private readonly commandTimeoutMs: number,
     private readonly hooks: WatchedClientHooks,
   ) {
@@ -106,7 +106,7 @@ export class WatchedClient {
     let client: Client | undefined;
     try {
       const redis = await loadRedis();
-      const options = await this.optionsOf();
+      const options = this.optionsOf();
       if (this.isClosed) return;
       const made = redis.createClient({
         ...options,

@@ -1,17 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { SystemClock, type Clock } from '../../kernel/clock';
 import { currentTracer } from '../../kernel/tracer';
-import { ChannelSubscription } from '../../redis/channel-subscription';
+import { subscribeChannels } from '../../redis/channel-subscription';
 import { ClusterLink } from '../../redis/cluster-link';
 import { KeyTracking } from '../../redis/key-tracking';
 import { outageMessage, refusalMessage } from '../../redis/outage-message';
 import { PrimaryLink } from '../../redis/primary-link';
-import { FixedPrimary, type PrimarySource } from '../../redis/primary-source';
 import type { RedisSettings } from '../../redis/redis-client-options';
 import type { RedisLink } from '../../redis/redis-link';
 import { ReplicaMessages } from '../../redis/replica-messages';
-import { SentinelPrimary } from '../../redis/sentinel-primary';
-import { TracedLink } from '../../redis/traced-link';
+import { addCommandSpans } from '../../redis/traced-commands';
 import type { CacheStore } from './cache-store';
 import { MemoryStore } from './memory/memory-store';
 import type { MemoryLimits } from './memory/memory-tier';
@@ -92,7 +90,7 @@ export function openStore(
     throw new Error(`The store ${choice} needs Redis: give REDIS_ENDPOINT_URI.`);
   const redis = choice === 'memory' ? undefined : given;
   if (redis && choice === 'cache-manager-redis-yet') {
-    const { link } = openLink(redis);
+    const link = openLink(redis);
     logTransitions(link, redis, new Logger('Redis'));
     const { keyPrefix, source, commandTimeoutMs } = redis;
     const settings = { label: choice, limits, keyPrefix, source, timeoutMs: 2 * commandTimeoutMs };
@@ -106,7 +104,7 @@ export function openStore(
     return { store, link: undefined, writes, lost, messages };
   }
   const logger = new Logger('Redis');
-  const { link, source } = openLink(redis);
+  const link = openLink(redis);
   logTransitions(link, redis, logger);
   const logUnindexed = onceUntilReconnected(link, (key) =>
     logger.warn(
@@ -136,7 +134,7 @@ export function openStore(
       writes.publish({ upstream: entry.upstream, kind: looksLikeIndex(entry) ? 'index' : 'response', bytes }),
   });
   const onDeaf = logRefusals('tracking', keys.channel, logger);
-  l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }, source));
+  l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }));
   const messages = new ReplicaMessages(link, keys.liveChannel);
   const live = {
     name: keys.liveChannel,
@@ -144,7 +142,7 @@ export function openStore(
     onRefused: logRefusals('live', keys.liveChannel, logger),
   };
   const subscribe = (onMessage: (message: Buffer) => void): Subscription =>
-    new ChannelSubscription(
+    subscribeChannels(
       redis,
       link,
       [{ name: keys.channel, onMessage }, live],
@@ -158,19 +156,12 @@ export function hostStore(limits: MemoryLimits, processes: number): StoreHost {
   return new StoreHost(new MemoryStore(fitted(limits, processMemory(processes)), new SystemClock()));
 }
 
-/** The connection to Redis, for every deployment; `source` reports another primary where there can be one. */
-export function openLink(redis: RedisSettings): {
-  readonly link: RedisLink;
-  readonly source: PrimarySource | undefined;
-} {
-  const { mode, nodes } = redis.endpoint;
+/** The connection to Redis, for every deployment. */
+export function openLink(redis: RedisSettings): RedisLink {
+  const link = redis.endpoint.mode === 'cluster' ? new ClusterLink(redis) : new PrimaryLink(redis);
   const tracer = currentTracer();
-  const traced = (link: RedisLink): RedisLink => (tracer ? new TracedLink(link, tracer) : link);
-  if (mode === 'cluster') return { link: traced(new ClusterLink(redis)), source: undefined };
-  const [node] = nodes;
-  if (!node) throw new Error('REDIS_ENDPOINT_URI names no host');
-  const source = mode === 'sentinel' ? new SentinelPrimary(redis) : new FixedPrimary(node);
-  return { link: traced(new PrimaryLink(redis, source)), source };
+  if (tracer) addCommandSpans(link, tracer);
+  return link;
 }
 
 /** Reports the first event, and the first after each reconnect. */
