@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,20 @@ describe('larder add-upstream', () => {
     expect(read('acme/acme.controller.ts')).toContain("@Get(':shop/:id')");
     expect(read('acme/acme.controller.ts')).toContain("@ProjectionOf(acmeApi, '/shops/:shop/items/:id'");
     expect(said).toContain('Say what /acme-summary answers in src/acme/acme.service.ts');
+  });
+
+  it('writes files in the form that Prettier gives them', () => {
+    projectOf(LARDER);
+    for (const name of ['a', 'stack-overflow'])
+      for (const more of [[], ['--projection', '/items/:id']]) addUpstream([name + more.length, ...more], folder);
+    const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => join(folder, 'src', file));
+    expect(files).toHaveLength(16);
+    const config = ['--config', join(ROOT, '.prettierrc.json')];
+    const prettier = join(ROOT, 'node_modules/prettier/bin/prettier.cjs');
+    const { stdout } = spawnSync(process.execPath, [prettier, '--list-different', ...config, ...files]);
+    expect(stdout.toString()).toBe('');
   });
 
   it.each([

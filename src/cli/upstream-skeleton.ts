@@ -150,7 +150,10 @@ function module({ name, className, constant, projection, imports }: Names): stri
       ? ['', '']
       : [
           `import { ${className}Controller } from './${name}.controller${suffix}';\n`,
-          `, { controllers: [${className}Controller], providers: [${className}Service] }`,
+          `, {
+      controllers: [${className}Controller],
+      providers: [${className}Service],
+    }`,
         ];
   const service = own && `import { ${className}Service } from './${name}.service${suffix}';\n`;
   return `import { Module } from '@nestjs/common';
@@ -158,7 +161,9 @@ import { UpstreamModule } from '${kit}';
 ${own}import { ${constant} } from './${name}.definition${suffix}';
 ${service}
 /** Gateway, client, budget, metrics and documents of ${className}. */
-@Module({ imports: [UpstreamModule.register(${constant}${feature})] })
+@Module({
+  imports: [${own && '\n    '}UpstreamModule.register(${constant}${feature})${own && ',\n  '}],
+})
 export class ${className}Module {}
 `;
 }
