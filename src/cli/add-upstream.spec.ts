@@ -51,7 +51,7 @@ describe('larder add-upstream', () => {
   it('writes files in the form that Prettier gives them', () => {
     projectOf(LARDER);
     for (const name of ['a', 'stack-overflow'])
-      for (const more of [[], ['--projection', '/items/:id']]) addUpstream([name + more.length, ...more], folder);
+      for (const more of [[], ['--projection', '/items/:id']]) addUpstream([`${name}${more.length}`, ...more], folder);
     const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))
       .map((file) => join(folder, 'src', file));

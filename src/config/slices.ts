@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { registerAs } from '@nestjs/config';
+import type { NamedSecret } from '../kernel/named-secrets';
 import { parseRedisEndpoint, type RedisEndpoint } from '../redis/redis-endpoint';
 import { readEnvironment, type Environment } from './env.schema';
 import { declaredFeatures } from './feature-settings';
@@ -19,6 +20,10 @@ function tlsOf(env: Environment) {
 }
 
 /** Whether OpenTelemetry is on, and has an endpoint: of this signal's own, or of all. */
+function adminTokensOf({ ADMIN_TOKEN, ADMIN_TOKENS = [] }: Environment): readonly NamedSecret[] {
+  return [...(ADMIN_TOKEN === undefined ? [] : [{ name: 'admin', token: ADMIN_TOKEN }]), ...ADMIN_TOKENS];
+}
+
 function exportsTo(env: Environment, endpoint: string | undefined): boolean {
   return env.OTEL_SDK_DISABLED === 'false' && (endpoint ?? env.OTEL_EXPORTER_OTLP_ENDPOINT) !== undefined;
 }
@@ -64,10 +69,7 @@ export const serviceConfig = slice('service', (env) => ({
 
 export const adminConfig = slice('admin', (env) => ({
   isProduction: env.NODE_ENV === 'production',
-  tokens: [
-    ...(env.ADMIN_TOKEN === undefined ? [] : [{ name: 'admin', token: env.ADMIN_TOKEN }]),
-    ...(env.ADMIN_TOKENS ?? []),
-  ],
+  tokens: adminTokensOf(env),
 }));
 
 export const upstreamConfig = slice('upstream', (env) => ({
@@ -79,6 +81,8 @@ export const upstreamConfig = slice('upstream', (env) => ({
     breakerPauseMs: env.UPSTREAM_BREAKER_PAUSE_MS,
   },
   credentialSecret: env.CREDENTIAL_SECRET,
+  /** They are for the admin API alone: no request with one of them as its credential is sent to an API. */
+  adminTokens: adminTokensOf(env),
 }));
 
 export const cacheConfig = slice('cache', (env) => ({

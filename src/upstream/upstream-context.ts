@@ -1,4 +1,5 @@
 import { HttpCache, Loader, type RefreshReport } from '../cache';
+import { NamedSecrets } from '../kernel/named-secrets';
 import type { Cors } from '../server/cors';
 import { relayedCors } from '../server/edge-hooks';
 import { retryAfterLimits } from './budget/limit-adapters';
@@ -54,9 +55,9 @@ export class UpstreamContext {
     this.headerRules = isStrict
       ? ALL_FIELDS
       : headerRules(settings.forwardHeaders, given.forwards, credentials.headers, given.forwardsWithWrites);
-    this.callers = new Callers(given, settings, parts.credentialSecret, (field) =>
-      this.headerRules.forwards(field, true),
-    );
+    const forwards = (field: string): boolean => this.headerRules.forwards(field, true);
+    const adminTokens = new NamedSecrets(parts.upstreams.adminTokens);
+    this.callers = new Callers(given, settings, parts.credentialSecret, forwards, adminTokens);
     this.cors = relayedCors(settings.corsOrigins, isStrict);
     this.budget = this.openBudget();
     this.httpCache = this.openCache();

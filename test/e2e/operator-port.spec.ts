@@ -56,7 +56,7 @@ describe('a port for operators (ADMIN_PORT)', () => {
     expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'HIT']);
     const metrics = await (await fetch(`${operators}/metrics`)).text();
     expect(metrics).toMatch(/^larder_fast_path_routes_off 0$/m);
-    expect(await statusOf(operators, '/github/users/redis')).toBe(200); // for the page
+    expect(await statusOf(operators, '/github/users/redis', { headers: {} })).toBe(200); // for the page
   });
 
   it('lets the gateway have every other path of the public port: a name can stand for api.github.com', async () => {
@@ -65,12 +65,19 @@ describe('a port for operators (ADMIN_PORT)', () => {
     for (let at = 0; at < 3; at++) answers.push(await fetch(`${service.url}/users/microsoft/repos?per_page=1`));
     expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'HIT']);
     expect(answers[2]?.headers.get('link')).toContain(`<${service.url}/users/microsoft/repos?per_page=1&page=2>`);
-    // The upstream's own paths by these names, on the public port alone.
+    // The upstream's own paths by these names, on the public port alone, and never with an admin token.
+    github.requests.reset();
     for (const path of ['/', '/events', '/metrics', '/admin/audit']) {
-      const response = await fetch(service.url + path, { headers: ADMIN });
-      expect([path, response.headers.get('cache-status') ?? '']).toEqual([path, expect.stringContaining('larder')]);
-      await response.body?.cancel();
+      for (const [headers, isAsked] of [[ADMIN, false] as const, [{}, true] as const]) {
+        const response = await fetch(service.url + path, { headers });
+        const found = [path, response.status === 400, (response.headers.get('cache-status') ?? '').includes('larder')];
+        expect(found).toEqual([path, !isAsked, isAsked]);
+        await response.body?.cancel();
+      }
     }
+    expect(await statusOf(service.url, '/admin/cache/tags/x', { method: 'DELETE' })).toBe(400);
+    const sent = github.requests.all().filter(({ headers }) => headers.authorization !== undefined);
+    expect([github.requests.count() > 0, sent]).toEqual([true, []]);
     const [page, audit] = [await fetch(operators), await fetch(`${operators}/admin/audit`, { headers: ADMIN })];
     expect([page.headers.get('content-type'), audit.status]).toEqual([expect.stringContaining('text/html'), 200]);
     // What is meant for the admin API goes there or nowhere: it has the admin token.

@@ -1,3 +1,4 @@
+import type { NamedSecrets } from '../../kernel/named-secrets';
 import type { UpstreamDefinition, UpstreamSettings } from '../upstream-definition';
 import { QueryCredentials } from './credentials';
 import { ANONYMOUS, Partitions, toSend, type CredentialsToSend, type Partition } from './partition';
@@ -21,22 +22,24 @@ export class Callers {
   /**
    * @param secret by which callers' ids are hashed
    * @param forwards whether a field goes upstream with a GET
+   * @param adminTokens no caller's credentials
    */
   constructor(
     { name, title = name, credentials: rules = {} }: UpstreamDefinition,
     { token, sharesToken, isStrict }: UpstreamSettings,
     secret: string,
     forwards: (field: string) => boolean,
+    adminTokens: NamedSecrets,
   ) {
     const sharedToken = sharesToken ? token : undefined;
-    const partitions = new Partitions(secret, { rules, sharedToken, forwards });
+    const partitions = new Partitions(secret, { rules, sharedToken, forwards, adminTokens });
     this.partitions = isStrict ? undefined : partitions;
     // Without partitions nothing may be separated: parameters that would be are refused.
     const { query = [], refused = [] } = rules;
     const ofQuery = isStrict ? { ...rules, query: [], refused: [...refused, ...query] } : rules;
     this.queryCredentials = new QueryCredentials(ofQuery, title);
     const credential = token === undefined ? undefined : partitions.credentialOf(token);
-    this.ownId = credential === undefined ? ANONYMOUS : partitions.idOf([credential]);
+    this.ownId = (token === undefined ? undefined : partitions.idsOf(token)[0]) ?? ANONYMOUS;
     this.ownToSend = credential === undefined ? NOTHING : toSend(credential);
     this.shared = sharedToken === undefined ? undefined : this.ownToSend;
     this.anonymous = { id: partitions.anonymousId, own: undefined };

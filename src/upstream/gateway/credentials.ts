@@ -51,6 +51,16 @@ export function plainSpelling({ in: place, name, value }: Credential): string {
   return scheme === undefined ? value : `${scheme.toLowerCase()} ${rest}`;
 }
 
+/** What may be the token in a credential, whatever its scheme: behind `Bearer` and the like, and user and password of `Basic`. */
+export function tokensIn({ in: place, value }: Credential): readonly string[] {
+  if (place === 'query') return [decoded(value)];
+  const [, scheme = '', rest = ''] = /^(\S+)\s+(\S.*)$/s.exec(value.trim()) ?? [];
+  if (scheme.toLowerCase() !== 'basic') return [value, rest];
+  const pair = Buffer.from(rest, 'base64').toString('utf8');
+  const at = pair.indexOf(':');
+  return at < 0 ? [pair] : [pair.slice(0, at), pair.slice(at + 1)];
+}
+
 /** The credential of a token in the `Authorization` field (RFC 6750 §2.1). */
 export function bearer(token: string): Credential {
   return { in: 'header', name: 'authorization', value: `Bearer ${token}` };
@@ -165,12 +175,13 @@ export class QueryCredentials {
 
   private refusal(what: string): AppError {
     const { headers = [], query = [] } = this.rules;
-    const fields = [...headers, 'Authorization'].join(' or ');
+    const names = headers.length + query.length === 0 ? ['Authorization'] : headers;
+    const fields = names.length === 0 ? '' : `in the ${names.join(' or ')} field`;
     const parameters = query.map((name) => `?${name}=`).join(' or ');
-    const other = parameters && `, or as ${parameters}, which this service keeps out of logs`;
+    const ways = [fields, parameters && `as ${parameters}, which this service keeps out of logs`];
     return new AppError(
       'request-invalid',
-      `The URL contains a credential (${what}). URLs end up in logs: send credentials in the ${fields} field${other}; revoke this one if it is real.`,
+      `The URL contains a credential (${what}). URLs end up in logs: send credentials ${ways.filter((way) => way !== '').join(', or ')}; revoke this one if it is real.`,
     );
   }
 }

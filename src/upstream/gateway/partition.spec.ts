@@ -1,3 +1,4 @@
+import { NamedSecrets } from '../../kernel/named-secrets';
 import { Partitions } from './partition';
 
 const SECRET = 'a-secret-of-the-tests';
@@ -25,6 +26,25 @@ describe('the partition of a caller', () => {
     ];
     expect(new Set(ids).size).toBe(ids.length);
     for (const id of ids.slice(0, -1)) expect(id).toMatch(/^[\w-]{16}$/);
+  });
+
+  it.each([
+    ...['Bearer s3cret-of-admins', 'bearer  s3cret-of-admins ', 'token s3cret-of-admins', 's3cret-of-admins'],
+    ...['me:s3cret-of-admins', 's3cret-of-admins:', 's3cret-of-admins', 's3cret-of-admins:x'].map(
+      (pair) => `Basic ${Buffer.from(pair).toString('base64')}`,
+    ),
+  ])('is none with an admin token of the service, each time: %s', (value) => {
+    const adminTokens = new NamedSecrets([{ name: 'alice', token: 's3cret-of-admins' }]);
+    const rules = { headers: ['Private-Token'], query: ['key'] };
+    const guarded = new Partitions(SECRET, { rules, adminTokens });
+    const refusal = 'The credential is an admin token of this service, and was not sent';
+    for (const name of ['authorization', 'private-token', 'authorization'])
+      expect(() => guarded.of([name, value])).toThrow(refusal);
+    expect(() => guarded.idOfField('authorization', value)).toThrow(refusal);
+    expect(() => guarded.of(['authorization', 'Bearer other'], [inQuery('key', 's3cret%2Dof-admins')])).toThrow(
+      refusal,
+    );
+    expect(guarded.of(['authorization', 'Bearer s3cret-of-admins-2']).id).toMatch(/^[\w-]{16}$/);
   });
 
   it('is the same in any order of fields and case of the scheme', () => {

@@ -4,7 +4,15 @@ import { atMost } from '../../kernel/at-most';
 import { CALLER_ID_LENGTH, SHARED_PARTITION } from '../../cache';
 import type { FlatFields } from '../../cache/fast-path';
 import { AppError } from '../../kernel/app-error';
-import { bearer, isCredentialLike, plainSpelling, type Credential, type CredentialRules } from './credentials';
+import type { NamedSecrets } from '../../kernel/named-secrets';
+import {
+  bearer,
+  isCredentialLike,
+  plainSpelling,
+  tokensIn,
+  type Credential,
+  type CredentialRules,
+} from './credentials';
 
 /** The callers who may share stored responses. */
 export interface Partition {
@@ -38,6 +46,8 @@ export interface PartitionOptions {
   readonly sharedToken?: string | undefined;
   /** Whether a field goes upstream with a GET. One that looks like a credential then counts as one. */
   readonly forwards?: (name: string) => boolean;
+  /** Secrets of the service itself that are sent by mistake: no caller has one of them. */
+  readonly adminTokens?: NamedSecrets;
 }
 
 /** Distinguishes callers by their credentials, which only the upstream sees. */
@@ -62,7 +72,7 @@ export class Partitions {
 
   /**
    * @param inQuery the credentials that were separated from the query
-   * @throws AppError `request-invalid` for more than one of a kind
+   * @throws AppError `request-invalid` for more than one of a kind, and for an admin token
    */
   of(rawHeaders: readonly string[], inQuery: readonly Credential[] = []): Partition {
     const found: Credential[] = [];
@@ -92,7 +102,7 @@ export class Partitions {
   idOf(credentials: readonly Credential[]): string {
     const [first] = credentials;
     const isField = credentials.length === 1 && first?.in === 'header';
-    return isField ? this.idOfField(first.name, first.value) : this.fingerprintOf(credentials);
+    return isField ? this.idOfField(first.name, first.value) : this.idOfCaller(credentials);
   }
 
   /** The partition of a single header field. */
@@ -100,7 +110,7 @@ export class Partitions {
     const remembered = name === AUTHORIZATION ? value : `${name}\n${value}`;
     const known = this.ids.get(remembered);
     if (known !== undefined) return known;
-    const id = this.fingerprintOf([{ in: 'header', name, value }]);
+    const id = this.idOfCaller([{ in: 'header', name, value }]);
     this.ids.set(remembered, id);
     return id;
   }
@@ -115,6 +125,20 @@ export class Partitions {
   idsOf(token: string): readonly string[] {
     const own = this.fingerprintOf([this.credentialOf(token)]);
     return token === this.options.sharedToken ? [own, this.anonymousId] : [own];
+  }
+
+  /** Only of a caller that is not remembered, so that a hit does not pay for the comparison. */
+  private idOfCaller(credentials: readonly Credential[]): string {
+    const { adminTokens } = this.options;
+    if (
+      adminTokens &&
+      credentials.some((one) => tokensIn(one).some((token) => adminTokens.nameOf(token) !== undefined))
+    )
+      throw new AppError(
+        'request-invalid',
+        'The credential is an admin token of this service, and was not sent to the API. Use it for the admin API alone.',
+      );
+    return this.fingerprintOf(credentials);
   }
 
   private fingerprintOf(credentials: readonly Credential[]): string {

@@ -1,4 +1,4 @@
-import { QueryCredentials } from './credentials';
+import { QueryCredentials, type CredentialRules } from './credentials';
 import { parseTarget } from './request-target';
 
 describe('a request target', () => {
@@ -113,10 +113,16 @@ describe('credentials that a definition names', () => {
     const rules = { headers: ['X-Weather-Key'], query: ['appid'], tokenForm: /sk_[a-z0-9]{8}/ };
     const refused = () => parseTarget(target, new QueryCredentials(rules, 'Weather'));
     expect(refused).toThrow(
-      'send credentials in the X-Weather-Key or Authorization field, or as ?appid=, which this service keeps out of logs; revoke',
+      'send credentials in the X-Weather-Key field, or as ?appid=, which this service keeps out of logs; revoke',
     );
     expect(refused).toThrow(what);
     expect(refused).not.toThrow(/s3cret|abcd1234/);
+  });
+
+  it('are those of the definition alone, which may be in the query alone', () => {
+    const refused = (rules: CredentialRules) => () => parseTarget('/a?password=1', new QueryCredentials(rules));
+    expect(refused({ query: ['key'] })).toThrow('logs: send credentials as ?key=, which this service keeps');
+    expect(refused({ headers: ['X-A', 'X-B'] })).toThrow('logs: send credentials in the X-A or X-B field; revoke');
   });
 
   it('are those of the Authorization field alone where the definition names none', () => {
