@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Clock } from '../kernel/clock';
+import { addressOf } from '../kernel/network';
 import { replicaName } from '../workers/worker-channel';
 import { AUDITED_PARAMETERS } from './admin.schemas';
 import { MAX_TARGET_LENGTH, type AdminAction } from './admin-action';
@@ -25,7 +26,7 @@ export class AdminLog {
 
   /** @param isStream whether the response has no end: its line is written when it begins, with the outcome `open` */
   begin(request: FastifyRequest, reply: FastifyReply, isStream: boolean): AdminAction {
-    const action: AdminAction = { by: request.ip, requestId: request.id };
+    const action: AdminAction = { by: addressOf(request.ip), requestId: request.id };
     request.adminAction = action;
     const { raw } = reply;
     const end = (): void => {

@@ -65,8 +65,12 @@ async function start(module: Type, { beforeListen, onListening }: BootHooks): Pr
   if (metricExport) closeLast(app, await exportMetrics(app, metricExport));
   const redirect = redirectPort === undefined ? undefined : redirectServer(app, publicUrl);
   beforeListen?.(app);
-  if (tls && server) reloadTls(server, tls, logger);
-  if (operators?.tls && operatorServer) reloadTls(operatorServer, operators.tls, logger);
+  const withTls = [
+    { server, files: tls },
+    { server: operatorServer, files: operators?.tls },
+  ];
+  const tlsListeners = withTls.flatMap(({ server, files }) => (files ? [{ server, files }] : []));
+  if (tlsListeners.length > 0) reloadTls(tlsListeners, logger);
   await setUp(app)
     .listen(port, host)
     .catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import cluster from 'node:cluster';
 import { pino, type Logger } from 'pino';
-import { JSON_LINES, prettyLine, type LogFormat } from '../server/log-format';
+import { harmless, JSON_LINES, prettyLine, type LogFormat } from '../server/log-format';
 import { LogOutput } from './log-output';
 
 /** Nest's messages about its own start, one line for each module and route. */
@@ -26,7 +26,7 @@ function standardOutput(): LogOutput {
 /** pino's destination: its lines are JSON, in every format. */
 function outputOf({ isPretty, hasColours }: LogFormat): { write(line: string): void } {
   const output = standardOutput();
-  return isPretty ? { write: (line) => output.write(prettyLine(line, hasColours)) } : output;
+  return { write: (line) => output.write(isPretty ? prettyLine(line, hasColours) : harmless(line)) };
 }
 
 /** Nest's logger over pino: one line each, level and time by name; it never gets secrets. */

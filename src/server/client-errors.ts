@@ -22,6 +22,10 @@ const SAID: Readonly<Record<string, ClientProblem>> = {
     code: 'request-invalid',
     detail: 'The method is none that is known. It is written in capitals.',
   },
+  HPE_INVALID_URL: {
+    code: 'request-invalid',
+    detail: 'The request target is neither a path nor an http or https URL.',
+  },
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The request did not come to its end in time.' },
 };
 const NOT_HTTP: ClientProblem = { code: 'request-invalid', detail: 'The request is not HTTP/1.1 or HTTP/1.0.' };

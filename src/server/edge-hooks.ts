@@ -67,6 +67,8 @@ declare module 'fastify' {
   }
 }
 
+const ALL_METHODS = [...RELAYED.methods, 'OPTIONS'].join(', ');
+
 /** Random for each process, counted within it: no two requests share an id, and an id costs nothing. */
 const PROCESS_ID = randomBytes(9).toString('base64url');
 let requests = 0;
@@ -88,6 +90,8 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
     const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
     const preflight = isPreflight ? (request.routeOptions.config.preflight ?? USUAL) : 'passed';
     if (refusal) done(refusal);
+    // RFC 9110 §9.3.7: `*` "applies to the server in general rather than to a specific resource"
+    else if (request.raw.url === '*') void reply.code(204).header('allow', ALL_METHODS).send();
     else if (preflight !== 'passed')
       answerPreflight(reply, preflight, request.routeOptions.config.cors?.allows(request.headers.origin) !== false);
     else done();
@@ -105,14 +109,15 @@ export function addEdgeHooks(fastify: FastifyInstance): void {
 
 /** Why a request is refused before routing. */
 export function refusalOf({
+  method,
   httpVersionMajor,
   rawHeaders,
   url = '',
 }: RawRequestDefaultExpression): AppError | undefined {
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
-  // RFC 9112 §3.2: what is no absolute form of http or https any more
-  if (!isOriginForm(url) && url !== '*')
+  // RFC 9112 §3.2: what is no absolute form of http or https any more; `*` is for OPTIONS alone
+  if (!isOriginForm(url) && !(url === '*' && method === 'OPTIONS'))
     return new AppError('request-invalid', 'The request target is neither a path nor an http or https URL.');
   let hosts = 0;
   let codings = 0;

@@ -1,4 +1,4 @@
-import { logFormatOf, prettyLine } from './log-format';
+import { harmless, logFormatOf, prettyLine } from './log-format';
 
 const terminal = { isTTY: true, hasColors: (): boolean => true };
 const line = (more: object): string =>
@@ -34,6 +34,13 @@ describe('the format of the log', () => {
     const forged = line({ msg: 'a\n01:02:03.004 ERROR [Cache] forged', key: 'b\n\u001b[2Jc\u202e' });
     expect(forged.split('\n').filter((one) => one.startsWith('01:'))).toHaveLength(1);
     expect(forged).not.toMatch(/[\u001b\u202e]/);
+  });
+
+  it('is the same value in JSON, without characters that steer the terminal which shows it', () => {
+    const json = `${JSON.stringify({ msg: '\u009b2J\u0085\u007f\u202e\u2028ü', key: '\\u009b' })}\n`;
+    expect(harmless(json)).not.toMatch(/[\u007f-\u009f\u202e\u2028]/);
+    expect(JSON.parse(harmless(json))).toEqual(JSON.parse(json));
+    expect(harmless(json)).toMatch(/\}\n$/);
   });
 
   it('is coloured by level', () => {

@@ -24,7 +24,7 @@ export function logFormatOf(
 
 const COLOURS: Readonly<Record<string, number>> = { fatal: 35, error: 31, warn: 33, info: 32, debug: 36, trace: 90 };
 const GREY = 90;
-/** Every control character except line ends, and what turns the direction of text: foreign text must not control the terminal. */
+/** Every control character except line ends, and what turns the direction of text: foreign text must not control the terminal that shows it. */
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
@@ -58,6 +58,7 @@ function shown(value: unknown): string {
   return /[\s"=]/.test(value) ? harmless(JSON.stringify(value)) : harmless(value);
 }
 
-function harmless(text: string): string {
+/** With control characters as JSON writes them. A line of JSON stays the same value: they are in its strings only. */
+export function harmless(text: string): string {
   return text.replace(CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -19,7 +19,9 @@ export function isOriginForm(url: string): boolean {
 export function toOriginForm(request: RawRequestDefaultExpression): void {
   const [, host, rest = ''] = ABSOLUTE.exec(request.url ?? '') ?? [];
   if (host === undefined) return;
-  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  // RFC 9112 §3.2.4: OPTIONS for a host without a path means the server as a whole
+  const isForServer = rest === '' && request.method === 'OPTIONS';
+  request.url = isForServer ? '*' : rest.startsWith('/') ? rest : `/${rest}`;
   const { rawHeaders } = request;
   let isNamed = false;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

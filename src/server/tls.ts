@@ -36,32 +36,58 @@ export function tlsOptions(files: TlsFiles): TlsOptions {
   };
 }
 
+/** A server and the files of its TLS. */
+export interface TlsListener {
+  readonly server: unknown;
+  readonly files: TlsFiles;
+}
+
 /**
- * Reloads the files when one of them changes, and on SIGHUP. Open connections keep their certificate. Unusable files are logged, and the
- * server continues with the current ones.
+ * Reloads the files when one of them changes, and on SIGHUP, for all servers at once: a change of several files, which are looked at one by
+ * one, is read once. Open connections keep their certificate. Unusable files are logged, and the servers continue with the current ones.
  */
-export function reloadTls(server: unknown, files: TlsFiles, logger: LoggerService): void {
-  if (!(server instanceof TlsServer)) throw new TypeError('The server does not speak TLS.');
+export function reloadTls(listeners: readonly TlsListener[], logger: LoggerService): void {
+  const servers = listeners.map(({ server, files }) => {
+    if (!(server instanceof TlsServer)) throw new TypeError('The server does not speak TLS.');
+    return { server, files };
+  });
+  const paths = [...new Set(servers.flatMap(({ files }) => pathsOf(files)))];
+  let current = contentsOf(paths);
   const reload = (): void => {
+    current = contentsOf(paths);
     try {
-      server.setSecureContext(readContext(files));
+      for (const { server, files } of servers) server.setSecureContext(readContext(files));
       logger.log('The certificate was read again.', 'Tls');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       logger.error(`The new certificate is not used, the one before stays: ${reason}`, undefined, 'Tls');
     }
   };
-  const paths = pathsOf(files);
-  for (const path of paths) watchFile(path, { interval: POLL_MS, persistent: false }, reload);
+  const reloadChanged = (): void => {
+    if (contentsOf(paths) !== current) reload();
+  };
+  for (const path of paths) watchFile(path, { interval: POLL_MS, persistent: false }, reloadChanged);
   process.on('SIGHUP', reload);
-  server.once('close', () => {
-    for (const path of paths) unwatchFile(path, reload);
+  servers[0]?.server.once('close', () => {
+    for (const path of paths) unwatchFile(path, reloadChanged);
     process.off('SIGHUP', reload);
   });
 }
 
 function pathsOf({ certFile, keyFile, clientCaFile }: TlsFiles): readonly string[] {
   return [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+}
+
+/** To see whether they have changed; a file that cannot be read counts as empty. */
+function contentsOf(paths: readonly string[]): string {
+  const texts = paths.map((path) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return '';
+    }
+  });
+  return texts.join('\n');
 }
 
 function readContext({ certFile, keyFile, clientCaFile }: TlsFiles): SecureContextOptions {

@@ -139,6 +139,11 @@ describe('the service over https', () => {
       timeoutMs: 15_000,
     });
     expect(await get(port, '/repos/redis', { ca: readFileSync(other.caFile) })).toMatchObject({ status: 200 });
+    await waitUntil(() => service.output().includes('read again'), { what: 'the log line', timeoutMs: 15_000 });
+    const twice = service.output().split('read again').length;
+    service.signal('SIGHUP'); // looks at the files after it find no change
+    await waitUntil(() => service.output().split('read again').length > twice, { what: 'the next', timeoutMs: 15_000 });
+    expect(service.output().split('read again').length - 1).toBe(2);
 
     // A client that never begins its handshake does not hold up the end.
     const silent = connectPlain(port, '127.0.0.1').on('error', () => undefined);
