@@ -108,7 +108,7 @@ export class ${className}Service {
   /** Derived from what the gateway has stored if that is fresh, else from a new response. */
   summary(load: HandlerLoad): Promise<Projected<${className}Summary>> {
     return this.client.project(load, (source) => {
-      if (source.status === 404) throw new AppError('${name}-not-found', '${className} has nothing by this name.');
+      if (source.status === 404) throw new AppError('${name}-not-found', 'Nothing has this name.');
       const { id } = source.json(source${className});
       return { hasId: id !== undefined };
     });
