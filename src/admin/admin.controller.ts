@@ -16,9 +16,9 @@ import {
   type ModeQuery,
   type PurgeQuery,
 } from './admin.schemas';
-import { AdminService, type Invalidated } from './admin.service';
+import { AdminService } from './admin.service';
 import type { AdminAction } from './admin-action';
-import { EntriesService, type EntryDetails, type EntryPage } from './entries.service';
+import { EntriesService } from './entries.service';
 import { SORT_FIELDS } from './entry-filter';
 import { EntryCountDocument, EntryDetailsDocument, EntryPageDocument, InvalidatedDocument } from './entry.documents';
 import { JsonBodyGuard } from './json-body.guard';
@@ -72,7 +72,7 @@ export class AdminController {
   @ApiQuery({ name: 'order', required: false, enum: ['asc', 'desc'] })
   @ApiOkResponse({ type: EntryPageDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  list(@Query({ schema: listQuery }) query: ListQuery): Promise<EntryPage> {
+  list(@Query({ schema: listQuery }) query: ListQuery): Promise<EntryPageDocument> {
     return this.entries.list(query);
   }
 
@@ -82,7 +82,7 @@ export class AdminController {
   @ApiQuery({ name: 'body', required: false, enum: ['true', 'false'], description: 'The last of the parameters.' })
   @ApiOkResponse({ type: EntryDetailsDocument })
   @ApiProblems(...ADMIN_PROBLEMS, 'entry-not-found')
-  async show(@Req() { raw }: FastifyRequest): Promise<EntryDetails> {
+  async show(@Req() { raw }: FastifyRequest): Promise<EntryDetailsDocument> {
     const { keys, withBody } = namedKeys(raw.url ?? '');
     const entry = await this.entries.find(keys, withBody);
     if (!entry)
@@ -112,7 +112,7 @@ export class AdminController {
   @ApiParam(KEY_PARAMETER)
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteEntry(@Req() request: FastifyRequest): Promise<Invalidated> {
+  deleteEntry(@Req() request: FastifyRequest): Promise<InvalidatedDocument> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
     return this.admin.invalidateKeys(keys, mode, actionOf(request));
   }
@@ -127,7 +127,7 @@ export class AdminController {
     @Param('account') account: string,
     @Query({ schema: modeQuery }) { mode }: ModeQuery,
     @Req() request: FastifyRequest,
-  ): Promise<Invalidated> {
+  ): Promise<InvalidatedDocument> {
     return this.admin.invalidateAccount(account, mode, actionOf(request));
   }
 
@@ -137,7 +137,7 @@ export class AdminController {
   @ApiParam({ name: 'path', type: String, description: 'The tag.', example: 'account:redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteTag(@Req() request: FastifyRequest): Promise<Invalidated> {
+  deleteTag(@Req() request: FastifyRequest): Promise<InvalidatedDocument> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
     return this.admin.invalidateTags(keys, mode, actionOf(request));
   }
@@ -152,7 +152,7 @@ export class AdminController {
   deleteMany(
     @Query({ schema: purgeQuery }) { prefix = '', mode }: PurgeQuery,
     @Req() request: FastifyRequest,
-  ): Promise<Invalidated> {
+  ): Promise<InvalidatedDocument> {
     return this.admin.invalidatePrefix(prefix, mode, actionOf(request));
   }
 
@@ -165,7 +165,7 @@ export class AdminController {
   invalidate(
     @Body({ schema: invalidationBody }) message: InvalidationMessage,
     @Req() request: FastifyRequest,
-  ): Promise<Invalidated> {
+  ): Promise<InvalidatedDocument> {
     return this.admin.invalidateBatch(message, actionOf(request));
   }
 }

@@ -12,12 +12,9 @@ import {
 } from '../cache';
 import { AppError } from '../kernel/app-error';
 import type { AdminAction } from './admin-action';
+import type { InvalidatedDocument } from './entry.documents';
 import { AuditTrail } from './audit-trail';
 import { keyOf } from './named-keys';
-
-export interface Invalidated {
-  readonly invalidated: number;
-}
 
 /** Invalidates for admins, and adds a line for each to the audit trail, also for a failed one. */
 @Injectable()
@@ -27,28 +24,28 @@ export class AdminService {
     private readonly trail: AuditTrail,
   ) {}
 
-  invalidateKeys(keys: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
+  invalidateKeys(keys: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
     const named = new Set(keys.flatMap((key) => [keyOf(key), ...keysMeant(key)]));
     const targets = [...named].map((key) => ({ kind: 'key' as const, key }));
     return this.invalidate(targets, mode, author);
   }
 
-  invalidateTags(tags: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
+  invalidateTags(tags: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
     if (tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
     const targets = tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag }));
     return this.invalidate(targets, mode, author);
   }
 
-  invalidatePrefix(prefix: string, mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
+  invalidatePrefix(prefix: string, mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
     const targets = prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one }));
     return this.invalidate(targets, mode, author);
   }
 
-  invalidateAccount(account: string, mode: InvalidationMode, author: AdminAction): Promise<Invalidated> {
+  invalidateAccount(account: string, mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
     return this.invalidateTags([tagOfAccount(account)], mode, author);
   }
 
-  invalidateBatch(message: InvalidationMessage, author: AdminAction): Promise<Invalidated> {
+  invalidateBatch(message: InvalidationMessage, author: AdminAction): Promise<InvalidatedDocument> {
     return this.invalidate(targetsOf(message), message.mode, author);
   }
 
@@ -56,7 +53,7 @@ export class AdminService {
     targets: readonly InvalidationTarget[],
     mode: InvalidationMode,
     author: AdminAction,
-  ): Promise<Invalidated> {
+  ): Promise<InvalidatedDocument> {
     let count = 0;
     let outcome: 'done' | 'failed' = 'failed';
     try {

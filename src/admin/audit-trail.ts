@@ -2,29 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { CacheStore } from '../cache';
 import { Clock } from '../kernel/clock';
 import { replicaName } from '../workers/worker-channel';
+import type { AuditEntryDocument } from './entry.documents';
 import { MAX_TARGET_LENGTH, type AdminAction, type AuditedInvalidation } from './admin-action';
 
 const LOG = 'audit';
 /** The limit of lines kept here while the store is down. */
 const MAX_UNSENT = 100;
 
-/** An invalidation by an admin, or an attempt: the request's address, and its id in response and log. Never a token. */
-export interface AuditEntry extends AuditedInvalidation {
-  readonly by: string;
-  /** The name of the admin token; absent in entries of earlier versions. */
-  readonly token?: string;
-  readonly requestId: string;
-  /** ISO 8601. */
-  readonly at: string;
-  readonly replica: string;
-  readonly action: 'invalidate';
-  readonly outcome: 'done' | 'failed';
-}
-
 /** The last 500 invalidations by admins on all replicas, in the store. While it is down, the last hundred wait here. */
 @Injectable()
 export class AuditTrail {
-  private unsent: AuditEntry[] = [];
+  private unsent: AuditEntryDocument[] = [];
 
   constructor(
     private readonly store: CacheStore,
@@ -34,12 +22,12 @@ export class AuditTrail {
   /** Stores the invalidation, and adds it to the action's line in the log. */
   async record(
     author: AdminAction,
-    { outcome, ...given }: AuditedInvalidation & Pick<AuditEntry, 'outcome'>,
+    { outcome, ...given }: AuditedInvalidation & Pick<AuditEntryDocument, 'outcome'>,
   ): Promise<void> {
     const { by, token, requestId } = author;
     const invalidation = { ...given, target: given.target.slice(0, MAX_TARGET_LENGTH) };
     author.invalidation = invalidation;
-    const entry: AuditEntry = {
+    const entry: AuditEntryDocument = {
       ...{ at: new Date(this.clock.now()).toISOString(), replica: replicaName(), action: 'invalidate' },
       ...{ by, ...(token !== undefined && { token }), requestId, ...invalidation, outcome },
     };
@@ -48,7 +36,7 @@ export class AuditTrail {
   }
 
   /** Newest first. */
-  async list(limit: number): Promise<readonly AuditEntry[]> {
+  async list(limit: number): Promise<readonly AuditEntryDocument[]> {
     await this.send();
     const lines = await this.store.readLog(LOG, limit).catch(() => []);
     const waiting = [...this.unsent].reverse();
@@ -71,9 +59,9 @@ export class AuditTrail {
 }
 
 /** An invalid line, such as one of another version, is skipped. */
-function parse(line: string): readonly AuditEntry[] {
+function parse(line: string): readonly AuditEntryDocument[] {
   try {
-    const entry = JSON.parse(line) as AuditEntry;
+    const entry = JSON.parse(line) as AuditEntryDocument;
     return typeof entry.at === 'string' ? [entry] : [];
   } catch {
     return [];

@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '.
 import { ApiProblems } from '../server/api-docs';
 import { AdminGuard } from './admin.guard';
 import { auditQuery, type AuditQuery } from './admin.schemas';
-import { AuditTrail, type AuditEntry } from './audit-trail';
+import { AuditTrail } from './audit-trail';
 import { AuditDocument } from './entry.documents';
 
 /** The log of invalidations. */
@@ -19,7 +19,7 @@ export class AuditController {
   @ApiQuery({ name: 'limit', required: false, example: 100, description: '1 to 500.' })
   @ApiOkResponse({ type: AuditDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'request-invalid')
-  async list(@Query({ schema: auditQuery }) { limit }: AuditQuery): Promise<{ items: readonly AuditEntry[] }> {
+  async list(@Query({ schema: auditQuery }) { limit }: AuditQuery): Promise<AuditDocument> {
     return { items: await this.trail.list(limit) };
   }
 }

@@ -6,7 +6,7 @@ import { Clock } from '../kernel/clock';
 import { Upstreams } from '../upstream';
 import { AdminGuard } from './admin.guard';
 import { BudgetDocument } from './budget.documents';
-import { budgetView, type UpstreamBudgetView } from './budget-view';
+import { budgetView } from './budget-view';
 
 /** The remaining rate limits of an upstream, and the requests that the cache has saved. */
 @ApiTags('admin')
@@ -24,7 +24,7 @@ export class BudgetController {
   @ApiParam({ name: 'upstream', type: String, example: EXAMPLE_UPSTREAM })
   @ApiOkResponse({ type: BudgetDocument })
   @ApiProblems('admin-unauthorized', 'too-many-attempts', 'route-not-found')
-  async show(@Param('upstream') upstream: string): Promise<UpstreamBudgetView> {
+  async show(@Param('upstream') upstream: string): Promise<BudgetDocument> {
     const found = this.upstreams.all().find(({ definition }) => definition.name === upstream);
     if (!found) {
       const known = this.upstreams.all().map(({ definition }) => `/${definition.name}-budget`);

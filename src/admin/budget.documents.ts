@@ -1,10 +1,17 @@
 import { ApiProperty } from '../server/api-decorators';
 import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 
-/** The shape of a budget, for OpenAPI only. */
+/** The limits of one credential. */
+interface CredentialLimits {
+  readonly credential: string;
+  readonly resources: Readonly<Record<string, object>>;
+  readonly pausedFor: number;
+}
+
+/** What an operator sees of an upstream's rate limits. */
 export class BudgetDocument {
   @ApiProperty({ example: EXAMPLE_UPSTREAM })
-  upstream!: string;
+  readonly upstream!: string;
 
   @ApiProperty({
     type: 'array',
@@ -25,7 +32,7 @@ export class BudgetDocument {
       },
     ],
   })
-  credentials!: object[];
+  readonly credentials!: readonly CredentialLimits[];
 
   @ApiProperty({
     type: 'object',
@@ -44,5 +51,5 @@ export class BudgetDocument {
       },
     },
   })
-  requests!: object;
+  readonly requests!: Readonly<Record<string, number>>;
 }

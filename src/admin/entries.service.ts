@@ -1,43 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import {
-  asReachable,
-  CacheInvalidator,
-  StoredEntries,
-  targetsOf,
-  type EntryCount,
-  type HeaderList,
-  type ListedEntry,
-} from '../cache';
+import { asReachable, CacheInvalidator, StoredEntries, targetsOf, type EntryCount, type ListedEntry } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
 import { readBody, type EntryBody } from './entry-body';
 import { matchesFilter, sorted } from './entry-filter';
 import { keyOf } from './named-keys';
-import { entryView, type EntryView } from './entry-view';
+import type { EntryDetailsDocument, EntryDocument, EntryPageDocument } from './entry.documents';
+import { entryView } from './entry-view';
 import { whyStored } from './why-stored';
 
 /** How many entries one page examines, regardless of a filter's matches: two Redis commands each, and one for each resource. */
 const MAX_LOOKED_AT = 2_000;
-
-export interface EntryPage {
-  readonly entries: readonly EntryView[];
-  readonly cursor?: string;
-  /** How many entries were examined. */
-  readonly scanned: number;
-  /** No store can sort a million entries: the order applies within a page. */
-  readonly sortedWithin: 'page';
-}
-
-export interface EntryDetails extends EntryView {
-  readonly headers: HeaderList;
-  /** For a resource: its stored responses. */
-  readonly variants?: readonly EntryView[];
-  readonly why: string;
-  /** When the store forgets it, ISO 8601. */
-  readonly endsAt: string;
-  readonly body?: EntryBody;
-}
 
 /** Inspects entries: reads a body only on request, and bounds the work of each request. */
 @Injectable()
@@ -48,11 +22,11 @@ export class EntriesService {
     private readonly clock: Clock,
   ) {}
 
-  async list({ match, tag, limit, sort, order, ...query }: ListQuery): Promise<EntryPage> {
+  async list({ match, tag, limit, sort, order, ...query }: ListQuery): Promise<EntryPageDocument> {
     const now = this.clock.now();
     const { partition } = query;
     const glob = match === '*' && partition !== undefined ? `*:${partition}:*` : match;
-    const entries: EntryView[] = [];
+    const entries: EntryDocument[] = [];
     let { cursor } = query;
     let scanned = 0;
     do {
@@ -70,7 +44,7 @@ export class EntriesService {
   }
 
   /** The first of the keys that has an entry. */
-  async find(keys: readonly string[], withBody: boolean): Promise<EntryDetails | undefined> {
+  async find(keys: readonly string[], withBody: boolean): Promise<EntryDetailsDocument | undefined> {
     for (const key of keys) {
       const item = await this.entries.inspect(keyOf(key));
       if (!item) continue;
@@ -93,19 +67,18 @@ export class EntriesService {
     };
   }
 
-  private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetails> {
+  private async detailsOf(item: ListedEntry, withBody: boolean): Promise<EntryDetailsDocument> {
     const now = this.clock.now();
     const { members } = item;
     const listed = await Promise.all((members ?? []).map((key) => this.entries.inspect(key)));
     const variants = listed.flatMap((one) => (one ? [entryView(one, now)] : []));
-    return {
-      ...entryView(item, now),
+    return Object.assign(entryView(item, now), {
       headers: item.metadata.headers,
       ...(members === undefined ? {} : { variants }),
       why: whyStored(item.metadata),
       endsAt: new Date(now + item.expiresInMs).toISOString(),
       ...(withBody ? { body: await this.bodyOf(members?.[0] ?? item.key) } : {}),
-    };
+    });
   }
 
   private async bodyOf(key: string): Promise<EntryBody> {

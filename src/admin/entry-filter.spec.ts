@@ -1,8 +1,8 @@
 import { matchesFilter, sorted } from './entry-filter';
-import type { EntryView } from './entry-view';
+import type { EntryDocument } from './entry.documents';
 
-const entry = (kind: EntryView['kind'], isFresh: boolean) =>
-  ({ kind, isFresh, partition: '-', status: 200 }) as EntryView;
+const entry = (kind: EntryDocument['kind'], isFresh: boolean) =>
+  ({ kind, isFresh, partition: '-', status: 200 }) as EntryDocument;
 
 describe('the filter by freshness', () => {
   it('has responses that are fresh, or stale', () => {
@@ -19,8 +19,8 @@ describe('the filter by freshness', () => {
 });
 
 describe('the order of a page', () => {
-  const one = (key: string, kind: EntryView['kind'], ttl: number) =>
-    ({ key, kind, ttl, size: ttl, age: ttl }) as EntryView;
+  const one = (key: string, kind: EntryDocument['kind'], ttl: number) =>
+    ({ key, kind, ttl, size: ttl, age: ttl }) as EntryDocument;
   const entries = [one('a', 'index', 900), one('b', 'variant', 10), one('c', 'part', 20), one('d', 'index', -5)];
   const keys = (...how: ['ttl' | 'size' | 'age', 'asc' | 'desc']) =>
     sorted(entries, ...how)

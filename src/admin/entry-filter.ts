@@ -1,4 +1,4 @@
-import type { EntryView } from './entry-view';
+import type { EntryDocument } from './entry.documents';
 
 export const SORT_FIELDS = ['key', 'age', 'ttl', 'size', 'status'] as const;
 export type SortField = (typeof SORT_FIELDS)[number];
@@ -11,7 +11,7 @@ export interface EntryFilter {
 }
 
 /** An index is not a response, and neither fresh nor stale; its members are. */
-export function matchesFilter(entry: EntryView, { partition, status, freshness }: EntryFilter): boolean {
+export function matchesFilter(entry: EntryDocument, { partition, status, freshness }: EntryFilter): boolean {
   return (
     (partition === undefined || entry.partition === partition) &&
     (status === undefined || entry.status === status) &&
@@ -23,10 +23,10 @@ export function matchesFilter(entry: EntryView, { partition, status, freshness }
  * Sorted by a field; equals by key, so that the order is stable. An index has neither a size nor a freshness that a request would see:
  * sorted by these, indexes come last.
  */
-export function sorted(entries: readonly EntryView[], field: SortField, order: 'asc' | 'desc'): EntryView[] {
+export function sorted(entries: readonly EntryDocument[], field: SortField, order: 'asc' | 'desc'): EntryDocument[] {
   const sign = order === 'asc' ? 1 : -1;
-  const rank = ({ kind }: EntryView): number => ((field === 'ttl' || field === 'size') && kind === 'index' ? 1 : 0);
-  const value = (entry: EntryView): string | number => (rank(entry) === 1 ? '' : entry[field]);
+  const rank = ({ kind }: EntryDocument): number => ((field === 'ttl' || field === 'size') && kind === 'index' ? 1 : 0);
+  const value = (entry: EntryDocument): string | number => (rank(entry) === 1 ? '' : entry[field]);
   return [...entries].sort(
     (one, other) =>
       rank(one) - rank(other) || sign * (compare(value(one), value(other)) || compare(one.key, other.key)),

@@ -1,44 +1,13 @@
 import type { ListedEntry } from '../cache';
 import { looksLikeIndex } from '../cache';
+import type { EntryDocument, EntryKind } from './entry.documents';
 import { ageMs, freshForMs, isFresh } from '../cache/law';
 
-/**
- * The kind of an entry, as far as its key and head reveal it (docs/reference/redis-keys.md): a plain entry; a resource's index, or one of
- * its members: a variant, or a projection. A member that its index no longer names is listed as `unreachable` until the store forgets it.
- */
-export type EntryKind = 'entry' | 'index' | 'variant' | 'part';
-
-/** An entry as an operator sees it. Times in seconds, sizes in bytes. */
-export interface EntryView {
-  readonly key: string;
-  readonly kind: EntryKind;
-  readonly upstream: string;
-  /** The callers who may share it: `-` for callers without a credential; empty where the key names none. */
-  readonly partition: string;
-  readonly status: number;
-  readonly size: number;
-  readonly age: number;
-  /** The remaining freshness; negative once stale. */
-  readonly ttl: number;
-  /** The remaining time until the store forgets it, stale windows included. */
-  readonly expiresIn: number;
-  /** Whether a request gets it without a request upstream. */
-  readonly isFresh: boolean;
-  readonly tags: readonly string[];
-  readonly etag: string;
-  readonly storedAt: string;
-  /** After a soft purge: it is only validated, or served when the upstream fails; otherwise absent. */
-  readonly softPurged?: true;
-  /** For a variant or a projection: its index is gone or does not name it, so that no request finds it; otherwise absent. */
-  readonly unreachable?: true;
-  /** For a resource: the keys of its members. The other members describe the first of them. */
-  readonly members?: readonly string[];
-}
-
+/** An entry for operators: what its head and its key say. */
 export function entryView(
   { key, metadata, bodyBytes, softPurgeMark, expiresInMs, members, isUnreachable }: ListedEntry,
   now: number,
-): EntryView {
+): EntryDocument {
   const entry = { ...metadata, body: Buffer.alloc(0), ...(softPurgeMark === undefined ? {} : { softPurgeMark }) };
   return {
     key,

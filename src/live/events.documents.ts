@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '../server/api-decorators';
 import { EXAMPLE_UPSTREAM } from '../server/api-docs';
+import type { BreakerFigure, BudgetFigure, ProcessSample } from './process-sample';
 
 const counts = (description: string, example: object) => ({
   type: 'object' as const,
@@ -8,13 +9,29 @@ const counts = (description: string, example: object) => ({
   example,
 });
 
-/** The data of each event, by the event's name, for OpenAPI only: it is sent as text. */
+export interface ReplicaFigures {
+  readonly id: string;
+  /** The pid of the serving process, or of the one that started the workers. */
+  readonly pid: number;
+  readonly workers: number;
+  readonly startedAt: number;
+  readonly version: string;
+  /** In the second. */
+  readonly requests: number;
+  readonly hits: number;
+  readonly l1Bytes: number;
+  readonly l1Entries: number;
+  readonly isUp: boolean;
+  readonly seenAt: number;
+}
+
+/** One second of all replicas together. */
 export class FiguresDocument {
   @ApiProperty({ example: 1_700_000_000_000, description: 'The second, in ms since the epoch.' })
-  at!: number;
+  readonly at!: number;
 
   @ApiProperty(counts('Requests by outcome; an outcome that did not occur is left out.', { HIT: 12, MISS: 1 }))
-  requests!: object;
+  readonly requests!: Readonly<Record<string, number>>;
 
   @ApiProperty({
     type: 'object',
@@ -22,15 +39,15 @@ export class FiguresDocument {
     description: 'Time in the service by outcome, in ms: median and 99th percentile, within 10 %.',
     example: { HIT: { p50: 0.2, p99: 1.1 } },
   })
-  latencyMs!: object;
+  readonly latencyMs!: Readonly<Record<string, { readonly p50: number; readonly p99: number }>>;
 
   @ApiProperty(
     counts('Requests to upstreams, and requests answered without one.', { calls: 1, notModified: 0, saved: 12 }),
   )
-  upstream!: object;
+  readonly upstream!: ProcessSample['upstream'];
 
   @ApiProperty(counts('What memory holds, of all processes.', { entries: 10, bytes: 12_345, maxBytes: 67_108_864 }))
-  l1!: object;
+  readonly l1!: ProcessSample['l1'];
 
   @ApiProperty({
     type: 'object',
@@ -43,7 +60,7 @@ export class FiguresDocument {
     },
     example: { kind: 'redis', isUp: true, problem: null, usedBytes: 2_097_152, entries: 420 },
   })
-  store!: object;
+  readonly store!: ProcessSample['store'];
 
   @ApiProperty({
     type: 'array',
@@ -56,7 +73,7 @@ export class FiguresDocument {
       },
     ],
   })
-  budgets!: object[];
+  readonly budgets!: readonly BudgetFigure[];
 
   @ApiProperty({
     type: 'array',
@@ -66,7 +83,7 @@ export class FiguresDocument {
     },
     example: [{ upstream: EXAMPLE_UPSTREAM, state: 'closed' }],
   })
-  breakers!: object[];
+  readonly breakers!: readonly BreakerFigure[];
 
   @ApiProperty({
     ...counts('How long responses in memory would still be served if upstreams stopped now, in ms.', {
@@ -74,7 +91,7 @@ export class FiguresDocument {
     }),
     nullable: true,
   })
-  runwayMs!: object | null;
+  readonly runwayMs!: ProcessSample['runwayMs'];
 
   @ApiProperty({
     type: 'array',
@@ -87,9 +104,10 @@ export class FiguresDocument {
       },
     ],
   })
-  replicas!: object[];
+  readonly replicas!: readonly ReplicaFigures[];
 }
 
+/** The data of each event, by the event's name, for OpenAPI only: it is sent as text. */
 export class EventsDocument {
   @ApiPropertyOptional({ type: 'object', properties: { samples: { type: 'array', items: { type: 'object' } } } })
   history?: object;

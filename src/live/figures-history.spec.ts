@@ -1,4 +1,4 @@
-import type { Figures } from './figures';
+import type { FiguresDocument } from './events.documents';
 import { FiguresHistory, MAX_SAMPLES } from './figures-history';
 import type { ProcessSample } from './process-sample';
 
@@ -17,8 +17,8 @@ const sample = (replica: string, at: number, hits: number, more: Partial<Process
   ...more,
 });
 
-const parsed = (closed: readonly { text: string }[]): Figures[] =>
-  closed.map(({ text }) => JSON.parse(text) as Figures);
+const parsed = (closed: readonly { text: string }[]): FiguresDocument[] =>
+  closed.map(({ text }) => JSON.parse(text) as FiguresDocument);
 
 it('closes a second as soon as all processes have reported it', () => {
   const history = new FiguresHistory();
@@ -61,7 +61,7 @@ it('counts a process with a wrong clock in the second in which its sample arrive
 it('waits for a dead process for some seconds only, and forgets it', () => {
   const history = new FiguresHistory();
   history.add('dead', sample('dead', START, 1), START + 1_020);
-  const seen: Figures[] = [];
+  const seen: FiguresDocument[] = [];
   for (let second = 0; second < 40; second++) {
     const now = START + second * 1_000 + 1_020;
     history.add('a', sample('a', START + second * 1_000, 1), now);

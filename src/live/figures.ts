@@ -1,3 +1,4 @@
+import type { FiguresDocument, ReplicaFigures } from './events.documents';
 import { BUCKETS, percentile } from './latency-histogram';
 import type { BreakerFigure, BudgetFigure, ProcessSample } from './process-sample';
 
@@ -6,36 +7,6 @@ export interface KnownProcess {
   readonly last: ProcessSample;
   /** ms since the epoch, by the clock of this process. */
   readonly seenAt: number;
-}
-
-export interface ReplicaFigures {
-  readonly id: string;
-  /** The pid of the serving process, or of the one that started the workers. */
-  readonly pid: number;
-  readonly workers: number;
-  readonly startedAt: number;
-  readonly version: string;
-  /** In the second. */
-  readonly requests: number;
-  readonly hits: number;
-  readonly l1Bytes: number;
-  readonly l1Entries: number;
-  readonly isUp: boolean;
-  readonly seenAt: number;
-}
-
-/** One second of all replicas together. */
-export interface Figures {
-  readonly at: number;
-  readonly requests: Readonly<Record<string, number>>;
-  readonly latencyMs: Readonly<Record<string, { readonly p50: number; readonly p99: number }>>;
-  readonly upstream: ProcessSample['upstream'];
-  readonly l1: ProcessSample['l1'];
-  readonly store: ProcessSample['store'];
-  readonly budgets: readonly BudgetFigure[];
-  readonly breakers: readonly BreakerFigure[];
-  readonly runwayMs: ProcessSample['runwayMs'];
-  readonly replicas: readonly ReplicaFigures[];
 }
 
 /** So long after its last word a process counts as up, in milliseconds. */
@@ -48,7 +19,11 @@ const WORST = ['closed', 'half-open', 'open'] as const;
  * The figures of a second: counts from the samples of that second; states from the last sample of each process. They depend on the
  * arguments alone, so that all replicas with the same samples show the same.
  */
-export function figuresOf(at: number, samples: readonly ProcessSample[], known: readonly KnownProcess[]): Figures {
+export function figuresOf(
+  at: number,
+  samples: readonly ProcessSample[],
+  known: readonly KnownProcess[],
+): FiguresDocument {
   const up = known.filter(({ seenAt }) => seenAt >= at - UP_MS).map(({ last }) => last);
   return {
     at,
@@ -72,7 +47,7 @@ export function figuresOf(at: number, samples: readonly ProcessSample[], known: 
   };
 }
 
-function latencyOf(samples: readonly ProcessSample[]): Figures['latencyMs'] {
+function latencyOf(samples: readonly ProcessSample[]): FiguresDocument['latencyMs'] {
   const byOutcome = new Map<string, Uint32Array>();
   for (const { latency } of samples) {
     for (const [outcome, pairs] of Object.entries(latency)) {
@@ -93,7 +68,7 @@ function latencyOf(samples: readonly ProcessSample[]): Figures['latencyMs'] {
 }
 
 /** Down for one is down; of sizes the highest, for all see the same Redis. */
-function storeOf(samples: readonly ProcessSample[]): Figures['store'] {
+function storeOf(samples: readonly ProcessSample[]): FiguresDocument['store'] {
   const stores = samples.map(({ store }) => store);
   return {
     kind: stores.some(({ kind }) => kind === 'redis') ? 'redis' : 'memory',
@@ -105,7 +80,7 @@ function storeOf(samples: readonly ProcessSample[]): Figures['store'] {
 }
 
 /** Of the later window; within one the least that is left, for no process knows of all requests. */
-function budgetsOf(samples: readonly ProcessSample[]): Figures['budgets'] {
+function budgetsOf(samples: readonly ProcessSample[]): FiguresDocument['budgets'] {
   const merged = new Map<string, BudgetFigure>();
   for (const budget of samples.flatMap(({ budgets }) => budgets)) {
     const name = JSON.stringify([budget.upstream, budget.credential, budget.resource]);
@@ -122,7 +97,7 @@ function budgetsOf(samples: readonly ProcessSample[]): Figures['budgets'] {
     .slice(0, MAX_BUDGETS);
 }
 
-function breakersOf(samples: readonly ProcessSample[]): Figures['breakers'] {
+function breakersOf(samples: readonly ProcessSample[]): FiguresDocument['breakers'] {
   const worst = new Map<string, BreakerFigure>();
   for (const breaker of samples.flatMap(({ breakers }) => breakers)) {
     const there = worst.get(breaker.upstream);
@@ -132,7 +107,7 @@ function breakersOf(samples: readonly ProcessSample[]): Figures['breakers'] {
 }
 
 /** The least of all, and the median of the processes' medians. */
-function runwayOf(samples: readonly ProcessSample[]): Figures['runwayMs'] {
+function runwayOf(samples: readonly ProcessSample[]): FiguresDocument['runwayMs'] {
   const all = samples.flatMap(({ runwayMs }) => runwayMs ?? []).sort((one, other) => one.p50 - other.p50);
   const middle = all[Math.floor(all.length / 2)];
   return middle ? { p50: middle.p50, least: Math.min(...all.map(({ least }) => least)) } : null;
