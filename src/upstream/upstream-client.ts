@@ -25,6 +25,7 @@ import type { GatewayResponses } from './gateway/gateway-responses';
 import { ANONYMOUS } from './gateway/partition';
 import { parseTarget, type RequestTarget } from './gateway/request-target';
 import { filledPath, type PathValues } from './path-template';
+import { plainSelections, type PlainSelections } from './plain-selections';
 import { limitSpent, ProjectionSource, type Projected } from './projection-source';
 import type { UpstreamContext } from './upstream-context';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
@@ -81,10 +82,14 @@ const REFUSAL_BYTES = 4_096;
 export class UpstreamClient {
   private readonly parsed = new LRUCache<string, { readonly json: unknown }>({ maxSize: MAX_PARSED_BYTES });
 
+  private readonly plain: PlainSelections;
+
   constructor(
     private readonly upstream: UpstreamContext,
     private readonly parts: UpstreamClientParts,
-  ) {}
+  ) {
+    this.plain = plainSelections(upstream.api.headers, upstream.headerRules);
+  }
 
   get name(): string {
     return this.upstream.api.name;
@@ -134,8 +139,8 @@ export class UpstreamClient {
   }
 
   /**
-   * Derives the projection that a load is for, on a route with `@ProjectionOf`: from the response that the gateway has stored for anonymous
-   * callers if that is fresh, else from a new one.
+   * Derives the projection that a load is for, on a route with `@ProjectionOf`: from the response that the gateway has stored last, if that is
+   * fresh and of a plain request of an anonymous caller, else from a new one.
    *
    * @param read makes the value of a response, or throws the error to answer. If it throws for the stored response, a new one is loaded.
    * @throws AppError `upstream-*`, and errors of `read`
@@ -153,7 +158,9 @@ export class UpstreamClient {
     const path = pathOfResource(resource.name);
     const origin = { name: api.name, title, hasToken: callers.ownId !== ANONYMOUS, path };
     const youngerThanMs = resource.ttlMs === 0 ? Infinity : (resource.ttlMs ?? caching.ttlMs);
-    const stored = nothingStored ? undefined : await resources.find(this.name, resource.name, youngerThanMs);
+    const stored = nothingStored
+      ? undefined
+      : await resources.find(this.name, resource.name, youngerThanMs, this.plain);
     const known = stored && (await this.readStored(stored.entry, (found) => read(new ProjectionSource(found, origin))));
     if (stored && known)
       return new CacheableResult(known, { validators: stored.entry.validators, derivedFrom: stored });

@@ -361,6 +361,17 @@ describe('an upstream that is defined in thirty lines', () => {
     });
   });
 
+  it.each<Record<string, string>>([
+    { 'accept-language': 'de' },
+    { accept: 'application/vnd.registry.weekly+json' },
+    { via: '1.1 proxy' },
+  ])('derives no projection from what a client asked for with %j', async (fields) => {
+    const name = fresh();
+    await get(`/registry/${name}`, fields);
+    expect((await get(`/downloads/${name}`)).text).toBe('{"downloads":7,"cached":false}');
+    expect(origin.hits).toHaveLength(2);
+  });
+
   it('keeps projections of one resource apart by their handlers, and by what these take of the query', async () => {
     const name = fresh();
     const ask = async (path: string) => JSON.parse((await get(`/downloads/${name}${path}`)).text) as object;

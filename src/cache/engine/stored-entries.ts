@@ -71,10 +71,14 @@ export async function representativeEntry(
 }
 
 /** The latest response of a resource, by its index. */
-export async function latestResponse(store: CacheStore, key: string): Promise<Found | undefined> {
+export async function latestResponse(
+  store: CacheStore,
+  key: string,
+  selections: (lists: ResourceIndex['lists']) => ReadonlySet<string>,
+): Promise<Found | undefined> {
   const found = store.peek(key) ?? (await store.find(key));
   const index = found && readIndex(found.entry);
-  if (!index?.latest) return undefined;
+  if (!index?.latest || !selections(index.lists).has(index.latest)) return undefined;
   const member = memberKey(key, index.generation, index.latest);
   const response = store.peek(member) ?? (await store.find(member));
   return response && { ...response, entry: applySoftPurge(response.entry, index.entry) };

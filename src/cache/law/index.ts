@@ -6,7 +6,7 @@ export { decodedBody, isKnownCoding } from './coded-body';
 export { isNotModified } from './conditions';
 export { responseForm } from './response-form';
 export { splitList } from './directives';
-export { EVERY_FIELD, selectionKey } from './selection';
+export { EVERY_FIELD, joinedNames, selectionKey } from './selection';
 export { requestPolicy } from './request-policy';
 export { SURROGATE } from './response-policy';
 export { isUnsafe } from './update';

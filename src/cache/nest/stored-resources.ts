@@ -17,12 +17,18 @@ export class StoredResources {
    * A stored 200 of the resource that is fresh, and no older than a rule of one's own allows.
    *
    * @param resource the key after the upstream's name, as the rule's `resource` gives it
+   * @param selections the names of the variants that will do, by the lists of field names that select among those stored
    * @returns undefined also while the store cannot be reached: the upstream is to be asked
    */
-  async find(upstream: string, resource: string, maxAgeMs: number): Promise<Found | undefined> {
+  async find(
+    upstream: string,
+    resource: string,
+    maxAgeMs: number,
+    selections: (lists: readonly (readonly string[])[]) => ReadonlySet<string>,
+  ): Promise<Found | undefined> {
     const now = this.clock.now();
     try {
-      const found = await latestResponse(this.store, toCacheKey(`${upstream}:${resource}`));
+      const found = await latestResponse(this.store, toCacheKey(`${upstream}:${resource}`), selections);
       const entry = found?.entry;
       return entry?.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs ? found : undefined;
     } catch (error) {
