@@ -14,7 +14,7 @@ type Outcome = 'done' | 'open' | 'refused' | 'invalid' | 'failed' | 'aborted';
 /**
  * One line in the log for each request to a route of admins, whatever becomes of it.
  *
- * The guard begins it, and without the guard nobody is let in: so no route can forget its line. Refused requests have at most 100 lines a
+ * The guard begins it, and a request that the guard has not seen is refused: so no route can forget its line. Refused requests have at most 100 lines a
  * minute in each process, so that a guesser does not fill the disk; the next line says how many there were besides.
  */
 @Injectable()

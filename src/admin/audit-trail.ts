@@ -50,7 +50,7 @@ export class AuditTrail {
       try {
         await this.store.appendToLog(LOG, JSON.stringify(entry));
       } catch {
-        // The store logs that it is down; the line above has the action.
+        // The store logs its outage; the log has the action's own line.
         this.unsent = [...unsent.slice(at), ...this.unsent].slice(-MAX_UNSENT);
         return;
       }

@@ -8,7 +8,7 @@ interface CredentialLimits {
   readonly pausedFor: number;
 }
 
-/** What an operator sees of an upstream's rate limits. */
+/** An upstream's rate limits for operators. */
 export class BudgetDocument {
   @ApiProperty({ example: EXAMPLE_UPSTREAM })
   readonly upstream!: string;

@@ -1,7 +1,5 @@
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, type ZlibOptions } from 'node:zlib';
 import type { CacheEntry } from '../cache';
-import { identityBody } from '../cache/law';
+import { decodedWhole, identityBody } from '../cache/law';
 
 /** The rest of a body is not shown. */
 const MAX_SHOWN_BYTES = 262_144;
@@ -10,12 +8,6 @@ const IS_TEXT =
 
 /** Codings of upstreams that are removed to show the text; if a body unpacks to more, the packed bytes are shown. */
 const MAX_UNPACKED_BYTES = 67_108_864;
-const UNPACKERS: Readonly<Record<string, (body: Buffer) => Promise<Buffer>>> = {
-  gzip: unpacker(gunzip),
-  'x-gzip': unpacker(gunzip),
-  deflate: unpacker(inflate),
-  br: unpacker(brotliDecompress),
-};
 
 /** A stored body without its coding: as text if it is text, else as base64. */
 export interface EntryBody {
@@ -28,24 +20,13 @@ export interface EntryBody {
 
 export async function readBody(entry: CacheEntry): Promise<EntryBody> {
   const stored = await identityBody(entry);
-  const coding = entry.headers
-    .find(([name]) => name === 'content-encoding')?.[1]
-    .trim()
-    .toLowerCase();
-  const unpacked = coding === undefined ? stored : await UNPACKERS[coding]?.(stored).catch(() => undefined);
+  const unpacked = await decodedWhole(stored, entry.headers, MAX_UNPACKED_BYTES);
   const body = unpacked ?? stored;
   const shown = body.subarray(0, MAX_SHOWN_BYTES);
   const size = { bytes: body.length, truncated: shown.length < body.length };
   const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
   const isText = unpacked !== undefined && (IS_TEXT.test(type) || (type === '' && isUtf8(shown)));
   return isText ? { text: decode(shown), ...size } : { base64: shown.toString('base64'), ...size };
-}
-
-function unpacker(
-  unpack: (body: Buffer, options: ZlibOptions, done: (error: Error | null, bytes: Buffer) => void) => void,
-): (body: Buffer) => Promise<Buffer> {
-  const unpackAsync = promisify<Buffer, ZlibOptions, Buffer>(unpack);
-  return (body) => unpackAsync(body, { maxOutputLength: MAX_UNPACKED_BYTES });
 }
 
 /** A character split by the limit is omitted. */

@@ -303,7 +303,7 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** What was read last: each slice of the configuration reads all, and the values are the same. */
+/** The last reading: each slice of the configuration reads all, and the values are the same. */
 let lastRead:
   { readonly features: readonly FeatureSettings[]; readonly given: string; readonly env: Environment } | undefined;
 

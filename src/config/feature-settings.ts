@@ -9,7 +9,7 @@ export interface FeatureSettings {
   readonly feature: string;
   /** Each variable: how it is read, its default, and with `.meta({ example })` an example for the message of a failed start. */
   readonly shape: Readonly<Record<string, z.ZodType>>;
-  /** The variable that switches the feature off: then none of its settings is needed, and a wrong one does not stop the start. */
+  /** The variable that switches the feature off: then its settings are not needed, and a wrong one does not stop the start. */
   readonly switchedBy?: string;
   /** Variables that require another one, or do so with one value, which is written as shown. */
   readonly needs?: readonly (readonly [

@@ -2,7 +2,7 @@ import type { Expected } from '../upstream';
 
 /*
  * The paths of GitHub Enterprise Server (https://docs.github.com/en/enterprise-server@latest/rest/using-the-rest-api/getting-started-with-the-rest-api),
- * where clients look that were told the name of a host: `gh` by `GH_HOST`, Terraform, Probot, go-github.
+ * where clients look that have the name of a host: `gh` by `GH_HOST`, Terraform, Probot, go-github.
  */
 
 const REST = '/api/v3';

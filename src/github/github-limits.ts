@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsedJson } from '../kernel/json';
 import { fieldLimits, type ResourceLimit } from '../upstream';
 import { resourceOf, shapeOf } from './github-resources';
 
@@ -63,10 +64,8 @@ const problem = z.object({ message: z.string(), documentation_url: z.string().ca
 
 /** A secondary limit may be a 403 whose body alone says so. */
 function saysRefusal(text: string): boolean {
-  try {
-    const { message, documentation_url: url } = problem.parse(JSON.parse(text));
-    return /secondary rate limit|abuse detection/i.test(message) || /secondary-rate-limits|abuse-rate-limits/.test(url);
-  } catch {
-    return false; // something else than GitHub's errors are
-  }
+  const { data } = problem.safeParse(parsedJson(text));
+  if (!data) return false; // something else than GitHub's errors are
+  const { message, documentation_url: url } = data;
+  return /secondary rate limit|abuse detection/i.test(message) || /secondary-rate-limits|abuse-rate-limits/.test(url);
 }

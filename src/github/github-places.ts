@@ -142,7 +142,7 @@ function repositoryPlace(
   return { kind: 'repository', named, owner, below, rest, others: isFreeText(below) ? [] : othersIn([below, ...rest]) };
 }
 
-/** The caller's lists that show the things under a word of a repository. */
+/** The caller's lists that show a part of a repository. */
 function listsBeside(below: string): readonly string[] {
   return below === 'notifications' ? ['notifications'] : [];
 }

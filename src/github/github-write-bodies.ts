@@ -1,3 +1,4 @@
+import { parsedJson } from '../kernel/json';
 import type { Place } from './github-places';
 import { textAt, valueAt } from './webhook-payload';
 
@@ -26,13 +27,13 @@ const MAX_NAME_LENGTH = 255;
 
 /** @param body of the write, where it is small */
 export function namesMade(path: string, place: Place | undefined, body: Buffer | undefined): NamesMade {
-  if (ADMINISTERED.test(path)) return { ...NONE, accounts: wordsAt(parsed(body), ['login']) };
+  if (ADMINISTERED.test(path)) return { ...NONE, accounts: wordsAt(parsedJson(body), ['login']) };
   const organization = PROPERTIES.exec(path)?.[1];
-  if (organization !== undefined) return namesGivenProperties(organization, parsed(body));
+  if (organization !== undefined) return namesGivenProperties(organization, parsedJson(body));
   const isOfOwner = place?.kind === 'account' && place.below === 'repos';
   const isOfRepository = place?.kind === 'repository' && MAKES_REPOSITORY.has(place.below);
   if (!isOfOwner && !isOfRepository) return NONE;
-  const json = parsed(body);
+  const json = parsedJson(body);
   const [newOwners, newNames] = [wordsAt(json, OWNERS), wordsAt(json, NAMES)];
   if (newOwners.length === 0 && newNames.length === 0) return NONE;
   const [owner, name] = typeof place.named === 'string' ? place.named.split('/') : [];
@@ -76,16 +77,8 @@ export function tokensEnded(path: string, method: string, body: Buffer | undefin
   const isOfApplication = OF_APPLICATION.test(path) && method !== 'POST'; // which only checks it
   const isRevoked = REVOKED.test(path) && method === 'POST';
   if (!isOfApplication && !isRevoked) return [];
-  const json = parsed(body);
+  const json = parsedJson(body);
   const tokens = isRevoked ? valueAt(json, 'credentials') : [valueAt(json, 'access_token')];
   if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS) return undefined;
   return tokens.every((token) => typeof token === 'string') ? tokens : undefined;
-}
-
-function parsed(body: Buffer | undefined): unknown {
-  try {
-    return body === undefined ? undefined : JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined; // compressed, or no JSON
-  }
 }

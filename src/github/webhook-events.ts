@@ -46,7 +46,7 @@ export const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   project_column: 'classic projects have left the REST API',
 };
 
-/** What the checks of a commit change: a pull request shows them as its `mergeable_state`. */
+/** The areas that a commit's checks change: a pull request shows them as its `mergeable_state`. */
 const CHECKS: readonly RepositoryArea[] = [...CHANGES.runs, 'pulls'];
 
 const EFFECTS: Readonly<Record<string, Effect>> = {

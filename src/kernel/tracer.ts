@@ -11,12 +11,12 @@ export interface Span {
   /** Runs the work within the span, which ends with it; an error marks it. */
   run<T>(work: () => Promise<T>): Promise<T>;
   set(attributes: SpanAttributes): void;
-  /** The fields that tell another service of the span (https://www.w3.org/TR/trace-context/). */
+  /** The fields that announce the span to another service (https://www.w3.org/TR/trace-context/). */
   contextFields(): readonly (readonly [name: string, value: string])[];
 }
 
 export interface Tracer {
-  /** The names of the upstreams that are told of traces. */
+  /** The names of the upstreams that get the trace context. */
   readonly toldUpstreams: ReadonlySet<string>;
   /** Handles the request within a span of its own. False: it is not sampled, and was not handled. */
   handle(request: IncomingMessage, response: ServerResponse, handler: () => void): boolean;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../kernel/at-most';
+import { parsedJson } from '../kernel/json';
 import { ReplicaMessages } from '../cache';
 import { onWorkerMessage, replicaName, sendToWorkers } from '../workers/worker-channel';
 import { liveMessage, type LiveContent, type LiveMessage } from './live-message';
@@ -40,19 +41,10 @@ export class LiveBus {
   }
 
   private receive(text: string): void {
-    const message = parse(text);
+    const { data: message } = liveMessage.safeParse(parsedJson(text)); // another version may say what this one does not know
     if (!message || message.from === this.process || message.number <= (this.lastSequences.get(message.from) ?? 0))
       return;
     this.lastSequences.set(message.from, message.number);
     for (const listener of this.listeners) listener(message);
-  }
-}
-
-/** Another version of the service may say what this one does not know: ignored. */
-function parse(text: string): LiveMessage | undefined {
-  try {
-    return liveMessage.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }

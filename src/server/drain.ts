@@ -79,8 +79,8 @@ function lastAnswer(socket: WithResponse): void {
 }
 
 /**
- * When the port is closed node closes, once, each connection without a request: also one whose next request is on its way. Those get a last
- * response; connections that are idle later are closed.
+ * When the port is closed node closes, once, each connection without a request: also one whose next request is on its way. Such a connection gets
+ * a last response; connections that are idle later are closed.
  */
 function closeIdleLater(server: Server, farewellMs: number): void {
   const closeIdle = server.closeIdleConnections.bind(server);

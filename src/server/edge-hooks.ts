@@ -116,7 +116,7 @@ export function refusalOf({
 }: RawRequestDefaultExpression): AppError | undefined {
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
-  // RFC 9112 §3.2: what is no absolute form of http or https any more; `*` is for OPTIONS alone
+  // RFC 9112 §3.2: a target that is no absolute form of http or https; `*` is for OPTIONS alone
   if (!isOriginForm(url) && !(url === '*' && method === 'OPTIONS'))
     return new AppError('request-invalid', 'The request target is neither a path nor an http or https URL.');
   let hosts = 0;

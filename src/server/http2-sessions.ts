@@ -17,7 +17,7 @@ type Server = FastifyInstance['server'];
 
 /** As many requests as a pipeline of HTTP/1.1 may have under way. */
 const MAX_STREAMS = 100;
-/** What a session may receive before one of its streams is read, in bytes: one upload that waits must not hold up the others. */
+/** The bytes that a session may receive before one of its streams is read: one upload that waits must not hold up the others. */
 const SESSION_WINDOW_BYTES = 1_048_576;
 const LIMITS = {
   maxSessionMemory: 10, // MB
@@ -55,7 +55,7 @@ export class Http2Sessions {
   }
 
   /**
-   * Ends the sessions gracefully (RFC 9113 §6.8): a client is told to open no more streams, those under way are answered.
+   * Ends the sessions gracefully (RFC 9113 §6.8): the client opens no more streams, and the requests under way are answered.
    *
    * @param stallMs how long a client may take nothing of a response that is on its way
    */

@@ -11,7 +11,7 @@ interface Terminal {
   hasColors?(): boolean;
 }
 
-/** `auto` is JSON in production and for anything but a terminal. Colours are for terminals alone (https://no-color.org). */
+/** `auto` is JSON in production and where the output is no terminal. Colours are for terminals alone (https://no-color.org). */
 export function logFormatOf(
   setting: 'auto' | 'json' | 'pretty',
   isProduction: boolean,

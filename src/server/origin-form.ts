@@ -14,7 +14,7 @@ export function isOriginForm(url: string): boolean {
  * keys and the fast path. RFC 9112 §3.2.2: "a server MUST accept the absolute-form in requests", and "MUST ignore the received Host header
  * field (if any) and instead use the host information of the request-target".
  *
- * The host is a name for this service, as that of a `Host` field is, and nothing is ever sent to it. A target of any other form is left as it is.
+ * The host is a name for this service, as that of a `Host` field is, and nothing is ever sent to it. A target of any other form is left unchanged.
  */
 export function toOriginForm(request: RawRequestDefaultExpression): void {
   const [, host, rest = ''] = ABSOLUTE.exec(request.url ?? '') ?? [];

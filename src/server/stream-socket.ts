@@ -83,7 +83,7 @@ export class StreamSocket extends Duplex {
     done();
   }
 
-  /** What has been written to its end stays readable at the other end; one that is cut off ends both. */
+  /** Bytes written to the end stay readable at the other end; an end that is cut off ends both. */
   override _destroy(error: Error | null, done: Done): void {
     const { peer, taken } = this;
     this.taken = undefined;

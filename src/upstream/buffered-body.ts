@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { BodySource } from '../cache';
+import { decodedWhole } from '../cache/law';
 
 export interface PeekLimits {
   readonly maxBytes: number;
@@ -15,14 +15,6 @@ export interface BufferedBody {
   readonly body: BodySource;
 }
 
-type Unpack = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
-
-const UNPACK: ReadonlyMap<string, Unpack> = new Map([
-  ['gzip', gunzipSync],
-  ['x-gzip', gunzipSync],
-  ['br', brotliDecompressSync],
-  ['deflate', inflateSync],
-]);
 /** The limit of unpacking a small body, as a multiple of the bytes read. */
 const MAX_RATIO = 16;
 
@@ -42,7 +34,7 @@ export async function bufferSmallBody(
       const step = await Promise.race([next, timeout]);
       if (step === undefined) break;
       if (step.done === true)
-        return { text: textOf(Buffer.concat(prefix), coding, maxBytes), body: bodyOf(source, prefix, next) };
+        return { text: await textOf(Buffer.concat(prefix), coding, maxBytes), body: bodyOf(source, prefix, next) };
       prefix.push(step.value);
       length += step.value.length;
       next = iterator.next();
@@ -76,11 +68,7 @@ function bodyOf(
   };
 }
 
-function textOf(bytes: Buffer, coding: string | undefined, maxBytes: number): string | undefined {
-  if (coding === undefined || coding === '' || coding === 'identity') return bytes.toString('utf8');
-  try {
-    return UNPACK.get(coding.toLowerCase())?.(bytes, { maxOutputLength: maxBytes * MAX_RATIO }).toString('utf8');
-  } catch {
-    return undefined; // in another coding than it says, or a bomb
-  }
+async function textOf(bytes: Buffer, coding = 'identity', maxBytes: number): Promise<string | undefined> {
+  const text = await decodedWhole(bytes, [['content-encoding', coding]], maxBytes * MAX_RATIO);
+  return text?.toString('utf8');
 }

@@ -22,5 +22,5 @@ function encoded(name: string, value: unknown): string {
       'request-invalid',
       `The parameter "${name}" must be one well-formed text that is neither empty nor a dot segment.`,
     );
-  return encodeURIComponent(text).replaceAll('%40', '@'); // of scopes and accounts, which callers leave plain
+  return encodeURIComponent(text).replaceAll('%40', '@'); // callers leave it plain in scopes and accounts
 }

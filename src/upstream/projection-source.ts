@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { CacheableResult, NotModified } from '../cache';
 import { AppError } from '../kernel/app-error';
+import { parsedJson } from '../kernel/json';
 import type { UpstreamResponse } from './upstream-fetcher';
 import { settingName } from './upstream-settings';
 
@@ -41,7 +42,7 @@ export class ProjectionSource implements UpstreamResponse {
     const { title, path } = origin;
     if (status === 401) throw new AppError('upstream-unauthorized', unauthorized(origin));
     if (status !== 200) throw new AppError('upstream-error', `${title} answered ${status}.`, { retryAfterMs: 1_000 });
-    const { data, error } = schema.safeParse(jsonOf(this.body));
+    const { data, error } = schema.safeParse(parsedJson(this.body));
     if (error === undefined) return data;
     const setting = settingName(origin, 'API_URL');
     const message = `${title} answered ${path} with something else than expected. Check that ${setting} is the base of its API.`;
@@ -62,12 +63,4 @@ function unauthorized(origin: SourceOrigin): string {
   return origin.hasToken
     ? `${origin.title} does not accept ${setting}. Set a valid one, or none, and start again.`
     : `${origin.title} asks for a token. Set ${setting}, and start again.`;
-}
-
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -6,7 +6,7 @@ import type { UpstreamRelay } from './upstream-relay';
 const CONTEXT_FIELDS = new Set(['traceparent', 'tracestate']);
 
 /**
- * Adds client spans to the requests to an upstream, and tells it of them where `TRACE_CONTEXT_UPSTREAM` names it. A span has the path without
+ * Adds client spans to the requests to an upstream, and passes the trace context on where `TRACE_CONTEXT_UPSTREAM` names the upstream. A span has the path without
  * its query, which may hold a credential, and no field of the request.
  */
 export function addCallSpans(relay: UpstreamRelay, fetcher: UpstreamFetcher, api: UpstreamApi, tracer: Tracer): void {

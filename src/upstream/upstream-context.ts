@@ -119,7 +119,7 @@ export class UpstreamContext {
   }
 }
 
-/** What the RFCs know: of a write RFC 9111 §4.4 alone, no private response for everyone, and responses as the upstream gave them. */
+/** The part that the RFCs know: of a write RFC 9111 §4.4 alone, no private response for everyone, and responses as the upstream gave them. */
 function withoutExtensions(definition: UpstreamDefinition): UpstreamDefinition {
   return {
     ...{ ...definition, writes: {}, sharesPrivate: false },

@@ -113,7 +113,7 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
    * thing with two names of which a request has one.
    */
   synonyms?(tag: string): readonly string[];
-  /** The changes of a write, besides its own path and those in its `Location`. */
+  /** The changes of a write, besides its own path and the paths in its `Location`. */
   readonly writes?: WriteEffects;
   /** Rules for paths, behind those of `NAME_RULES_FILE`: docs/reference/gateway-rules.md */
   readonly rules?: readonly (Partial<GatewayRule> & Pick<GatewayRule, 'path'>)[];
@@ -142,7 +142,7 @@ export interface UpstreamDefinition<S extends SettingsShape = SettingsShape> {
    * the gateway's. Example: `/^(?:url|\w+_url)$/`
    */
   readonly urlMembers?: RegExp;
-  /** What the clients of an alias for the whole API (`/*`) expect of the response for a path, and the API does not send. */
+  /** The additions that clients of an alias for the whole API (`/*`) expect of the response for a path, and that the API does not send. */
   expected?(path: string, settings: UpstreamSettings<S>): Expected | undefined;
   /**
    * Paths that are not below the base URL, and where they are: a path of the same origin. One that ends in `/*` stands for all below it, which

@@ -25,7 +25,7 @@ export interface UpstreamRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Loaded at the first request: a service whose clients use the gateway alone needs none of its 70 modules. */
+/** Loaded at the first request: a service whose clients use the gateway alone does not load its 70 modules. */
 let loading: Promise<HttpService> | undefined;
 const httpService = (): Promise<HttpService> =>
   (loading ??= import('@nestjs/axios').then(({ HttpService }) => new HttpService()));

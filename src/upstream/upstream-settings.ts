@@ -47,7 +47,7 @@ export function settingName({ name }: Pick<UpstreamDefinition, 'name'>, setting:
 }
 
 /**
- * Adds the settings of a definition to those read at the start.
+ * Adds the settings of a definition to the settings read at the start.
  *
  * @param routes first segments of the paths of its controllers, so that no gateway is mounted over them
  */

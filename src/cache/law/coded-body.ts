@@ -81,6 +81,26 @@ export function decodedBody(body: Buffer | AsyncIterable<Buffer>, headers: Heade
   };
 }
 
+/**
+ * All of a body without its `Content-Encoding`; undefined for a coding that is not known, for a broken body, and for more than `maxBytes`.
+ */
+export async function decodedWhole(body: Buffer, headers: HeaderList, maxBytes: number): Promise<Buffer | undefined> {
+  if (!isKnownCoding(headers)) return undefined;
+  if (codingsOf(headers).length === 0) return body;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of decodedBody(body, headers)) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maxBytes) return undefined;
+    }
+    return Buffer.concat(chunks, bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 function continued(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
   let isBegun = false;
   return {

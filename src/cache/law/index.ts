@@ -2,7 +2,7 @@
 export { ageMs, freshForMs, isFresh } from './freshness';
 export { identityBody } from './content-coding';
 export type { CachePolicy } from './cache-policy';
-export { decodedBody, isKnownCoding } from './coded-body';
+export { decodedBody, decodedWhole, isKnownCoding } from './coded-body';
 export { isNotModified } from './conditions';
 export { responseForm } from './response-form';
 export { splitList } from './directives';

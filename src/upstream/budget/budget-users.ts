@@ -1,4 +1,4 @@
-/** What a request of the budget is counted by. */
+/** The dimensions by which a request of the budget is counted. */
 export const BUDGET_DIMENSIONS = ['client', 'route', 'credential'] as const;
 export type BudgetDimension = (typeof BUDGET_DIMENSIONS)[number];
 
@@ -10,7 +10,7 @@ const PRODUCT = /^([A-Za-z][\w.+-]{0,39})(?=[\s/]|$)/;
 /** How much of a path's shape is shown: enough for `/repos/{owner}/{repo}/issues`, too little for the path of a file. */
 const MAX_SEGMENTS = 4;
 
-/** The first word of a `User-Agent`; `none` without one, `other` for what is no product. */
+/** The first word of a `User-Agent`; `none` without one, `other` for a text that is no product. */
 export function clientOf(userAgent: string | undefined): string {
   if (userAgent === undefined || userAgent === '') return 'none';
   return PRODUCT.exec(userAgent)?.[1] ?? OTHER;
@@ -24,7 +24,7 @@ export function routeOf(shape: string): string {
     .join('/');
 }
 
-/** Who spends a budget: requests sent, by client, route and credential, each by itself. No path, token or address is kept. */
+/** The requests that a budget was spent on, by client, by route and by credential. No path, token or address is kept. */
 export class BudgetUsers {
   private readonly counts = new Map<BudgetDimension, Map<string, number>>(
     BUDGET_DIMENSIONS.map((dimension) => [dimension, new Map<string, number>()]),

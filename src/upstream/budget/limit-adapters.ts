@@ -1,5 +1,6 @@
 import { parseDictionary, parseList } from 'structured-headers';
 import { parseHttpDate } from '../../cache/law';
+import { parsedJson } from '../../kernel/json';
 import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
 import { firstSegment, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
@@ -20,13 +21,13 @@ const DEFAULT_WAIT_MS = 60_000;
 const MAX_DELTA_SECONDS = 1_000_000_000;
 /** Larger ones are milliseconds. */
 const MAX_EPOCH_SECONDS = 100_000_000_000;
-/** With a time zone: a date without one is in nobody's. */
+/** With a time zone: a date without one is ambiguous. */
 const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const MAX_LIMITS = 8;
 /** Names become labels of metrics. */
 const NAME = /^[\w.:/-]{1,64}$/;
 
-/** How an API writes when a limit begins anew. */
+/** How an API writes the time of a limit's reset. */
 export type ResetForm = 'seconds-from-now' | 'epoch-seconds' | 'epoch-milliseconds' | 'http-date' | 'iso-date';
 
 const RESET_TEXTS: Readonly<Record<ResetForm, (resetAt: number, now: number) => string>> = {
@@ -50,8 +51,8 @@ export interface FieldLimits extends OwnMembers {
     readonly used?: string;
   };
   /**
-   * Refusals and responses from the cache have these fields with the limit as it is now, `reset` as the API writes it. By default they have none
-   * of a refusal, and those that were stored.
+   * Refusals and responses from the cache have these fields with the limit as it is now, `reset` as the API writes it. By default a refusal has
+   * none, and a response has its stored ones.
    */
   readonly showsResetAs?: ResetForm;
   /**
@@ -208,7 +209,7 @@ export function bodyLimits({ read, maxBytes = 1_048_576, ...members }: BodyLimit
     ...members,
     bodyBytesOf: ({ field }) => (/\bjson\b/.test(field('content-type') ?? '') ? maxBytes : 0),
     read: (assumed, answer, now) => {
-      const json = jsonOf(answer.text);
+      const json = parsedJson(answer.text);
       const readings = json === undefined ? [] : read(json, answer, now);
       return readings.some(({ refusal }) => refusal) ? readings : [...readings, ...fallback.read(assumed, answer, now)];
     },
@@ -317,12 +318,4 @@ function wholeOf(text: string | undefined): number | undefined {
 
 function clamped(ms: number, maxMs: number): number {
   return Math.min(maxMs, Math.max(MIN_WAIT_MS, ms));
-}
-
-function jsonOf(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { BodySource, HeaderList, StreamedAnswer } from '../../cache';
 import { EVERY_FIELD, parseHttpDate, requestPolicy, selectionKey, valueOf } from '../../cache/law';
 import type { Clock } from '../../kernel/clock';
+import { parsedJson } from '../../kernel/json';
 import { bufferSmallBody } from '../buffered-body';
 import { newerLimit, type ResourceLimit } from './credential-budget';
 import type { LimitOverviewRules } from './rate-limit-adapter';
@@ -97,7 +98,7 @@ export class LimitOverviews {
     const now = this.clock.now();
     const date = parseHttpDate(valueOf(headers, 'date') ?? '', now);
     const clockOffsetMs = date === undefined ? 0 : now - date;
-    const json = parsed(text);
+    const json = parsedJson(text);
     const limits = this.rules.read(json);
     if (limits?.has(this.rules.mainLimit) === true) {
       const byOwnClock = [...limits].map(
@@ -128,12 +129,4 @@ function sourceOf(body: StreamedAnswer['body']): BodySource {
     },
     destroy: () => undefined,
   };
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -28,7 +28,7 @@ export interface RateLimitAdapter {
   readonly overview?: LimitOverviewRules;
 }
 
-/** A request that counts against no limit, and whose answer shows all of them: then it is answered from the budget where that knows them. */
+/** A free request that shows all limits of a credential: then it is answered from the budget where that knows them. */
 export interface LimitOverviewRules {
   readonly path: string;
   /** The limit that the answer's header fields describe. */

@@ -100,7 +100,7 @@ export class BodyEdit {
   }
 }
 
-/** RFC 9111 §5.2.2.6: what must not be transformed stays as it is. */
+/** RFC 9111 §5.2.2.6: a response that must not be transformed stays unchanged. */
 function isJson(headers: HeaderList): boolean {
   const isFixed = /\bno-transform\b/i.test(valueOf(headers, 'cache-control') ?? '');
   const type = valueOf(headers, 'content-type')?.trim() ?? '';

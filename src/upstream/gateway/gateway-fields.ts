@@ -2,7 +2,7 @@ import { cacheStatusOf, isFromStore, type HeaderList, type HttpAnswer, type Stor
 import { ageMs, valueOf } from '../../cache/law';
 import type { FlatFields, Presentation } from '../../cache/fast-path';
 
-/** The fields that the gateway adds to an upstream's, and those that it removes. */
+/** The fields that the gateway adds to an upstream's, and the fields that it removes. */
 
 /** RFC 9110 §15.4.5: the fields of the stored response that a 304 repeats. */
 const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([

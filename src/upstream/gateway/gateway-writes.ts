@@ -8,6 +8,7 @@ import {
 } from '../../cache';
 import { isUnsafe, valueOf, valuesOf } from '../../cache/law';
 import { AppError } from '../../kernel/app-error';
+import { parsedJson } from '../../kernel/json';
 import { bufferSmallBody, type PeekLimits } from '../buffered-body';
 import type { UpstreamContext } from '../upstream-context';
 import type { WriteEffects } from '../upstream-definition';
@@ -86,7 +87,7 @@ export class GatewayWrites {
     if (status >= 500) return { tags: this.tagsOfFailure(write), body };
     if (Number(valueOf(headers, 'content-length') ?? 0) > READ.maxBytes) return { tags: tagsOf(undefined), body };
     const peeked = await bufferSmallBody(body, valueOf(headers, 'content-encoding'), READ);
-    return { tags: tagsOf(parsed(peeked.text)), body: peeked.body };
+    return { tags: tagsOf(parsedJson(peeked.text)), body: peeked.body };
   }
 
   /**
@@ -175,13 +176,5 @@ function pathAsKeyed(url: string): readonly string[] {
   } catch (error) {
     if (error instanceof AppError) return [];
     throw error;
-  }
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

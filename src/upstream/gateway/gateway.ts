@@ -33,7 +33,7 @@ import { CACHEABLE, forwardedHeaders } from './header-rules';
 import { decrementMaxForwards } from './hops';
 import { behindPrefix, parseTarget } from './request-target';
 
-/** What the gateway has in common with the upstream's client. */
+/** The parts that the gateway shares with the upstream's client. */
 export interface GatewayParts {
   readonly requests: CachedRequests;
   readonly origins: GatewayOrigins;

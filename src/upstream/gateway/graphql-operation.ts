@@ -1,3 +1,5 @@
+import { parsedJson } from '../../kernel/json';
+
 /*
  * Whether a GraphQL request may change something (https://spec.graphql.org/October2021/#sec-Executing-Requests). Only the kinds of its
  * operations are read; what cannot be read counts as a change.
@@ -29,12 +31,7 @@ export function mutationWords(body: Buffer | undefined): readonly string[] | und
 
 /** The operations that a request may run; undefined for a request that cannot be read. */
 function operationsIn(body: Buffer): readonly Operation[] | undefined {
-  let request: unknown;
-  try {
-    request = JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined; // compressed, or another media type
-  }
+  const request = parsedJson(body); // undefined where it is compressed, or of another media type
   const all = (Array.isArray(request) ? (request as unknown[]) : [request]).map(operationsToRun);
   return all.every((operations) => operations !== undefined) ? all.flat() : undefined;
 }

@@ -60,7 +60,7 @@ export function parseTarget(target: string, credentials = NO_CREDENTIALS): Reque
 }
 
 /**
- * The path for rules and tags: many servers take `/a//b` for `/a/b`, so that a rule or a purge of one is of both. What goes upstream, and the key,
+ * The path for rules and tags: many servers take `/a//b` for `/a/b`, so that a rule or a purge of one is of both. The request upstream and the key
  * have the path as the client writes it.
  */
 export function withoutEmptySegments(path: string): string {
