@@ -61,7 +61,7 @@ module.exports = {
       from: { path: '^src/([^/]+)', pathNot: '^src/upstream/.*[.]spec[.]ts$' },
       to: {
         path: '^src/(cache|upstream)/',
-        pathNot: ['^src/$1(/|$)', '^src/(cache|upstream)/((law|fast-path)/)?index[.]ts$'],
+        pathNot: ['^src/$1(/|$)', '^src/(cache|upstream)/((law|fast-path)/)?(index|kit)[.]ts$'],
       },
     },
     {

@@ -32,7 +32,7 @@ async function demo(): Promise<void> {
   await boot(async () => (await import('../src/app.module.js')).AppModule, {
     beforeListen: (app) => {
       addDemoRoutes(app.getHttpAdapter().getInstance(), simulator, app.getHttpServer());
-      app.get(PageFacts).describeDemo(DEMO_ROUTES);
+      app.get(PageFacts).demo = DEMO_ROUTES;
     },
     onListening: (url) => announce(url, simulator.url, certificate?.certFile),
   });

@@ -20,7 +20,6 @@ import { addSecurityHeaders } from '../server/security-headers';
 import { tlsOptions, type TlsFiles } from '../server/tls';
 import { closeStalledClients } from '../server/stalled-clients';
 import { Upstreams } from '../upstream';
-import { PageFacts } from '../web/page.facts';
 
 /*
  * What main.ts boots and the tests boot: adapter, filter, hooks, documentation. Nothing else sets up an application.
@@ -110,14 +109,7 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
     limitConnections(server, { total: maxConnections, perAddress: maxConnectionsPerAddress });
     closeStalledClients(fastify, server, { stallMs: clientTimeoutMs });
   }
-  const upstreams = app.get(Upstreams).all();
-  const [first] = upstreams;
-  if (first) {
-    const { routePrefix: gatewayPrefix } = first.settings;
-    const paths = (first.definition.openApi?.paths ?? []).map(({ path, summary }) => ({ path, summary }));
-    app.get(PageFacts).describeGateway({ gatewayPrefix, paths });
-  }
-  if (swaggerEnabled) documentApi(app, upstreams, publicUrl);
+  if (swaggerEnabled) documentApi(app, app.get(Upstreams).all(), publicUrl);
   return app;
 }
 

@@ -3,7 +3,6 @@ import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../se
 import { ApiCacheHeaders, ApiNotModified, ApiProblems } from '../server/api-docs';
 import { CurrentLoad, ProjectionOf, type HandlerLoad, type Projected } from '../upstream';
 import { parseAccountName } from './account-name';
-import { AccountNamePipe } from './account-name.pipe';
 import { RepositoryCountDocument } from './github.documents';
 import { github } from './github.definition';
 import { GithubService, userPath, type RepositoryCount } from './github.service';
@@ -42,7 +41,7 @@ export class GithubController {
     'deadline-exceeded',
   )
   countRepositories(
-    @Param('account', AccountNamePipe) account: string,
+    @Param('account', { transform: parseAccountName }) account: string,
     @CurrentLoad() load: HandlerLoad,
   ): Promise<Projected<RepositoryCount>> {
     return this.github.countRepositories(account, load);

@@ -1,9 +1,14 @@
 import { Controller, Get } from '@nestjs/common';
-import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import {
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
+import { StoreHealth } from '../cache';
 import { ApiOkResponse, ApiOperation, ApiTags } from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
-import { StoreIndicator } from './store.indicator';
-import { UpstreamIndicator } from './upstream.indicator';
+import { Upstreams } from '../upstream';
 
 const store = { status: 'up', state: 'degraded', store: 'redis', problem: 'no answer within 100 ms' };
 
@@ -13,8 +18,9 @@ const store = { status: 'up', state: 'degraded', store: 'redis', problem: 'no an
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
-    private readonly store: StoreIndicator,
-    private readonly upstreams: UpstreamIndicator,
+    private readonly indicators: HealthIndicatorService,
+    private readonly store: StoreHealth,
+    private readonly upstreams: Upstreams,
   ) {}
 
   @Get()
@@ -28,7 +34,7 @@ export class HealthController {
   })
   @ApiProblems('request-invalid')
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.store.check(), () => this.upstreams.check()]);
+    return this.health.check([() => this.checkStore(), () => this.checkUpstreams()]);
   }
 
   @Get('live')
@@ -45,5 +51,18 @@ export class HealthController {
   @ApiProblems('request-invalid')
   ready(): Promise<HealthCheckResult> {
     return this.check();
+  }
+
+  private checkStore(): HealthIndicatorResult {
+    const { isUp, ...state } = this.store.get();
+    return this.indicators.check('store').up({ state: isUp ? 'up' : 'degraded', ...state });
+  }
+
+  /** An open breaker is not a reason to restart the service or to send it no requests: stored responses are served. */
+  private checkUpstreams(): HealthIndicatorResult {
+    const indicated = this.upstreams
+      .all()
+      .map(({ definition, breaker }) => [definition.name, { status: 'up', breaker: breaker.state }]);
+    return Object.fromEntries(indicated) as HealthIndicatorResult;
   }
 }

@@ -1,31 +1,3 @@
-/** The stable codes of the service's own errors. */
-export type ServiceErrorCode =
-  | 'request-invalid'
-  | 'route-not-found'
-  | 'method-not-allowed'
-  | 'admin-unauthorized'
-  | 'webhook-unsigned'
-  | 'too-many-attempts'
-  | 'entry-not-found'
-  | 'payload-too-large'
-  | 'header-too-large'
-  | 'request-timeout'
-  | 'transfer-coding-unknown'
-  | 'upstream-timeout'
-  | 'upstream-unreachable'
-  | 'upstream-invalid'
-  | 'upstream-unauthorized'
-  | 'upstream-rate-limited'
-  | 'upstream-too-large'
-  | 'upstream-error'
-  | 'upstream-paused'
-  | 'deadline-exceeded'
-  | 'not-cached'
-  | 'cache-unavailable'
-  | 'overloaded'
-  | 'shutting-down'
-  | 'internal';
-
 /** A feature registers its own codes in the problem table; the service's own are completed in an editor. */
 export type ErrorCode = ServiceErrorCode | (string & Record<never, never>);
 
@@ -40,7 +12,7 @@ export interface ProblemKind {
 }
 
 /** The service's own error codes; a test compares `docs/reference/errors.md` with them and with those of the features. */
-const OWN_PROBLEMS: Readonly<Record<ServiceErrorCode, ProblemKind>> = {
+const OWN_PROBLEMS = {
   'request-invalid': { status: 400, title: 'Request not understood', mayRetry: false },
   'route-not-found': { status: 404, title: 'No such route', mayRetry: false },
   'method-not-allowed': { status: 405, title: 'Method not allowed', mayRetry: false },
@@ -66,7 +38,10 @@ const OWN_PROBLEMS: Readonly<Record<ServiceErrorCode, ProblemKind>> = {
   overloaded: { status: 503, title: 'Too much under way', mayRetry: true },
   'shutting-down': { status: 503, title: 'Shutting down', mayRetry: true },
   internal: { status: 500, title: 'Internal error', mayRetry: true },
-};
+} satisfies Readonly<Record<string, ProblemKind>>;
+
+/** The stable codes of the service's own errors. */
+export type ServiceErrorCode = keyof typeof OWN_PROBLEMS;
 
 const problems = new Map<string, ProblemKind>(Object.entries(OWN_PROBLEMS));
 

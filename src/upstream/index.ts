@@ -1,46 +1,10 @@
-/** The kit: what another team imports to put an API behind the cache. docs/guides/add-an-upstream.md */
-export { defineUpstream, DefinitionError } from './define-upstream';
-export type {
-  Expected,
-  GatewayProblem,
-  SettingsShape,
-  UpstreamDefinition,
-  UpstreamSettings,
-  WriteEffects,
-} from './upstream-definition';
-export { getUpstreamToken, InjectUpstream, UpstreamModule, type UpstreamFeature } from './upstream.module';
-export {
-  UpstreamClient,
-  type FetchedResponse,
-  type FetchOptions,
-  type GetOptions,
-  type UpstreamReply,
-} from './upstream-client';
-export type { UpstreamResponse } from './upstream-fetcher';
-export { CurrentLoad, type HandlerLoad } from '../cache';
-export { AppError } from '../kernel/app-error';
-export { ProjectionOf, type ProjectionOptions } from './projection';
-export type { PathValues } from './path-template';
-export type { Projected, ProjectionSource } from './projection-source';
-export { bearer, plainSpelling, QueryCredentials, type Credential, type CredentialRules } from './gateway/credentials';
+/** The door of the upstreams: the kit for definitions, and the parts that the service's own definitions and operations need. */
+export * from './kit';
+export type { Expected } from './upstream-definition';
+export { QueryCredentials } from './gateway/credentials';
 export { mayMutate, mutationWords } from './gateway/graphql-operation';
 export { ANONYMOUS, Partitions } from './gateway/partition';
 export { anonymousResource } from './gateway/cached-requests';
-export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
-export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
-export type { LimitReading, ResourceLimit } from './budget/credential-budget';
-export {
-  anyVerifier,
-  hmacSignature,
-  plainToken,
-  standardWebhooks,
-  type BodyCheck,
-  type WebhookVerifier,
-} from './webhooks/webhook-verifiers';
-export type { WebhookDefinition, WebhookEffect } from './webhooks/webhook-definition';
-export type { DocumentedPath, DocumentedPaths } from './open-api';
-
-/* What operations show of all upstreams. */
 export { Upstreams } from './upstreams';
 export type { Upstream } from './upstream';
 export { isOwnPath, mountedDefinitions, settingName, settingNamesOf, upstreamSettings } from './upstream-settings';

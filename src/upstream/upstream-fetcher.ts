@@ -52,23 +52,12 @@ export class UpstreamFetcher {
 
   private async fetch({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
     const { baseUrl, limits } = this.api;
-    const abort = new AbortController();
-    const giveUp = (): void => abort.abort();
-    let isTimedOut = false;
-    const timer = setTimeout(() => {
-      isTimedOut = true;
-      giveUp();
-    }, limits.timeoutMs);
-    signal?.addEventListener('abort', giveUp, { once: true });
-    if (signal?.aborted === true) giveUp();
+    const late = AbortSignal.timeout(limits.timeoutMs);
     const fields = { ...this.api.headers, 'accept-encoding': ACCEPTED_CODINGS, ...headers };
     try {
-      return await this.follow(`${baseUrl}${path}`, fields, abort.signal);
+      return await this.follow(`${baseUrl}${path}`, fields, signal ? AbortSignal.any([signal, late]) : late);
     } catch (error) {
-      throw error instanceof AppError ? error : upstreamFailure(error, this.api, isTimedOut);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', giveUp);
+      throw error instanceof AppError ? error : upstreamFailure(error, this.api, late.aborted);
     }
   }
 

@@ -5,6 +5,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '../server/api-decorators';
 import { ApiProblems } from '../server/api-docs';
 import { serviceVersion } from '../kernel/project-root';
 import { MAX_SAMPLES } from '../live/figures-history';
+import { Upstreams } from '../upstream';
 import { PageFactsDocument } from './page.documents';
 import { PageFacts } from './page.facts';
 
@@ -16,6 +17,7 @@ export class PageFactsController {
 
   constructor(
     private readonly facts: PageFacts,
+    private readonly upstreams: Upstreams,
     @Inject(serviceConfig.KEY) private readonly service: ConfigType<typeof serviceConfig>,
     @Inject(adminConfig.KEY) private readonly admin: ConfigType<typeof adminConfig>,
     @Inject(redisConfig.KEY) private readonly redis: ConfigType<typeof redisConfig>,
@@ -29,10 +31,11 @@ export class PageFactsController {
   @ApiProblems('request-invalid')
   show(): PageFactsDocument {
     const { swaggerEnabled } = this.service;
-    const { gatewayPrefix, paths, demo } = this.facts.get();
+    const [first] = this.upstreams.all();
+    const paths = first?.definition.openApi?.paths ?? [];
     return {
       version: this.version,
-      gatewayPrefix,
+      gatewayPrefix: first?.settings.routePrefix ?? '',
       swagger: swaggerEnabled ? '/docs' : null,
       openapi: swaggerEnabled ? '/docs-json' : null,
       metrics: '/metrics',
@@ -40,8 +43,8 @@ export class PageFactsController {
       redis: this.redis.endpoint !== undefined,
       ttlSeconds: this.cache.ttlMs / 1_000,
       maxAgeOfFigures: MAX_SAMPLES,
-      paths,
-      demo,
+      paths: paths.map(({ path, summary }) => ({ path, summary })),
+      demo: this.facts.demo,
     };
   }
 }

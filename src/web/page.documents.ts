@@ -1,6 +1,5 @@
 import { ApiProperty } from '../server/api-decorators';
 import { EXAMPLE_UPSTREAM } from '../server/api-docs';
-import type { SuggestedPath } from './page.facts';
 
 /** The shape of `GET /page.json`. */
 export class PageFactsDocument {
@@ -40,7 +39,7 @@ export class PageFactsDocument {
     example: [{ path: '/users/{username}', summary: 'A user or organization' }],
     description: 'Paths of the gateway that are worth a try, without its prefix.',
   })
-  paths!: readonly SuggestedPath[];
+  paths!: readonly { readonly path: string; readonly summary: string }[];
 
   @ApiProperty({
     type: 'object',
