@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { inspectEnvFile, misspelled } from './env.file';
 import { declaredFeatures, type FeatureSettings, type SettingValues } from './feature-settings';
-import { certificate, flag, httpUrl, privateKey, secret, text, whole } from './setting-kinds';
+import { certificate, flag, httpUrl, number, oneOf, privateKey, secret, text, whole } from './setting-kinds';
 import { parseTrustedProxies } from '../server/trusted-proxies';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 
@@ -51,24 +51,16 @@ const SAMPLERS = [
   ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),
 ] as const;
 
-const exporter = z.enum(['otlp', 'none'], { error: 'must be otlp or none' });
-
 const YEAR_SECONDS = 31_536_000;
 const MAX_LOAD_MS = 300_000;
 
 /** Every variable: how it is read, its default, and an example for the message of a failed start. */
 export const environmentShape = {
-  NODE_ENV: z
-    .enum(['development', 'production', 'test'], { error: 'must be development, production or test' })
-    .default('development'),
+  NODE_ENV: oneOf('development', 'production', 'test').default('development'),
   HOST: text.default('0.0.0.0'),
   PORT: whole(0, 65535).default(8081),
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-      error: 'must be fatal, error, warn, info, debug, trace or silent',
-    })
-    .default('info'),
-  LOG_FORMAT: z.enum(['auto', 'json', 'pretty'], { error: 'must be auto, json or pretty' }).default('auto'),
+  LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
+  LOG_FORMAT: oneOf('auto', 'json', 'pretty').default('auto'),
   WORKERS: z
     .union([z.literal('auto'), whole(1, 256)], { error: 'must be auto or a whole number from 1 to 256' })
     .default(1),
@@ -88,7 +80,7 @@ export const environmentShape = {
   SHUTDOWN_TIMEOUT_MS: whole(100, 300_000).default(10_000),
   ADMIN_TOKEN: secret.optional(),
   ADMIN_TOKENS: adminTokens.optional(),
-  GATEWAY_PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).default('default'),
+  GATEWAY_PROFILE: oneOf('default', 'rfc').default('default'),
   CORS_ALLOWED_ORIGINS: text
     .transform((value): '*' | string[] => {
       if (value === '*') return value;
@@ -113,29 +105,15 @@ export const environmentShape = {
   CACHE_STALE_IF_ERROR_SECONDS: whole(0, YEAR_SECONDS).default(86_400),
   CACHE_STALE_DESPITE_DIRECTIVES: flag.default(false),
   CACHE_STALE_AFTER_MS: whole(10, MAX_LOAD_MS).default(1_000),
-  CACHE_TTL_JITTER: z.coerce
-    .number({ error: 'must be a number' })
-    .min(0, 'must be at least 0')
-    .max(0.9, 'must be at most 0.9')
-    .default(0),
-  CACHE_EARLY_REFRESH_BETA: z.coerce
-    .number({ error: 'must be a number' })
-    .min(0, 'must be at least 0')
-    .max(10, 'must be at most 10')
-    .default(0),
-  CACHE_STORE: z
-    .enum(['redis', 'memory', 'cache-manager-redis-yet'], { error: 'must be redis, memory or cache-manager-redis-yet' })
-    .optional(),
+  CACHE_TTL_JITTER: number(0, 0.9).default(0),
+  CACHE_EARLY_REFRESH_BETA: number(0, 10).default(0),
+  CACHE_STORE: oneOf('redis', 'memory', 'cache-manager-redis-yet').optional(),
   CACHE_LEASE_MS: whole(100, 60_000).default(1_000),
   CACHE_FAST_PATH: flag.default(true),
   CACHE_MAX_ENTRY_BYTES: whole(1_024, 536_870_912).default(5_242_880),
   L1_MAX_BYTES: whole(0, 68_719_476_736).default(67_108_864),
   L1_MAX_ENTRIES: whole(1, 100_000_000).default(100_000),
-  L1_MAX_CALLER_SHARE: z.coerce
-    .number({ error: 'must be a number' })
-    .min(0.01, 'must be at least 0.01')
-    .max(1, 'must be at most 1')
-    .default(0.25),
+  L1_MAX_CALLER_SHARE: number(0.01, 1).default(0.25),
   REDIS_ENDPOINT_URI: redisUri.optional(),
   REDIS_USERNAME: text.optional(),
   REDIS_PASSWORD: text.optional(),
@@ -156,22 +134,16 @@ export const environmentShape = {
   OTEL_EXPORTER_OTLP_TIMEOUT: whole(1, 300_000).default(10_000),
   OTEL_SERVICE_NAME: text.default('larder'),
   OTEL_RESOURCE_ATTRIBUTES: text.optional(),
-  OTEL_TRACES_EXPORTER: exporter.default('otlp'),
-  OTEL_METRICS_EXPORTER: exporter.default('none'),
+  OTEL_TRACES_EXPORTER: oneOf('otlp', 'none').default('otlp'),
+  OTEL_METRICS_EXPORTER: oneOf('otlp', 'none').default('none'),
   OTEL_METRIC_EXPORT_INTERVAL: whole(100, 3_600_000).default(60_000),
   OTEL_METRIC_EXPORT_TIMEOUT: whole(100, 300_000).default(30_000),
   OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: z
     .enum(['cumulative'], { error: 'must be cumulative: the metrics count from the start of the process' })
     .default('cumulative'),
-  OTEL_TRACES_SAMPLER: z
-    .enum(SAMPLERS, { error: `must be ${SAMPLERS.slice(0, -1).join(', ')} or ${SAMPLERS.at(-1) ?? ''}` })
-    .default('parentbased_always_on'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce
-    .number({ error: 'must be a number' })
-    .min(0, 'must be at least 0')
-    .max(1, 'must be at most 1')
-    .default(1),
-  OTEL_SDK_DISABLED: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
+  OTEL_TRACES_SAMPLER: oneOf(...SAMPLERS).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: number(0, 1).default(1),
+  OTEL_SDK_DISABLED: oneOf('true', 'false').default('false'),
   TRACE_CONTEXT_UPSTREAM: text.transform((value) => value.split(',').map((name) => name.trim())).optional(),
 } as const;
 

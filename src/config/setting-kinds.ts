@@ -3,12 +3,11 @@ import { z } from 'zod';
 
 /** The kinds of settings: the valid values of a variable, in words that complete "NAME …" in the message of a failed start. */
 
-export const whole = (min: number, max: number) =>
-  z.coerce
-    .number({ error: 'must be a number' })
-    .int('must be a whole number')
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`);
+export const number = (min: number, max: number) =>
+  z.coerce.number({ error: 'must be a number' }).min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
+export const whole = (min: number, max: number) => number(min, max).int('must be a whole number');
+export const oneOf = <const Word extends string>(...words: readonly Word[]) =>
+  z.enum(words, { error: `must be ${words.join(', ').replace(/, ([^,]+)$/, ' or $1')}` });
 export const text = z.string({ error: 'is missing' }).trim().min(1);
 export const flag = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })

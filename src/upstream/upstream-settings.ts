@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isSwitchedOn, readEnvironment } from '../config/env.schema';
 import { declareSettings, type FeatureSettings, type SettingValues } from '../config/feature-settings';
-import { file, flag, httpUrl, text, whole } from '../config/setting-kinds';
+import { file, flag, httpUrl, number, oneOf, text, whole } from '../config/setting-kinds';
 import { OPERATOR_PATHS } from '../server/operator-port';
 import { parseGatewayRules, type GatewayRule } from './gateway/gateway-rules';
 import type { SettingsShape, UpstreamDefinition, UpstreamSettings } from './upstream-definition';
@@ -117,7 +117,7 @@ function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinitio
       .refine((path) => !isOwnPath(path), 'is a path of the service itself')
       .transform((path) => (path === '/' ? '' : path))
       .default(routePrefix ?? `/${name}`),
-    PROFILE: z.enum(['default', 'rfc'], { error: 'must be default or rfc' }).optional().meta({ example: 'rfc' }),
+    PROFILE: oneOf('default', 'rfc').optional().meta({ example: 'rfc' }),
     SHARE_TOKEN: flag.default(false).meta({ example: 'true' }),
     REWRITE_BODIES: flag.default(false).meta({ example: 'true' }),
     FORWARD_HEADERS: text
@@ -135,11 +135,7 @@ function kitShape({ baseUrl, name, routePrefix, ...defaults }: UpstreamDefinitio
       .optional()
       .meta({ example: `/etc/larder/${name}-rules.json` }),
     SETTLE_SECONDS: whole(0, 3_600).default(defaults.settleSeconds ?? 10),
-    RESERVE: z.coerce
-      .number({ error: 'must be a number' })
-      .min(0, 'must be at least 0')
-      .max(0.9, 'must be at most 0.9')
-      .default(0.1),
+    RESERVE: number(0, 0.9).default(0.1),
     MAX_CONCURRENCY: whole(1, 10_000).default(defaults.maxConcurrency ?? 64),
     POINTS_PER_MINUTE: whole(0, 1_000_000).default(defaults.pointsPerMinute ?? 0),
     WEBHOOK_SECRET: text
