@@ -1,3 +1,4 @@
+import './bootstrap/small-start';
 import 'reflect-metadata';
 import { boot } from './bootstrap/boot';
 

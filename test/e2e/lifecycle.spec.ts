@@ -56,20 +56,30 @@ describe('the admin token', () => {
   });
 });
 
-/** Prints the CommonJS files that are loaded when the process ends. */
-const PRINT_FILES = `data:text/javascript,
+/** When the process ends: the CommonJS files that are loaded, and the size of V8's young generation, also after kept allocations. */
+const PRINT_AT_THE_END = `data:text/javascript,
   import { Module } from 'node:module';
-  process.on('exit', () => process.stdout.write('loaded ' + Object.keys(Module._cache).join(' ') + ';'));`;
+  import { getHeapSpaceStatistics } from 'node:v8';
+  const youngBytes = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size;
+  process.on('exit', () => {
+    const [before, kept] = [youngBytes(), Array.from({ length: 1000000 }, (_, at) => ({ at }))];
+    process.stdout.write('loaded ' + Object.keys(Module._cache).join(' ') + '; ');
+    process.stdout.write('young ' + before + ', with ' + kept.length + ' objects ' + youngBytes() + ';');
+  });`;
 
 describe('start and stop', () => {
-  it('loads nothing that only some requests or settings need', async () => {
-    const service = await ServiceProcess.start({ nodeArgs: ['--import', PRINT_FILES] });
+  it('loads nothing that only some requests or settings need, and keeps the young generation small until there is load', async () => {
+    const service = await ServiceProcess.start({ nodeArgs: ['--import', PRINT_AT_THE_END] });
     await service.stop();
-    const files = (await service.waitForLog(/loaded (.*);/))[1]!;
+    const files = (await service.waitForLog(/loaded (.*?);/))[1]!;
     expect(files).toContain('node_modules/fastify/');
     const spared = ['ajv', 'axios', 'redis', '@redis', 'swagger-ui-dist', '@fastify/static', 'js-yaml'];
     const sdk = ['@opentelemetry/resources', '@opentelemetry/sdk-trace-base', '@opentelemetry/sdk-metrics'];
     expect([...spared, ...sdk].filter((name) => files.includes(`node_modules/${name}/`))).toEqual([]);
+
+    const [idle, loaded] = (await service.waitForLog(/young (\d+), with \d+ objects (\d+);/)).slice(1).map(Number);
+    expect(idle).toBeLessThan(10_000_000); // 33 MB if it grew during the start
+    expect(loaded).toBeGreaterThan(idle!);
   });
 
   it('ends without waiting for a request whose head never comes to its end', async () => {
