@@ -52,6 +52,15 @@ export async function leaseOf(store: CacheStore, key: string, more: Partial<Leas
   return answer.lease;
 }
 
+/** @throws Error if there is an entry, or the lease is not granted: in the same step, or in a second one */
+async function leaseOfMiss(store: CacheStore, request: LeaseRequest): Promise<Lease> {
+  const answer = await store.findOrAcquire(request);
+  if (answer.found) throw new Error(`${request.key} is stored`);
+  const lease = answer.lease ?? (await store.acquire(request));
+  if (lease.kind !== 'granted') throw new Error(`The lease of ${request.key} was not granted: ${lease.kind}`);
+  return lease.lease;
+}
+
 export async function fillUnder(store: CacheStore, key: string, entry: CacheEntry): Promise<void> {
   if (!(await store.fill(await leaseOf(store, key), entry))) throw new Error(`${key} was not stored`);
 }
@@ -95,65 +104,74 @@ export function describeStore(
 
     describe('names', () => {
       it('are claimed by one, until their time is over', async () => {
-        expect(await store.isClaimed('a')).toBe(false);
-        expect(await store.claim('a', 60_000)).toBe(true);
-        expect(await Promise.all([store.claim('a', 60_000), store.claim('b', 20)])).toEqual([false, true]);
+        expect(await store.shared.isClaimed('a')).toBe(false);
+        expect(await store.shared.claim('a', 60_000)).toBe(true);
+        expect(await Promise.all([store.shared.claim('a', 60_000), store.shared.claim('b', 20)])).toEqual([
+          false,
+          true,
+        ]);
         await elapsed(80);
-        expect(await Promise.all([store.isClaimed('a'), store.isClaimed('b')])).toEqual([true, false]);
-        expect(await Promise.all([store.claim('a', 60_000), store.claim('b', 60_000)])).toEqual([false, true]);
+        expect(await Promise.all([store.shared.isClaimed('a'), store.shared.isClaimed('b')])).toEqual([true, false]);
+        expect(await Promise.all([store.shared.claim('a', 60_000), store.shared.claim('b', 60_000)])).toEqual([
+          false,
+          true,
+        ]);
       });
     });
 
     describe('names that are renewed', () => {
       it('are taken for as long as the last claim says, whoever had them', async () => {
-        expect(await store.claim('r', 20)).toBe(true);
-        expect(await store.claim('r', 60_000, 'renew')).toBe(true);
+        expect(await store.shared.claim('r', 20)).toBe(true);
+        expect(await store.shared.claim('r', 60_000, 'renew')).toBe(true);
         await elapsed(80);
-        expect(await store.isClaimed('r')).toBe(true);
+        expect(await store.shared.isClaimed('r')).toBe(true);
       });
     });
 
     describe('notes', () => {
       it('are what was left last under a name, until their time is over', async () => {
-        expect(await store.readNote('g', 'a')).toBeUndefined();
-        await store.compareAndSet('g', 'a', undefined, 'first', 60_000);
-        await store.compareAndSet('g', 'a', 'first', 'second: {"é":1}', 60_000);
+        expect(await store.shared.read('g', 'a')).toBeUndefined();
+        await store.shared.compareAndSet('g', 'a', undefined, 'first', 60_000);
+        await store.shared.compareAndSet('g', 'a', 'first', 'second: {"é":1}', 60_000);
         await Promise.all([
-          store.compareAndSet('g', 'b', undefined, '', 60_000),
-          store.compareAndSet('g', 'short', undefined, 'x', 1),
+          store.shared.compareAndSet('g', 'b', undefined, '', 60_000),
+          store.shared.compareAndSet('g', 'short', undefined, 'x', 1),
         ]);
-        await store.compareAndSet('another', 'a', undefined, 'x', 60_000);
+        await store.shared.compareAndSet('another', 'a', undefined, 'x', 60_000);
         await elapsed(20);
-        expect(await store.readNote('g', 'a')).toBe('second: {"é":1}');
-        expect(await store.readNote('g', 'short')).toBeUndefined();
-        expect([...(await store.sharedValues('g'))].sort()).toEqual([
+        expect(await store.shared.read('g', 'a')).toBe('second: {"é":1}');
+        expect(await store.shared.read('g', 'short')).toBeUndefined();
+        expect([...(await store.shared.readAll('g'))].sort()).toEqual([
           ['a', 'second: {"é":1}'],
           ['b', ''],
         ]);
-        expect(await store.sharedValues('none')).toEqual([]);
-        expect(await store.compareAndSet('g', 'short', 'x', 'y', 60_000)).toEqual({ kind: 'conflict' });
-        expect(await store.compareAndSet('g', 'short', undefined, 'y', 60_000)).toEqual({ kind: 'stored' });
+        expect(await store.shared.readAll('none')).toEqual([]);
+        expect(await store.shared.compareAndSet('g', 'short', 'x', 'y', 60_000)).toEqual({ kind: 'conflict' });
+        expect(await store.shared.compareAndSet('g', 'short', undefined, 'y', 60_000)).toEqual({ kind: 'stored' });
       });
 
       it('are left only over what was seen there', async () => {
         const many = Array.from({ length: 20 }, (_, at) =>
-          store.compareAndSet('g', 'a', undefined, `${at}: x`, 60_000),
+          store.shared.compareAndSet('g', 'a', undefined, `${at}: x`, 60_000),
         );
         const answers = await Promise.all(many);
         const winner = answers.findIndex(({ kind }) => kind === 'stored');
         const text = `${winner}: x`;
         for (const [at, answer] of answers.entries())
           expect(answer).toEqual(at === winner ? { kind: 'stored' } : { kind: 'conflict', text });
-        expect(await store.readNote('g', 'a')).toBe(text);
-        expect(await store.compareAndSet('g', 'a', '', 'z', 60_000)).toEqual({ kind: 'conflict', text });
-        expect(await store.compareAndSet('g', 'a', text, '', 60_000)).toEqual({ kind: 'stored' });
-        expect(await store.compareAndSet('g', 'a', undefined, 'z', 60_000)).toEqual({ kind: 'conflict', text: '' });
+        expect(await store.shared.read('g', 'a')).toBe(text);
+        expect(await store.shared.compareAndSet('g', 'a', '', 'z', 60_000)).toEqual({ kind: 'conflict', text });
+        expect(await store.shared.compareAndSet('g', 'a', text, '', 60_000)).toEqual({ kind: 'stored' });
+        expect(await store.shared.compareAndSet('g', 'a', undefined, 'z', 60_000)).toEqual({
+          kind: 'conflict',
+          text: '',
+        });
       });
 
       it('stay when everything is invalidated', async () => {
-        await store.compareAndSet('g', 'a', undefined, 'kept', 60_000);
+        await store.shared.compareAndSet('g', 'a', undefined, 'kept', 60_000);
         await store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
-        expect(await store.readNote('g', 'a')).toBe('kept');
+        expect(await store.shared.read('g', 'a')).toBe('kept');
       });
     });
 
@@ -165,7 +183,7 @@ export function describeStore(
       it('fills an entry together with what it leads to', async () => {
         const [index, part] = [anEntry({ body: Buffer.from('index') }), anEntry({ body: Buffer.from('part') })];
         const lease = await leaseOf(store, 'k');
-        expect(await store.fill(lease, index, { key: 'k|part', entry: part })).toBe(true);
+        expect(await store.fill(lease, index, { linked: { key: 'k|part', entry: part } })).toBe(true);
         expect((await store.find('k'))?.entry.body.toString()).toBe('index');
         expect((await store.find('k|part'))?.entry.body.toString()).toBe('part');
       });
@@ -206,7 +224,7 @@ export function describeStore(
         await fillUnder(store, 'k', entry);
         const lease = await leaseOf(store, 'k', { seenId: entry.id });
         const freshened = { ...entry, id: 'nextnextnext', freshUntil: entry.freshUntil + 1_000 };
-        expect(await store.freshen(lease, freshened)).toBe(true);
+        expect(await store.fill(lease, freshened, { keepsBody: true })).toBe(true);
         expect((await store.find('k'))?.entry).toEqual(freshened);
       });
     });
@@ -245,7 +263,10 @@ export function describeStore(
         expect((await store.acquire(asking('k'))).kind).toBe('held');
       });
 
-      it.each(['fill', 'freshen'] as const)('allow a %s over an entry that ends during the load', async (way) => {
+      it.each([
+        ['fill', false],
+        ['freshening', true],
+      ])('allow a %s over an entry that ends during the load', async (_way, keepsBody) => {
         // Where the entry has ended before the lease is asked for, once more with one that lives longer: the machine is slow.
         for (const lifeMs of [400, 4_000, 20_000]) {
           const key = `k-${lifeMs}`;
@@ -256,7 +277,7 @@ export function describeStore(
           if (answer.kind !== 'granted') continue;
           await elapsed(freshUntil - Date.now() + 100);
           const next = { ...ending, id: 'nextnextnext', freshUntil: Date.now() + 60_000 };
-          expect(await store[way](answer.lease, next)).toBe(true);
+          expect(await store.fill(answer.lease, next, { keepsBody })).toBe(true);
           expect((await store.find(key))?.entry).toEqual(next);
           return;
         }
@@ -268,22 +289,16 @@ export function describeStore(
         expect((await store.acquire(asking('k'))).kind).toBe('changed');
       });
 
-      it('may be taken by who finds nothing, and are free again if nobody asks for them', async () => {
-        expect(await store.find('k', { leaseMs: 60_000 })).toBeUndefined();
-        const lease = await leaseOf(store, 'k', { tags: ['t'] });
+      it('are granted to who finds nothing, in the same step where the store can', async () => {
+        const lease = await leaseOfMiss(store, asking('k', { tags: ['t'] }));
         expect(lease).toMatchObject({ key: 'k', tags: ['t'], baseId: '' });
         expect((await store.acquire(asking('k'))).kind).toBe('held');
         expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(true);
-        expect(await store.find('k', { leaseMs: 60_000 })).toBeDefined();
-
-        expect(await store.find('other', { leaseMs: 60_000 })).toBeUndefined();
-        await elapsed(80);
-        expect((await store.acquire(asking('other'))).kind).toBe('granted');
+        expect((await store.findOrAcquire(asking('k'))).found).toBeDefined();
       });
 
-      it('that were taken by who found nothing are revoked by an invalidation', async () => {
-        expect(await store.find('k', { leaseMs: 60_000 })).toBeUndefined();
-        const lease = await leaseOf(store, 'k', { tags: ['t'] });
+      it('that were granted to who found nothing are revoked by an invalidation', async () => {
+        const lease = await leaseOfMiss(store, asking('k', { tags: ['t'] }));
         await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
         expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(false);
       });
@@ -297,15 +312,13 @@ export function describeStore(
     });
 
     it('leaves no lease behind of two who look at once, with an invalidation between them', async () => {
-      const { store } = under;
       for (let times = 0; times < 5; times++) {
         const key = `looked-for-${times}`;
-        const first = store.find(key, { leaseMs: 60_000 }).then(() => store.acquire(asking(key)));
+        const first = store.findOrAcquire(asking(key));
         const dropping = store.invalidate({ kind: 'key', key: 'another' }, 'purge');
-        const second = store.find(key, { leaseMs: 60_000 });
-        const [answer] = await Promise.all([first, second, dropping]);
-        if (answer.kind === 'granted') await store.release(answer.lease);
-        await elapsed(10); // what nobody has asked for is given back
+        const [one, two] = await Promise.all([first, store.findOrAcquire(asking(key)), dropping]);
+        for (const answer of [one, two])
+          if (!answer.found && answer.lease?.kind === 'granted') await store.release(answer.lease.lease);
         await store.release(await leaseOf(store, key));
       }
     });
@@ -428,7 +441,7 @@ export function describeStore(
         await fillUnder(store, 'github:k', entry);
         const lease = await leaseOf(store, 'github:k', { seenId: entry.id });
         await store.invalidate(target, 'purge');
-        expect(await store.freshen(lease, { ...entry, id: 'nextnextnext' })).toBe(false);
+        expect(await store.fill(lease, { ...entry, id: 'nextnextnext' }, { keepsBody: true })).toBe(false);
         expect(await store.find('github:k')).toBeUndefined();
       });
 
@@ -454,7 +467,7 @@ export function describeStore(
           const second = (await store.find('github:k'))?.entry;
           expect(second?.softPurgeMark).toBeGreaterThan(first?.softPurgeMark ?? NaN);
           expect(new Set([entry.id, first?.id, second?.id]).size).toBe(3);
-          expect(await store.inspect('github:k')).toMatchObject({ softPurgeMark: second?.softPurgeMark });
+          expect(await store.listing.inspect('github:k')).toMatchObject({ softPurgeMark: second?.softPurgeMark });
         },
       );
 
@@ -469,7 +482,7 @@ export function describeStore(
           const stale = (await store.find('github:k'))?.entry;
           const validating = await leaseOf(store, 'github:k', { seenId: stale?.id ?? '' });
           await store.invalidate(target, 'stale');
-          expect(await store.freshen(validating, { ...entry, id: 'nextnextnext' })).toBe(false);
+          expect(await store.fill(validating, { ...entry, id: 'nextnextnext' }, { keepsBody: true })).toBe(false);
           expect((await store.find('github:k'))?.entry.softPurgeMark).toBeGreaterThan(0);
         },
       );
@@ -501,10 +514,9 @@ export function describeStore(
         expect((await store.find('k|generation|-'))?.entry).toEqual(entry);
       });
 
-      it('gives the lease of a member by the mark of the index that was seen, also where the search takes it', async () => {
+      it('gives the lease of a member by the mark of the index that was seen, also where the search requests it', async () => {
         await leaseOf(store, 'k|generation|-');
-        expect(await store.find('k|generation|-', { leaseMs: 60_000, indexMark: 7 })).toBeUndefined();
-        await leaseOf(store, 'k|generation|-', { indexMark: 7 });
+        await leaseOfMiss(store, asking('k|generation|-', { indexMark: 7 }));
       });
 
       it('by the tag of an upstream covers every key of it, whatever its tags', async () => {
@@ -543,7 +555,7 @@ export function describeStore(
           expect(await store.fill(elsewhere, anEntry())).toBe(true);
           await fillUnder(store, key, anEntry());
           await fillUnder(store, `${key}|generation|-`, anEntry());
-          expect(await store.count({ kind: 'prefix', prefix })).toEqual({ count: 2, isExact: true });
+          expect(await store.listing.count({ kind: 'prefix', prefix })).toEqual({ count: 2, isExact: true });
           expect(await store.invalidate({ kind: 'prefix', prefix }, 'purge')).toBe(2);
           expect(await store.find(other)).toBeDefined();
           await store.invalidate({ kind: 'prefix', prefix: '' }, 'purge');
@@ -568,10 +580,10 @@ export function describeStore(
     describe('looking', () => {
       it('shows an entry without its body', async () => {
         await fillUnder(store, 'k', anEntry({ body: Buffer.alloc(1_234) }));
-        const listed = await store.inspect('k');
+        const listed = await store.listing.inspect('k');
         expect(listed).toMatchObject({ key: 'k', bodyBytes: 1_234 });
         expect(listed?.expiresInMs).toBeGreaterThan(100_000);
-        expect(await store.inspect('none')).toBeUndefined();
+        expect(await store.listing.inspect('none')).toBeUndefined();
       });
 
       it('lists all that matches a glob, page by page', async () => {
@@ -580,7 +592,7 @@ export function describeStore(
         const seen: string[] = [];
         let cursor: string | undefined;
         do {
-          const page = await store.list('list:*', cursor, 40);
+          const page = await store.listing.list('list:*', cursor, 40);
           seen.push(...page.items.map(({ key }) => key));
           cursor = page.cursor;
         } while (cursor !== undefined);
@@ -589,8 +601,8 @@ export function describeStore(
 
       it('takes nothing but * and ? for a wildcard', async () => {
         await fillUnder(store, 'list:a', anEntry());
-        expect((await store.list('list:[a-z]', undefined, 10)).items).toHaveLength(0);
-        expect((await store.list('list:?', undefined, 10)).items).toHaveLength(1);
+        expect((await store.listing.list('list:[a-z]', undefined, 10)).items).toHaveLength(0);
+        expect((await store.listing.list('list:?', undefined, 10)).items).toHaveLength(1);
       });
     });
   });

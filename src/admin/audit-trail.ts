@@ -38,7 +38,7 @@ export class AuditTrail {
   /** Newest first. */
   async list(limit: number): Promise<readonly AuditEntryDocument[]> {
     await this.send();
-    const lines = await this.store.readLog(LOG, limit).catch(() => []);
+    const lines = await this.store.shared.readLog(LOG, limit).catch(() => []);
     const waiting = [...this.unsent].reverse();
     return [...waiting, ...lines.flatMap(parse)].slice(0, limit);
   }
@@ -48,7 +48,7 @@ export class AuditTrail {
     this.unsent = [];
     for (const [at, entry] of unsent.entries()) {
       try {
-        await this.store.appendToLog(LOG, JSON.stringify(entry));
+        await this.store.shared.appendToLog(LOG, JSON.stringify(entry));
       } catch {
         // The store logs its outage; the log has the action's own line.
         this.unsent = [...unsent.slice(at), ...this.unsent].slice(-MAX_UNSENT);

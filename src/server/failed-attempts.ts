@@ -60,12 +60,12 @@ export class FailedAttempts {
   /** The window of all replicas before this request. */
   private async countShared(network: string, isGuess: boolean): Promise<Window | undefined> {
     const name = bucketOf(network);
-    let seen = await this.store.readNote(this.options.group, name);
+    let seen = await this.store.shared.read(this.options.group, name);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const window = current(parse(seen), this.clock.now());
       if (!isGuess || window.count >= MAX_FAILURES) return window;
       const text = `${window.endsAt} ${window.count + 1}`;
-      const result = await this.store.compareAndSet(this.options.group, name, seen, text, WINDOW_MS);
+      const result = await this.store.shared.compareAndSet(this.options.group, name, seen, text, WINDOW_MS);
       if (result.kind === 'stored') return window;
       seen = result.text;
     }

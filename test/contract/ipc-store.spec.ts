@@ -1,5 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
-import { IpcStore } from '../../src/cache/store/ipc/ipc-store';
+import { openIpcStore } from '../../src/cache/store/ipc/ipc-store';
 import { StoreHost } from '../../src/cache/store/ipc/store-host';
 import type { StoreMessage, StorePort } from '../../src/cache/store/ipc/store-messages';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
@@ -54,7 +54,7 @@ describeStore('TieredStore over a store in another process', () => {
   const host = new StoreHost(new MemoryStore(limits, clock));
   const { host: hostPort, worker, cut } = line();
   host.serve(hostPort);
-  const store = new TieredStore(limits, new IpcStore(worker, 1_000), clock);
+  const store = new TieredStore(limits, openIpcStore(worker, 1_000), clock);
   return Promise.resolve({
     store,
     close: async () => {
@@ -71,7 +71,7 @@ describe('workers with one store in their primary process', () => {
     const join = () => {
       const { host: hostPort, worker, cut, hold } = line();
       host.serve(hostPort);
-      return { store: new TieredStore(limits, new IpcStore(worker, timeoutMs), clock), cut, hold };
+      return { store: new TieredStore(limits, openIpcStore(worker, timeoutMs), clock), cut, hold };
     };
     return { one: join(), two: join() };
   };

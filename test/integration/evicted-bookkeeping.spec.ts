@@ -149,11 +149,11 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
   it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {
     const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
     for (const replica of [one, ahead]) await ready(replica);
-    await one.store.compareAndSet('g', 'a', undefined, 'x', 60_000);
-    expect(await ahead.store.readNote('g', 'a')).toBe('x');
-    expect(await ahead.store.sharedValues('g')).toEqual([['a', 'x']]);
-    expect(await ahead.store.compareAndSet('g', 'a', 'x', 'y', 60_000)).toEqual({ kind: 'stored' });
-    expect(await one.store.readNote('g', 'a')).toBe('y');
+    await one.store.shared.compareAndSet('g', 'a', undefined, 'x', 60_000);
+    expect(await ahead.store.shared.read('g', 'a')).toBe('x');
+    expect(await ahead.store.shared.readAll('g')).toEqual([['a', 'x']]);
+    expect(await ahead.store.shared.compareAndSet('g', 'a', 'x', 'y', 60_000)).toEqual({ kind: 'stored' });
+    expect(await one.store.shared.read('g', 'a')).toBe('y');
   });
 
   it.each(['allkeys-lru', 'allkeys-random', 'volatile-lru'])(

@@ -43,7 +43,7 @@ function describeWrites(
       const response = anEntry({ body: Buffer.alloc(5_000), tags: ['t'] });
       const place = { upstream: 'github', tags: ['t'], now: Date.now(), place: () => 'k|variant' };
       const index = indexFor(undefined, { names: [], endsAt: Date.now() + 60_000 }, place);
-      await store.fill(await leaseOf(store, 'k'), index.entry, { key: 'k|variant', entry: response });
+      await store.fill(await leaseOf(store, 'k'), index.entry, { linked: { key: 'k|variant', entry: response } });
       await fillUnder(store, 'filled', anEntry());
       await store.put('set', anEntry({ upstream: 'app', body: Buffer.alloc(70_000), tags: ['t'] }));
       const length = (key: string) => bytesAt(redisKey(key));
@@ -63,7 +63,7 @@ function describeWrites(
       await store.invalidate({ kind: 'key', key: 'k' }, 'purge');
       await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
       expect(await store.fill(tagged, anEntry({ tags: ['t'] }))).toBe(false);
-      expect(await store.fill(late, anEntry(), { key: 'k|part', entry: anEntry() })).toBe(false);
+      expect(await store.fill(late, anEntry(), { linked: { key: 'k|part', entry: anEntry() } })).toBe(false);
       const bytes = await bytesAt(redisKey('k|part'));
       expect(told).toEqual(bytes > 0 ? [{ upstream: 'github', kind: 'response', bytes }] : []);
     });
@@ -73,7 +73,9 @@ function describeWrites(
       const entry = anEntry();
       await fillUnder(store, 'k', entry);
       const freshened = { ...entry, id: 'nextnextnext', freshUntil: entry.freshUntil + 1_000 };
-      expect(await store.freshen(await leaseOf(store, 'k', { seenId: entry.id }), freshened)).toBe(true);
+      expect(await store.fill(await leaseOf(store, 'k', { seenId: entry.id }), freshened, { keepsBody: true })).toBe(
+        true,
+      );
       await store.invalidate({ kind: 'key', key: 'k' }, 'stale');
       expect(told).toHaveLength(1);
     });

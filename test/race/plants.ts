@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CacheEntry } from '../../src/cache/model/cache-entry';
-import type { CacheStore, Lease, LinkedEntry } from '../../src/cache/store/cache-store';
+import type { CacheStore, FillOptions, Lease } from '../../src/cache/store/cache-store';
 import { markOf } from '../../src/cache/model/soft-purge';
 import { PROJECTION } from './catalog';
 import { FIND, FIND_OR_ACQUIRE, type Script } from '../../src/cache/store/redis/scripts';
@@ -18,7 +18,7 @@ export function withPlant(store: CacheStore, plant: Plant | undefined): CacheSto
 
 /** A store that keeps what a load brought whether or not its lease still stands. */
 function withoutLeases(store: CacheStore): CacheStore {
-  const fill = async ({ key }: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> => {
+  const fill = async ({ key }: Lease, entry: CacheEntry, { linked }: FillOptions = {}): Promise<boolean> => {
     if (linked) await store.put(linked.key, linked.entry);
     await store.put(key, entry);
     return true;
@@ -36,9 +36,8 @@ function withoutMarks(store: CacheStore, isHit: (name: string) => boolean): Cach
     return indexMark === 0 ? rest : { ...rest, indexMark };
   };
   return overriding(store, {
-    fill: async (lease: Lease, entry: CacheEntry, linked?: LinkedEntry) =>
-      store.fill(lease, await late(lease.key, entry), linked),
-    freshen: async (lease: Lease, entry: CacheEntry) => store.freshen(lease, await late(lease.key, entry)),
+    fill: async (lease: Lease, entry: CacheEntry, options?: FillOptions) =>
+      store.fill(lease, await late(lease.key, entry), options),
     put: async (key: string, entry: CacheEntry) => store.put(key, await late(key, entry)),
   });
 }

@@ -2,7 +2,7 @@ import { CacheInvalidator } from '../../src/cache/engine/cache-invalidator';
 import type { CacheEntry } from '../../src/cache/model/cache-entry';
 import type { CacheStore } from '../../src/cache/store/cache-store';
 import { HttpCache } from '../../src/cache/engine/http-cache';
-import { ifAvailable } from '../../src/cache/engine/if-available';
+import { ifAvailable } from '../../src/cache/store/if-available';
 import { Loader } from '../../src/cache/engine/loader';
 import { newEntryId } from '../../src/cache/model/random-id';
 import { openStore } from '../../src/cache/store/store.factory';

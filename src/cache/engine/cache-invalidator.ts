@@ -1,6 +1,6 @@
 import { toCacheKey, toKeyPrefix } from '../model/cache-key';
 import type { CacheStore, InvalidationMode, InvalidationTarget, InvalidationTargets } from '../store/cache-store';
-import { confirmed } from './confirmed';
+import { confirmed } from '../store/if-available';
 import { targetList } from '../store/invalidation-target';
 
 /** The source of an invalidation. */
@@ -39,7 +39,7 @@ export class CacheInvalidator {
     this.listeners.push(listener);
   }
 
-  /** Tags of the same things by other names: they are invalidated together with those that operators and code name. */
+  /** Tags of the same things by other names: an invalidation by operators or code covers both. */
   addSynonyms(synonymsOf: (tag: string) => readonly string[]): void {
     this.synonyms.push(synonymsOf);
   }

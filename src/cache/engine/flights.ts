@@ -1,7 +1,7 @@
 import { markOf } from '../model/soft-purge';
 import type { CacheStore } from '../store/cache-store';
 import type { Flight } from './flight';
-import { ifAvailable } from './if-available';
+import { ifAvailable } from '../store/if-available';
 import type { Head } from './load-head';
 import type { Seen } from './variants';
 

@@ -8,9 +8,9 @@ import type { Seen } from './variants';
 import { within } from './within';
 
 /**
- * The exchange with the origin for one request alone, with its method and fields as they are.
+ * The exchange with the origin for one request alone, with its own method and fields.
  *
- * Its one invariant: what the response says about the stored one is applied before the client gets it. It stores nothing.
+ * Its one invariant: the verdict of the response about the stored one is applied before the client gets it. It stores nothing.
  */
 export class Forwarding {
   constructor(

@@ -222,8 +222,9 @@ export class HttpCache {
   ): Promise<HttpAnswer | undefined> {
     const isUncoalesced = this.loads.hitForMiss.isUncoalesced(request) && !seen.entry;
     const overtaken = this.loads.find(request, seen) ?? (await this.loads.findOvertaken(request, seen));
-    if (overtaken === 'ended') return undefined;
     const underWay = overtaken ?? this.loads.find(request, seen);
+    if (underWay) await this.loader.releaseUnused(seen.lease);
+    if (underWay === 'ended') return undefined;
     if (underWay && underWay.number < firstLoad) return this.loadAfter(underWay, request, policy, seen, origin);
     const flight = underWay ?? this.loads.start(request, seen, origin, firstLoad > 0);
     flight.join(request.signal);

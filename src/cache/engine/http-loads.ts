@@ -12,7 +12,7 @@ import { Flights } from './flights';
 import { HitForMiss } from './hit-for-miss';
 import { LeasedLoad, type Load, type LeasedLoadOptions } from './leased-load';
 import type { Head } from './load-head';
-import { AbandonedLoad, type Loader } from './loader';
+import { AbandonedLoad, type Loader, type UseOfLease } from './loader';
 import { failureOf, UPSTREAM_ERROR, type RefreshListener } from './refresh-report';
 import type { VariantWriter, VariantWriterOptions } from './variant-writer';
 import type { Seen, VariantFinder } from './variants';
@@ -122,16 +122,16 @@ export class HttpLoads {
     const subject = { key, selection, tags: request.tags, indexMark: flight.indexMark };
     const replaced = seen.entry ?? seen.occupant;
     const { pausesAfterFailures } = this.options;
-    const use = (lease: Lease, base: CacheEntry | undefined, hasWaited = false): Promise<void> =>
-      this.runUnder(lease, base, load, hasWaited);
-    if (this.hitForMiss.isUncoalesced(request) && !seen.entry) {
-      const hasLoaded = await this.loader.underFreeLease(subject, replaced, use, pausesAfterFailures);
-      if (!hasLoaded) flight.arrive({ kind: 'not-loaded' });
-      return;
-    }
-    const held = await this.loader.underLease(subject, replaced, use, pausesAfterFailures);
-    if (held.by === 'self') return;
-    const { entry } = held;
+    const use: UseOfLease = (lease, base, hasWaited) => this.runUnder(lease, base, load, hasWaited);
+    const waits = !this.hitForMiss.isUncoalesced(request) || seen.entry !== undefined;
+    const result = await this.loader.underLease(subject, replaced, use, {
+      waits,
+      pausesAfterFailures,
+      firstAnswer: seen.lease,
+    });
+    if (result === 'held') flight.arrive({ kind: 'not-loaded' });
+    if (typeof result === 'string') return;
+    const { entry } = result;
     if (isNewDemanded || looksLikeIndex(entry)) flight.arrive({ kind: 'again' });
     else flight.arrive({ kind: 'entry', entry, source: 'other-replica', stored: true, isShareable: true });
   }

@@ -44,7 +44,7 @@ describe('the memory of indexes', () => {
       memory.find(
         store,
         'url',
-        () => ({}),
+        async () => ({ found: await store.find('url') }),
         ({ generation }) => [`url|${generation}`],
       );
     return { store, find };

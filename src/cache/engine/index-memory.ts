@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { CacheStore, FindOptions, Found } from '../store/cache-store';
+import type { CacheStore, Found, FoundOrLease, LeaseAnswer } from '../store/cache-store';
 import { readIndex, type ResourceIndex } from '../model/resource-index';
 import { textBytes } from '../store/memory/packed-fields';
 
@@ -8,6 +8,8 @@ type KnownMembers = Pick<ResourceIndex, 'generation' | 'lists'>;
 
 export interface FoundIndex {
   readonly found: Found | undefined;
+  /** Where nothing is stored, as far as it was requested. */
+  readonly lease?: LeaseAnswer | undefined;
   /** The entries requested together with the index, by key. Useless if the index now names others. */
   readonly prefetched: ReadonlyMap<string, Promise<Found | undefined>>;
 }
@@ -32,26 +34,27 @@ export class IndexMemory {
   });
 
   /**
-   * @param optionsOf as in the store's `find`, for the index
+   * @param look requests the index where it is not in memory
    * @param keysOf the keys of the members that the caller needs, from the index
    */
   async find(
     store: CacheStore,
     key: string,
-    optionsOf: () => FindOptions,
+    look: () => Promise<FoundOrLease>,
     keysOf: (index: KnownMembers) => readonly string[],
   ): Promise<FoundIndex> {
     const local = store.peek(key);
     if (local) return { found: local, prefetched: NOTHING_AHEAD };
     const last = this.seen.get(key);
     // The index first: entries read after it are no older than it.
-    const finding = store.find(key, optionsOf());
+    const finding = look();
     const prefetched = new Map(last && keysOf(last).map((one) => [one, this.prefetch(store, one)]));
-    const found = await finding;
+    const answer = await finding;
+    const { found } = answer;
     const index = found && readIndex(found.entry);
     if (index) this.seen.set(key, { generation: index.generation, lists: index.lists });
     else this.seen.delete(key);
-    return { found, prefetched };
+    return { found: undefined, ...answer, prefetched };
   }
 
   /** The caller gets the failure when it requests the entry itself. */

@@ -32,7 +32,7 @@ export interface LeasedLoadOptions {
 /** A load for one request, before it has a lease. */
 export interface Load {
   readonly request: HttpCacheRequest;
-  /** What was stored when it began. */
+  /** The stored state when it began. */
   readonly seen: Seen;
   readonly flight: Flight<Head>;
   readonly origin: Origin;
@@ -50,8 +50,8 @@ const HELD_BYTES = 134_217_728;
 /**
  * Asks the origin under a lease, gives the head to the waiting requests and stores what may be stored.
  *
- * Its one invariant: the lease ends with the load, by storing or by releasing. It leaves the leases' life to the `Loader`, the form of what
- * is stored to the `VariantWriter`.
+ * Its one invariant: the lease ends with the load, by storing or by releasing. It leaves the leases' life to the `Loader`, the form of the
+ * entry to the `VariantWriter`.
  */
 export class LeasedLoad {
   private readonly held: HeldBytes;

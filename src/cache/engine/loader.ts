@@ -1,16 +1,28 @@
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
-import type { CacheStore, Lease, LeaseRequest, LoadFailure } from '../store/cache-store';
+import type { CacheStore, Lease, LeaseAnswer, LeaseRequest } from '../store/cache-store';
 import { fromFailure, isOwnFault, pauseAfterFailures, toFailure } from './failure-pause';
 import { isFresh } from '../law/freshness';
-import { ifAvailable } from './if-available';
+import { ifAvailable } from '../store/if-available';
 import { newToken } from '../model/random-id';
 import { looksLikeIndex } from '../model/resource-index';
 import type { SettlingTags } from './settling-tags';
 
 /** The key of a load's lease, as in `LeaseRequest`. */
 export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark'>;
+
+/** The work under a lease, which stores or releases. `base` is the entry that it may replace. */
+export type UseOfLease = (lease: Lease, base: CacheEntry | undefined, hasWaited: boolean) => Promise<void>;
+
+export interface LeaseOptions {
+  /** Whether to wait while another has the lease; true by default. */
+  readonly waits?: boolean;
+  /** Whether the key pauses after repeated failures; true by default. */
+  readonly pausesAfterFailures?: boolean | undefined;
+  /** The store's answer about this lease, where a look-up has requested it. */
+  readonly firstAnswer?: LeaseAnswer | undefined;
+}
 
 export interface LoaderOptions {
   /** The life of a lease between two renewals, in milliseconds: then a dead leader is replaced. */
@@ -57,47 +69,47 @@ export class Loader {
    * Runs `use` with the key's lease; `use` releases it by storing or releasing. While another replica has the lease, waits for the entry
    * that it stores. `use` gets whether it has waited for another load that stored nothing under the key.
    *
+   * @returns `loaded`: `use` has run; `held`, without waiting: another has the lease; or the entry that another load has stored
    * @throws any error of `use`, after leaving the failure for the waiters; AppError their failure, or a time-out
    */
-  async underLease<T>(
+  async underLease(
     { key, selection, tags, indexMark = 0 }: LoadSubject,
     stale: CacheEntry | undefined,
-    use: (lease: Lease, base: CacheEntry | undefined, hasWaited: boolean) => Promise<T>,
-    pausesAfterFailures = true,
-  ): Promise<{ readonly by: 'self'; readonly result: T } | { readonly by: 'other'; readonly entry: CacheEntry }> {
-    const until = this.clock.now() + this.options.loadTimeoutMs;
-    const token = newToken();
+    use: UseOfLease,
+    { waits = true, pausesAfterFailures = true, firstAnswer }: LeaseOptions = {},
+  ): Promise<'loaded' | 'held' | { readonly entry: CacheEntry }> {
+    const { leaseMs, loadTimeoutMs, pollMs } = this.options;
+    const until = this.clock.now() + loadTimeoutMs;
+    const asking = { key, token: newToken(), tags, leaseMs, indexMark, selection };
     let base = stale;
-    let waitedFor: string | undefined;
+    let waited: Pick<LeaseRequest, 'waitedFor'> | undefined;
+    let answer = firstAnswer;
     while (this.clock.now() < until) {
-      const answer = await this.store.acquire({
-        key,
-        token,
-        tags,
-        seenId: base?.id ?? '',
-        leaseMs: this.options.leaseMs,
-        indexMark,
-        selection,
-        ...(waitedFor === undefined ? {} : { waitedFor }),
-      });
-      if (answer.kind === 'granted') {
-        const hasWaited = waitedFor !== undefined;
-        const useIt = (lease: Lease, there: CacheEntry | undefined): Promise<T> => use(lease, there, hasWaited);
-        return { by: 'self', result: await this.holding(answer.lease, base, useIt, pausesAfterFailures) };
-      }
+      answer ??= await this.store.acquire({ ...asking, seenId: base?.id ?? '', ...waited });
       if (answer.kind === 'failed') throw fromFailure(answer.failure, answer.remainingMs);
-      if (answer.kind === 'held') {
-        waitedFor = answer.holder;
-        await this.store.change(key, Math.min(this.options.pollMs, Math.max(1, until - this.clock.now())));
+      if (answer.kind === 'granted') {
+        const { lease } = answer;
+        await this.holding(lease, () => use(lease, base, waited !== undefined), pausesAfterFailures);
+        return 'loaded';
       }
+      if (!waits) return 'held';
+      if (answer.kind === 'held') {
+        waited = { waitedFor: answer.holder };
+        await this.store.change(key, Math.min(pollMs, Math.max(1, until - this.clock.now())));
+      }
+      answer = undefined;
       const found = await this.store.find(key);
-      if (found && found.entry.id !== base?.id && this.isLoaded(found.entry, indexMark))
-        return { by: 'other', entry: found.entry };
+      if (found && found.entry.id !== base?.id && this.isLoaded(found.entry, indexMark)) return found;
       base = found?.entry;
     }
     throw new AppError('deadline-exceeded', 'Another replica still loads this resource. Try again shortly.', {
       retryAfterMs: 1_000,
     });
+  }
+
+  /** Releases a lease that a look-up was granted and no load needs. */
+  async releaseUnused(answer: LeaseAnswer | undefined): Promise<void> {
+    if (answer?.kind === 'granted') await ifAvailable(() => this.store.release(answer.lease));
   }
 
   /** As `SettlingTags.isSettling`. Must be called before the load begins. */
@@ -115,49 +127,23 @@ export class Loader {
     return isFresh(entry, now) && (entry.indexMark ?? 0) >= indexMark;
   }
 
-  /**
-   * As `underLease`, but without waiting for another replica.
-   *
-   * @returns whether `use` has run; false: another has the lease
-   */
-  async underFreeLease(
-    { key, selection, tags, indexMark = 0 }: LoadSubject,
-    base: CacheEntry | undefined,
-    use: (lease: Lease, base: CacheEntry | undefined) => Promise<void>,
-    pausesAfterFailures = true,
-  ): Promise<boolean> {
-    const { leaseMs } = this.options;
-    const asking = { key, token: newToken(), tags, seenId: base?.id ?? '', leaseMs, indexMark, selection };
-    const answer = await this.store.acquire(asking);
-    if (answer.kind === 'failed') throw fromFailure(answer.failure, answer.remainingMs);
-    if (answer.kind !== 'granted') return false;
-    await this.holding(answer.lease, base, use, pausesAfterFailures);
-    return true;
-  }
-
-  private async holding<T>(
-    lease: Lease,
-    base: CacheEntry | undefined,
-    use: (lease: Lease, base: CacheEntry | undefined) => Promise<T>,
-    pausesAfterFailures: boolean,
-  ): Promise<T> {
+  private async holding(lease: Lease, use: () => Promise<void>, pausesAfterFailures: boolean): Promise<void> {
     const renewal = setInterval(() => {
       // A lease that cannot be renewed expires, and another caller may load.
       ifAvailable(() => this.store.renew(lease, this.options.leaseMs)).catch(() => clearInterval(renewal));
     }, this.options.leaseMs / 3);
     try {
-      return await use(lease, base);
+      await use();
     } catch (error) {
       if (error instanceof AbandonedLoad || isOwnFault(error)) await ifAvailable(() => this.store.release(lease));
-      else await this.giveBackFailed(lease, toFailure(error), pausesAfterFailures);
+      else {
+        const failure = toFailure(error);
+        const pauseMs = pausesAfterFailures ? pauseAfterFailures(lease.failures + 1, failure) : 0;
+        await ifAvailable(() => this.store.fail(lease, failure, pauseMs));
+      }
       throw error;
     } finally {
       clearInterval(renewal);
     }
-  }
-
-  private async giveBackFailed(lease: Lease, failure: LoadFailure, pauses: boolean): Promise<void> {
-    const pauseMs = pauses ? pauseAfterFailures(lease.failures + 1, failure) : 0;
-    await ifAvailable(() => this.store.fail(lease, failure, pauseMs));
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock';
 import { tagOfUpstream } from '../model/cache-key';
 import type { CacheStore, Lease } from '../store/cache-store';
-import { ifAvailable } from './if-available';
+import { ifAvailable } from '../store/if-available';
 import type { ResponsePolicy } from '../law/response-policy';
 
 /** How long a response about something that has just changed is fresh, in milliseconds. */
@@ -42,7 +42,7 @@ export class SettlingTags {
    */
   async begin(tags: readonly string[], windowMs = this.windowMs): Promise<void> {
     if (windowMs === 0) return;
-    await ifAvailable(() => Promise.all(tags.map((tag) => this.store.claim(markOf(tag), windowMs, 'renew'))));
+    await ifAvailable(() => Promise.all(tags.map((tag) => this.store.shared.claim(markOf(tag), windowMs, 'renew'))));
   }
 
   /**
@@ -61,7 +61,7 @@ export class SettlingTags {
   }
 
   private async hasMark(tags: readonly string[]): Promise<boolean> {
-    const marks = await ifAvailable(() => Promise.all(tags.map((tag) => this.store.isClaimed(markOf(tag)))));
+    const marks = await ifAvailable(() => Promise.all(tags.map((tag) => this.store.shared.isClaimed(markOf(tag)))));
     return marks?.some(Boolean) ?? true; // unknown: the short life is the safe one
   }
 }

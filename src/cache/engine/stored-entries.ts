@@ -1,6 +1,6 @@
 import type { CacheEntry } from '../model/cache-entry';
 import type { CacheStore, EntryCount, Found, InvalidationTarget, KeyPage, ListedEntry } from '../store/cache-store';
-import { confirmed } from './confirmed';
+import { confirmed } from '../store/if-available';
 import { looksLikeIndex, memberKey, readIndex, type ResourceIndex } from '../model/resource-index';
 import { applySoftPurge } from '../model/soft-purge';
 
@@ -16,12 +16,12 @@ export class StoredEntries {
 
   /** @throws AppError `cache-unavailable` */
   list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
-    return confirmed('list the entries', this.store.list(match, cursor, limit, tag));
+    return confirmed('list the entries', this.store.listing.list(match, cursor, limit, tag));
   }
 
   /** @throws AppError `cache-unavailable` */
   count(target: InvalidationTarget): Promise<EntryCount> {
-    return confirmed('count the entries', this.store.count(target));
+    return confirmed('count the entries', this.store.listing.count(target));
   }
 
   /** @throws AppError `cache-unavailable` */
@@ -39,13 +39,13 @@ export class StoredEntries {
   }
 
   private async inspectResource(key: string): Promise<ListedEntry | undefined> {
-    const listed = await this.store.inspect(key);
+    const listed = await this.store.listing.inspect(key);
     if (!listed || !looksLikeIndex(listed.metadata)) return listed;
     const found = await this.store.find(key);
     const index = found && readIndex(found.entry);
     if (!index) return listed;
     const keys = memberKeys(index, key);
-    const all = await Promise.all(keys.map((one) => this.store.inspect(one)));
+    const all = await Promise.all(keys.map((one) => this.store.listing.inspect(one)));
     const [first = listed] = all.filter((one) => one !== undefined);
     const metadata = { ...first.metadata, tags: listed.metadata.tags };
     const { softPurgeMark } = applySoftPurge({ ...first, ...first.metadata, body: NO_BODY }, index.entry);

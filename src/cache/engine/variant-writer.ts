@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../model/cache-entry';
 import type { CacheStore, Lease } from '../store/cache-store';
 import { coverIndex } from './cover-index';
-import { ifAvailable } from './if-available';
+import { ifAvailable } from '../store/if-available';
 import { newToken } from '../model/random-id';
 import {
   alreadyContains,
@@ -123,7 +123,7 @@ export class VariantWriter {
     const place = memberKey(key, index.generation, name);
     if (!seen.index) {
       const linked = { key: place, entry: { ...member, tags: [] } };
-      const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, linked));
+      const isFirst = await ifAvailable(() => this.store.fill(lease, index.entry, { linked }));
       const ofRequest = entry.tags.filter((tag) => !own.includes(tag));
       return isFirst === true || this.joinIndex(lease, { ...subject, tags: ofRequest }, member, update);
     }
@@ -148,7 +148,7 @@ export class VariantWriter {
     const validated = validatedEntry(base, response, policy, this.optionsUnder(index));
     // A rule may have other tags now than when the response was stored; those of a member are its index's.
     const entry = index ? validated : { ...validated, tags: [...new Set([...base.tags, ...request.tags])] };
-    const stored = (await ifAvailable(() => this.store.freshen(lease, entry))) === true;
+    const stored = (await ifAvailable(() => this.store.fill(lease, entry, { keepsBody: true }))) === true;
     const { projection } = request;
     const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
     if (stored && index && !alreadyContains(index, update)) await this.addToIndex(request, index, update);

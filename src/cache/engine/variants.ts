@@ -1,6 +1,7 @@
 import type { CacheEntry } from '../model/cache-entry';
 import type { CacheTier } from '../model/cache-outcome';
-import type { CacheStore, Found } from '../store/cache-store';
+import { newToken } from '../model/random-id';
+import type { CacheStore, Found, FoundOrLease, LeaseAnswer, LeaseRequest } from '../store/cache-store';
 import { IndexMemory } from './index-memory';
 import { looksLikeIndex, memberKey, readIndex, type ResourceIndex } from '../model/resource-index';
 import { applySoftPurge, markOf } from '../model/soft-purge';
@@ -18,11 +19,15 @@ export interface Seen {
   readonly variantKeys: readonly string[];
   /** The entry under the resource's own key, if it is neither an index nor a response that the request selects. */
   readonly occupant?: CacheEntry | undefined;
+  /** For a miss, if the caller loads on one: the store's first answer about the lease of its load. The caller uses it or releases it. */
+  readonly lease?: LeaseAnswer | undefined;
 }
 
 /** The parts of a request that select a stored response. */
-export type Selecting = Pick<HttpCacheRequest, 'key' | 'headers' | 'projection'>;
+export type Selecting = Pick<HttpCacheRequest, 'key' | 'headers' | 'projection' | 'tags'>;
 
+/** What distinguishes the lease of a load under its key. */
+type Asking = Pick<LeaseRequest, 'selection' | 'indexMark'>;
 type Lists = ResourceIndex['lists'];
 
 const NOTHING: Seen = {
@@ -60,26 +65,32 @@ export class VariantFinder {
   /**
    * If neither index nor variant is in memory, both are read in one round trip, provided the index has not changed since it was last seen.
    *
-   * @param leaseMs as in the store's `find`, given by callers that load on a miss
+   * @param leaseMs given by callers that load on a miss
    */
   async find(request: Selecting, now: number, leaseMs: number | undefined): Promise<Seen> {
     const { key } = request;
-    const { found, prefetched } = await this.seenLast.find(
+    const { found, lease, prefetched } = await this.seenLast.find(
       this.store,
       key,
-      () => ({ leaseMs, selection: leaseMs === undefined ? undefined : this.selectionOf(request) }),
+      () => this.look(request, key, leaseMs, leaseMs === undefined ? {} : { selection: this.selectionOf(request) }),
       (index) => this.keysOf(index, request),
     );
     const index = found && readIndex(found.entry);
-    if (!found || !index || now >= found.entry.freshUntil) return this.withoutIndex(found, request);
+    if (!found) return lease ? { ...NOTHING, lease } : NOTHING;
+    if (!index || now >= found.entry.freshUntil) return this.withoutIndex(found, request);
     const keys = this.keysOf(index, request);
-    const options = { leaseMs: keys.length === 1 ? leaseMs : undefined, indexMark: markOf(index.entry) };
-    const members = await Promise.all(
-      keys.map(
-        async (one) => this.store.peek(one) ?? (await prefetched.get(one)) ?? (await this.store.find(one, options)),
-      ),
+    const asking = { indexMark: markOf(index.entry) };
+    const answers = await Promise.all(
+      keys.map(async (one): Promise<FoundOrLease> => {
+        const there = this.store.peek(one) ?? (await prefetched.get(one));
+        // Of several keys the load's is not known yet.
+        return there ? { found: there } : this.look(request, one, keys.length === 1 ? leaseMs : undefined, asking);
+      }),
     );
-    return latest(members, keys, index, request);
+    const members = answers.map((answer) => answer.found);
+    const seen = latest(members, keys, index, request);
+    const [first] = answers;
+    return first && !first.found && first.lease ? { ...seen, lease: first.lease } : seen;
   }
 
   /** The same from this process's memory alone; undefined where memory cannot decide. */
@@ -92,6 +103,18 @@ export class VariantFinder {
     const keys = this.keysOf(index, request);
     const members = keys.map((one) => this.store.peek(one, now));
     return members.includes(undefined) ? undefined : latest(members, keys, index, request);
+  }
+
+  private async look(
+    { tags }: Selecting,
+    key: string,
+    leaseMs: number | undefined,
+    asking: Asking,
+  ): Promise<FoundOrLease> {
+    if (leaseMs !== undefined)
+      return this.store.findOrAcquire({ key, token: newToken(), tags, seenId: '', leaseMs, ...asking });
+    const found = await this.store.find(key);
+    return found ? { found } : {};
   }
 
   /** A response that only its URL selects is stored under the key of the URL. */

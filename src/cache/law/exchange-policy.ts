@@ -52,7 +52,7 @@ export type Verdict =
   | 'none'
   /** The requested variant has been replaced. */
   | 'variant-replaced'
-  /** The resource does not exist for this caller: none of its variants may be used any more, stale or fresh. */
+  /** The resource does not exist for this caller: its variants may not be used any more, stale or fresh. */
   | 'resource-withdrawn';
 
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);

@@ -93,7 +93,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   async *entries<Value>(): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     let cursor: string | undefined;
     do {
-      const page = await this.store.list('*', cursor, PAGE);
+      const page = await this.store.listing.list('*', cursor, PAGE);
       for (const { key } of page.items) {
         if (looksLikeMember(key)) continue; // shown with its resource
         const data = await this.getStored(key);

@@ -4,7 +4,6 @@ import type { CacheStore } from '../store/cache-store';
 import { MemoryStore } from '../store/memory/memory-store';
 import { LostBookkeeping } from './lost-bookkeeping';
 import { runwayOf, type Runway } from '../engine/runway';
-import { TieredStore } from '../store/tiered-store';
 
 /** How many entries in memory stand for all. */
 const SAMPLED_ENTRIES = 256;
@@ -29,10 +28,10 @@ export class StoreHealth {
 
   get(): StoreState {
     const { store } = this;
-    const hasMemory = store instanceof TieredStore || store instanceof MemoryStore;
-    const l1 = hasMemory
-      ? { l1Entries: store.l1Size, l1Bytes: store.l1Bytes, l1PreparedBytes: store.l1PreparedBytes }
-      : {};
+    const l1 =
+      store instanceof MemoryStore
+        ? { l1Entries: store.l1Size, l1Bytes: store.l1Bytes, l1PreparedBytes: store.l1PreparedBytes }
+        : {};
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };
@@ -51,7 +50,7 @@ export class StoreHealth {
   /** Of the entries in memory that were used last. */
   readRunway(now: number): Runway | undefined {
     const { store } = this;
-    if (!(store instanceof TieredStore || store instanceof MemoryStore)) return undefined;
+    if (!(store instanceof MemoryStore)) return undefined;
     return runwayOf(store.recentEntries(SAMPLED_ENTRIES), now);
   }
 }

@@ -165,7 +165,8 @@ export class ValueCache {
       if (entry) done.isStored = await this.store.fill(lease, entry);
       else await this.store.release(lease);
     };
-    await this.loader.underFreeLease({ key, tags }, found?.entry, callUnder, false).catch((error: unknown) => {
+    const options = { waits: false, pausesAfterFailures: false };
+    await this.loader.underLease({ key, tags }, found?.entry, callUnder, options).catch((error: unknown) => {
       // The call's own error is thrown below; without a lease it has not been called yet.
       if (!done.own) this.logger.warn(`${key} is not stored: ${(error as Error).message}`);
     });

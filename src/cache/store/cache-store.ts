@@ -34,7 +34,7 @@ export interface Lease {
   readonly scope: 'shared' | 'local';
 }
 
-/** A failed load, shared with the requests that waited for it and with those that arrive during its pause. */
+/** A failed load, shared with the requests that waited for it or arrive during its pause. */
 export interface LoadFailure {
   readonly code: string;
   readonly message: string;
@@ -138,13 +138,17 @@ export type SharedValue = readonly [name: string, text: string];
 export type CompareAndSetResult =
   { readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly text?: string | undefined };
 
-/** The options of a look-up. */
-export interface FindOptions {
-  /** Given by callers that load on a miss: as in `LeaseRequest`. */
-  readonly leaseMs?: number | undefined;
-  readonly indexMark?: number;
-  readonly selection?: string | undefined;
+/** The details of a fill. */
+export interface FillOptions {
+  /** Stored before the entry that names it, and perhaps also where that entry is then refused. */
+  readonly linked?: LinkedEntry;
+  /** The entry has the stored body: a validation has confirmed it. */
+  readonly keepsBody?: boolean;
 }
+
+/** The entry, or else the answer about its lease; neither where the store needs a second request to decide. */
+export type FoundOrLease =
+  { readonly found: Found } | { readonly found?: undefined; readonly lease?: LeaseAnswer | undefined };
 
 export const MAX_SHARED_VALUE_TTL_MS = 7_200_000;
 
@@ -156,6 +160,44 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** Small things that replicas share beside the entries. Every method may reject with `StoreUnavailableError`. */
+export interface SharedState {
+  /**
+   * Claims a name for `ttlMs`, unless it is claimed already. False: it is. For work that must be done once across replicas. `renew` claims
+   * the name from now on in any case.
+   */
+  claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean>;
+  /** Whether the name is claimed. */
+  isClaimed(name: string): Promise<boolean>;
+  /**
+   * Stores a short text under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Replaces only the text that the caller has
+   * seen (undefined: none), so that no replica erases the text of another: on a conflict the caller merges and tries again.
+   */
+  compareAndSet(
+    group: string,
+    name: string,
+    seen: string | undefined,
+    text: string,
+    ttlMs: number,
+  ): Promise<CompareAndSetResult>;
+  read(group: string, name: string): Promise<string | undefined>;
+  /** All values of a group, in no order. */
+  readAll(group: string): Promise<readonly SharedValue[]>;
+  /** Adds a line to a log. The latest `MAX_LOG_LINES` are kept. */
+  appendToLog(log: string, line: string): Promise<void>;
+  /** The last lines of a log, newest first. */
+  readLog(log: string, limit: number): Promise<readonly string[]>;
+}
+
+/** The stored entries for operators, without their bodies. Every method may reject with `StoreUnavailableError`. */
+export interface EntryListing {
+  inspect(key: string): Promise<ListedEntry | undefined>;
+  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; with a tag, only entries that carry it. */
+  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;
+  /** How many entries an invalidation would cover. Bounded work: for very many it returns how many it has seen. */
+  count(target: InvalidationTarget): Promise<EntryCount>;
+}
+
 /**
  * Stores responses, and grants the leases to load them.
  *
@@ -163,32 +205,33 @@ export class StoreUnavailableError extends Error {
  * method except `peek`, `onChange` and `close` may reject with `StoreUnavailableError`.
  */
 export abstract class CacheStore {
+  abstract readonly shared: SharedState;
+  abstract readonly listing: EntryListing;
+
   /**
    * The entry in this process's memory, without a promise.
    *
    * @param now read by the caller already; reading the clock costs as much as the look-up
    */
   abstract peek(key: string, now?: number): Found | undefined;
-  /**
-   * With `leaseMs` the store may acquire the lease in the same step if there is no entry, for an `acquire` that follows in the same turn;
-   * an unused lease is released.
-   */
-  abstract find(key: string, options?: FindOptions): Promise<Found | undefined>;
+  abstract find(key: string): Promise<Found | undefined>;
 
   /** Requests the right to load and store. */
   abstract acquire(request: LeaseRequest): Promise<LeaseAnswer>;
+  /** `find`, and for a miss `acquire` (`seenId` is empty): in one step where the store can. */
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+    const found = await this.find(request.key);
+    return found ? { found } : { lease: await this.acquire(request) };
+  }
   /** Keeps the lease for another `leaseMs`. */
   abstract renew(lease: Lease, leaseMs: number): Promise<void>;
   /**
    * Stores and releases the lease. False: the lease was revoked, or the entry is not the one its holder saw; nothing was stored. The lease
-   * of a selection is then still held: the load of another selection may have stored the entry, and this one may join it. A linked entry
-   * is stored before the entry that names it, and may be stored even where the entry is then refused.
+   * of a selection is then still held: the load of another selection may have stored the entry, and this one may join it.
    */
-  abstract fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean>;
+  abstract fill(lease: Lease, entry: CacheEntry, options?: FillOptions): Promise<boolean>;
   /** Whether the lease is still its holder's, and nothing that it covers was invalidated since. */
   abstract isStanding(lease: Lease): Promise<boolean>;
-  /** Stores new metadata over the stored body, and releases the lease. False: nothing was stored. */
-  abstract freshen(lease: Lease, entry: CacheEntry): Promise<boolean>;
   /** Releases the lease without storing. */
   abstract release(lease: Lease): Promise<void>;
   /** Releases the lease with the failure, kept for waiting requests and for a pause of `pauseMs`. */
@@ -200,50 +243,13 @@ export abstract class CacheStore {
   abstract put(key: string, entry: CacheEntry): Promise<void>;
   /** Once it resolves, no replica stores an earlier load. Resolves to the number of entries found. */
   abstract invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number>;
-  /**
-   * Claims a name for `ttlMs`, unless it is claimed already. False: it is. For work that must be done once across replicas. `renew` claims
-   * the name from now on in any case.
-   */
-  abstract claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean>;
-  /** Whether the name is claimed. */
-  abstract isClaimed(name: string): Promise<boolean>;
-  /**
-   * Stores a short text for all replicas, under a name within a group, for `MAX_SHARED_VALUE_TTL_MS` at most. Replaces only the text that
-   * the caller has seen (undefined: none), so that no replica erases the text of another: on a conflict the caller merges and tries again.
-   */
-  abstract compareAndSet(
-    group: string,
-    name: string,
-    seen: string | undefined,
-    text: string,
-    ttlMs: number,
-  ): Promise<CompareAndSetResult>;
-  abstract readNote(group: string, name: string): Promise<string | undefined>;
-  /** All shared values of a group, in no order. */
-  abstract sharedValues(group: string): Promise<readonly SharedValue[]>;
-  abstract inspect(key: string): Promise<ListedEntry | undefined>;
-  /** Entries whose key matches a glob (`*` and `?`), about `limit` a page; with a tag, only entries that carry it. */
-  abstract list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage>;
-  /** How many entries an invalidation would cover. Bounded work: for very many it returns how many it has seen. */
-  abstract count(target: InvalidationTarget): Promise<EntryCount>;
-
-  /** Adds a line to a log that all replicas share. The latest `MAX_LOG_LINES` are kept. */
-  abstract appendToLog(log: string, line: string): Promise<void>;
-  /** The last lines of a log, newest first. */
-  abstract readLog(log: string, limit: number): Promise<readonly string[]>;
 
   abstract onChange(listener: (change: StoreChange) => void): void;
   abstract close(): Promise<void>;
 }
 
-/** The entry, or else the lease or the reason for refusing it; neither where the store needs a second request to decide. */
-export type FoundOrLease =
-  { readonly found: Found } | { readonly found?: undefined; readonly lease?: LeaseAnswer | undefined };
-
-/** A store that several processes share. Each process may keep copies as long as it receives every change. */
-export abstract class SharedStore extends CacheStore {
+/** A store that several processes share. Each may keep copies as long as it receives every change. */
+export interface SharedStore extends CacheStore {
   /** Whether every change up to about now has been received: copies may be used without a request to the store. */
-  abstract readonly isCoherent: boolean;
-  /** `find`, and for a miss `acquire`, in as few steps as the store can. `seenId` is empty. */
-  abstract findOrAcquire(request: LeaseRequest): Promise<FoundOrLease>;
+  readonly isCoherent: boolean;
 }

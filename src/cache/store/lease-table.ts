@@ -1,86 +1,85 @@
 import type { Clock } from '../../kernel/clock';
-import type { InvalidationLog } from './invalidation-log';
-import type { Lease, LeaseAnswer, LeaseRequest, LoadFailure } from './cache-store';
+import type { InvalidationTarget, Lease, LeaseAnswer, LeaseRequest, LoadFailure } from './cache-store';
+import { isCovered } from './invalidation-target';
 
-/** The state that a load saw when it began. */
-interface Since {
+interface LeaseState {
+  readonly token: string;
+  readonly failures: number;
+  /** The state that its load saw when it began. */
   readonly indexMark: number;
   readonly sequence: number;
-}
-
-interface HeldLease extends Since {
-  readonly kind: 'held';
-  readonly token: string;
-  readonly failures: number;
   until: number;
-}
-
-interface FailedLease extends Since {
-  readonly kind: 'failed';
-  readonly token: string;
-  readonly failures: number;
-  readonly failure: LoadFailure;
-  readonly pausedUntil: number;
-  readonly until: number;
+  /** A failed load, kept for the requests that waited for it and for a pause. */
+  readonly failed?: { readonly failure: LoadFailure; readonly pausedUntil: number };
 }
 
 type LeaseName = Pick<LeaseRequest, 'key' | 'selection'>;
 
 /** How long a failure is remembered beyond its pause, so that the next one counts as repeated. */
 export const FAILURE_MEMORY_MS = 10_000;
-
+/** How long an invalidation is remembered: longer than any load. */
+const MAX_LOAD_MS = 300_000;
 const SWEEP_OVER = 10_000;
 
-/** The leases of one process, by the rules of the Redis scripts: for a memory store, and for times without Redis. */
+/**
+ * The leases of one process, by the rules of the Redis scripts, and the invalidations that a load under way may have missed: a load that
+ * began before one of them may not store what it covers.
+ */
 export class LeaseTable {
   /** By key, then by selection. */
-  private readonly leases = new Map<string, Map<string, HeldLease | FailedLease>>();
+  private readonly leases = new Map<string, Map<string, LeaseState>>();
+  private readonly invalidations: { readonly sequence: number; readonly at: number; target: InvalidationTarget }[] = [];
+  private count = 0;
 
-  /** @param log the invalidations of the same store */
   constructor(
     private readonly clock: Clock,
-    private readonly log: InvalidationLog,
+    private readonly scope: Lease['scope'],
   ) {}
 
-  acquire(request: LeaseRequest, scope: Lease['scope']): LeaseAnswer {
+  /** The number of invalidations so far. */
+  get sequence(): number {
+    return this.count;
+  }
+
+  acquire(request: LeaseRequest): LeaseAnswer {
     const now = this.clock.now();
-    const { sequence } = this.log;
+    const { sequence, scope } = this;
     const { key, selection, token, seenId: baseId, tags, indexMark = 0 } = request;
     // A load that began before a purge is not waited for after it, and its failure is not shared: its fill will find another lease.
-    const there = this.current(request, now);
+    const there = this.current(request);
     const current = there && this.isOutdated(there, request) ? undefined : there;
-    if (current?.kind === 'held') return { kind: 'held', holder: current.token };
-    if (current?.kind === 'failed' && (current.pausedUntil > now || current.token === request.waitedFor)) {
-      return { kind: 'failed', failure: current.failure, remainingMs: Math.max(0, current.pausedUntil - now) };
+    if (current && !current.failed) return { kind: 'held', holder: current.token };
+    if (current?.failed && (current.failed.pausedUntil > now || current.token === request.waitedFor)) {
+      const { failure, pausedUntil } = current.failed;
+      return { kind: 'failed', failure, remainingMs: Math.max(0, pausedUntil - now) };
     }
     const failures = current?.failures ?? 0;
     if (this.leases.size > SWEEP_OVER) this.sweep(now);
-    this.set(request, { kind: 'held', token, failures, indexMark, sequence, until: now + request.leaseMs });
+    this.set(request, { token, failures, indexMark, sequence, until: now + request.leaseMs });
     const lease = { key, token, baseId, sequence, indexMark, failures, tags, scope };
     return { kind: 'granted', lease: selection === undefined ? lease : { ...lease, selection } };
   }
 
-  isHeldBy(lease: Lease): boolean {
-    const current = this.current(lease, this.clock.now());
-    return current?.kind === 'held' && current.token === lease.token;
+  /** Whether the lease is still its holder's, and neither its key nor one of the tags was invalidated since. */
+  isStanding(lease: Lease, tags: readonly string[]): boolean {
+    return this.heldBy(lease) !== undefined && !this.isCoveredSince(lease.sequence, lease.key, tags);
   }
 
   renew(lease: Lease, leaseMs: number): void {
-    const current = this.current(lease, this.clock.now());
-    if (current?.kind === 'held' && current.token === lease.token) current.until = this.clock.now() + leaseMs;
+    const held = this.heldBy(lease);
+    if (held) held.until = this.clock.now() + leaseMs;
   }
 
   release(lease: Lease): void {
-    if (this.isHeldBy(lease)) this.delete(lease);
+    if (this.heldBy(lease)) this.delete(lease);
   }
 
   fail(lease: Lease, failure: LoadFailure, pauseMs: number): void {
-    if (!this.isHeldBy(lease)) return;
+    const held = this.heldBy(lease);
+    if (!held) return;
     const pausedUntil = this.clock.now() + pauseMs;
-    const failures = lease.failures + 1;
     const until = pausedUntil + FAILURE_MEMORY_MS;
-    const { token, sequence, indexMark = 0 } = lease;
-    this.set(lease, { kind: 'failed', token, failures, failure, indexMark, sequence, pausedUntil, until });
+    this.set(lease, { ...held, failures: lease.failures + 1, until, failed: { failure, pausedUntil } });
   }
 
   /** All leases of the key, including its selections'. */
@@ -88,29 +87,44 @@ export class LeaseTable {
     this.leases.delete(key);
   }
 
-  keys(): IterableIterator<string> {
-    return this.leases.keys();
-  }
-
   clear(): void {
     this.leases.clear();
   }
 
-  /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of the requested names. */
-  private isOutdated({ indexMark, sequence }: Since, request: LeaseRequest): boolean {
-    return indexMark < (request.indexMark ?? 0) || this.log.covers(request.key, request.tags, sequence);
-  }
-
-  private current(name: LeaseName, now: number): HeldLease | FailedLease | undefined {
-    const lease = this.leases.get(name.key)?.get(name.selection ?? '');
-    if (lease && lease.until <= now) {
-      this.delete(name);
-      return undefined;
+  /** Counts one more invalidation, and revokes the leases that it covers by their key. */
+  invalidate(targets: readonly InvalidationTarget[]): void {
+    const at = this.clock.now();
+    while (this.invalidations[0] && this.invalidations[0].at + MAX_LOAD_MS < at) this.invalidations.shift();
+    const sequence = ++this.count;
+    for (const target of targets) {
+      this.invalidations.push({ sequence, at, target });
+      if (target.kind === 'key') this.revoke(target.key);
+      else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.revoke(key);
     }
-    return lease;
   }
 
-  private set({ key, selection = '' }: LeaseName, lease: HeldLease | FailedLease): void {
+  /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of the requested names. */
+  private isOutdated({ indexMark, sequence }: LeaseState, request: LeaseRequest): boolean {
+    return indexMark < (request.indexMark ?? 0) || this.isCoveredSince(sequence, request.key, request.tags);
+  }
+
+  private isCoveredSince(since: number, key: string, tags: readonly string[]): boolean {
+    return this.invalidations.some(({ sequence, target }) => sequence > since && isCovered(target, key, tags));
+  }
+
+  private heldBy(lease: Lease): LeaseState | undefined {
+    const current = this.current(lease);
+    return current?.token === lease.token && !current.failed ? current : undefined;
+  }
+
+  private current(name: LeaseName): LeaseState | undefined {
+    const lease = this.leases.get(name.key)?.get(name.selection ?? '');
+    if (!lease || lease.until > this.clock.now()) return lease;
+    this.delete(name);
+    return undefined;
+  }
+
+  private set({ key, selection = '' }: LeaseName, lease: LeaseState): void {
     const leases = this.leases.get(key);
     if (leases) leases.set(selection, lease);
     else this.leases.set(key, new Map([[selection, lease]]));

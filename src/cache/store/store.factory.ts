@@ -15,7 +15,7 @@ import { MemoryStore } from './memory/memory-store';
 import type { MemoryLimits } from './memory/memory-tier';
 import { looksLikeIndex } from '../model/resource-index';
 import { TieredStore } from './tiered-store';
-import { IpcStore } from './ipc/ipc-store';
+import { openIpcStore } from './ipc/ipc-store';
 import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
 import type { ForeignStore } from './key-value/key-value-backend';
@@ -36,7 +36,7 @@ export interface OpenedStore {
   readonly lost: LostBookkeeping;
   /** Silent where there is no Redis. */
   readonly messages: ReplicaMessages;
-  /** What the store cannot promise: logged once at the start. */
+  /** The promises that the store cannot give: logged once at the start. */
   readonly advice?: string;
   /** Listens to the channel of invalidations, where there is a Redis to publish on. */
   readonly subscribe?: (onMessage: (message: Buffer) => void) => Subscription;
@@ -51,7 +51,7 @@ export const OPENED_STORE = Symbol('larder.opened-store');
 /** How long a worker waits for the process that keeps the entries of all, in milliseconds. */
 const IPC_TIMEOUT_MS = 1_000;
 
-/** What is opened as the store: by name, or a Keyv, an adapter of Keyv's or a store of cache-manager. */
+/** The store to open: by name, or a Keyv, an adapter of Keyv's or a store of cache-manager. */
 export type StoreChoice = 'redis' | 'memory' | 'cache-manager-redis-yet' | ForeignStore;
 
 export interface StoreSettings {
@@ -100,7 +100,7 @@ export function openStore(
   if (!redis) {
     const messages = new ReplicaMessages();
     if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, lost, messages };
-    const store = new TieredStore(limits, new IpcStore(port, IPC_TIMEOUT_MS), clock);
+    const store = new TieredStore(limits, openIpcStore(port, IPC_TIMEOUT_MS), clock);
     return { store, link: undefined, writes, lost, messages };
   }
   const logger = new Logger('Redis');

@@ -1,40 +1,25 @@
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
 import {
-  CacheStore,
-  type EntryCount,
   StoreUnavailableError,
-  type FindOptions,
+  type FillOptions,
   type Found,
   type FoundOrLease,
   type InvalidationMode,
   type InvalidationTarget,
   type InvalidationTargets,
-  type KeyPage,
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
-  type ListedEntry,
   type LoadFailure,
-  type SharedValue,
-  type CompareAndSetResult,
   type SharedStore,
   type StoreChange,
 } from './cache-store';
-import { ChangeSignal } from './change-signal';
 import { Epochs } from './epochs';
-import { InvalidationLog } from './invalidation-log';
+import { ifAvailable } from './if-available';
 import { targetList } from './invalidation-target';
-import { LeaseTable } from './lease-table';
-import { MemoryTier, type MemoryLimits } from './memory/memory-tier';
-import { newToken } from '../model/random-id';
-
-const MAX_LOAD_MS = 300_000;
-
-interface PrefetchedLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
-  readonly answer: LeaseAnswer;
-}
+import { MemoryStore } from './memory/memory-store';
+import type { MemoryLimits } from './memory/memory-tier';
 
 /**
  * L1 in this process over a shared L2.
@@ -46,128 +31,99 @@ interface PrefetchedLease extends Pick<FindOptions, 'indexMark' | 'selection'> {
  *   2. another replica deletes the key; the push bumps the epoch
  *   3. the reply of 1 arrives with the old entry: it answers the reader of 1, and does not enter L1, because the epoch moved
  *
- * While the shared store is down, leases and fills stay in this process ("unshared"); they are dropped when it is back.
+ * While the shared store is down, this process is a `MemoryStore` of its own: its leases are local, and its entries are dropped when the
+ * shared store is back.
  */
-export class TieredStore extends CacheStore {
-  private readonly l1: MemoryTier;
-  private readonly localLeases: LeaseTable;
-  private readonly localLog = new InvalidationLog(MAX_LOAD_MS);
+export class TieredStore extends MemoryStore {
   private readonly epochs = new Epochs();
-  private readonly finds = new Map<string, Promise<Found | undefined>>();
-  private readonly changes = new ChangeSignal();
-  /**
-   * The epoch at which each shared lease was granted: a fill that the shared store has no room for may stay here if the epoch is
-   * unchanged.
-   */
+  /** The reads under way. A change detaches a read from later callers. */
+  private readonly finds = new Map<string, Promise<FoundOrLease>>();
+  /** The epoch at which each shared lease was granted: equal at its fill if no change of the key has arrived since. */
   private readonly leaseEpochs = new WeakMap<Lease, number>();
-  /** The shared store's answer about the lease when it found no entry, kept until it is requested in the same turn of the event loop. */
-  private readonly prefetched = new Map<string, PrefetchedLease>();
 
   constructor(
     limits: MemoryLimits,
     private readonly l2: SharedStore,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
-    super();
-    this.l1 = new MemoryTier(limits);
-    this.localLeases = new LeaseTable(clock, this.localLog);
+    super(limits, clock, l2);
     l2.onChange((change) => this.onChanged(change));
   }
 
-  get l1Bytes(): number {
-    return this.l1.bytes;
+  override peek(key: string, now?: number): Found | undefined {
+    return this.l2.isCoherent ? this.inMemory(key, now) : undefined;
   }
 
-  get l1PreparedBytes(): number {
-    return this.l1.preparedBytes;
+  override find(key: string): Promise<Found | undefined> {
+    const found = this.peek(key);
+    return found ? Promise.resolve(found) : this.readOnce(key).then((answer) => answer.found);
   }
 
-  get l1Size(): number {
-    return this.l1.size;
+  /** The first of concurrent callers gets the lease: the others join its load. */
+  override findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+    const found = this.peek(request.key);
+    return found ? Promise.resolve({ found }) : this.readOnce(request.key, request);
   }
 
-  recentEntries(count: number): readonly CacheEntry[] {
-    return this.l1.recent(count);
-  }
-
-  peek(key: string, now = this.clock.now()): Found | undefined {
-    if (!this.l2.isCoherent) return undefined;
-    const entry = this.l1.get(key, now);
-    return entry && { entry, tier: 'l1' };
-  }
-
-  find(key: string, options: FindOptions = {}): Promise<Found | undefined> {
-    const local = this.peek(key);
-    if (local) return Promise.resolve(local);
-    const underWay = this.finds.get(key);
-    if (underWay) return underWay;
-    const find = this.readThrough(key, options).finally(() => {
-      if (this.finds.get(key) === find) this.finds.delete(key);
-    });
-    this.finds.set(key, find);
-    return find;
-  }
-
-  async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    const prefetched = this.takeLease(request);
-    if (prefetched) return prefetched;
+  override async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     const epoch = this.epochs.of(request.key);
     try {
       const answer = await this.l2.acquire(request);
-      if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
+      this.noteEpoch(answer, epoch);
       // The stored entry differs from the one that the caller saw: a copy that its push has not reached yet, or that was never shared.
       if (answer.kind === 'changed') this.dropKey(request.key);
       return answer;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
-      const id = this.l1.get(request.key, this.clock.now())?.id ?? '';
-      if (id !== request.seenId) return { kind: 'changed' };
-      return this.localLeases.acquire(request, 'local');
+      return super.acquire(request);
     }
   }
 
-  async renew(lease: Lease, leaseMs: number): Promise<void> {
-    if (lease.scope === 'local') this.localLeases.renew(lease, leaseMs);
-    else await this.l2.renew(lease, leaseMs);
+  override renew(lease: Lease, leaseMs: number): Promise<void> {
+    return lease.scope === 'local' ? super.renew(lease, leaseMs) : this.l2.renew(lease, leaseMs);
   }
 
-  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
-    return this.store(lease, entry, () => this.l2.fill(lease, entry, linked), linked);
+  override isStanding(lease: Lease): Promise<boolean> {
+    return lease.scope === 'local' ? super.isStanding(lease) : this.l2.isStanding(lease);
   }
 
-  async isStanding(lease: Lease): Promise<boolean> {
-    if (lease.scope === 'shared') return this.l2.isStanding(lease);
-    return this.localLeases.isHeldBy(lease) && !this.localLog.covers(lease.key, lease.tags, lease.sequence);
+  override release(lease: Lease): Promise<void> {
+    return lease.scope === 'local' ? super.release(lease) : this.l2.release(lease);
   }
 
-  freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    return this.store(lease, entry, () => this.l2.freshen(lease, entry));
+  override fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
+    return lease.scope === 'local' ? super.fail(lease, failure, pauseMs) : this.l2.fail(lease, failure, pauseMs);
   }
 
-  async release(lease: Lease): Promise<void> {
-    if (lease.scope === 'shared') return this.l2.release(lease);
-    this.localLeases.release(lease);
-    this.changes.wake(lease.key);
+  override async fill(lease: Lease, entry: CacheEntry, options?: FillOptions): Promise<boolean> {
+    if (lease.scope === 'local') return super.fill(lease, entry, options);
+    const { key } = lease;
+    try {
+      const isStored = await this.l2.fill(lease, entry, options);
+      if (isStored) this.tier.delete(key); // its push may arrive later than this answer
+      return isStored;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      await ifAvailable(() => this.l2.release(lease));
+      // The shared store has no room, or went away during the load: keep the entry here, if no invalidation has arrived since.
+      if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
+      this.keep(key, entry, options);
+      return true;
+    }
   }
 
-  async fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
-    if (lease.scope === 'shared') return this.l2.fail(lease, failure, pauseMs);
-    this.localLeases.fail(lease, failure, pauseMs);
-    this.changes.wake(lease.key);
+  override async change(key: string, timeoutMs: number): Promise<void> {
+    await Promise.race([this.l2.change(key, timeoutMs), super.change(key, timeoutMs)]);
   }
 
-  async change(key: string, timeoutMs: number): Promise<void> {
-    await Promise.race([this.l2.change(key, timeoutMs), this.changes.next(key, timeoutMs)]);
-  }
-
-  async put(key: string, entry: CacheEntry): Promise<void> {
+  override async put(key: string, entry: CacheEntry): Promise<void> {
     this.dropKey(key);
     await this.l2.put(key, entry);
     this.dropKey(key);
     this.changes.emit({ kind: 'key', key });
   }
 
-  async invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
+  override async invalidate(targets: InvalidationTargets, mode: InvalidationMode): Promise<number> {
     const all = targetList(targets);
     this.dropTargets(all);
     const count = await this.l2.invalidate(all, mode);
@@ -176,162 +132,63 @@ export class TieredStore extends CacheStore {
     return count;
   }
 
-  claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
-    return this.l2.claim(name, ttlMs, mode);
-  }
-
-  isClaimed(name: string): Promise<boolean> {
-    return this.l2.isClaimed(name);
-  }
-
-  compareAndSet(
-    group: string,
-    name: string,
-    seen: string | undefined,
-    text: string,
-    ttlMs: number,
-  ): Promise<CompareAndSetResult> {
-    return this.l2.compareAndSet(group, name, seen, text, ttlMs);
-  }
-
-  readNote(group: string, name: string): Promise<string | undefined> {
-    return this.l2.readNote(group, name);
-  }
-
-  sharedValues(group: string): Promise<readonly SharedValue[]> {
-    return this.l2.sharedValues(group);
-  }
-
-  inspect(key: string): Promise<ListedEntry | undefined> {
-    return this.l2.inspect(key);
-  }
-
-  list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
-    return this.l2.list(match, cursor, limit, tag);
-  }
-
-  count(target: InvalidationTarget): Promise<EntryCount> {
-    return this.l2.count(target);
-  }
-
-  appendToLog(log: string, line: string): Promise<void> {
-    return this.l2.appendToLog(log, line);
-  }
-
-  readLog(log: string, limit: number): Promise<readonly string[]> {
-    return this.l2.readLog(log, limit);
-  }
-
-  onChange(listener: (change: StoreChange) => void): void {
-    this.changes.onChange(listener);
-  }
-
-  async close(): Promise<void> {
-    this.l1.clear();
+  override async close(): Promise<void> {
+    await super.close();
     await this.l2.close();
   }
 
-  private async readThrough(key: string, options: FindOptions): Promise<Found | undefined> {
+  /** One read of a key for concurrent callers. The promise of the first caller settles before those of the others. */
+  private readOnce(key: string, request?: LeaseRequest): Promise<FoundOrLease> {
+    const underWay = this.finds.get(key);
+    if (underWay) return underWay.then(({ found }) => (found ? { found } : {}));
+    const find = this.readThrough(key, request).finally(() => {
+      if (this.finds.get(key) === find) this.finds.delete(key);
+    });
+    this.finds.set(key, find);
+    return find;
+  }
+
+  private async readThrough(key: string, request: LeaseRequest | undefined): Promise<FoundOrLease> {
     const epoch = this.epochs.of(key);
     try {
-      const looked = await this.look(key, options);
-      const { found } = looked;
-      if (!looked.found && looked.lease) this.keepLease(key, { ...options, answer: looked.lease }, epoch);
-      if (!found || this.l1.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return found;
-      this.l1.put(key, found.entry, true);
+      const answer = await this.readShared(key, request);
+      if (!answer.found) {
+        if (answer.lease) this.noteEpoch(answer.lease, epoch);
+        return answer;
+      }
+      const { found } = answer;
+      if (this.tier.isOff || !this.l2.isCoherent || this.epochs.of(key) !== epoch) return answer;
+      this.tier.put(key, found.entry, true);
       // The entry that later requests find in memory, and for which a response is prepared.
-      return { ...found, entry: this.l1.get(key, this.clock.now()) ?? found.entry };
+      return { found: { ...found, entry: this.inMemory(key)?.entry ?? found.entry } };
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
-      const entry = this.l1.get(key, this.clock.now());
-      return entry && { entry, tier: 'l1' };
-    }
-  }
-
-  /** Without L1 each hit is a find: the simplest command serves it, and a miss costs a second one. */
-  private async look(key: string, { leaseMs, indexMark = 0, selection }: FindOptions): Promise<FoundOrLease> {
-    if (leaseMs === undefined || this.l1.isOff) {
-      const found = await this.l2.find(key);
+      const found = this.inMemory(key);
       return found ? { found } : {};
     }
-    return this.l2.findOrAcquire({ key, token: newToken(), tags: [], seenId: '', leaseMs, indexMark, selection });
   }
 
-  private keepLease(key: string, kept: PrefetchedLease, epoch: number): void {
-    const { answer } = kept;
+  /** Without L1 each hit is a read: the simplest command serves it, and a miss costs a second one. */
+  private async readShared(key: string, request: LeaseRequest | undefined): Promise<FoundOrLease> {
+    if (request && !this.tier.isOff) return this.l2.findOrAcquire(request);
+    const found = await this.l2.find(key);
+    return found ? { found } : {};
+  }
+
+  private noteEpoch(answer: LeaseAnswer, epoch: number): void {
     if (answer.kind === 'granted') this.leaseEpochs.set(answer.lease, epoch);
-    // Two finds of a key can be under way, because a change detaches the first: then one is granted and the other refused.
-    if (answer.kind !== 'granted' && this.prefetched.get(key)?.answer.kind === 'granted') return;
-    this.prefetched.set(key, kept);
-    // Callers that waited for the find continue in this turn; a lease that remains after it has no taker.
-    setImmediate(() => {
-      if (this.prefetched.get(key) !== kept) return;
-      this.prefetched.delete(key);
-      if (answer.kind === 'granted') this.l2.release(answer.lease).catch(ignoreUnavailable);
-    });
-  }
-
-  private takeLease({ key, seenId, tags, waitedFor, indexMark = 0, selection }: LeaseRequest): LeaseAnswer | undefined {
-    const kept = this.prefetched.get(key);
-    if (!kept || seenId !== '' || waitedFor !== undefined) return undefined;
-    if ((kept.indexMark ?? 0) !== indexMark || kept.selection !== selection) return undefined;
-    this.prefetched.delete(key);
-    const { answer } = kept;
-    // The find did not know the tags, and a load may have begun too early for its failure to be shared: the store is asked again with
-    // them. If another load is under way, after the first wait.
-    if (answer.kind === 'failed') return undefined;
-    if (answer.kind !== 'granted') return answer;
-    const lease = { ...answer.lease, tags };
-    this.leaseEpochs.set(lease, this.leaseEpochs.get(answer.lease) ?? NaN);
-    return { kind: 'granted', lease };
-  }
-
-  private async store(
-    lease: Lease,
-    entry: CacheEntry,
-    share: () => Promise<boolean>,
-    linked?: LinkedEntry,
-  ): Promise<boolean> {
-    if (lease.scope === 'local') return this.storeLocally(lease, entry, linked);
-    const { key } = lease;
-    try {
-      const isStored = await share();
-      if (isStored) this.l1.delete(key); // its push may arrive later than this answer
-      return isStored;
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
-      await this.l2.release(lease).catch(ignoreUnavailable);
-      // The shared store has no room, or went away during the load: keep the entry here, if no invalidation has arrived since.
-      if (this.leaseEpochs.get(lease) !== this.epochs.of(key)) return false;
-      if (linked) this.l1.put(linked.key, linked.entry, false);
-      this.l1.put(key, entry, false);
-      return true;
-    }
-  }
-
-  private storeLocally(lease: Lease, entry: CacheEntry, linked: LinkedEntry | undefined): boolean {
-    const id = this.l1.get(lease.key, this.clock.now())?.id ?? '';
-    if (lease.selection !== undefined && id !== lease.baseId) return false;
-    const isRevoked = !this.localLeases.isHeldBy(lease) || this.localLog.covers(lease.key, entry.tags, lease.sequence);
-    this.localLeases.release(lease);
-    if (!isRevoked && linked) this.l1.put(linked.key, linked.entry, false);
-    if (!isRevoked) this.l1.put(lease.key, entry, false);
-    this.changes.wake(lease.key);
-    return !isRevoked;
   }
 
   private onChanged(change: StoreChange): void {
-    if (change.kind === 'key') {
-      this.dropKey(change.key);
-      this.localLeases.revoke(change.key);
-    } else {
+    if (change.kind === 'key') this.dropKey(change.key);
+    else {
       this.epochs.bumpAll();
-      this.localLeases.clear();
+      this.leases.clear();
     }
-    if (change.kind === 'invalidation') this.l1.deleteUnshared();
-    if (change.kind === 'tag') for (const key of this.l1.keysOf(change)) this.l1.delete(key);
+    if (change.kind === 'invalidation') this.tier.deleteUnshared();
+    if (change.kind === 'tag') for (const key of this.tier.keysOf(change)) this.tier.delete(key);
     if (change.kind === 'everything') {
-      this.l1.clear();
+      this.tier.clear();
       this.finds.clear();
     }
     this.changes.emit(change);
@@ -340,18 +197,14 @@ export class TieredStore extends CacheStore {
   private dropKey(key: string): void {
     this.epochs.bump(key);
     this.finds.delete(key);
-    this.l1.delete(key);
+    this.leases.revoke(key);
+    this.tier.delete(key);
   }
 
   private dropTargets(targets: readonly InvalidationTarget[]): void {
-    this.localLog.record(targets, this.clock.now());
     this.epochs.bumpAll();
     this.finds.clear();
-    for (const target of targets) for (const key of this.l1.keysOf(target)) this.l1.delete(key);
-    this.l1.deleteUnshared();
+    this.invalidateHere(targets, 'purge');
+    this.tier.deleteUnshared();
   }
-}
-
-function ignoreUnavailable(error: unknown): void {
-  if (!(error instanceof StoreUnavailableError)) throw error;
 }

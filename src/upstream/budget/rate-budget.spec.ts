@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { MemoryState } from '../../cache/store/memory/memory-state';
 import { MemoryStore } from '../../cache/store/memory/memory-store';
 import { ManualClock } from '../../kernel/clock';
 import { RateBudget, type RateBudgetOptions, type RateLimitedRequest } from './rate-budget';
@@ -37,8 +38,8 @@ const settled = async (): Promise<void> => {
   for (let turns = 0; turns < 20; turns++) await Promise.resolve();
 };
 
-/** A store whose notes may take their time. */
-class SlowStore extends MemoryStore {
+/** Shared values that may take their time. */
+class SlowState extends MemoryState {
   private held: Promise<void> | undefined;
 
   /** Lets nobody read until the function it returns is called. */
@@ -48,10 +49,14 @@ class SlowStore extends MemoryStore {
     return () => release();
   }
 
-  override async readNote(group: string, name: string): Promise<string | undefined> {
+  override async read(group: string, name: string): Promise<string | undefined> {
     await this.held;
-    return super.readNote(group, name);
+    return super.read(group, name);
   }
+}
+
+class SlowStore extends MemoryStore {
+  override readonly shared = new SlowState();
 }
 
 describe('a budget', () => {
@@ -98,7 +103,7 @@ describe('a budget', () => {
 
   it('is known to another replica 20 ms later where plenty was left, and is read no more often', async () => {
     const [one, other] = [new Replica(), new Replica()];
-    const read = jest.spyOn(store, 'readNote');
+    const read = jest.spyOn(store.shared, 'read');
     await other.ask('/a/1', answered(50));
     await other.ask('/a/2', answered(49));
     expect(read).toHaveBeenCalledTimes(1);
@@ -113,7 +118,7 @@ describe('a budget', () => {
     await new Replica().ask('/a/1', answered(0));
     await settled();
     const slow = new Replica();
-    const read = store.holdReads();
+    const read = store.shared.holdReads();
     const burst = Promise.allSettled([1, 2, 3, 4].map((at) => slow.ask(`/a/${at}`, answered(9))));
     await settled();
     expect(slow.sent).toEqual([]);

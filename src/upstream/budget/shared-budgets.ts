@@ -103,7 +103,7 @@ export class SharedBudgets {
 
   /** All credentials that any replica has seen lately. */
   async list(): Promise<readonly BudgetView[]> {
-    const shared = await this.store.sharedValues(this.group).catch(() => []);
+    const shared = await this.store.shared.readAll(this.group).catch(() => []);
     const budgets = new Map(this.peek());
     for (const [credential, text] of shared) {
       const shared = parseBudget(text);
@@ -118,7 +118,7 @@ export class SharedBudgets {
   }
 
   private async read(credential: string): Promise<void> {
-    const text = await this.store.readNote(this.group, credential).catch(() => undefined);
+    const text = await this.store.shared.read(this.group, credential).catch(() => undefined);
     // Unknown credentials, such as made-up ones, evict no others.
     if (text !== undefined) this.merge(this.knownOf(credential), text);
   }
@@ -133,7 +133,7 @@ export class SharedBudgets {
       while (known.isUnpublished) {
         known.isUnpublished = false;
         const text = JSON.stringify(known.budget);
-        const answer = await this.store.compareAndSet(this.group, credential, known.seen, text, REMEMBERED_MS);
+        const answer = await this.store.shared.compareAndSet(this.group, credential, known.seen, text, REMEMBERED_MS);
         if (answer.kind === 'stored') known.seen = text;
         else {
           this.merge(known, answer.text);

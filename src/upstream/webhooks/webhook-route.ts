@@ -160,7 +160,7 @@ export class WebhookRoute {
 
   private async isMarked(mark: string, effect: Required<WebhookEffect>): Promise<boolean> {
     try {
-      return await this.upstream.parts.store.isClaimed(mark);
+      return await this.upstream.parts.store.shared.isClaimed(mark);
     } catch (error) {
       // The API may not deliver it again by itself: the changed entries are removed from memory now, and from Redis when it is back.
       await this.invalidate(effect).catch(() => undefined);
@@ -172,7 +172,7 @@ export class WebhookRoute {
   /** False: the same delivery came twice at once, and the other one was marked before. */
   private async isFirstToMark(mark: string): Promise<boolean> {
     try {
-      return await this.upstream.parts.store.claim(mark, DAY_MS);
+      return await this.upstream.parts.store.shared.claim(mark, DAY_MS);
     } catch (error) {
       // It is done all the same. Should it come again, it is done again, which changes nothing.
       if (error instanceof StoreUnavailableError) return true;

@@ -1,9 +1,11 @@
 import type { CacheStore, Lease, LeaseAnswer } from '../cache-store';
 import { WorkerAcks } from './worker-acks';
-import { REMOTE_OPERATIONS, type RemoteOperation, type StoreMessage, type StorePort } from './store-messages';
+import { REMOTE_OPERATIONS, type StoreMessage, type StorePort } from './store-messages';
 
 /** Operations after which no process may answer with an older entry. */
-const IS_CONFIRMED: ReadonlySet<RemoteOperation> = new Set(['put', 'invalidate']);
+const IS_CONFIRMED: ReadonlySet<string> = new Set(['put', 'invalidate']);
+
+type Calls = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
 
 /**
  * Keeps one store for several processes: answers their calls and publishes every change to all of them.
@@ -39,13 +41,14 @@ export class StoreHost {
 
   private async answer(
     port: StorePort,
-    { id, operation, args }: Extract<StoreMessage, { store: 'call' }>,
+    { id, part, operation, args }: Extract<StoreMessage, { store: 'call' }>,
     leases: Map<string, Lease>,
   ): Promise<void> {
     try {
-      if (!REMOTE_OPERATIONS.includes(operation)) throw new Error(`There is no operation ${operation as string}.`);
-      const call = this.store[operation].bind(this.store) as (...values: readonly unknown[]) => Promise<unknown>;
-      const value = await call(...args);
+      const names: readonly string[] = REMOTE_OPERATIONS[part];
+      if (!names.includes(operation)) throw new Error(`There is no operation ${operation}.`);
+      const target = part === 'entries' ? this.store : this.store[part];
+      const value = await (target as unknown as Calls)[operation]?.(...args);
       noteLeases(operation, args, value, leases);
       if (IS_CONFIRMED.has(operation)) await this.ackedByOthers(port);
       if (this.ports.has(port)) port.post({ store: 'result', id, value });
@@ -71,5 +74,5 @@ function noteLeases(operation: string, args: readonly unknown[], value: unknown,
   if (operation === 'acquire') {
     const answer = value as LeaseAnswer;
     if (answer.kind === 'granted') leases.set(answer.lease.token, answer.lease);
-  } else if (['fill', 'freshen', 'release', 'fail'].includes(operation)) leases.delete((args[0] as Lease).token);
+  } else if (['fill', 'release', 'fail'].includes(operation)) leases.delete((args[0] as Lease).token);
 }

@@ -1,25 +1,31 @@
-import type { CacheStore, StoreChange } from '../cache-store';
+import type { CacheStore, EntryListing, SharedState, StoreChange } from '../cache-store';
 
 /**
  * The messages between the workers of one service and the process that keeps their entries: calls, their results, and pushed changes.
  * Between two processes messages keep their order.
  */
 
-/** The operations that may be called from another process; no other is answered. */
-export const REMOTE_OPERATIONS = [
-  ...(['find', 'acquire', 'renew', 'fill', 'isStanding', 'freshen', 'release', 'fail'] as const),
-  ...(['change', 'put', 'invalidate', 'claim', 'isClaimed', 'compareAndSet', 'readNote', 'sharedValues'] as const),
-  ...(['inspect', 'list', 'count', 'appendToLog', 'readLog'] as const),
-] as const;
+/** The operations that may be called from another process, by the part of the store that has them; no other is answered. */
+export const REMOTE_OPERATIONS = {
+  entries: ['find', 'acquire', 'renew', 'fill', 'isStanding', 'release', 'fail', 'change', 'put', 'invalidate'],
+  shared: ['claim', 'isClaimed', 'compareAndSet', 'read', 'readAll', 'appendToLog', 'readLog'],
+  listing: ['inspect', 'list', 'count'],
+} as const satisfies {
+  readonly entries: readonly (keyof CacheStore)[];
+  readonly shared: readonly (keyof SharedState)[];
+  readonly listing: readonly (keyof EntryListing)[];
+};
 
-export type RemoteOperation = (typeof REMOTE_OPERATIONS)[number];
+export type StorePart = keyof typeof REMOTE_OPERATIONS;
+export type RemoteEntries = Pick<CacheStore, (typeof REMOTE_OPERATIONS)['entries'][number]>;
 
 export type StoreMessage =
   | {
       readonly store: 'call';
       readonly id: number;
-      readonly operation: RemoteOperation;
-      readonly args: Parameters<CacheStore[RemoteOperation]>;
+      readonly part: StorePart;
+      readonly operation: string;
+      readonly args: readonly unknown[];
     }
   | { readonly store: 'result'; readonly id: number; readonly value?: unknown; readonly failure?: string }
   | { readonly store: 'change'; readonly change: StoreChange }

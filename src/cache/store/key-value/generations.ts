@@ -10,7 +10,7 @@ import type { KeyValueBackend } from './key-value-backend';
  *
  *   1. replica A reads the words of a key and its tags, then loads
  *   2. replica B purges one of the tags: it writes another word
- *   3. A stores what it loaded, with the words of 1: nobody reads it, for they differ
+ *   3. A stores what it loaded, with the words of 1: no replica uses it, because they differ
  *
  * Its one invariant: a word that is missing (evicted, never written) is another one. Groups are many and few enough at once: a purge of one
  * key removes one entry in 65,536 beside it, and there are never more words than groups.
@@ -21,7 +21,7 @@ export type Stamp = Readonly<Record<string, string>>;
 
 const GROUPS = 65_536;
 const ALL = 'all';
-/** Changes with each purge of any tag: for tags that only a response tells. */
+/** Changes with each purge of any tag: for tags that only a response names. */
 export const ANY_TAG = 'tags';
 
 export class Generations {
@@ -54,7 +54,7 @@ export class Generations {
     return typeof word === 'string' ? word : this.firstWord(name);
   }
 
-  /** One for all loads of this process that miss it at once. Of two replicas that write one, the last one's counts. */
+  /** One for all loads of this process that miss it at once. If two replicas write one, the last one counts. */
   private firstWord(name: string): Promise<string> {
     const known = this.making.get(name);
     if (known) return known;

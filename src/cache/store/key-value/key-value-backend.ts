@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../cache-store';
 import { within } from '../../engine/within';
 import { AppError } from '../../../kernel/app-error';
 
-/** What a store of one's own must do: keep texts under names, for a time or without end. */
+/** The duties of a store of one's own: keep texts under names, for a time or without end. */
 export interface KeyValueBackend {
   get(name: string): Promise<unknown>;
   /** @param ttlMs undefined for without end */
@@ -25,7 +25,7 @@ export interface ForeignStore {
 /** How long a backend that has failed is not asked, in milliseconds. */
 const REST_MS = 1_000;
 
-/** @throws TypeError for what is no such store */
+/** @throws TypeError for a value that is no such store */
 export function backendOf(store: ForeignStore, onError: (problem: string) => void): KeyValueBackend {
   const remove = store.delete?.bind(store) ?? store.del?.bind(store);
   if (typeof store.get !== 'function' || typeof store.set !== 'function' || !remove)

@@ -4,14 +4,14 @@ import {
   StoreUnavailableError,
   type Found,
   type InvalidationMode,
+  type FillOptions,
   type InvalidationTargets,
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
 } from '../cache-store';
 import { decodeEntry, encodeEntry, FORMAT_VERSION } from '../entry-codec';
-import { ifAvailable } from '../../engine/if-available';
+import { ifAvailable } from '../if-available';
 import { targetList } from '../invalidation-target';
 import { MemoryStore } from '../memory/memory-store';
 import type { MemoryLimits } from '../memory/memory-tier';
@@ -26,7 +26,7 @@ const MAX_TTL_MS = 31_536_000_000;
  * confirmed them. Leases, claims, lists and logs are this process's own.
  *
  * Its one invariant: an entry counts only under the words (`generations.ts`) that were there before its load began, so that nothing
- * purged comes back, whichever replica purged it. A backend that does not answer is a miss to nobody: the copies of this process are used until it does.
+ * purged comes back, whichever replica purged it. While the backend does not answer, the copies of this process are used.
  */
 export class KeyValueStore extends MemoryStore {
   private readonly generations: Generations;
@@ -36,22 +36,22 @@ export class KeyValueStore extends MemoryStore {
   /** @param name the beginning of all names in the backend; entries of another `source` are not found */
   constructor(
     limits: MemoryLimits,
-    private readonly now: Clock,
+    clock: Clock,
     private readonly backend: KeyValueBackend,
     { name, source = '' }: { readonly name: string; readonly source?: string | undefined },
   ) {
-    super(limits, now);
+    super(limits, clock);
     this.root = `${name}:kv:${FORMAT_VERSION}:${source}`;
     this.generations = new Generations(backend, `${this.root}:g:`);
   }
 
-  /** No copy is used without asking: no push tells of another replica's purge. */
+  /** No copy is used without asking: no push reports another replica's purge. */
   override peek(_key: string): Found | undefined {
     return undefined;
   }
 
   override async find(key: string): Promise<Found | undefined> {
-    const held = this.heldHere(key);
+    const held = this.inMemory(key);
     let entry: CacheEntry | undefined;
     try {
       entry = await this.read(key);
@@ -60,8 +60,9 @@ export class KeyValueStore extends MemoryStore {
       throw error;
     }
     if (held && entry?.id === held.entry.id) return held;
-    if (entry) this.adopt(key, entry);
-    else if (held && this.heldHere(key)?.entry.id === held.entry.id) this.drop(key);
+    // Loads under way go on, and find that the entry is another.
+    if (entry) this.tier.put(key, entry, true);
+    else if (held && this.inMemory(key)?.entry.id === held.entry.id) this.tier.delete(key);
     return entry && { entry, tier: 'l2' };
   }
 
@@ -75,10 +76,10 @@ export class KeyValueStore extends MemoryStore {
     return answer;
   }
 
-  override async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+  override async fill(lease: Lease, entry: CacheEntry, options?: FillOptions): Promise<boolean> {
     const stamp = this.stamps.get(lease);
     if (stamp) {
-      const isShared = await this.share(lease, stamp, entry, linked).catch((error: unknown) => {
+      const isShared = await this.share(lease, stamp, entry, options).catch((error: unknown) => {
         if (error instanceof StoreUnavailableError) return true; // kept here
         throw error;
       });
@@ -87,13 +88,9 @@ export class KeyValueStore extends MemoryStore {
         return false;
       }
     }
-    const isStored = await super.fill(lease, entry, linked);
+    const isStored = await super.fill(lease, entry, options);
     if (!isStored && stamp) await ifAvailable(() => this.removeOwn(lease.key, entry.id));
     return isStored;
-  }
-
-  override freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    return this.fill(lease, entry);
   }
 
   override async put(key: string, entry: CacheEntry): Promise<void> {
@@ -101,7 +98,7 @@ export class KeyValueStore extends MemoryStore {
     await super.put(key, entry);
   }
 
-  /** What is kept after a soft purge could be found by its old words only: a soft purge removes. */
+  /** An entry kept after a soft purge would only be found by its old words: a soft purge removes. */
   override async invalidate(targets: InvalidationTargets, _mode: InvalidationMode): Promise<number> {
     const all = targetList(targets);
     const count = await super.invalidate(all, 'purge');
@@ -116,8 +113,8 @@ export class KeyValueStore extends MemoryStore {
     await this.backend.close?.();
   }
 
-  /** @returns false where another replica has stored meanwhile, or a purge may cover a tag that only the response tells */
-  private async share(lease: Lease, before: Stamp, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
+  /** @returns false where another replica has stored since, or a purge may cover a tag that only the response names */
+  private async share(lease: Lease, before: Stamp, entry: CacheEntry, { linked }: FillOptions = {}): Promise<boolean> {
     const { [ANY_TAG]: anyTag, ...known } = before;
     const names = groupsFor(lease.key, [...lease.tags, ...entry.tags]).filter((name) => !(name in known));
     if (names.length > 0) {
@@ -136,13 +133,13 @@ export class KeyValueStore extends MemoryStore {
   private async read(key: string): Promise<CacheEntry | undefined> {
     const text = await this.backend.get(this.nameOf(key));
     const stored = typeof text === 'string' ? parse(text) : undefined;
-    if (!stored || endOfLife(stored.entry) <= this.now.now()) return undefined;
+    if (!stored || endOfLife(stored.entry) <= this.clock.now()) return undefined;
     return (await this.generations.areCurrent(stored.stamp)) ? stored.entry : undefined;
   }
 
   private async write(key: string, entry: CacheEntry, stamp: Stamp): Promise<void> {
     const text = JSON.stringify([stamp, encodeEntry(entry).toString('base64')]);
-    const ttlMs = Math.ceil(endOfLife(entry) - this.now.now());
+    const ttlMs = Math.ceil(endOfLife(entry) - this.clock.now());
     if (ttlMs > 0) await this.backend.set(this.nameOf(key), text, Math.min(ttlMs, MAX_TTL_MS));
   }
 
@@ -155,7 +152,7 @@ export class KeyValueStore extends MemoryStore {
   }
 }
 
-/** Undefined for what was not written by this version: it counts as a miss. */
+/** Undefined for a text of another version: it counts as a miss. */
 function parse(text: string): { readonly stamp: Stamp; readonly entry: CacheEntry } | undefined {
   try {
     const [stamp, coded] = JSON.parse(text) as [Stamp, string];

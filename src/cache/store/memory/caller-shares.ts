@@ -10,7 +10,7 @@ interface Usage {
 export const OWNED_BYTES = 56;
 
 /**
- * What each caller's own partition occupies in memory.
+ * The memory that each caller's own partition occupies.
  *
  * The invariant: in a full memory, a caller over its share makes room with entries of its own, never with those of others. While there is
  * room it may take all of it. Partitions of callers without a credential have no limit.

@@ -7,7 +7,7 @@ import { CallerShares, OWNED_BYTES } from './caller-shares';
 import { inOnePiece, keptWith, resident, type EntryHome } from './resident-entry';
 
 export interface MemoryLimits {
-  /** What the entries may take, in bytes. */
+  /** The memory for entries, in bytes. */
   readonly maxBytes: number;
   /** How many entries there may be. */
   readonly maxEntries: number;
@@ -58,12 +58,12 @@ export class MemoryTier implements EntryHome {
     return this.entries.size;
   }
 
-  /** Of the entries, without what is kept with them. */
+  /** The size of the entries alone. */
   get bytes(): number {
     return this.entries.calculatedSize - this.preparedBytesNow;
   }
 
-  /** Of what is kept with the entries. */
+  /** The size of everything kept with the entries. */
   get preparedBytes(): number {
     return this.preparedBytesNow;
   }

@@ -24,7 +24,7 @@ interface KnownValue {
   count: number;
 }
 
-/** What is known of a field: its name, and its latest values. */
+/** The facts about a field: its name, and its latest values. */
 interface KnownName {
   readonly name: string;
   readonly id: number;

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { CODED_AS } from '../../law/content-coding';
-import type { CacheEntry, ContentCoding, HeaderList, Validators } from '../../model/cache-entry';
+import type { CacheEntry, ContentCoding, EntryMetadata, HeaderList, Validators } from '../../model/cache-entry';
 import { packFields, textBytes, unpackFields, type PackedFields } from './packed-fields';
 
 /**
@@ -14,7 +14,7 @@ import { packFields, textBytes, unpackFields, type PackedFields } from './packed
 /** All fields of an entry, so that a new one cannot be forgotten here. */
 type Complete = { readonly [Name in keyof Required<CacheEntry>]: CacheEntry[Name] };
 
-/** What is made of an entry, and kept as long as the entry. */
+/** A thing derived from an entry, and kept as long as the entry. */
 export interface KeptWith {
   /** Its size in bytes. */
   readonly bytes: number;
@@ -60,8 +60,8 @@ class ResidentEntry implements Complete {
   /** Undefined: that of the header fields. */
   readonly #etag: string | undefined;
   #body: string | Buffer;
-  /** Whether `#body` is without the coding, which gives the stored bytes again. */
-  #isUnpacked = false;
+  /** For a `#body` without the coding, which gives the stored bytes again: their number; 0 for a body as it was put. */
+  #packedBytes = 0;
   #keptWith: KeptWith | undefined = undefined;
 
   // Own and enumerable, so that a copy (`{ ...entry }`) has them; the same functions for all, so that they take no room in any.
@@ -88,7 +88,7 @@ class ResidentEntry implements Complete {
       enumerable: true,
       get() {
         const body = typeof this.#body === 'string' ? Buffer.from(this.#body, 'latin1') : this.#body;
-        return this.#isUnpacked ? gzipSync(body, CODED_AS) : body;
+        return this.#packedBytes > 0 ? gzipSync(body, CODED_AS) : body;
       },
     },
   };
@@ -147,16 +147,20 @@ class ResidentEntry implements Complete {
     return true;
   }
 
+  static bodyBytesOf(entry: ResidentEntry): number {
+    return entry.#packedBytes || entry.#body.length;
+  }
+
   static textOf(entry: ResidentEntry): string | undefined {
     return typeof entry.#body === 'string' ? entry.#body : undefined;
   }
 
   static keepUnpacked(entry: ResidentEntry, text: string): number {
-    if (entry.#isUnpacked || entry.coding !== 'gzip' || typeof entry.#body !== 'string') return 0;
+    if (entry.#packedBytes > 0 || entry.coding !== 'gzip' || typeof entry.#body !== 'string') return 0;
     if (gzipSync(Buffer.from(text, 'latin1'), CODED_AS).toString('latin1') !== entry.#body) return 0;
     const added = textBytes(text) - textBytes(entry.#body);
+    entry.#packedBytes = entry.#body.length;
     entry.#body = text;
-    entry.#isUnpacked = true;
     return added;
   }
 }
@@ -189,12 +193,24 @@ export function resident(key: string, given: CacheEntry, home: EntryHome): Resid
   return { entry, bytes };
 }
 
-/** What is kept with the entry; undefined for nothing, or for an entry that is not memory's own. */
+/** The thing kept with the entry; undefined for nothing, or for an entry that is not memory's own. */
 export const keptWith = (entry: CacheEntry): KeptWith | undefined => ResidentEntry.keptWith(entry);
 
 /** Keeps something with the entry, in place of the last; false where memory has not the entry (any more), or no room for both. */
 export function keepWith(entry: CacheEntry, made: KeptWith): boolean {
   return ResidentEntry.isOne(entry) && ResidentEntry.keep(entry, made);
+}
+
+/** The size of the stored body, without making it again from the kept form. */
+export function bodyBytesOf(entry: CacheEntry): number {
+  return ResidentEntry.isOne(entry) ? ResidentEntry.bodyBytesOf(entry) : entry.body.length;
+}
+
+/** A copy without the body. */
+export function metadataOf(entry: CacheEntry): EntryMetadata {
+  const names = Object.keys(entry) as (keyof CacheEntry)[];
+  const own = names.filter((name) => name !== 'body' && name !== 'softPurgeMark');
+  return Object.fromEntries(own.map((name) => [name, entry[name]])) as unknown as EntryMetadata;
 }
 
 /** The text itself, or the equal one that the entry has already. */

@@ -52,18 +52,18 @@ export class RedisLeases {
   }
 
   /**
-   * The value, found or without its bookkeeping, or the lease. `acquire`, which knows the tags, returns the holder of a lease or the
-   * failure of a load.
+   * The value, found or without its bookkeeping, or the lease, or its holder. No failure: the load may have begun too early for it to be
+   * shared, which `acquire` decides.
    */
   async findOrAcquire(
     request: LeaseRequest,
-  ): Promise<{ readonly value: RedisReply; readonly isLost: boolean } | { readonly lease: LeaseAnswer }> {
+  ): Promise<{ readonly value: RedisReply; readonly isLost: boolean } | { readonly lease: LeaseAnswer | undefined }> {
     const checking = this.commands.spansSlots ? [this.keys.tagIndexPrefix] : [];
     const [state, reply] = await this.runScript(FIND_OR_ACQUIRE, request, { checking });
     const [kind, value = ''] = reply;
     if (String(kind) === 'found') return { value, isLost: false };
     if (String(kind) === 'lost') return { value, isLost: true };
-    return { lease: leaseAnswer(request, state, reply) };
+    return { lease: String(kind) === 'failed' ? undefined : leaseAnswer(request, state, reply) };
   }
 
   async renew({ key, selection, token }: Lease, leaseMs: number): Promise<void> {

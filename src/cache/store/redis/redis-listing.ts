@@ -3,7 +3,7 @@ import type { RedisLink, RedisReply } from '../../../redis/redis-link';
 import type { Clock } from '../../../kernel/clock';
 import { prefixOfUpstream, upstreamOfTag } from '../../model/cache-key';
 import { matchesGlob } from '../glob';
-import type { EntryCount, InvalidationTarget, KeyPage, ListedEntry } from '../cache-store';
+import type { EntryCount, EntryListing, InvalidationTarget, KeyPage, ListedEntry } from '../cache-store';
 import { decodeHead, HEAD_GLANCE_BYTES, headLengthOf } from '../entry-codec';
 import { hasPrefix } from '../invalidation-target';
 import type { RedisCommands } from './redis-commands';
@@ -16,12 +16,14 @@ const SCANS_PER_COUNT = 100;
 const COUNT_BATCH = '1000';
 
 /** Entries for operators: metadata and sizes, never a body; a page costs a bounded number of SCANs. */
-export class RedisListing {
+export class RedisListing implements EntryListing {
+  /** @param ready rejects while Redis may have older data than it had */
   constructor(
     private readonly link: RedisLink,
     private readonly commands: RedisCommands,
     private readonly keys: RedisKeys,
     private readonly clock: Clock,
+    private readonly ready: () => Promise<void>,
   ) {}
 
   async inspect(key: string): Promise<ListedEntry | undefined> {
@@ -45,7 +47,28 @@ export class RedisListing {
     return Buffer.isBuffer(value) ? value : undefined;
   }
 
-  async list(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+  async list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
+    await this.ready();
+    return tag === undefined ? this.listAll(match, cursor, limit) : this.listByTag(tag, match, cursor, limit);
+  }
+
+  async count(target: InvalidationTarget): Promise<EntryCount> {
+    await this.ready();
+    if (target.kind === 'prefix') return this.countByPrefix(target.prefix);
+    if (target.kind === 'key') {
+      const redisKey = this.keys.entry(target.key);
+      const ttlMs = Number(await this.commands.send(redisKey, ['PTTL', redisKey]));
+      return { count: ttlMs === -2 ? 0 : 1, isExact: true };
+    }
+    const upstream = upstreamOfTag(target.tag);
+    if (upstream !== undefined) return this.countByPrefix(prefixOfUpstream(upstream));
+    const index = this.keys.tagIndex(target.tag);
+    const now = String(Math.round(this.clock.now()));
+    const count = await this.commands.sendOrReply(index, ['ZCOUNT', index, now, '+inf']);
+    return { count: Number(count ?? 0), isExact: true };
+  }
+
+  private async listAll(match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
     const nodes = this.link.primaries();
     let [at, scan] = parseCursor(cursor);
     const items: ListedEntry[] = [];
@@ -63,7 +86,7 @@ export class RedisListing {
   }
 
   /** One step through the tag's index. */
-  async listByTag(tag: string, match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
+  private async listByTag(tag: string, match: string, cursor: string | undefined, limit: number): Promise<KeyPage> {
     const index = this.keys.tagIndex(tag);
     const [, from = '0'] = /^t-(\d{1,20})$/.exec(cursor ?? '') ?? [];
     const reply = await this.commands.sendOrReply(index, ['ZSCAN', index, from, 'COUNT', String(limit)]);
@@ -72,21 +95,6 @@ export class RedisListing {
     const keys = keysIn(found).filter((key) => matchesGlob(match, key));
     const items = await this.inspectAll(keys);
     return String(next) === '0' ? { items } : { items, cursor: `t-${String(next)}` };
-  }
-
-  async count(target: InvalidationTarget): Promise<EntryCount> {
-    if (target.kind === 'prefix') return this.countByPrefix(target.prefix);
-    if (target.kind === 'key') {
-      const redisKey = this.keys.entry(target.key);
-      const ttlMs = Number(await this.commands.send(redisKey, ['PTTL', redisKey]));
-      return { count: ttlMs === -2 ? 0 : 1, isExact: true };
-    }
-    const upstream = upstreamOfTag(target.tag);
-    if (upstream !== undefined) return this.countByPrefix(prefixOfUpstream(upstream));
-    const index = this.keys.tagIndex(target.tag);
-    const now = String(Math.round(this.clock.now()));
-    const count = await this.commands.sendOrReply(index, ['ZCOUNT', index, now, '+inf']);
-    return { count: Number(count ?? 0), isExact: true };
   }
 
   /** In small steps: a thousand heads in one command would be late, and a late command means that Redis is down. */

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../../../kernel/at-most';
 import type { RedisReply } from '../../../redis/redis-link';
 import type { CacheEntry } from '../../model/cache-entry';
-import type { LeaseAnswer, LeaseRequest } from '../cache-store';
+import type { Found, FoundOrLease, LeaseRequest } from '../cache-store';
 import { decodeEntry } from '../entry-codec';
 import { looksLikeMember } from '../../model/resource-index';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
@@ -44,44 +44,37 @@ export class RedisReads {
   ) {}
 
   /** One round trip. @throws RewoundError */
-  async find(key: string): Promise<CacheEntry | undefined> {
+  async find(key: string): Promise<Found | undefined> {
     // Members have no tags, and a script would copy large bodies twice.
-    if (looksLikeMember(key)) return this.findPlain(key, this.ledger.read());
+    if (looksLikeMember(key)) return foundIn(await this.findPlain(key, this.ledger.read()));
     const redisKey = this.keys.entry(key);
     const asked = this.ledger.state;
     const args = [this.keys.tagIndexPrefix, key, slotOf(asked)];
     const reply = await this.commands.runAcross(FIND, [redisKey, this.keys.ledger], args);
-    if (reply === undefined) return this.findPlain(key, undefined);
+    if (reply === undefined) return foundIn(await this.findPlain(key, undefined));
     const items = reply as readonly RedisReply[];
-    const [kind = '', value = ''] = items.slice(STATE_ITEMS);
     await this.ledger.accept(asked, items);
-    switch (String(kind)) {
-      case 'found':
-        return this.decode(value, redisKey);
-      case 'lost':
-        await this.discardUnindexed(redisKey, await this.decode(value, redisKey));
-        return undefined;
-      default:
-        return undefined;
-    }
+    const [kind = '', value = ''] = items.slice(STATE_ITEMS);
+    if (String(kind) === 'none') return undefined;
+    const entry = await this.decode(value, redisKey);
+    if (String(kind) === 'found') return foundIn(entry);
+    await this.discardUnindexed(redisKey, entry);
+    return undefined;
   }
 
   /** The entry, or the lease; neither if the stored value had to be removed first. @throws RewoundError */
-  async findOrAcquire(
-    request: LeaseRequest,
-  ): Promise<{ readonly entry?: CacheEntry | undefined; readonly lease?: LeaseAnswer }> {
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     const { key } = request;
     const isAcrossSlots = !this.commands.spansSlots;
     const scores = isAcrossSlots ? this.readIndexes(key, this.tagsSeen.get(key) ?? []) : undefined;
     const [answer, seen] = await Promise.all([this.leases.findOrAcquire(request), scores]);
-    const redisKey = this.keys.entry(key);
     if ('lease' in answer) return { lease: answer.lease };
+    const redisKey = this.keys.entry(key);
     const entry = await this.decode(answer.value, redisKey);
-    if (answer.isLost) {
-      await this.discardUnindexed(redisKey, entry);
-      return {};
-    }
-    return { entry: entry && isAcrossSlots ? await this.ifIndexed(key, entry, seen) : entry };
+    if (answer.isLost) await this.discardUnindexed(redisKey, entry);
+    const isUsable = entry && !answer.isLost;
+    const found = foundIn(isUsable && isAcrossSlots ? await this.ifIndexed(key, entry, seen) : entry);
+    return isUsable && found ? { found } : {};
   }
 
   /**
@@ -143,4 +136,8 @@ export class RedisReads {
     this.listener.onUnindexed(redisKey);
     await this.commands.run(DISCARD, [redisKey], [entry.id]);
   }
+}
+
+function foundIn(entry: CacheEntry | undefined): Found | undefined {
+  return entry && { entry, tier: 'l2' };
 }

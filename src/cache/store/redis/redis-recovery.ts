@@ -1,6 +1,5 @@
 import type { RedisLink } from '../../../redis/redis-link';
 import { StoreUnavailableError, type InvalidationMode, type InvalidationTarget } from '../cache-store';
-import { OverdueInvalidations } from './overdue-invalidations';
 import { RewoundError, type PurgeLedger } from './purge-ledger';
 import type { RedisInvalidation } from './redis-invalidation';
 import type { RedisLeases } from './redis-leases';
@@ -19,6 +18,9 @@ export interface RecoveryListener {
 const RETRY_MS = 500;
 /** How often the ledger is read while nothing else is: copies in memory must not outlive their data. */
 const WATCH_MS = 200;
+/** If more different invalidations are overdue, everything is. */
+const MAX_OVERDUE = 10_000;
+const EVERYTHING: InvalidationTarget = { kind: 'prefix', prefix: '' };
 
 /**
  * The work after a gap in the connection, or after an unconfirmed invalidation, before Redis is used again.
@@ -27,7 +29,8 @@ const WATCH_MS = 200;
  * is overdue.
  */
 export class RedisRecovery {
-  private readonly overdue = new OverdueInvalidations();
+  /** Invalidations that Redis did not confirm, by name: their callers got an error, and may be gone. */
+  private readonly overdue = new Map<string, readonly [InvalidationTarget, InvalidationMode]>();
   private isDone = false;
   private problem = 'not recovered yet';
   private underWay: Promise<boolean> | undefined;
@@ -62,8 +65,14 @@ export class RedisRecovery {
 
   /** An invalidation that Redis has not confirmed: repeated as soon as possible. */
   enqueue(target: InvalidationTarget, mode: InvalidationMode): void {
-    if (this.overdue.isEmpty) this.listener.onOverdue();
-    this.overdue.add(target, mode);
+    if (this.overdue.size === 0) this.listener.onOverdue();
+    if (this.overdue.size >= MAX_OVERDUE) {
+      this.overdue.clear();
+      this.overdue.set('', [EVERYTHING, 'purge']);
+    }
+    const name = JSON.stringify(target);
+    // a purge is not replaced by a soft purge
+    if (!this.overdue.has('') && this.overdue.get(name)?.[1] !== 'purge') this.overdue.set(name, [target, mode]);
     this.isDone = false;
     this.retry ??= setInterval(() => {
       if (this.link.isUp) void this.whenRecovered();
@@ -94,7 +103,7 @@ export class RedisRecovery {
   private whenRecovered(): Promise<boolean> {
     this.underWay ??= this.recover()
       .then(() => {
-        this.isDone = this.overdue.isEmpty;
+        this.isDone = this.overdue.size === 0;
         if (this.isDone) this.listener.onRecovered();
         return this.isDone;
       })
@@ -112,8 +121,14 @@ export class RedisRecovery {
     await this.leases.releaseOrphaned();
     const purged = await this.invalidation.purgeIfRewound();
     if (purged !== undefined) this.listener.onRewound(purged);
-    const settled = await this.overdue.flush((target, mode) => this.invalidation.invalidate([target], mode));
-    if (!this.overdue.isEmpty) return;
+    let settled = 0;
+    for (const [name, overdue] of this.overdue) {
+      const [target, mode] = overdue;
+      await this.invalidation.invalidate([target], mode); // the first failure ends it: the rest stays overdue
+      if (this.overdue.get(name) === overdue) this.overdue.delete(name);
+      settled += 1;
+    }
+    if (this.overdue.size > 0) return;
     clearInterval(this.retry);
     this.retry = undefined;
     if (settled > 0) this.listener.onSettled(settled);

@@ -1,39 +1,33 @@
 import type { Clock } from '../../../kernel/clock';
 import type { KeyTracking } from '../../../redis/key-tracking';
 import type { RedisLink } from '../../../redis/redis-link';
-import { targetList } from '../invalidation-target';
 import type { CacheEntry } from '../../model/cache-entry';
 import {
-  SharedStore,
-  type EntryCount,
+  CacheStore,
   StoreUnavailableError,
+  type FillOptions,
   type Found,
   type FoundOrLease,
   type InvalidationMode,
-  type InvalidationTarget,
   type InvalidationTargets,
-  type KeyPage,
   type Lease,
   type LeaseAnswer,
   type LeaseRequest,
-  type LinkedEntry,
-  type ListedEntry,
   type LoadFailure,
-  type SharedValue,
-  type CompareAndSetResult,
+  type SharedStore,
   type StoreChange,
 } from '../cache-store';
 import { ChangeSignal } from '../change-signal';
-import { refusalIn, RedisCommands } from './redis-commands';
+import { targetList } from '../invalidation-target';
 import { PurgeLedger, RewoundError } from './purge-ledger';
+import { refusalIn, RedisCommands } from './redis-commands';
 import { RedisInvalidation } from './redis-invalidation';
 import type { RedisKeys } from './redis-keys';
 import { RedisLeases } from './redis-leases';
 import { RedisListing } from './redis-listing';
-import { RedisLogs } from './redis-logs';
-import { RedisSharedValues } from './redis-shared-values';
 import { RedisReads, type ReadsListener } from './redis-reads';
 import { RedisRecovery, type RecoveryListener } from './redis-recovery';
+import { RedisState } from './redis-state';
 import { RedisWrites } from './redis-writes';
 
 export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'>, ReadsListener {
@@ -46,15 +40,12 @@ export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'
 }
 
 /** Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing. */
-export class RedisStore extends SharedStore {
+export class RedisStore extends CacheStore implements SharedStore {
+  readonly shared: RedisState;
+  readonly listing: RedisListing;
   private readonly changes = new ChangeSignal();
-  private readonly commands: RedisCommands;
   private readonly invalidation: RedisInvalidation;
   private readonly leases: RedisLeases;
-  private readonly ledger: PurgeLedger;
-  private readonly listing: RedisListing;
-  private readonly logs: RedisLogs;
-  private readonly noteBook: RedisSharedValues;
   private readonly reads: RedisReads;
   private readonly recovery: RedisRecovery;
   private readonly writes: RedisWrites;
@@ -67,25 +58,18 @@ export class RedisStore extends SharedStore {
     listener: RedisStoreListener,
   ) {
     super();
-    this.commands = new RedisCommands(link, (reply) => listener.onRefused(reply));
     const forgetCopies = (): void => this.changes.emit({ kind: 'everything' });
-    this.ledger = new PurgeLedger(this.commands, keys, {
-      onRestored: forgetCopies,
-      onLost: () => listener.onLedgerLost(),
-    });
-    this.invalidation = new RedisInvalidation(link, this.commands, keys, this.ledger);
-    this.leases = new RedisLeases(this.commands, keys, this.ledger);
-    this.reads = new RedisReads(this.commands, keys, this.ledger, this.leases, listener);
-    this.listing = new RedisListing(link, this.commands, keys, clock);
-    this.logs = new RedisLogs(this.commands, keys);
-    this.noteBook = new RedisSharedValues(this.commands, keys);
-    this.writes = new RedisWrites(this.commands, this.ledger, this.leases, keys, clock, (entry, bytes) =>
-      listener.onStored(entry, bytes),
-    );
-    this.recovery = new RedisRecovery(link, this.leases, this.invalidation, this.ledger, {
-      ...listener,
-      onRecovered: forgetCopies,
-    });
+    const ready = (): Promise<void> => this.recovery.ready();
+    const commands = new RedisCommands(link, listener.onRefused);
+    const ledger = new PurgeLedger(commands, keys, { onRestored: forgetCopies, onLost: listener.onLedgerLost });
+    this.invalidation = new RedisInvalidation(link, commands, keys, ledger);
+    this.leases = new RedisLeases(commands, keys, ledger);
+    this.reads = new RedisReads(commands, keys, ledger, this.leases, listener);
+    this.writes = new RedisWrites(commands, ledger, this.leases, keys, clock, listener.onStored);
+    this.listing = new RedisListing(link, commands, keys, clock, ready);
+    this.shared = new RedisState(commands, keys, ready);
+    const onRecovered = { ...listener, onRecovered: forgetCopies };
+    this.recovery = new RedisRecovery(link, this.leases, this.invalidation, ledger, onRecovered);
   }
 
   /** Connects the store to `KeyTracking`: tracking needs the store's listener, and the store needs to know whether it is tracking. */
@@ -105,17 +89,13 @@ export class RedisStore extends SharedStore {
   }
 
   find(key: string): Promise<Found | undefined> {
-    return this.unlessRewound(async () => foundIn(await this.reads.find(key)));
+    return this.unlessRewound(() => this.reads.find(key));
   }
 
   /** One round trip. A Redis that refuses the script (a replica) may still find. */
-  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+  override async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     try {
-      return await this.unlessRewound(async () => {
-        const { entry, lease } = await this.reads.findOrAcquire(request);
-        const found = foundIn(entry);
-        return found ? { found } : { lease };
-      });
+      return await this.unlessRewound(() => this.reads.findOrAcquire(request));
     } catch (error) {
       if (!refusalIn(error)) throw error;
       const found = await this.find(request.key);
@@ -131,12 +111,8 @@ export class RedisStore extends SharedStore {
     return this.leases.renew(lease, leaseMs);
   }
 
-  fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
-    return this.writes.fill(lease, entry, linked);
-  }
-
-  freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    return this.writes.freshen(lease, entry);
+  fill(lease: Lease, entry: CacheEntry, options?: FillOptions): Promise<boolean> {
+    return this.writes.fill(lease, entry, options);
   }
 
   isStanding(lease: Lease): Promise<boolean> {
@@ -168,66 +144,6 @@ export class RedisStore extends SharedStore {
       if (error instanceof StoreUnavailableError) for (const target of all) this.recovery.enqueue(target, mode);
       throw error;
     }
-  }
-
-  async claim(name: string, ttlMs: number, mode?: 'renew'): Promise<boolean> {
-    await this.recovery.ready();
-    const key = this.keys.claim(name);
-    return (
-      (await this.commands.send(key, ['SET', key, '1', ...(mode === 'renew' ? [] : ['NX']), 'PX', String(ttlMs)])) !==
-      null
-    );
-  }
-
-  async isClaimed(name: string): Promise<boolean> {
-    await this.recovery.ready();
-    const key = this.keys.claim(name);
-    return (await this.commands.send(key, ['GET', key])) !== null;
-  }
-
-  async compareAndSet(
-    group: string,
-    name: string,
-    seen: string | undefined,
-    text: string,
-    ttlMs: number,
-  ): Promise<CompareAndSetResult> {
-    await this.recovery.ready();
-    return this.noteBook.write(group, name, seen, text, ttlMs);
-  }
-
-  async readNote(group: string, name: string): Promise<string | undefined> {
-    await this.recovery.ready();
-    return this.noteBook.read(group, name);
-  }
-
-  async sharedValues(group: string): Promise<readonly SharedValue[]> {
-    await this.recovery.ready();
-    return this.noteBook.readAll(group);
-  }
-
-  inspect(key: string): Promise<ListedEntry | undefined> {
-    return this.listing.inspect(key);
-  }
-
-  async list(match: string, cursor: string | undefined, limit: number, tag?: string): Promise<KeyPage> {
-    await this.recovery.ready();
-    return tag === undefined
-      ? this.listing.list(match, cursor, limit)
-      : this.listing.listByTag(tag, match, cursor, limit);
-  }
-
-  async count(target: InvalidationTarget): Promise<EntryCount> {
-    await this.recovery.ready();
-    return this.listing.count(target);
-  }
-
-  appendToLog(log: string, line: string): Promise<void> {
-    return this.logs.append(log, line);
-  }
-
-  readLog(log: string, limit: number): Promise<readonly string[]> {
-    return this.logs.read(log, limit);
   }
 
   onChange(listener: (change: StoreChange) => void): void {
@@ -264,8 +180,4 @@ export class RedisStore extends SharedStore {
     else if (parsed?.kind === 'tag') this.changes.emit({ kind: 'tag', tag: parsed.key });
     else if (parsed) this.changes.wake(parsed.key);
   }
-}
-
-function foundIn(entry: CacheEntry | undefined): Found | undefined {
-  return entry && { entry, tier: 'l2' };
 }

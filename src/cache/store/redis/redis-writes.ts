@@ -2,7 +2,7 @@ import type { Clock } from '../../../kernel/clock';
 import type { RedisReply } from '../../../redis/redis-link';
 import { endOfLife, type CacheEntry, type EntryMetadata } from '../../model/cache-entry';
 import { prefixOfUpstream, tagOfUpstream } from '../../model/cache-key';
-import type { Lease, LinkedEntry } from '../cache-store';
+import type { FillOptions, Lease, LinkedEntry } from '../cache-store';
 import { encodeEntry, encodeHead } from '../entry-codec';
 import type { RedisCommands } from './redis-commands';
 import type { PurgeLedger } from './purge-ledger';
@@ -37,50 +37,39 @@ export class RedisWrites {
     private readonly onStored: (entry: CacheEntry, bytes: number) => void,
   ) {}
 
-  async fill(lease: Lease, entry: CacheEntry, linked?: LinkedEntry): Promise<boolean> {
-    const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
+  async fill(lease: Lease, entry: CacheEntry, { linked, keepsBody = false }: FillOptions = {}): Promise<boolean> {
+    const { key } = lease;
+    const encode = keepsBody ? encodeHead : encodeEntry;
+    const value = encode(entry, this.keys.source, isUpstreamIndexed(key, entry));
+    const isStoredWith = linked !== undefined && indexedTags(linked.key, linked.entry).length === 0;
     // An entry with tags of its own is indexed by itself.
-    const isStoredSeparately = linked !== undefined && indexedTags(linked.key, linked.entry).length > 0;
-    if (isStoredSeparately) await this.put(linked.key, linked.entry);
-    const along = isStoredSeparately ? undefined : linked;
-    const linkedValue = along && encodeEntry(along.entry, this.keys.source);
-    const stored = linkedValue ? [[along.entry, linkedValue] as const] : [];
-    const args = along && linkedValue ? { ...along, value: linkedValue } : undefined;
-    const atOnce = await this.storeAtOnce(FILL_TAGGED, lease, [entry, value], args);
-    if (atOnce !== undefined) return this.reportSizes(atOnce, [entry, value], ...stored);
-    if (along) await this.put(along.key, along.entry);
-    if (!(await this.indexTags(lease, entry))) return false;
-    const reply = await this.commands.run(FILL, this.pair(lease.key, lease.selection), [
-      ...this.storing(lease, entry),
-      value,
-    ]);
-    return this.reportSizes(reply, [entry, value]);
-  }
-
-  async freshen(lease: Lease, entry: CacheEntry): Promise<boolean> {
-    const head = encodeHead(entry, this.keys.source, isUpstreamIndexed(lease.key, entry));
-    const atOnce = await this.storeAtOnce(FRESHEN_TAGGED, lease, [entry, head], undefined);
-    if (atOnce !== undefined) return atOnce === 1;
-    if (!(await this.indexTags(lease, entry))) return false;
-    return (
-      (await this.commands.run(FRESHEN, this.pair(lease.key, lease.selection), [
-        ...this.storing(lease, entry),
-        head,
-      ])) === 1
-    );
+    if (linked && !isStoredWith) await this.put(linked.key, linked.entry);
+    const along = isStoredWith ? { ...linked, value: encodeEntry(linked.entry, this.keys.source) } : undefined;
+    const atOnce = keepsBody ? FRESHEN_TAGGED : FILL_TAGGED;
+    let reply = await this.storeAtOnce(atOnce, lease, entry, value, along);
+    if (reply === undefined) {
+      if (along) await this.put(along.key, along.entry);
+      if (!(await this.indexTags(lease, entry))) return false;
+      const args = [...this.storing(lease, entry), value];
+      reply = await this.commands.run(keepsBody ? FRESHEN : FILL, this.pair(key, lease.selection), args);
+    } else if (along && reply === 1) this.onStored(along.entry, along.value.length);
+    if (reply === 1 && !keepsBody) this.onStored(entry, value.length);
+    return reply === 1;
   }
 
   async put(key: string, entry: CacheEntry): Promise<void> {
     await this.index(key, entry, indexedTags(key, entry));
     const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(key, entry));
-    this.reportSizes(await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]), [entry, value]);
+    await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]);
+    this.onStored(entry, value.length);
   }
 
   /** Undefined if the keys are on several nodes. */
   private async storeAtOnce(
     script: Script,
     lease: Lease,
-    [entry, value]: readonly [CacheEntry, Buffer],
+    entry: CacheEntry,
+    value: Buffer,
     linked: (LinkedEntry & { readonly value: Buffer }) | undefined,
   ): Promise<RedisReply | undefined> {
     const { key, sequence, ledger = '' } = lease;
@@ -99,13 +88,6 @@ export class RedisWrites {
         ...tags,
       ],
     );
-  }
-
-  /** Reports the sizes of whole values, if the script has stored them. */
-  private reportSizes(reply: RedisReply, ...values: readonly (readonly [entry: CacheEntry, value: Buffer])[]): boolean {
-    if (reply !== 1) return false;
-    for (const [entry, value] of values) this.onStored(entry, value.length);
-    return true;
   }
 
   private pair(key: string, selection?: string): [string, string] {
