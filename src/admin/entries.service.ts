@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { asReachable, CacheInvalidator, StoredEntries, targetsOf, type EntryCount, type ListedEntry } from '../cache';
+import { CacheInvalidator, StoredEntries, targetsOf, type EntryCount, type ListedEntry } from '../cache';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import type { CountQuery, ListQuery } from './admin.schemas';
@@ -31,8 +31,7 @@ export class EntriesService {
     let scanned = 0;
     do {
       const page = await this.entries.list(glob, cursor, limit, tag);
-      const items = await asReachable((key) => this.entries.find(key), page.items, now);
-      const views = items.map((item) => entryView(item, now));
+      const views = page.items.map((item) => entryView(item, now));
       entries.push(...views.filter((view) => matchesFilter(view, query)));
       scanned += page.items.length;
       ({ cursor } = page);
@@ -47,9 +46,7 @@ export class EntriesService {
   async find(keys: readonly string[], withBody: boolean): Promise<EntryDetailsDocument | undefined> {
     for (const key of keys) {
       const item = await this.entries.inspect(keyOf(key));
-      if (!item) continue;
-      const [reachable = item] = await asReachable((one) => this.entries.find(one), [item], this.clock.now());
-      return this.detailsOf(reachable, withBody);
+      if (item) return this.detailsOf(item, withBody);
     }
     return undefined;
   }

@@ -5,7 +5,7 @@ export { ResponseCacheInterceptor } from './nest/response-cache.interceptor';
 export { CacheRule, CurrentLoad, type HandlerLoad, type RouteRule } from './nest/cache-rule.decorator';
 export { NotModified, CacheableResult } from './nest/handler-answer';
 export { CacheEvents, type CacheEvent, type MethodCallEvent } from './nest/cache-events';
-export type { RefreshReport } from './engine/refresh-report';
+export type { RefreshReport } from './engine/load-failure';
 export { StoredResources } from './nest/stored-resources';
 export { StoreHealth, type StoreState } from './nest/store-health';
 export { StoreWrites } from './nest/store-writes';
@@ -68,4 +68,3 @@ export type {
   StreamingOrigin,
   StreamingResponse,
 } from './model/exchange';
-export { asReachable } from './engine/reachable-entries';

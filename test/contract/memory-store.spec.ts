@@ -51,7 +51,7 @@ describe('a cache on a store that fails', () => {
       selecting: [],
       isOriginNeutral: true,
     });
-    return { cache, invalidator: new CacheInvalidator(store), entries: new StoredEntries(store) };
+    return { cache, invalidator: new CacheInvalidator(store), entries: new StoredEntries(store, clock) };
   };
   const request: HttpCacheRequest = {
     ...{ key: 'k', upstream: 'u', method: 'GET', kind: 'shared', hasAuthorization: false, tags: [], headers: [] },

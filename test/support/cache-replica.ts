@@ -81,7 +81,7 @@ export class CacheReplica {
     const waits = { deadlineMs, staleAfterMs: deadlineMs, maxEntryBytes: 1_000_000 };
     const loader = new Loader(store, clock, limits);
     this.cache = new CacheInvalidator(store);
-    this.entries = new StoredEntries(store);
+    this.entries = new StoredEntries(store, this.clock);
     this.gateway = new HttpCache(store, loader, clock, {
       ...waits,
       retainForRevalidationMs: 600_000,

@@ -4,7 +4,7 @@ import { CacheInvalidator } from './cache-invalidator';
 import type { CacheEntry } from '../model/cache-entry';
 import { AbandonedLoad, Loader } from './loader';
 import { MemoryStore } from '../store/memory/memory-store';
-import type { RefreshReport } from './refresh-report';
+import type { RefreshReport } from './load-failure';
 import type { CachePolicy } from '../law/cache-policy';
 import type { HttpCacheRequest, Origin, OriginRequest, OriginResponse, StoredAnswer } from '../model/exchange';
 import { HttpCache } from './http-cache';

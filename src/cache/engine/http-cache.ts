@@ -3,16 +3,15 @@ import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
 import { keyIn } from '../store/memory/resident-entry';
 import type { CacheStore } from '../store/cache-store';
-import { isDisconnection, mayServeStaleFor } from './load-failure';
+import { failureOf, isDisconnection, mayServeStaleFor } from './load-failure';
 import type { Loader } from './loader';
-import { failureOf } from './refresh-report';
 import { shouldRefreshEarly } from '../law/freshness';
 import { settlesWithin, within } from './within';
 import type { HttpAnswer, HttpCacheRequest, Origin, StoredAnswer, StreamedAnswer } from '../model/exchange';
 import { hasFailed } from '../law/exchange-policy';
 import { valueOf } from '../law/fields';
 import { fieldsForOthers } from './http-entries';
-import type { Flight } from './flight';
+import type { Flight } from './flights';
 import { Forwarding } from './forwarding';
 import { HttpLoads, type HttpLoadsOptions } from './http-loads';
 import { isSelectedBy, mayBeShared, type Head } from './load-head';
@@ -77,13 +76,6 @@ export class HttpCache {
     const now = this.clock.now();
     const seen = this.variants.peek(request, now);
     const hit = seen && this.hit(request, directivesOf(request), seen, now);
-    return hit?.isEarly === true ? undefined : hit?.answer;
-  }
-
-  /** As `peek`, in every tier. */
-  async findHit(request: HttpCacheRequest): Promise<StoredAnswer | undefined> {
-    const seen = await this.variants.find(request, this.clock.now(), undefined);
-    const hit = this.hit(request, directivesOf(request), seen, this.clock.now());
     return hit?.isEarly === true ? undefined : hit?.answer;
   }
 
@@ -258,7 +250,7 @@ export class HttpCache {
    * whose body still flows may take long: the request goes upstream by itself.
    */
   private async loadAfter(
-    earlier: Flight<Head>,
+    earlier: Flight,
     request: HttpCacheRequest,
     policy: RequestPolicy,
     seen: Seen,

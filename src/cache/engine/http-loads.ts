@@ -7,13 +7,11 @@ import { looksLikeIndex } from '../model/resource-index';
 import { markOf } from '../model/soft-purge';
 import type { CacheStore, Lease } from '../store/cache-store';
 import { keyHash } from '../store/traced-store';
-import { Flight } from './flight';
-import { Flights } from './flights';
+import { Flight, Flights } from './flights';
 import { HitForMiss } from './hit-for-miss';
 import { LeasedLoad, type Load, type LeasedLoadOptions } from './leased-load';
-import type { Head } from './load-head';
 import { AbandonedLoad, type Loader, type UseOfLease } from './loader';
-import { failureOf, UPSTREAM_ERROR, type RefreshListener } from './refresh-report';
+import { failureOf, UPSTREAM_ERROR, type RefreshListener } from './load-failure';
 import type { VariantWriter, VariantWriterOptions } from './variant-writer';
 import type { Seen, VariantFinder } from './variants';
 
@@ -62,12 +60,12 @@ export class HttpLoads {
   }
 
   /** The load that the request may join. */
-  find(request: HttpCacheRequest, seen: Seen): Flight<Head> | undefined {
+  find(request: HttpCacheRequest, seen: Seen): Flight | undefined {
     return this.flights.find(this.nameOf(request, seen).name, seen);
   }
 
   /** The load of the request's selection that began while nothing was stored for its URL; `ended`: look again. */
-  async findOvertaken(request: HttpCacheRequest, seen: Seen): Promise<Flight<Head> | 'ended' | undefined> {
+  async findOvertaken(request: HttpCacheRequest, seen: Seen): Promise<Flight | 'ended' | undefined> {
     const selection = this.variants.selectionOf(request);
     if (!seen.index || seen.entry || selection === undefined) return undefined;
     return this.flights.findOvertaken(`${request.key}|${selection}`, seen);
@@ -76,7 +74,7 @@ export class HttpLoads {
   /** A load in the background of a stale answer: no request waits for it. */
   refresh(request: HttpCacheRequest, seen: Seen, origin: Origin): void {
     const flight = this.start(request, seen, origin);
-    flight.keep();
+    flight.isKept = true;
     const report = (failure?: string): void =>
       this.options.onRefreshed?.({ upstream: request.upstream, key: request.key, failure });
     flight.head
@@ -95,13 +93,13 @@ export class HttpLoads {
    *
    * @param isNewDemanded whether a load that another replica has begun earlier will not do: after it, look again
    */
-  start(request: HttpCacheRequest, seen: Seen, origin: Origin, isNewDemanded = false): Flight<Head> {
+  start(request: HttpCacheRequest, seen: Seen, origin: Origin, isNewDemanded = false): Flight {
     const { name } = this.nameOf(request, seen);
     const span = currentTracer()?.start('load', 'internal', {
       'larder.upstream': request.upstream,
       'larder.cache.key_hash': keyHash(request.key),
     });
-    const flight = new Flight<Head>(request.key, ++this.begun, markOf(seen.index?.entry), span);
+    const flight = new Flight(request.key, ++this.begun, markOf(seen.index?.entry), span);
     const end = (): void => this.flights.remove(name, flight);
     this.flights.add(name, flight);
     flight.signal.addEventListener('abort', end, { once: true }); // later requests do not join an aborted load

@@ -9,9 +9,8 @@ import type { ResponsePolicy } from '../law/response-policy';
 import type { CacheEntry } from '../model/cache-entry';
 import type { HttpCacheRequest, Origin, OriginResponse } from '../model/exchange';
 import type { Lease } from '../store/cache-store';
-import type { Flight } from './flight';
+import type { Flight } from './flights';
 import type { HitForMiss } from './hit-for-miss';
-import type { Head } from './load-head';
 import { conditionsOf, declaredLength, discardBody, requestOrigin, unexpectedNotModified } from './origin-request';
 import { whileSettling } from './settling-tags';
 import { HeldBytes, SharedBody } from './shared-body';
@@ -34,7 +33,7 @@ export interface Load {
   readonly request: HttpCacheRequest;
   /** The stored state when it began. */
   readonly seen: Seen;
-  readonly flight: Flight<Head>;
+  readonly flight: Flight;
   readonly origin: Origin;
 }
 
@@ -99,12 +98,16 @@ export class LeasedLoad {
   ): Promise<void> {
     discardBody(response);
     const isShareable = policy.isStorable && this.writer.selectsAsBefore(entry, response);
-    if (!isShareable) this.hitForMiss.note(request, response.status, false);
+    if (!isShareable) {
+      // It may not be stored any more, or other fields select it: the answer is for this request alone.
+      this.hitForMiss.note(request, response.status, false);
+      await this.writer.removeVariant(lease.key);
+    }
     const validated = { entry, index: covered?.index };
     const updated =
       isShareable && covered
         ? await this.writer.freshen(lease, request, validated, response, policy)
-        : await this.writer[isShareable ? 'leave' : 'discard'](lease, validated, response, policy);
+        : await this.writer.leave(lease, validated, response, policy);
     flight.arrive({ kind: 'entry', ...updated, source: 'validation', isShareable });
   }
 

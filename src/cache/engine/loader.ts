@@ -2,7 +2,7 @@ import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
 import type { CacheStore, Lease, LeaseAnswer, LeaseRequest } from '../store/cache-store';
-import { fromFailure, isOwnFault, pauseAfterFailures, toFailure } from './failure-pause';
+import { fromFailure, isOwnFault, pauseAfterFailures, toFailure } from './load-failure';
 import { isFresh } from '../law/freshness';
 import { ifAvailable } from '../store/if-available';
 import { newToken } from '../model/random-id';

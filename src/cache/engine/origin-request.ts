@@ -4,7 +4,7 @@ import { valueOf } from '../law/fields';
 import { matchesIfNoneMatch } from '../law/representation';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { HttpCacheRequest, Origin, OriginResponse } from '../model/exchange';
-import type { Flight } from './flight';
+import type { Flight } from './flights';
 import type { Seen } from './variants';
 
 /**
@@ -15,7 +15,7 @@ export async function requestOrigin(
   { headers }: HttpCacheRequest,
   base: CacheEntry | undefined,
   { index }: Pick<Seen, 'index'>,
-  flight: Pick<Flight<unknown>, 'signal' | 'isKept'>,
+  flight: Pick<Flight, 'signal' | 'isKept'>,
   origin: Origin,
 ): Promise<OriginResponse> {
   const plain = {

@@ -1,13 +1,12 @@
 import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../model/cache-entry';
 import type { CacheStore, Lease } from '../store/cache-store';
-import { coverIndex } from './cover-index';
+import { IndexWriter, type IndexSubject } from './index-writer';
 import { ifAvailable } from '../store/if-available';
 import { newToken } from '../model/random-id';
 import {
   alreadyContains,
   indexFor,
-  isUnderTags,
   memberKey,
   readIndex,
   type IndexUpdate,
@@ -44,9 +43,8 @@ export interface Validated {
   readonly index: ResourceIndex | undefined;
 }
 
-const INDEX_LEASE_MS = 1_000;
-const INDEX_TRIES = 5;
-const INDEX_WAIT_MS = 100;
+/** The life of a lease that no load needs. */
+const SHORT_LEASE_MS = 1_000;
 
 /**
  * Stores responses where requests find them: each as a variant, under the index of its URL.
@@ -55,11 +53,15 @@ const INDEX_WAIT_MS = 100;
  * does not affect the answer.
  */
 export class VariantWriter {
+  private readonly indexes: IndexWriter;
+
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
     private readonly options: VariantWriterOptions,
-  ) {}
+  ) {
+    this.indexes = new IndexWriter(store, clock);
+  }
 
   /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
   selectingNames(headers: HeaderList, projection?: string): readonly string[] | undefined {
@@ -74,11 +76,10 @@ export class VariantWriter {
    *
    * @returns the state that was seen, with its current index; undefined if nothing may be stored
    */
-  async cover({ key, tags }: HttpCacheRequest, seen: Seen): Promise<Seen | undefined> {
-    const { index } = seen;
-    if (!index || isUnderTags(index, tags)) return seen;
-    const covered = await ifAvailable(() => coverIndex(this.store, key, index, tags));
-    return covered && { ...seen, index: covered };
+  async cover(request: HttpCacheRequest, seen: Seen): Promise<Seen | undefined> {
+    if (!seen.index) return seen;
+    const index = await this.indexes.cover(request, seen.index);
+    return index && { ...seen, index };
   }
 
   /** The entry of a whole response, unmodified, for the waiting requests. */
@@ -129,10 +130,10 @@ export class VariantWriter {
     }
     if (place === lease.key) {
       await ifAvailable(() => this.store.fill(lease, member));
-      return this.addToIndex(subject, seen.index, update);
+      return this.indexes.add(subject, seen.index, update);
     }
     const isPut = await ifAvailable(() => this.putMember(lease, place, member));
-    const isFound = isPut === true && (await this.addToIndex(subject, seen.index, update));
+    const isFound = isPut === true && (await this.indexes.add(subject, seen.index, update));
     await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
   }
@@ -151,7 +152,7 @@ export class VariantWriter {
     const stored = (await ifAvailable(() => this.store.fill(lease, entry, { keepsBody: true }))) === true;
     const { projection } = request;
     const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
-    if (stored && index && !alreadyContains(index, update)) await this.addToIndex(request, index, update);
+    if (stored && index && !alreadyContains(index, update)) await this.indexes.add(request, index, update);
     return { entry, stored };
   }
 
@@ -178,24 +179,10 @@ export class VariantWriter {
       }
       const { tags } = request;
       const indexMark = markOf(index?.entry);
-      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: INDEX_LEASE_MS, indexMark };
+      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: SHORT_LEASE_MS, indexMark };
       const answer = await this.store.acquire(asking);
       if (answer.kind === 'granted') await this.freshen(answer.lease, request, { entry, index }, response, policy);
     });
-  }
-
-  /**
-   * The upstream has validated the entry, but it may not be stored any more, or other fields select it: removes it. The answer is for this
-   * request alone.
-   */
-  async discard(
-    lease: Lease,
-    base: Validated,
-    response: OriginResponse,
-    policy: ResponsePolicy,
-  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    await this.removeVariant(lease.key);
-    return this.leave(lease, base, response, policy);
   }
 
   /** A validated entry that is not stored. */
@@ -237,39 +224,23 @@ export class VariantWriter {
    * @returns the index to store it under; undefined where nothing is to be stored
    */
   async withdraw(
-    { key, tags, upstream }: HttpCacheRequest,
+    request: HttpCacheRequest,
     { index }: Pick<Seen, 'index'>,
     mayStore: boolean,
   ): Promise<ResourceIndex | undefined> {
     if (!index || index.isWithdrawn) return index;
     if (mayStore) {
-      // Written over the index that was seen, so that a concurrent invalidation is noticed.
-      const now = this.clock.now();
+      const { upstream, tags } = request;
       const nothing = { isWithdrawn: true, endsAt: index.entry.freshUntil };
-      const empty = indexFor(undefined, nothing, { upstream, tags, now });
-      if (await this.replaceIndex(key, tags, index.entry.id, empty.entry)) return empty;
+      const empty = indexFor(undefined, nothing, { upstream, tags, now: this.clock.now() });
+      if (await this.indexes.replace(request, index, empty)) return empty;
     }
-    await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
+    await this.removeVariant(request.key);
     return undefined;
   }
 
   private optionsUnder(index: ResourceIndex | undefined): OptionsUnderMark {
     return { ...this.options, indexMark: markOf(index?.entry) };
-  }
-
-  /** Replaces the index that was seen before the load, if it is still there; otherwise an invalidation came between. */
-  private async replaceIndex(
-    key: string,
-    tags: readonly string[],
-    seenId: string,
-    index: CacheEntry,
-  ): Promise<boolean> {
-    const token = newToken();
-    const stored = await ifAvailable(async () => {
-      const answer = await this.store.acquire({ key, token, tags, seenId, leaseMs: INDEX_LEASE_MS });
-      return answer.kind === 'granted' && (await this.store.fill(answer.lease, index));
-    });
-    return stored === true;
   }
 
   async giveBack(lease: Lease): Promise<false> {
@@ -291,11 +262,11 @@ export class VariantWriter {
     const joined = await ifAvailable(async () => {
       const found = await this.store.find(key);
       const there = found && readIndex(found.entry);
-      const index = there && (await coverIndex(this.store, key, there, tags));
+      const index = there && (await this.indexes.cover({ key, tags }, there));
       if (!index || !(await this.store.isStanding(lease))) return undefined;
       return (await this.putMember(lease, memberKey(key, index.generation, name), entry)) ? index : undefined;
     });
-    const isFound = joined !== undefined && (await this.addToIndex(subject, joined, update));
+    const isFound = joined !== undefined && (await this.indexes.add(subject, joined, update));
     await this.giveBack(lease); // once the index names it: requests that wait for the lease look there next
     return isFound;
   }
@@ -317,36 +288,7 @@ export class VariantWriter {
     await this.store.invalidate({ kind: 'key', key }, 'purge');
     return false;
   }
-
-  /**
-   * Adds a variant of its generation to the index. The current index is read again: it may have been rewritten since the load began, for
-   * another variant or by a soft purge, whose mark stays. An index of another generation has other members: the old one was purged.
-   */
-  private async addToIndex(
-    { key, tags, upstream }: IndexSubject,
-    seen: ResourceIndex,
-    update: IndexUpdate,
-  ): Promise<boolean> {
-    let index: ResourceIndex | undefined = seen;
-    const stored = await ifAvailable(async () => {
-      for (let tries = 0; tries < INDEX_TRIES && index?.generation === seen.generation; tries++) {
-        if (alreadyContains(index, update)) return true;
-        const next = indexFor(index, update, { upstream, tags, now: this.clock.now() });
-        const asking = { key, token: newToken(), tags, seenId: index.entry.id, leaseMs: INDEX_LEASE_MS };
-        const answer = await this.store.acquire(asking);
-        if (answer.kind === 'granted' && (await this.store.fill(answer.lease, next.entry))) return true;
-        if (answer.kind === 'held') await this.store.change(key, INDEX_WAIT_MS);
-        const found = await this.store.find(key);
-        index = found && readIndex(found.entry);
-      }
-      return false;
-    });
-    return stored === true;
-  }
 }
-
-/** The resource of an index. */
-type IndexSubject = Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags'>;
 
 function subjectOf({ upstream, tags, hitFlagName }: HttpCacheRequest, response: Arrived['response']) {
   return {

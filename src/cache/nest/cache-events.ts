@@ -1,5 +1,5 @@
 import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
-import type { RefreshListener, RefreshReport } from '../engine/refresh-report';
+import type { RefreshListener, RefreshReport } from '../engine/load-failure';
 
 /** One request to the cache, published once its outcome is decided. */
 export interface CacheEvent {

@@ -172,7 +172,11 @@ export class ResponseCacheModule implements OnModuleInit {
             cacheManagerOver(new KeyvStore(store, clock, values), values),
         },
         { provide: Cache, useExisting: CACHE_MANAGER },
-        { provide: StoredEntries, inject: [CacheStore], useFactory: (store: CacheStore) => new StoredEntries(store) },
+        {
+          provide: StoredEntries,
+          inject: [CacheStore, Clock],
+          useFactory: (store: CacheStore, clock: Clock) => new StoredEntries(store, clock),
+        },
         RouteFastWay,
         RouteAnswers,
         InvalidationChannel,

@@ -113,7 +113,7 @@ export interface ListedEntry {
   readonly expiresInMs: number;
   /** For a resource: the keys of its stored responses; the other members describe the first of them. */
   readonly members?: readonly string[];
-  /** For a variant or a projection: no index names it any more, so that no request finds it. Set by `asReachable`. */
+  /** For a variant or a projection: no index names it any more, so that no request finds it. Set by `StoredEntries`. */
   readonly isUnreachable?: true;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { inSpan, type Tracer } from '../../kernel/tracer';
-import type { CacheStore, Found } from './cache-store';
+import { inSpan, type SpanAttributes, type Tracer } from '../../kernel/tracer';
+import type { CacheStore, Found, LeaseAnswer } from './cache-store';
 
 /** A key in spans: the same for the same URL and partition, and nothing can be read from it. */
 export function keyHash(key: string): string {
@@ -11,45 +11,41 @@ export function keyHash(key: string): string {
 export function addSpans(store: CacheStore, tracer: Tracer): void {
   const [find, findOrAcquire] = [store.find.bind(store), store.findOrAcquire.bind(store)];
   const [acquire, fill] = [store.acquire.bind(store), store.fill.bind(store)];
-  const start = (name: string, key: string) =>
-    tracer.start(name, 'internal', { 'larder.cache.key_hash': keyHash(key) });
-
-  const lookUp = <T>(key: string, look: () => Promise<T>, foundIn: (result: T) => Found | undefined): Promise<T> => {
-    const span = start('cache lookup', key);
+  const within = <T>(
+    name: string,
+    key: string,
+    work: () => Promise<T>,
+    attributesOf: (result: T) => SpanAttributes,
+  ): Promise<T> => {
+    const span = tracer.start(name, 'internal', { 'larder.cache.key_hash': keyHash(key) });
     return inSpan(span, async () => {
-      const result = await look();
-      const found = foundIn(result);
-      span?.set({ 'larder.cache.found': found !== undefined, 'larder.cache.tier': found?.tier });
+      const result = await work();
+      span?.set(attributesOf(result));
       return result;
     });
   };
-  store.find = (key) =>
-    lookUp(
-      key,
-      () => find(key),
-      (found) => found,
-    );
-  store.findOrAcquire = (request) =>
-    lookUp(
-      request.key,
-      () => findOrAcquire(request),
-      ({ found }) => found,
-    );
-  store.acquire = (request) => {
-    const span = start('cache lease', request.key);
-    return inSpan(span, async () => {
-      const answer = await acquire(request);
-      span?.set({ 'larder.lease': answer.kind });
-      return answer;
-    });
+  const foundIn = (found: Found | undefined): SpanAttributes => ({
+    'larder.cache.found': found !== undefined,
+    'larder.cache.tier': found?.tier,
+  });
+  const lease = (key: string, work: () => Promise<LeaseAnswer>): Promise<LeaseAnswer> =>
+    within('cache lease', key, work, ({ kind }) => ({ 'larder.lease': kind }));
+
+  store.find = (key) => within('cache lookup', key, () => find(key), foundIn);
+  store.findOrAcquire = async (request) => {
+    const look = (): ReturnType<typeof findOrAcquire> => findOrAcquire(request);
+    const answer = await within('cache lookup', request.key, look, ({ found }) => foundIn(found));
+    const { lease: granted } = answer.found ? {} : answer;
+    if (granted) await lease(request.key, () => Promise.resolve(granted));
+    return answer;
   };
-  store.fill = (lease, entry, options) => {
-    const keepsBody = options?.keepsBody === true;
-    const span = start(keepsBody ? 'cache freshen' : 'cache store', lease.key);
-    return inSpan(span, async () => {
-      const isStored = await fill(lease, entry, options);
-      if (!keepsBody) span?.set({ 'larder.cache.stored': isStored, 'larder.cache.body_bytes': entry.body.length });
-      return isStored;
+  store.acquire = (request) => lease(request.key, () => acquire(request));
+  store.fill = (filled, entry, options) => {
+    const name = options?.keepsBody === true ? 'cache freshen' : 'cache store';
+    const attributesOf = (isStored: boolean): SpanAttributes => ({
+      'larder.cache.stored': isStored,
+      'larder.cache.body_bytes': entry.body.length,
     });
+    return within(name, filled.key, () => fill(filled, entry, options), attributesOf);
   };
 }
