@@ -1,6 +1,5 @@
-import { ByteReader, ByteWriter, MalformedBytesError } from '../store/bytes';
+import { FormatReader, FormatWriter, MalformedBytesError } from '../store/stored-format';
 import type { CacheEntry, EntryMetadata } from './cache-entry';
-import { readName, readText, writeName } from '../store/field-codec';
 import { newEntryId, newGeneration } from './random-id';
 
 const MAX_LISTS = 8;
@@ -139,10 +138,10 @@ function sharedLists(lists: ResourceIndex['lists']): ResourceIndex['lists'] {
  * length, and 1 if all of it is withdrawn.
  */
 function write({ generation, lists, latest, projections, isWithdrawn }: Omit<ResourceIndex, 'entry'>): Buffer {
-  const writer = new ByteWriter().text(generation).text(latest).number(lists.length);
+  const writer = new FormatWriter().text(generation).text(latest).number(lists.length);
   for (const names of lists) {
     writer.number(names.length);
-    for (const name of names) writeName(writer, name);
+    for (const name of names) writer.name(name);
   }
   writer.number(projections.length);
   for (const projection of projections) writer.text(projection);
@@ -151,17 +150,13 @@ function write({ generation, lists, latest, projections, isWithdrawn }: Omit<Res
 }
 
 function parse(entry: CacheEntry): ResourceIndex | undefined {
-  const reader = new ByteReader(entry.body, 0, entry.body.length);
-  const listOf = <T>(read: () => T): T[] => {
-    const list: T[] = [];
-    for (let left = reader.number(); left > 0; left--) list.push(read());
-    return list;
-  };
+  const { body } = entry;
+  const reader = new FormatReader(body, 0, body.length);
   try {
-    const generation = readText(reader);
-    const latest = readText(reader);
-    const lists = listOf(() => listOf(() => readName(reader)));
-    const projections = listOf(() => readText(reader));
+    const generation = reader.text();
+    const latest = reader.text();
+    const lists = reader.list(() => reader.list(() => reader.name()));
+    const projections = reader.list(() => reader.text());
     const isWithdrawn = !reader.isAtEnd && reader.number() === 1;
     if (!/^[\w-]{1,16}$/.test(generation)) return undefined;
     return {

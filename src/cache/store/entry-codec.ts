@@ -1,8 +1,7 @@
-import { ByteReader, ByteWriter, MalformedBytesError } from './bytes';
-import type { CacheEntry, EntryMetadata, HeaderList, Validators } from '../model/cache-entry';
+import type { CacheEntry, EntryMetadata, Validators } from '../model/cache-entry';
 import { tagOfUpstream } from '../model/cache-key';
 import { looksLikeGzip } from '../law/content-coding';
-import { readField, readText, readValue, writeField, writeValue } from './field-codec';
+import { FormatReader, FormatWriter, MalformedBytesError } from './stored-format';
 
 /**
  * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version; entries of
@@ -15,7 +14,7 @@ import { readField, readText, readValue, writeField, writeValue } from './field-
  *   | 0–11 | the entry's id, base64url: a fill compares it |
  *   | 12–17 | the mark of its last soft purge, a number of the store's, big endian; 0 for none |
  *   | 18–20 | the head's length, big endian: where the body begins |
- *   | 21– | metadata: numbers in LEB128, texts with their length, fields as in `field-codec.ts`, indexed tags first; zeros up to the body |
+ *   | 21– | metadata: numbers in LEB128, texts with their length, fields as in `stored-format.ts`, indexed tags first; zeros up to the body |
  *   | rest | the body, plain or gzip |
  *
  * The parts that change without the body (a freshening, a soft purge) are in front of it, at known offsets, and are written in place.
@@ -51,7 +50,7 @@ const ID = /^[\w-]{12}$/;
  * @param isUpstreamIndexed whether the tag of the entry's upstream has an index: not if the key begins with its name
  */
 export function encodeHead(entry: CacheEntry, source = '', isUpstreamIndexed = false): Buffer {
-  const writer = new ByteWriter().raw(Buffer.alloc(METADATA_AT));
+  const writer = new FormatWriter().raw(Buffer.alloc(METADATA_AT));
   writeMetadata(writer, entry, source, isUpstreamIndexed);
   const written = writer.finish();
   const head = Buffer.alloc(Math.ceil(written.length / ALIGNMENT) * ALIGNMENT);
@@ -100,7 +99,7 @@ export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined 
   if (!ID.test(id)) return undefined;
   const softPurgeMark = value.readUIntBE(SOFT_PURGE_MARK.at, SOFT_PURGE_MARK.bytes);
   try {
-    const { metadata, bodyLength } = readMetadata(id, new ByteReader(value, METADATA_AT, headLength), source);
+    const { metadata, bodyLength } = readMetadata(id, new FormatReader(value, METADATA_AT, headLength), source);
     return { metadata, headLength, bodyLength, ...(softPurgeMark === 0 ? {} : { softPurgeMark }) };
   } catch (error) {
     if (error instanceof MalformedBytesError) return undefined; // truncated or foreign: a miss, as said above
@@ -108,7 +107,7 @@ export function decodeHead(value: Buffer, source = ''): DecodedHead | undefined 
   }
 }
 
-function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, isUpstreamIndexed: boolean): void {
+function writeMetadata(writer: FormatWriter, entry: CacheEntry, source: string, isUpstreamIndexed: boolean): void {
   const { validators, hitFlagName, upstream } = entry;
   const upstreamTag = tagOfUpstream(upstream);
   const tags = isUpstreamIndexed ? entry.tags : entry.tags.filter((tag) => tag !== upstreamTag);
@@ -124,65 +123,54 @@ function writeMetadata(writer: ByteWriter, entry: CacheEntry, source: string, is
   writer.number(tags.length);
   for (const tag of tags) writer.text(tag);
   writer.number(flags).number(entry.status).number(entry.storedAt).number(entry.freshUntil);
-  writer
-    .number(entry.staleWhileRevalidateMs)
-    .number(entry.staleIfErrorMs)
-    .number(entry.loadDurationMs)
-    .number(entry.body.length);
-  writer.text(source === '' ? upstream : `${upstream}${SOURCE}${source}`);
-  if (validators.etag !== undefined) writeValue(writer, validators.etag);
-  if (validators.lastModified !== undefined) writeValue(writer, validators.lastModified);
-  writeValue(writer, entry.etag, validators);
+  writer.number(entry.staleWhileRevalidateMs).number(entry.staleIfErrorMs).number(entry.loadDurationMs);
+  writer.number(entry.body.length).text(source === '' ? upstream : `${upstream}${SOURCE}${source}`);
+  if (validators.etag !== undefined) writer.value(validators.etag);
+  if (validators.lastModified !== undefined) writer.value(validators.lastModified);
+  writer.value(entry.etag, validators);
   if (hitFlagName !== undefined) writer.text(hitFlagName);
   if (entry.retainForRevalidationMs !== undefined) writer.number(entry.retainForRevalidationMs);
   if (entry.indexMark !== undefined) writer.number(entry.indexMark);
   writer.number(entry.headers.length);
-  for (const [name, value] of entry.headers) writeField(writer, name, value, validators);
+  for (const [name, value] of entry.headers) writer.field(name, value, validators);
 }
 
+/** In the order in which `writeMetadata` writes: a member of a literal is read before the next one. */
 function readMetadata(
   id: string,
-  reader: ByteReader,
+  reader: FormatReader,
   source: string,
 ): { readonly metadata: EntryMetadata; readonly bodyLength: number } {
-  const indexed: string[] = [];
-  for (let left = reader.number(); left > 0; left--) indexed.push(readText(reader));
+  const indexed = reader.list(() => reader.text());
   const flags = reader.number();
-  const status = reader.number();
-  if (status < 200 || status > 599) throw new MalformedBytesError();
-  const [storedAt, freshUntil] = [reader.number(), reader.number()];
-  const [staleWhileRevalidateMs, staleIfErrorMs, loadDurationMs, bodyLength] = [
-    reader.number(),
-    reader.number(),
-    reader.number(),
-    reader.number(),
-  ];
-  const [upstream = '', theirs = ''] = readText(reader).split(SOURCE, 2);
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const times = {
+    status: reader.number(),
+    storedAt: reader.number(),
+    freshUntil: reader.number(),
+    staleWhileRevalidateMs: reader.number(),
+    staleIfErrorMs: reader.number(),
+    loadDurationMs: reader.number(),
+  };
+  if (times.status < 200 || times.status > 599) throw new MalformedBytesError();
+  const bodyLength = reader.number();
+  const [upstream = '', theirs = ''] = reader.text().split(SOURCE, 2);
   if (theirs !== source) throw new MalformedBytesError();
   const validators: Validators = {
-    ...((flags & HAS_ETAG) === 0 ? {} : { etag: readValue(reader) }),
-    ...((flags & HAS_LAST_MODIFIED) === 0 ? {} : { lastModified: readValue(reader) }),
+    ...(has(HAS_ETAG) && { etag: reader.value() }),
+    ...(has(HAS_LAST_MODIFIED) && { lastModified: reader.value() }),
   };
-  const etag = readValue(reader, validators);
-  const hitFlagName = (flags & HAS_HIT_FLAG) === 0 ? {} : { hitFlagName: readText(reader) };
-  const keep = (flags & HAS_KEEP) === 0 ? {} : { retainForRevalidationMs: reader.number() };
-  const indexMark = (flags & HAS_INDEX_MARK) === 0 ? {} : { indexMark: reader.number() };
-  const tags = (flags & HAS_UPSTREAM_TAG) === 0 ? indexed : [tagOfUpstream(upstream), ...indexed];
-  const headers: [string, string][] = [];
-  for (let left = reader.number(); left > 0; left--) headers.push(readField(reader, validators));
   const metadata: EntryMetadata = {
-    ...{ id, status, headers: headers satisfies HeaderList, validators, upstream, tags, storedAt, freshUntil },
-    ...{
-      staleWhileRevalidateMs,
-      staleIfErrorMs,
-      mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
-      loadDurationMs,
-      etag,
-    },
-    coding: (flags & GZIP) === 0 ? 'identity' : 'gzip',
-    ...hitFlagName,
-    ...keep,
-    ...indexMark,
+    ...times,
+    ...{ id, upstream, validators },
+    etag: reader.value(validators),
+    ...(has(HAS_HIT_FLAG) && { hitFlagName: reader.text() }),
+    ...(has(HAS_KEEP) && { retainForRevalidationMs: reader.number() }),
+    ...(has(HAS_INDEX_MARK) && { indexMark: reader.number() }),
+    headers: reader.list(() => reader.field(validators)),
+    tags: has(HAS_UPSTREAM_TAG) ? [tagOfUpstream(upstream), ...indexed] : indexed,
+    mustRevalidate: has(MUST_REVALIDATE),
+    coding: has(GZIP) ? 'gzip' : 'identity',
   };
   return { metadata, bodyLength };
 }

@@ -1,8 +1,8 @@
-import { ByteReader, ByteWriter } from './bytes';
+import { FormatReader, FormatWriter } from './stored-format';
 
-describe('ByteWriter', () => {
+describe('FormatWriter', () => {
   it.each([Infinity, -Infinity / Infinity, 1e300, Number.MAX_SAFE_INTEGER + 1])('refuses the number %s', (value) => {
-    expect(() => new ByteWriter().number(value)).toThrow(RangeError);
+    expect(() => new FormatWriter().number(value)).toThrow(RangeError);
   });
 
   it.each([
@@ -12,7 +12,7 @@ describe('ByteWriter', () => {
     [127.6, 128],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
   ])('writes %s as %s', (value, read) => {
-    const bytes = new ByteWriter().number(value).finish();
-    expect(new ByteReader(bytes, 0, bytes.length).number()).toBe(read);
+    const bytes = new FormatWriter().number(value).finish();
+    expect(new FormatReader(bytes, 0, bytes.length).number()).toBe(read);
   });
 });
