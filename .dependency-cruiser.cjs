@@ -87,7 +87,7 @@ module.exports = {
         path: '^src/',
         pathNot: [
           '^src/upstream/',
-          '^src/cache/(fast-path/serialized-head|nest/fastify-load-reply|nest/express-load-reply)[.]ts$',
+          '^src/cache/(fast-path/serialized-head|nest/load-reply|nest/express-load-reply)[.]ts$',
           '^src/server/(tls|http-server|https-redirect|http2-sessions|http2-fields|client-origin)[.]ts$',
           '^src/(kernel/tracer|telemetry/otel-tracer)[.]ts$',
           '[.]module[.]ts$',

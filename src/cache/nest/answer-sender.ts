@@ -5,8 +5,7 @@ import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import { ClientConnection } from '../../server/client-connection';
 import { Clock } from '../../kernel/clock';
 import { cacheFields } from './cache-headers';
-import { rawRequestOf, requestIdOf } from './client-reply';
-import type { ClientReply } from './load-reply';
+import { requestIdOf, type ClientReply } from './client-reply';
 import type { HeaderList } from '../model/cache-entry';
 import type { StoredAnswer } from '../model/exchange';
 import { isFromStore } from '../model/cache-outcome';
@@ -17,25 +16,8 @@ import { FastPath } from '../fast-path/fast-path';
 import { requireRoomFor, writeStored } from '../fast-path/response-writer';
 import { RouteFastWay } from './route-fast-way';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
-import type { AppliedRule } from './route-rule.reader';
+import type { RouteRequest } from './route-request';
 import { UnreadableEntryError } from './unreadable-entry.error';
-
-/** The form that the client asked for: a load removes these fields from the request. */
-export interface RequestedForm {
-  readonly acceptEncoding: string | undefined;
-  /** Conditions and range. */
-  readonly fields: HeaderList;
-}
-
-const FORM_FIELDS = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const;
-
-export function requestedForm({ headers }: FastifyRequest['raw']): RequestedForm {
-  const fields = FORM_FIELDS.flatMap((name) => {
-    const value = headers[name];
-    return value === undefined ? [] : [[name, String(value)] as const];
-  });
-  return { acceptEncoding: headers['accept-encoding']?.toString(), fields };
-}
 
 /**
  * Sends a stored response of a route: its bytes, its header fields, and the cache's own fields. The writer of the fast path sends a plain
@@ -54,68 +36,53 @@ export class AnswerSender {
    * @returns a promise only where the body must be unpacked on a thread
    * @throws UnreadableEntryError before anything is sent
    */
-  send(
-    request: FastifyRequest,
-    reply: ClientReply,
-    answer: StoredAnswer,
-    applied: AppliedRule,
-    asked = requestedForm(rawRequestOf(request)),
-  ): void | Promise<void> {
-    const prepared = this.prepare(answer, applied.key, asked.acceptEncoding);
-    if (prepared instanceof PreparedResponse) {
-      this.write(request, reply, answer, applied, prepared, asked.fields);
-      return;
-    }
-    return prepared.then(
-      (made) => this.write(request, reply, answer, applied, made, asked.fields),
-      (error: unknown) => {
-        throw new UnreadableEntryError(applied.key, { cause: error });
-      },
-    );
+  send(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer): void | Promise<void> {
+    const unreadable = (cause: unknown): never => {
+      throw new UnreadableEntryError(asked.key, { cause });
+    };
+    const prepared = this.prepare(asked, answer, unreadable);
+    if (prepared instanceof PreparedResponse) this.write(asked, reply, answer, prepared);
+    else return prepared.then((made) => this.write(asked, reply, answer, made), unreadable);
   }
 
   private prepare(
+    { key, acceptEncoding }: RouteRequest,
     { entry, outcome }: StoredAnswer,
-    key: string,
-    accepted: string | undefined,
+    onError: (cause: unknown) => never,
   ): RouteResponse | Promise<RouteResponse> {
+    const { responses } = this;
     try {
       return outcome === 'MISS'
-        ? this.responses.prepareUncached(entry, key, accepted)
-        : this.responses.prepare(entry, key, accepted);
+        ? responses.prepareUncached(entry, key, acceptEncoding)
+        : responses.prepare(entry, key, acceptEncoding);
     } catch (error) {
-      throw new UnreadableEntryError(key, { cause: error });
+      return onError(error);
     }
   }
 
-  private write(
-    request: FastifyRequest,
-    reply: ClientReply,
-    answer: StoredAnswer,
-    { key, way }: AppliedRule,
-    prepared: RouteResponse,
-    asked: HeaderList,
-  ): void {
+  private write(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer, prepared: RouteResponse): void {
+    const { key, request, raw } = asked;
+    const { nest } = asked.applied.route;
     const { entry } = answer;
-    const { method } = rawRequestOf(request);
     const now = this.clock.now();
     // Ranges apply to the stored body: a body with another hit flag, or of another request id, is not the same.
     const mayRange = entry.hitFlagName === undefined || isFromStore(answer.outcome);
-    const form = routeForm(mayRange ? method : undefined, asked, prepared);
+    const form = routeForm(mayRange ? raw.method : undefined, asked.formFields, prepared);
     const fastify = reply as unknown as FastifyReply; // as the fast path knows it; one of Express's has fields elsewhere
-    const isPlain = isPlainHit(answer) && !way.hasOwnFields && hasNoFields(fastify) && this.fastPath.mayWrite(request);
+    const isPlain =
+      isPlainHit(answer) && nest.unkeptField === undefined && hasNoFields(fastify) && this.fastPath.mayWrite(request);
     if (isPlain && prepared.isWritable) {
       const { context } = this.way;
       requireRoomFor({ prepared, form });
       void fastify.hijack();
-      const exchange = { request: request.raw, response: reply.raw, id: request.id };
+      const exchange = { request: raw, response: reply.raw, id: request.id };
       void writeStored(exchange, { prepared, answer, form, context, now, durationMs: fastify.elapsedTime });
       return;
     }
     const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(answer, prepared);
     const whole = hasBody ? bodyOf(answer, prepared, requestIdOf(request)) : undefined;
     const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
-    const large = isLargeBody(body) && method !== 'HEAD' ? body : undefined;
+    const large = isLargeBody(body) && raw.method !== 'HEAD' ? body : undefined;
     if (large) bodyWriter.requireRoomFor(large);
     for (const [name, value] of fieldsByName(prepared.storedFields(form.kind))) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, now) });
@@ -125,7 +92,7 @@ export class AnswerSender {
     if (form.kind === 'not-modified') void reply.send(nothingFor(request));
     else if (large === undefined) void reply.send(body);
     else {
-      const client = new ClientConnection(rawRequestOf(request), reply.raw);
+      const client = new ClientConnection(raw, reply.raw);
       void reply.header('content-length', large.length).send(bodyWriter.stream(client, large));
     }
   }

@@ -90,7 +90,16 @@ export const CurrentLoad = createParamDecorator(currentLoad);
 /** The factories of decorators that give no reply to the handler. */
 export const LOAD_FACTORIES: ReadonlySet<unknown> = new Set([currentLoad]);
 
-export function setLoadContext(request: FastifyRequest, load: Omit<HandlerLoad, 'resource'>): OpenLoad {
+/** Marks a request that the cache handles: the same interceptor further in passes it on. */
+export function enterCache(request: object): void {
+  (request as WithLoad)[LOAD] = undefined;
+}
+
+export function isInCache(request: object): boolean {
+  return LOAD in request;
+}
+
+export function setLoadContext(request: object, load: Omit<HandlerLoad, 'resource'>): OpenLoad {
   return ((request as WithLoad)[LOAD] = { ...load });
 }
 
@@ -100,16 +109,5 @@ export function openLoadOf(request: object): OpenLoad | undefined {
 
 /** Ends the load's context: a handler called for anything else gets no validators. */
 export function closeLoad(request: object, load: OpenLoad | undefined): void {
-  if ((request as WithLoad)[LOAD] === load) (request as WithLoad)[LOAD] = undefined;
-}
-
-const ANSWERED_BY_CACHE = Symbol('larder.answered-by-cache');
-
-/** Whether the cache handles this request already: the same interceptor further in passes it on. */
-export function isInCache(request: object): boolean {
-  return (request as { [ANSWERED_BY_CACHE]?: true })[ANSWERED_BY_CACHE] === true;
-}
-
-export function enterCache(request: object): void {
-  (request as { [ANSWERED_BY_CACHE]?: true })[ANSWERED_BY_CACHE] = true;
+  if (openLoadOf(request) === load) (request as WithLoad)[LOAD] = undefined;
 }

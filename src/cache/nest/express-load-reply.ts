@@ -1,13 +1,7 @@
 import { ServerResponse } from 'node:http';
-import { ExpressReply } from './express-reply';
-import {
-  LoadReply,
-  type ClientReply,
-  type Fields,
-  type LoadFields,
-  type Represented,
-  type SendValue,
-} from './load-reply';
+import { ExpressReply, type ClientReply, type Fields } from './client-reply';
+import { applyFields, changesOf, LoadReply, type LoadFields, type Represented } from './load-reply';
+import { replaceProperty } from './replace-property';
 
 /** Methods by which a handler reads, sets and sends. */
 const READERS = ['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'];
@@ -15,8 +9,10 @@ const SETTERS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'];
 const SENDERS = ['writeHead', 'flushHeaders', 'write', 'end'];
 const NO_BODY = Buffer.alloc(0);
 
-type Method = (...args: unknown[]) => unknown;
-type Methods = Record<string, Method>;
+type Methods = Record<string, (...args: unknown[]) => unknown>;
+
+/** Sends a value by a response of Express's, as Nest does. */
+export type SendValue = (response: object, value: unknown) => unknown;
 
 /**
  * A load's reply on Express, whose response object is the client's connection itself. While a load runs, the methods of the object are
@@ -28,18 +24,18 @@ export class ExpressLoadReply extends LoadReply {
   private readonly before: Fields;
   /** The load's side, while it runs. */
   private apart: ServerResponse | undefined;
-  /** The client's side: methods (a middleware such as compression has its own) and status. */
-  private methods: Methods = {};
+  /** The client's status. */
   private status: number;
   private restore: () => void = () => undefined;
   /** Whether the cache answers the client, at this moment. */
   private isAnswering = false;
-  private isShared = false;
-  private sent: { readonly payload: unknown } | undefined;
   private fields: LoadFields;
 
-  constructor(private readonly response: ServerResponse) {
-    super();
+  constructor(
+    response: ServerResponse,
+    private readonly sendValue: SendValue,
+  ) {
+    super(response, response.req);
     this.status = response.statusCode;
     this.before = { ...response.getHeaders() };
     this.fields = { status: this.status, set: {}, before: this.before, removed: [] };
@@ -50,43 +46,27 @@ export class ExpressLoadReply extends LoadReply {
     return this.apart !== undefined;
   }
 
-  get isAmbiguous(): boolean {
-    return this.isShared;
-  }
-
-  get hasLostClient(): boolean {
-    const { response } = this;
-    return !response.writableFinished && (response.destroyed || response.req.socket.destroyed);
-  }
-
-  get sentByHandler(): { readonly payload: unknown } | undefined {
-    return this.sent;
-  }
-
   begin(): void {
     this.sent = undefined;
-    this.apart = this.responseWith(this.before, this.fields.status);
+    this.apart = this.responseWith(this.fields.status, this.before);
     this.replaceMembers(this.apart);
   }
 
   read(): LoadFields {
     const { apart, before } = this;
-    if (!apart) return this.fields; // the handler has taken its client's response
-    const now: Fields = apart.getHeaders();
-    const set = Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== before[name]));
-    const removed = Object.keys(before).filter((name) => now[name] === undefined);
-    return { status: apart.statusCode, set, before, removed };
+    // Without it, the handler has taken its client's response.
+    return apart ? changesOf(apart.statusCode, before, apart.getHeaders()) : this.fields;
   }
 
   /** By Express itself, as Nest calls it: settings of the application (`json spaces`) count. */
-  represent(value: unknown, type: string | undefined, send: SendValue): Represented {
-    const response = this.responseWith(type === undefined ? {} : { 'content-type': type }, this.read().status);
+  represent(value: unknown, type: string | undefined): Represented {
+    const response = this.responseWith(this.read().status, type === undefined ? {} : { 'content-type': type });
     let body: Buffer = NO_BODY;
     response.end = ((chunk?: unknown, encoding?: BufferEncoding) => {
       body = bytesOf(chunk, encoding);
       return response;
     }) as ServerResponse['end'];
-    send(response, value);
+    this.sendValue(response, value);
     return { body, type: response.getHeader('content-type')?.toString() };
   }
 
@@ -115,14 +95,10 @@ export class ExpressLoadReply extends LoadReply {
   }
 
   /** Without a connection, and otherwise as Express makes its own. */
-  private responseWith(fields: Fields, status: number): ServerResponse {
-    const { response } = this;
-    const made = new ServerResponse(response.req);
-    Object.setPrototypeOf(made, Object.getPrototypeOf(response) as object);
-    Object.assign(made, { locals: (response as { locals?: unknown }).locals });
-    made.statusCode = status;
-    for (const [name, value] of Object.entries(fields)) if (value !== undefined) made.setHeader(name, value);
-    return made;
+  private responseWith(status: number, fields: Fields): ServerResponse {
+    const made = this.responseApart(status, fields);
+    Object.setPrototypeOf(made, Object.getPrototypeOf(this.raw) as object);
+    return Object.assign(made, { locals: (this.raw as { locals?: unknown }).locals });
   }
 
   private get isClientsTurn(): boolean {
@@ -130,7 +106,7 @@ export class ExpressLoadReply extends LoadReply {
   }
 
   private get isSent(): boolean {
-    const isSent: unknown = Reflect.get(ServerResponse.prototype, 'headersSent', this.response);
+    const isSent: unknown = Reflect.get(ServerResponse.prototype, 'headersSent', this.raw);
     return isSent === true;
   }
 
@@ -145,25 +121,35 @@ export class ExpressLoadReply extends LoadReply {
   }
 
   private replaceMembers(apart: ServerResponse): void {
-    const response = this.response as ServerResponse & Methods;
+    const response = this.raw as ServerResponse & Methods;
     const side = apart as ServerResponse & Methods;
-    this.status = response.statusCode;
-    this.methods = Object.fromEntries(
-      [...READERS, ...SETTERS, ...SENDERS].map((name) => [name, response[name] as Method]),
-    );
-    const own = Object.entries(Object.getOwnPropertyDescriptors(response)).filter(([name]) => name in this.methods);
+    const restorers: (() => void)[] = [];
     const replace = (name: string, member: PropertyDescriptor): void =>
-      void Object.defineProperty(response, name, { ...member, configurable: true });
-    const call = (name: string, isClients: boolean, args: unknown[]): unknown => {
-      const result = isClients ? this.methods[name]?.apply(response, args) : side[name]?.(...args);
+      void restorers.push(replaceProperty(response, name, member));
+    const replaceMethods = (
+      names: readonly string[],
+      isForClient: () => boolean,
+      forLoad: (name: string, args: unknown[]) => unknown,
+    ): void => {
+      for (const name of names) {
+        const original = response[name] as Methods[string]; // a middleware such as compression has its own
+        const value = (...args: unknown[]): unknown =>
+          isForClient() ? original.apply(response, args) : forLoad(name, args);
+        replace(name, { value });
+      }
+    };
+    const onSide = (name: string, args: unknown[]): unknown => {
+      const result = side[name]?.(...args);
       return result === side ? response : result;
     };
-    for (const name of READERS) replace(name, { value: (...args: unknown[]) => call(name, this.readsClient, args) });
-    for (const name of SETTERS) replace(name, { value: (...args: unknown[]) => call(name, this.setsClient, args) });
-    for (const name of SENDERS)
-      replace(name, {
-        value: (...args: unknown[]) => (this.isClientsTurn ? call(name, true, args) : this.onSend(name, args)),
-      });
+    this.status = response.statusCode;
+    replaceMethods(READERS, () => this.readsClient, onSide);
+    replaceMethods(SETTERS, () => this.setsClient, onSide);
+    replaceMethods(
+      SENDERS,
+      () => this.isClientsTurn,
+      (name, args) => this.onSend(name, args),
+    );
     replace('headersSent', { get: () => this.isClientsTurn && this.isSent });
     replace('statusCode', {
       get: () => (this.readsClient ? this.status : side.statusCode),
@@ -173,35 +159,31 @@ export class ExpressLoadReply extends LoadReply {
       },
     });
     this.restore = () => {
-      for (const name of [...Object.keys(this.methods), 'headersSent', 'statusCode'])
-        Reflect.deleteProperty(response, name);
-      for (const [name, member] of own) Object.defineProperty(response, name, member);
+      for (const restore of restorers) restore();
       response.statusCode = this.status;
     };
   }
 
   /** The handler sends by itself. */
   private onSend(name: string, args: unknown[]): unknown {
-    const { apart, response } = this;
+    const { apart, raw } = this;
     if (!apart) return undefined;
     if (name === 'end') {
       this.sent ??= { payload: bytesOf(...(args as [unknown, BufferEncoding])) };
-      return response;
+      return raw;
     }
     if (name === 'writeHead') {
       setHead(apart, args);
-      return response;
+      return raw;
     }
     if (this.isSent) return true; // the client has its answer: this body has no reader
     // A body written in pieces is not stored: it is passed on to the client as it arrives.
     this.fields = this.read();
     this.sent = { payload: undefined };
     this.end();
-    const { status, set, removed } = this.fields;
-    response.statusCode = status;
-    for (const one of removed) response.removeHeader(one);
-    for (const [one, value] of Object.entries(set)) if (value !== undefined) response.setHeader(one, value);
-    return (response as unknown as Methods)[name]?.(...args);
+    applyFields(this.reply, this.fields);
+    this.reply.code(this.fields.status);
+    return (raw as unknown as Methods)[name]?.(...args);
   }
 }
 

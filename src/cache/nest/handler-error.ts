@@ -1,16 +1,25 @@
 import { HttpException } from '@nestjs/common';
+import { HttpErrorByCode } from '@nestjs/common/utils/http-error-by-code.util.js';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { AppError } from '../../kernel/app-error';
+import { AppError, type ErrorCode } from '../../kernel/app-error';
+import { PROBLEM_TYPE } from '../../kernel/problem-table';
 import { StatusFailure, UnkeptFailure } from '../engine/load-failure';
 import { AbandonedLoad } from '../engine/loader';
-import { catches, type CaughtClasses } from './exception-filters';
+import { entityTag, weakened } from '../law/representation';
+import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { HandlerResult, Sharing } from './handler-answer';
-import { exceptionHeaders, exceptionOf, isRebuilt, thrownWith } from './kept-exception';
+import type { NestRoute } from './nest-route';
+import type { ResponseCacheModuleOptions } from './response-cache.options';
 
-/**
- * Converts an error of a handler: an error that Nest answers with a status below 500 is an answer, of which nothing is stored; a status
- * from 500 is a failure.
+/*
+ * Errors of a handler. An error that Nest answers with a status below 500 is an answer; "not found" may be stored. A status from 500 is a
+ * failure. Errors that are answers are thrown again for each request, so that the application's exception filters make the response.
  */
+
+/** Marks entries of exceptions, and of errors of the service on routes whose values are handed on. Never sent. */
+const MARK = 'larder-http-exception';
+const ERROR_MARK = 'larder-app-error';
+const MARKED: HeaderList = [[MARK, '1']];
 
 /** Answers about the resource, the same for every client that requests it now. */
 const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
@@ -21,6 +30,8 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
  */
 const THROWN_REDIRECT = 302;
 
+/** Nest's own classes, by their statuses. */
+const CLASSES = HttpErrorByCode as unknown as Readonly<Record<number, typeof HttpException | undefined>>;
 const filter = new BaseExceptionFilter();
 
 /** The status that Nest gives an error, unless it is the default 500. Errors of the service have codes instead. */
@@ -36,40 +47,52 @@ export function isForWaiting(status: number): boolean {
 }
 
 export interface Circumstances {
-  /** Whether the client disconnected before it had its whole response. */
-  readonly hasLeft: boolean;
-  /** The classes that the application's exception filters catch. */
-  readonly filters: CaughtClasses;
+  readonly nest: Pick<NestRoute, 'catches' | 'isHandedOn'>;
+  /** How long "not found" is stored, in milliseconds. */
+  readonly negativeTtlMs: number | undefined;
+  readonly problemOf: ResponseCacheModuleOptions['problemOf'];
   readonly sharing: Sharing;
+  /** Whether the client disconnected before it had its whole response. */
+  readonly hasLostClient: boolean;
 }
 
 /**
- * The response for an error of the handler below 500: data like any other.
+ * The response for an error of the handler that is an answer: data like any other.
  *
- * @throws the error with which the load fails, from 500 on
+ * @throws the error with which the load fails, for every other one
  */
-export function responseOfError(error: unknown, { hasLeft, filters, sharing }: Circumstances): HandlerResult {
-  const status = statusOf(error);
-  const body = status === undefined ? '' : bodyOf(error, status);
-  if (status !== undefined && status < 500) {
-    const kept = thrownWith(Buffer.from(body), error);
-    const { vary, isForOneClient, needsValidation } = sharing;
-    return {
-      status: status < 400 ? THROWN_REDIRECT : status,
-      headers: vary === undefined ? exceptionHeaders : [...exceptionHeaders, ['vary', vary]],
-      body: kept,
-      isUncacheable: true,
-      isForWaiting: isForWaiting(status) && !isForOneClient && !needsValidation,
-    };
+export function responseOfError(error: unknown, circumstances: Circumstances): HandlerResult {
+  const { vary, isForOneClient, needsValidation } = circumstances.sharing;
+  const varying: HeaderList = vary === undefined ? [] : [['vary', vary]];
+  const kept = storedForm(error, circumstances);
+  if (kept) {
+    const { status, headers, body } = kept;
+    const etag = weakened(entityTag(body));
+    const response = { status, headers: [...headers, ...varying], body, validators: {}, etag };
+    return thrownAs(error, { ...response, isUncacheable: isForOneClient });
   }
-  // The handler may have stopped with its client: that says nothing about the origin.
-  if (hasLeft) throw new AbandonedLoad({ cause: error });
-  // A filter may distinguish the error from the one that other requests would get in its place, and answer differently.
-  const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
-  if (!isRebuilt(error) && (catches(filters, error) || catches(filters, rebuilt)))
-    throw new UnkeptFailure(error, status);
-  if (status === undefined) throw error;
-  throw new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
+  const status = statusOf(error);
+  if (status === undefined || status >= 500) throw failureOf(error, status, circumstances);
+  return thrownAs(error, {
+    status: status < 400 ? THROWN_REDIRECT : status,
+    headers: [...MARKED, ...varying],
+    body: Buffer.from(bodyOf(error, status)),
+    isUncacheable: true,
+    isForWaiting: isForWaiting(status) && !isForOneClient && !needsValidation,
+  });
+}
+
+/** The error that was stored as an entry. */
+export function exceptionIn(entry: CacheEntry): object | undefined {
+  const { status } = entry;
+  if (status < 300) return undefined;
+  const [name, value] = entry.headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
+  if (name === undefined) return undefined;
+  const { body } = entry;
+  const known = thrown.get(body);
+  if (known) return known;
+  if (name === MARK) return exceptionOf(body.toString(), status);
+  return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
 }
 
 /** The error for the application's exception filters. */
@@ -80,8 +103,66 @@ export function fromLoadError(error: unknown): unknown {
   return error.cause ?? exceptionOf(error.body, error.status);
 }
 
+/** An error that may be stored: "not found", and what the service's problems say is an answer. */
+function storedForm(
+  error: unknown,
+  { nest, negativeTtlMs = 0, problemOf }: Circumstances,
+): { readonly status: number; readonly headers: HeaderList; readonly body: Buffer } | undefined {
+  if (error instanceof AppError) {
+    const problem = problemOf(error);
+    if (!problem) return undefined;
+    if (!nest.isHandedOn) return { ...problem, headers: [['content-type', PROBLEM_TYPE]] };
+    // Interceptors around would treat a problem as a value: it is thrown there.
+    return { ...problem, headers: [[ERROR_MARK, error.code]], body: Buffer.from(JSON.stringify(error.message)) };
+  }
+  const status = statusOf(error);
+  if (negativeTtlMs <= 0 || !(error instanceof HttpException) || (status !== 404 && status !== 410)) return undefined;
+  return { status, headers: MARKED, body: Buffer.from(bodyOf(error, status)) };
+}
+
+/** The original errors for requests that wait for the same load, by the body of their response. */
+const thrown = new WeakMap<Buffer, object>();
+
+function thrownAs(error: unknown, response: HandlerResult & { readonly body: Buffer }): HandlerResult {
+  if (typeof error === 'object' && error !== null) thrown.set(response.body, error);
+  return response;
+}
+
+/** The error with which the load fails. */
+function failureOf(error: unknown, status: number | undefined, { hasLostClient, nest }: Circumstances): unknown {
+  // The handler may have stopped with its client: that says nothing about the origin.
+  if (hasLostClient) return new AbandonedLoad({ cause: error });
+  const body = status === undefined ? '' : bodyOf(error, status);
+  // A filter may distinguish the error from the one that other requests would get in its place, and answer differently.
+  const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
+  if (!isRebuilt(error) && (nest.catches(error) || nest.catches(rebuilt))) return new UnkeptFailure(error, status);
+  if (status === undefined) return error;
+  return new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
+}
+
+/** Whether requests during a pause, or on another replica, get an error of the same class. */
+function isRebuilt(error: unknown): boolean {
+  if (error instanceof AppError) return error.constructor === AppError;
+  return error instanceof HttpException && error.constructor === (CLASSES[error.getStatus()] ?? HttpException);
+}
+
 /** Nest's response body for the error: other replicas get nothing more. */
 function bodyOf(error: unknown, status: number): string {
   if (error instanceof HttpException) return JSON.stringify(error.getResponse());
   return JSON.stringify({ statusCode: status, message: filter.getHttpErrorMessage(error as never) });
+}
+
+/**
+ * An exception of Nest's class for the status, by which filters (`@Catch(NotFoundException)`) recognise it.
+ *
+ * @param body the result of `getResponse()`, as JSON
+ */
+function exceptionOf(body: string, status: number): HttpException {
+  const response = JSON.parse(body) as string | Record<string, unknown>;
+  // Not by the class's own constructor, which would change the body for a text.
+  return Reflect.construct<[response: typeof response, status: number], HttpException>(
+    HttpException,
+    [response, status],
+    CLASSES[status] ?? HttpException,
+  );
 }

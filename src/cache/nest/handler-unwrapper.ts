@@ -1,23 +1,37 @@
 import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
+import { INTERCEPTORS_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { map, type Observable } from 'rxjs';
-import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, openLoadOf } from './cache-rule.decorator';
-import { unwrapFor } from './handler-answer';
+import { AppError } from '../../kernel/app-error';
+import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, openLoadOf, type OpenLoad } from './cache-rule.decorator';
+import { CacheableResult, NotModified, valueIn } from './handler-answer';
 
 /**
  * Removes a handler's wrapper (`CacheableResult`, `NotModified`) right after the handler and gives it to the load with the request, so
  * that interceptors get plain values. An interceptor that rebuilds values would otherwise treat the wrapper as a value.
  */
 
-/** The name under which Nest keeps @UseInterceptors and the path of a route (@nestjs/common, constants). */
-const INTERCEPTORS = '__interceptors__';
-const PATH = 'path';
 const ON_CLASSES = [CACHE_RULE_METADATA, NEST_CACHE_TTL];
 const ON_HANDLERS = [...ON_CLASSES, NEST_CACHE_KEY];
 
 export function unwrapHandler(request: object, next: CallHandler): Observable<unknown> {
   const load = openLoadOf(request);
   if (load) load.wrapper = undefined;
-  return next.handle().pipe(map((value: unknown) => unwrapFor(load, value)));
+  return next.handle().pipe(
+    map((value: unknown) => {
+      if (value instanceof NotModified && !load)
+        throw new AppError('upstream-invalid', 'The upstream answered 304 to a request without validators.');
+      if (load && (value instanceof CacheableResult || value instanceof NotModified)) load.wrapper = value;
+      return value instanceof NotModified ? undefined : valueIn(value);
+    }),
+  );
+}
+
+/** The handler's result, wrapped again after interceptors have changed the value. */
+export function rewrapped(value: unknown, { wrapper }: OpenLoad): unknown {
+  if (wrapper instanceof NotModified) return wrapper;
+  return wrapper instanceof CacheableResult && !(value instanceof CacheableResult)
+    ? new CacheableResult(value, wrapper.origin)
+    : value;
 }
 
 class HandlerUnwrapper implements NestInterceptor {
@@ -37,16 +51,20 @@ export const handlerUnwrapper = new HandlerUnwrapper();
  */
 export function unwrapHandlersOf(controller: Type): void {
   const isAll = ON_CLASSES.some((name) => Reflect.hasMetadata(name, controller));
-  for (
-    let level = controller.prototype as object | null;
-    level && level !== Object.prototype;
-    level = Object.getPrototypeOf(level) as object | null
-  ) {
-    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(level)) as { value?: unknown }[]) {
-      if (typeof value !== 'function' || !Reflect.hasMetadata(PATH, value)) continue;
-      if (!isAll && !ON_HANDLERS.some((name) => Reflect.hasMetadata(name, value))) continue;
-      const known = (Reflect.getMetadata(INTERCEPTORS, value) as unknown[] | undefined) ?? [];
-      if (!known.includes(handlerUnwrapper)) Reflect.defineMetadata(INTERCEPTORS, [...known, handlerUnwrapper], value);
-    }
+  const members = prototypesOf(controller.prototype as object)
+    .filter((level) => level !== Object.prototype)
+    .flatMap((level) => Object.values(Object.getOwnPropertyDescriptors(level)));
+  for (const { value } of members as { value?: unknown }[]) {
+    if (typeof value !== 'function' || !Reflect.hasMetadata(PATH_METADATA, value)) continue;
+    if (!isAll && !ON_HANDLERS.some((name) => Reflect.hasMetadata(name, value))) continue;
+    const known = (Reflect.getMetadata(INTERCEPTORS_METADATA, value) as unknown[] | undefined) ?? [];
+    if (known.includes(handlerUnwrapper)) continue;
+    Reflect.defineMetadata(INTERCEPTORS_METADATA, [...known, handlerUnwrapper], value);
   }
+}
+
+/** The object, and those that it inherits from. */
+export function prototypesOf(object: object): readonly object[] {
+  const above = Object.getPrototypeOf(object) as object | null;
+  return above ? [object, ...prototypesOf(above)] : [object];
 }

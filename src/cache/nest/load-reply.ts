@@ -1,20 +1,6 @@
 import type { FastifyReply } from 'fastify';
-
-type ServerResponse = FastifyReply['raw'];
-export type Fields = Readonly<ReturnType<ServerResponse['getHeaders']>>;
-export type FieldValue = number | string | string[];
-
-/** What the cache needs of a reply. Fastify's is one as it is; Express's gets a wrapper. */
-export interface ClientReply {
-  readonly raw: ServerResponse;
-  readonly statusCode: number;
-  getHeader(name: string): FieldValue | undefined;
-  header(name: string, value: FieldValue): this;
-  headers(fields: Readonly<Record<string, FieldValue | undefined>>): this;
-  removeHeader(name: string): this;
-  code(status: number): this;
-  send(payload?: unknown): unknown;
-}
+import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { ClientReply, Fields } from './client-reply';
 
 /** The fields that a handler, and the interceptors behind the cache, set on their reply during a load. */
 export interface LoadFields {
@@ -34,9 +20,6 @@ export interface Represented {
   readonly type: string | undefined;
 }
 
-/** Sends a value by a response of Express's, as Nest does. */
-export type SendValue = (response: object, value: unknown) => unknown;
-
 /**
  * One reply as two: the load's and the client's.
  *
@@ -55,23 +38,62 @@ export abstract class LoadReply {
   /** The reply to answer the client by when no load runs. */
   abstract readonly reply: ClientReply;
   abstract readonly isLoading: boolean;
-  /** Whether others (a filter, Nest) answered by the same object while the load ran: what was set meanwhile may be either's. */
-  abstract readonly isAmbiguous: boolean;
-  /** Whether the client disconnected before it had its whole response. */
-  abstract readonly hasLostClient: boolean;
-  /** The payload that the handler sent itself on its reply, if it did. */
-  abstract readonly sentByHandler: { readonly payload: unknown } | undefined;
   /** Whether the exception filters can answer by `clientReply` while the load has the object. */
   abstract readonly reachesFilters: boolean;
+  protected sent: { readonly payload: unknown } | undefined;
+  protected isShared = false;
+
+  constructor(
+    /** The response on the connection. */
+    protected readonly raw: FastifyReply['raw'],
+    private readonly incoming: IncomingMessage,
+  ) {}
+
+  /** The payload that the handler sent itself on its reply, if it did. */
+  get sentByHandler(): { readonly payload: unknown } | undefined {
+    return this.sent;
+  }
+
+  /** Whether others (a filter, Nest) answered by the same object while the load ran: what was set meanwhile may be either's. */
+  get isAmbiguous(): boolean {
+    return this.isShared;
+  }
+
+  /** Whether the client disconnected before it had its whole response. */
+  get hasLostClient(): boolean {
+    const { raw, incoming } = this;
+    return !raw.writableFinished && (raw.destroyed || incoming.socket.destroyed);
+  }
 
   abstract begin(): void;
   /** What the load has set so far. */
   abstract read(): LoadFields;
   /** @param type the content type that the handler or its route has named */
-  abstract represent(value: unknown, type: string | undefined, send: SendValue): Represented;
+  abstract represent(value: unknown, type: string | undefined): Represented;
   abstract end(): void;
   /** The reply to answer the client by while the load runs, or may begin at any time. */
   abstract clientReply(): ClientReply;
   /** Gives the object back for a filter to answer by, while the load runs on. */
   abstract share(): void;
+
+  protected responseApart(status: number, fields: Fields): ServerResponse {
+    const response = new ServerResponse(this.incoming);
+    response.statusCode = status;
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) response.setHeader(name, value);
+    return response;
+  }
+}
+
+/** @param own fields that are always the load's */
+export function changesOf(status: number, before: Fields, now: Fields, own: Fields = {}): LoadFields {
+  const changed = Object.entries(now).filter(([name, value]) => value !== before[name]);
+  const set = { ...Object.fromEntries(changed), ...own };
+  const removed = Object.keys(before).filter((name) => now[name] === undefined && set[name] === undefined);
+  return { status, set, before, removed };
+}
+
+/** Sets what a load has set on the reply of its own client. */
+export function applyFields(reply: ClientReply, { set, removed }: Pick<LoadFields, 'set' | 'removed'>): void {
+  for (const name of removed) reply.removeHeader(name);
+  for (const [name, value] of Object.entries(set)) if (value !== undefined) reply.header(name, value);
 }

@@ -1,23 +1,6 @@
 import { StreamableFile } from '@nestjs/common';
-import type { ClientReply, LoadFields } from './load-reply';
 
-/** A handler's result that the cache cannot store: it goes to the client unchanged. */
-export class PassedValue {
-  constructor(
-    readonly value: unknown,
-    readonly fields: LoadFields,
-    /** Whether the handler has sent it by its reply. */
-    readonly isSent: boolean,
-  ) {}
-
-  /** Sets what the handler has set, for Nest to send the value. */
-  applyTo(reply: ClientReply): void {
-    const { status, set, removed } = this.fields;
-    for (const name of removed) reply.removeHeader(name);
-    for (const [name, value] of Object.entries(set)) if (value !== undefined) reply.header(name, value);
-    reply.code(status);
-  }
-}
+/** Results of handlers that the cache cannot store. */
 
 /** Why a value cannot be stored; undefined if it can. */
 export function whyPassed(value: unknown): string | undefined {

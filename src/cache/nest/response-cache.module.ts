@@ -24,7 +24,6 @@ import { HttpCache } from '../engine/http-cache';
 import { StoredEntries } from '../engine/stored-entries';
 import { FastPath } from '../fast-path/fast-path';
 import { PreparedResponses } from '../fast-path/prepared-responses';
-import { HandlerResponse } from './handler-response';
 import { unwrapHandlersOf } from './handler-unwrapper';
 import { InvalidationChannel } from './invalidation-channel';
 import { KeyvStore } from './keyv-store';
@@ -33,7 +32,7 @@ import { MethodCache } from '../methods/method-cache';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration } from './response-cache.defaults';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { RouteAnswers } from './route-answers';
+import { RouteExchanges } from './route-exchange';
 import { RouteFastWay } from './route-fast-way';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
@@ -131,7 +130,6 @@ export class ResponseCacheModule implements OnModuleInit {
       providers: [
         CacheEvents,
         RouteRuleReader,
-        HandlerResponse,
         PreparedResponses,
         RouteResponses,
         FastPath,
@@ -178,7 +176,7 @@ export class ResponseCacheModule implements OnModuleInit {
           useFactory: (store: CacheStore, clock: Clock) => new StoredEntries(store, clock),
         },
         RouteFastWay,
-        RouteAnswers,
+        RouteExchanges,
         InvalidationChannel,
         StoredResources,
         ResponseCacheInterceptor,
@@ -187,7 +185,6 @@ export class ResponseCacheModule implements OnModuleInit {
         tiers,
         CacheEvents,
         RouteRuleReader,
-        HandlerResponse,
         PreparedResponses,
         RouteResponses,
         FastPath,
@@ -202,7 +199,7 @@ export class ResponseCacheModule implements OnModuleInit {
         Cache,
         StoredEntries,
         RouteFastWay,
-        RouteAnswers,
+        RouteExchanges,
         InvalidationChannel,
         StoredResources,
         ResponseCacheInterceptor,

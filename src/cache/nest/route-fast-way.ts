@@ -1,8 +1,7 @@
-import { Inject, Injectable, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import type { RouteRule } from './cache-rule.decorator';
 import { isOfFastify } from './client-reply';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import { shouldRefreshEarly } from '../law/freshness';
@@ -14,21 +13,12 @@ import { FastPath, type FastWay } from '../fast-path/fast-path';
 import type { HeadContext } from '../fast-path/prepared-response';
 import { Fingerprints, type RequestFingerprint } from '../fast-path/request-fingerprint';
 import { forHitPointers } from './memory-shares';
-import { obstacleIn } from './nest-pipeline';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { isKeyed, type KeyShape } from './route-key';
+import { isKeyed } from './route-key';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
-import type { AppliedRule } from './route-rule.reader';
+import type { AppliedRule, CachedRoute } from './route-rule.reader';
 
 type RawRequest = FastifyRequest['raw'];
-
-/** The fast path's knowledge of a route. */
-export interface FastRoute {
-  readonly upstream: string;
-  readonly earlyRefreshBeta: number;
-  /** Whether the rule names a key; if not, it covers no caller with credentials. */
-  readonly isKeyed: boolean;
-}
 
 /** How requests for a URL are distinguished. */
 interface UrlShape {
@@ -47,10 +37,10 @@ const MAX_SHAPES = 500;
  * with a rule that reads only the URL. The response's `Vary` is part of the fingerprint.
  */
 @Injectable()
-export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
+export class RouteFastWay implements FastWay<CachedRoute>, OnModuleInit {
   context: HeadContext;
   /** By Fastify's `config`, of which each route has its own: one URL may have several, for methods. Null for routes without a fast path. */
-  private readonly routes = new WeakMap<object, FastRoute | null>();
+  private readonly routes = new WeakMap<object, CachedRoute | null>();
   /** By method, URL and, for rules without a key, host. */
   private readonly urls: LRUCache<string, UrlShape>;
   /** By the fields that select a response. */
@@ -61,7 +51,6 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   constructor(
     private readonly fastPath: FastPath,
     private readonly responses: RouteResponses,
-    private readonly config: ApplicationConfig,
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESPONSE_CACHE_OPTIONS) { l1, edgeFields = {} }: ResponseCacheModuleOptions,
   ) {
@@ -87,8 +76,8 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
     return this.urls.calculatedSize;
   }
 
-  upstreamOf({ upstream }: FastRoute): string {
-    return upstream;
+  upstreamOf({ rule }: CachedRoute): string {
+    return rule.upstream;
   }
 
   fingerprint(request: RawRequest): RequestFingerprint | undefined {
@@ -106,7 +95,8 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
     return shape.fingerprints.of(request, name);
   }
 
-  isUsable(entry: CacheEntry, now: number, { earlyRefreshBeta: beta }: FastRoute): boolean {
+  isUsable(entry: CacheEntry, now: number, { policy }: CachedRoute): boolean {
+    const { earlyRefreshBeta: beta = 0 } = policy;
     // Uniform in (0, 1]: the logarithm of zero is no number.
     return entry.status < 300 && !(beta > 0 && shouldRefreshEarly(entry, now, beta, 1 - Math.random()));
   }
@@ -120,33 +110,30 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
   }
 
   /** Remembers where the interceptor found a hit. */
-  remember(context: ExecutionContext, { rule, way, policy, isOwnKey }: AppliedRule, answer: StoredAnswer): void {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+  remember(request: FastifyRequest, { route, isOwnKey }: AppliedRule, { pointer, entry }: StoredAnswer): void {
     if (!isOfFastify(request)) return;
     const { config } = request.routeOptions;
-    let route = this.routes.get(config);
-    if (route === undefined) {
-      route = this.isFast(context, rule, way.shape) && isOwnKey ? fastRoute(rule, policy.earlyRefreshBeta) : null;
-      this.routes.set(config, route);
+    let known = this.routes.get(config);
+    if (known === undefined) {
+      known = this.isFast(request, route) && isOwnKey ? route : null;
+      this.routes.set(config, known);
     }
-    const { pointer, entry } = answer;
-    if (!route || !pointer || entry.status >= 300 || this.fastPath.isOff(request)) return;
-    const host = route.isKeyed ? undefined : hostOf(request.raw);
-    if (!route.isKeyed) {
+    if (!known || !pointer || entry.status >= 300 || this.fastPath.isOff(request)) return;
+    const isKeyedUrl = isKeyed(route.rule);
+    const host = isKeyedUrl ? undefined : hostOf(request.raw);
+    if (!isKeyedUrl) {
       if (host === undefined) return;
       this.hasHosts = true;
     }
-    this.urls.set(inOnePiece(nameOf(request.raw, host)), this.shapeFor(route.isKeyed, pointer.selectedBy));
+    this.urls.set(inOnePiece(nameOf(request.raw, host)), this.shapeFor(isKeyedUrl, pointer.selectedBy));
     this.fastPath.remember(this, request, pointer, route);
   }
 
-  private isFast(context: ExecutionContext, rule: RouteRule, { handler }: KeyShape): boolean {
+  private isFast(request: FastifyRequest, { rule, nest, keys }: CachedRoute): boolean {
     if (rule.fastPath === false || !this.fastPath.isOn) return false;
-    const obstacle = obstacleIn(context, this.config);
-    if (obstacle !== undefined) this.fastPath.reportOff(context.switchToHttp().getRequest<FastifyRequest>(), obstacle);
-    // A URL with several handlers leads to none of them.
-    const isByUrl = rule.keyBy === undefined && handler === undefined && (!isKeyed(rule) || rule.byUrl === true);
-    return obstacle === undefined && isByUrl;
+    const obstacle = nest.obstacle();
+    if (obstacle !== undefined) this.fastPath.reportOff(request, obstacle);
+    return obstacle === undefined && keys.isByUrl;
   }
 
   private shapeFor(isKeyedUrl: boolean, selectedBy: readonly string[]): UrlShape {
@@ -160,10 +147,6 @@ export class RouteFastWay implements FastWay<FastRoute>, OnModuleInit {
     this.shapes.set(name, shape);
     return shape;
   }
-}
-
-function fastRoute(rule: RouteRule, earlyRefreshBeta = 0): FastRoute {
-  return { upstream: rule.upstream, earlyRefreshBeta, isKeyed: isKeyed(rule) };
 }
 
 /** No method, URL or host has a blank in it. */

@@ -1,33 +1,39 @@
-import type { CallHandler, ExecutionContext } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CallHandler } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { lastValueFrom } from 'rxjs';
 import type { Clock } from '../../kernel/clock';
-import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
-import { isOfFastify } from './client-reply';
+import { loadTimedOut, within } from '../engine/within';
+import { valueOf } from '../law/fields';
 import type { Validators } from '../model/cache-entry';
 import type { Origin, OriginRequest, OriginResponse } from '../model/exchange';
-import { valueOf } from '../law/fields';
-import { loadTimedOut, within } from '../engine/within';
-import { ExpressLoadReply } from './express-load-reply';
+import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
+import { isOfFastify } from './client-reply';
+import { ExpressLoadReply, type SendValue } from './express-load-reply';
 import { FastifyLoadReply } from './fastify-load-reply';
-import { NotModified, rewrapped, valueIn, type HandlerResult } from './handler-answer';
 import { isPlainData } from './handed-value';
+import { NotModified, valueIn, type HandlerResult } from './handler-answer';
 import { responseOfError } from './handler-error';
-import { NegativeAnswer, sharingOf, validationFields, type HandlerResponse } from './handler-response';
+import { responseOfValidation, responseOfValue, sharingOf } from './handler-response';
+import { rewrapped } from './handler-unwrapper';
 import type { LoadFields, LoadReply } from './load-reply';
-import { routeFieldsOf } from './nest-pipeline';
-import { neutralise } from './neutral-request';
-import { PassedValue, releaseUnsent, whyPassed } from './passed-value';
-import type { AppliedRule } from './route-rule.reader';
-
-const NO_BODY = Buffer.alloc(0);
+import { releaseUnsent, whyPassed } from './passed-value';
+import type { ResponseCacheModuleOptions } from './response-cache.options';
+import type { RouteRequest } from './route-request';
 
 /** The dependencies of route origins. */
 export interface RouteOriginParts {
-  readonly responses: HandlerResponse;
   readonly clock: Clock;
-  /** How long a handler may take, in milliseconds. */
-  readonly loadTimeoutMs: number;
+  readonly options: Pick<ResponseCacheModuleOptions, 'problemOf' | 'loadTimeoutMs'>;
+  readonly sendValue: SendValue;
+}
+
+/** A handler's result that the cache cannot store: it goes to the client unchanged. */
+export interface PassedValue {
+  readonly value: unknown;
+  /** Whether the handler has sent it by its reply. */
+  readonly isSent: boolean;
+  /** Why the handler's values cannot be kept, if it is known. */
+  readonly why: string | undefined;
 }
 
 /**
@@ -40,26 +46,27 @@ export class RouteOrigin {
   fields: LoadFields | undefined;
   /** The last load's result, if the cache cannot store it. */
   passed: PassedValue | undefined;
-  /** Why the handler's values cannot be kept, once that is known. */
-  whyPassed: string | undefined;
   private previous: Promise<unknown> = Promise.resolve();
   private open: OpenLoad | undefined;
   private isAbandoned = false;
   private hasLeft = false;
 
   constructor(
-    private readonly context: ExecutionContext,
+    private readonly asked: RouteRequest,
+    reply: object,
     private readonly next: CallHandler,
-    private readonly applied: Pick<AppliedRule, 'rule' | 'way'>,
     private readonly parts: RouteOriginParts,
   ) {
-    enterCache(this.request);
-    this.reply = loadReplyOf(context.switchToHttp().getResponse<object>());
+    enterCache(asked.request);
+    this.reply = isOfFastify(reply)
+      ? new FastifyLoadReply(reply as FastifyReply)
+      : new ExpressLoadReply(reply as FastifyReply['raw'], parts.sendValue);
   }
 
-  /** One load at a time: they have one reply. */
-  readonly produce: Origin = (asked) => {
-    const answered = this.previous.then(() => this.inTime(this.answer(asked)));
+  /** One load at a time: they have one reply. A handler that never answers keeps no request waiting. */
+  readonly produce: Origin = (request) => {
+    const { loadTimeoutMs } = this.parts.options;
+    const answered = this.previous.then(() => within(this.load(request), loadTimeoutMs, loadTimedOut));
     this.previous = answered.catch(() => undefined);
     return answered;
   };
@@ -74,7 +81,7 @@ export class RouteOrigin {
     if (this.hasLeft) return;
     this.hasLeft = true;
     this.abandon();
-    closeLoad(this.request, this.open);
+    closeLoad(this.asked.request, this.open);
     if (this.reply.isLoading) this.reply.share();
   }
 
@@ -82,93 +89,74 @@ export class RouteOrigin {
     return this.hasLeft;
   }
 
-  private get request(): FastifyRequest {
-    return this.context.switchToHttp().getRequest<FastifyRequest>();
-  }
-
-  private async answer({ headers, isBackground, isNothingStored = false }: OriginRequest): Promise<OriginResponse> {
-    const requestedAt = this.parts.clock.now();
-    const { request } = this;
+  private async load({ headers, isBackground, isNothingStored = false }: OriginRequest): Promise<OriginResponse> {
+    const { asked, parts } = this;
+    const requestedAt = parts.clock.now();
     // Left, an interceptor around may call the handler for itself: it could not use a 304.
     const validators = this.hasLeft ? undefined : validatorsIn(headers);
-    const open = setLoadContext(request, { validators, isBackground, nothingStored: isNothingStored });
+    const open = setLoadContext(asked.request, { validators, isBackground, nothingStored: isNothingStored });
     this.open = open;
     this.passed = undefined;
-    const restore = neutralise(request, this.applied.way.shape.method);
+    this.fields = undefined;
+    const restore = asked.neutralise();
     this.reply.begin();
     try {
       const response = await this.respond(open);
-      return { ...response, requestedAt, receivedAt: this.parts.clock.now() };
+      return { ...response, requestedAt, receivedAt: parts.clock.now() };
     } finally {
       this.reply.end();
       restore();
-      closeLoad(request, open);
+      closeLoad(asked.request, open);
     }
   }
 
   private async respond(open: OpenLoad): Promise<HandlerResult> {
-    const { rule, way } = this.applied;
-    const routeFields = routeFieldsOf(this.context);
+    const { reply, next } = this;
+    const { route } = this.asked.applied;
     let value: unknown;
     try {
-      value = await this.parts.responses.negativeOf(() => this.callHandler(open), rule);
+      value = rewrapped(await lastValueFrom<unknown>(next.handle()), open);
     } catch (error) {
-      this.fields = undefined;
-      const sharing = sharingOf(this.reply.read(), { vary: rule.vary, routeFields });
-      return responseOfError(error, { hasLeft: this.reply.hasLostClient, filters: way.filters, sharing });
+      return this.respondError(error);
     }
-    const fields = this.reply.read();
+    const fields = reply.read();
     this.fields = fields;
-    if (value instanceof NotModified) {
-      const { vary, isForOneClient } = sharingOf(fields, { vary: rule.vary, routeFields });
-      const named = value.headers.map(([name, text]) => [name.toLowerCase(), text] as const);
-      const headers = [...validationFields({ ...fields.set, vary }), ...named];
-      return { status: 304, headers, body: NO_BODY, isUncacheable: isForOneClient };
-    }
-    this.passed = value instanceof NegativeAnswer ? undefined : this.passedValueOf(value, fields, open.isBackground);
-    if (this.passed) return { status: fields.status, headers: [], body: NO_BODY, isUncacheable: true };
-    return this.parts.responses.toResponse(value, {
-      fields,
-      reply: this.reply,
-      isAmbiguous: way.mayTouchReply && this.reply.isAmbiguous,
-      isHandedOn: way.isHandedOn,
-      routeFields,
-      isMarked: rule.hitFlagName !== undefined,
-      vary: rule.vary,
-    });
+    const sharing = sharingOf(fields, route);
+    if (value instanceof NotModified) return responseOfValidation(value, { fields, sharing });
+    this.passed = this.passedValueOf(value, open.isBackground);
+    if (this.passed) return { status: fields.status, headers: [], body: Buffer.alloc(0), isUncacheable: true };
+    return responseOfValue(value, { route, reply, fields, sharing });
   }
 
-  private async callHandler(open: OpenLoad): Promise<unknown> {
-    return rewrapped(await lastValueFrom<unknown>(this.next.handle()), open);
+  private respondError(error: unknown): HandlerResult {
+    const { rule, nest } = this.asked.applied.route;
+    const { hasLostClient } = this.reply;
+    const fields = this.reply.read();
+    const response = responseOfError(error, {
+      ...{ nest, hasLostClient, negativeTtlMs: rule.negativeTtlMs, problemOf: this.parts.options.problemOf },
+      sharing: sharingOf(fields, { rule, nest }),
+    });
+    this.fields = fields;
+    return response;
   }
 
   /** Results that can be read only once, and results that Nest or Fastify treats specially, go to their own client unchanged. */
-  private passedValueOf(value: unknown, fields: LoadFields, isBackground: boolean): PassedValue | undefined {
+  private passedValueOf(value: unknown, isBackground: boolean): PassedValue | undefined {
     const { sentByHandler } = this.reply;
     const plain = valueIn(value);
-    this.whyPassed = sentByHandler ? 'it sends its answer by the reply' : this.whyNotKept(plain);
-    if (this.whyPassed === undefined && !(plain instanceof Error)) return undefined;
+    const why = sentByHandler ? 'it sends its answer by the reply' : this.whyNotKept(plain);
+    if (why === undefined && !(plain instanceof Error)) return undefined;
     const passed = sentByHandler ? sentByHandler.payload : plain;
     if (isBackground || this.isAbandoned) releaseUnsent(passed);
-    return new PassedValue(passed, fields, sentByHandler !== undefined);
+    return { value: passed, isSent: sentByHandler !== undefined, why };
   }
 
   private whyNotKept(plain: unknown): string | undefined {
     const why = whyPassed(plain);
-    if (why !== undefined || !this.applied.way.isHandedOn || plain === undefined || isPlainData(plain)) return why;
+    const { isHandedOn } = this.asked.applied.route.nest;
+    if (why !== undefined || !isHandedOn || plain === undefined || isPlainData(plain)) return why;
     return 'an interceptor or hook around the cache gets what it returns, which JSON would change (a class instance, a date)';
   }
-
-  /** The load, or its time-out: a handler that never answers keeps no request waiting. */
-  private inTime(loading: Promise<OriginResponse>): Promise<OriginResponse> {
-    return within(loading, this.parts.loadTimeoutMs, loadTimedOut);
-  }
-}
-
-function loadReplyOf(reply: object): LoadReply {
-  return isOfFastify(reply)
-    ? new FastifyLoadReply(reply as FastifyReply)
-    : new ExpressLoadReply(reply as FastifyReply['raw']);
 }
 
 /** The conditions that the cache asks by, as what is stored of the upstream's response. */

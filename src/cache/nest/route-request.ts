@@ -1,24 +1,20 @@
 import type { FastifyRequest } from 'fastify';
-import { rawRequestOf } from './client-reply';
-import type { HeaderList } from '../model/cache-entry';
 import type { CachePolicy } from '../law/cache-policy';
+import type { HeaderList } from '../model/cache-entry';
 import type { HttpCacheRequest } from '../model/exchange';
-import type { RouteRule } from './cache-rule.decorator';
+import { rawRequestOf } from './client-reply';
+import { replaceProperty } from './replace-property';
+import type { AppliedRule } from './route-rule.reader';
 
-/** The fields as the handler reads them: middleware and hooks may have changed them. */
-function headersOf({ headers }: FastifyRequest['raw']): HeaderList {
-  return Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)] as const],
-  );
-}
+type RawRequest = FastifyRequest['raw'];
 
-/** Where a cached route's response is stored, and under which policy. */
-export interface RouteKey {
-  readonly rule: RouteRule;
-  readonly key: string;
-  readonly projection?: string | undefined;
-  readonly policy: CachePolicy;
-}
+/** Conditions (RFC 9110 §13.1) that the sender evaluates, and ranges. */
+const FORM_FIELDS = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const;
+/** Fields by which a client asks for its own form of the answer. */
+const OF_THE_CLIENT: ReadonlySet<string> = new Set([
+  ...[...FORM_FIELDS, 'if-match', 'if-unmodified-since'],
+  ...['accept-encoding', 'cache-control', 'pragma'],
+]);
 
 /**
  * A request of a cached route for the engine. It has no signal: a load continues without its client, for the next one. The handler runs for
@@ -33,38 +29,70 @@ export class RouteRequest implements HttpCacheRequest {
   readonly projection: string | undefined;
   readonly policy: CachePolicy;
   readonly hasDirectives: boolean;
-  private fields: HeaderList | undefined;
-  private readonly raw: FastifyRequest['raw'];
+  readonly raw: RawRequest;
+  /** As the client sent them, and middleware and hooks changed them; a load sees others. */
+  private readonly fields: RawRequest['headers'];
+  private list: HeaderList | undefined;
 
   constructor(
-    private readonly request: object,
-    private readonly route: RouteKey,
+    readonly request: FastifyRequest,
+    readonly applied: AppliedRule,
   ) {
-    this.key = route.key;
-    this.projection = route.projection;
-    this.policy = route.policy;
+    this.key = applied.key;
+    this.projection = applied.projection;
+    this.policy = applied.policy;
     this.raw = rawRequestOf(request);
-    const { headers } = this.raw;
-    this.hasDirectives = headers['cache-control'] !== undefined || headers.pragma !== undefined;
+    this.fields = this.raw.headers;
+    this.hasDirectives = this.fields['cache-control'] !== undefined || this.fields.pragma !== undefined;
   }
 
   get upstream(): string {
-    return this.route.rule.upstream;
+    return this.applied.route.rule.upstream;
   }
 
   get hitFlagName(): string | undefined {
-    return this.route.rule.hitFlagName;
+    return this.applied.route.rule.hitFlagName;
   }
 
   get tags(): readonly string[] {
-    return this.route.rule.tags?.(this.request as FastifyRequest) ?? [];
+    return this.applied.route.rule.tags?.(this.request) ?? [];
   }
 
   get headers(): HeaderList {
-    return this.readHeaders();
+    return (this.list ??= listOf(Object.keys(this.fields), this.fields));
   }
 
-  readHeaders(): HeaderList {
-    return (this.fields ??= headersOf(this.raw));
+  /** The conditions and the range of the client. */
+  get formFields(): HeaderList {
+    return listOf(FORM_FIELDS, this.fields);
   }
+
+  get acceptEncoding(): string | undefined {
+    return this.fields['accept-encoding']?.toString();
+  }
+
+  /**
+   * Hides from the handler what concerns this client alone: the response is for every client (RFC 9111 §4.3.1 has a cache send conditions of
+   * its own), and a HEAD gets the stored response of a GET without its body (RFC 9110 §9.3.2).
+   *
+   * @returns restores it
+   */
+  neutralise(): () => void {
+    const { request, raw, fields } = this;
+    const { method } = this.applied.route.keys;
+    const neutral = Object.fromEntries(Object.entries(fields).filter(([name]) => !OF_THE_CLIENT.has(name)));
+    const restoreFields = replaceProperty(raw, 'headers', { value: neutral, writable: true });
+    const restoreMethod = replaceProperty(request, 'method', { value: method ?? request.method });
+    return () => {
+      restoreMethod();
+      restoreFields();
+    };
+  }
+}
+
+function listOf(names: readonly string[], fields: RawRequest['headers']): HeaderList {
+  return names.flatMap((name) => {
+    const value = fields[name];
+    return value === undefined ? [] : [[name, String(value)] as const];
+  });
 }
