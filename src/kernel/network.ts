@@ -3,7 +3,7 @@ const IPV6 = /^(?=.*:.*:)[\da-f:.]{2,45}$/i;
 /** As some proxies write it into `X-Forwarded-For`: `192.0.2.1:5000`, `[2001:db8::1]:5000`. */
 const WITH_PORT = /^(?:\[([\w:.%]+)\](?::\d{1,5})?|(\d+(?:\.\d+){3}):\d{1,5})$/i;
 const MAPPED = /^::ffff:(?=\d+\.)/i;
-/** Of a `/64`, which is what a host or a household has (RFC 6177 §2). */
+/** The groups of a `/64`, the prefix that a host or a household has (RFC 6177 §2). */
 const NETWORK_GROUPS = 4;
 const GROUPS = 8;
 /** RFC 7239 §6.2: "when the identity of the preceding entity is not known". */
@@ -17,8 +17,8 @@ export function addressOf(text: string): string {
 }
 
 /**
- * What limits for each address count: the address in IPv4, its `/64` in IPv6, where one client has more addresses than can be counted. All that
- * is not an address counts as one.
+ * What limits for each address count: the address in IPv4, its `/64` in IPv6, where one client has more addresses than can be counted. Texts that
+ * are not addresses count as one.
  */
 export function networkOf(text: string): string {
   const plain = addressOf(text);

@@ -17,6 +17,8 @@ import { CacheEvents, InvalidationChannel, StoreHealth, StoreWrites, type CacheE
 import { FastPath, PreparedResponses } from '../cache/fast-path';
 
 const MAX_CREDENTIALS = 100;
+/** The code for a 5xx response of the upstream or of a handler, beside the codes of problems. */
+const PASSED_ON = 'passed-on';
 /** Classes may be made at run time: further methods count as `other`. */
 const MAX_METHODS = 500;
 /** Gauges of the library that are named like counters; their parts, without `_total`, stay. */
@@ -145,7 +147,8 @@ export class CacheMetrics {
 
   private count(event: CacheEvent): void {
     this.outcomes.add(event);
-    if (event.failure !== undefined) this.failures.inc({ upstream: event.upstream, code: event.failure });
+    const { upstream, status = 0, failure = status >= 500 ? PASSED_ON : undefined } = event;
+    if (failure !== undefined) this.failures.inc({ upstream, code: failure });
   }
 
   /** The requests sent to upstreams, the requests saved, and the remaining limits. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { createServer } from 'node:http';
 import { PROBLEM_TYPE, problemOf } from '../kernel/problem-table';
+import { refusalOf } from './edge-hooks';
 import { isOriginForm, toOriginForm } from './origin-form';
 
 /** The name or address of a `Host` field (RFC 9110 §7.2), without its port. */
@@ -31,7 +32,7 @@ export function httpsRedirect({ port, publicUrl }: HttpsAddress): FastifyInstanc
     const [, host] = HOST_NAME.exec(headers.host ?? '') ?? [];
     const own = host === undefined ? undefined : `https://${host}${portPart(port())}`;
     const base = publicUrl?.startsWith('https:') === true ? publicUrl.replace(/\/$/, '') : own;
-    if (base === undefined || !isOriginForm(url)) {
+    if (base === undefined || !isOriginForm(url) || refusalOf(request)) {
       const problem = problemOf('request-invalid', 'Ask for a path, with one Host field that names the service.');
       response.writeHead(problem.status, { connection: 'close', 'content-type': PROBLEM_TYPE });
       response.end(JSON.stringify(problem));

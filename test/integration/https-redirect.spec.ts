@@ -38,10 +38,23 @@ describe('the port of plain HTTP', () => {
     expect(head).toContain('\r\nlocation: https://larder.example/a?b\r\n');
   });
 
+  it('puts nothing but the path into Location: no other host, and no line of its own', async () => {
+    for (const path of ['//evil.example/x', '/\\\\evil.example', '/%0d%0aset-cookie:x', `/${'a'.repeat(15_000)}`]) {
+      const head = await headTo(443, undefined, `GET ${path} HTTP/1.1\r\nhost: larder.example\r\n\r\n`);
+      expect(head).toContain(`\r\nlocation: https://larder.example${path}\r\n`);
+    }
+    for (const path of ['/a\rb', '/a\0b', '/a\nset-cookie: x', '/a b'])
+      expect(await headTo(443, undefined, `GET ${path} HTTP/1.1\r\nhost: larder.example\r\n\r\n`)).toMatch(
+        /^HTTP\/1.1 400 /,
+      );
+  });
+
   it.each([
     ['a host that is none', 'GET / HTTP/1.1\r\nhost: evil.example/x?\r\n\r\n'],
     ['a target of another scheme', 'GET ftp://larder.example/ HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
     ['a target with a user', 'GET http://user@larder.example/ HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
+    ['two hosts', 'GET / HTTP/1.1\r\nhost: larder.example\r\nhost: evil.example\r\n\r\n'],
+    ['every server', 'OPTIONS * HTTP/1.1\r\nhost: larder.example\r\n\r\n'],
     ['no host', 'GET / HTTP/1.0\r\n\r\n'],
   ])('refuses %s', async (_what, asked) => {
     expect(await headTo(443, undefined, asked)).toMatch(/^HTTP\/1.1 400 [^]*"code":"request-invalid"/);
