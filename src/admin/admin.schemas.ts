@@ -6,14 +6,14 @@ import { EXAMPLE_UPSTREAM } from '../server/api-docs';
 /** The input of the admin routes. Globs know `*` and `?`; everything else in them is literal. */
 
 const MAX_KEY = 1_024;
-const AUDIT_LIMIT = 'must be a whole number from 1 to 500';
-const LIMIT = 'must be a whole number from 1 to 1000';
+
+const whole = (min: number, max: number, problem = `must be a whole number from ${min} to ${max}`) =>
+  z.coerce.number(problem).int(problem).min(min, problem).max(max, problem);
 
 /** Forms send `cursor=&match=` for empty fields. */
 const orAbsent = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema);
 
-const STATUS = 'must be a status, 100 to 599';
 const modeOfPurge = orAbsent(z.enum(['purge', 'stale']).default('purge'));
 const name = orAbsent(z.string().min(1).max(MAX_KEY).optional());
 
@@ -25,7 +25,7 @@ export const listQuery = z.strictObject({
       .regex(/^[\w-]{1,64}$/, 'must be the id of a partition, or -')
       .optional(),
   ),
-  status: orAbsent(z.coerce.number(STATUS).int(STATUS).min(100, STATUS).max(599, STATUS).optional()),
+  status: orAbsent(whole(100, 599, 'must be a status, 100 to 599').optional()),
   freshness: orAbsent(z.enum(['fresh', 'stale']).optional()),
   sort: orAbsent(z.enum(SORT_FIELDS).optional()),
   order: orAbsent(z.enum(['asc', 'desc']).default('asc')),
@@ -36,7 +36,7 @@ export const listQuery = z.strictObject({
       .optional(),
   ),
   match: orAbsent(z.string().min(1).max(256).default('*')),
-  limit: orAbsent(z.coerce.number(LIMIT).int(LIMIT).min(1, LIMIT).max(1_000, LIMIT).default(100)),
+  limit: orAbsent(whole(1, 1_000).default(100)),
 });
 
 export const purgeQuery = z
@@ -67,7 +67,7 @@ export const countQuery = z
   );
 
 export const auditQuery = z.strictObject({
-  limit: orAbsent(z.coerce.number(AUDIT_LIMIT).int(AUDIT_LIMIT).min(1, AUDIT_LIMIT).max(500, AUDIT_LIMIT).default(100)),
+  limit: orAbsent(whole(1, 500).default(100)),
 });
 
 /** The parameters whose values are in the audit log. */

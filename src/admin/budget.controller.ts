@@ -32,6 +32,6 @@ export class BudgetController {
       throw new AppError('route-not-found', `There is no such budget.${others}`);
     }
     const { budget } = found;
-    return budgetView(budget, await budget.list(), this.clock.now());
+    return budgetView(budget, await budget.shared.list(), this.clock.now());
   }
 }

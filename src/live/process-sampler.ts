@@ -134,7 +134,7 @@ export class ProcessSampler {
     return this.upstreams
       .all()
       .flatMap(({ budget }) =>
-        budget
+        budget.shared
           .peek()
           .slice(0, MAX_CREDENTIALS)
           .flatMap(([credential, { resources }]) =>

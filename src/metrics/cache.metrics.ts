@@ -200,7 +200,7 @@ export class CacheMetrics {
   private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
     this.register('gauge', name, help, () =>
       this.upstreams.all().flatMap(({ definition: { name: upstream }, budget }) =>
-        budget
+        budget.shared
           .peek()
           .slice(0, MAX_CREDENTIALS)
           .flatMap(([credential, { resources }]) =>

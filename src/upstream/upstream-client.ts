@@ -10,7 +10,6 @@ import {
   type HttpAnswer,
   type HttpCacheRequest,
   type Origin,
-  UnreadableEntryError,
   type Validators,
 } from '../cache';
 import { identityBody, valueOf } from '../cache/law';
@@ -130,7 +129,7 @@ export class UpstreamClient {
       {
         field: ({ headers: answered }, name) => answered[name],
         text: ({ status, headers: answered, body }) => {
-          const bytes = budget.bodyBytesOf({ status, field: (name) => answered[name] });
+          const bytes = budget.adapter.bodyBytesOf({ status, field: (name) => answered[name] });
           return body.subarray(0, Math.max(bytes, REFUSAL_BYTES)).toString('utf8');
         },
       },
@@ -175,9 +174,8 @@ export class UpstreamClient {
   }
 
   private async exchange(path: string, { headers, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
-    const { api, callers, headerRules, httpCache, parts } = this.upstream;
+    const { api, callers, headerRules } = this.upstream;
     const { requests, origins } = this.parts;
-    const { cache, events } = parts;
     const target = this.targetOf(path);
     const partition = as === 'service' ? callers.own : callers.anonymous;
     const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
@@ -195,32 +193,19 @@ export class UpstreamClient {
     );
     const origin = origins.of(THE_SERVICE, target, partition);
     const startedAt = performance.now();
-    const event = { upstream: api.name, key: asked.key };
-    try {
-      const exchange = async () => {
-        const answer = rule?.isBypass === true ? await passed(asked, origin) : await httpCache.exchange(asked, origin);
-        return { answer, reply: await this.replyOf(answer, asked.key) };
-      };
-      const { answer, reply } = await exchange().catch(async (error: unknown) => {
-        if (!(error instanceof UnreadableEntryError)) throw error;
-        await cache.invalidate({ kind: 'key', key: asked.key });
-        return exchange();
-      });
-      const { outcome, tier, failure } = answer;
-      const durationMs = performance.now() - startedAt;
-      events.publish({
-        ...event,
-        outcome,
-        tier,
-        status: reply.status,
-        durationMs,
-        ...(failure !== undefined && { failure }),
-      });
+    const { key } = asked;
+    const reported = async (answer: HttpAnswer): Promise<UpstreamReply> => {
+      const reply = await this.replyOf(answer, key);
+      requests.report(answer, startedAt, key, reply.status);
       return reply;
+    };
+    try {
+      return rule?.isBypass === true
+        ? await reported(await passed(asked, origin))
+        : await requests.exchange(asked, origin, reported);
     } catch (error) {
       const failure = error instanceof AppError ? error.code : 'internal';
-      const durationMs = performance.now() - startedAt;
-      events.publish({ ...event, outcome: 'ERROR', tier: 'none', status: undefined, durationMs, failure });
+      requests.report({ outcome: 'ERROR', tier: 'none', failure }, startedAt, key, undefined);
       throw error;
     }
   }

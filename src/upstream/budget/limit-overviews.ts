@@ -50,7 +50,7 @@ export class LimitOverviews {
 
   constructor(
     private readonly rules: LimitOverviewRules,
-    private readonly budget: Pick<RateBudget, 'limitsOf' | 'describe' | 'fieldNames' | 'hasRefusedSince'>,
+    private readonly budget: RateBudget,
     private readonly clock: Clock,
   ) {}
 
@@ -81,7 +81,9 @@ export class LimitOverviews {
     return {
       ...{ kind: 'streamed', status: 200, outcome: 'HIT', tier: 'l1' },
       headers: [
-        ...known.headers.filter(([name]) => !OF_ONE_RESPONSE.has(name) && !this.budget.fieldNames.includes(name)),
+        ...known.headers.filter(
+          ([name]) => !OF_ONE_RESPONSE.has(name) && !this.budget.adapter.fieldNames.includes(name),
+        ),
         ['cache-control', 'no-cache'],
         ...(main ? Object.entries(this.budget.describe(mainLimit, main)) : []),
       ],

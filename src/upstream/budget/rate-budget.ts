@@ -19,14 +19,8 @@ import { LearnedResources } from './learned-resources';
 import { RateLimitError } from './rate-limit.error';
 import { SlidingWindow } from './sliding-window';
 import { BudgetUsers, clientOf, routeOf } from './budget-users';
-import {
-  completed,
-  type CompleteAdapter,
-  type LimitedAnswer,
-  type LimitOverviewRules,
-  type RateLimitAdapter,
-} from './rate-limit-adapter';
-import { SharedBudgets, type BudgetView } from './shared-budgets';
+import { completed, type CompleteAdapter, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
+import { SharedBudgets } from './shared-budgets';
 
 export interface RateBudgetOptions {
   readonly upstream: string;
@@ -113,9 +107,10 @@ export class RateBudget {
   readonly counts: BudgetCounts = { sent: 0, notModified: 0, heldBack: 0 };
   readonly savings: Savings = { stored: 0, collapsed: 0 };
   readonly users = new BudgetUsers();
-  private readonly budgets: SharedBudgets;
+  /** The limits of each credential, as far as they are known. */
+  readonly shared: SharedBudgets;
   private readonly resources: LearnedResources;
-  private readonly adapter: CompleteAdapter;
+  readonly adapter: CompleteAdapter;
   private readonly queue: FairQueue;
   private readonly pace: SlidingWindow | undefined;
   /** Credentials for which the upstream has answered something other than 401. */
@@ -129,7 +124,7 @@ export class RateBudget {
     store: CacheStore,
     private readonly clock: Clock,
   ) {
-    this.budgets = new SharedBudgets(`budget:${options.upstream}`, store, clock);
+    this.shared = new SharedBudgets(`budget:${options.upstream}`, store, clock);
     this.adapter = completed(options.adapter);
     this.resources = new LearnedResources(this.adapter);
     const { maxConcurrency, deadlineMs, pointsPerMinute } = options;
@@ -149,7 +144,7 @@ export class RateBudget {
   ): Promise<Spent<T>> {
     const { credential, method, path, signal } = request;
     const resources = this.resources.of(method, path);
-    await this.budgets.sync(credential, resources);
+    await this.shared.sync(credential, resources);
     this.require(request, resources);
     const pace = this.pacingOf(request, resources?.[0]);
     this.requirePace(request, pace);
@@ -157,7 +152,7 @@ export class RateBudget {
     const maxAtOnce = tenant === credential ? Infinity : Math.ceil(this.options.maxConcurrency / 2);
     const limitOf = (): number => {
       if (resources === undefined) return maxAtOnce;
-      const [budget, now] = [this.budgets.of(credential), this.clock.now()];
+      const [budget, now] = [this.shared.of(credential), this.clock.now()];
       return Math.min(maxAtOnce, ...resources.map((resource) => leftOf(budget, resource, now)));
     };
     const place = await this.queue.enter({
@@ -167,7 +162,7 @@ export class RateBudget {
       signal,
     });
     try {
-      await this.budgets.sync(credential); // again only if it has waited
+      await this.shared.sync(credential); // again only if it has waited
       this.require(request, resources);
       const spent = await this.send(request, resources?.[0], send, reader);
       leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
@@ -176,11 +171,6 @@ export class RateBudget {
       place.release();
       throw error;
     }
-  }
-
-  /** How much of an answer's body is to be read for its limits, in bytes; 0 for nothing. */
-  bodyBytesOf(answer: LimitedAnswer): number {
-    return this.adapter.bodyBytesOf(answer);
   }
 
   /** Whether the upstream has recently answered this process with a status other than 401 for a credential. */
@@ -193,16 +183,6 @@ export class RateBudget {
     return (this.refusedAt.get(credential) ?? -Infinity) >= since;
   }
 
-  /** Grows with each change of what this process knows of the limits. */
-  get revision(): number {
-    return this.budgets.revision;
-  }
-
-  /** Fields of responses that describe limits, in lower case. */
-  get fieldNames(): readonly string[] {
-    return this.adapter.fieldNames;
-  }
-
   /** The limit that a request counts against, as this process knows it now, in header fields; none where its window is over or not known. */
   fieldsOf(request: LimitedRequest): Readonly<Record<string, string>> {
     const [resource, limit] = this.limitOf(request) ?? [];
@@ -211,8 +191,8 @@ export class RateBudget {
 
   /** The limits of a credential as far as the replicas know them, by their names. */
   async limitsOf(credential: string): Promise<CredentialBudget['resources']> {
-    await this.budgets.sync(credential);
-    return this.budgets.of(credential).resources;
+    await this.shared.sync(credential);
+    return this.shared.of(credential).resources;
   }
 
   /** A limit in header fields. */
@@ -220,33 +200,18 @@ export class RateBudget {
     return this.adapter.fieldsOf(resource, limit, this.clock.now());
   }
 
-  /** How the upstream shows all limits of a credential at once; undefined where it does not. */
-  get overview(): LimitOverviewRules | undefined {
-    return this.options.adapter.overview;
-  }
-
   /** A refusal with its limit: a refusal from another replica has lost it on the way. */
   explained(error: AppError, request: LimitedRequest): RateLimitError {
     const [resource, limit] = this.limitOf(request) ?? [];
-    const { pausedUntil } = this.budgets.of(request.credential);
+    const { pausedUntil } = this.shared.of(request.credential);
     const isSpent = limit !== undefined && limit.remaining <= 0 && pausedUntil <= limit.resetAt;
     const headers = resource === undefined || limit === undefined ? {} : this.describe(resource, limit);
     return new RateLimitError(error, isSpent ? 'primary' : 'secondary', headers);
   }
 
-  /** All credentials that any replica has seen lately. */
-  list(): Promise<readonly BudgetView[]> {
-    return this.budgets.list();
-  }
-
   /** How many requests of this process wait for an answer, and how many for their turn. */
   get load(): { readonly active: number; readonly waiting: number } {
     return this.queue.size;
-  }
-
-  /** What this process knows, the credentials seen last first. */
-  peek(): readonly (readonly [credential: string, budget: CredentialBudget])[] {
-    return this.budgets.peek();
   }
 
   /**
@@ -267,7 +232,7 @@ export class RateBudget {
 
   /** The limit that holds the request for the longest time, else the one with the smallest remainder. */
   private limitOf({ credential, method, path }: LimitedRequest): readonly [string, ResourceLimit] | undefined {
-    const { resources: known } = this.budgets.of(credential);
+    const { resources: known } = this.shared.of(credential);
     const now = this.clock.now();
     let found: readonly [string, ResourceLimit] | undefined;
     for (const resource of this.resources.of(method, path) ?? []) {
@@ -314,7 +279,7 @@ export class RateBudget {
   }
 
   private hasLimits(credential: string): boolean {
-    return Object.keys(this.budgets.of(credential).resources).length > 0;
+    return Object.keys(this.shared.of(credential).resources).length > 0;
   }
 
   /** Refuses at once if the wait would be too long, or is for a background refresh. */
@@ -336,7 +301,7 @@ export class RateBudget {
   /** A free request waits for the end of a pause alone. */
   private require({ credential, isBackground }: RateLimitedRequest, resources: readonly string[] = [FREE]): void {
     const now = this.clock.now();
-    const budget = this.budgets.of(credential);
+    const budget = this.shared.of(credential);
     const waits = resources.map((resource) => ({ resource, waitMs: waitOf(budget, resource, now) }));
     const { resource, waitMs } = waits.reduce((longest, one) => (one.waitMs > longest.waitMs ? one : longest));
     const { upstream, title = upstream, reserve } = this.options;
@@ -375,7 +340,7 @@ export class RateBudget {
       readings.map(({ resource }) => resource),
     );
     const announcing = readings.filter(({ limit, refusal }) => limit ?? refusal);
-    if (announcing.length > 0) this.budgets.record(credential, announcing, sentAt);
+    if (announcing.length > 0) this.shared.record(credential, announcing, sentAt);
     return announcing.find(({ refusal }) => refusal)?.refusal;
   }
 }

@@ -58,7 +58,7 @@ export interface LimitedAnswer {
   readonly shape?: string;
 }
 
-export type CompleteAdapter = Required<Omit<RateLimitAdapter, 'overview'>>;
+export type CompleteAdapter = Required<Omit<RateLimitAdapter, 'overview'>> & Pick<RateLimitAdapter, 'overview'>;
 
 /** The default shape of a path. */
 export function firstSegment(path: string): string {

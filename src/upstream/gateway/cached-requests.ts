@@ -1,4 +1,13 @@
-import { toCacheKey, type HeaderList, type HttpCacheRequest } from '../../cache';
+import { Logger } from '@nestjs/common';
+import {
+  toCacheKey,
+  type HeaderList,
+  type HttpCacheRequest,
+  UnreadableEntryError,
+  type CacheEvent,
+  type HttpAnswer,
+  type Origin,
+} from '../../cache';
 import type { UpstreamContext } from '../upstream-context';
 import { GatewayRules, type AppliedGatewayRule } from './gateway-rules';
 import { callerTags, pathTag } from './gateway-tags';
@@ -76,6 +85,32 @@ export class CachedRequests {
     const { definition, tagOf } = this.upstream;
     const named = [...(definition.tags?.(withoutEmptySegments(path)) ?? []), ...(rule?.tags ?? [])];
     return [pathTag(this.name, path), ...named.map(tagOf), ...callerTags(partition)];
+  }
+
+  /** The cache's answer, as `use` has it. A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
+  async exchange<T>(asked: HttpCacheRequest, origin: Origin, use: (answer: HttpAnswer) => Promise<T>): Promise<T> {
+    const { httpCache, parts, title } = this.upstream;
+    try {
+      return await use(await httpCache.exchange(asked, origin));
+    } catch (error) {
+      if (!(error instanceof UnreadableEntryError)) throw error;
+      new Logger(title).warn(`${error.message} Removed, counts as a miss.`);
+      await parts.cache.invalidate({ kind: 'key', key: asked.key });
+      return use(await httpCache.exchange(asked, origin));
+    }
+  }
+
+  /** Publishes the outcome of a request that began at `startedAt` (`performance.now()`). */
+  report(
+    { outcome, tier, failure }: Pick<CacheEvent, 'outcome' | 'tier' | 'failure'>,
+    startedAt: number,
+    key: string,
+    status: number | undefined,
+    requestId?: string,
+  ): void {
+    const { name: upstream } = this;
+    const durationMs = performance.now() - startedAt;
+    this.upstream.parts.events.publish({ outcome, tier, failure, upstream, key, status, durationMs, requestId });
   }
 }
 

@@ -106,7 +106,7 @@ export class GatewayOrigins {
         const answer = { ...sent, rest: sent.body };
         const field = (name: string): string | undefined => valueOf(answer.headers, name);
         const declaredBytes = Number(field('content-length') ?? 0);
-        const maxBytes = budget.bodyBytesOf({ status: answer.status, field });
+        const maxBytes = budget.adapter.bodyBytesOf({ status: answer.status, field });
         if (maxBytes === 0 || declaredBytes > maxBytes) return answer;
         return {
           ...answer,

@@ -44,7 +44,7 @@ export class GatewayResponses {
     this.roots = aliases.flatMap(([url, path]) => (url.endsWith('/*') && path === '' ? [url.slice(0, -2)] : []));
     this.urlMembers = settings.rewritesBodies ? definition.urlMembers : undefined;
     this.limits = budget && {
-      names: new Set(budget.fieldNames),
+      names: new Set(budget.adapter.fieldNames),
       fieldsOf: (key, path) =>
         budget.fieldsOf({ credential: callers.credentialOf(requests.partitionOf(key)), method: 'GET', path }),
     };

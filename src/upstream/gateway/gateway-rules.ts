@@ -54,8 +54,9 @@ export interface AppliedGatewayRule {
 interface Matcher {
   readonly rule: GatewayRule;
   readonly policy: CachePolicy;
-  readonly segments: readonly string[];
-  readonly hasRest: boolean;
+  /** With a group for each name. */
+  readonly pattern: RegExp;
+  readonly names: readonly string[];
 }
 
 /**
@@ -88,20 +89,23 @@ export class GatewayRules {
   ) {
     this.fold = foldsCase ? (text) => text.toLowerCase() : (text) => text;
     this.matchers = rules.map((rule) => {
-      const segments = rule.path
-        .split('/')
-        .slice(1)
-        .map((one) => (one.startsWith(':') ? one : this.fold(one)));
-      const hasRest = segments.at(-1) === '*';
-      return { rule, policy: policyOf(rule, defaults), segments: hasRest ? segments.slice(0, -1) : segments, hasRest };
+      const segments = rule.path.split('/');
+      const names = segments.flatMap((one) => (one.startsWith(':') ? [one.slice(1)] : []));
+      const parts = segments.map((one) => {
+        if (one === '*') return '.*';
+        return one.startsWith(':') ? '([^/]+)' : this.fold(one).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      });
+      return { rule, policy: policyOf(rule, defaults), pattern: new RegExp(`^${parts.join('/')}$`), names };
     });
   }
 
   for(path: string): AppliedGatewayRule {
-    const segments = this.fold(path).split('/').slice(1);
-    for (const { rule, policy, ...pattern } of this.matchers) {
-      const values = match(pattern, segments);
-      if (values) return { policy, isBypass: rule.bypass, tags: rule.tags.map((tag) => filled(tag, values)) };
+    const folded = this.fold(path);
+    for (const { rule, policy, pattern, names } of this.matchers) {
+      const found = pattern.exec(folded);
+      if (!found) continue;
+      const values = new Map(names.map((name, at) => [name, found[at + 1] ?? '']));
+      return { policy, isBypass: rule.bypass, tags: rule.tags.map((tag) => filled(tag, values)) };
     }
     return { policy: this.defaults, isBypass: false, tags: [] };
   }
@@ -120,22 +124,6 @@ function policyOf(
     ...(sie === undefined ? {} : { staleIfErrorMs: sie * 1_000 }),
     ...(deadline === undefined ? {} : { deadlineMs: deadline * 1_000 }),
   };
-}
-
-function match(
-  { segments, hasRest }: Pick<Matcher, 'segments' | 'hasRest'>,
-  asked: readonly string[],
-): ReadonlyMap<string, string> | undefined {
-  if (hasRest ? asked.length <= segments.length : asked.length !== segments.length) return undefined;
-  const values = new Map<string, string>();
-  for (const [at, segment] of segments.entries()) {
-    const value = asked[at] ?? '';
-    if (segment.startsWith(':')) {
-      if (value === '') return undefined;
-      values.set(segment.slice(1), value);
-    } else if (segment !== value) return undefined;
-  }
-  return values;
 }
 
 function filled(tag: string, values: ReadonlyMap<string, string>): string {

@@ -2,12 +2,8 @@ import { Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   cacheStatusOfError,
-  UnreadableEntryError,
-  type CacheEvent,
   type HeaderList,
   type HttpAnswer,
-  type HttpCacheRequest,
-  type Origin,
   type StoredAnswer,
   type StreamedAnswer,
 } from '../../cache';
@@ -58,7 +54,6 @@ export interface GatewayMount {
 export class Gateway {
   private readonly writes: GatewayWrites;
   private readonly freshness: FreshnessAdvice;
-  private readonly logger: Logger;
   /** Undefined where the upstream shows no overview of its limits, or its own word is all. */
   private readonly overviews: LimitOverviews | undefined;
 
@@ -69,10 +64,10 @@ export class Gateway {
   ) {
     const { title, definition, limits } = upstream;
     this.writes = new GatewayWrites(upstream);
-    this.logger = new Logger(title);
     const rulesFile = settingName(definition, 'RULES_FILE');
-    this.freshness = new FreshnessAdvice({ title, rulesFile }, (message) => this.logger.warn(message));
-    this.overviews = limits?.overview && new LimitOverviews(limits.overview, limits, upstream.parts.clock);
+    this.freshness = new FreshnessAdvice({ title, rulesFile }, (message) => new Logger(title).warn(message));
+    const overview = limits?.adapter.overview;
+    this.overviews = overview && new LimitOverviews(overview, limits, upstream.parts.clock);
   }
 
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -104,9 +99,7 @@ export class Gateway {
     const startedAt = performance.now();
     try {
       const exchanged: Exchanged = isCacheable
-        ? await this.exchange(
-            request,
-            target.path,
+        ? await requests.exchange(
             requests.of(
               {
                 ...{ method: method as 'GET' | 'HEAD', target, partition, headers, client },
@@ -115,6 +108,7 @@ export class Gateway {
               rule,
             ),
             origin,
+            (found) => this.prepare(request, target.path, key, found),
           )
         : await withOverview(overviews, credential, headers, () =>
             this.writes.passOn({ method, target, partition, body: () => sentBody }, headers, client.signal, origin),
@@ -124,7 +118,7 @@ export class Gateway {
       const context = {
         ...{ client, key, now: parts.clock.now(), head: this.mount.headFor(request.headers.origin) },
         rewrite: (fields: HeaderList) => responses.rewritten(fields, request.raw, target.path),
-        onSent: () => this.report(request, key, statusOf(answer), startedAt, answer),
+        onSent: () => requests.report(answer, startedAt, key, statusOf(answer), request.id),
       };
       const conditions = isRead ? responses.conditionsOf(received) : received;
       if (exchanged.prepared)
@@ -141,7 +135,7 @@ export class Gateway {
         error instanceof AppError
           ? (clientProblemOf(this.upstream, error)?.status ?? kindOfProblem(error.code).status)
           : undefined;
-      this.report(request, key, status, startedAt, { outcome: 'ERROR', tier: 'none', failure });
+      requests.report({ outcome: 'ERROR', tier: 'none', failure }, startedAt, key, status, request.id);
       if (!reply.sent)
         reply.header('cache-status', cacheStatusOfError(key, failure, isCacheable ? 'miss' : notCached(method)));
       throw error;
@@ -152,24 +146,6 @@ export class Gateway {
     const { limits } = this.upstream;
     const isLimited = error instanceof AppError && error.code === 'upstream-rate-limited';
     return isLimited && limits ? limits.explained(error, request) : error;
-  }
-
-  /** The cache's answer. A stored body that cannot be unpacked is removed, and the request answered as if there had been none. */
-  private async exchange(
-    request: FastifyRequest,
-    path: string,
-    asked: HttpCacheRequest,
-    origin: Origin,
-  ): Promise<Exchanged> {
-    const { httpCache, parts } = this.upstream;
-    try {
-      return await this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
-    } catch (error) {
-      if (!(error instanceof UnreadableEntryError)) throw error;
-      this.logger.warn(`${error.message} Removed, counts as a miss.`);
-      await parts.cache.invalidate({ kind: 'key', key: asked.key });
-      return this.prepare(request, path, asked.key, await httpCache.exchange(asked, origin));
-    }
   }
 
   /** Prepares a stored response. A prepared hit is kept, and the fast path serves equal requests from now on. */
@@ -206,18 +182,6 @@ export class Gateway {
       if (isBelow && length > (found?.length ?? -1)) found = { length, standsFor };
     }
     return found;
-  }
-
-  private report(
-    { id: requestId }: FastifyRequest,
-    key: string,
-    status: number | undefined,
-    startedAt: number,
-    { outcome, tier, failure }: Pick<CacheEvent, 'outcome' | 'tier' | 'failure'>,
-  ): void {
-    const { name: upstream } = this.upstream.api;
-    const event = { outcome, tier, upstream, key, status, durationMs: performance.now() - startedAt, requestId };
-    this.upstream.parts.events.publish(failure === undefined ? event : { ...event, failure });
   }
 }
 

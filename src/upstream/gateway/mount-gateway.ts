@@ -22,7 +22,7 @@ export function mountGateway(
   const headOf = (origin: string | undefined): HeadContext => ({
     edge: Object.entries(edgeFieldsFor(cors, origin)).flat(),
     server,
-    ...(limits && { limits }),
+    ...(limits && { limits: limits.shared }),
   });
   const head = headOf(undefined);
   const aliases = aliasesOf(upstream, fastify);
