@@ -114,7 +114,7 @@ export class AdminController {
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteEntry(@Req() request: FastifyRequest): Promise<InvalidatedDocument> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
-    return this.admin.invalidateKeys(keys, mode, actionOf(request));
+    return this.admin.invalidate({ keys: [...keys], mode }, actionOf(request));
   }
 
   @Delete('accounts/:account')
@@ -128,7 +128,7 @@ export class AdminController {
     @Query({ schema: modeQuery }) { mode }: ModeQuery,
     @Req() request: FastifyRequest,
   ): Promise<InvalidatedDocument> {
-    return this.admin.invalidateAccount(account, mode, actionOf(request));
+    return this.admin.invalidate({ accounts: [account], mode }, actionOf(request));
   }
 
   @Delete('tags/*')
@@ -139,7 +139,7 @@ export class AdminController {
   @ApiProblems(...ADMIN_PROBLEMS)
   deleteTag(@Req() request: FastifyRequest): Promise<InvalidatedDocument> {
     const { keys, mode } = namedKeys(request.raw.url ?? '');
-    return this.admin.invalidateTags(keys, mode, actionOf(request));
+    return this.admin.invalidate({ tags: [...keys], mode }, actionOf(request));
   }
 
   @Delete()
@@ -153,7 +153,7 @@ export class AdminController {
     @Query({ schema: purgeQuery }) { prefix = '', mode }: PurgeQuery,
     @Req() request: FastifyRequest,
   ): Promise<InvalidatedDocument> {
-    return this.admin.invalidatePrefix(prefix, mode, actionOf(request));
+    return this.admin.invalidate({ prefixes: [prefix], mode }, actionOf(request));
   }
 
   @Post('invalidations')
@@ -166,7 +166,7 @@ export class AdminController {
     @Body({ schema: invalidationBody }) message: InvalidationMessage,
     @Req() request: FastifyRequest,
   ): Promise<InvalidatedDocument> {
-    return this.admin.invalidateBatch(message, actionOf(request));
+    return this.admin.invalidate(message, actionOf(request));
   }
 }
 

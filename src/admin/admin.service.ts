@@ -1,20 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import {
-  CacheInvalidator,
-  keysMeant,
-  prefixesMeant,
-  tagOfAccount,
-  tagsMeant,
-  targetsOf,
-  type InvalidationMessage,
-  type InvalidationMode,
-  type InvalidationTarget,
-} from '../cache';
+import { CacheInvalidator, targetsOf, type InvalidationMessage, type InvalidationTarget } from '../cache';
 import { AppError } from '../kernel/app-error';
 import type { AdminAction } from './admin-action';
 import type { InvalidatedDocument } from './entry.documents';
 import { AuditTrail } from './audit-trail';
-import { keyOf } from './named-keys';
+import { NO_KEY } from './named-keys';
+
+const NOTHING: InvalidationMessage = { keys: [], tags: [], accounts: [], prefixes: [], mode: 'purge' };
 
 /** Invalidates for admins, and adds a line for each to the audit trail, also for a failed one. */
 @Injectable()
@@ -24,52 +16,26 @@ export class AdminService {
     private readonly trail: AuditTrail,
   ) {}
 
-  invalidateKeys(keys: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
-    const named = new Set(keys.flatMap((key) => [keyOf(key), ...keysMeant(key)]));
-    const targets = [...named].map((key) => ({ kind: 'key' as const, key }));
-    return this.invalidate(targets, mode, author);
-  }
-
-  invalidateTags(tags: readonly string[], mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
-    if (tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
-    const targets = tags.flatMap(tagsMeant).map((tag) => ({ kind: 'tag' as const, tag }));
-    return this.invalidate(targets, mode, author);
-  }
-
-  invalidatePrefix(prefix: string, mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
-    const targets = prefixesMeant(prefix).map((one) => ({ kind: 'prefix' as const, prefix: one }));
-    return this.invalidate(targets, mode, author);
-  }
-
-  invalidateAccount(account: string, mode: InvalidationMode, author: AdminAction): Promise<InvalidatedDocument> {
-    return this.invalidateTags([tagOfAccount(account)], mode, author);
-  }
-
-  invalidateBatch(message: InvalidationMessage, author: AdminAction): Promise<InvalidatedDocument> {
-    return this.invalidate(targetsOf(message), message.mode, author);
-  }
-
-  private async invalidate(
-    targets: readonly InvalidationTarget[],
-    mode: InvalidationMode,
-    author: AdminAction,
-  ): Promise<InvalidatedDocument> {
+  async invalidate(named: Partial<InvalidationMessage>, author: AdminAction): Promise<InvalidatedDocument> {
+    const message = { ...NOTHING, ...named };
+    if (message.keys.includes('')) throw new AppError('request-invalid', NO_KEY);
+    if (message.tags.includes('')) throw new AppError('request-invalid', 'Name a tag, such as account:redis.');
+    const targets = new Map(targetsOf(message).map((target) => [nameOf(target), target]));
     let count = 0;
     let outcome: 'done' | 'failed' = 'failed';
     try {
-      count = await this.invalidator.invalidate(targets, mode, 'admin');
+      count = await this.invalidator.invalidate([...targets.values()], message.mode, 'admin');
       outcome = 'done';
       return { invalidated: count };
     } finally {
-      await this.trail.record(author, { target: textOf(targets), mode, count, outcome });
+      await this.trail.record(author, { target: textOf([...targets.keys()]), mode: message.mode, count, outcome });
     }
   }
 }
 
 /** The trail cuts long texts. */
-function textOf(targets: readonly InvalidationTarget[]): string {
-  const texts = [...new Set(targets.map(nameOf))];
-  return texts.length > 1 ? `${texts.length} targets: ${texts.slice(0, 20).join(', ')}` : texts.join();
+function textOf(names: readonly string[]): string {
+  return names.length > 1 ? `${names.length} targets: ${names.slice(0, 20).join(', ')}` : names.join();
 }
 
 function nameOf(target: InvalidationTarget): string {

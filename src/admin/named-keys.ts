@@ -36,9 +36,11 @@ export function namedKeys(target: string): NamedKeys {
   };
 }
 
+export const NO_KEY = 'Name a key, such as UPSTREAM:-:/users/redis.';
+
 /** @throws AppError for no key at all */
 export function keyOf(key: string): string {
-  if (key === '') throw new AppError('request-invalid', 'Name a key, such as UPSTREAM:-:/users/redis.');
+  if (key === '') throw new AppError('request-invalid', NO_KEY);
   return entryKey(key);
 }
 

@@ -28,15 +28,7 @@ export type { StoreHost } from './store/ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './store/ipc/store-messages';
 export { UnreadableEntryError } from './nest/unreadable-entry.error';
 export { InvalidationChannel } from './nest/invalidation-channel';
-export {
-  entryKey,
-  invalidationMessage,
-  keysMeant,
-  prefixesMeant,
-  tagsMeant,
-  targetsOf,
-  type InvalidationMessage,
-} from './nest/invalidation-message';
+export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './nest/invalidation-message';
 export { CacheInvalidator, type Invalidation, type InvalidationNames } from './engine/cache-invalidator';
 export { StoredEntries } from './engine/stored-entries';
 export { CacheStore, StoreUnavailableError } from './store/cache-store';

@@ -4,7 +4,7 @@ import { openLink, RedisKeys } from '../cache';
 import { subscribeChannels } from '../redis/channel-subscription';
 import { KeyTracking } from '../redis/key-tracking';
 import type { RedisSettings } from '../redis/redis-client-options';
-import type { CommandArguments, RedisLink, RedisReply } from '../redis/redis-link';
+import type { RedisLink, RedisReply } from '../redis/redis-link';
 import { findingsOf, type Finding } from './finding';
 import { capacityFindings, clockFindings, keyspaceFindings, versionFindings } from './redis-facts';
 
@@ -93,59 +93,32 @@ async function latency(ask: (...args: string[]) => Promise<RedisReply>, timeoutM
   ];
 }
 
+/** The keys of `COMMANDS`: each kind has one of its own. */
+const PROBES: ReadonlySet<string> = new Set(['text', 'count', 'hash', 'set', 'list']);
+/** Every command of the service. */
+const COMMANDS = [
+  ...[`SET text 1 PX ${PROBE_TTL_MS}`, 'GET text', 'GETRANGE text 0 1', 'SETRANGE text 0 2', 'INCR count', 'PTTL text'],
+  ...[`PEXPIRE text ${PROBE_TTL_MS}`, 'HSET hash a 1', 'HGET hash a', 'HMGET hash a', 'HGETALL hash', 'HLEN hash'],
+  ...['HINCRBY hash a 1', 'HDEL hash a', 'ZADD set 1 a', 'ZSCORE set a', 'ZSCAN set 0', 'ZCOUNT set 0 1'],
+  ...['ZRANGEBYSCORE set 0 1', 'ZREM set a', 'LPUSH list a', 'LTRIM list 0 0', 'LRANGE list 0 0', 'TIME'],
+  ...["EVAL return(redis.call('GET',KEYS[1])) 1 text", `EVALSHA ${'0'.repeat(40)} 1 text`],
+  ...['UNLINK text', 'UNLINK count', 'UNLINK hash', 'UNLINK set', 'UNLINK list'],
+];
+
 /** Runs every command of the service once, with unused keys: each command that the user may not run is named. */
 async function rights(link: RedisLink, keys: RedisKeys, settings: RedisSettings): Promise<Finding[]> {
   const probe = keys.claim(`doctor-${randomBytes(6).toString('hex')}`);
-  const [text, count, hash, set, list] = ['', ':n', ':h', ':z', ':l'].map((suffix) => probe + suffix) as [
-    ...[string, string, string, string, string],
-  ];
-  const all = [text, count, hash, set, list];
-  const commands: CommandArguments[] = [
-    ...[
-      ['SET', text, '1', 'PX', PROBE_TTL_MS],
-      ['GET', text],
-      ['INCR', count],
-      ['PTTL', text],
-    ],
-    ...[
-      ['PEXPIRE', text, PROBE_TTL_MS],
-      ['GETRANGE', text, '0', '1'],
-      ['SETRANGE', text, '0', '2'],
-    ],
-    ...[
-      ['HSET', hash, 'a', '1'],
-      ['HGET', hash, 'a'],
-      ['HMGET', hash, 'a'],
-      ['HGETALL', hash],
-      ['HLEN', hash],
-    ],
-    ...[
-      ['HINCRBY', hash, 'a', '1'],
-      ['HDEL', hash, 'a'],
-      ['ZADD', set, '1', 'a'],
-      ['ZSCORE', set, 'a'],
-    ],
-    ...[
-      ['ZSCAN', set, '0'],
-      ['ZCOUNT', set, '0', '1'],
-      ['ZRANGEBYSCORE', set, '0', '1'],
-      ['ZREM', set, 'a'],
-    ],
-    ...[['LPUSH', list, 'a'], ['LTRIM', list, '0', '0'], ['LRANGE', list, '0', '0'], ['TIME']],
-    ...[
-      ['EVAL', "return redis.call('GET', KEYS[1])", '1', text],
-      ['EVALSHA', '0'.repeat(40), '1', text],
-    ],
-    ...all.map((key) => ['UNLINK', key]),
-  ];
+  const commands = COMMANDS.map((line) =>
+    line.split(' ').map((word) => (PROBES.has(word) ? `${probe}:${word}` : word)),
+  );
   const refused = new Set<string>();
   let isFull = false;
   for (const command of commands) {
-    const failure = await link.send(String(command[1] ?? ''), command).then(
+    const failure = await link.send(command[1] ?? '', command).then(
       () => '',
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    if (failure.includes('NOPERM')) refused.add(String(command[0]).toLowerCase());
+    if (failure.includes('NOPERM')) refused.add((command[0] ?? '').toLowerCase());
     isFull ||= /\bOOM\b/.test(failure);
   }
   const user = settings.username ?? settings.endpoint.username ?? 'default';

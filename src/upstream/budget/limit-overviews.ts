@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import type { BodySource, HeaderList, StreamedAnswer } from '../../cache';
 import { EVERY_FIELD, parseHttpDate, requestPolicy, selectionKey, valueOf } from '../../cache/law';
@@ -96,7 +97,8 @@ export class LimitOverviews {
     const { status, headers } = answer;
     if (status !== 200) return answer;
     const coding = valueOf(headers, 'content-encoding');
-    const { text, body } = await bufferSmallBody(sourceOf(answer.body), coding, READ);
+    const source = Buffer.isBuffer(answer.body) ? Readable.from([answer.body]) : (answer.body as BodySource);
+    const { text, body } = await bufferSmallBody(source, coding, READ);
     const now = this.clock.now();
     const date = parseHttpDate(valueOf(headers, 'date') ?? '', now);
     const clockOffsetMs = date === undefined ? 0 : now - date;
@@ -120,15 +122,4 @@ export class LimitOverviews {
 /** Each version and media type that goes to the upstream has a form of its own. */
 function formOf(credential: string, headers: HeaderList): string {
   return `${credential} ${selectionKey([EVERY_FIELD], headers)}`;
-}
-
-function sourceOf(body: StreamedAnswer['body']): BodySource {
-  if (!Buffer.isBuffer(body)) return body as BodySource;
-  return {
-    // eslint-disable-next-line @typescript-eslint/require-await
-    async *[Symbol.asyncIterator]() {
-      yield body;
-    },
-    destroy: () => undefined,
-  };
 }
