@@ -1,10 +1,9 @@
 import { Keyv } from 'keyv';
 import { Clock, SystemClock } from '../../src/kernel/clock';
 import {
-  backendOf,
-  GuardedBackend,
+  KeyValueBackend,
+  type BackendOptions,
   type ForeignStore,
-  type KeyValueBackend,
 } from '../../src/cache/store/key-value/key-value-backend';
 import { KeyValueStore } from '../../src/cache/store/key-value/key-value-store';
 import { WrongClock } from '../support/cache-replica';
@@ -12,6 +11,11 @@ import { anEntry, asking, describeStore, fillUnder, leaseOf } from '../../testin
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 const ignore = (): void => undefined;
+
+function backendOf(store: ForeignStore, options: Partial<BackendOptions> = {}): KeyValueBackend {
+  const clock = new SystemClock();
+  return new KeyValueBackend(store, { clock, timeoutMs: 1_000, onTransition: ignore, onError: ignore, ...options });
+}
 
 function replica(backend: KeyValueBackend, clock: Clock = new SystemClock(), source = ''): KeyValueStore {
   return new KeyValueStore(limits, clock, backend, { name: 'larder', source });
@@ -26,7 +30,7 @@ describe.each<[string, () => ForeignStore]>([
   describeStore(
     `KeyValueStore over ${name}`,
     () => {
-      const store = replica(backendOf(make(), ignore));
+      const store = replica(backendOf(make()));
       return Promise.resolve({ store, close: () => store.close() });
     },
     cannot,
@@ -40,7 +44,7 @@ describe('two replicas on one key-value store', () => {
 
   beforeEach(() => {
     map = new Map();
-    [a, b] = [replica(backendOf(map, ignore)), replica(backendOf(map, ignore))];
+    [a, b] = [replica(backendOf(map)), replica(backendOf(map))];
   });
 
   it('find what the other has stored', async () => {
@@ -94,7 +98,7 @@ describe('two replicas on one key-value store', () => {
     await fillUnder(a, 'k', anEntry());
     for (const name of map.keys()) if (name.includes(':e:')) map.set(name, 'garbage');
     expect(await b.find('k')).toBeUndefined();
-    const other = replica(backendOf(map, ignore), new SystemClock(), 'another-api');
+    const other = replica(backendOf(map), new SystemClock(), 'another-api');
     await fillUnder(a, 'k2', anEntry());
     expect(await other.find('k2')).toBeUndefined();
   });
@@ -117,7 +121,7 @@ describe('a key-value store that fails', () => {
       del: (name) => map.delete(name),
     };
     const store = replica(
-      new GuardedBackend(backendOf(foreign, ignore), clock, 30, (problem) => told.push(problem)),
+      backendOf(foreign, { clock, timeoutMs: 30, onTransition: (problem) => told.push(problem) }),
       clock,
     );
     await fillUnder(store, 'k', anEntry());
@@ -138,13 +142,13 @@ describe('a key-value store that fails', () => {
   });
 
   it('is refused where it is no store', () => {
-    expect(() => backendOf({ get: ignore, set: ignore }, ignore)).toThrow('has no get, set and delete (or del)');
+    expect(() => backendOf({ get: ignore, set: ignore })).toThrow('has no get, set and delete (or del)');
   });
 
   it('that emits an error does not end the process', () => {
     const keyv = new Keyv({ useKeyPrefix: false });
     const problems: string[] = [];
-    backendOf(keyv, (problem) => problems.push(problem));
+    backendOf(keyv, { onError: (problem) => problems.push(problem) });
     keyv.emit('error', new Error('lost'));
     expect(problems).toEqual(['lost']);
   });

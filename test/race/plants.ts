@@ -3,7 +3,8 @@ import type { CacheEntry } from '../../src/cache/model/cache-entry';
 import type { CacheStore, FillOptions, Lease } from '../../src/cache/store/cache-store';
 import { markOf } from '../../src/cache/model/soft-purge';
 import { PROJECTION } from './catalog';
-import { FIND, FIND_OR_ACQUIRE, type Script } from '../../src/cache/store/redis/scripts';
+import { FIND, FIND_OR_ACQUIRE } from '../../src/cache/store/redis/lease-scripts';
+import type { Script } from '../../src/cache/store/redis/lua';
 
 /** Bugs that the race must find, each the absence of one mending. */
 export const PLANTS = ['lease', 'soft-purge', 'projection', 'bookkeeping'] as const;

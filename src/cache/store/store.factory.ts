@@ -67,42 +67,45 @@ const FOREIGN_TIMEOUT_MS = 1_000;
  * With Redis settings Redis is shared and this process keeps copies; without them another process of this service may be
  * shared likewise; else everything stays in this process.
  */
-export function openStore(
-  { redis: given, port, store: choice }: StoreSettings,
-  l1: MemoryLimits,
-  clock: Clock,
-): OpenedStore {
+export function openStore(settings: StoreSettings, l1: MemoryLimits, clock: Clock): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
-  const writes = new StoreWrites();
-  const lost = new LostBookkeeping();
+  const { store: choice, port, redis } = settings;
   if (typeof choice === 'object') {
-    const settings = {
-      label: 'one of your own',
-      limits,
-      keyPrefix: given?.keyPrefix ?? 'larder',
-      source: given?.source,
-    };
-    const store = openKeyValueStore(choice, { ...settings, timeoutMs: FOREIGN_TIMEOUT_MS }, clock);
-    const advice = adviceFor(settings.label);
-    return { store, link: undefined, writes, lost, messages: new ReplicaMessages(), advice };
+    const own = { label: 'one of your own', limits, keyPrefix: redis?.keyPrefix ?? 'larder', source: redis?.source };
+    return withoutRedis(
+      openKeyValueStore(choice, { ...own, timeoutMs: FOREIGN_TIMEOUT_MS }, clock),
+      adviceFor(own.label),
+    );
   }
-  if (!given && (choice === 'redis' || choice === 'cache-manager-redis-yet'))
-    throw new Error(`The store ${choice} needs Redis: give REDIS_ENDPOINT_URI.`);
-  const redis = choice === 'memory' ? undefined : given;
   if (redis && choice === 'cache-manager-redis-yet') {
     const link = openLink(redis);
     logTransitions(link, redis, new Logger('Redis'));
     const { keyPrefix, source, commandTimeoutMs } = redis;
-    const settings = { label: choice, limits, keyPrefix, source, timeoutMs: 2 * commandTimeoutMs };
-    const store = openKeyValueStore({ ...redisYetOver(link), disconnect: () => link.close() }, settings, clock);
-    return { store, link, writes, lost, messages: new ReplicaMessages(), advice: adviceFor(choice) };
+    const own = { label: choice, limits, keyPrefix, source, timeoutMs: 2 * commandTimeoutMs };
+    const store = openKeyValueStore({ ...redisYetOver(link), disconnect: () => link.close() }, own, clock);
+    return { ...withoutRedis(store, adviceFor(choice)), link };
   }
-  if (!redis) {
-    const messages = new ReplicaMessages();
-    if (!port) return { store: new MemoryStore(limits, clock), link: undefined, writes, lost, messages };
-    const store = new TieredStore(limits, openIpcStore(port, IPC_TIMEOUT_MS), clock);
-    return { store, link: undefined, writes, lost, messages };
-  }
+  if (redis && choice !== 'memory') return openRedis(redis, limits, clock);
+  if (choice === 'redis' || choice === 'cache-manager-redis-yet')
+    throw new Error(`The store ${choice} needs Redis: give REDIS_ENDPOINT_URI.`);
+  if (port) return withoutRedis(new TieredStore(limits, openIpcStore(port, IPC_TIMEOUT_MS), clock));
+  return withoutRedis(new MemoryStore(limits, clock));
+}
+
+/** A store that publishes nothing. */
+function withoutRedis(store: CacheStore, advice?: string): OpenedStore {
+  const silent = {
+    link: undefined,
+    writes: new StoreWrites(),
+    lost: new LostBookkeeping(),
+    messages: new ReplicaMessages(),
+  };
+  return { store, ...silent, ...(advice !== undefined && { advice }) };
+}
+
+function openRedis(redis: RedisSettings, limits: MemoryLimits, clock: Clock): OpenedStore {
+  const writes = new StoreWrites();
+  const lost = new LostBookkeeping();
   const logger = new Logger('Redis');
   const link = openLink(redis);
   logTransitions(link, redis, logger);

@@ -110,7 +110,7 @@ export class KeyValueStore extends MemoryStore {
 
   override async close(): Promise<void> {
     await super.close();
-    await this.backend.close?.();
+    await this.backend.close();
   }
 
   /** @returns false where another replica has stored since, or a purge may cover a tag that only the response names */

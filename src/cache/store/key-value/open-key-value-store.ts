@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Clock } from '../../../kernel/clock';
 import type { RedisLink } from '../../../redis/redis-link';
 import type { MemoryLimits } from '../memory/memory-tier';
-import { backendOf, GuardedBackend, type ForeignStore } from './key-value-backend';
+import { KeyValueBackend, type ForeignStore } from './key-value-backend';
 import { KeyValueStore } from './key-value-store';
 
 export interface KeyValueSettings {
@@ -34,9 +34,9 @@ export function openKeyValueStore(
     if (problem === undefined) logger.log(`${label} replies again.`);
     else logger.warn(`${label} does not reply (${problem}): copies in memory are served, purges are refused.`);
   };
-  const backend = backendOf(store, (problem) => logger.warn(`${label}: ${problem}`));
-  const guarded = new GuardedBackend(backend, clock, timeoutMs, onTransition);
-  return new KeyValueStore(limits, clock, guarded, { name: keyPrefix, source });
+  const onError = (problem: string): void => logger.warn(`${label}: ${problem}`);
+  const backend = new KeyValueBackend(store, { clock, timeoutMs, onTransition, onError });
+  return new KeyValueStore(limits, clock, backend, { name: keyPrefix, source });
 }
 
 /**

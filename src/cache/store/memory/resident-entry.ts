@@ -122,10 +122,6 @@ class ResidentEntry implements Complete {
     Object.defineProperties(this, ResidentEntry.#ACCESSORS);
   }
 
-  static isOne(entry: CacheEntry): entry is ResidentEntry {
-    return #keptWith in entry;
-  }
-
   /** The bytes of its own, without the key. */
   static bytesOf(entry: ResidentEntry): number {
     const { etag, lastModified } = entry.#validators ?? NO_VALIDATORS;
@@ -133,30 +129,37 @@ class ResidentEntry implements Complete {
     return OBJECT_BYTES + texts + (entry.#validators ? OBJECT_IN_ENTRY_BYTES : 0) + sizeOf(entry.#body);
   }
 
-  static keyOf(entry: ResidentEntry): string {
-    return entry.#key;
-  }
+  // Of entries in another form, memory keeps nothing.
 
   static keptWith(entry: CacheEntry): KeptWith | undefined {
     return #keptWith in entry ? entry.#keptWith : undefined;
   }
 
-  static keep(entry: ResidentEntry, made: KeptWith): boolean {
-    if (!entry.#home.resize(entry.#key, entry, made.bytes)) return false;
+  static keep(entry: CacheEntry, made: KeptWith): boolean {
+    if (!(#keptWith in entry) || !entry.#home.resize(entry.#key, entry, made.bytes)) return false;
     entry.#keptWith = made;
     return true;
   }
 
-  static bodyBytesOf(entry: ResidentEntry): number {
-    return entry.#packedBytes || entry.#body.length;
+  static keyIn(entry: CacheEntry, key: string): string {
+    return #key in entry && entry.#key === key ? entry.#key : key;
   }
 
-  static textOf(entry: ResidentEntry): string | undefined {
-    return typeof entry.#body === 'string' ? entry.#body : undefined;
+  static textIn(entry: CacheEntry, text: string): string {
+    return #body in entry && entry.#body === text ? entry.#body : text;
   }
 
-  static keepUnpacked(entry: ResidentEntry, text: string): number {
-    if (entry.#packedBytes > 0 || entry.coding !== 'gzip' || typeof entry.#body !== 'string') return 0;
+  static hasText(entry: CacheEntry, text: string): boolean {
+    return #body in entry && entry.#body === text;
+  }
+
+  static bodyBytesOf(entry: CacheEntry): number {
+    return #body in entry ? entry.#packedBytes || entry.#body.length : entry.body.length;
+  }
+
+  static keepUnpacked(entry: CacheEntry, text: string): number {
+    if (!(#body in entry) || entry.#packedBytes > 0 || entry.coding !== 'gzip' || typeof entry.#body !== 'string')
+      return 0;
     if (gzipSync(Buffer.from(text, 'latin1'), CODED_AS).toString('latin1') !== entry.#body) return 0;
     const added = textBytes(text) - textBytes(entry.#body);
     entry.#packedBytes = entry.#body.length;
@@ -197,38 +200,19 @@ export function resident(key: string, given: CacheEntry, home: EntryHome): Resid
 export const keptWith = (entry: CacheEntry): KeptWith | undefined => ResidentEntry.keptWith(entry);
 
 /** Keeps something with the entry, in place of the last; false where memory has not the entry (any more), or no room for both. */
-export function keepWith(entry: CacheEntry, made: KeptWith): boolean {
-  return ResidentEntry.isOne(entry) && ResidentEntry.keep(entry, made);
-}
-
-/** The size of the stored body, without making it again from the kept form. */
-export function bodyBytesOf(entry: CacheEntry): number {
-  return ResidentEntry.isOne(entry) ? ResidentEntry.bodyBytesOf(entry) : entry.body.length;
-}
-
-/** A copy without the body. */
-export function metadataOf(entry: CacheEntry): EntryMetadata {
-  const names = Object.keys(entry) as (keyof CacheEntry)[];
-  const own = names.filter((name) => name !== 'body' && name !== 'softPurgeMark');
-  return Object.fromEntries(own.map((name) => [name, entry[name]])) as unknown as EntryMetadata;
-}
+export const keepWith = (entry: CacheEntry, made: KeptWith): boolean => ResidentEntry.keep(entry, made);
 
 /** The text itself, or the equal one that the entry has already. */
-export function textIn(entry: CacheEntry, text: string): string {
-  const own = ResidentEntry.isOne(entry) ? ResidentEntry.textOf(entry) : undefined;
-  return own === text ? own : text;
-}
+export const textIn = (entry: CacheEntry, text: string): string => ResidentEntry.textIn(entry, text);
 
 /** Whether the entry's body is kept as this text. */
-export function hasText(entry: CacheEntry, text: string): boolean {
-  return ResidentEntry.isOne(entry) && ResidentEntry.textOf(entry) === text;
-}
+export const hasText = (entry: CacheEntry, text: string): boolean => ResidentEntry.hasText(entry, text);
 
 /** The key itself, or the equal one that the entry is kept under. */
-export function keyIn(entry: CacheEntry, key: string): string {
-  const own = ResidentEntry.isOne(entry) ? ResidentEntry.keyOf(entry) : undefined;
-  return own === key ? own : key;
-}
+export const keyIn = (entry: CacheEntry, key: string): string => ResidentEntry.keyIn(entry, key);
+
+/** The size of the stored body, without making it again from the kept form. */
+export const bodyBytesOf = (entry: CacheEntry): number => ResidentEntry.bodyBytesOf(entry);
 
 /**
  * Keeps the unpacked body in place of its gzip form, if that form can be made of it again to the byte.
@@ -236,8 +220,13 @@ export function keyIn(entry: CacheEntry, key: string): string {
  * @param text as latin1
  * @returns by how many bytes the entry grows
  */
-export function keepUnpacked(entry: CacheEntry, text: string): number {
-  return ResidentEntry.isOne(entry) ? ResidentEntry.keepUnpacked(entry, text) : 0;
+export const keepUnpacked = (entry: CacheEntry, text: string): number => ResidentEntry.keepUnpacked(entry, text);
+
+/** A copy without the body. */
+export function metadataOf(entry: CacheEntry): EntryMetadata {
+  const names = Object.keys(entry) as (keyof CacheEntry)[];
+  const own = names.filter((name) => name !== 'body' && name !== 'softPurgeMark');
+  return Object.fromEntries(own.map((name) => [name, entry[name]])) as unknown as EntryMetadata;
 }
 
 /** The bytes of a buffer with its own memory. */

@@ -3,14 +3,14 @@ import { StoreUnavailableError } from '../cache-store';
 import { newEntryId } from '../../model/random-id';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
-import { CATCH_UP, MAX_MARKS, RECORD, RESTORE } from './scripts';
+import { CATCH_UP, MAX_MARKS, RECORD, RESTORE } from './ledger-scripts';
 
 /** How many tags and keys the ledger keeps of its latest invalidations. */
 const MAX_FIELDS = 4_096 + MAX_MARKS;
 /** The first items of a script's reply: the state, and the ledger's mark at the known count. */
 export const STATE_ITEMS = 5;
 
-/** The ledger's state in a reply. `scripts.ts` describes its fields. */
+/** The ledger's state in a reply. `ledger-scripts.ts` describes its fields. */
 export interface LedgerState {
   /** The count of all invalidations. */
   readonly sequence: number;

@@ -3,7 +3,7 @@ import type { CommandArguments, RedisLink, RedisReply } from '../../../redis/red
 import { isErrorReply } from '../../../redis/redis-package';
 import { RedisUnavailableError } from '../../../redis/redis-unavailable.error';
 import { StoreUnavailableError } from '../cache-store';
-import type { Script } from './scripts';
+import type { Script } from './lua';
 
 type ScriptKeys = readonly [string, ...string[]];
 type ScriptArguments = readonly (string | number | Buffer)[];

@@ -7,7 +7,7 @@ import { newEntryId } from '../../model/random-id';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import type { PurgeLedger } from './purge-ledger';
-import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './scripts';
+import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './entry-scripts';
 
 /** Keys handled in one step; between two steps Redis serves other commands. */
 const BATCH = '250';

@@ -10,11 +10,13 @@ import { FAILURE_MEMORY_MS } from '../lease-table';
 import { refusalIn, type RedisCommands } from './redis-commands';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
 import type { RedisKeys } from './redis-keys';
-import { ACQUIRE, FAIL, FIND_OR_ACQUIRE, IS_STANDING, RELEASE, RENEW, type Script } from './scripts';
+import { ACQUIRE, FAIL, FIND_OR_ACQUIRE, IS_STANDING, RELEASE, RENEW } from './lease-scripts';
+import type { Script } from './lua';
 
 type LeaseName = Pick<LeaseRequest, 'key' | 'selection' | 'token'>;
 
-interface StoredFailure {
+/** A failure as it is stored: with its source, and the state that its load saw. */
+interface StoredFailure extends Partial<LoadFailure> {
   readonly source?: string;
   readonly since?: Pick<Lease, 'sequence' | 'ledger' | 'indexMark'>;
 }
@@ -114,7 +116,7 @@ export class RedisLeases {
     }
     if (kind !== 'failed') return undefined;
     const [, text = '', token] = details;
-    const { source = '', since } = parseStoredFailure(text) ?? { source: this.keys.source };
+    const { source = '', since } = parseFailure(text) ?? { source: this.keys.source };
     if (source !== this.keys.source) return token;
     if (since === undefined) return undefined;
     const isUnpurged = (since.indexMark ?? 0) >= indexMark && (await this.ledger.isUnpurged(since, names));
@@ -164,35 +166,31 @@ export class RedisLeases {
   }
 }
 
-/** The facts stored with a failure: its holder, and the state that its load saw. Undefined for a text of another format. */
-function parseStoredFailure(text: string): StoredFailure | undefined {
-  try {
-    return JSON.parse(text) as StoredFailure;
-  } catch {
-    return undefined; // treated as a failure without a reason
-  }
-}
-
 function leaseAnswer(request: LeaseRequest, state: LedgerState, reply: readonly RedisReply[]): LeaseAnswer {
   const { key, selection, token, seenId: baseId, tags, indexMark } = request;
   const { sequence, ledger } = state;
   const [kind, detail = '', failure = '{}'] = reply.map(String);
   if (kind === 'held') return { kind, holder: detail };
-  if (kind === 'failed') return { kind, failure: parseFailure(failure), remainingMs: Number(detail) };
+  if (kind === 'failed') return { kind, failure: failureIn(failure), remainingMs: Number(detail) };
   if (kind !== 'granted') return { kind: 'changed' };
   const failures = Number(detail);
   const lease = { key, token, baseId, sequence, ledger, indexMark, failures, tags, scope: 'shared' } as const;
   return { kind, lease: selection === undefined ? lease : { ...lease, selection } };
 }
 
-function parseFailure(text: string): LoadFailure {
+/** Undefined for a text of another format. */
+function parseFailure(text: string): StoredFailure | undefined {
   try {
-    const { code, message, retryAfterMs, status, body } = JSON.parse(text) as Record<string, unknown>;
-    const wait = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
-    const own = typeof status === 'number' && typeof body === 'string' ? { status, body } : {};
-    if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait, ...own };
+    return JSON.parse(text) as StoredFailure;
   } catch {
-    // a foreign format: treated as a failure without a reason
+    return undefined;
   }
+}
+
+function failureIn(text: string): LoadFailure {
+  const { code, message, retryAfterMs, status, body } = parseFailure(text) ?? {};
+  const wait = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
+  const own = typeof status === 'number' && typeof body === 'string' ? { status, body } : {};
+  if (typeof code === 'string' && typeof message === 'string') return { code, message, ...wait, ...own };
   return { code: 'internal', message: 'A load failed on another replica, which left no reason.' };
 }

@@ -10,7 +10,8 @@ import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import type { RedisLeases } from './redis-leases';
 import { indexedTags } from './redis-writes';
-import { DISCARD, FIND } from './scripts';
+import { DISCARD } from './entry-scripts';
+import { FIND } from './lease-scripts';
 
 export interface ReadsListener {
   /** The value of an entry's key has a foreign format; it is removed. Called once for each key. */

@@ -8,10 +8,50 @@ import {
 } from '../cache-store';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
-import { NOTE, READ_NOTE, READ_NOTES } from './scripts';
+import { script } from './lua';
 
 /** A log without new lines expires after 30 days. */
 const KEEP_LOG_MS = 2_592_000_000;
+
+/** Shared values live by Redis' own time: the clocks of replicas differ. A value is `endsAt:text`. */
+const NOTE_FUNCTIONS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function live(note)
+  local endsAt, text = string.match(note or '', '^(%d+)(:.*)$')
+  return endsAt and tonumber(endsAt) > now and text or ''
+end`;
+
+/**
+ * KEYS shared values; ARGV name, seen, text, ttlMs, lifeMs. `seen` is `:text`, empty for none; so is the reply: the text stored instead.
+ * False: stored.
+ */
+const NOTE = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
+local there = live(redis.call('HGET', KEYS[1], ARGV[1]) or '')
+if there ~= ARGV[2] then return there end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + tonumber(ARGV[4])) .. ':' .. ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return false`);
+
+/** KEYS shared values; ARGV name. `:text`, empty for none. */
+const READ_NOTE = script(`#!lua flags=no-writes${NOTE_FUNCTIONS}
+local note = redis.pcall('HGET', KEYS[1], ARGV[1])
+return type(note) == 'string' and live(note) or ''`);
+
+/** KEYS shared values. Name and `:text` of each live one; removes expired ones. */
+const READ_NOTES = script(`#!lua flags=allow-oom${NOTE_FUNCTIONS}
+local all = redis.pcall('HGETALL', KEYS[1])
+if all.err then return {} end
+local notes = {}
+for at = 1, #all, 2 do
+  local text = live(all[at + 1])
+  if text == '' then redis.call('HDEL', KEYS[1], all[at])
+  else
+    notes[#notes + 1] = all[at]
+    notes[#notes + 1] = text
+  end
+end
+return notes`);
 
 /**
  * Claims, a key each; short texts, a hash for each group; logs, a list each, newest line first.

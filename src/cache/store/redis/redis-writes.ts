@@ -8,7 +8,8 @@ import type { RedisCommands } from './redis-commands';
 import type { PurgeLedger } from './purge-ledger';
 import type { RedisKeys } from './redis-keys';
 import type { RedisLeases } from './redis-leases';
-import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT, type Script } from './scripts';
+import { DISCARD, FILL, FILL_TAGGED, FRESHEN, FRESHEN_TAGGED, INDEX, PUT } from './entry-scripts';
+import type { Script } from './lua';
 
 /**
  * Writes entries to Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing.

@@ -1,0 +1,103 @@
+import { FIRSTS, IS_INDEXED, IS_MINE, LEDGER_STATE, script } from './lua';
+
+/*
+ * A lease's value is `L|token|failures|indexMark|sequence|ledger|firsts` while a load is under way and `F|token|failures|failure` after a
+ * failed one, whose TTL covers its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a
+ * higher mark; one that began before an invalidation gives way to a caller that names its token, after that caller has checked the ledger
+ * (`redis-leases.ts`).
+ *
+ * The race that the scripts close, as a timeline; K is the entry's key, all in one slot, so each script is atomic:
+ *
+ *   1. A acquires: no entry (or one with id `base`), no lease -> lease = A's token
+ *   2. A asks the upstream, which answers the old state
+ *   3. the data changes; K is invalidated: lease and entry are unlinked, the sequence grows
+ *   4. A fills: the lease is not A's -> nothing is stored. A's answer goes to A's own waiters only
+ *   5. B acquires and loads the new state
+ *
+ * With a bare `redis-cli DEL` of the entry in 3 the lease stays A's, but the entry's id is no longer `base`: 4 refuses as well. A leader
+ * whose lease ended (suspended for too long) finds another's lease or another id, and refuses likewise.
+ */
+
+/**
+ * KEYS entry, ledger; ARGV prefix of tag indexes, key, slot of the known mark. The ledger's state, and the value if there is one, as found
+ * or, without its bookkeeping, as lost.
+ */
+export const FIND = script(`#!lua flags=no-writes${LEDGER_STATE}${IS_INDEXED}
+local value = redis.pcall('GET', KEYS[1])
+local state = stateOf(KEYS[2], ARGV[3])
+if type(value) == 'table' then return reply(state, 'found', '') end
+if type(value) ~= 'string' then return reply(state, 'none') end
+return reply(state, isIndexed(value, ARGV[1], ARGV[2]) and 'found' or 'lost', value)`);
+
+/**
+ * How long the entry that a load replaces stays at least, in milliseconds; it is not used after its life. If it ended during the load, the
+ * fill would take it for deleted, and a second load would follow.
+ */
+const BASE_LIFE_MS = 30_000;
+
+const TAKE_LEASE = `
+local lease = redis.pcall('GET', KEYS[1])
+local failures = 0
+if type(lease) == 'string' then
+  local kind, token, count, rest = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
+  local isOutdated = token ~= nil and token == ARGV[9]
+  local mark, since, ledger = string.match(rest or '', '^(%d*)|?(%d*)|?([^|]*)')
+  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isOutdated then
+    return reply(state, 'held', token, since, ledger)
+  end
+  if kind == 'F' and not isOutdated then
+    local remaining = redis.call('PTTL', KEYS[1]) - tonumber(ARGV[4])
+    if remaining > 0 or token == ARGV[5] then
+      return reply(state, 'failed', tostring(math.max(0, remaining)), rest, token)
+    end
+  end
+  failures = not isOutdated and tonumber(count) or 0
+end
+if ARGV[3] ~= '' then
+  local left = redis.call('PTTL', KEYS[2])
+  if left >= 0 and left < ${BASE_LIFE_MS} then redis.call('PEXPIRE', KEYS[2], ${BASE_LIFE_MS}) end
+end
+local since = state[1] ~= '' and state[1] .. '|' .. state[3] or ARGV[10] .. '|' .. ARGV[11]
+redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] .. '|' .. since .. '|' .. firstsOf(KEYS[1]), 'PX', ARGV[2])
+return reply(state, 'granted', tostring(failures))`;
+
+/**
+ * KEYS lease, entry, and the ledger if it is on the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor, indexMark, key,
+ * slot of the known mark, the token of the load that gives way (empty for none), the count and the ledger that the caller knows. The
+ * ledger's state, and the lease with the failures before it, or the reason of a refusal.
+ */
+export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${FIRSTS}
+local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
+local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
+if type(id) ~= 'string' then id = '' end
+if id ~= ARGV[3] then return reply(state, 'changed') end${TAKE_LEASE}`);
+
+/**
+ * As ACQUIRE for a caller that has seen no entry; and the value, if there is one: an empty text if the key is not a string. With the
+ * prefix of tag indexes as a further ARGV, a value without its bookkeeping is reported as lost.
+ */
+export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
+local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
+local value = redis.pcall('GET', KEYS[2])
+if type(value) == 'table' then return reply(state, 'found', '') end
+if type(value) == 'string' then
+  return reply(state, (not ARGV[12] or isIndexed(value, ARGV[12], ARGV[7])) and 'found' or 'lost', value)
+end${TAKE_LEASE}`);
+
+/** KEYS lease; ARGV token. Whether the holder still has the lease; for a selection: and exactly one other was stored first since. */
+export const IS_STANDING = script(`#!lua flags=no-writes${FIRSTS}${IS_MINE}
+if not firstsName(KEYS[1]) then return 1 end
+return tonumber(firstsOf(KEYS[1])) == (tonumber(string.match(lease, '|(%d+)$')) or -2) + 1 and 1 or 0`);
+
+/** KEYS lease; ARGV token, leaseMs. */
+export const RENEW = script(`#!lua flags=allow-oom${IS_MINE}
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
+
+/** KEYS lease; ARGV token. */
+export const RELEASE = script(`#!lua flags=allow-oom${IS_MINE}
+return redis.call('UNLINK', KEYS[1])`);
+
+/** KEYS lease; ARGV token, failures, failure, keepMs. */
+export const FAIL = script(`#!lua flags=allow-oom${IS_MINE}
+redis.call('SET', KEYS[1], 'F|' .. ARGV[1] .. '|' .. ARGV[2] .. '|' .. ARGV[3], 'PX', ARGV[4])
+return 1`);
