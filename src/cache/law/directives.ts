@@ -47,22 +47,29 @@ function both(one: string | true, other: string | true): string | true {
   return namesFields(one) && namesFields(other) ? `${String(one)},${String(other)}` : true;
 }
 
-/** The members of a comma-separated list (RFC 9110 §5.6.1); commas within quoted strings do not separate. */
+/** The members of a comma-separated list (RFC 9110 §5.6.1), without empty ones. */
 export function splitList(list: string): string[] {
+  return partsOf(list)
+    .parts.map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** The text between the commas of a list; commas within quoted strings do not separate. Not closed: a quoted string does not end. */
+export function partsOf(list: string): { readonly parts: readonly string[]; readonly isClosed: boolean } {
   const parts: string[] = [];
   let start = 0;
   let isQuoted = false;
-  for (let at = 0; at <= list.length; at++) {
+  for (let at = 0; at < list.length; at++) {
     const character = list[at];
     if (isQuoted && character === '\\') at++;
     else if (character === '"') isQuoted = !isQuoted;
-    else if (character === undefined || (character === ',' && !isQuoted)) {
-      const part = list.slice(start, at).trim();
-      if (part !== '') parts.push(part);
+    else if (character === ',' && !isQuoted) {
+      parts.push(list.slice(start, at));
       start = at + 1;
     }
   }
-  return parts;
+  parts.push(list.slice(start));
+  return { parts, isClosed: !isQuoted };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { endOfLife, type CacheEntry, type EntryMetadata } from '../model/cache-entry';
+import type { CacheEntry, EntryMetadata } from '../model/cache-entry';
 
 /** Pure questions about an entry and an instant. Their one invariant: the answer depends on the arguments alone. */
 
@@ -45,11 +45,6 @@ export function mayServeWhileRevalidating(entry: CacheEntry, now: number): boole
 // RFC 5861 §4; RFC 9111 §4.2.4 forbids it under must-revalidate.
 export function mayServeOnError(entry: CacheEntry, now: number): boolean {
   return !entry.mustRevalidate && now < entry.freshUntil + entry.staleIfErrorMs;
-}
-
-/** The entry may not be used any more, not even for validation. */
-export function isOver(entry: EntryMetadata, now: number): boolean {
-  return now >= endOfLife(entry);
 }
 
 /**

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseHttpDate, toHttpDate } from './http-date';
+import { parseHttpDate } from './http-date';
 
 const now = Date.UTC(2026, 10, 23);
 const then = Date.UTC(1994, 10, 6, 8, 49, 37);
@@ -43,7 +43,7 @@ describe('dates (RFC 9110 §5.6.7)', () => {
   it('reads what it writes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4e9 }), (seconds) => {
-        expect(parseHttpDate(toHttpDate(seconds * 1_000), now)).toBe(seconds * 1_000);
+        expect(parseHttpDate(new Date(seconds * 1_000).toUTCString(), now)).toBe(seconds * 1_000);
       }),
     );
   });

@@ -1,5 +1,5 @@
 /*
- * Dates in header fields (RFC 9110 §5.6.7): one form to send, three to read.
+ * Dates in header fields (RFC 9110 §5.6.7): three forms to read.
  */
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
@@ -31,11 +31,6 @@ export function parseHttpDate(text: string, now: number): number | undefined {
   const asctime = ASCTIME.exec(text);
   if (asctime) return instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6));
   return undefined;
-}
-
-/** IMF-fixdate. */
-export function toHttpDate(ms: number): string {
-  return new Date(ms).toUTCString();
 }
 
 function instant(

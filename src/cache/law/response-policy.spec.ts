@@ -1,9 +1,8 @@
 import type { HeaderList } from '../model/cache-entry';
-import { toHttpDate } from './http-date';
 import { responsePolicy, type CacheKind, type ResponseFacts } from './response-policy';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
-const date = (offsetSeconds: number): string => toHttpDate(NOW + offsetSeconds * 1_000);
+const date = (offsetSeconds: number): string => new Date(NOW + offsetSeconds * 1_000).toUTCString();
 
 interface Case {
   readonly status?: number;

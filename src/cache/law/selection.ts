@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HeaderList } from '../model/cache-entry';
 import { CARRIED_OUT_HERE } from './conditions';
+import { partsOf } from './directives';
 import { namesIn, valuesOf } from './fields';
 
 /** Selects one of several stored responses of one URL (RFC 9111 §4.1). */
@@ -80,20 +81,8 @@ function comparable(name: string, values: readonly string[]): string {
  * does not end, because the separating commas are unknown then.
  */
 function membersOf(line: string): readonly string[] | undefined {
-  const members: string[] = [];
-  let start = 0;
-  let isQuoted = false;
-  for (let at = 0; at < line.length; at++) {
-    const character = line[at];
-    if (isQuoted && character === '\\') at++;
-    else if (character === '"') isQuoted = !isQuoted;
-    else if (character === ',' && !isQuoted) {
-      members.push(line.slice(start, at));
-      start = at + 1;
-    }
-  }
-  if (isQuoted) return undefined;
-  return [...members, line.slice(start)].map(withoutBlanksAround);
+  const { parts, isClosed } = partsOf(line);
+  return isClosed ? parts.map(withoutBlanksAround) : undefined;
 }
 
 function withoutBlanksAround(text: string): string {

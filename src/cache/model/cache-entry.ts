@@ -29,7 +29,7 @@ export interface EntryMetadata {
   /** How long after `freshUntil` it may be served when the upstream fails (RFC 5861 §4). */
   readonly staleIfErrorMs: number;
   /** How long after `freshUntil` it is kept for revalidation, whether it may be served stale or not. */
-  readonly retainForRevalidationMs?: number;
+  readonly retainForRevalidationMs?: number | undefined;
   /** Whether any stale use requires validation (RFC 9111 §5.2.2.2). */
   readonly mustRevalidate: boolean;
   /** How long the load took: the delta of XFetch. */
@@ -39,9 +39,9 @@ export interface EntryMetadata {
   /** How the stored body is coded. */
   readonly coding: ContentCoding;
   /** For a variant or a projection: the soft-purge mark of its index when its load began; absent for none. */
-  readonly indexMark?: number;
+  readonly indexMark?: number | undefined;
   /** The last member of a JSON object body that says `true` on a hit and `false` else, such as `cached`. */
-  readonly hitFlagName?: string;
+  readonly hitFlagName?: string | undefined;
 }
 
 /** A stored response. */
@@ -51,7 +51,7 @@ export interface CacheEntry extends EntryMetadata {
    * Set by a soft purge: the entry counts as stale, whatever `freshUntil` says, and is only validated or served on errors. Each soft purge
    * of a key writes a greater number than the last. It is a count, not an instant: no clock is involved.
    */
-  readonly softPurgeMark?: number;
+  readonly softPurgeMark?: number | undefined;
 }
 
 /** The instant after which the entry may not be used at all and every store may drop it. */

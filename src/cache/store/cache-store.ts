@@ -14,7 +14,7 @@ export interface Found {
 export interface Lease {
   readonly key: string;
   /** As in its request. */
-  readonly selection?: string;
+  readonly selection?: string | undefined;
   readonly token: string;
   /** The id of the entry that the load may replace, empty if there was none. */
   readonly baseId: string;
@@ -108,7 +108,7 @@ export interface ListedEntry {
   readonly key: string;
   readonly metadata: EntryMetadata;
   readonly bodyBytes: number;
-  readonly softPurgeMark?: number;
+  readonly softPurgeMark?: number | undefined;
   /** The remaining life that the store itself reports, in milliseconds. */
   readonly expiresInMs: number;
   /** For a resource: the keys of its stored responses; the other members describe the first of them. */

@@ -56,8 +56,7 @@ export class LeaseTable {
     const failures = current?.failures ?? 0;
     if (this.leases.size > SWEEP_OVER) this.sweep(now);
     this.set(request, { token, failures, indexMark, sequence, until: now + request.leaseMs });
-    const lease = { key, token, baseId, sequence, indexMark, failures, tags, scope };
-    return { kind: 'granted', lease: selection === undefined ? lease : { ...lease, selection } };
+    return { kind: 'granted', lease: { key, selection, token, baseId, sequence, indexMark, failures, tags, scope } };
   }
 
   /** Whether the lease is still its holder's, and neither its key nor one of the tags was invalidated since. */

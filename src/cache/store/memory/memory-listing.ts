@@ -37,8 +37,13 @@ export class MemoryListing implements EntryListing {
     const entry = this.tier.get(key, now);
     if (!entry) return undefined;
     const { softPurgeMark } = entry;
-    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
     const expiresInMs = endOfLife(entry) - now;
-    return { key, metadata: metadataOf(entry), bodyBytes: bodyBytesOf(entry), expiresInMs, ...soft };
+    return {
+      key,
+      metadata: metadataOf(entry),
+      bodyBytes: bodyBytesOf(entry),
+      expiresInMs,
+      ...(softPurgeMark && { softPurgeMark }),
+    };
   }
 }

@@ -174,8 +174,19 @@ function leaseAnswer(request: LeaseRequest, state: LedgerState, reply: readonly 
   if (kind === 'failed') return { kind, failure: failureIn(failure), remainingMs: Number(detail) };
   if (kind !== 'granted') return { kind: 'changed' };
   const failures = Number(detail);
-  const lease = { key, token, baseId, sequence, ledger, indexMark, failures, tags, scope: 'shared' } as const;
-  return { kind, lease: selection === undefined ? lease : { ...lease, selection } };
+  const lease = {
+    key,
+    selection,
+    token,
+    baseId,
+    sequence,
+    ledger,
+    indexMark,
+    failures,
+    tags,
+    scope: 'shared',
+  } as const;
+  return { kind, lease };
 }
 
 /** Undefined for a text of another format. */

@@ -38,8 +38,13 @@ export class RedisListing implements EntryListing {
     const head = decodeHead(value, this.keys.source);
     if (!head) return undefined;
     const { metadata, bodyLength, softPurgeMark } = head;
-    const soft = softPurgeMark === undefined ? {} : { softPurgeMark };
-    return { key, metadata, bodyBytes: bodyLength, expiresInMs: Number(ttlMs), ...soft };
+    return {
+      key,
+      metadata,
+      bodyBytes: bodyLength,
+      expiresInMs: Number(ttlMs),
+      ...(softPurgeMark && { softPurgeMark }),
+    };
   }
 
   private async readHead(redisKey: string, bytes: number): Promise<Buffer | undefined> {
