@@ -23,7 +23,7 @@ import { portToPrimary } from './workers/worker-channel';
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, load: slices, envFilePath: envFiles(), validate: requireEnvironment }),
-    ResponseCacheModule.registerAsync({
+    ResponseCacheModule.forRootAsync({
       inject: [cacheConfig.KEY, redisConfig.KEY, serviceConfig.KEY],
       useFactory: (
         {

@@ -104,7 +104,7 @@ type Prepare = (app: NestFastifyApplication) => void;
 async function open(prepare: Prepare = () => undefined, configure?: (consumer: MiddlewareConsumer) => void) {
   @Module({
     imports: [
-      ResponseCacheModule.registerAsync({
+      ResponseCacheModule.forRootAsync({
         useFactory: () => ({
           policy,
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },

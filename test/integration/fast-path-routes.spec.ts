@@ -144,7 +144,7 @@ class WatchedController {
 async function open(fastPathEnabled: boolean): Promise<NestFastifyApplication> {
   @Module({
     imports: [
-      ResponseCacheModule.registerAsync({
+      ResponseCacheModule.forRootAsync({
         useFactory: () => ({
           policy,
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },

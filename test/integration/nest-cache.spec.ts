@@ -135,7 +135,7 @@ class HandedController {
 async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
   const module = await Test.createTestingModule({
     imports: [
-      ResponseCacheModule.registerAsync({
+      ResponseCacheModule.forRootAsync({
         useFactory: () => ({
           policy,
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },

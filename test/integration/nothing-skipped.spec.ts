@@ -199,7 +199,7 @@ interface Setting {
 async function open(controllers: Type[], { isOrdinary, before, afterInit, providers = [] }: Setting = {}) {
   @Module({
     imports: [
-      ResponseCacheModule.registerAsync({
+      ResponseCacheModule.forRootAsync({
         useFactory: () => ({
           policy,
           l1: { maxBytes: 10_000_000, maxEntries: 1_000 },

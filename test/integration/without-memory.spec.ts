@@ -34,7 +34,7 @@ describe('without entries in memory, a hit in Redis', () => {
     redis = await RedisProcess.start();
     @Module({
       imports: [
-        ResponseCacheModule.registerAsync({
+        ResponseCacheModule.forRootAsync({
           useFactory: () => ({
             policy: {
               ttlMs: 60_000,

@@ -88,7 +88,7 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
   const { policy, settings, providers = [], redis } = options;
   const module = await Test.createTestingModule({
     imports: [
-      ResponseCacheModule.registerAsync({
+      ResponseCacheModule.forRootAsync({
         useFactory: () => ({
           policy: {
             ...{

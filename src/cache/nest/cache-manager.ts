@@ -1,8 +1,7 @@
 import type { Cache as NestCache } from '@nestjs/cache-manager';
 import { createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
-import type { KeyvStore } from './keyv-store';
-import { Tagged } from './tagged';
+import { Tagged, type KeyvStore } from './keyv-store';
 import type { ValueCache, ValueRule } from './value-cache';
 
 /** The lifetime of a value, in milliseconds (0 or absent: without end), and its tags. */

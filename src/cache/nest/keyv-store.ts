@@ -8,7 +8,6 @@ import { isFresh } from '../law/freshness';
 import { representativeEntry } from '../engine/stored-entries';
 import { looksLikeMember } from '../model/resource-index';
 import { storedForm, storedValue, whyNotStorable } from './stored-value';
-import { Tagged } from './tagged';
 import { UnreadableEntryError } from './unreadable-entry.error';
 import type { ValueCache } from './value-cache';
 
@@ -19,6 +18,14 @@ const PAGE = 100;
 interface KeyvValue {
   readonly value: unknown;
   readonly expires?: number | undefined;
+}
+
+/** A value on its way through keyv, whose `set` has no place for tags. */
+export class Tagged {
+  constructor(
+    readonly value: unknown,
+    readonly tags: readonly string[],
+  ) {}
 }
 
 /**

@@ -4,9 +4,11 @@ import {
   Inject,
   Logger,
   Module,
+  type ConfigurableModuleAsyncOptions,
   type DynamicModule,
   type OnApplicationShutdown,
   type OnModuleInit,
+  type Provider,
   type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
@@ -21,6 +23,7 @@ import { Loader } from '../engine/loader';
 import { SettlingTags } from '../engine/settling-tags';
 import { CacheInvalidator } from '../engine/cache-invalidator';
 import { HttpCache } from '../engine/http-cache';
+import type { RefreshReport } from '../engine/load-failure';
 import { StoredEntries } from '../engine/stored-entries';
 import { FastPath } from '../fast-path/fast-path';
 import { PreparedResponses } from '../fast-path/prepared-responses';
@@ -45,172 +48,132 @@ import { StoreWrites } from './store-writes';
 import { StoredResources } from './stored-resources';
 import { ValueCache } from './value-cache';
 
+/** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
+const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
+
+/** Waiters are notified of a change by push; they also check at this interval. */
+const POLL_MS = 100;
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ResponseCacheOptions>({
   moduleName: 'ResponseCache',
-}).build();
-
-/** The tiers, opened once for the interceptor and for `CACHE_MANAGER`. */
-@Module({
-  providers: [
-    { provide: Clock, useClass: SystemClock },
-    {
-      provide: RESPONSE_CACHE_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (given: ResponseCacheOptions): ResponseCacheRegistration => {
-        const options = withDefaults(given);
-        return { ...options, l1: fitted(options.l1, processMemory(options.processes)) };
-      },
-    },
-    {
-      provide: OPENED_STORE,
-      inject: [RESPONSE_CACHE_OPTIONS, Clock],
-      useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore => {
-        const opened = openStore(options, options.l1, clock);
-        const tracer = currentTracer();
-        if (tracer) addSpans(opened.store, tracer);
-        return opened;
-      },
-    },
-    { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
-    {
-      provide: StoreHealth,
-      inject: [OPENED_STORE],
-      useFactory: ({ store, link, lost }: OpenedStore) => new StoreHealth(store, link, lost),
-    },
-    { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
-    { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
-  ],
-  exports: [Clock, RESPONSE_CACHE_OPTIONS, OPENED_STORE, CacheStore, StoreHealth, StoreWrites, ReplicaMessages],
 })
-class TiersModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
-  constructor(
-    private readonly store: CacheStore,
-    @Inject(OPENED_STORE) private readonly opened: OpenedStore,
-  ) {
-    super();
-  }
+  .setClassMethodName('forRoot')
+  .build();
 
-  /** Without the client no connection is opened, and the first requests would find Redis unavailable. */
-  async onModuleInit(): Promise<void> {
-    if (this.opened.link) await loadRedis();
-    if (this.opened.advice !== undefined) new Logger('Store').warn(this.opened.advice);
-  }
+/** The tiers, opened once for the interceptor, for `CACHE_MANAGER` and for upstreams. */
+const TIERS: Provider[] = [
+  { provide: Clock, useClass: SystemClock },
+  {
+    provide: RESPONSE_CACHE_OPTIONS,
+    inject: [MODULE_OPTIONS_TOKEN],
+    useFactory: (given: ResponseCacheOptions): ResponseCacheRegistration => {
+      const options = withDefaults(given);
+      return { ...options, l1: fitted(options.l1, processMemory(options.processes)) };
+    },
+  },
+  {
+    provide: OPENED_STORE,
+    inject: [RESPONSE_CACHE_OPTIONS, Clock],
+    useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore => {
+      const opened = openStore(options, options.l1, clock);
+      const tracer = currentTracer();
+      if (tracer) addSpans(opened.store, tracer);
+      return opened;
+    },
+  },
+  { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
+  {
+    provide: StoreHealth,
+    inject: [OPENED_STORE],
+    useFactory: ({ store, link, lost }: OpenedStore) => new StoreHealth(store, link, lost),
+  },
+  { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
+  { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
+];
 
-  async onApplicationShutdown(): Promise<void> {
-    await this.store.close();
-  }
-}
+const ENGINE: Provider[] = [
+  CacheEvents,
+  {
+    provide: SettlingTags,
+    inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
+    useFactory: (store: CacheStore, clock: Clock, { settleMs = 0 }: ResponseCacheModuleOptions) =>
+      new SettlingTags(store, clock, settleMs),
+  },
+  {
+    provide: Loader,
+    inject: [CacheStore, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS],
+    useFactory: (store: CacheStore, clock: Clock, settling: SettlingTags, settings: ResponseCacheModuleOptions) =>
+      new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
+  },
+  {
+    provide: HttpCache,
+    inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
+    useFactory: (...[store, loader, clock, settings, events]: RouteCacheParts) => {
+      const onRefreshed = (report: RefreshReport): void => events.refreshed(report);
+      return new HttpCache(store, loader, clock, { ...settings, ...ROUTES, onRefreshed });
+    },
+  },
+  {
+    provide: CacheInvalidator,
+    inject: [CacheStore],
+    useFactory: (store: CacheStore) => new CacheInvalidator(store),
+  },
+  {
+    provide: StoredEntries,
+    inject: [CacheStore, Clock],
+    useFactory: (store: CacheStore, clock: Clock) => new StoredEntries(store, clock),
+  },
+];
+
+type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
+
+const PROVIDERS: Provider[] = [
+  ...[...TIERS, ...ENGINE, PreparedResponses, FastPath],
+  ...[RouteRuleReader, RouteResponses, AnswerSender, RouteFastWay, RouteExchanges, ResponseCacheInterceptor],
+  ...[ValueCache, MethodCache, InvalidationChannel, StoredResources],
+  {
+    provide: CACHE_MANAGER,
+    inject: [CacheStore, Clock, ValueCache],
+    useFactory: (store: CacheStore, clock: Clock, values: ValueCache) =>
+      cacheManagerOver(new KeyvStore(store, clock, values), values),
+  },
+  { provide: Cache, useExisting: CACHE_MANAGER },
+];
 
 /** The read-through response cache for Nest: import it once, put `@CacheRule` on routes. */
 @Module({})
-export class ResponseCacheModule implements OnModuleInit {
+export class ResponseCacheModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly modules: ModulesContainer,
+    @Inject(OPENED_STORE) private readonly opened: OpenedStore,
   ) {
+    super();
     const controllers = [...modules.values()].flatMap((module) => [...module.controllers.values()]);
     for (const { metatype } of controllers) if (typeof metatype === 'function') unwrapHandlersOf(metatype as Type);
   }
 
   /** `imports: [ResponseCacheModule.forRoot({ redis: 'redis://localhost:6379' })]`, once, in the root module. */
-  static forRoot(options: ResponseCacheOptions = {}): DynamicModule {
-    return ResponseCacheModule.registerAsync({ useFactory: () => options });
+  static override forRoot(options: ResponseCacheOptions = {}): DynamicModule {
+    return ResponseCacheModule.forRootAsync({ useFactory: () => options });
   }
 
-  static forRootAsync(options: Parameters<typeof TiersModule.registerAsync>[0]): DynamicModule {
-    return ResponseCacheModule.registerAsync(options);
+  static override forRootAsync(options: ConfigurableModuleAsyncOptions<ResponseCacheOptions>): DynamicModule {
+    const { providers = [], ...module } = super.forRootAsync(options);
+    return { ...module, global: true, providers: [...providers, ...PROVIDERS], exports: PROVIDERS };
   }
 
-  static registerAsync(options: Parameters<typeof TiersModule.registerAsync>[0]) {
-    const tiers = TiersModule.registerAsync(options);
-    return {
-      module: ResponseCacheModule,
-      global: true,
-      imports: [tiers],
-      providers: [
-        CacheEvents,
-        RouteRuleReader,
-        PreparedResponses,
-        RouteResponses,
-        FastPath,
-        AnswerSender,
-        {
-          provide: SettlingTags,
-          inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
-          useFactory: (store: CacheStore, clock: Clock, { settleMs = 0 }: ResponseCacheModuleOptions) =>
-            new SettlingTags(store, clock, settleMs),
-        },
-        {
-          provide: Loader,
-          inject: [CacheStore, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS],
-          useFactory: (store: CacheStore, clock: Clock, settling: SettlingTags, settings: ResponseCacheModuleOptions) =>
-            new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
-        },
-        {
-          provide: HttpCache,
-          inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
-          useFactory: (...[store, loader, clock, settings, events]: RouteCacheParts) =>
-            new HttpCache(store, loader, clock, {
-              ...settings,
-              ...ROUTES,
-              onRefreshed: (report) => events.refreshed(report),
-            }),
-        },
-        {
-          provide: CacheInvalidator,
-          inject: [CacheStore],
-          useFactory: (store: CacheStore) => new CacheInvalidator(store),
-        },
-        ValueCache,
-        MethodCache,
-        {
-          provide: CACHE_MANAGER,
-          inject: [CacheStore, Clock, ValueCache],
-          useFactory: (store: CacheStore, clock: Clock, values: ValueCache) =>
-            cacheManagerOver(new KeyvStore(store, clock, values), values),
-        },
-        { provide: Cache, useExisting: CACHE_MANAGER },
-        {
-          provide: StoredEntries,
-          inject: [CacheStore, Clock],
-          useFactory: (store: CacheStore, clock: Clock) => new StoredEntries(store, clock),
-        },
-        RouteFastWay,
-        RouteExchanges,
-        InvalidationChannel,
-        StoredResources,
-        ResponseCacheInterceptor,
-      ],
-      exports: [
-        tiers,
-        CacheEvents,
-        RouteRuleReader,
-        PreparedResponses,
-        RouteResponses,
-        FastPath,
-        AnswerSender,
-        SettlingTags,
-        Loader,
-        HttpCache,
-        CacheInvalidator,
-        ValueCache,
-        MethodCache,
-        CACHE_MANAGER,
-        Cache,
-        StoredEntries,
-        RouteFastWay,
-        RouteExchanges,
-        InvalidationChannel,
-        StoredResources,
-        ResponseCacheInterceptor,
-      ],
-    };
-  }
-
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
     if (httpAdapter) ignoreSentResponses(httpAdapter); // a process without HTTP has none
     this.warnOfOtherCaches();
+    if (this.opened.advice !== undefined) new Logger('Store').warn(this.opened.advice);
+    // Without the client no connection is opened, and the first requests would find Redis unavailable.
+    if (this.opened.link) await loadRedis();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.opened.store.close();
   }
 
   /** Nest does not say which of two providers of `CACHE_MANAGER` is injected. */
@@ -224,11 +187,3 @@ export class ResponseCacheModule implements OnModuleInit {
     }
   }
 }
-
-/** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
-const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
-
-type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
-
-/** Waiters are notified of a change by push; they also check at this interval. */
-const POLL_MS = 100;

@@ -7,19 +7,19 @@ import { CacheInvalidator } from '../engine/cache-invalidator';
 import { toCacheKey } from '../model/cache-key';
 import { policyOf, type FreshnessPolicy } from '../law/cache-rule';
 import { CacheStore, type Lease } from '../store/cache-store';
-import { storedForm as compressed } from '../law/content-coding';
-import type { CachePolicy } from '../law/cache-policy';
+import { applyPolicy, type CachePolicy } from '../law/cache-policy';
+import { responsePolicy } from '../law/response-policy';
 import type { HttpCacheRequest, Origin, StoredAnswer } from '../model/exchange';
 import { HttpCache } from '../engine/http-cache';
+import { compressed, httpEntry } from '../engine/http-entries';
 import { UnkeptFailure } from '../engine/load-failure';
 import { Loader } from '../engine/loader';
 import type { CacheOutcome } from '../model/cache-outcome';
-import { newEntryId } from '../model/random-id';
 import { entityTag } from '../law/representation';
 import { loadTimedOut, within } from '../engine/within';
 import { fromLoadError, statusOf } from './handler-error';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { storedForm, storedValue, whyNotStorable } from './stored-value';
+import { storedForm, storedValue, whyNotStorable, type StoredForm } from './stored-value';
 import { UnreadableEntryError } from './unreadable-entry.error';
 
 /** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
@@ -192,35 +192,16 @@ export class ValueCache {
 
   /** The entry that is stored of a value; undefined for one that is not. */
   async entryOf(name: string, rule: ValueRule, value: unknown): Promise<CacheEntry | undefined> {
-    const form = value === undefined ? undefined : storedForm(value);
-    if (value !== undefined && !form) this.warnOf(name, value);
-    const {
-      ttlMs,
-      defaultTtlMs = 0,
-      staleWhileRevalidateMs,
-      defaultStaleWhileRevalidateMs = 0,
-      staleIfErrorMs,
-      defaultStaleIfErrorMs = 0,
-    } = this.policyFor(rule);
-    const lifeMs = ttlMs ?? defaultTtlMs;
-    if (!form || lifeMs <= 0) return undefined;
+    const form = value === undefined ? undefined : this.formOf(name, value);
+    if (!form) return undefined;
     const now = this.clock.now();
-    return {
-      id: newEntryId(),
-      status: 200,
-      headers: form.headers,
-      validators: {},
-      upstream: rule.upstream ?? 'app',
-      tags: rule.tags ?? [],
-      storedAt: now,
-      freshUntil: now + lifeMs,
-      staleWhileRevalidateMs: staleWhileRevalidateMs ?? defaultStaleWhileRevalidateMs,
-      staleIfErrorMs: staleIfErrorMs ?? defaultStaleIfErrorMs,
-      mustRevalidate: false,
-      loadDurationMs: 0,
-      etag: entityTag(form.body),
-      ...(await compressed(form.body, form.headers)),
-    };
+    const etag = entityTag(form.body);
+    const response = { status: 200, headers: form.headers, etag, requestedAt: now, receivedAt: now };
+    const own = responsePolicy(response, 'shared', { hasAuthorization: false, isNoStore: false });
+    const policy = { ...applyPolicy(own, 200, this.policyFor(rule)), jitter: 0 };
+    if (policy.lifetimeMs <= 0) return undefined;
+    const { upstream = 'app', tags = [] } = rule;
+    return compressed(httpEntry(response, form.body, policy, { upstream, tags }, PLAIN));
   }
 
   /** The keys of the loads that the code runs within. */
@@ -305,20 +286,25 @@ export class ValueCache {
     // A value that is not there is stored as what it is to HTTP, for the time that "not found" is kept.
     if ('error' in own) return { status: 404, ...NOTHING, isUncacheable: true };
     if (own.value === undefined) return { status: 404, ...NOTHING };
-    const form = storedForm(own.value);
-    if (!form) this.warnOf(name, own.value);
-    if (!form) return { status: 200, ...NOTHING, isUncacheable: true };
-    return { status: 200, ...form, etag: entityTag(form.body) };
+    const form = this.formOf(name, own.value);
+    return form
+      ? { status: 200, ...form, etag: entityTag(form.body) }
+      : { status: 200, ...NOTHING, isUncacheable: true };
   }
 
-  private warnOf(name: string, value: unknown): void {
-    if (this.warned.has(name) || this.warned.size >= MAX_WARNED) return;
+  /** The form in which it is stored; undefined, and logged once for its name, where JSON would change it. */
+  private formOf(name: string, value: unknown): StoredForm | undefined {
+    const form = storedForm(value);
+    if (form || this.warned.has(name) || this.warned.size >= MAX_WARNED) return form;
     this.warned.add(name);
     this.logger.warn(`The value of ${toCacheKey(name)} is not stored: ${whyNotStorable(value)}`);
+    return undefined;
   }
 }
 
 const MAX_WARNED = 100;
+/** An entry without an index, that is of no use once it is stale. */
+const PLAIN = { retainForRevalidationMs: 0, indexMark: 0 };
 const NO_KEYS: ReadonlySet<string> = new Set();
 
 function valueOf(key: string, entry: CacheEntry): unknown {
