@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigType } from '@nestjs/config';
 import { documentApi } from '../api-document';
 import { serviceConfig } from '../config/slices';
+import { trustOf } from '../server/client-origin';
 import { answerClientError } from '../server/client-errors';
 import { drainOnClose } from '../server/drain';
 import { limitConnections } from '../server/connection-limit';
@@ -97,6 +98,7 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
     clientTimeoutMs,
     tls,
     publicUrl,
+    trustProxy,
   } = settingsOf(app);
   // With TLS, SIGHUP reads the certificate again.
   const signals = Object.values(ShutdownSignal).filter((signal) => !tls || signal !== ShutdownSignal.SIGHUP);
@@ -105,8 +107,10 @@ export function setUp(app: NestFastifyApplication): NestFastifyApplication {
   drainOnClose(fastify, listenersOf(app), shutdownTimeoutMs);
   for (const sessions of http2SessionsOf(app))
     sessions.setUp(fastify, { stallMs: clientTimeoutMs, timeoutMs: shutdownTimeoutMs });
+  // A trusted proxy is one address for all of its clients. Where every client counts as one (`true`, hops), the limit holds for all.
+  const isProxy = typeof trustProxy === 'object' ? trustOf(trustProxy) : () => false;
   for (const server of listenersOf(app)) {
-    limitConnections(server, { total: maxConnections, perAddress: maxConnectionsPerAddress });
+    limitConnections(server, { total: maxConnections, perAddress: maxConnectionsPerAddress, isProxy });
     closeStalledClients(fastify, server, { stallMs: clientTimeoutMs });
   }
   if (swaggerEnabled) documentApi(app, app.get(Upstreams).all(), publicUrl);

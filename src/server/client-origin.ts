@@ -48,7 +48,8 @@ export function clientOrigin(proxies: TrustedProxies): ClientOrigin {
   };
 }
 
-function trustOf(proxies: TrustedProxies): (address: string) => boolean {
+/** Whether the client that is connected from an address is a trusted proxy. */
+export function trustOf(proxies: TrustedProxies): (address: string) => boolean {
   if (typeof proxies === 'boolean') return () => proxies;
   if (typeof proxies === 'number') return () => proxies > 0; // the connected client is the first hop
   const list = new BlockList();

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { limitConnections } from './connection-limit';
 
-it('closes connections over the limit of one address, and accepts its next when one has left', async () => {
+it('closes connections over the limit of one address, and accepts its next when one has left; a proxy has no limit', async () => {
   const server = createServer((_request, response) => void response.end());
-  limitConnections(server, { total: undefined, perAddress: 2 });
+  limitConnections(server, { total: undefined, perAddress: 2, isProxy: (address) => address === '127.0.0.3' });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -19,6 +19,7 @@ it('closes connections over the limit of one address, and accepts its next when 
   expect([first, second]).not.toContain('closed');
   expect(await open()).toBe('closed');
   expect(await open('127.0.0.2')).not.toBe('closed');
+  for (let times = 0; times < 4; times++) expect(await open('127.0.0.3')).not.toBe('closed');
   (first as Socket).destroy();
   let next = await open();
   while (next === 'closed') next = await open(); // until the server has seen the first one leave
