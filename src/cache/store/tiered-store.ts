@@ -50,8 +50,10 @@ export class TieredStore extends MemoryStore {
     l2.onChange((change) => this.onChanged(change));
   }
 
-  override peek(key: string, now?: number): Found | undefined {
-    return this.l2.isCoherent ? this.inMemory(key, now) : undefined;
+  override peek(key: string, now = this.clock.now()): Found | undefined {
+    if (!this.l2.isCoherent) return undefined;
+    const entry = this.tier.get(key, now); // not by `inMemory`: every hit comes here
+    return entry && { entry, tier: 'l1' };
   }
 
   override find(key: string): Promise<Found | undefined> {
