@@ -9,7 +9,7 @@ import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { chaosStore, randomTurns, type Disturbance } from './chaos-store';
-import { anEntry, describeStore } from '../../testing/store-contract';
+import { anEntry, asking, describeStore } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 
@@ -27,6 +27,19 @@ describeStore('TieredStore over a store in memory', () => {
   const clock = new SystemClock();
   const store = new TieredStore(limits, new HeardMemoryStore(limits, clock), clock);
   return Promise.resolve({ store, close: () => store.close() });
+});
+
+it('a tiered store gives the lease of a miss to one of a thousand callers, which continues first', async () => {
+  const clock = new SystemClock();
+  const store = new TieredStore(limits, new HeardMemoryStore(limits, clock), clock);
+  const order: string[] = [];
+  const look = async (): Promise<void> => {
+    const { found, lease } = { lease: undefined, ...(await store.findOrAcquire(asking('k'))) };
+    order.push(found ? 'found' : (lease?.kind ?? 'none'));
+  };
+  await Promise.all(Array.from({ length: 1_000 }, look));
+  expect([order[0], new Set(order.slice(1))]).toEqual(['granted', new Set(['none'])]);
+  await store.close();
 });
 
 describeStore('MemoryStore behind chaos', () => {
