@@ -132,21 +132,10 @@ export class ProcessSampler {
   private readBudgets(): ProcessSample['budgets'] {
     const now = this.clock.now();
     return this.upstreams
-      .all()
-      .flatMap(({ budget }) =>
-        budget.shared
-          .peek()
-          .slice(0, MAX_CREDENTIALS)
-          .flatMap(([credential, { resources }]) =>
-            Object.entries(resources)
-              .filter(([, { resetAt }]) => resetAt > now)
-              .map(([resource, { limit, remaining, resetAt }]) => ({
-                ...{ upstream: budget.options.upstream, credential, resource },
-                ...{ limit, remaining, resetAt },
-              })),
-          ),
-      )
-      .slice(0, MAX_BUDGETS);
+      .limits(MAX_CREDENTIALS)
+      .filter(({ limit }) => limit.resetAt > now)
+      .slice(0, MAX_BUDGETS)
+      .map(({ limit: { limit, remaining, resetAt }, ...names }) => ({ ...names, limit, remaining, resetAt }));
   }
 
   /** In the background: a slow Redis holds no sample up. */

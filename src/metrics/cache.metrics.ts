@@ -199,16 +199,7 @@ export class CacheMetrics {
    */
   private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
     this.register('gauge', name, help, () =>
-      this.upstreams.all().flatMap(({ definition: { name: upstream }, budget }) =>
-        budget.shared
-          .peek()
-          .slice(0, MAX_CREDENTIALS)
-          .flatMap(([credential, { resources }]) =>
-            Object.entries(resources).map(([resource, limit]) => ({
-              ...{ labels: { upstream, credential, resource }, value: read(limit) },
-            })),
-          ),
-      ),
+      this.upstreams.limits(MAX_CREDENTIALS).map(({ limit, ...labels }) => ({ labels, value: read(limit) })),
     );
   }
 

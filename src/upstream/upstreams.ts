@@ -1,9 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { CacheEvents, isFromStore } from '../cache';
 import { EnvironmentError } from '../config/env.schema';
+import type { ResourceLimit } from './budget/credential-budget';
 import type { Savings } from './budget/rate-budget';
 import type { Upstream } from './upstream';
 import { settingName } from './upstream-settings';
+
+/** A limit of one credential: a partition's id, never a token. */
+export interface NamedLimit {
+  readonly upstream: string;
+  readonly credential: string;
+  readonly resource: string;
+  readonly limit: ResourceLimit;
+}
 
 /** The upstreams that are mounted, in that order, for operations that know none of them. */
 @Injectable()
@@ -42,5 +51,17 @@ export class Upstreams {
 
   all(): readonly Upstream[] {
     return this.upstreams;
+  }
+
+  /** The limits of each upstream as this process knows them, for the credentials seen last. */
+  limits(maxCredentials: number): readonly NamedLimit[] {
+    return this.upstreams.flatMap(({ definition: { name: upstream }, budget }) =>
+      budget.shared
+        .peek()
+        .slice(0, maxCredentials)
+        .flatMap(([credential, { resources }]) =>
+          Object.entries(resources).map(([resource, limit]) => ({ upstream, credential, resource, limit })),
+        ),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { hostname } from 'node:os';
-import { isStoreMessage, type StoreMessage, type StorePort } from '../cache';
+import { isStoreMessage, type StorePort } from '../cache';
 import type { WorkerMetric } from './worker-metrics';
 
 /*
@@ -11,28 +11,22 @@ import type { WorkerMetric } from './worker-metrics';
 /** The kinds of requests: the metrics of one worker, or of all. */
 type RequestKind = 'own-metrics' | 'all-metrics';
 
-interface Message {
-  readonly larder: 'request' | 'response';
-  readonly what: RequestKind;
-  readonly id: number;
-  readonly value?: unknown;
-  readonly failure?: string;
-}
+type Message =
+  | { readonly larder: 'request'; readonly what: RequestKind; readonly id: number }
+  | { readonly larder: 'response'; readonly id: number; readonly value?: unknown; readonly failure?: string }
+  /** A text of one worker for all others, which its primary process passes on. */
+  | { readonly larder: 'relayed'; readonly text: string };
 
-/** One end of the line, in either process. */
-interface LineEnd {
-  send?(message: Message): unknown;
-  on(event: string, listener: (message: unknown) => void): unknown;
-  off(event: string, listener: (message: unknown) => void): unknown;
+/** One end of the line: a worker as its primary sees it, or the process of a worker. */
+interface End extends Pick<NodeJS.EventEmitter, 'on' | 'off'> {
+  send?(message: object): unknown;
+  isConnected?(): boolean;
+  readonly connected?: boolean;
 }
 
 /** How long a worker may take to send its metrics, in milliseconds. */
 const OWN_METRICS_MS = 1_000;
 const ALL_METRICS_MS = 2_000;
-
-function isMessage(message: unknown): message is Message {
-  return typeof message === 'object' && message !== null && 'larder' in message;
-}
 
 /** Whether this process is one of several of one service, started by its primary. */
 export function isWorker(): boolean {
@@ -46,31 +40,12 @@ export function replicaName(): string {
 
 /** The worker's end for the store that its primary keeps; undefined in a process of its own. */
 export function portToPrimary(): StorePort | undefined {
-  if (!cluster.isWorker) return undefined;
-  return {
-    post: (message) => {
-      if (process.connected) process.send?.(message);
-    },
-    onMessage: (listener) =>
-      void process.on('message', (message: unknown) => {
-        if (isStoreMessage(message)) listener(message);
-      }),
-    onClose: (listener) => void process.on('disconnect', listener),
-  };
+  return cluster.isWorker ? portOver(process, 'disconnect') : undefined;
 }
 
 /** The primary's end for the store of one worker. */
 export function portToWorker(worker: Worker): StorePort {
-  return {
-    post: (message: StoreMessage) => {
-      if (worker.isConnected()) worker.send(message);
-    },
-    onMessage: (listener) =>
-      void worker.on('message', (message: unknown) => {
-        if (isStoreMessage(message)) listener(message);
-      }),
-    onClose: (listener) => void worker.once('exit', listener),
-  };
+  return portOver(worker, 'exit');
 }
 
 /** The metrics of all workers as one text. */
@@ -78,86 +53,95 @@ export function requestAllMetrics(): Promise<string> {
   return request(process, 'all-metrics', ALL_METRICS_MS) as Promise<string>;
 }
 
-/** The metrics of one worker. */
 export function requestOwnMetrics(worker: Worker): Promise<readonly WorkerMetric[]> {
   return request(worker, 'own-metrics', OWN_METRICS_MS) as Promise<readonly WorkerMetric[]>;
 }
 
-/** Answers a worker that asks so. */
 export function serveAllMetrics(worker: Worker, read: () => Promise<string>): void {
-  answer(worker, 'all-metrics', read, () => worker.isConnected());
+  answer(worker, 'all-metrics', read);
 }
 
 /** Answers the primary process, in a worker. */
 export function serveOwnMetrics(read: () => Promise<unknown>): void {
-  answer(process, 'own-metrics', read, () => process.connected);
-}
-
-/** A text of one worker for all others, which its primary process passes on. */
-interface Relayed {
-  readonly larder: 'relayed';
-  readonly text: string;
-}
-
-function isRelayed(message: unknown): message is Relayed {
-  return typeof message === 'object' && message !== null && (message as { larder?: unknown }).larder === 'relayed';
+  answer(process, 'own-metrics', read);
 }
 
 /** Sends a text to the other workers of the service, where there are any; it may be lost. */
 export function sendToWorkers(text: string): void {
-  if (cluster.isWorker && process.connected) process.send?.({ larder: 'relayed', text } satisfies Relayed);
+  if (cluster.isWorker) post(process, { larder: 'relayed', text });
 }
 
 /** Listens to the texts of the other workers. */
 export function onWorkerMessage(listener: (text: string) => void): void {
-  if (!cluster.isWorker) return;
-  process.on('message', (message: unknown) => {
-    if (isRelayed(message)) listener(message.text);
-  });
+  if (cluster.isWorker)
+    listen(process, (message) => {
+      if (message.larder === 'relayed') listener(message.text);
+    });
 }
 
 /** Passes texts of one worker on to all others, in the primary process. */
 export function relayToOthers(worker: Worker): void {
-  worker.on('message', (message: unknown) => {
-    if (!isRelayed(message)) return;
-    for (const other of Object.values(cluster.workers ?? {}))
-      if (other && other !== worker && other.isConnected()) other.send(message);
+  listen(worker, (message) => {
+    if (message.larder !== 'relayed') return;
+    for (const other of Object.values(cluster.workers ?? {})) if (other && other !== worker) post(other, message);
   });
+}
+
+function post(end: End, message: object): void {
+  if (end.isConnected?.() ?? end.connected) end.send?.(message);
+}
+
+/** @returns ends it */
+function listen(end: End, listener: (message: Message) => void): () => void {
+  const onMessage = (message: unknown): void => {
+    if (typeof message === 'object' && message !== null && 'larder' in message) listener(message as Message);
+  };
+  end.on('message', onMessage);
+  return () => void end.off('message', onMessage);
+}
+
+function portOver(end: End, closing: 'disconnect' | 'exit'): StorePort {
+  return {
+    post: (message) => post(end, message),
+    onMessage: (listener) =>
+      void end.on('message', (message: unknown) => {
+        if (isStoreMessage(message)) listener(message);
+      }),
+    onClose: (listener) => void end.on(closing, listener),
+  };
 }
 
 let questions = 0;
 
-function request(end: LineEnd, what: RequestKind, timeoutMs: number): Promise<unknown> {
+function request(end: End, what: RequestKind, timeoutMs: number): Promise<unknown> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       clearTimeout(timer);
-      end.off('message', onMessage);
+      endListening();
       end.off('disconnect', lose);
       act();
     };
-    const onMessage = (message: unknown): void => {
-      if (!isMessage(message) || message.larder !== 'response' || message.what !== what || message.id !== id) return;
+    const endListening = listen(end, (message) => {
+      if (message.larder !== 'response' || message.id !== id) return;
       const { value, failure } = message;
       settle(() => (failure === undefined ? resolve(value) : reject(new Error(failure))));
-    };
+    });
     const lose = (): void => settle(() => reject(new Error('the line is closed')));
     const timer = setTimeout(() => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
-    end.on('message', onMessage);
     end.on('disconnect', lose);
-    end.send?.({ larder: 'request', what, id });
+    end.send?.({ larder: 'request', what, id } satisfies Message);
   });
 }
 
-function answer(end: LineEnd, what: RequestKind, read: () => Promise<unknown>, isConnected: () => boolean): void {
-  end.on('message', (message) => {
-    if (!isMessage(message) || message.larder !== 'request' || message.what !== what) return;
-    const respond = (result: Pick<Message, 'value' | 'failure'>): void => {
-      if (isConnected()) end.send?.({ larder: 'response', what, id: message.id, ...result });
-    };
+function answer(end: End, what: RequestKind, read: () => Promise<unknown>): void {
+  listen(end, (message) => {
+    if (message.larder !== 'request' || message.what !== what) return;
+    const { id } = message;
     read().then(
-      (value) => respond({ value }),
-      (error: unknown) => respond({ failure: error instanceof Error ? error.message : String(error) }),
+      (value) => post(end, { larder: 'response', id, value }),
+      (error: unknown) =>
+        post(end, { larder: 'response', id, failure: error instanceof Error ? error.message : String(error) }),
     );
   });
 }

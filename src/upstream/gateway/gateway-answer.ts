@@ -27,9 +27,6 @@ interface Outgoing {
   readonly contentLength: number | undefined;
 }
 
-/** Statuses of responses that may not have a length (RFC 9110 §8.6). */
-const HAS_NO_LENGTH: ReadonlySet<number> = new Set([204]);
-
 /** Sends a stored response in the form that the request asks for: the prepared one, by the writer that the fast path has. */
 export async function sendStored(
   { raw, id }: FastifyRequest,
@@ -93,16 +90,12 @@ function send(
 
 /** A load is sent without its client's conditions, which apply here; a forwarded response already reflects them. */
 function outgoing(asked: HeaderList, { status, headers, body, outcome }: StreamedAnswer, now: number): Outgoing {
-  if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now)) return notModified(headers, body);
+  if (outcome !== 'BYPASS' && status === 200 && isNotModified(asked, headers, now))
+    return { status: 304, headers: notModifiedFields(headers), body, contentLength: undefined };
   const isWhole = Buffer.isBuffer(body) && status !== 204 && status !== 304;
-  const isOurs = isWhole || HAS_NO_LENGTH.has(status);
-  const kept = isOurs ? headers.filter(([name]) => name !== 'content-length') : headers;
+  // RFC 9110 §8.6: no length of a 204
+  const kept = isWhole || status === 204 ? headers.filter(([name]) => name !== 'content-length') : headers;
   return { status, headers: kept, body, contentLength: isWhole ? body.length : undefined };
-}
-
-/** @param body what is not sent of it, to be stopped */
-function notModified(headers: HeaderList, body?: Outgoing['body']): Outgoing {
-  return { status: 304, headers: notModifiedFields(headers), body, contentLength: undefined };
 }
 
 /** A body whose first chunk has come. */
