@@ -154,17 +154,8 @@ function listsOfViewer([list = '', , below]: readonly string[]): readonly string
 
 /** Words that the name of an account follows. */
 const BEFORE_ACCOUNT: ReadonlySet<string> = new Set([
-  ...[
-    'accounts',
-    'assignees',
-    'blocks',
-    'collaborators',
-    'following',
-    'members',
-    'memberships',
-    'organizations',
-    'orgs',
-  ],
+  ...['accounts', 'assignees', 'blocks', 'collaborators', 'following', 'members', 'memberships'],
+  ...['organizations', 'orgs'],
   ...['outside_collaborators', 'public_members', 'user-stats', 'users'],
 ]);
 /** A path names few things; a longer one does not exist. */

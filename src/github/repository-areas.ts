@@ -54,14 +54,8 @@ export const CHANGES: Readonly<Record<Exclude<RepositoryArea, 'other'>, readonly
 /** Words below a repository whose answers depend on settings of its owner. */
 export const OWNER_SETTINGS: ReadonlySet<string> = new Set([
   ...['actions', 'agents', 'branches', 'code-scanning', 'code-security-configuration', 'codespaces', 'copilot'],
-  ...[
-    'dependabot',
-    'environments',
-    'immutable-releases',
-    'interaction-limits',
-    'issue-types',
-    'private-vulnerability-reporting',
-  ],
+  ...['dependabot', 'environments', 'immutable-releases', 'interaction-limits', 'issue-types'],
+  ...['private-vulnerability-reporting'],
   ...['properties', 'rules', 'rulesets', 'secret-scanning'],
 ]);
 

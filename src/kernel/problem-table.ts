@@ -94,11 +94,6 @@ export function problemOf(code: ErrorCode, detail: string): ProblemBody {
   return { type: `urn:larder:problem:${code}`, title, status, code, detail };
 }
 
-/** The status of a code; for an unknown code, that of an internal error. */
-export function statusOfFailure(code: string | undefined): number {
-  return kindOfProblem(code).status;
-}
-
 /** An error of the service. */
 interface Failure {
   readonly code: ErrorCode;

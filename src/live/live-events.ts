@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CacheEvents, CacheInvalidator, type CacheEvent, type Invalidation, type InvalidationTarget } from '../cache';
-import { statusOfFailure } from '../kernel/problem-table';
+import { kindOfProblem } from '../kernel/problem-table';
 import { Clock } from '../kernel/clock';
 import { EventSampling } from './event-sampling';
 import type { LiveEventName } from './live-message';
@@ -42,7 +42,7 @@ export class LiveEvents implements OnModuleInit {
     if (oneIn === undefined) return;
     this.listener?.('outcome', {
       ...{ at: Math.round(this.clock.now()), outcome, tier, upstream, key },
-      ...{ status: status ?? statusOfFailure(failure), durationMs: Math.round(durationMs * 1_000) / 1_000 },
+      ...{ status: status ?? kindOfProblem(failure).status, durationMs: Math.round(durationMs * 1_000) / 1_000 },
       ...{ requestId, failure, oneIn },
     });
   }

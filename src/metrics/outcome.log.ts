@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
 import { serviceConfig } from '../config/slices';
 import { CacheEvents, isFromStore, type CacheEvent } from '../cache';
-import { statusOfFailure } from '../kernel/problem-table';
+import { kindOfProblem } from '../kernel/problem-table';
 
 /** One line for each request that needed the upstream, or failed; hits are logged at `debug`. */
 @Injectable()
@@ -17,7 +17,7 @@ export class OutcomeLog {
   }
 
   private write({ outcome, tier, key, status: answered, durationMs, failure, requestId }: CacheEvent): void {
-    const status = answered ?? statusOfFailure(failure);
+    const status = answered ?? kindOfProblem(failure).status;
     const rounded = Math.round(durationMs * 10) / 10;
     const line = { msg: 'request', requestId, outcome, tier, key, status, durationMs: rounded, failure };
     if (outcome === 'ERROR' || outcome === 'STALE_ON_ERROR') this.logger.warn(line);

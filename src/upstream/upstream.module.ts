@@ -38,7 +38,7 @@ export class UpstreamModule {
         return isEnabled(definition) ? controllers : [];
       },
       get providers() {
-        return [...providers, ...(isEnabled(definition) ? providersOf(definition) : switchedOff(definition, routes))];
+        return [...providers, ...providersOf(definition, routes)];
       },
       exports: [getUpstreamToken(definition.name)],
     };
@@ -67,31 +67,21 @@ function firstSegments(controllers: readonly Type[]): readonly string[] {
   return [...new Set(segments)].filter((segment) => /^[\w.~-]+$/.test(segment));
 }
 
-function providersOf(definition: UpstreamDefinition): Provider[] {
+function providersOf(definition: UpstreamDefinition, routes: readonly string[]): Provider[] {
   const upstream = Symbol(`larder.upstream.${definition.name}`);
+  const isOn = isEnabled(definition);
   return [
     {
       provide: upstream,
       inject: [UPSTREAM_PARTS, Upstreams],
-      useFactory: (parts: UpstreamParts, upstreams: Upstreams) => upstreams.add(new Upstream(definition, parts)),
+      useFactory: (parts: UpstreamParts, upstreams: Upstreams) =>
+        isOn ? upstreams.add(new Upstream(definition, parts)) : new SwitchedOff(definition, routes, parts),
     },
     {
       provide: getUpstreamToken(definition.name),
       inject: [upstream],
-      useFactory: ({ client }: Upstream) => client,
+      useFactory: ({ client }: Pick<Upstream, 'client'>) => client,
     },
-  ];
-}
-
-function switchedOff(definition: UpstreamDefinition, routes: readonly string[]): Provider[] {
-  const off = Symbol(`larder.switched-off.${definition.name}`);
-  return [
-    {
-      provide: off,
-      inject: [UPSTREAM_PARTS],
-      useFactory: (parts: UpstreamParts) => new SwitchedOff(definition, routes, parts),
-    },
-    { provide: getUpstreamToken(definition.name), inject: [off], useFactory: ({ client }: SwitchedOff) => client },
   ];
 }
 

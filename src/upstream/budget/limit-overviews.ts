@@ -16,17 +16,8 @@ const READ = { maxBytes: 65_536, maxMs: 1_000 };
 
 /** Fields of one response, or of its bytes. All others, such as the scopes of a token, go to the next callers, too. */
 const OF_ONE_RESPONSE: ReadonlySet<string> = new Set([
-  ...[
-    'age',
-    'cache-control',
-    'content-digest',
-    'content-encoding',
-    'content-length',
-    'date',
-    'etag',
-    'expires',
-    'last-modified',
-  ],
+  ...['age', 'cache-control', 'content-digest', 'content-encoding', 'content-length'],
+  ...['date', 'etag', 'expires', 'last-modified'],
 ]);
 
 interface Overview {

@@ -12,12 +12,7 @@ const ENDING_HERE: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
 /** Fields that the cache handles itself and does not forward where the response may be stored. */
 const VARYING = [
   ...ENDING_HERE,
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'range',
+  ...['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'],
 ];
 /** Fields that are left out of reads and that a write needs: they describe the write, not the way that it came. */
 const OF_WRITES: ReadonlySet<string> = new Set(['idempotency-key', 'max-forwards', 'user-agent']);
@@ -34,28 +29,13 @@ const LEFT_OUT_OF_READS: ReadonlySet<string> = new Set([
   ...['cdn-loop', 'client-ip', 'fastly-client-ip', 'forwarded', 'max-forwards', 'true-client-ip', 'via', 'x-client-ip'],
   ...['x-cluster-client-ip', 'x-host', 'x-real-ip', 'x-rewrite-url'],
   // the request
-  ...[
-    'baggage',
-    'b3',
-    'correlation-id',
-    'date',
-    'elastic-apm-traceparent',
-    'idempotency-key',
-    'newrelic',
-    'request-id',
-  ],
-  ...['sentry-trace', 'traceparent', 'tracestate', 'uber-trace-id', 'x-amzn-trace-id', 'x-cloud-trace-context'],
+  ...['baggage', 'b3', 'correlation-id', 'date', 'elastic-apm-traceparent', 'idempotency-key', 'newrelic'],
+  ...['request-id', 'sentry-trace', 'traceparent', 'tracestate', 'uber-trace-id'],
+  ...['x-amzn-trace-id', 'x-cloud-trace-context'],
   ...['x-correlation-id', 'x-request-id', 'x-request-start', 'x-trace-id'],
 ]);
 const LEFT_OUT_PREFIXES = [
-  'cf-',
-  'ot-tracer-',
-  'sec-',
-  'x-b3-',
-  'x-datadog-',
-  'x-envoy-',
-  'x-forwarded-',
-  'x-original-',
+  ...['cf-', 'ot-tracer-', 'sec-', 'x-b3-', 'x-datadog-', 'x-envoy-', 'x-forwarded-', 'x-original-'],
 ];
 /** Would make another method of a GET, and a write of a read: they go with no GET or HEAD, even by their name. */
 const CHANGES_METHOD: ReadonlySet<string> = new Set(['x-http-method', 'x-http-method-override', 'x-method-override']);
