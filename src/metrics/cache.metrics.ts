@@ -164,6 +164,17 @@ export class CacheMetrics {
           { labels: { upstream, result: 'held_back' }, value: counts.heldBack },
         ]),
     );
+    this.register(
+      'gauge',
+      'larder_upstream_requests_in_flight',
+      'Current requests to the upstream, in progress (active) or queued (waiting).',
+      () =>
+        upstreams.all().flatMap(({ definition: { name: upstream }, budget: { load } }) => [
+          { labels: { upstream, state: 'active' }, value: load.active },
+          { labels: { upstream, state: 'waiting' }, value: load.waiting },
+        ]),
+      'sum',
+    );
     for (const by of BUDGET_DIMENSIONS)
       this.counter(
         `larder_upstream_requests_by_${by}_total`,

@@ -107,6 +107,11 @@ describe('the Helm chart', () => {
     expect(ofKind(scaled, 'HorizontalPodAutoscaler')['spec'].metrics).toEqual([
       { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } },
     ]);
+    const byRequests = ofKind(render({ autoscaling: { inFlightPerPod: 32 } }), 'HorizontalPodAutoscaler')['spec'];
+    expect(byRequests.metrics).toContainEqual({
+      ...{ type: 'Pods', pods: { metric: { name: 'larder_upstream_requests_in_flight' }, target: expect.anything() } },
+    });
+    expect(byRequests.metrics[1].pods.target).toEqual({ type: 'AverageValue', averageValue: 32 });
     const fixed = render({ autoscaling: { enabled: false }, replicas: 3 });
     expect(ofKind(fixed, 'Deployment')['spec'].replicas).toBe(3);
     expect(fixed.map(({ kind }) => kind as string)).not.toContain('HorizontalPodAutoscaler');
