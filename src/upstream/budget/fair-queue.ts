@@ -13,7 +13,7 @@ export interface FairQueueOptions {
 export interface Job {
   /** The caller: tenants take turns, however many calls each has. */
   readonly tenant: string;
-  /** How many calls of the line may run at once now; asked whenever one could begin. */
+  /** How many calls of the tenant may run at once now; asked whenever one could begin. */
   readonly limitOf: () => number;
   /** A pace that the call must respect as well; absent for none. */
   readonly pace?: Pacing | undefined;
@@ -35,7 +35,7 @@ export interface Permit {
 }
 
 interface Waiting {
-  readonly ticket: Job;
+  readonly job: Job;
   readonly start: () => void;
 }
 
@@ -44,7 +44,7 @@ interface Line {
   readonly waiting: Set<Waiting>;
 }
 
-/** Bounds how many calls run at once. One line for each name; the lines take turns, so that a long one does not hold up the others. */
+/** Bounds how many calls run at once. One line for each tenant; the lines take turns, so that a long one does not hold up the others. */
 export class FairQueue {
   private readonly lines = new Map<string, Line>();
   private active = 0;
@@ -59,12 +59,12 @@ export class FairQueue {
   }
 
   /** Runs the call when it is its turn, as `enter` says. */
-  async run<T>(ticket: Job, call: () => Promise<T>): Promise<T> {
-    const place = await this.enter(ticket);
+  async run<T>(job: Job, call: () => Promise<T>): Promise<T> {
+    const permit = await this.enter(job);
     try {
       return await call();
     } finally {
-      place.release();
+      permit.release();
     }
   }
 
@@ -73,20 +73,20 @@ export class FairQueue {
    *
    * @throws AppError `deadline-exceeded` if the turn does not come in time; the signal's reason if it aborts first
    */
-  async enter(ticket: Job): Promise<Permit> {
-    const line = this.lineOf(ticket.tenant);
-    if (line.waiting.size === 0 && this.mayStart(ticket, line)) this.take(ticket, line);
-    else await this.turn(ticket, line);
-    let isLeft = false;
-    const leave = (): void => {
-      if (isLeft) return;
-      isLeft = true;
+  async enter(job: Job): Promise<Permit> {
+    const line = this.lineOf(job.tenant);
+    if (line.waiting.size === 0 && this.mayStart(job, line)) this.take(job, line);
+    else await this.turn(job, line);
+    let isReleased = false;
+    const release = (): void => {
+      if (isReleased) return;
+      isReleased = true;
       this.active -= 1;
       line.active -= 1;
       this.startWaiting();
-      this.forget(ticket.tenant, line);
+      this.forget(job.tenant, line);
     };
-    return { release: leave };
+    return { release };
   }
 
   private lineOf(name: string): Line {
@@ -111,10 +111,10 @@ export class FairQueue {
     pace?.pass();
   }
 
-  /** Resolves with the place taken. */
-  private turn(ticket: Job, line: Line): Promise<void> {
+  /** Resolves at the turn, which is then taken. */
+  private turn(job: Job, line: Line): Promise<void> {
     const { maxConcurrency, maxWaiting, deadlineMs } = this.options;
-    const { tenant: name, signal } = ticket;
+    const { tenant: name, signal } = job;
     const tooMany = (what: string): AppError =>
       new AppError('deadline-exceeded', `${what}, with ${maxConcurrency} requests to the upstream at most.`, {
         retryAfterMs: 1_000,
@@ -132,7 +132,7 @@ export class FairQueue {
         this.forget(name, line);
       };
       const start = (): void => {
-        this.take(ticket, line);
+        this.take(job, line);
         leave();
         resolve();
       };
@@ -144,7 +144,7 @@ export class FairQueue {
         leave();
         reject(tooMany(`It was not this request's turn within ${deadlineMs / 1_000} s`));
       }, deadlineMs);
-      const waiting: Waiting = { ticket, start };
+      const waiting: Waiting = { job, start };
       signal?.addEventListener('abort', abort, { once: true });
       line.waiting.add(waiting);
       this.waiting += 1;
@@ -157,7 +157,7 @@ export class FairQueue {
       started = false;
       for (const [name, line] of [...this.lines]) {
         const [first] = line.waiting;
-        if (!first || !this.mayStart(first.ticket, line)) continue;
+        if (!first || !this.mayStart(first.job, line)) continue;
         this.lines.delete(name); // to the end: the others come first now
         this.lines.set(name, line);
         first.start();

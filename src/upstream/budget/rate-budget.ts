@@ -155,7 +155,7 @@ export class RateBudget {
       const [budget, now] = [this.shared.of(credential), this.clock.now()];
       return Math.min(maxAtOnce, ...resources.map((resource) => leftOf(budget, resource, now)));
     };
-    const place = await this.queue.enter({
+    const permit = await this.queue.enter({
       tenant: `${tenant} ${resources?.join(' ') ?? ''}`,
       limitOf,
       pace,
@@ -165,10 +165,10 @@ export class RateBudget {
       await this.shared.sync(credential); // again only if it has waited
       this.require(request, resources);
       const spent = await this.send(request, resources?.[0], send, reader);
-      leaveAtEnd(place, reader.rest?.(spent.answer), this.options.bodyMs);
+      releaseAtEnd(permit, reader.rest?.(spent.answer), this.options.bodyMs);
       return spent;
     } catch (error) {
-      place.release();
+      permit.release();
       throw error;
     }
   }
@@ -349,17 +349,17 @@ function isTighter(one: ResourceLimit, other: ResourceLimit): boolean {
   return one.remaining === other.remaining ? one.resetAt > other.resetAt : one.remaining < other.remaining;
 }
 
-/** A place is held while anything of the answer is still to come, but not for longer than that. */
-function leaveAtEnd(place: Permit, rest: Readable | undefined, mostMs: number): void {
+/** A permit is held while a part of the answer is still to come, for `maxMs` at most. */
+function releaseAtEnd(permit: Permit, rest: Readable | undefined, maxMs: number): void {
   if (rest === undefined || rest.readableEnded || rest.destroyed) {
-    place.release();
+    permit.release();
     return;
   }
-  const leave = (): void => {
+  const release = (): void => {
     clearTimeout(late);
-    rest.off('end', leave).off('close', leave);
-    place.release();
+    rest.off('end', release).off('close', release);
+    permit.release();
   };
-  const late = setTimeout(leave, mostMs).unref();
-  rest.once('end', leave).once('close', leave);
+  const late = setTimeout(release, maxMs).unref();
+  rest.once('end', release).once('close', release);
 }
