@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 # Build: docker build -t larder .    Run: docker run --read-only --tmpfs /tmp -p 8081:8081 larder
-# The service needs no writable file system, no root and no shell. Pin the base image by digest in your own registry:
+# The service needs no writable file system, no root and no shell. The base image is Node 24.18.0; Renovate moves the digest. For another one:
 #   docker buildx imagetools inspect node:24-bookworm-slim   →   --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…
-ARG NODE_IMAGE=node:24-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
