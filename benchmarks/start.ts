@@ -10,7 +10,7 @@ import { startNode } from './harness/server-process';
 import { spreadOf } from './harness/statistics';
 import { fromTo } from './harness/tables';
 
-/** When the memory of a process without requests is read, after its start. V8 gives more back after half a minute. */
+/** When the memory of a process without requests is read, after its start. V8 gives nothing more back while nothing is allocated. */
 const IDLE_MS = 5_000;
 
 const EMPTY = 'empty Nest on Fastify';
