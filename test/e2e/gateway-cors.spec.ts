@@ -29,7 +29,7 @@ describe.each<[string, Record<string, string>, readonly string[], readonly strin
   const isAny = allowed.includes(EVIL);
 
   beforeAll(async () => {
-    gateway = await Hostilities.start('', env);
+    gateway = await Hostilities.start('', { GITHUB_SETTLE_SECONDS: '0', ...env });
   });
   beforeEach(() => {
     path = newPath();
