@@ -18,7 +18,7 @@ const rowOf = (one: Option): readonly string[] => [`\`${one.name}\``, one.means,
 
 function ruleOptions(): string {
   const ofMethods = merged(
-    optionsOf('cache/methods/method-cache.decorators.ts', 'CacheableRule'),
+    optionsOf('cache/methods/method-cache.ts', 'CacheableRule'),
     optionsOf('cache/nest/value-cache.ts', 'ValueRule'),
     policy.map((one) => ({ ...one, default: `\`policy.${one.name}\`` })),
   );

@@ -1,17 +1,15 @@
-import { Inject } from '@nestjs/common';
 import type { InvalidationMode } from '../store/cache-store';
 import {
-  MethodCache,
-  METHOD_CACHE,
+  givenFor,
   markCached,
   methodCacheOf,
   receiveMethodCache,
+  type Args,
+  type CacheableRule,
+  type MethodCache,
   type MethodCall,
-  type MethodRule,
 } from './method-cache';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- arguments of any method
-type Args = any[];
 type Method<R = unknown> = (...args: Args) => Promise<R>;
 type ForMethods = <M extends Method>(
   target: object,
@@ -19,22 +17,7 @@ type ForMethods = <M extends Method>(
   descriptor: TypedPropertyDescriptor<M>,
 ) => void;
 
-/** The rule of a method; absent members come from the configuration. Durations in milliseconds. */
-export interface CacheableRule extends Omit<MethodRule, 'key' | 'tags'> {
-  /**
-   * The entry's key, unchanged in `CACHE_MANAGER`; it must include everything that changes the value. Without it the key is class, method
-   * and a digest of the arguments. Undefined leaves the call out of the cache.
-   *
-   * @default class, method and a digest of the arguments; required for `@CachePut`
-   */
-  readonly key?: string | ((...args: Args) => string | undefined);
-  /**
-   * Tags to invalidate by: a list, or by the arguments.
-   *
-   * @default none
-   */
-  readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
-}
+export type { CacheableRule };
 
 export interface CachePutRule extends CacheableRule {
   readonly key: NonNullable<CacheableRule['key']>;
@@ -74,7 +57,7 @@ export function Cacheable(rule: CacheableRule = {}): ForMethods {
 export function CachePut(rule: CachePutRule): ForMethods {
   return decorator('@CachePut', false, (cache, call, proceed) => {
     const key = cache.keyOf(call, rule);
-    return key === undefined ? proceed() : cache.values.put(key, { ...rule, tags: cache.tagsOf(call, rule) }, proceed);
+    return key === undefined ? proceed() : cache.values.put(key, { ...rule, tags: givenFor(call, rule.tags) }, proceed);
   });
 }
 
@@ -88,13 +71,10 @@ export function CacheEvict(rule: CacheEvictRule): ForMethods {
     try {
       return await proceed();
     } finally {
-      const { instance, args } = call;
-      const given = <T>(one: T | ((...args: Args) => T) | undefined): T | undefined =>
-        typeof one === 'function' ? (one as (...args: Args) => T).apply(instance, args as unknown[]) : one;
-      const [key, prefix] = [given(rule.key), given(rule.prefix)];
+      const [key, prefix] = [givenFor(call, rule.key), givenFor(call, rule.prefix)];
       const keys = key === undefined ? [] : [key].flat();
       const prefixes = prefix === undefined ? [] : [prefix];
-      await cache.values.remove({ keys, prefixes, tags: cache.tagsOf(call, rule) }, rule.mode);
+      await cache.values.remove({ keys, prefixes, tags: givenFor(call, rule.tags) ?? [] }, rule.mode);
     }
   });
 }
@@ -112,10 +92,7 @@ function decorator(
     const method: unknown = descriptor.value;
     if (typeof target === 'function' || typeof method !== 'function' || typeof name !== 'string')
       throw new TypeError(`${what} is for methods of instances: ${String(name)} is none.`);
-    if (!Object.hasOwn(target, METHOD_CACHE)) {
-      receiveMethodCache(target);
-      Inject(MethodCache)(target, METHOD_CACHE);
-    }
+    receiveMethodCache(target);
     markCached(target, hasDefaultKey ? name : '');
     const cached = function (this: object, ...args: Args): unknown {
       const proceed = (): Promise<unknown> => (method as Method).apply(this, args);

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { CacheOutcome } from '../model/cache-outcome';
@@ -12,7 +12,7 @@ const CACHED = Symbol('larder.cached-methods');
 /** The cache of an instance whose class has cached methods: Nest sets it, as it does with injected properties. */
 const caches = new WeakMap<object, MethodCache>();
 
-export const METHOD_CACHE = Symbol('larder.method-cache');
+const METHOD_CACHE = Symbol('larder.method-cache');
 
 /** The property that Nest sets, stored outside the instance: the instance does not change. */
 export function receiveMethodCache(prototype: object): void {
@@ -22,6 +22,7 @@ export function receiveMethodCache(prototype: object): void {
       caches.set(this, cache);
     },
   });
+  Inject(MethodCache)(prototype, METHOD_CACHE);
 }
 
 export function methodCacheOf(instance: unknown): MethodCache | undefined {
@@ -33,9 +34,24 @@ export function markCached(prototype: object, method: string): void {
   Reflect.defineMetadata(CACHED, [...known, method], prototype);
 }
 
-export interface MethodRule extends Omit<ValueRule, 'tags'> {
-  readonly key?: ((...args: never[]) => string | undefined) | string;
-  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[]);
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- arguments of any method
+export type Args = any[];
+
+/** The rule of a method; absent members come from the configuration. Durations in milliseconds. */
+export interface CacheableRule extends Omit<ValueRule, 'tags'> {
+  /**
+   * The entry's key, unchanged in `CACHE_MANAGER`; it must include everything that changes the value. Without it the key is class, method
+   * and a digest of the arguments. Undefined leaves the call out of the cache.
+   *
+   * @default class, method and a digest of the arguments; required for `@CachePut`
+   */
+  readonly key?: string | ((...args: Args) => string | undefined);
+  /**
+   * Tags to invalidate by: a list, or by the arguments.
+   *
+   * @default none
+   */
+  readonly tags?: readonly string[] | ((...args: Args) => readonly string[]);
 }
 
 /** One call of a cached method. */
@@ -71,14 +87,14 @@ export class MethodCache implements OnModuleInit {
   }
 
   /** Answers a call of a `@Cacheable` method, and publishes how. */
-  async wrap(call: MethodCall, rule: MethodRule, proceed: () => Promise<unknown>): Promise<unknown> {
+  async wrap(call: MethodCall, rule: CacheableRule, proceed: () => Promise<unknown>): Promise<unknown> {
     let outcome: CacheOutcome = 'ERROR';
     try {
       const key = this.keyOf(call, rule);
       const found =
         key === undefined
           ? { value: await proceed(), outcome: 'BYPASS' as const }
-          : await this.values.wrap(key, { ...rule, tags: this.tagsOf(call, rule) }, proceed);
+          : await this.values.wrap(key, { ...rule, tags: givenFor(call, rule.tags) }, proceed);
       ({ outcome } = found);
       return found.value;
     } finally {
@@ -87,12 +103,11 @@ export class MethodCache implements OnModuleInit {
   }
 
   /** Undefined if the call bypasses the cache. */
-  keyOf({ instance, method, args }: MethodCall, { key, upstream = 'app' }: MethodRule): string | undefined {
-    if (typeof key === 'string') return key;
-    const owner = instance.constructor as { name: string };
-    const name = nameOf({ instance, method });
-    if (key) {
-      const text: unknown = key.apply(instance, args as never[]);
+  keyOf(call: MethodCall, { key, upstream = 'app' }: CacheableRule): string | undefined {
+    const owner = call.instance.constructor as { name: string };
+    const name = nameOf(call);
+    if (key !== undefined) {
+      const text: unknown = givenFor(call, key);
       if (typeof text === 'string' || text === undefined) return text;
       this.warn(name, `its key returns a ${text instanceof Promise ? 'promise' : typeof text}`);
       return undefined;
@@ -100,16 +115,12 @@ export class MethodCache implements OnModuleInit {
     if (!this.reasons.has(owner)) this.readAgain(owner);
     if (this.reasons.get(owner) !== undefined) return undefined;
     try {
-      return callKey(upstream, name, args);
+      return callKey(upstream, name, call.args);
     } catch (error) {
       if (!(error instanceof UnusableArgumentsError)) throw error;
       this.warn(name, `an argument is ${error.message}`);
       return undefined;
     }
-  }
-
-  tagsOf({ instance, args }: MethodCall, { tags = [] }: Pick<MethodRule, 'tags'>): readonly string[] {
-    return typeof tags === 'function' ? tags.apply(instance, args as never[]) : tags;
   }
 
   /** For a module that was loaded later, or an instance that is not a provider (`ModuleRef.create`): its class may have several. */
@@ -154,6 +165,11 @@ export class MethodCache implements OnModuleInit {
     ]);
     return all.filter(({ isAlias }) => !isAlias);
   }
+}
+
+/** What a rule states, or gives for a call. */
+export function givenFor<T>({ instance, args }: MethodCall, given: T | ((...args: Args) => T)): T {
+  return typeof given === 'function' ? (given as (...args: Args) => T).apply(instance, [...args]) : given;
 }
 
 function nameOf({ instance, method }: Pick<MethodCall, 'instance' | 'method'>): string {

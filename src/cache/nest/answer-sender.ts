@@ -17,7 +17,7 @@ import { requireRoomFor, writeStored } from '../fast-path/response-writer';
 import { RouteFastWay } from './route-fast-way';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
 import type { RouteRequest } from './route-request';
-import { UnreadableEntryError } from './unreadable-entry.error';
+import { orUnreadable } from './unreadable-entry.error';
 
 /**
  * Sends a stored response of a route: its bytes, its header fields, and the cache's own fields. The writer of the fast path sends a plain
@@ -37,27 +37,15 @@ export class AnswerSender {
    * @throws UnreadableEntryError before anything is sent
    */
   send(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer): void | Promise<void> {
-    const unreadable = (cause: unknown): never => {
-      throw new UnreadableEntryError(asked.key, { cause });
-    };
-    const prepared = this.prepare(asked, answer, unreadable);
+    const { key, acceptEncoding } = asked;
+    const { entry, outcome } = answer;
+    const prepared = orUnreadable(key, () =>
+      outcome === 'MISS'
+        ? this.responses.prepareUncached(entry, key, acceptEncoding)
+        : this.responses.prepare(entry, key, acceptEncoding),
+    );
     if (prepared instanceof PreparedResponse) this.write(asked, reply, answer, prepared);
-    else return prepared.then((made) => this.write(asked, reply, answer, made), unreadable);
-  }
-
-  private prepare(
-    { key, acceptEncoding }: RouteRequest,
-    { entry, outcome }: StoredAnswer,
-    onError: (cause: unknown) => never,
-  ): RouteResponse | Promise<RouteResponse> {
-    const { responses } = this;
-    try {
-      return outcome === 'MISS'
-        ? responses.prepareUncached(entry, key, acceptEncoding)
-        : responses.prepare(entry, key, acceptEncoding);
-    } catch (error) {
-      return onError(error);
-    }
+    else return prepared.then((made) => this.write(asked, reply, answer, made));
   }
 
   private write(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer, prepared: RouteResponse): void {

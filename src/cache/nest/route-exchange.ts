@@ -22,7 +22,7 @@ import { RouteOrigin, type PassedValue } from './route-origin';
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
-import { UnreadableEntryError } from './unreadable-entry.error';
+import { orUnreadable, UnreadableEntryError } from './unreadable-entry.error';
 
 const DONE = of(RESPONSE_ALREADY_SENT);
 
@@ -180,7 +180,7 @@ class RouteExchange {
   /** Returns the value to the interceptors around, with the handler's fields on the reply. */
   private async handOn(answer: StoredAnswer): Promise<unknown> {
     const { entry } = answer;
-    const value = await handedValue(answer);
+    const value = await orUnreadable(this.asked.key, () => handedValue(answer));
     const isUnderWay = this.isLoadUnderWay(answer);
     if (isUnderWay) this.load?.reply.share();
     const { reply } = this;

@@ -4,7 +4,7 @@ import { changesInUtf8 } from '../model/cache-key';
 import { identityBody } from '../law/content-coding';
 import { bodyOf } from './handler-response';
 import { isPlainData, valueOfEntry } from './handed-value';
-import { UnreadableEntryError } from './unreadable-entry.error';
+import { orUnreadable } from './unreadable-entry.error';
 
 /*
  * Values of code as stored responses: JSON, text and bytes. Its one invariant: a value comes back as it went in, or is refused.
@@ -40,16 +40,14 @@ export function storedForm(value: unknown): StoredForm | undefined {
 }
 
 /** @throws UnreadableEntryError for stored bytes that cannot be read */
-export async function storedValue(key: string, entry: CacheEntry): Promise<unknown> {
+export function storedValue(key: string, entry: CacheEntry): unknown {
   const type = entry.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
   const ArrayType = ARRAYS[ARRAY_TYPE.exec(type)?.[1] ?? ''];
-  try {
+  return orUnreadable(key, async () => {
     if (ArrayType) return new ArrayType(ownBuffer(await identityBody(entry)));
     const value = await valueOfEntry(entry, true);
     return Buffer.isBuffer(value) ? Buffer.from(value) : value; // the caller may change it
-  } catch (error) {
-    throw new UnreadableEntryError(key, { cause: error });
-  }
+  });
 }
 
 /** What JSON would change in a value that is not stored, and what to do. */
