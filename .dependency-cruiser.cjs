@@ -90,7 +90,6 @@ module.exports = {
           '^src/cache/(fast-path/serialized-head|nest/load-reply|nest/express-load-reply)[.]ts$',
           '^src/server/(tls|http-server|https-redirect|http2-sessions|http2-fields|client-origin)[.]ts$',
           '^src/(kernel/tracer|telemetry/otel-tracer)[.]ts$',
-          '[.]module[.]ts$',
           '[.]spec[.]ts$',
         ],
       },

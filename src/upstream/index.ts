@@ -1,4 +1,4 @@
-/** The door of the upstreams: the kit for definitions, and the parts that the service's own definitions and operations need. */
+/** The entry point of the upstreams: the kit for definitions, and the parts that the service's own definitions and operations need. */
 export * from './kit';
 export type { Expected } from './upstream-definition';
 export { QueryCredentials } from './gateway/credentials';

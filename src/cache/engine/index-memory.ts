@@ -18,7 +18,7 @@ export interface FoundIndex {
 const MAX_BYTES = 2_097_152;
 /** The overhead of objects, in addition to the texts. */
 const ROW_BYTES = 350;
-const NOTHING_AHEAD: FoundIndex['prefetched'] = new Map();
+const NOTHING_PREFETCHED: FoundIndex['prefetched'] = new Map();
 
 /**
  * Remembers what each index named when it was last seen: an entry that is not in memory is requested together with its index, in one round
@@ -44,7 +44,7 @@ export class IndexMemory {
     keysOf: (index: KnownMembers) => readonly string[],
   ): Promise<FoundIndex> {
     const local = store.peek(key);
-    if (local) return { found: local, prefetched: NOTHING_AHEAD };
+    if (local) return { found: local, prefetched: NOTHING_PREFETCHED };
     const last = this.seen.get(key);
     // The index first: entries read after it are no older than it.
     const finding = look();

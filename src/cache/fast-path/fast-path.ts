@@ -25,12 +25,12 @@ import { hasRoomFor, writeStored } from './response-writer';
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** An entrance whose hits the fast path serves. `Target` is what the ordinary way has stored for requests with one fingerprint. */
+/** An entrance whose hits the fast path serves. `Target` is what it remembers with a fingerprint: the route, or the path. */
 export interface FastWay<Target> {
   readonly context: HeadContext;
-  /** What the URLs of its requests begin with; undefined for any. */
+  /** The prefixes of its requests' URLs; undefined for any URL. */
   readonly prefixes?: readonly string[];
-  /** The size of what else it remembers to find a pointer. */
+  /** The size of its own memory for finding a pointer, in bytes. */
   readonly bytes?: number;
   readonly upstreamOf: (target: Target) => string;
   /** Undefined for a request of another entrance, or one that takes the ordinary way. */

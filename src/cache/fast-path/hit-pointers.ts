@@ -95,7 +95,7 @@ export class HitPointers {
   }
 }
 
-/** Under the key itself; an index of variants may be there by now. What a response was prepared of is none. */
+/** Under the key itself; an index of variants may be there by now. An entry with a prepared response is none. */
 function unindexedHit(found: Found, policy: RequestPolicy, now: number): PointedHit {
   const isResponse = keptWith(found.entry) !== undefined || !looksLikeIndex(found.entry);
   return isResponse ? hit(undefined, found, policy, now) : undefined;

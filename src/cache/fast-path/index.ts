@@ -1,4 +1,4 @@
-/** The door for an entrance whose hits take the fast path. */
+/** The entry point for gateways and others whose hits take the fast path. */
 export { FastPath, type FastWay } from './fast-path';
 export { Fingerprints, type FieldKind, type RequestFingerprint } from './request-fingerprint';
 export { PreparedResponse, type HeadContext, type Presentation } from './prepared-response';

@@ -1,4 +1,4 @@
-/** The door of the law: RFC 9110, 9111 and 5861 as pure functions, for every part that handles HTTP messages. */
+/** The entry point of the law: RFC 9110, 9111 and 5861 as pure functions, for every part that handles HTTP messages. */
 export { ageMs, freshForMs, isFresh } from './freshness';
 export { identityBody } from './content-coding';
 export type { CachePolicy } from './cache-policy';

@@ -10,7 +10,7 @@ import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 /**
  * The one caching layer of routes: finds the rule of a request and leaves the answer to `RouteExchange`.
  *
- * Its one invariant: a stored body is sent unchanged. It leaves the decision to the core, header fields to `cache-headers.ts`, errors to
+ * Its one invariant: a stored body is sent unchanged. It leaves the decision to the engine, header fields to `cache-headers.ts`, errors to
  * the exception filter.
  */
 @Injectable()
@@ -24,7 +24,7 @@ export class ResponseCacheInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const request = context.switchToHttp().getRequest<object>();
-    // Further in, or again: an interceptor around that calls the handler again (`retry()`).
+    // The cache has the request already: a second interceptor of the cache, or one around it calls the handler again (`retry()`).
     if (isInCache(request)) return unwrapHandler(request, next);
     if (this.trackBy !== ResponseCacheInterceptor.prototype.trackBy) return this.passTracked(context, next);
     const applied = this.rules.read(context);

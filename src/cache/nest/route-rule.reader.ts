@@ -42,7 +42,7 @@ export class RouteRuleReader {
   private readonly logger = new Logger('Cache');
   /** By controller, then by handler: several controllers may inherit one. Null for routes that are not cached. */
   private readonly routes = new WeakMap<object, Map<object, CachedRoute | null>>();
-  /** Handlers whose rule was warned of. */
+  /** Handlers with a rule that a warning was logged for. */
   private readonly warnedOf = new WeakSet<object>();
   private hasNamedRouteWithoutRule = false;
 

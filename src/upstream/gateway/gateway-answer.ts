@@ -27,7 +27,7 @@ interface Outgoing {
   readonly contentLength: number | undefined;
 }
 
-/** Sends a stored response in the form that the request asks for: the prepared one, by the writer that the fast path has. */
+/** Sends a prepared response in the form that the request asks for, by the writer of the fast path. */
 export async function sendStored(
   { raw, id }: FastifyRequest,
   asked: HeaderList,
@@ -122,7 +122,7 @@ async function beginning(body: AsyncIterable<Buffer>, client: ClientConnection):
   return undefined;
 }
 
-/** Chunk by chunk, no faster than the client reads; a body that breaks off breaks the answer off, never shown as whole. */
+/** Chunk by chunk, no faster than the client reads. A body that breaks off aborts the response: it never looks complete. */
 async function pump({ first, rest }: BegunBody, raw: FastifyReply['raw'], client: ClientConnection): Promise<void> {
   try {
     for (let step: IteratorResult<Buffer> | undefined = first; ; step = await client.race(rest.next())) {

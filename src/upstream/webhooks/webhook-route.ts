@@ -31,11 +31,11 @@ interface Received {
 /**
  * The webhooks of an upstream: an event removes what it has changed, on all replicas, before it is answered.
  *
- * The invariant: nothing happens on a delivery that is not proved with a secret of ours. The route is Fastify's own, because a
+ * The invariant: a delivery has no effect unless one of our secrets verifies it. The route is Fastify's own, because a
  * signature is over the bytes as they came.
  *
  * A delivery is marked for a day once its invalidations are confirmed, never before: a mark says "done", so that no failure
- * between the two can turn a redelivery into a duplicate. Two of the same at once are both done, which is harmless.
+ * between the two can turn a redelivery into a duplicate. Two identical ones at once are both carried out, which is harmless.
  */
 export class WebhookRoute {
   private readonly logger = new Logger('Webhook');
