@@ -307,7 +307,9 @@ describe('HttpCache over an origin of this service', () => {
     const validated = request({}, { headers: [['cache-control', directive]] });
     const before = cache.answer(request(), upstream.load);
     while (upstream.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    const after = Array.from({ length: 100 }, () => cache.answer(validated, upstream.load));
+    const after = Array.from({ length: 100 }, () =>
+      cache.answer({ ...validated, signal: new AbortController().signal }, upstream.load),
+    );
     clock.advance(1);
     await upstream.answer(response('old'));
     expect(text((await before).entry)).toBe('old');
