@@ -56,19 +56,19 @@ describe('the admin token', () => {
   });
 });
 
-/** When the process ends: the CommonJS files that are loaded, and the size of V8's young generation, also after kept allocations. */
+/** When the process ends: the CommonJS files that are loaded, and the size of V8's young generation after kept allocations. */
 const PRINT_AT_THE_END = `data:text/javascript,
   import { Module } from 'node:module';
   import { getHeapSpaceStatistics } from 'node:v8';
   const youngBytes = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size;
   process.on('exit', () => {
-    const [before, kept] = [youngBytes(), Array.from({ length: 1000000 }, (_, at) => ({ at }))];
+    const kept = Array.from({ length: 1000000 }, (_, at) => ({ at }));
     process.stdout.write('loaded ' + Object.keys(Module._cache).join(' ') + '; ');
-    process.stdout.write('young ' + before + ', with ' + kept.length + ' objects ' + youngBytes() + ';');
+    process.stdout.write('young with ' + kept.length + ' objects ' + youngBytes() + ';');
   });`;
 
 describe('start and stop', () => {
-  it('loads nothing that only some requests or settings need, and keeps the young generation small until there is load', async () => {
+  it('loads nothing that only some requests or settings need, and leaves the young generation free to grow', async () => {
     const service = await ServiceProcess.start({ nodeArgs: ['--import', PRINT_AT_THE_END] });
     await service.stop();
     const files = (await service.waitForLog(/loaded (.*?);/))[1]!;
@@ -77,9 +77,8 @@ describe('start and stop', () => {
     const sdk = ['@opentelemetry/resources', '@opentelemetry/sdk-trace-base', '@opentelemetry/sdk-metrics'];
     expect([...spared, ...sdk].filter((name) => files.includes(`node_modules/${name}/`))).toEqual([]);
 
-    const [idle, loaded] = (await service.waitForLog(/young (\d+), with \d+ objects (\d+);/)).slice(1).map(Number);
-    expect(idle).toBeLessThan(10_000_000); // 33 MB if it grew during the start
-    expect(loaded).toBeGreaterThan(idle!);
+    const [loaded] = (await service.waitForLog(/young with \d+ objects (\d+);/)).slice(1).map(Number);
+    expect(loaded).toBeGreaterThan(10_000_000); // 2 MB if it were held for good
   });
 
   it('ends without waiting for a request whose head never comes to its end', async () => {
