@@ -1,4 +1,3 @@
-import './bootstrap/small-start';
 import 'reflect-metadata';
 import { boot } from './bootstrap/boot';
 

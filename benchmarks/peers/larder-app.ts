@@ -1,4 +1,3 @@
-import '../../src/bootstrap/small-start';
 import 'reflect-metadata';
 import { Controller, Get, Module, Param, UseInterceptors } from '@nestjs/common';
 import { AppModule } from '../../src/app.module';

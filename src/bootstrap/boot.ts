@@ -13,7 +13,6 @@ import { reloadTls } from '../server/tls';
 import { logFormatOf } from '../server/log-format';
 import { BootLogger, PinoLogger } from '../logging/pino.logger';
 import { listenFailure } from './listen-failure';
-import { holdYoungGeneration, releaseYoungGeneration } from './young-generation';
 import type { Telemetry } from '../telemetry/otlp-sdk';
 import type { MetricExport } from '../telemetry/start-metrics';
 import { acceptInTurn } from '../workers/accept-in-turn';
@@ -36,10 +35,8 @@ export interface BootHooks {
  * @param load imports the root module; an error of it is reported like an invalid setting
  */
 export async function boot(load: () => Promise<Type>, hooks: BootHooks = {}): Promise<void> {
-  holdYoungGeneration();
   try {
     await start(await load(), hooks);
-    releaseYoungGeneration();
   } catch (error) {
     const isSetting = error instanceof EnvironmentError;
     process.stderr.write(
