@@ -61,8 +61,13 @@ async function leaseOfMiss(store: CacheStore, request: LeaseRequest): Promise<Le
   return lease.lease;
 }
 
-export async function fillUnder(store: CacheStore, key: string, entry: CacheEntry): Promise<void> {
-  if (!(await store.fill(await leaseOf(store, key), entry))) throw new Error(`${key} was not stored`);
+export async function fillUnder(
+  store: CacheStore,
+  key: string,
+  entry: CacheEntry,
+  more: Partial<LeaseRequest> = {},
+): Promise<void> {
+  if (!(await store.fill(await leaseOf(store, key, more), entry))) throw new Error(`${key} was not stored`);
 }
 
 /** In dozens: a store behind a network has a deadline for each command, and how many it takes at once is not the question. */

@@ -37,6 +37,46 @@ describe.each<[string, () => ForeignStore]>([
   );
 });
 
+describe.each([
+  ['without memory', { maxBytes: 0, maxEntries: 1_000 }, 10],
+  ['with too little memory for the entry', { maxBytes: 1_000_000, maxEntries: 1_000 }, 300_000],
+])('%s', (_how, small, bodyBytes) => {
+  const body = Buffer.alloc(bodyBytes, 'x');
+  const open = (map: Map<string, string>): KeyValueStore =>
+    new KeyValueStore(small, new SystemClock(), backendOf(map), { name: 'larder' });
+
+  it('a load replaces the entry that was read', async () => {
+    const store = open(new Map());
+    const [stale, fresh] = [anEntry({ body }), anEntry({ body })];
+    await fillUnder(store, 'github:k', stale);
+    const lease = await leaseOf(store, 'github:k', { seenId: (await store.find('github:k'))!.entry.id });
+    expect(await store.fill(lease, fresh)).toBe(true);
+    expect((await store.find('github:k'))?.entry.id).toBe(fresh.id);
+  });
+
+  it('no lease is granted to a load that has read another entry, or one that is purged since', async () => {
+    const map = new Map<string, string>();
+    const [store, other] = [open(map), replica(backendOf(map))];
+    const [first, second] = [anEntry({ body }), anEntry({ body })];
+    await fillUnder(store, 'github:k', first);
+    await fillUnder(other, 'github:k', second, { seenId: (await other.find('github:k'))!.entry.id });
+    expect((await store.acquire(asking('github:k', { seenId: first.id }))).kind).toBe('changed');
+    await other.invalidate({ kind: 'key', key: 'github:k' }, 'purge');
+    expect((await store.acquire(asking('github:k', { seenId: second.id }))).kind).toBe('changed');
+  });
+
+  it('a load stores nothing over an entry that the other replica has stored meanwhile', async () => {
+    const map = new Map<string, string>();
+    const [store, other] = [open(map), replica(backendOf(map))];
+    const [first, second] = [anEntry({ body }), anEntry({ body })];
+    await fillUnder(store, 'github:k', first);
+    const lease = await leaseOf(store, 'github:k', { seenId: first.id });
+    await fillUnder(other, 'github:k', second, { seenId: (await other.find('github:k'))!.entry.id });
+    expect(await store.fill(lease, anEntry({ body }))).toBe(false);
+    expect((await store.find('github:k'))?.entry.id).toBe(second.id);
+  });
+});
+
 describe('two replicas on one key-value store', () => {
   let map: Map<string, string>;
   let a: KeyValueStore;

@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { GithubSimulator } from '../../simulator';
 import { FaultProxy } from '../support/fault-proxy';
 import { freePort } from '../support/free-port';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
+import { makeTempFolder, removeTempFolder } from '../support/temp-folder';
 import { waitUntil } from '../support/wait-until';
 import { ask, health, keepAsking, statuses } from './clients';
 
@@ -251,6 +254,28 @@ describe('Redis fails, and the service', () => {
     expect((await invalidate(service, 'read-only')).status).toBe(503);
     await redis.command('REPLICAOF', 'NO', 'ONE');
     expect((await invalidate(service, 'read-only')).status).toBe(200);
+  });
+
+  it.each([
+    ['with-memory', {}],
+    ['without-memory', { L1_MAX_BYTES: '0' }],
+  ])('loads what is stale while it takes no writes, %s', async (name, memory) => {
+    const redis = ends(await RedisProcess.start());
+    const folder = makeTempFolder('rules');
+    ends({ stop: () => removeTempFolder(folder) });
+    const rules = join(folder, 'rules.json');
+    writeFileSync(rules, JSON.stringify([{ path: '/users/:login', ttl: 1 }]));
+    const service = await startService(redis.uri, { ...memory, GITHUB_RULES_FILE: rules });
+    await untilState(service, 'up');
+    const stale = async () => (await request(`${service.url}/github/users/${name}`)).body.toString();
+    await stale();
+    await waitUntil(async () => (await redis.command('EXISTS', ENTRY(name))) === '1', { what: 'the entry' });
+    await redis.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    github.setAccount(name, { publicRepos: 77 });
+    await waitUntil(async () => (await stale()).includes('"public_repos":77'), {
+      what: 'the change',
+      timeoutMs: 15_000,
+    });
   });
 
   it('answers every request while its connections are killed', async () => {

@@ -4,7 +4,7 @@ import type { StoreWrite } from '../../src/cache/nest/store-writes';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
-import { anEntry, describeStore, fillUnder, leaseOf } from '../../testing/store-contract';
+import { anEntry, asking, describeStore, fillUnder, leaseOf } from '../../testing/store-contract';
 import { RedisCluster } from '../support/redis-cluster';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
@@ -145,6 +145,35 @@ describe('a Redis Cluster of six', () => {
   afterAll(() => cluster.stop());
 
   describeStore('TieredStore over a Cluster', () => openRedisStore(cluster.uri));
+
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    await Promise.all(closing.splice(0).map((close) => close()));
+  });
+
+  it.each([
+    ['a tag', '-zscore', (root: string) => `${root}:t:{t}`],
+    ['the ledger', '-hmget', (root: string) => `${root}:q`],
+  ])('loses no lease while the node of %s refuses to be read', async (_what, refusal, keyOf) => {
+    const { store, redisKey, close } = await openRedisStore(cluster.uri);
+    closing.push(close);
+    const refusing = keyOf(redisKey('').slice(0, redisKey('').indexOf(':e:')));
+    const node = await cluster.primaryFor(refusing);
+    const keys = Array.from({ length: 100 }, (_, at) => `k${at}`);
+    const owners = await Promise.all(keys.map((key) => cluster.primaryFor(redisKey(key))));
+    const key = keys[owners.findIndex((owner) => owner !== node)]!;
+    await fillUnder(store, key, anEntry({ tags: ['t'] }));
+    expect((await store.find(key))?.tier).toBe('l2'); // its tags are known now
+    await cluster.commandFor(redisKey(key), 'DEL', redisKey(key));
+    await waitUntil(() => store.peek(key) === undefined, { what: 'the push' });
+    await node.command('ACL', 'SETUSER', 'default', refusal);
+    const request = asking(key, { tags: ['t'] });
+    const looked = await store.findOrAcquire(request);
+    await node.command('ACL', 'SETUSER', 'default', '+@all');
+    if (!looked.found && looked.lease?.kind === 'granted') await store.release(looked.lease.lease);
+    expect((await store.acquire(asking(key, { tags: ['t'] }))).kind).toBe('granted');
+  });
+
   describeWrites(
     () => openRedisStore(cluster.uri),
     async (key) => Number(await cluster.commandFor(key, 'STRLEN', key)),

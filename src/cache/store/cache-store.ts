@@ -18,7 +18,10 @@ export interface Lease {
   readonly token: string;
   /** The id of the entry that the load may replace, empty if there was none. */
   readonly baseId: string;
-  /** When that entry ends, where the store drops it then: it may be gone at the end of the load without having been deleted. */
+  /**
+   * When that entry ends, where the store drops it then: it may be gone at the end of the load without having been deleted. 0 where memory
+   * did not have it.
+   */
   readonly baseEndsAt?: number;
   /** The count of invalidations when the lease was granted. */
   readonly sequence: number;

@@ -139,6 +139,11 @@ export class TieredStore extends MemoryStore {
     await this.l2.close();
   }
 
+  /** It may refuse leases, as a replica of Redis does, and still be read. */
+  protected override async isBehind(key: string, id: string): Promise<boolean> {
+    return (await ifAvailable(async () => ((await this.l2.find(key))?.entry.id ?? '') === id)) ?? false;
+  }
+
   /** One read of a key for concurrent callers. The promise of the first caller settles before those of the others. */
   private readOnce(key: string, request?: LeaseRequest): Promise<FoundOrLease> {
     const underWay = this.finds.get(key);

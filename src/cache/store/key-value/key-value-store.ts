@@ -113,6 +113,10 @@ export class KeyValueStore extends MemoryStore {
     await this.backend.close();
   }
 
+  protected override async isBehind(key: string, id: string): Promise<boolean> {
+    return (await ifAvailable(async () => ((await this.read(key))?.id ?? '') === id)) ?? false;
+  }
+
   /** @returns false where another replica has stored since, or a purge may cover a tag that only the response names */
   private async share(lease: Lease, before: Stamp, entry: CacheEntry, { linked }: FillOptions = {}): Promise<boolean> {
     const { [ANY_TAG]: anyTag, ...known } = before;

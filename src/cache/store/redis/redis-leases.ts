@@ -6,6 +6,7 @@ import {
   type LeaseRequest,
   type LoadFailure,
 } from '../cache-store';
+import { ifAvailable } from '../if-available';
 import { FAILURE_MEMORY_MS } from '../lease-table';
 import { refusalIn, type RedisCommands } from './redis-commands';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
@@ -151,8 +152,16 @@ export class RedisLeases {
     }
     // The lease names its ledger: the first lease of this replica waits until it knows one.
     const known = asked.ledger === '' ? await this.ledger.read() : asked;
-    const [state, reply] = await Promise.all([this.ledger.read(), this.commands.run(script, names, argsUnder(known))]);
-    return [state, (reply as readonly RedisReply[]).slice(STATE_ITEMS)];
+    const reading = this.ledger.read();
+    reading.catch(() => undefined); // it is awaited below, unless the script fails first
+    const reply = await this.commands.run(script, names, argsUnder(known));
+    try {
+      return [await reading, (reply as readonly RedisReply[]).slice(STATE_ITEMS)];
+    } catch (error) {
+      // The ledger's node refuses, and the key's node may have granted the lease.
+      await ifAvailable(() => this.release({ key, selection, token }));
+      throw error;
+    }
   }
 
   private async trackIfUncertain<T>({ key, selection, token }: LeaseName, reply: Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import type { RedisReply } from '../../../redis/redis-link';
 import type { CacheEntry } from '../../model/cache-entry';
 import type { Found, FoundOrLease, LeaseRequest } from '../cache-store';
 import { decodeEntry } from '../entry-codec';
+import { ifAvailable } from '../if-available';
 import { looksLikeMember } from '../../model/resource-index';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
 import type { RedisCommands } from './redis-commands';
@@ -67,7 +68,8 @@ export class RedisReads {
   async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     const { key } = request;
     const isAcrossSlots = !this.commands.spansSlots;
-    const scores = isAcrossSlots ? this.readIndexes(key, this.tagsSeen.get(key) ?? []) : undefined;
+    // The node of a tag may refuse: a lease that the key's node has granted must not be lost by that.
+    const scores = isAcrossSlots ? ifAvailable(() => this.readIndexes(key, this.tagsSeen.get(key) ?? [])) : undefined;
     const [answer, seen] = await Promise.all([this.leases.findOrAcquire(request), scores]);
     if ('lease' in answer) return { lease: answer.lease };
     const redisKey = this.keys.entry(key);
