@@ -11,10 +11,14 @@ const IDLE_MS = 100;
 const HEAD_MS = 2_000;
 
 /**
- * Ends the servers without losing requests of connected clients. The ports are closed first: a proxy sends what is refused there to another
- * replica, a POST too. For a moment each response then has `Connection: close` (RFC 9112 §9.6), so that busy clients leave by themselves; then idle
- * connections are closed, and the requests under way are waited for. The other way round those who were told to leave come back by new
- * connections, and the kernel resets the ones that nobody has accepted when the port is closed, which no proxy repeats a POST after.
+ * Ends the servers without losing requests of connected clients:
+ *
+ *   1. the ports are closed: a proxy sends a refused request, even a POST, to another replica
+ *   2. for a moment each response has `Connection: close` (RFC 9112 §9.6), so that busy clients disconnect by themselves
+ *   3. idle connections are closed, and requests under way are completed
+ *
+ * With 2 before 1, clients would connect again, and closing the port would reset the connections not yet accepted; after a reset no proxy
+ * repeats a POST.
  *
  * @param timeoutMs the limit of all of that; then the remaining connections are cut
  */

@@ -83,7 +83,7 @@ export class VariantFinder {
     const answers = await Promise.all(
       keys.map(async (one): Promise<FoundOrLease> => {
         const there = this.store.peek(one) ?? (await prefetched.get(one));
-        // Of several keys the load's is not known yet.
+        // With several keys it is not known yet which one a load will store.
         return there ? { found: there } : this.look(request, one, keys.length === 1 ? leaseMs : undefined, asking);
       }),
     );

@@ -4,7 +4,7 @@ import { nextSecondOf } from '../law/freshness';
 import type { ResponseForm } from '../law/response-form';
 import { packFields, textBytes, unpackFields, type PackedFields } from '../store/memory/packed-fields';
 import { bufferBytes, hasText, inOnePiece, MAX_TEXT_BYTES, textIn } from '../store/memory/resident-entry';
-import { NEVER_RENDERED, renderedHeads, type RenderedHead } from './rendered-heads';
+import { NEVER_RENDERED, NO_FRONTS, renderedHeads, type RenderedHead } from './rendered-heads';
 import { areWritable, linesOf, statusLine, tailOf, type FlatFields, type SerializedHead } from './serialized-head';
 
 /** The object itself, and its place with the entry. */
@@ -156,14 +156,12 @@ export class PreparedResponse<Answer extends Served = Served> {
       return { beforeRequestId: this.front(form, answer, now, context), afterTimings: this.tailFor(form, tail) };
     }
     const rendered = this.rendered(answer, now, context);
-    if (kind === 'whole') {
-      const afterTimings = (rendered.tailOfWhole ??= this.tailFor(form, rendered.tail));
-      return { beforeRequestId: (rendered.head ??= this.front(form, answer, now, context)), afterTimings };
-    }
-    const afterTimings = this.tailFor(form, rendered.tail);
-    if (kind === 'not-modified')
-      return { beforeRequestId: (rendered.headNotModified ??= this.front(form, answer, now, context)), afterTimings };
-    return { beforeRequestId: (rendered.headOfPart ??= this.front(form, answer, now, context)), afterTimings };
+    const beforeRequestId = (rendered.fronts[kind] ??= this.front(form, answer, now, context));
+    const afterTimings =
+      kind === 'whole'
+        ? (rendered.tailOfWhole ??= this.tailFor(form, rendered.tail))
+        : this.tailFor(form, rendered.tail);
+    return { beforeRequestId, afterTimings };
   }
 
   /** The texts that hits have in common now. */
@@ -183,7 +181,8 @@ export class PreparedResponse<Answer extends Served = Served> {
     const validUntil = Math.min(nextSecondOf(entry, now), now + 1_000 - (wallMs % 1_000));
     Object.assign(rendered, { storedAt, freshUntil, validUntil, tier, keepAliveMs, revision });
     rendered.tail = inOnePiece(tailOf(wallMs, keepAliveMs, hasDate(this.stored)));
-    rendered.head = rendered.headOfPart = rendered.headNotModified = rendered.tailOfWhole = undefined;
+    rendered.fronts = { ...NO_FRONTS };
+    rendered.tailOfWhole = undefined;
     return rendered;
   }
 

@@ -7,6 +7,9 @@ const MAX_HEADS = 512;
 /** For a response whose head was never rendered. */
 export const NEVER_RENDERED = -1;
 
+/** None rendered yet. */
+export const NO_FRONTS = { whole: undefined, part: undefined, 'not-modified': undefined } as const;
+
 /** The texts of a response's head, and what they were rendered for. */
 export class RenderedHead {
   number = NEVER_RENDERED;
@@ -21,9 +24,8 @@ export class RenderedHead {
   stored: HeaderList = [];
   tail = '';
   tailOfWhole: string | undefined;
-  head: string | undefined;
-  headOfPart: string | undefined;
-  headNotModified: string | undefined;
+  /** Up to the request's own fields, by the form of the response. */
+  fronts: Record<'whole' | 'part' | 'not-modified', string | undefined> = NO_FRONTS;
 }
 
 /**

@@ -128,8 +128,8 @@ export function setField(reply: ClientReply, name: string, value: string | strin
 }
 
 /**
- * The bytes to send, with the parts that differ between deliveries spliced in at their end. The entry's body is read for those alone: in
- * memory each read makes it anew.
+ * The bytes to send, with the parts that differ between deliveries spliced in at their end. Only those read the entry's body: each read
+ * of a packed entry decodes it again.
  */
 function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
   const { hitFlagName, status } = entry;

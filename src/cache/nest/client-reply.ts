@@ -37,7 +37,7 @@ export function rawRequestOf(request: object): IncomingMessage {
 /** Host, path and query that the client sent. */
 export function targetOf(request: object): string {
   const { host = '', url = '', originalUrl = '' } = request as Partial<ExpressRequest>;
-  // Of Express's `url` a router may have taken a part.
+  // An Express router removes its own path from `url`.
   return `//${host.toLowerCase()}${isOfFastify(request) ? url : originalUrl}`;
 }
 

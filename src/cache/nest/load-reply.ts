@@ -54,7 +54,7 @@ export abstract class LoadReply {
     return this.sent;
   }
 
-  /** Whether others (a filter, Nest) answered by the same object while the load ran: what was set meanwhile may be either's. */
+  /** Whether a filter or Nest responded through the same object while the load ran: the fields set meanwhile may belong to either. */
   get isAmbiguous(): boolean {
     return this.isShared;
   }

@@ -86,7 +86,7 @@ export class RouteKeys {
     return caller === undefined ? name : `${name};by=${caller}`;
   }
 
-  /** The handler, with what it takes of the URL. */
+  /** The handler's name, with its parameters from the URL. */
   private nameByUrl(request: FastifyRequest): string {
     const values = this.route.urlArguments.map(({ from, member }) => {
       const all = request[from] as Readonly<Record<string, unknown>>;

@@ -22,8 +22,8 @@ const MAX_LOAD_MS = 300_000;
 const SWEEP_OVER = 10_000;
 
 /**
- * The leases of one process, by the rules of the Redis scripts, and the invalidations that a load under way may have missed: a load that
- * began before one of them may not store what it covers.
+ * The leases of one process, by the rules of the Redis scripts, and the recent invalidations: a load that began before an invalidation
+ * stores nothing that the invalidation covers.
  */
 export class LeaseTable {
   /** By key, then by selection. */

@@ -10,7 +10,7 @@ import type { KeyValueBackend } from './key-value-backend';
  *
  *   1. replica A reads the words of a key and its tags, then loads
  *   2. replica B purges one of the tags: it writes another word
- *   3. A stores what it loaded, with the words of 1: no replica uses it, because they differ
+ *   3. A stores its response with the words of 1: no replica uses it, because the words differ now
  *
  * Its one invariant: a word that is missing (evicted, never written) is another one. Groups are many and few enough at once: a purge of one
  * key removes one entry in 65,536 beside it, and there are never more words than groups.

@@ -129,7 +129,7 @@ class ResidentEntry implements Complete {
     return OBJECT_BYTES + texts + (entry.#validators ? OBJECT_IN_ENTRY_BYTES : 0) + sizeOf(entry.#body);
   }
 
-  // Of entries in another form, memory keeps nothing.
+  // The following accept any entry. An entry that is not memory's own has nothing kept with it.
 
   static keptWith(entry: CacheEntry): KeptWith | undefined {
     return #keptWith in entry ? entry.#keptWith : undefined;
