@@ -28,7 +28,7 @@ interface Window {
  * It is asked only once a request has been found wrong: a right one is never refused, even if other clients have the same address.
  */
 export class FailedAttempts {
-  private readonly windows = new LRUCache<string, Window>({ max: 10_000 });
+  private readonly windows = new LRUCache<string, Window>({ maxSize: 10_000, sizeCalculation: () => 1 }); // `max` would allocate all of it now
   private readonly logger = new Logger('FailedAttempts');
   private warnedAt = -Infinity;
 
