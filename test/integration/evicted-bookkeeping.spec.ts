@@ -103,6 +103,30 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
     });
   });
 
+  describe.each(['purge', 'stale'] as const)('after a %s by a tag whose index was deleted during a load', (mode) => {
+    it.each([
+      ['of another variant', (r: CacheReplica, o: VersionedOrigin) => r.throughGateway({ ...asking, accept: 'b' }, o)],
+      ['of a projection', (r: CacheReplica, o: VersionedOrigin) => r.throughRoute({ ...asking, part: 'repos' }, o)],
+    ] as const)('%s, nothing of the resource comes back', async (_what, get) => {
+      const [one, two] = await openTwo();
+      const origin = new VersionedOrigin();
+      await one.throughGateway(asking, origin);
+      const release = origin.hold();
+      origin.headers = [...origin.headers, ['vary', 'x-other']]; // a variant that changes the resource's index
+      const loading = get(one, origin);
+      await waitUntil(() => origin.loads === 2, { what: 'the second load' });
+      await redis.command('DEL', `${PREFIX}:v4:t:{${TAG}}`);
+      origin.version = 2;
+      await two.store.invalidate({ kind: 'tag', tag: TAG }, mode);
+      release();
+      await loading;
+      for (const replica of [two, one]) {
+        expect((await replica.throughGateway(asking, origin)).version).toBe('2');
+        expect((await get(replica, origin)).version).toBe('2');
+      }
+    });
+  });
+
   it('finds what others have stored under a tag, though the clock of one replica is 90 s ahead', async () => {
     const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
     for (const replica of [one, ahead]) await ready(replica);

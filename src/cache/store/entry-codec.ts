@@ -25,7 +25,7 @@ const ID_BYTES = 12;
 const SOFT_PURGE_MARK = { at: ID_BYTES, bytes: 6 };
 const HEAD_LENGTH = { at: 18, bytes: 3 };
 const METADATA_AT = 21;
-const MAX_HEAD_BYTES = 262_144;
+export const MAX_HEAD_BYTES = 262_144;
 const ALIGNMENT = 8;
 /** Enough bytes to contain the head of nearly any entry. */
 export const HEAD_GLANCE_BYTES = 4_096;

@@ -63,14 +63,26 @@ return reply(state, 'granted', tostring(failures))`;
 
 /**
  * KEYS lease, entry, and the ledger if it is on the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor, indexMark, key,
- * slot of the known mark, the token of the load that gives way (empty for none), the count and the ledger that the caller knows. The
- * ledger's state, and the lease with the failures before it, or the reason of a refusal.
+ * slot of the known mark, the token of the load that gives way (empty for none), the count and the ledger that the caller knows, and
+ * the prefix of tag indexes, if they are on the same node. The ledger's state, and the lease with the failures before it, or the reason
+ * of a refusal.
+ *
+ * An entry without its bookkeeping counts as changed. What is stored in its place would be in the indexes again:
+ *
+ *   1. a load sees the index of its URL; the index of a tag is evicted
+ *   2. the tag is purged, which does not find the URL's index
+ *   3. the load ends, and adds its variant to the URL's index: all its variants, of before 2, would count again
  */
-export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${FIRSTS}
+export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
 local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
-local id = redis.pcall('GETRANGE', KEYS[2], 0, 11)
-if type(id) ~= 'string' then id = '' end
-if id ~= ARGV[3] then return reply(state, 'changed') end${TAKE_LEASE}`);
+local front = redis.pcall('GETRANGE', KEYS[2], 0, 20)
+if type(front) ~= 'string' then front = '' end
+if string.sub(front, 1, 12) ~= ARGV[3] then return reply(state, 'changed') end
+local a, b, c = string.byte(front, 19, 21)
+if c and ARGV[12] then
+  local head = redis.call('GETRANGE', KEYS[2], 0, a * 65536 + b * 256 + c - 1)
+  if not isIndexed(head, ARGV[12], ARGV[7]) then return reply(state, 'changed') end
+end${TAKE_LEASE}`);
 
 /**
  * As ACQUIRE for a caller that has seen no entry; and the value, if there is one: an empty text if the key is not a string. With the

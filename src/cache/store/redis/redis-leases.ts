@@ -22,13 +22,6 @@ interface StoredFailure extends Partial<LoadFailure> {
   readonly since?: Pick<Lease, 'sequence' | 'ledger' | 'indexMark'>;
 }
 
-interface GrantOptions {
-  /** The prefix of tag indexes, if the script must check them. */
-  readonly checking?: readonly string[];
-  /** The token of a load that gives way to the caller. */
-  readonly outdated?: string;
-}
-
 /**
  * Leases in Redis, which keeps them until they are released or expire.
  *
@@ -50,7 +43,7 @@ export class RedisLeases {
     const [state, reply] = await this.runScript(ACQUIRE, request);
     const outdated = await this.findOutdated(request, reply);
     if (outdated === undefined) return leaseAnswer(request, state, reply);
-    const [stateNow, replyNow] = await this.runScript(ACQUIRE, request, { outdated });
+    const [stateNow, replyNow] = await this.runScript(ACQUIRE, request, outdated);
     return leaseAnswer(request, stateNow, replyNow);
   }
 
@@ -61,8 +54,7 @@ export class RedisLeases {
   async findOrAcquire(
     request: LeaseRequest,
   ): Promise<{ readonly value: RedisReply; readonly isLost: boolean } | { readonly lease: LeaseAnswer | undefined }> {
-    const checking = this.commands.spansSlots ? [this.keys.tagIndexPrefix] : [];
-    const [state, reply] = await this.runScript(FIND_OR_ACQUIRE, request, { checking });
+    const [state, reply] = await this.runScript(FIND_OR_ACQUIRE, request);
     const [kind, value = ''] = reply;
     if (String(kind) === 'found') return { value, isLost: false };
     if (String(kind) === 'lost') return { value, isLost: true };
@@ -124,19 +116,20 @@ export class RedisLeases {
     return isUnpurged ? undefined : token;
   }
 
+  /** @param outdated the token of a load that gives way to the caller */
   private runScript(
     script: Script,
     request: LeaseRequest,
-    options: GrantOptions = {},
+    outdated = '',
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
-    return this.trackIfUncertain(request, this.grant(script, request, options));
+    return this.trackIfUncertain(request, this.grant(script, request, outdated));
   }
 
   /** The reply, and the ledger's state before a load begins, which may be of another node: a later invalidation refuses its fill. */
   private async grant(
     script: Script,
     { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0 }: LeaseRequest,
-    { checking = [], outdated = '' }: GrantOptions,
+    outdated: string,
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
     const names: [lease: string, entry: string] = [this.keys.lease(key, selection), this.keys.entry(key)];
     const argsUnder = (known: LedgerState): (string | number)[] => [
@@ -144,7 +137,7 @@ export class RedisLeases {
       ...[slotOf(known), outdated, known.sequence, known.ledger],
     ];
     const asked = this.ledger.state;
-    const all = [...argsUnder(asked), ...checking];
+    const all = [...argsUnder(asked), this.keys.tagIndexPrefix];
     const atOnce = await this.commands.runAcross(script, [...names, this.keys.ledger], all);
     if (atOnce !== undefined) {
       const items = atOnce as readonly RedisReply[];

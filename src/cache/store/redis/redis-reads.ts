@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../../../kernel/at-most';
 import type { RedisReply } from '../../../redis/redis-link';
 import type { CacheEntry } from '../../model/cache-entry';
-import type { Found, FoundOrLease, LeaseRequest } from '../cache-store';
-import { decodeEntry } from '../entry-codec';
+import type { Found, FoundOrLease, LeaseAnswer, LeaseRequest } from '../cache-store';
+import { decodeEntry, decodeHead, MAX_HEAD_BYTES } from '../entry-codec';
 import { ifAvailable } from '../if-available';
 import { looksLikeMember } from '../../model/resource-index';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
@@ -64,6 +64,17 @@ export class RedisReads {
     return undefined;
   }
 
+  /** As of the leases; on a Cluster, where the script cannot do it, an entry without its bookkeeping is found here. */
+  async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
+    const { key, seenId } = request;
+    const answer = await this.leases.acquire(request);
+    // Members are replaced under the lease of their load, which an invalidation by any of its tags revokes.
+    if (answer.kind !== 'granted' || seenId === '' || this.commands.spansSlots || looksLikeMember(key)) return answer;
+    if (await this.isIndexed(key)) return answer;
+    await this.leases.release(answer.lease);
+    return { kind: 'changed' };
+  }
+
   /** The entry, or the lease; neither if the stored value had to be removed first. @throws RewoundError */
   async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     const { key } = request;
@@ -109,6 +120,15 @@ export class RedisReads {
     if (tags.every((tag) => seen?.get(tag) ?? more?.get(tag))) return entry;
     await this.discardUnindexed(this.keys.entry(key), entry);
     return undefined;
+  }
+
+  private async isIndexed(key: string): Promise<boolean> {
+    const redisKey = this.keys.entry(key);
+    const value = await this.commands.sendOrReply(redisKey, ['GETRANGE', redisKey, '0', String(MAX_HEAD_BYTES - 1)]);
+    const head = Buffer.isBuffer(value) ? decodeHead(value, this.keys.source) : undefined;
+    const tags = head ? indexedTags(key, head.metadata) : [];
+    const seen = await this.readIndexes(key, tags);
+    return head !== undefined && tags.every((tag) => seen.get(tag) === true);
   }
 
   /** Whether each of the tags has the key in its index. */

@@ -104,7 +104,7 @@ export class RedisStore extends CacheStore implements SharedStore {
   }
 
   acquire(request: LeaseRequest): Promise<LeaseAnswer> {
-    return this.unlessRewound(() => this.leases.acquire(request));
+    return this.unlessRewound(() => this.reads.acquire(request));
   }
 
   renew(lease: Lease, leaseMs: number): Promise<void> {
