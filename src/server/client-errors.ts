@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../kernel/app-error';
 import { EDGE_FIELDS, newRequestId } from './edge-hooks';
+import { NO_TARGET } from './origin-form';
 import { PROBLEM_TYPE, kindOfProblem, problemOf } from '../kernel/problem-table';
 
 interface ClientProblem {
@@ -24,7 +25,7 @@ const SAID: Readonly<Record<string, ClientProblem>> = {
   },
   HPE_INVALID_URL: {
     code: 'request-invalid',
-    detail: 'The request target is neither a path nor an http or https URL.',
+    detail: NO_TARGET,
   },
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The request did not come to its end in time.' },
 };

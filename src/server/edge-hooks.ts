@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, RawRequestDefaultExpression } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import { millisecondsText } from '../kernel/milliseconds';
-import { isOriginForm } from './origin-form';
+import { isOriginForm, NO_TARGET } from './origin-form';
 import { Cors, type AllowedOrigins } from './cors';
 
 /** A name, an address or one in brackets, and a port: RFC 9110 §7.2 without characters that are in no host name. */
@@ -117,8 +117,7 @@ export function refusalOf({
   // node also reads HTTP/0.9 and 2.0 in the form of HTTP/1, which no honest client sends.
   if (httpVersionMajor !== 1) return new AppError('request-invalid', 'The request is not HTTP/1.1 or HTTP/1.0.');
   // RFC 9112 §3.2: a target that is no absolute form of http or https; `*` is for OPTIONS alone
-  if (!isOriginForm(url) && !(url === '*' && method === 'OPTIONS'))
-    return new AppError('request-invalid', 'The request target is neither a path nor an http or https URL.');
+  if (!isOriginForm(url) && !(url === '*' && method === 'OPTIONS')) return new AppError('request-invalid', NO_TARGET);
   let hosts = 0;
   let codings = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

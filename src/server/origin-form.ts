@@ -3,6 +3,7 @@ import type { RawRequestDefaultExpression } from 'fastify';
 /** A target in absolute form: the authority, then path and query. */
 const ABSOLUTE = /^https?:\/\/([^/?#\\]+)([/?].*)?$/i;
 const SLASH = 47;
+export const NO_TARGET = 'The request target is neither a path nor an http or https URL.';
 
 /** Whether the target is a path. `*` (of OPTIONS) is neither a path nor absolute. */
 export function isOriginForm(url: string): boolean {

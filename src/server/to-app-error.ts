@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { AppError, type ErrorCode } from '../kernel/app-error';
+import { isOriginForm, NO_TARGET } from './origin-form';
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'request-invalid',
@@ -48,6 +49,8 @@ export function statusProblemOf(
 
 function notFound(request: Asked, allowedAt: (path: string) => readonly string[], cause: unknown): AppError {
   const { method } = request;
+  // Nest has no route for `*` of a GET, and says so before the edge refuses it.
+  if (!isOriginForm(request.url)) return new AppError('request-invalid', NO_TARGET, { cause });
   const allowed = allowedAt(pathOf(request));
   const path = pathOf(request).slice(0, 200);
   if (allowed.length === 0 || allowed.includes(method)) {

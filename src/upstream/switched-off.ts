@@ -44,8 +44,10 @@ export class SwitchedOff implements OnModuleInit {
   private urls(): readonly string[] {
     const { name } = this.definition;
     const taken = this.parts.prefixes();
-    const roots = [routePrefixOf(this.definition), ...this.routes.map((one) => `/${one}`)].filter(
-      (root) => root !== '/' && !taken.some((prefix) => prefix === '' || `${prefix}/`.startsWith(`${root}/`)),
+    // A gateway at `/` may have paths with the names of routes; a request for another API, and its credential, are not for it.
+    const routes = taken.includes('') ? [] : this.routes.map((one) => `/${one}`);
+    const roots = [routePrefixOf(this.definition), ...routes].filter(
+      (root) => root !== '/' && !taken.some((prefix) => `${prefix}/`.startsWith(`${root}/`)),
     );
     return [...roots.flatMap((root) => [root, `${root}/*`]), webhookPath(name)];
   }

@@ -374,6 +374,7 @@ describe('in front of any API', () => {
     ['GET http://x/github/a HTTP/1.1\r\nhost: x\r\nhost: x', /^HTTP\/1\.1 400/],
     ['GET ftp://evil.example HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400[^]*neither a path nor an http or https URL/],
     ['GET a/b HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400[^]*neither a path nor an http or https URL/],
+    ['GET * HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 400[^]*neither a path nor an http or https URL/],
     ['OPTIONS * HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 204[^]*allow: GET, HEAD, POST/i],
     ['OPTIONS http://x HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 204[^]*allow: GET, HEAD, POST/i],
     ['OPTIONS http://x/ HTTP/1.1\r\nhost: x', /^HTTP\/1\.1 405[^]*allow: GET, HEAD/i],

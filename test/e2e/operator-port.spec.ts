@@ -1,6 +1,7 @@
 import { GithubSimulator } from '../../simulator';
 import { freePort } from '../support/free-port';
 import { rawRequest } from '../support/raw-http';
+import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
 import { readEnvironment } from '../../src/config/env.schema';
 import '../../src/app.module'; // declares the settings of the upstreams
@@ -10,6 +11,7 @@ const OPERATORS = ['/', '/metrics', '/docs', '/docs-json', '/page.json', '/event
 
 describe('a port for operators (ADMIN_PORT)', () => {
   let github: GithubSimulator;
+  let gitlab: ScriptedOrigin;
   let service: ServiceProcess;
   let operators: string;
   let adminPort: number;
@@ -32,9 +34,10 @@ describe('a port for operators (ADMIN_PORT)', () => {
 
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0 });
+    gitlab = await ScriptedOrigin.start((response) => response.end('{}'));
   });
   afterEach(() => service.stop());
-  afterAll(() => github.stop());
+  afterAll(() => Promise.all([github.stop(), gitlab.stop()]));
 
   it('has the operations; on the public port they are a 404 problem, and probes, webhooks and hits are as before', async () => {
     await start({ GITHUB_WEBHOOK_SECRET: 'of-the-tests' });
@@ -106,6 +109,25 @@ describe('a port for operators (ADMIN_PORT)', () => {
     expect(await (await fetch(`${operators}/docs-json`)).json()).toMatchObject({
       paths: expect.objectContaining({ '/users/{username}': expect.anything() }),
     });
+  });
+
+  it('leaves other APIs their paths beside a gateway at /, and what is for them or a webhook goes to no other API', async () => {
+    await start({
+      ...{ GITHUB_ROUTE_PREFIX: '/', STACKEXCHANGE_ENABLED: 'false' },
+      ...{ GITLAB_ENABLED: 'true', GITLAB_API_URL: `${gitlab.url}/api/v4` },
+    });
+    github.requests.reset();
+    const authorization = 'Bearer glpat-of-the-tests-00000';
+    for (const path of ['/gitlab/projects/1', '/api/v4/projects/2', '/gitlab/api/v4/projects/3'])
+      expect([path, await statusOf(service.url, path, { headers: { authorization } })]).toEqual([path, 200]);
+    expect(gitlab.hits.map(({ url }) => url)).toEqual([1, 2, 3].map((id) => `/api/v4/projects/${id}`));
+    for (const path of ['/webhooks/gitlab', '/webhooks/github', '/webhooks/unknown'])
+      for (const method of ['GET', 'POST'])
+        expect([path, await statusOf(service.url, path, { method, headers: {} })]).toEqual([path, 404]);
+    const off = await fetch(`${service.url}/stackexchange/questions`, { headers: { authorization } });
+    expect([off.status, await off.text()]).toEqual([404, expect.stringContaining('Set STACKEXCHANGE_ENABLED=true')]);
+    expect(github.requests.all()).toEqual([]);
+    expect((await fetch(`${service.url}/tags/redis`)).headers.get('cache-status')).toContain('github:-:/tags/redis');
   });
 
   it('ends both ports when it stops, after the requests under way', async () => {

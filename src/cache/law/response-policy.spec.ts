@@ -41,6 +41,7 @@ describe('what may be stored (RFC 9111 §3)', () => {
     ['302 with max-age', control('max-age=60'), { status: 302 }, true],
     ['302 with Expires', [['expires', date(60)]], { status: 302 }, true],
     ['404 that says nothing', [], { status: 404 }, true],
+    ['451 that says nothing (RFC 7725 §3)', [], { status: 451 }, true],
     ['500 that says nothing', [], { status: 500 }, false],
     ['500 with public', control('public'), { status: 500 }, true],
     ['599 with max-age', control('max-age=60'), { status: 599 }, true],

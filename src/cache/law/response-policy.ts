@@ -54,8 +54,10 @@ export interface ResponsePolicy {
   readonly jitter: number;
 }
 
-// RFC 9110 §15.1
-const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
+// RFC 9110 §15.1; RFC 7725 §3: a 451 is "cacheable by default"
+const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([
+  ...[200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 451, 501],
+]);
 /** A range and a validation are not complete responses to store (RFC 9111 §3.3, §4.3.4). */
 const NOT_WHOLE: ReadonlySet<number> = new Set([206, 304]);
 /** RFC 9110 §15: a larger status is invalid, and treated as a 5xx. */

@@ -4,8 +4,10 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { HeadContext } from '../../cache/fast-path';
 import { edgeFieldsFor, RELAYED, type Preflight } from '../../server/edge-hooks';
+import { AppError } from '../../kernel/app-error';
 import { declareRawRoutes } from '../raw-routes';
 import type { UpstreamContext } from '../upstream-context';
+import { webhookPath } from '../webhooks/webhook-definition';
 import { clientProblemOf, Gateway, type GatewayParts } from './gateway';
 import { GatewayFastWay } from './gateway-fast-way';
 
@@ -43,9 +45,16 @@ export function mountGateway(
       for (const method of route.method)
         if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method, { hasBody: true });
       for (const url of [...own, ...aliases.keys()]) scope.route({ ...route, url });
+      // A delivery that is not for this service must not go to the API, which would answer it.
+      if (prefix === '') scope.route({ ...route, url: webhookPath('*'), handler: refuseDelivery });
     },
     (problem, { headers }) => clientProblemOf(upstream, problem, headers.accept),
   );
+}
+
+function refuseDelivery(): Promise<never> {
+  const where = 'Webhooks are received by POST at /webhooks/NAME, once NAME_WEBHOOK_SECRET is set.';
+  return Promise.reject(new AppError('route-not-found', where));
 }
 
 /** The definition's aliases, without those that another upstream or a route of the service has. */
@@ -54,9 +63,10 @@ function aliasesOf(
   fastify: FastifyInstance,
 ): ReadonlyMap<string, string> {
   const { routePrefix: prefix } = settings;
+  // A gateway at `/` has the paths that no other route has.
+  const others = parts.prefixes().filter((other) => other !== prefix && other !== '');
   const isTaken = (url: string): boolean =>
-    parts.prefixes().some((other) => other !== prefix && overlaps(other, url.replace(/\/\*$/, ''))) ||
-    fastify.hasRoute({ method: 'GET', url });
+    others.some((other) => overlaps(other, url.replace(/\/\*$/, ''))) || fastify.hasRoute({ method: 'GET', url });
   return new Map(
     Object.entries(definition.aliases?.(prefix, settings) ?? {}).filter(([url]) => {
       if (!isTaken(url)) return true;
