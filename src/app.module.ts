@@ -9,7 +9,6 @@ import { GitlabModule } from './gitlab/gitlab.module';
 import { HealthModule } from './health/health.module';
 import { EDGE_FIELDS, requestId } from './server/edge-hooks';
 import { LarderAdapter } from './server/larder-adapter';
-import { keptProblem } from './kernel/problem-table';
 import { LiveModule } from './live/live.module';
 import { MetricsModule } from './metrics/metrics.module';
 import type { RedisSettings } from './redis/redis-client-options';
@@ -47,7 +46,6 @@ import { portToPrimary } from './workers/worker-channel';
         edgeFields: EDGE_FIELDS,
         fastPathGate: (adapter) => (adapter instanceof LarderAdapter ? adapter.gate : undefined),
         requestId,
-        problemOf: keptProblem,
         store,
         port: redis.endpoint === undefined ? portToPrimary() : undefined,
         redis:

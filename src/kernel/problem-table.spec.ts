@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from './app-error';
 import '../github/github.definition'; // registers its own
-import { allProblems, keptProblem, registerProblems } from './problem-table';
+import { allProblems, registerProblems } from './problem-table';
 
 describe('the problems', () => {
   it('are those of docs/reference/errors.md', () => {
@@ -21,10 +20,5 @@ describe('the problems', () => {
     expect(() => registerProblems({ internal: { status: 418, title: 'Teapot', mayRetry: false } })).toThrow(
       'The error code "internal" is the service\'s own',
     );
-  });
-
-  it('keep an answer of the upstream, and no failure', () => {
-    expect(keptProblem(new AppError('account-not-found', 'none'))).toMatchObject({ status: 404 });
-    expect(keptProblem(new AppError('upstream-timeout', 'slow'))).toBeUndefined();
   });
 });

@@ -106,10 +106,3 @@ export function retryAfterOf({ code, retryAfterMs = 1_000 }: Failure): string | 
   const { status, mayRetry } = kindOfProblem(code);
   return mayRetry && status !== 500 ? String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) : undefined;
 }
-
-/** An error that is an answer, as the cache keeps it; undefined for all others. */
-export function keptProblem(error: Failure): { readonly status: number; readonly body: Buffer } | undefined {
-  if (!kindOfProblem(error.code).isAnswer) return undefined;
-  const body = problemOf(error.code, error.message);
-  return { status: body.status, body: Buffer.from(JSON.stringify(body)) };
-}

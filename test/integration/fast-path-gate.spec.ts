@@ -21,7 +21,6 @@ import { createAdapter } from '../../src/bootstrap/app.setup';
 import { CacheInvalidator, CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { FastPath } from '../../src/cache/fast-path';
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { keptProblem } from '../../src/kernel/problem-table';
 import type { FastServer } from '../../src/server/fast-path-gate';
 import type { LarderAdapter } from '../../src/server/larder-adapter';
 import { gateOf } from '../support/gate-of';
@@ -113,7 +112,6 @@ async function open(prepare: Prepare = () => undefined, configure?: (consumer: M
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,
-          problemOf: keptProblem,
         }),
       }),
     ],

@@ -22,7 +22,6 @@ import { createAdapter } from '../../src/bootstrap/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/store/cache-store';
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { keptProblem } from '../../src/kernel/problem-table';
 import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
 
@@ -157,7 +156,6 @@ async function open(fastPathEnabled: boolean): Promise<NestFastifyApplication> {
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,
-          problemOf: keptProblem,
         }),
       }),
     ],

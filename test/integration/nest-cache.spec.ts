@@ -24,7 +24,6 @@ import {
   ResponseCacheModule,
   type TaggingCache,
 } from '../../src/cache';
-import { keptProblem } from '../../src/kernel/problem-table';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
@@ -145,7 +144,6 @@ async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
           loadTimeoutMs: 2_000,
           maxEntryBytes: 1_000_000,
           fastPathEnabled: true,
-          problemOf: keptProblem,
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),
             keyPrefix: 'shop',

@@ -22,7 +22,6 @@ import { Agent } from 'node:http';
 import { createAdapter } from '../../src/bootstrap/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { keptProblem } from '../../src/kernel/problem-table';
 import { gateOf } from '../support/gate-of';
 import { request } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';
@@ -208,7 +207,6 @@ async function open(controllers: Type[], { isOrdinary, before, afterInit, provid
           edgeFields: EDGE_FIELDS,
           fastPathGate: gateOf,
           requestId,
-          problemOf: keptProblem,
         }),
       }),
     ],

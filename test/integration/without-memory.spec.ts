@@ -6,7 +6,6 @@ import { createAdapter } from '../../src/bootstrap/app.setup';
 import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
 import { CacheStore } from '../../src/cache/store/cache-store';
 import { StoreHealth } from '../../src/cache/nest/store-health';
-import { keptProblem } from '../../src/kernel/problem-table';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
@@ -52,7 +51,6 @@ describe('without entries in memory, a hit in Redis', () => {
             loadTimeoutMs: 2_000,
             maxEntryBytes: 1_000_000,
             fastPathEnabled: true,
-            problemOf: keptProblem,
           }),
         }),
       ],

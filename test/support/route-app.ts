@@ -13,7 +13,6 @@ import {
   type ResponseCacheRegistration,
 } from '../../src/cache';
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { keptProblem } from '../../src/kernel/problem-table';
 import { ProblemFilter } from '../../src/server/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { gateOf } from './gate-of';
@@ -108,7 +107,6 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
           edgeFields: EDGE_FIELDS,
           fastPathGate: adapter === 'express' ? undefined : gateOf,
           requestId,
-          problemOf: keptProblem,
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),
             keyPrefix: 'shop',

@@ -5,7 +5,7 @@ import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import { ClientConnection } from '../../server/client-connection';
 import { Clock } from '../../kernel/clock';
 import { cacheFields } from './cache-headers';
-import { requestIdOf, type ClientReply } from './client-reply';
+import type { ClientReply } from './client-reply';
 import type { HeaderList } from '../model/cache-entry';
 import type { StoredAnswer } from '../model/exchange';
 import { isFromStore } from '../model/cache-outcome';
@@ -68,7 +68,7 @@ export class AnswerSender {
       return;
     }
     const hasBody = (form.kind === 'whole' || form.kind === 'part') && !isEmpty(answer, prepared);
-    const whole = hasBody ? bodyOf(answer, prepared, requestIdOf(request)) : undefined;
+    const whole = hasBody ? bodyOf(answer, prepared) : undefined;
     const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
     const large = isLargeBody(body) && raw.method !== 'HEAD' ? body : undefined;
     if (large) bodyWriter.requireRoomFor(large);
@@ -127,18 +127,9 @@ export function setField(reply: ClientReply, name: string, value: string | strin
   reply.removeHeader(name).header(name, [value, ...more].join(', '));
 }
 
-/**
- * The bytes to send, with the parts that differ between deliveries spliced in at their end. Only those read the entry's body: each read
- * of a packed entry decodes it again.
- */
-function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse, requestId: string): Buffer {
-  const { hitFlagName, status } = entry;
-  if (status >= 400 && isProblem(entry.headers))
-    return withLastMember(entry.body, 'instance', JSON.stringify(requestId));
+/** The bytes to send: those of a miss have its own hit flag. */
+function bodyOf({ entry, outcome }: StoredAnswer, prepared: RouteResponse): Buffer {
+  const { hitFlagName } = entry;
   if (hitFlagName === undefined || isFromStore(outcome)) return prepared.body;
   return withLastMember(entry.body, hitFlagName, 'false');
-}
-
-function isProblem(headers: StoredAnswer['entry']['headers']): boolean {
-  return headers.some(([name, value]) => name === 'content-type' && value.startsWith('application/problem+json'));
 }

@@ -1,25 +1,21 @@
 import { HttpException } from '@nestjs/common';
 import { HttpErrorByCode } from '@nestjs/common/utils/http-error-by-code.util.js';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { AppError, type ErrorCode } from '../../kernel/app-error';
-import { PROBLEM_TYPE } from '../../kernel/problem-table';
+import { AppError } from '../../kernel/app-error';
+import { kindOfProblem } from '../../kernel/problem-table';
 import { StatusFailure, UnkeptFailure } from '../engine/load-failure';
 import { AbandonedLoad } from '../engine/loader';
-import { entityTag, weakened } from '../law/representation';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { HandlerResult, Sharing } from './handler-answer';
 import type { NestRoute } from './nest-route';
-import type { ResponseCacheModuleOptions } from './response-cache.options';
 
 /*
  * Errors of a handler. An error that Nest answers with a status below 500 is an answer; "not found" may be stored. A status from 500 is a
  * failure. Errors that are answers are thrown again for each request, so that the application's exception filters make the response.
  */
 
-/** Marks entries of exceptions, and of errors of the service on routes whose values are handed on. Never sent. */
-const MARK = 'larder-http-exception';
-const ERROR_MARK = 'larder-app-error';
-const MARKED: HeaderList = [[MARK, '1']];
+/** Marks entries of exceptions; its value is the code of an `AppError`, else empty. Never sent. */
+const MARK = 'larder-exception';
 
 /** Answers about the resource, the same for every client that requests it now. */
 const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
@@ -50,7 +46,6 @@ export interface Circumstances {
   readonly nest: Pick<NestRoute, 'catches' | 'isHandedOn'>;
   /** How long "not found" is stored, in milliseconds. */
   readonly negativeTtlMs: number | undefined;
-  readonly problemOf: ResponseCacheModuleOptions['problemOf'];
   readonly sharing: Sharing;
   /** Whether the client disconnected before it had its whole response. */
   readonly hasLostClient: boolean;
@@ -64,35 +59,31 @@ export interface Circumstances {
 export function responseOfError(error: unknown, circumstances: Circumstances): HandlerResult {
   const { vary, isForOneClient, needsValidation } = circumstances.sharing;
   const varying: HeaderList = vary === undefined ? [] : [['vary', vary]];
-  const kept = storedForm(error, circumstances);
-  if (kept) {
-    const { status, headers, body } = kept;
-    const etag = weakened(entityTag(body));
-    const response = { status, headers: [...headers, ...varying], body, validators: {}, etag };
-    return thrownAs(error, { ...response, isUncacheable: isForOneClient });
-  }
-  const status = statusOf(error);
+  const isKept = isStorable(error, circumstances);
+  const status = isKept ? error.getStatus() : statusOf(error);
   if (status === undefined || status >= 500) throw failureOf(error, status, circumstances);
-  return thrownAs(error, {
+  const body = Buffer.from(bodyOf(error, status));
+  if (typeof error === 'object' && error !== null) thrown.set(body, error);
+  const headers: HeaderList = [[MARK, error instanceof AppError ? error.code : ''], ...varying];
+  return {
     status: status < 400 ? THROWN_REDIRECT : status,
-    headers: [...MARKED, ...varying],
-    body: Buffer.from(bodyOf(error, status)),
-    isUncacheable: true,
+    ...{ headers, body },
+    isUncacheable: isForOneClient || !isKept,
     isForWaiting: isForWaiting(status) && !isForOneClient && !needsValidation,
-  });
+  };
 }
 
 /** The error that was stored as an entry. */
 export function exceptionIn(entry: CacheEntry): object | undefined {
   const { status } = entry;
   if (status < 300) return undefined;
-  const [name, value] = entry.headers.find(([field]) => field === MARK || field === ERROR_MARK) ?? [];
-  if (name === undefined) return undefined;
+  const [, code] = entry.headers.find(([name]) => name === MARK) ?? [];
+  if (code === undefined) return undefined;
   const { body } = entry;
   const known = thrown.get(body);
   if (known) return known;
-  if (name === MARK) return exceptionOf(body.toString(), status);
-  return new AppError(value as ErrorCode, JSON.parse(body.toString()) as string);
+  if (code === '') return exceptionOf(body.toString(), status);
+  return new AppError(code, (JSON.parse(body.toString()) as { message: string }).message);
 }
 
 /** The error for the application's exception filters. */
@@ -103,30 +94,14 @@ export function fromLoadError(error: unknown): unknown {
   return error.cause ?? exceptionOf(error.body, error.status);
 }
 
-/** An error that may be stored: "not found", and what the service's problems say is an answer. */
-function storedForm(
-  error: unknown,
-  { nest, negativeTtlMs = 0, problemOf }: Circumstances,
-): { readonly status: number; readonly headers: HeaderList; readonly body: Buffer } | undefined {
-  if (error instanceof AppError) {
-    const problem = problemOf(error);
-    if (!problem) return undefined;
-    if (!nest.isHandedOn) return { ...problem, headers: [['content-type', PROBLEM_TYPE]] };
-    // Interceptors around would treat a problem as a value: it is thrown there.
-    return { ...problem, headers: [[ERROR_MARK, error.code]], body: Buffer.from(JSON.stringify(error.message)) };
-  }
-  const status = statusOf(error);
-  if (negativeTtlMs <= 0 || !(error instanceof HttpException) || (status !== 404 && status !== 410)) return undefined;
-  return { status, headers: MARKED, body: Buffer.from(bodyOf(error, status)) };
+/** Whether it may be stored: "not found", and what the problem table says is an answer. */
+function isStorable(error: unknown, { negativeTtlMs = 0 }: Circumstances): error is HttpException {
+  if (error instanceof AppError) return kindOfProblem(error.code).isAnswer === true;
+  return negativeTtlMs > 0 && error instanceof HttpException && [404, 410].includes(error.getStatus());
 }
 
 /** The original errors for requests that wait for the same load, by the body of their response. */
 const thrown = new WeakMap<Buffer, object>();
-
-function thrownAs(error: unknown, response: HandlerResult & { readonly body: Buffer }): HandlerResult {
-  if (typeof error === 'object' && error !== null) thrown.set(response.body, error);
-  return response;
-}
 
 /** The error with which the load fails. */
 function failureOf(error: unknown, status: number | undefined, { hasLostClient, nest }: Circumstances): unknown {

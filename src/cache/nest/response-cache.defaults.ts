@@ -1,4 +1,3 @@
-import { keptProblem } from '../../kernel/problem-table';
 import type { RedisSettings } from '../../redis/redis-client-options';
 import { parseRedisEndpoint } from '../../redis/redis-endpoint';
 import type { FreshnessPolicy } from '../law/cache-rule';
@@ -41,7 +40,7 @@ const L1: MemoryLimits = { maxBytes: 67_108_864, maxEntries: 100_000, maxCallerS
 const OPTIONS = Object.keys({
   ...{ policy: 1, l1: 1, redis: 1, store: 1, port: 1, processes: 1, leaseMs: 1, deadlineMs: 1, staleAfterMs: 1 },
   ...{ servesStaleDespiteDirectives: 1, loadTimeoutMs: 1, maxEntryBytes: 1, settleMs: 1, fastPathEnabled: 1 },
-  ...{ edgeFields: 1, fastPathGate: 1, requestId: 1, problemOf: 1 },
+  ...{ edgeFields: 1, fastPathGate: 1, requestId: 1 },
 } satisfies Record<keyof ResponseCacheOptions, 1>);
 
 /**
@@ -62,7 +61,6 @@ export function withDefaults(options: ResponseCacheOptions): ResponseCacheRegist
     loadTimeoutMs: LOAD_MS,
     maxEntryBytes: 5_242_880,
     fastPathEnabled: true,
-    problemOf: keptProblem,
     ...defined(given),
     policy: { ...POLICY, ...defined(policy ?? {}) },
     l1: { ...L1, ...defined(l1 ?? {}) },

@@ -1,15 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AppError } from '../../kernel/app-error';
 import type { FreshnessPolicy } from '../law/cache-rule';
 import type { MemoryLimits } from '../store/memory/memory-tier';
 
 export const RESPONSE_CACHE_OPTIONS = Symbol('larder.response-cache.options');
-
-/** An error that is itself a response worth storing, such as "not found", complete except for its `instance`. */
-export interface KeptProblem {
-  readonly status: number;
-  readonly body: Buffer;
-}
 
 /** In front of the HTTP framework: serves requests that only need a stored response before the framework routes them. */
 export interface FastPathGatePort {
@@ -54,6 +47,4 @@ export interface ResponseCacheModuleOptions {
   readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
   /** The id of a request that the HTTP framework has not seen. */
   readonly requestId?: (request: FastifyRequest['raw']) => string;
-  /** Gives what is stored of an error that is a response itself; undefined for errors that are not worth storing. */
-  readonly problemOf: (error: AppError) => KeptProblem | undefined;
 }

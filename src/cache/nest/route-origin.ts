@@ -23,7 +23,7 @@ import type { RouteRequest } from './route-request';
 /** The dependencies of route origins. */
 export interface RouteOriginParts {
   readonly clock: Clock;
-  readonly options: Pick<ResponseCacheModuleOptions, 'problemOf' | 'loadTimeoutMs'>;
+  readonly options: Pick<ResponseCacheModuleOptions, 'loadTimeoutMs'>;
   readonly sendValue: SendValue;
 }
 
@@ -133,7 +133,7 @@ export class RouteOrigin {
     const { hasLostClient } = this.reply;
     const fields = this.reply.read();
     const response = responseOfError(error, {
-      ...{ nest, hasLostClient, negativeTtlMs: rule.negativeTtlMs, problemOf: this.parts.options.problemOf },
+      ...{ nest, hasLostClient, negativeTtlMs: rule.negativeTtlMs },
       sharing: sharingOf(fields, { rule, nest }),
     });
     this.fields = fields;
