@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip, gzipSync, constants, type ZlibOptions } from 'node:zlib';
+import { BoundedMap } from '../../kernel/bounded-map';
 import type { ContentCoding, HeaderList } from '../model/cache-entry';
 
 export interface CodedBody {
@@ -52,8 +53,7 @@ export function identityBody(coded: CodedBody): Buffer | Promise<Buffer> {
   return bytes <= SYNC_BYTES * 4 ? gunzipSync(coded.body, options) : gunzipAsync(coded.body, options);
 }
 
-const accepting = new Map<string, boolean>();
-const MAX_REMEMBERED_CODINGS = 500;
+const accepting = new BoundedMap<string, boolean>(500);
 /** RFC 9110 §12.4.2 */
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
@@ -63,13 +63,7 @@ const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
  * unable to unpack it.
  */
 export function acceptsGzip(field: string | undefined): boolean {
-  if (field === undefined) return false;
-  const known = accepting.get(field);
-  if (known !== undefined) return known;
-  if (accepting.size >= MAX_REMEMBERED_CODINGS) accepting.clear();
-  const accepts = readAcceptEncoding(field);
-  accepting.set(field, accepts);
-  return accepts;
+  return field !== undefined && accepting.getOrMake(field, readAcceptEncoding);
 }
 
 function readAcceptEncoding(field: string): boolean {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../kernel/bounded-map';
 import type { HeaderList } from '../model/cache-entry';
 import { deltaSeconds, parseDirectives, type Directives } from './directives';
 import { valuesOf } from './fields';
@@ -26,8 +27,7 @@ export const PLAIN: RequestPolicy = {
 };
 
 /** The policies of recent field values: clients send the same few. */
-const known = new Map<string, RequestPolicy>();
-const MAX_KNOWN = 500;
+const known = new BoundedMap<string, RequestPolicy>(500);
 const MAX_KNOWN_LENGTH = 256;
 
 export function requestPolicy(headers: HeaderList): RequestPolicy {
@@ -39,7 +39,6 @@ export function requestPolicy(headers: HeaderList): RequestPolicy {
   let policy = known.get(text);
   if (policy) return policy;
   policy = parsePolicy(lines, pragmas);
-  if (known.size >= MAX_KNOWN) known.clear();
   if (text.length <= MAX_KNOWN_LENGTH) known.set(text, policy);
   return policy;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BoundedMap } from '../../kernel/bounded-map';
 import type { HeaderList } from '../model/cache-entry';
 import { CARRIED_OUT_HERE } from './conditions';
 import { partsOf } from './directives';
@@ -44,21 +45,15 @@ export function selectionKey(names: readonly string[], request: HeaderList): str
       text += nameAndText(name, values.length === 0 ? undefined : comparable(name, values));
     }
   }
-  return digestOf(text);
+  return text.length > MAX_TEXT_LENGTH ? digestOf(text) : digests.getOrMake(text, digestOf);
 }
 
 /** The digests of recent texts: clients send the same few fields. */
-const digests = new Map<string, string>();
-const MAX_DIGESTS = 500;
+const digests = new BoundedMap<string, string>(500);
 const MAX_TEXT_LENGTH = 512;
 
 function digestOf(text: string): string {
-  const known = digests.get(text);
-  if (known !== undefined) return known;
-  const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22);
-  if (digests.size >= MAX_DIGESTS) digests.clear();
-  if (text.length <= MAX_TEXT_LENGTH) digests.set(text, digest);
-  return digest;
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
 
 function nameAndText(name: string, text: string | undefined): string {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../kernel/bounded-map';
 import { FormatReader, FormatWriter, MalformedBytesError } from '../store/stored-format';
 import type { CacheEntry, EntryMetadata } from './cache-entry';
 import { newEntryId, newGeneration } from './random-id';
@@ -120,17 +121,11 @@ export function readIndex(entry: CacheEntry): ResourceIndex | undefined {
   return looksLikeIndex(entry) ? parse(entry) : undefined;
 }
 
-const MAX_KNOWN_LISTS = 500;
 /** Most indexes of an API have the same lists: they are one object, for which it is known what they select by. */
-const knownLists = new Map<string, ResourceIndex['lists']>();
+const knownLists = new BoundedMap<string, ResourceIndex['lists']>(500);
 
 function sharedLists(lists: ResourceIndex['lists']): ResourceIndex['lists'] {
-  const name = JSON.stringify(lists);
-  const known = knownLists.get(name);
-  if (known) return known;
-  if (knownLists.size >= MAX_KNOWN_LISTS) knownLists.clear();
-  knownLists.set(name, lists);
-  return lists;
+  return knownLists.getOrMake(JSON.stringify(lists), () => lists);
 }
 
 /**

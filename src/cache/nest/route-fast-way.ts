@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { BoundedMap } from '../../kernel/bounded-map';
 import { isOfFastify } from './client-reply';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import { shouldRefreshEarly } from '../law/freshness';
@@ -28,7 +29,6 @@ interface UrlShape {
 
 /** The overhead of objects in one row, in addition to the texts. */
 const ROW_BYTES = 150;
-const MAX_SHAPES = 500;
 
 /**
  * Cached routes on the fast path.
@@ -44,7 +44,7 @@ export class RouteFastWay implements FastWay<CachedRoute>, OnModuleInit {
   /** By method, URL and, for rules without a key, host. */
   private readonly urls: LRUCache<string, UrlShape>;
   /** By the fields that select a response. */
-  private readonly shapes = new Map<string, UrlShape>();
+  private readonly shapes = new BoundedMap<string, UrlShape>(500);
   /** Whether some URLs are known together with a host. */
   private hasHosts = false;
 
@@ -137,15 +137,11 @@ export class RouteFastWay implements FastWay<CachedRoute>, OnModuleInit {
   }
 
   private shapeFor(isKeyedUrl: boolean, selectedBy: readonly string[]): UrlShape {
-    const name = `${isKeyedUrl} ${selectedBy.join()}`;
-    const known = this.shapes.get(name);
-    if (known) return known;
-    if (this.shapes.size >= MAX_SHAPES) this.shapes.clear();
-    const selecting: ReadonlySet<string> = new Set(selectedBy);
-    const fingerprints = new Fingerprints((field) => (selecting.has(field) ? 'selecting' : 'none'));
-    const shape = { isKeyed: isKeyedUrl, fingerprints };
-    this.shapes.set(name, shape);
-    return shape;
+    return this.shapes.getOrMake(`${isKeyedUrl} ${selectedBy.join()}`, () => {
+      const selecting: ReadonlySet<string> = new Set(selectedBy);
+      const fingerprints = new Fingerprints((field) => (selecting.has(field) ? 'selecting' : 'none'));
+      return { isKeyed: isKeyedUrl, fingerprints };
+    });
   }
 }
 

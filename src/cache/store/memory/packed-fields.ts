@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../kernel/bounded-map';
 import type { HeaderList } from '../../model/cache-entry';
 
 /**
@@ -31,8 +32,6 @@ interface KnownName {
   readonly values: KnownValue[];
 }
 
-const MAX_NAMES = 256;
-const MAX_SHAPES = 512;
 /** The number of latest values known for one name. */
 const VALUES_PER_NAME = 4;
 /** A value is shared from so many responses on: earlier, the shape with it would cost more than it saves. */
@@ -43,8 +42,9 @@ const ARRAY_BYTES = 48;
 const REFERENCE_BYTES = 8;
 const EMPTY: Shape = [];
 
-const names = new Map<string, KnownName>();
-const shapes = new Map<string, Shape>();
+/** The ids go on after it was emptied: a shape of before has other ones. */
+const names = new BoundedMap<string, KnownName>(256);
+const shapes = new BoundedMap<string, Shape>(512);
 let lastId = 0;
 
 /** The bytes of a string: V8 keeps a header and, for Latin-1, a byte for each character. */
@@ -58,7 +58,7 @@ export function packFields(fields: HeaderList): readonly [PackedFields, number] 
   const own: string[] = [];
   let path = '';
   const shape = fields.map(([name, value]): Field | string => {
-    const known = knownName(name);
+    const known = names.getOrMake(name, newName);
     const shared = sharedValue(known, value);
     path += shared ? `${shared.id} ` : `${known.id} `;
     if (shared) return shared.field;
@@ -69,7 +69,6 @@ export function packFields(fields: HeaderList): readonly [PackedFields, number] 
   const ownBytes = typeof joined === 'string' ? textBytes(joined) : own.reduce((sum, one) => sum + textBytes(one), 48);
   const known = shapes.get(path);
   if (known) return [{ shape: known, own: joined }, ownBytes];
-  if (shapes.size >= MAX_SHAPES) shapes.clear();
   shapes.set(path, shape);
   return [{ shape, own: joined }, ownBytes + ARRAY_BYTES + REFERENCE_BYTES * shape.length];
 }
@@ -81,15 +80,8 @@ export function unpackFields(shape: Shape, own: PackedFields['own']): HeaderList
   return shape.map((one) => (typeof one === 'string' ? [one, values[at++] ?? ''] : one));
 }
 
-function knownName(name: string): KnownName {
-  let known = names.get(name);
-  if (known === undefined) {
-    // The ids go on: a shape of before has other ones.
-    if (names.size >= MAX_NAMES) names.clear();
-    known = { name, id: ++lastId, values: [] };
-    names.set(name, known);
-  }
-  return known;
+function newName(name: string): KnownName {
+  return { name, id: ++lastId, values: [] };
 }
 
 /** The value as other responses have it; undefined while it is this one's own. One that repeats moves ahead of others that do not. */

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { BoundedMap } from '../../../kernel/bounded-map';
 import { CODED_AS } from '../../law/content-coding';
 import type { CacheEntry, ContentCoding, EntryMetadata, HeaderList, Validators } from '../../model/cache-entry';
 import { packFields, textBytes, unpackFields, type PackedFields } from './packed-fields';
@@ -252,17 +253,11 @@ function ownBytes(body: Buffer): Buffer {
   return own;
 }
 
-const MAX_TEXTS = 1_024;
 /** The latest tags and names of upstreams, by themselves: many entries have the same. */
-const texts = new Map<string, string>();
+const texts = new BoundedMap<string, string>(1_024);
 
 function sharedText(text: string): string {
-  const known = texts.get(text);
-  if (known !== undefined) return known;
-  if (texts.size >= MAX_TEXTS) texts.clear();
-  const whole = inOnePiece(text);
-  texts.set(whole, whole);
-  return whole;
+  return texts.getOrMake(text, inOnePiece);
 }
 
 /** In a form that the compiler cannot optimise away. */
