@@ -10,7 +10,7 @@ export class Flight {
   /** The lease of the load, once it has begun. */
   lease: Lease | undefined;
   /** Whether it continues without waiters: a refresh behind an answer. */
-  isKept = false;
+  isBackground = false;
   readonly head: Promise<Head>;
   private readonly abortion = new AbortController();
   private settle: { resolve: (head: Head) => void; reject: (error: unknown) => void } | undefined;
@@ -43,7 +43,7 @@ export class Flight {
     if (!client) return;
     const leave = (): void => {
       this.interested -= 1;
-      if (this.interested === 0 && !this.isKept) this.abortion.abort();
+      if (this.interested === 0 && !this.isBackground) this.abortion.abort();
     };
     if (client.aborted) leave();
     else client.addEventListener('abort', leave, { once: true });

@@ -3,6 +3,7 @@ import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse } from '../mo
 import type { HitForMiss } from './hit-for-miss';
 import { declaredLength, unexpectedNotModified } from './origin-request';
 import type { LeasedLoadOptions } from './leased-load';
+import type { Revalidation } from './revalidation';
 import type { VariantWriter } from './variant-writer';
 import type { Seen } from './variants';
 import { within } from './within';
@@ -15,6 +16,7 @@ import { within } from './within';
 export class Forwarding {
   constructor(
     private readonly writer: VariantWriter,
+    private readonly revalidation: Revalidation,
     private readonly hitForMiss: HitForMiss,
     private readonly options: LeasedLoadOptions,
   ) {}
@@ -71,7 +73,7 @@ export class Forwarding {
     else if (request.method === 'HEAD' && isCovered) {
       const stored = { entry, key, index };
       const policy = policyOfUpdated(request, response, entry, neverStored);
-      await this.writer.applyHeadResponse(request, stored, response, policy);
+      await this.revalidation.applyHeadResponse(request, stored, response, policy);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { jittered } from '../law/freshness';
 import type { CacheEntry, HeaderList, Validators } from '../model/cache-entry';
-import { storedForm } from '../law/content-coding';
+import { codedForStorage } from '../law/content-coding';
 import { newEntryId } from '../model/random-id';
 import { valueOf } from '../law/fields';
 import type { OriginResponse } from '../model/exchange';
@@ -53,7 +53,7 @@ export function httpEntry(
 
 /** The entry as it is stored: compressed where that saves enough. With a hit flag the body stays uncompressed. */
 export async function compressed(entry: CacheEntry): Promise<CacheEntry> {
-  return entry.hitFlagName === undefined ? { ...entry, ...(await storedForm(entry.body, entry.headers)) } : entry;
+  return entry.hitFlagName === undefined ? { ...entry, ...(await codedForStorage(entry.body, entry.headers)) } : entry;
 }
 
 /** The stored entry after a 304: its fields updated, its lifetime restarted (RFC 9111 §4.3.4). */

@@ -1,19 +1,17 @@
-import type { Clock } from '../../kernel/clock';
 import { currentTracer, inSpan } from '../../kernel/tracer';
 import { hasFailed } from '../law/exchange-policy';
 import type { CacheEntry } from '../model/cache-entry';
-import type { HttpCacheRequest, Origin } from '../model/exchange';
+import type { HttpCacheRequest } from '../model/exchange';
 import { looksLikeIndex } from '../model/resource-index';
 import { markOf } from '../model/soft-purge';
 import type { CacheStore, Lease } from '../store/cache-store';
 import { keyHash } from '../store/traced-store';
 import { Flight, Flights } from './flights';
-import { HitForMiss } from './hit-for-miss';
-import { LeasedLoad, type Load, type LeasedLoadOptions } from './leased-load';
+import type { LeasedLoad, Load, LeasedLoadOptions } from './leased-load';
 import { AbandonedLoad, type Loader, type UseOfLease } from './loader';
 import { failureOf, UPSTREAM_ERROR, type RefreshListener } from './load-failure';
 import type { VariantWriter, VariantWriterOptions } from './variant-writer';
-import type { Seen, VariantFinder } from './variants';
+import type { Lookup, Seen, VariantFinder } from './variants';
 
 export interface HttpLoadsOptions extends LeasedLoadOptions, Pick<VariantWriterOptions, 'selecting'> {
   /** Whether a resource pauses after repeated failures; without it every request tries again. */
@@ -36,23 +34,19 @@ interface LoadName {
  * to the `Loader`, the exchange with the origin and the storing to `LeasedLoad`.
  */
 export class HttpLoads {
-  readonly hitForMiss: HitForMiss;
   /** How many loads have begun. */
   begun = 0;
   private readonly flights: Flights;
-  private readonly leased: LeasedLoad;
 
   constructor(
     store: CacheStore,
     private readonly loader: Loader,
     private readonly variants: VariantFinder,
     private readonly writer: VariantWriter,
-    clock: Clock,
+    private readonly leased: LeasedLoad,
     private readonly options: HttpLoadsOptions,
   ) {
     this.flights = new Flights(store);
-    this.hitForMiss = new HitForMiss(options.selecting);
-    this.leased = new LeasedLoad(writer, clock, this.hitForMiss, options);
   }
 
   get size(): number {
@@ -60,23 +54,23 @@ export class HttpLoads {
   }
 
   /** The load that the request may join. */
-  find(request: HttpCacheRequest, seen: Seen): Flight | undefined {
+  find({ request, seen }: Lookup): Flight | undefined {
     return this.flights.find(this.nameOf(request, seen).name, seen);
   }
 
   /** The load of the request's selection that began while nothing was stored for its URL; `ended`: look again. */
-  async findOvertaken(request: HttpCacheRequest, seen: Seen): Promise<Flight | 'ended' | undefined> {
+  async findOvertaken({ request, seen }: Lookup): Promise<Flight | 'ended' | undefined> {
     const selection = this.variants.selectionOf(request);
     if (!seen.index || seen.entry || selection === undefined) return undefined;
     return this.flights.findOvertaken(`${request.key}|${selection}`, seen);
   }
 
   /** A load in the background of a stale answer: no request waits for it. */
-  refresh(request: HttpCacheRequest, seen: Seen, origin: Origin): void {
-    const flight = this.start(request, seen, origin);
-    flight.isKept = true;
-    const report = (failure?: string): void =>
-      this.options.onRefreshed?.({ upstream: request.upstream, key: request.key, failure });
+  refresh(lookup: Lookup): void {
+    const flight = this.start(lookup);
+    flight.isBackground = true;
+    const { upstream, key } = lookup.request;
+    const report = (failure?: string): void => this.options.onRefreshed?.({ upstream, key, failure });
     flight.head
       .then(async (head) => {
         if (head.kind === 'response') {
@@ -93,7 +87,8 @@ export class HttpLoads {
    *
    * @param isNewDemanded whether a load that another replica has begun earlier will not do: after it, look again
    */
-  start(request: HttpCacheRequest, seen: Seen, origin: Origin, isNewDemanded = false): Flight {
+  start(lookup: Lookup, isNewDemanded = false): Flight {
+    const { request, seen } = lookup;
     const { name } = this.nameOf(request, seen);
     const span = currentTracer()?.start('load', 'internal', {
       'larder.upstream': request.upstream,
@@ -105,7 +100,7 @@ export class HttpLoads {
     flight.signal.addEventListener('abort', end, { once: true }); // later requests do not join an aborted load
     // A body in one piece is stored before its head arrives: later requests look in the store. Registered before any waiter.
     flight.head.then((head) => head.kind !== 'response' && end(), end);
-    inSpan(span, () => this.load({ request, seen, flight, origin }, isNewDemanded))
+    inSpan(span, () => this.load({ ...lookup, flight }, isNewDemanded))
       .catch((error: unknown) => {
         if (error instanceof AbandonedLoad) flight.arrive({ kind: 'abandoned', error });
         else flight.fail(error);
@@ -121,7 +116,7 @@ export class HttpLoads {
     const replaced = seen.entry ?? seen.occupant;
     const { pausesAfterFailures } = this.options;
     const use: UseOfLease = (lease, base, hasWaited) => this.runUnder(lease, base, load, hasWaited);
-    const waits = !this.hitForMiss.isUncoalesced(request) || seen.entry !== undefined;
+    const waits = !this.leased.hitForMiss.isUncoalesced(request) || seen.entry !== undefined;
     const result = await this.loader.underLease(subject, replaced, use, {
       waits,
       pausesAfterFailures,

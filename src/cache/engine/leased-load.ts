@@ -7,15 +7,16 @@ import { mayServeOnError } from '../law/freshness';
 import { selectionKey } from '../law/selection';
 import type { ResponsePolicy } from '../law/response-policy';
 import type { CacheEntry } from '../model/cache-entry';
-import type { HttpCacheRequest, Origin, OriginResponse } from '../model/exchange';
+import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
 import type { Lease } from '../store/cache-store';
 import type { Flight } from './flights';
 import type { HitForMiss } from './hit-for-miss';
 import { conditionsOf, declaredLength, discardBody, requestOrigin, unexpectedNotModified } from './origin-request';
 import { whileSettling } from './settling-tags';
+import type { Revalidation } from './revalidation';
 import { HeldBytes, SharedBody } from './shared-body';
 import type { Arrived, VariantWriter } from './variant-writer';
-import type { Seen } from './variants';
+import type { Lookup, Seen } from './variants';
 
 export interface LeasedLoadOptions {
   /** Larger bodies are streamed and not stored, in bytes. */
@@ -29,12 +30,8 @@ export interface LeasedLoadOptions {
 }
 
 /** A load for one request, before it has a lease. */
-export interface Load {
-  readonly request: HttpCacheRequest;
-  /** The stored state when it began. */
-  readonly seen: Seen;
+export interface Load extends Lookup {
   readonly flight: Flight;
-  readonly origin: Origin;
 }
 
 /** A load under its lease; `base` is the stored response that the origin may validate. */
@@ -57,8 +54,9 @@ export class LeasedLoad {
 
   constructor(
     private readonly writer: VariantWriter,
+    private readonly revalidation: Revalidation,
     private readonly clock: Clock,
-    private readonly hitForMiss: HitForMiss,
+    readonly hitForMiss: HitForMiss,
     private readonly options: LeasedLoadOptions,
   ) {
     this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
@@ -97,7 +95,7 @@ export class LeasedLoad {
     policy: ResponsePolicy,
   ): Promise<void> {
     discardBody(response);
-    const isShareable = policy.isStorable && this.writer.selectsAsBefore(entry, response);
+    const isShareable = policy.isStorable && this.revalidation.selectsAsBefore(entry, response);
     if (!isShareable) {
       // It may not be stored any more, or other fields select it: the answer is for this request alone.
       this.hitForMiss.note(request, response.status, false);
@@ -106,8 +104,8 @@ export class LeasedLoad {
     const validated = { entry, index: covered?.index };
     const updated =
       isShareable && covered
-        ? await this.writer.freshen(lease, request, validated, response, policy)
-        : await this.writer.leave(lease, validated, response, policy);
+        ? await this.revalidation.freshen(lease, request, validated, response, policy)
+        : await this.revalidation.leave(lease, validated, response, policy);
     flight.arrive({ kind: 'entry', ...updated, source: 'validation', isShareable });
   }
 
@@ -137,9 +135,11 @@ export class LeasedLoad {
     const fits = body.length <= this.options.maxEntryBytes;
     const isReusable = policy.isStorable && policy.revalidation !== 'always';
     this.hitForMiss.note(request, response.status, isReusable && fits);
-    const entry = place && fits ? await this.writer.storedForm(whole) : whole;
+    const entry = place && fits ? await this.writer.compressed(whole) : whole;
     const stored =
-      place && fits ? await this.writer.keep(lease, request, place, arrived, entry) : await this.writer.giveBack(lease);
+      place && fits
+        ? await this.writer.storeWhole(lease, request, place, arrived, entry)
+        : await this.writer.giveBack(lease);
     const isShareable = names !== undefined && (isReusable || response.isForWaiting === true);
     const derivedFromTier = response.derivedFrom?.tier;
     const selection = selectionOf(names, request);
@@ -161,7 +161,7 @@ export class LeasedLoad {
     flight.signal.addEventListener('abort', () => body.abandon(), { once: true });
     const isReusable = policy.isStorable && policy.revalidation !== 'always';
     this.hitForMiss.note(request, response.status, isReusable && !body.isTooLarge);
-    const stored = place ? this.keepBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
+    const stored = place ? this.storeBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
     stored.catch(() => undefined); // the body's readers and the lease handle the error
     const selection = selectionOf(names, request);
     flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
@@ -170,7 +170,7 @@ export class LeasedLoad {
   }
 
   /** @throws AppError where the body breaks off */
-  private async keepBody(
+  private async storeBody(
     lease: Lease,
     request: HttpCacheRequest,
     seen: Seen,
@@ -185,8 +185,8 @@ export class LeasedLoad {
     const { headers } = arrived.response;
     const isCoded = valueOf(headers, 'content-encoding') !== undefined;
     if (isCoded && !(await isWholeCoding(bytes, headers))) return this.writer.giveBack(lease);
-    const entry = await this.writer.storedForm(this.writer.entryOf(request, seen, arrived, bytes));
-    return this.writer.keep(lease, request, seen, arrived, entry);
+    const entry = await this.writer.compressed(this.writer.entryOf(request, seen, arrived, bytes));
+    return this.writer.storeWhole(lease, request, seen, arrived, entry);
   }
 
   /**

@@ -15,14 +15,14 @@ export async function requestOrigin(
   { headers }: HttpCacheRequest,
   base: CacheEntry | undefined,
   { index }: Pick<Seen, 'index'>,
-  flight: Pick<Flight, 'signal' | 'isKept'>,
+  flight: Pick<Flight, 'signal' | 'isBackground'>,
   origin: Origin,
 ): Promise<OriginResponse> {
   const plain = {
     method: 'GET',
     headers: withoutConditions(headers),
     signal: flight.signal,
-    isBackground: flight.isKept,
+    isBackground: flight.isBackground,
     isNothingStored: index === undefined && base === undefined,
   };
   const conditions = conditionsOf(base);

@@ -1,9 +1,8 @@
 import type { Clock } from '../../kernel/clock';
 import { endOfLife, type CacheEntry, type HeaderList } from '../model/cache-entry';
 import type { CacheStore, Lease } from '../store/cache-store';
-import { IndexWriter, type IndexSubject } from './index-writer';
+import type { IndexSubject, IndexWriter } from './index-writer';
 import { ifAvailable } from '../store/if-available';
-import { newToken } from '../model/random-id';
 import {
   alreadyContains,
   indexFor,
@@ -16,10 +15,9 @@ import { markOf } from '../model/soft-purge';
 import { tagOfUpstream } from '../model/cache-key';
 import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
 import { verdictOf } from '../law/exchange-policy';
-import { valueOf } from '../law/fields';
-import { compressed, httpEntry, validatedEntry, type EntryOptions, type OptionsUnderMark } from './http-entries';
+import { compressed, httpEntry, type EntryOptions } from './http-entries';
 import type { ResponsePolicy } from '../law/response-policy';
-import { EVERY_FIELD, joinedNames, selectionKey, varyNames } from '../law/selection';
+import { joinedNames, selectionKey, varyNames } from '../law/selection';
 import type { Seen } from './variants';
 
 export interface VariantWriterOptions extends EntryOptions {
@@ -37,15 +35,6 @@ export interface Arrived {
   readonly names: readonly string[] | undefined;
 }
 
-/** A stored response under validation, and the index that named it when the load began. */
-export interface Validated {
-  readonly entry: CacheEntry;
-  readonly index: ResourceIndex | undefined;
-}
-
-/** The life of a lease that no load needs. */
-const SHORT_LEASE_MS = 1_000;
-
 /**
  * Stores responses where requests find them: each as a variant, under the index of its URL.
  *
@@ -53,15 +42,12 @@ const SHORT_LEASE_MS = 1_000;
  * does not affect the answer.
  */
 export class VariantWriter {
-  private readonly indexes: IndexWriter;
-
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
+    private readonly indexes: IndexWriter,
     private readonly options: VariantWriterOptions,
-  ) {
-    this.indexes = new IndexWriter(store, clock);
-  }
+  ) {}
 
   /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
   selectingNames(headers: HeaderList, projection?: string): readonly string[] | undefined {
@@ -85,16 +71,19 @@ export class VariantWriter {
   /** The entry of a whole response, unmodified, for the waiting requests. */
   entryOf(request: HttpCacheRequest, { index }: Pick<Seen, 'index'>, arrived: Arrived, body: Buffer): CacheEntry {
     const { response, policy } = arrived;
-    return httpEntry(response, body, policy, subjectOf(request, response), this.optionsUnder(index));
+    return httpEntry(response, body, policy, subjectOf(request, response), {
+      ...this.options,
+      indexMark: markOf(index?.entry),
+    });
   }
 
-  /** The stored form of the entry, if it may be stored. */
-  async storedForm(entry: CacheEntry): Promise<CacheEntry> {
+  /** The entry in the form in which it is stored, if it may be. */
+  async compressed(entry: CacheEntry): Promise<CacheEntry> {
     return endOfLife(entry) <= this.clock.now() ? entry : compressed(entry);
   }
 
   /** Stores a whole response: the variant or projection, and its index; or the entry alone if no field selects it. */
-  async keep(
+  async storeWhole(
     lease: Lease,
     request: HttpCacheRequest,
     seen: Seen,
@@ -138,72 +127,6 @@ export class VariantWriter {
     return isFound;
   }
 
-  /** Stores the freshened entry after the upstream has validated it (RFC 9111 §4.3.4); returns it and whether it was stored. */
-  async freshen(
-    lease: Lease,
-    request: Pick<HttpCacheRequest, 'key' | 'upstream' | 'tags' | 'projection'>,
-    { entry: base, index }: Validated,
-    response: OriginResponse,
-    policy: ResponsePolicy,
-  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    const validated = validatedEntry(base, response, policy, this.optionsUnder(index));
-    // A rule may have other tags now than when the response was stored; those of a member are its index's.
-    const entry = index ? validated : { ...validated, tags: [...new Set([...base.tags, ...request.tags])] };
-    const stored = (await ifAvailable(() => this.store.fill(lease, entry, { keepsBody: true }))) === true;
-    const { projection } = request;
-    const update = { ...(projection === undefined ? {} : { projection }), endsAt: endOfLife(entry) };
-    if (stored && index && !alreadyContains(index, update)) await this.indexes.add(request, index, update);
-    return { entry, stored };
-  }
-
-  /** A HEAD shows whether the stored GET still holds (RFC 9111 §4.3.5): if so it is freshened, else it is not used again. */
-  async applyHeadResponse(
-    request: HttpCacheRequest,
-    { entry, key, index }: Validated & { readonly key: string },
-    response: OriginResponse,
-    policy: ResponsePolicy,
-  ): Promise<void> {
-    if (response.status !== 200) return;
-    const isSame = (name: string): boolean | undefined => {
-      const updated = valueOf(response.headers, name);
-      return updated === undefined ? undefined : updated === valueOf(entry.headers, name);
-    };
-    const validators = [isSame('etag'), isSame('last-modified')];
-    const differs = [...validators, isSame('content-length')].includes(false);
-    // A length alone does not show that the body is the same.
-    if (!differs && !validators.includes(true)) return;
-    await ifAvailable(async () => {
-      if (differs) {
-        await this.store.invalidate({ kind: 'key', key }, 'purge');
-        return;
-      }
-      const { tags } = request;
-      const indexMark = markOf(index?.entry);
-      const asking = { key, token: newToken(), tags, seenId: entry.id, leaseMs: SHORT_LEASE_MS, indexMark };
-      const answer = await this.store.acquire(asking);
-      if (answer.kind === 'granted') await this.freshen(answer.lease, request, { entry, index }, response, policy);
-    });
-  }
-
-  /** A validated entry that is not stored. */
-  async leave(
-    lease: Lease,
-    base: Validated,
-    response: OriginResponse,
-    policy: ResponsePolicy,
-  ): Promise<{ readonly entry: CacheEntry; readonly stored: boolean }> {
-    await this.giveBack(lease);
-    const entry = validatedEntry(base.entry, response, policy, this.optionsUnder(base.index));
-    return { entry, stored: false };
-  }
-
-  /** Whether a 304 keeps the fields that select the stored response, or names fewer. */
-  selectsAsBefore(base: CacheEntry, { headers }: OriginResponse): boolean {
-    const known = this.selectingNames(base.headers);
-    if (known === undefined || known.includes(EVERY_FIELD)) return true;
-    return (varyNames(headers) ?? []).every((name) => known.includes(name));
-  }
-
   /** Removes the entry under a variant's key: neither `max-stale` nor a later failure brings it back. */
   async removeVariant(key: string): Promise<void> {
     await ifAvailable(() => this.store.invalidate({ kind: 'key', key }, 'purge'));
@@ -237,10 +160,6 @@ export class VariantWriter {
     }
     await this.removeVariant(request.key);
     return undefined;
-  }
-
-  private optionsUnder(index: ResourceIndex | undefined): OptionsUnderMark {
-    return { ...this.options, indexMark: markOf(index?.entry) };
   }
 
   async giveBack(lease: Lease): Promise<false> {

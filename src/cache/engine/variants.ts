@@ -5,7 +5,8 @@ import type { CacheStore, Found, FoundOrLease, LeaseAnswer, LeaseRequest } from 
 import { IndexMemory } from './index-memory';
 import { looksLikeIndex, memberKey, readIndex, type ResourceIndex } from '../model/resource-index';
 import { applySoftPurge, markOf } from '../model/soft-purge';
-import type { HttpCacheRequest } from '../model/exchange';
+import type { HttpCacheRequest, Origin } from '../model/exchange';
+import type { RequestPolicy } from '../law/request-policy';
 import { joinedNames, selectionKey } from '../law/selection';
 
 export interface Seen {
@@ -21,6 +22,15 @@ export interface Seen {
   readonly occupant?: CacheEntry | undefined;
   /** For a miss, if the caller loads on one: the store's first answer about the lease of its load. The caller uses it or releases it. */
   readonly lease?: LeaseAnswer | undefined;
+}
+
+/** A request, and what is stored for it. */
+export interface Lookup {
+  readonly request: HttpCacheRequest;
+  /** Its cache directives. */
+  readonly directives: RequestPolicy;
+  readonly seen: Seen;
+  readonly origin: Origin;
 }
 
 /** The parts of a request that select a stored response. */

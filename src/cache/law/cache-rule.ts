@@ -146,7 +146,7 @@ export const ENDLESS_MS = 31_536_000_000;
 const MAX_TIMER_MS = 2_147_483_647;
 
 /** The rule of a route as the policy of its responses: the rule overrides the response, and the response the defaults. */
-export function policyOf(
+export function toCachePolicy(
   rule: Partial<FreshnessPolicy> & { readonly deadlineMs?: number },
   defaults: FreshnessPolicy,
 ): CachePolicy {

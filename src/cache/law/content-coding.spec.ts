@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { acceptsGzip, gzipTag, identityBody, identityLength, storedForm } from './content-coding';
+import { acceptsGzip, gzipTag, identityBody, identityLength, codedForStorage } from './content-coding';
 import type { HeaderList } from '../model/cache-entry';
 
 const json: HeaderList = [['content-type', 'application/json; charset=utf-8']];
@@ -43,7 +43,7 @@ describe('Accept-Encoding (RFC 9110 §12.5.3)', () => {
 
 describe('the form in which a body is kept', () => {
   it('is gzip for text over 1 kB', async () => {
-    const kept = await storedForm(long, json);
+    const kept = await codedForStorage(long, json);
     expect(kept.coding).toBe('gzip');
     expect(gunzipSync(kept.body)).toEqual(long);
     expect(identityLength(kept)).toBe(long.length);
@@ -52,7 +52,7 @@ describe('the form in which a body is kept', () => {
 
   it('is gzip for what takes a thread', async () => {
     const body = Buffer.from('abcd'.repeat(100_000));
-    const kept = await storedForm(body, json);
+    const kept = await codedForStorage(body, json);
     expect(kept.coding).toBe('gzip');
     expect(await identityBody(kept)).toEqual(body);
   });
@@ -65,7 +65,7 @@ describe('the form in which a body is kept', () => {
     ['a body that must not be transformed', long, [...json, ['cache-control', 'public, no-transform']]],
     ['a body that does not get smaller', randomBytes(3_000), json],
   ])('is the body itself: %s', async (_name, body, headers) => {
-    expect(await storedForm(body, headers)).toEqual({ body, coding: 'identity' });
+    expect(await codedForStorage(body, headers)).toEqual({ body, coding: 'identity' });
   });
 });
 

@@ -24,7 +24,7 @@ const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip);
 const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 
 /** The stored form of a response's body: gzip if it is text, over 1 kB, not coded yet, and clearly smaller as gzip. */
-export async function storedForm(body: Buffer, headers: HeaderList): Promise<CodedBody> {
+export async function codedForStorage(body: Buffer, headers: HeaderList): Promise<CodedBody> {
   const identity: CodedBody = { body, coding: 'identity' };
   if (body.length <= MIN_CODED_BYTES || !isCompressible(headers)) return identity;
   const packed = body.length <= SYNC_BYTES ? gzipSync(body, CODED_AS) : await gzipAsync(body, CODED_AS);

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import { ClientConnection } from '../../server/client-connection';
 import { Clock } from '../../kernel/clock';
-import { cacheFields } from './cache-headers';
+import { cacheFields, type CacheFields } from './cache-headers';
 import type { ClientReply } from './client-reply';
 import type { HeaderList } from '../model/cache-entry';
 import type { StoredAnswer } from '../model/exchange';
@@ -32,6 +32,11 @@ export class AnswerSender {
     private readonly way: RouteFastWay,
   ) {}
 
+  /** The fields by which a response tells of the cache's work. */
+  cacheFieldsOf(asked: RouteRequest, answer: StoredAnswer): CacheFields {
+    return cacheFields(answer, asked.key, this.clock.now());
+  }
+
   /**
    * @returns a promise only where the body must be unpacked on a thread
    * @throws UnreadableEntryError before anything is sent
@@ -39,6 +44,7 @@ export class AnswerSender {
   send(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer): void | Promise<void> {
     const { key, acceptEncoding } = asked;
     const { entry, outcome } = answer;
+    if (outcome === 'HIT' && answer.isRefreshing !== true) this.way.remember(asked.request, asked.applied, answer);
     const prepared = orUnreadable(key, () =>
       outcome === 'MISS'
         ? this.responses.prepareUncached(entry, key, acceptEncoding)

@@ -37,6 +37,7 @@ import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteExchanges } from './route-exchange';
 import { RouteFastWay } from './route-fast-way';
+import { RouteOrigins } from './route-origin';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
 import { currentTracer } from '../../kernel/tracer';
@@ -129,7 +130,15 @@ type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, C
 
 const PROVIDERS: Provider[] = [
   ...[...TIERS, ...ENGINE, PreparedResponses, FastPath],
-  ...[RouteRuleReader, RouteResponses, AnswerSender, RouteFastWay, RouteExchanges, ResponseCacheInterceptor],
+  ...[
+    RouteRuleReader,
+    RouteResponses,
+    AnswerSender,
+    RouteFastWay,
+    RouteOrigins,
+    RouteExchanges,
+    ResponseCacheInterceptor,
+  ],
   ...[ValueCache, MethodCache, InvalidationChannel, StoredResources],
   {
     provide: CACHE_MANAGER,

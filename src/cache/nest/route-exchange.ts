@@ -1,9 +1,7 @@
-import { Inject, Injectable, Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Injectable, Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { defer, finalize, from, of, tap, type Observable } from 'rxjs';
 import { AppError } from '../../kernel/app-error';
-import { Clock } from '../../kernel/clock';
 import { retryAfterOf } from '../../kernel/problem-table';
 import { CacheInvalidator } from '../engine/cache-invalidator';
 import { HttpCache } from '../engine/http-cache';
@@ -11,14 +9,12 @@ import { valueOf } from '../law/fields';
 import type { StoredAnswer } from '../model/exchange';
 import { AnswerSender, fieldsByName, setField } from './answer-sender';
 import { CacheEvents, type CacheEvent } from './cache-events';
-import { cacheFields, cacheStatusOf, cacheStatusOfError } from './cache-headers';
+import { cacheStatusOfError } from './cache-headers';
 import { clientReplyOf, requestIdOf, type ClientReply } from './client-reply';
 import { handedFields, handedValue } from './handed-value';
 import { exceptionIn, fromLoadError, statusOf } from './handler-error';
 import { applyFields } from './load-reply';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
-import { RouteFastWay } from './route-fast-way';
-import { RouteOrigin, type PassedValue } from './route-origin';
+import { RouteOrigins, type PassedValue, type RouteOrigin } from './route-origin';
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
@@ -34,13 +30,10 @@ export class RouteExchanges {
   constructor(
     readonly cache: HttpCache,
     readonly invalidator: CacheInvalidator,
-    readonly clock: Clock,
     readonly rules: RouteRuleReader,
+    readonly origins: RouteOrigins,
     readonly sender: AnswerSender,
     readonly events: CacheEvents,
-    readonly fastWay: RouteFastWay,
-    readonly adapterHost: HttpAdapterHost,
-    @Inject(RESPONSE_CACHE_OPTIONS) readonly options: ResponseCacheModuleOptions,
   ) {}
 
   answer(context: ExecutionContext, applied: AppliedRule, next: CallHandler): Observable<unknown> {
@@ -111,9 +104,8 @@ class RouteExchange {
   }
 
   private async find(): Promise<StoredAnswer> {
-    const { cache, clock, options, adapterHost } = this.parts;
-    const sendValue = (response: object, value: unknown): unknown => adapterHost.httpAdapter.reply(response, value);
-    this.load ??= new RouteOrigin(this.asked, this.response, this.next, { clock, options, sendValue });
+    const { cache, origins } = this.parts;
+    this.load ??= origins.of(this.asked, this.response, this.next);
     const answer = await cache.exchange(this.asked, this.load.produce);
     if (answer.kind !== 'stored') throw new Error('A handler gives whole responses.');
     return answer;
@@ -132,13 +124,12 @@ class RouteExchange {
 
   /** Where nothing has to be waited for, at once. */
   private deliver(answer: StoredAnswer): unknown {
-    const { load, applied, request, parts } = this;
+    const { load, applied, parts } = this;
     if (load?.isLeft) return RESPONSE_ALREADY_SENT;
     if (load?.passed && isOfOwnLoad(answer)) return this.passOn(answer, load, load.passed);
     const exception = exceptionIn(answer.entry);
     if (exception) return this.throwKept(answer, exception);
     if (applied.route.nest.isHandedOn) return this.handOn(answer);
-    if (answer.outcome === 'HIT' && answer.isRefreshing !== true) parts.fastWay.remember(request, applied, answer);
     const isUnderWay = this.isLoadUnderWay(answer);
     const reply = load && isUnderWay ? load.reply.clientReply() : this.reply;
     if (!isUnderWay) this.applyUnkept(reply);
@@ -153,8 +144,8 @@ class RouteExchange {
     if (why !== undefined) this.parts.rules.leaveOut(this.context, why);
     const isOut = reply.raw.headersSent; // by a handler that writes in pieces, on Express
     if (!isOut) {
-      const status = cacheStatusOf(answer, this.applied.key, this.parts.clock.now());
-      reply.header('cache-status', status).header('x-cache', 'MISS');
+      const { age, ...fields } = this.parts.sender.cacheFieldsOf(this.asked, answer);
+      reply.headers(fields);
       if (load.fields) applyFields(reply, load.fields);
       if (load.fields) reply.code(load.fields.status);
     }
@@ -168,7 +159,7 @@ class RouteExchange {
   /** Throws an exception that is the response, for the filters to answer. */
   private throwKept(answer: StoredAnswer, exception: unknown): never {
     const { reply } = this;
-    const { age, ...fields } = cacheFields(answer, this.applied.key, this.parts.clock.now());
+    const { age, ...fields } = this.parts.sender.cacheFieldsOf(this.asked, answer);
     const vary = valueOf(answer.entry.headers, 'vary');
     if (vary !== undefined) setField(reply, 'vary', vary);
     reply.headers(answer.stored === false ? fields : { ...fields, age });
@@ -186,7 +177,7 @@ class RouteExchange {
     const { reply } = this;
     if (!isUnderWay) this.applyUnkept(reply);
     for (const [name, fieldValue] of fieldsByName(handedFields(entry))) setField(reply, name, fieldValue);
-    reply.headers({ ...cacheFields(answer, this.applied.key, this.parts.clock.now()) }).code(entry.status);
+    reply.headers({ ...this.parts.sender.cacheFieldsOf(this.asked, answer) }).code(entry.status);
     this.publish(answer, entry.status);
     return value;
   }

@@ -1,7 +1,8 @@
-import type { CallHandler } from '@nestjs/common';
+import { Inject, Injectable, type CallHandler } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import { lastValueFrom } from 'rxjs';
-import type { Clock } from '../../kernel/clock';
+import { Clock } from '../../kernel/clock';
 import { loadTimedOut, within } from '../engine/within';
 import { valueOf } from '../law/fields';
 import type { Validators } from '../model/cache-entry';
@@ -17,14 +18,33 @@ import { responseOfValidation, responseOfValue, sharingOf } from './handler-resp
 import { rewrapped } from './handler-unwrapper';
 import type { LoadFields, LoadReply } from './load-reply';
 import { releaseUnsent, whyPassed } from './passed-value';
-import type { ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import type { RouteRequest } from './route-request';
 
-/** The dependencies of route origins. */
-export interface RouteOriginParts {
+interface RouteOriginParts {
   readonly clock: Clock;
-  readonly options: Pick<ResponseCacheModuleOptions, 'loadTimeoutMs'>;
+  readonly loadTimeoutMs: number;
   readonly sendValue: SendValue;
+}
+
+/** Makes an origin for each request that may load. */
+@Injectable()
+export class RouteOrigins {
+  private readonly parts: RouteOriginParts;
+
+  constructor(
+    clock: Clock,
+    adapterHost: HttpAdapterHost,
+    @Inject(RESPONSE_CACHE_OPTIONS) { loadTimeoutMs }: Pick<ResponseCacheModuleOptions, 'loadTimeoutMs'>,
+  ) {
+    const sendValue: SendValue = (response, value): unknown => adapterHost.httpAdapter.reply(response, value);
+    this.parts = { clock, loadTimeoutMs, sendValue };
+  }
+
+  /** @param reply what Nest calls the response */
+  of(asked: RouteRequest, reply: object, next: CallHandler): RouteOrigin {
+    return new RouteOrigin(asked, reply, next, this.parts);
+  }
 }
 
 /** A handler's result that the cache cannot store: it goes to the client unchanged. */
@@ -65,7 +85,7 @@ export class RouteOrigin {
 
   /** One load at a time: they have one reply. A handler that never answers keeps no request waiting. */
   readonly produce: Origin = (request) => {
-    const { loadTimeoutMs } = this.parts.options;
+    const { loadTimeoutMs } = this.parts;
     const answered = this.previous.then(() => within(this.load(request), loadTimeoutMs, loadTimedOut));
     this.previous = answered.catch(() => undefined);
     return answered;

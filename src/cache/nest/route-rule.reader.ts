@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/commo
 import { ApplicationConfig, ModulesContainer, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { CachePolicy } from '../law/cache-policy';
-import { policyOf } from '../law/cache-rule';
+import { toCachePolicy } from '../law/cache-rule';
 import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, type RouteRule } from './cache-rule.decorator';
 import { NestRoute } from './nest-route';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
@@ -169,7 +169,7 @@ export class RouteRuleReader {
   }
 
   private policyFor({ rule, nest }: Pick<CachedRoute, 'rule' | 'nest'>, ttlMs = rule.ttlMs): CachePolicy {
-    const policy = policyOf({ ...rule, ttlMs }, this.options.policy);
+    const policy = toCachePolicy({ ...rule, ttlMs }, this.options.policy);
     // With one reply for both, a stale answer and its handler would set fields on it.
     const mayRefreshBehind = !nest.isHandedOn || !nest.mayTouchReply;
     return mayRefreshBehind ? policy : { ...policy, staleWhileRevalidateMs: 0, earlyRefreshBeta: 0 };

@@ -1,11 +1,10 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { AppError } from '../../kernel/app-error';
 import { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
 import { CacheInvalidator } from '../engine/cache-invalidator';
 import { toCacheKey } from '../model/cache-key';
-import { policyOf, type FreshnessPolicy } from '../law/cache-rule';
+import { toCachePolicy, type FreshnessPolicy } from '../law/cache-rule';
 import { CacheStore, type Lease } from '../store/cache-store';
 import { applyPolicy, type CachePolicy } from '../law/cache-policy';
 import { responsePolicy } from '../law/response-policy';
@@ -18,6 +17,7 @@ import type { CacheOutcome } from '../model/cache-outcome';
 import { entityTag } from '../law/representation';
 import { loadTimedOut, within } from '../engine/within';
 import { fromLoadError, statusOf } from './handler-error';
+import { NestedLoads } from './nested-loads';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { storedForm, storedValue, whyNotStorable, type StoredForm } from './stored-value';
 import { UnreadableEntryError } from './unreadable-entry.error';
@@ -49,14 +49,6 @@ export interface CachedValue<T> {
 
 type Own<T> = { readonly value: T } | { readonly error: unknown };
 
-/** A load that code runs within, and the one that it was called from. */
-interface Loading {
-  readonly key: string;
-  readonly outer: Loading | undefined;
-  /** Timers and connections that it has left behind keep its context. */
-  isOver: boolean;
-}
-
 /** Errors for a resource that is gone or access that is withdrawn: no earlier entry may be served from then on. */
 const WITHDRAWN: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 const NO_BODY = Buffer.alloc(0);
@@ -68,21 +60,12 @@ const NOTHING = { headers: [], body: NO_BODY, etag: entityTag(NO_BODY) } as cons
  * nothing invalidated comes back.
  *
  * Its one invariant: a caller gets the value as it was returned, or the error as it was thrown. Errors are never stored; a value that
- * JSON would change goes to its own caller alone.
- *
- * A load that asks for its own key again (a method that calls the one that it overrides, an update that returns what `find` returns) would wait
- * for itself: it gets what the inner call returns. So does one of two loads that ask for each other's keys:
- *
- *   1. the load of A begins, and waits for B, whose load another call has begun
- *   2. the load of B asks for A: it would wait for A, which waits for B. It calls A's method itself
+ * JSON would change goes to its own caller alone. A load that would wait for itself (`NestedLoads`) calls the method instead.
  */
 @Injectable()
 export class ValueCache {
   private readonly logger = new Logger('Cache');
-  /** Loads and updates alone enter it: before the first one it costs nothing. */
-  private readonly loading = new AsyncLocalStorage<Loading>();
-  /** The keys that loads under way wait for, by the keys of the load and of those that it was called from. */
-  private readonly waits = new Map<string, string[]>();
+  private readonly nested = new NestedLoads();
   /** Keys whose values were warned of. */
   private readonly warned = new Set<string>();
 
@@ -108,8 +91,8 @@ export class ValueCache {
     timesOf?: (value: T) => Partial<FreshnessPolicy>,
   ): Promise<CachedValue<T>> {
     const key = toCacheKey(name);
-    const loading = this.keysLoading();
-    if (this.waitsForAny(key, loading)) return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
+    const outer = this.nested.keys();
+    if (this.nested.waitsForAny(key, outer)) return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
     let policy = this.policyFor(rule);
     let own: Own<T> | undefined;
     const request: HttpCacheRequest = {
@@ -123,12 +106,12 @@ export class ValueCache {
     };
     const origin: Origin = async () => {
       const requestedAt = this.clock.now();
-      own = await this.result(this.within(key, load));
+      own = await this.result(() => this.nested.run(key, load));
       if (timesOf && 'value' in own) policy = this.policyFor({ ...rule, ...timesOf(own.value) });
       return { ...this.response(name, own), requestedAt, receivedAt: this.clock.now() };
     };
     const answering = this.answer(request, origin);
-    const answer = await (loading.size > 0 ? this.waiting(loading, key, answering) : answering);
+    const answer = await (outer.size > 0 ? this.nested.waiting(outer, key, answering) : answering);
     const isOwn = answer.outcome === 'MISS' || answer.outcome === 'BYPASS';
     const { entry, outcome } = answer;
     const freshUntil = answer.stored === false ? undefined : entry.freshUntil;
@@ -159,7 +142,7 @@ export class ValueCache {
     const done: { own?: Own<T>; isStored?: boolean } = {};
     const found = await this.store.find(key).catch(() => undefined);
     const callUnder = async (lease: Lease): Promise<void> => {
-      done.own = await this.settled(this.within(key, call));
+      done.own = await this.settled(() => this.nested.run(key, call));
       if ('error' in done.own) throw new UnkeptFailure(done.own.error, undefined);
       const entry = await this.entryOf(name, rule, done.own.value);
       if (entry) done.isStored = await this.store.fill(lease, entry);
@@ -170,7 +153,7 @@ export class ValueCache {
       // The call's own error is thrown below; without a lease it has not been called yet.
       if (!done.own) this.logger.warn(`${key} is not stored: ${(error as Error).message}`);
     });
-    const own = done.own ?? (await this.settled(this.within(key, call)));
+    const own = done.own ?? (await this.settled(() => this.nested.run(key, call)));
     if (done.isStored !== true) await this.remove([{ kind: 'key', key }]);
     if ('error' in own) throw own.error;
     return own.value;
@@ -204,53 +187,8 @@ export class ValueCache {
     return compressed(httpEntry(response, form.body, policy, { upstream, tags }, PLAIN));
   }
 
-  /** The keys of the loads that the code runs within. */
-  private keysLoading(): ReadonlySet<string> {
-    let at = this.loading.getStore();
-    if (!at) return NO_KEYS;
-    const keys = new Set<string>();
-    for (; at; at = at.outer) if (!at.isOver) keys.add(at.key);
-    return keys;
-  }
-
-  /** Whether a load of the key would end only after one of the others. */
-  private waitsForAny(key: string, others: ReadonlySet<string>): boolean {
-    if (others.size === 0) return false;
-    const reached = new Set([key]);
-    for (const one of reached) {
-      if (others.has(one)) return true;
-      for (const next of this.waits.get(one) ?? []) reached.add(next);
-    }
-    return false;
-  }
-
-  private async waiting<T>(loading: ReadonlySet<string>, key: string, answering: Promise<T>): Promise<T> {
-    for (const one of loading) this.waits.set(one, [...(this.waits.get(one) ?? []), key]);
-    try {
-      return await answering;
-    } finally {
-      for (const one of loading) {
-        const left = [...(this.waits.get(one) ?? [])];
-        left.splice(left.indexOf(key), 1);
-        if (left.length > 0) this.waits.set(one, left);
-        else this.waits.delete(one);
-      }
-    }
-  }
-
-  private within<T>(key: string, call: () => T | Promise<T>): () => Promise<T> {
-    return async () => {
-      const own: Loading = { key, outer: this.loading.getStore(), isOver: false };
-      try {
-        return await this.loading.run(own, call);
-      } finally {
-        own.isOver = true;
-      }
-    };
-  }
-
   private policyFor(rule: ValueRule): CachePolicy {
-    return policyOf(rule, this.options.policy);
+    return toCachePolicy(rule, this.options.policy);
   }
 
   private async answer(request: HttpCacheRequest, origin: Origin): Promise<StoredAnswer> {
@@ -305,7 +243,6 @@ export class ValueCache {
 const MAX_WARNED = 100;
 /** An entry without an index, that is of no use once it is stale. */
 const PLAIN = { retainForRevalidationMs: 0, indexMark: 0 };
-const NO_KEYS: ReadonlySet<string> = new Set();
 
 function valueOf(key: string, entry: CacheEntry): unknown {
   return entry.status === 404 ? undefined : storedValue(key, entry);
