@@ -35,6 +35,9 @@ describe('the policy of a rule', () => {
       jitter: 0.1,
       earlyRefreshBeta: 1,
     });
-    expect(toCachePolicy({ jitter: 7, earlyRefreshBeta: 0 }, DEFAULTS)).toMatchObject({ jitter: 1, earlyRefreshBeta: 0 });
+    expect(toCachePolicy({ jitter: 7, earlyRefreshBeta: 0 }, DEFAULTS)).toMatchObject({
+      jitter: 1,
+      earlyRefreshBeta: 0,
+    });
   });
 });
