@@ -2,8 +2,8 @@ import { GithubSimulator, type Latency } from './github-simulator';
 import { GitlabSimulator } from './gitlab-simulator';
 
 /*
- * `npm run simulator`: SIMULATOR_PORT (8082), SIMULATOR_LATENCY_MS ("150-400", or one number), SIMULATOR_RATE_LIMIT (60: requests
- * an hour without a token). `npm run simulator -- gitlab` starts GitLab's, with the port alone.
+ * `npm run simulator`: SIMULATOR_PORT (8082), SIMULATOR_HOST (127.0.0.1: the name or address to listen on, which its URLs have),
+ * SIMULATOR_LATENCY_MS ("150-400", or one number), SIMULATOR_RATE_LIMIT (60: requests an hour without a token). `npm run simulator -- gitlab` starts GitLab's, with the port alone.
  */
 
 function latencyOf(text: string): Latency {
@@ -22,6 +22,7 @@ async function start(): Promise<void> {
   }
   const simulator = await GithubSimulator.start({
     port,
+    host: process.env['SIMULATOR_HOST'],
     latencyMs: latencyOf(process.env['SIMULATOR_LATENCY_MS'] ?? '150-400'),
     rateLimit: { anonymous: Number(process.env['SIMULATOR_RATE_LIMIT'] ?? 60) },
   });

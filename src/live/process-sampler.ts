@@ -130,10 +130,8 @@ export class ProcessSampler {
   }
 
   private readBudgets(): ProcessSample['budgets'] {
-    const now = this.clock.now();
     return this.upstreams
-      .limits(MAX_CREDENTIALS)
-      .filter(({ limit }) => limit.resetAt > now)
+      .limits(MAX_CREDENTIALS, this.clock.now())
       .slice(0, MAX_BUDGETS)
       .map(({ limit: { limit, remaining, resetAt }, ...names }) => ({ ...names, limit, remaining, resetAt }));
   }

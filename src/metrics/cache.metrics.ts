@@ -12,6 +12,7 @@ import { OutcomeTable, type Sample } from './outcome-table';
 import { BUDGET_DIMENSIONS, Upstreams, type ResourceLimit } from '../upstream';
 import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
+import { kindOfProblem } from '../kernel/problem-table';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
 import { CacheEvents, InvalidationChannel, StoreHealth, StoreWrites, type CacheEvent } from '../cache';
 import { FastPath, PreparedResponses } from '../cache/fast-path';
@@ -33,8 +34,8 @@ export class CacheMetrics {
   private readonly outcomes = new OutcomeTable();
   private readonly failures = new Counter({
     name: 'larder_failures_total',
-    help: 'Requests answered with an error, or with a stale response because of it, by error code.',
-    labelNames: ['upstream', 'code'] as const,
+    help: 'Requests answered with an error, or with a stale response because of it, by error code and class of the status sent.',
+    labelNames: ['upstream', 'code', 'status'] as const,
     registers: [this.registry],
   });
   private readonly refreshFailures = new Counter({
@@ -66,7 +67,7 @@ export class CacheMetrics {
     prepared: PreparedResponses,
     fastPath: FastPath,
     private readonly upstreams: Upstreams,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     collectDefaultMetrics({ register: this.registry });
     for (const name of MISNAMED) this.registry.removeSingleMetric(name);
@@ -147,8 +148,10 @@ export class CacheMetrics {
 
   private count(event: CacheEvent): void {
     this.outcomes.add(event);
-    const { upstream, status = 0, failure = status >= 500 ? PASSED_ON : undefined } = event;
-    if (failure !== undefined) this.failures.inc({ upstream, code: failure });
+    const { upstream, status: sent, failure = sent !== undefined && sent >= 500 ? PASSED_ON : undefined } = event;
+    if (failure === undefined) return;
+    const status = `${Math.floor((sent ?? kindOfProblem(failure).status) / 100)}xx`;
+    this.failures.inc({ upstream, code: failure, status });
   }
 
   /** The requests sent to upstreams, the requests saved, and the remaining limits. */
@@ -205,12 +208,14 @@ export class CacheMetrics {
   }
 
   /**
-   * By credential (a partition's id, never a token) and resource; for the most recent credentials only, because labels cost memory. Each worker
+   * By credential (a partition's id, never a token) and resource, while its window lasts; for the most recent credentials only, because labels cost memory. Each worker
    * knows a limit by its own responses: the minimum is the best estimate.
    */
   private limitGauge(name: string, help: string, read: (limit: ResourceLimit) => number): void {
     this.register('gauge', name, help, () =>
-      this.upstreams.limits(MAX_CREDENTIALS).map(({ limit, ...labels }) => ({ labels, value: read(limit) })),
+      this.upstreams
+        .limits(MAX_CREDENTIALS, this.clock.now())
+        .map(({ limit, ...labels }) => ({ labels, value: read(limit) })),
     );
   }
 

@@ -53,14 +53,19 @@ export class Upstreams {
     return this.upstreams;
   }
 
-  /** The limits of each upstream as this process knows them, for the credentials seen last. */
-  limits(maxCredentials: number): readonly NamedLimit[] {
+  /**
+   * The limits of each upstream as this process knows them, for the credentials seen last. A limit whose window is over is left out: what
+   * remains of the next one is not known before the next response.
+   */
+  limits(maxCredentials: number, now: number): readonly NamedLimit[] {
     return this.upstreams.flatMap(({ definition: { name: upstream }, budget }) =>
       budget.shared
         .peek()
         .slice(0, maxCredentials)
         .flatMap(([credential, { resources }]) =>
-          Object.entries(resources).map(([resource, limit]) => ({ upstream, credential, resource, limit })),
+          Object.entries(resources)
+            .filter(([, { resetAt }]) => resetAt > now)
+            .map(([resource, limit]) => ({ upstream, credential, resource, limit })),
         ),
     );
   }

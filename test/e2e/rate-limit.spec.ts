@@ -64,6 +64,23 @@ describe('the rate limit as a budget', () => {
     expect((await through(service, '/users/redis')).status).toBe(200); // what is stored still is
   });
 
+  it('counts a refusal by the class of its status, and shows a limit in the metrics until its window is over', async () => {
+    github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 1, windowMs: 2_000 } });
+    service = await start(github, SECRET);
+    await through(service, '/users/redis');
+    github.faults.next(1, { kind: 'rate-limited', status: 403, retryAfter: '60' });
+    await through(service, '/users/nodejs', TOKEN);
+    expect(problemOf(await through(service, '/users/nobody', TOKEN)).status).toBe(403);
+    const metrics = async () => (await ask(service, '/metrics')).text;
+    expect(await metrics()).toContain(
+      'larder_failures_total{upstream="github",code="upstream-rate-limited",status="4xx"} 1',
+    );
+    await waitUntil(async () => !(await metrics()).includes('larder_rate_limit_remaining{'), {
+      what: 'no limit in the metrics',
+      pollMs: 50,
+    });
+  });
+
   it('never sends more at once than are left', async () => {
     await begin(5);
     await through(service, '/users/redis');

@@ -77,6 +77,7 @@ export class LimitOverviews {
           ([name]) => !OF_ONE_RESPONSE.has(name) && !this.budget.adapter.fieldNames.includes(name),
         ),
         ['cache-control', 'no-cache'],
+        ['x-from-cache', '1'],
         ...(main ? Object.entries(this.budget.describe(mainLimit, main)) : []),
       ],
       body: Buffer.from(JSON.stringify(write(known.json, shown))),
