@@ -63,8 +63,8 @@ describe('the advice at a start', () => {
   it.each([
     [
       'the heap',
-      { heapBytes: 208 * MIB, totalBytes: 16 * GIB, processes: 1 },
-      "node's heap limit is 208 MiB: 38 MiB are used",
+      { heapBytes: 160 * MIB, totalBytes: 16 * GIB, processes: 1 },
+      "node's heap limit is 160 MiB: 38 MiB are used",
     ],
     [
       'the memory of the container',

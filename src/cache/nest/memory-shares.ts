@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
-import { getHeapStatistics } from 'node:v8';
 import type { MemoryLimits } from '../store/memory/memory-tier';
+import { oldGenerationBytes } from './heap-limit';
 
 /**
  * Divides `L1_MAX_BYTES`, and limits it to a process's memory. Its one invariant: the cache alone cannot exhaust the memory of the
@@ -24,7 +24,7 @@ export function forHitPointers(maxBytes: number): number {
 
 /** The memory limits of a process. */
 export interface ProcessMemory {
-  /** V8's limit of the heap, young generation included. */
+  /** V8's limit of the old generation. */
   readonly heapBytes: number;
   /** The machine's memory, or the container's. */
   readonly totalBytes: number;
@@ -36,11 +36,11 @@ export function processMemory(processes = 1): ProcessMemory {
   // 0, or a number beyond any machine, where there is no limit
   const limit = process.constrainedMemory();
   const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return { heapBytes: getHeapStatistics().heap_size_limit, totalBytes, processes };
+  return { heapBytes: oldGenerationBytes(), totalBytes, processes };
 }
 
-/** The heap of a service without entries, its young generation, and room for the garbage of requests. */
-const BASE_HEAP_BYTES = 112 * MIB;
+/** The old generation of a service without entries, and room for the garbage of requests. */
+const BASE_HEAP_BYTES = 64 * MIB;
 /** The memory of a service without entries. */
 const BASE_BYTES = 192 * MIB;
 /** The rest is for the collector: garbage that is not collected yet, pages that are partly used. */
