@@ -6,9 +6,8 @@ export { CacheRule, CurrentLoad, type HandlerLoad, type RouteRule } from './nest
 export { NotModified, CacheableResult } from './nest/handler-answer';
 export { CacheEvents, type CacheEvent, type MethodCallEvent } from './nest/cache-events';
 export type { RefreshReport } from './engine/load-failure';
-export { StoredResources } from './nest/stored-resources';
 export { StoreHealth, type StoreState } from './nest/store-health';
-export { StoreWrites } from './nest/store-writes';
+export { StoreWrites } from './store/store-writes';
 export { ReplicaMessages } from '../redis/replica-messages';
 export { hostStore, openLink, type StoreChoice } from './store/store.factory';
 export { keyHash } from './store/traced-store';
@@ -21,12 +20,12 @@ export {
   type CacheEvictRule,
   type CachePutRule,
   type CacheableRule,
-} from './methods/method-cache.decorators';
-export type { TaggingCache, ValueOptions, WrapOptions } from './nest/cache-manager';
-export { processMemory, unfitAdvice, type ProcessMemory } from './nest/memory-shares';
+} from './values/method-cache.decorators';
+export type { TaggingCache, ValueOptions, WrapOptions } from './values/cache-manager';
+export { processMemory, unfitAdvice, type ProcessMemory } from './store/memory/memory-shares';
 export type { StoreHost } from './store/ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './store/ipc/store-messages';
-export { UnreadableEntryError } from './nest/unreadable-entry.error';
+export { UnreadableEntryError } from './engine/unreadable-entry.error';
 export { InvalidationChannel } from './nest/invalidation-channel';
 export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './nest/invalidation-message';
 export { CacheInvalidator, type Invalidation, type InvalidationNames } from './engine/cache-invalidator';
@@ -46,7 +45,7 @@ export type {
   KeyPage,
   ListedEntry,
 } from './store/cache-store';
-export { cacheStatusOf, cacheStatusOfError } from './nest/cache-headers';
+export { cacheStatusOf, cacheStatusOfError } from './law/cache-status';
 export { HttpCache } from './engine/http-cache';
 export type { BodySource } from './engine/shared-body';
 export type {

@@ -45,7 +45,7 @@ const ROUTE = Symbol('larder.route');
 /**
  * The gate in front of Fastify: requests that only need a stored response are served before Fastify routes them.
  *
- * Its one invariant: nothing is skipped. A request is served here only if an equal one has come the ordinary way before, and `obstacle`
+ * Its one invariant: nothing is skipped. A request is served here only if an equal one has taken the slow path before, and `obstacle`
  * has found no addition of the application for it: no hook, in any plugin, no middleware, no schema that may refuse it, no other handler
  * around the route's, and no route of a version or host under the same URL. Additions to other routes do not count. Hooks cannot change
  * once the server is ready; middleware can, and then everything remembered is forgotten.

@@ -74,7 +74,7 @@ export class HttpListeners {
   }
 }
 
-/** With tracing on, a sampled request goes the ordinary way, where all of its steps are; others are served as without it. */
+/** With tracing on, a sampled request takes the slow path, where all of its steps are; others are served as without it. */
 function traced(fast: Handler, ordinary: Handler): Handler {
   const tracer = currentTracer();
   if (!tracer) return fast;

@@ -153,13 +153,13 @@ export class UpstreamClient {
         `The load is not one of a projection of ${this.name}: put @ProjectionOf(${this.name}, …) on the route.`,
       );
     const { api, title, callers } = this.upstream;
-    const { resources, caching } = this.upstream.parts;
+    const { entries, caching } = this.upstream.parts;
     const path = pathOfResource(resource.name);
     const origin = { name: api.name, title, hasToken: callers.ownId !== ANONYMOUS, path };
     const youngerThanMs = resource.ttlMs === 0 ? Infinity : (resource.ttlMs ?? caching.ttlMs);
     const stored = nothingStored
       ? undefined
-      : await resources.find(this.name, resource.name, youngerThanMs, this.plain);
+      : await entries.latest(this.name, resource.name, youngerThanMs, this.plain);
     const known = stored && (await this.readStored(stored.entry, (found) => read(new ProjectionSource(found, origin))));
     if (stored && known)
       return new CacheableResult(known, { validators: stored.entry.validators, derivedFrom: stored });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FactoryProvider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { ConfigType } from '@nestjs/config';
-import { CacheEvents, CacheStore, Loader, CacheInvalidator, SettlingTags, StoredResources } from '../cache';
+import { CacheEvents, CacheStore, Loader, CacheInvalidator, SettlingTags, StoredEntries } from '../cache';
 import { FastPath, PreparedResponses } from '../cache/fast-path';
 import { cacheConfig, serviceConfig, upstreamConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
@@ -11,7 +11,7 @@ import { mountedDefinitions, upstreamSettings } from './upstream-settings';
 const PROVIDERS = {
   ...{ adapterHost: HttpAdapterHost, store: CacheStore, loader: Loader, cache: CacheInvalidator },
   ...{ settling: SettlingTags, events: CacheEvents, prepared: PreparedResponses, fastPath: FastPath },
-  ...{ resources: StoredResources, clock: Clock },
+  ...{ entries: StoredEntries, clock: Clock },
 };
 const SLICES = { service: serviceConfig, caching: cacheConfig, upstreams: upstreamConfig };
 

@@ -14,18 +14,28 @@ const NOTE =
 const HEAD = ['option', 'means', 'type or unit', 'default'];
 
 const policy = optionsOf('cache/law/cache-rule.ts', 'FreshnessPolicy');
+const ofModule = policy.map((one) => ({ ...one, default: `\`policy.${one.name}\`` }));
 const rowOf = (one: Option): readonly string[] => [`\`${one.name}\``, one.means, unitOf(one), one.default ?? ''];
 
 function ruleOptions(): string {
   const ofMethods = merged(
-    optionsOf('cache/methods/method-cache.ts', 'CacheableRule'),
-    optionsOf('cache/nest/value-cache.ts', 'ValueRule'),
-    policy.map((one) => ({ ...one, default: `\`policy.${one.name}\`` })),
+    optionsOf('cache/values/method-cache.ts', 'CacheableRule'),
+    optionsOf('cache/values/value-cache.ts', 'ValueRule'),
+    ofModule,
   );
-  const ofEvict = optionsOf('cache/methods/method-cache.decorators.ts', 'CacheEvictRule');
+  const ofRoutes = merged(
+    optionsOf('cache/law/cache-rule.ts', 'CacheRule'),
+    ofModule
+      .filter(({ name }) => name !== 'ttlMs' && name !== 'negativeTtlMs')
+      .map((one) => ({
+        ...one,
+        default: one.name.startsWith('stale') ? `the handler's, else ${one.default}` : one.default,
+      })),
+  );
+  const ofEvict = optionsOf('cache/values/method-cache.decorators.ts', 'CacheEvictRule');
   return [
     `# Options of rules\n\nWhat a rule leaves out comes from [the module](module-options.md); in the service, from its [settings](../../.env.sample). ${NOTE}`,
-    `## \`@CacheRule\` on a route\n\n${table(HEAD, optionsOf('cache/law/cache-rule.ts', 'CacheRule').map(rowOf))}`,
+    `## \`@CacheRule\` on a route\n\n${table(HEAD, ofRoutes.map(rowOf))}`,
     `## \`@Cacheable\` and \`@CachePut\` on a method\n\n${table(HEAD, ofMethods.map(rowOf))}`,
     `## \`@CacheEvict\` on a method\n\nAt least one of \`key\`, \`tags\` and \`prefix\`.\n\n${table(HEAD, ofEvict.map(rowOf))}`,
   ].join('\n\n');

@@ -76,7 +76,7 @@ describe('the gateway as clients of GitHub expect it', () => {
     expect(other.status).toBe(200);
   });
 
-  it('hits show the limit as it is now, on the ordinary way and on the fast one', async () => {
+  it('hits show the limit as it is now, on the slow path and on the fast one', async () => {
     const first = await get('/users/redis', OWNER);
     const [remaining, used] = [Number(first.headers['x-ratelimit-remaining']), first.headers['x-ratelimit-used']];
     expect(first.headers).not.toHaveProperty('x-from-cache');

@@ -68,7 +68,7 @@ describe('a gateway that rewrites bodies', () => {
     await origin.stop();
   });
 
-  it('names the API as each client does, on a miss, on the ordinary way and on the fast one', async () => {
+  it('names the API as each client does, on a miss, on the slow path and on the fast one', async () => {
     for (const headers of [ONE, ONE, ONE, TWO, TWO, ONE, { ...TWO, 'accept-encoding': 'gzip' }]) {
       const base = `http://${headers.host}/github`;
       const { text, headers: fields } = await get('/github/repos/o/r', headers);

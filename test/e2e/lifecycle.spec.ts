@@ -120,7 +120,7 @@ describe('start and stop', () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const service = await start(github);
     const seen: number[] = [];
-    // On the fast path, and on the gateway's ordinary way; each on a connection of its own, until it is told to leave it.
+    // On the fast path, and on the gateway's slow path; each on a connection of its own, until it is told to leave it.
     const clients = ['/repos/redis', '/repos/redis', '/github/users/redis', '/github/users/redis?long'].map(
       async (path, number) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 });

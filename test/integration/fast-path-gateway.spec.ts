@@ -98,7 +98,7 @@ describe('a gateway hit in memory', () => {
     ['GET', '/small', 'cookie: a=b\r\n'],
     ['GET', '/small', 'x-request-id: mine\r\n'],
     ['GET', '/small', 'authorization: Bearer mine\r\n'],
-  ])('is the same to the byte on the ordinary way: %s %s %j', async (method, path, fields) => {
+  ])('is the same to the byte on the slow path: %s %s %j', async (method, path, fields) => {
     const [name = '', value = ''] = fields.trim().split(': ');
     await warm(path, ['authorization', 'accept-encoding'].includes(name) ? { [name]: value } : {});
     if (method === 'HEAD') await head(path);
@@ -119,7 +119,7 @@ describe('a gateway hit in memory', () => {
     ['GET', 'HTTP/1.1', 'connection: close\r\nrange: bytes=1-2\r\n'],
     ['GET', 'HTTP/1.1', 'connection: close\r\nif-none-match: "v1"\r\n'],
   ])(
-    'is the same to the byte on the ordinary way, on a connection that may end: %s %s %j',
+    'is the same to the byte on the slow path, on a connection that may end: %s %s %j',
     async (method, version, fields) => {
       await warm('/small');
       await head('/small');
@@ -155,7 +155,7 @@ describe('a gateway hit in memory', () => {
     expect(bodies.map((body) => body.slice(0, 3))).toEqual([...kinds, ...kinds]);
   });
 
-  it('takes the ordinary way where its Vary names a field that is not in the fingerprint', async () => {
+  it('takes the slow path where its Vary names a field that is not in the fingerprint', async () => {
     await warm('/by-range');
     expect(await seenDuring(() => get('/by-range'))).toBe(1);
   });
@@ -201,7 +201,7 @@ describe('a gateway hit in memory', () => {
     { 'transfer-encoding': 'chunked' },
     { connection: 'x-nominated' },
     { accept: 'another/kind' },
-  ])('takes the ordinary way for a request with %j', async (headers) => {
+  ])('takes the slow path for a request with %j', async (headers) => {
     await warm('/ordinary');
     expect(await seenDuring(() => getClosing('/ordinary', headers as never))).toBe(1);
   });

@@ -81,7 +81,7 @@ describe('a hit of a cached route that is in Redis only', () => {
     expect(await service.seenDuring(() => get('frozen'))).toBe(0);
   });
 
-  it('is the same to the byte on the ordinary way, once the gate is closed', async () => {
+  it('is the same to the byte on the slow path, once the gate is closed', async () => {
     await warm('nodejs');
     const ask = (): Promise<string> => service.answerTo('GET /repos/nodejs HTTP/1.1\r\nhost: x\r\n\r\n');
     let short = '';

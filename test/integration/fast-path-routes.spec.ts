@@ -237,7 +237,7 @@ describe('a fresh hit of a route in memory', () => {
     ['GET /things/dated/1', 'if-modified-since: Wed, 31 Dec 2025 00:00:00 GMT\r\n'],
     ['GET /things/plain/1', 'cookie: a=b\r\n'],
     ['GET /things/by-language/1', 'accept-language: de\r\n'],
-  ])('is the same to the byte on the fast path and on the ordinary way: %s %j', async (line, fields) => {
+  ])('is the same to the byte on the fast path and on the slow path: %s %j', async (line, fields) => {
     const [fast, ordinary] = await Promise.all([
       thirdAnswer(withFastPath, line, fields),
       thirdAnswer(without, line, fields),
@@ -248,7 +248,7 @@ describe('a fresh hit of a route in memory', () => {
 
   it('does not reach the router on the fast path', async () => {
     const ask = (app: NestFastifyApplication) => thirdAnswer(app, 'GET /things/plain/3', '');
-    // the two that warm, and the one that ends the connection; on the ordinary way the hit as well
+    // the two that warm, and the one that ends the connection; on the slow path the hit as well
     expect(await handledDuring(withFastPath, () => ask(withFastPath))).toBe(3);
     expect(await handledDuring(without, () => ask(without))).toBe(4);
   });

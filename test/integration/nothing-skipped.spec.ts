@@ -188,7 +188,7 @@ const useOf = (app: NestFastifyApplication) => {
 };
 
 interface Setting {
-  /** Adds a hook, so that hits take the ordinary way. */
+  /** Adds a hook, so that hits take the slow path. */
   readonly isOrdinary?: boolean;
   readonly before?: Prepare;
   readonly afterInit?: Prepare;
@@ -240,7 +240,7 @@ async function open(controllers: Type[], { isOrdinary, before, afterInit, provid
 
 describe.each([
   ['on the fast path', false],
-  ['on the ordinary way', true],
+  ['on the slow path', true],
 ])('a hit %s', (_where, isOrdinary) => {
   let opened: Awaited<ReturnType<typeof open>>;
   const start = async (controllers: Type[], setting: Setting = {}) => {

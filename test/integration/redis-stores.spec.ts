@@ -1,6 +1,6 @@
 import { indexFor } from '../../src/cache/model/resource-index';
 import { openStore } from '../../src/cache/store/store.factory';
-import type { StoreWrite } from '../../src/cache/nest/store-writes';
+import type { StoreWrite } from '../../src/cache/store/store-writes';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import type { RedisSettings } from '../../src/redis/redis-client-options';

@@ -9,7 +9,9 @@ import type {
   KeyPage,
   ListedEntry,
 } from '../store/cache-store';
-import { confirmed } from '../store/if-available';
+import { ageMs, isFresh } from '../law/freshness';
+import { toCacheKey } from '../model/cache-key';
+import { confirmed, ifAvailable } from '../store/if-available';
 import { looksLikeIndex, looksLikeMember, memberKey, readIndex, type ResourceIndex } from '../model/resource-index';
 import { applySoftPurge } from '../model/soft-purge';
 
@@ -21,7 +23,7 @@ const INDEXES_AT_ONCE = 50;
  * request would find it. One whose index is gone, is of another generation or does not name it is a miss, and stays in the store until its
  * own life ends; one whose index was soft-purged is soft-purged.
  *
- * Its one invariant: it changes nothing and loads nothing. Every method throws AppError `cache-unavailable` while the store is down.
+ * Its one invariant: it changes nothing and loads nothing. Every method but `latest` throws AppError `cache-unavailable` while the store is down.
  */
 export class StoredEntries {
   constructor(
@@ -44,6 +46,35 @@ export class StoredEntries {
   /** An entry; for a resource the description of its members, under its own key and tags. */
   inspect(key: string): Promise<ListedEntry | undefined> {
     return confirmed('show the entry', this.inspectResource(key));
+  }
+
+  /**
+   * The latest response of a resource: a stored 200 that is fresh, and younger than `maxAgeMs`, for handlers that derive another from it.
+   *
+   * @param resource the key after the upstream's name, as a rule's `resource` gives it
+   * @param selections the names of the variants that will do, by the lists of field names that select among those stored
+   * @returns undefined also while the store cannot be reached: the upstream is to be asked
+   */
+  async latest(
+    upstream: string,
+    resource: string,
+    maxAgeMs: number,
+    selections: (lists: ResourceIndex['lists']) => ReadonlySet<string>,
+  ): Promise<Found | undefined> {
+    const now = this.clock.now();
+    const key = toCacheKey(`${upstream}:${resource}`);
+    const look = async (one: string): Promise<Found | undefined> =>
+      this.store.peek(one) ?? (await this.store.find(one));
+    return ifAvailable(async () => {
+      const found = await look(key);
+      const index = found && readIndex(found.entry);
+      if (!index?.latest || !selections(index.lists).has(index.latest)) return undefined;
+      const response = await look(memberKey(key, index.generation, index.latest));
+      if (!response) return undefined;
+      const entry = applySoftPurge(response.entry, index.entry);
+      const isUsable = entry.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs;
+      return isUsable ? { ...response, entry } : undefined;
+    });
   }
 
   private async listReachable(...asked: Parameters<EntryListing['list']>): Promise<KeyPage> {
@@ -99,20 +130,6 @@ export async function representativeEntry(
     if (found) return applySoftPurge(found.entry, index.entry);
   }
   return undefined;
-}
-
-/** The latest response of a resource, by its index. */
-export async function latestResponse(
-  store: CacheStore,
-  key: string,
-  selections: (lists: ResourceIndex['lists']) => ReadonlySet<string>,
-): Promise<Found | undefined> {
-  const found = store.peek(key) ?? (await store.find(key));
-  const index = found && readIndex(found.entry);
-  if (!index?.latest || !selections(index.lists).has(index.latest)) return undefined;
-  const member = memberKey(key, index.generation, index.latest);
-  const response = store.peek(member) ?? (await store.find(member));
-  return response && { ...response, entry: applySoftPurge(response.entry, index.entry) };
 }
 
 function memberKeys(index: ResourceIndex, key: string): readonly string[] {

@@ -11,7 +11,7 @@ import { requestPolicy } from '../law/request-policy';
 import type { ResponseForm } from '../law/response-form';
 import { textBytes } from '../store/memory/packed-fields';
 import { inOnePiece } from '../store/memory/resident-entry';
-import { forHitPointers } from '../nest/memory-shares';
+import { forHitPointers } from '../store/memory/memory-shares';
 import {
   RESPONSE_CACHE_OPTIONS,
   type FastPathGatePort,
@@ -25,19 +25,19 @@ import { hasRoomFor, writeStored } from './response-writer';
 type RawRequest = FastifyRequest['raw'];
 type RawResponse = FastifyReply['raw'];
 
-/** An entrance whose hits the fast path serves. `Target` is what it remembers with a fingerprint: the route, or the path. */
-export interface FastWay<Target> {
+/** An entry point whose hits the fast path serves. `Target` is what it remembers with a fingerprint: the route, or the path. */
+export interface EntryPoint<Target> {
   readonly context: HeadContext;
   /** The prefixes of its requests' URLs; undefined for any URL. */
   readonly prefixes?: readonly string[];
   /** The size of its own memory for finding a pointer, in bytes. */
   readonly bytes?: number;
   readonly upstreamOf: (target: Target) => string;
-  /** Undefined for a request of another entrance, or one that takes the ordinary way. */
+  /** Undefined for a request of another entry point, or one that takes the slow path. */
   readonly fingerprint: (request: RawRequest) => RequestFingerprint | undefined;
   /** Whether a hit only has to be sent. */
   readonly isUsable: (entry: CacheEntry, now: number, target: Target) => boolean;
-  /** The response of the ordinary way, prepared. */
+  /** The response of the slow path, prepared. */
   readonly prepare: (
     entry: CacheEntry,
     key: string,
@@ -50,7 +50,7 @@ export interface FastWay<Target> {
 
 /** Without the names of the fields: the fingerprint has their values. */
 interface Known extends Omit<HitPointer, 'selectedBy'> {
-  readonly way: unknown;
+  readonly entryPoint: unknown;
   readonly target: unknown;
 }
 
@@ -59,7 +59,7 @@ interface PendingRequest {
   readonly request: RawRequest;
   readonly response: RawResponse;
   readonly startedAt: number;
-  readonly way: FastWay<unknown>;
+  readonly entryPoint: EntryPoint<unknown>;
   readonly fingerprint: RequestFingerprint;
   readonly known: Known;
 }
@@ -72,15 +72,15 @@ const MAX_REPORTS = 1_000;
 /**
  * Serves fresh hits before the web framework routes the request: from memory at once, from the shared store after one round trip.
  *
- * Its one invariant: the response equals the ordinary way's to the byte. It decides nothing: equal requests have taken the ordinary way
- * before, RFC 9111 decides whether their pointer still yields a fresh response, and the writer sends the response that the ordinary way
+ * Its one invariant: the response equals the slow path's to the byte. It decides nothing: equal requests have taken the slow path
+ * before, RFC 9111 decides whether their pointer still yields a fresh response, and the writer sends the response that the slow path
  * has prepared.
  */
 @Injectable()
 export class FastPath implements OnModuleInit {
   private readonly pointers: HitPointers;
   private readonly known: LRUCache<string, Known>;
-  private readonly ways: FastWay<unknown>[] = [];
+  private readonly entryPoints: EntryPoint<unknown>[] = [];
   private readonly obstacles = new Set<string>();
   private readonly logger = new Logger('FastPath');
   private gate: FastPathGatePort | undefined;
@@ -109,10 +109,10 @@ export class FastPath implements OnModuleInit {
 
   /** The size of the hit pointers and of what else finds them, in bytes. */
   get bytes(): number {
-    return this.ways.reduce((sum, { bytes = 0 }) => sum + bytes, this.known.calculatedSize);
+    return this.entryPoints.reduce((sum, { bytes = 0 }) => sum + bytes, this.known.calculatedSize);
   }
 
-  /** The routes whose hits take the ordinary way, because other code must run for their requests. */
+  /** The routes whose hits take the slow path, because other code must run for their requests. */
   get routesOff(): number {
     return this.obstacles.size;
   }
@@ -129,27 +129,27 @@ export class FastPath implements OnModuleInit {
     return this.gate !== undefined && this.options.fastPathEnabled;
   }
 
-  add<Target>(way: FastWay<Target>): void {
+  add<Target>(entryPoint: EntryPoint<Target>): void {
     // Those with prefixes first: they recognise the requests of others at once.
-    if (way.prefixes) this.ways.unshift(way as FastWay<unknown>);
-    else this.ways.push(way as FastWay<unknown>);
+    if (entryPoint.prefixes) this.entryPoints.unshift(entryPoint as EntryPoint<unknown>);
+    else this.entryPoints.push(entryPoint as EntryPoint<unknown>);
   }
 
   /** Remembers where a request found its hit, if only the cache contributes to its response. */
-  remember<Target>(way: FastWay<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
+  remember<Target>(entryPoint: EntryPoint<Target>, request: FastifyRequest, pointer: HitPointer, target: Target): void {
     if (!this.isOn || this.isOff(request)) return;
-    const fingerprint = way.fingerprint(request.raw);
+    const fingerprint = entryPoint.fingerprint(request.raw);
     const { key, indexId, variantKeys, freshUntil } = pointer;
     if (fingerprint)
-      this.known.set(inOnePiece(fingerprint.text), { way, target, key, indexId, variantKeys, freshUntil });
+      this.known.set(inOnePiece(fingerprint.text), { entryPoint, target, key, indexId, variantKeys, freshUntil });
   }
 
-  /** Whether the ordinary way may write a response without the web framework. */
+  /** Whether the slow path may write a response without the web framework. */
   mayWrite(request: FastifyRequest): boolean {
     return this.gate !== undefined && this.gate.sendingObstacle(request) === undefined;
   }
 
-  /** Whether requests like this one take the ordinary way; logs the reason once for each route. */
+  /** Whether requests like this one take the slow path; logs the reason once for each route. */
   isOff(request: FastifyRequest): boolean {
     const obstacle = this.gate?.obstacle(request);
     if (obstacle !== undefined) this.reportOff(request, obstacle);
@@ -168,13 +168,13 @@ export class FastPath implements OnModuleInit {
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
     const startedAt = this.clock.now();
-    for (const way of this.ways) {
-      if (way.prefixes && !hasOneOf(way.prefixes, url)) continue;
-      const fingerprint = way.fingerprint(request);
+    for (const entryPoint of this.entryPoints) {
+      if (entryPoint.prefixes && !hasOneOf(entryPoint.prefixes, url)) continue;
+      const fingerprint = entryPoint.fingerprint(request);
       const known = fingerprint && this.known.get(fingerprint.text);
       // A gateway at `/` has fingerprints for the URLs of the others as well.
-      if (fingerprint && known?.way === way)
-        return this.servesKnown({ request, response, startedAt, way, fingerprint, known });
+      if (fingerprint && known?.entryPoint === entryPoint)
+        return this.servesKnown({ request, response, startedAt, entryPoint, fingerprint, known });
     }
     return false;
   }
@@ -184,7 +184,7 @@ export class FastPath implements OnModuleInit {
     const policy = requestPolicy(pending.fingerprint.asked);
     if (policy.isNoCache) return false;
     const hit = this.pointers.peek(known, policy, startedAt);
-    if (hit === 'ordinary-way') return false;
+    if (hit === 'slow-path') return false;
     if (hit) return this.serveHit(pending, hit, startedAt);
     return this.pointers.mayBeFresh(known, startedAt) && this.findHit(pending);
   }
@@ -192,7 +192,7 @@ export class FastPath implements OnModuleInit {
   private async findHit(pending: PendingRequest): Promise<boolean> {
     const { fingerprint, known } = pending;
     const hit = await this.pointers.find(known, requestPolicy(fingerprint.asked));
-    if (hit === 'ordinary-way') return false;
+    if (hit === 'slow-path') return false;
     if (hit) return this.serveHit(pending, hit, this.clock.now());
     this.known.delete(fingerprint.text); // so that the next request skips the look-up
     return false;
@@ -200,23 +200,23 @@ export class FastPath implements OnModuleInit {
 
   /** @param now when the entry was read */
   private serveHit(pending: PendingRequest, found: Found, now: number): boolean | Promise<boolean> {
-    const { way, known, request } = pending;
-    if (!way.isUsable(found.entry, now, known.target)) return false;
-    const prepared = way.prepare(found.entry, known.key, request, known.target);
+    const { entryPoint, known, request } = pending;
+    if (!entryPoint.isUsable(found.entry, now, known.target)) return false;
+    const prepared = entryPoint.prepare(found.entry, known.key, request, known.target);
     if (prepared instanceof PreparedResponse) return this.send(pending, found, now, prepared);
     return prepared.then((response) => this.send(pending, found, now, response));
   }
 
   private send(
-    { request, response, startedAt, way, fingerprint, known }: PendingRequest,
+    { request, response, startedAt, entryPoint, fingerprint, known }: PendingRequest,
     { entry, tier }: Found,
     now: number,
     prepared: PreparedResponse<StoredAnswer>,
   ): boolean {
-    const form = way.form(request, fingerprint.asked, prepared);
+    const form = entryPoint.form(request, fingerprint.asked, prepared);
     if (!prepared.isWritable || !hasRoomFor({ prepared, form })) return false;
-    const { context } = way;
-    const upstream = way.upstreamOf(known.target);
+    const { context } = entryPoint;
+    const upstream = entryPoint.upstreamOf(known.target);
     const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
     const durationMs = this.clock.now() - startedAt;
     const id = this.options.requestId?.(request) ?? '';

@@ -18,10 +18,10 @@ const MAX_ABSENT = 10_000;
 const ABSENT = {};
 
 /**
- * The result of following a pointer: a fresh hit; `ordinary-way` where an entry exists and the request needs more than it; or undefined
+ * The result of following a pointer: a fresh hit; `slow-path` where an entry exists and the request needs more than it; or undefined
  * where memory cannot decide.
  */
-export type PointedHit = Found | 'ordinary-way' | undefined;
+export type PointedHit = Found | 'slow-path' | undefined;
 
 /**
  * Follows hit pointers.
@@ -104,7 +104,7 @@ function unindexedHit(found: Found, policy: RequestPolicy, now: number): Pointed
 function hit(index: Found | undefined, found: Found | undefined, policy: RequestPolicy, now: number): PointedHit {
   if (!found || (index && now >= index.entry.freshUntil)) return undefined;
   const entry = applySoftPurge(found.entry, index?.entry);
-  return reuseOf(entry, policy, now) === 'fresh' ? { entry, tier: found.tier } : 'ordinary-way';
+  return reuseOf(entry, policy, now) === 'fresh' ? { entry, tier: found.tier } : 'slow-path';
 }
 
 /** RFC 9111 §4.1: "use the most recent" matching response. For equal ages the first list counts. */

@@ -29,7 +29,7 @@ export interface Served {
   readonly tier: CacheTier;
 }
 
-/** How one entrance presents stored responses: the same for all of them. */
+/** How one entry point presents stored responses: the same for all of them. */
 export interface Presentation<Answer extends Served = Served> {
   /** `Age`, `Cache-Status`, `X-Cache`; of a response with rate limits those of the path. */
   readonly cacheFields: (answer: Answer, key: string, now: number, path: string) => FlatFields;

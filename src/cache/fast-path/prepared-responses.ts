@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry, ContentCoding } from '../model/cache-entry';
-import { WITHOUT_L1_BYTES } from '../nest/memory-shares';
+import { WITHOUT_L1_BYTES } from '../store/memory/memory-shares';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
 import { keepUnpacked, keepWith, keptWith, type KeptWith } from '../store/memory/resident-entry';
 import type { PreparedResponse, Served } from './prepared-response';
@@ -33,7 +33,7 @@ export class PreparedResponses {
     return this.byId?.calculatedSize ?? 0;
   }
 
-  /** Each entry is requested by the entrance that prepared its response. */
+  /** Each entry is requested by the entry point that prepared its response. */
   get<Answer extends Served>(entry: CacheEntry, coding: ContentCoding): PreparedResponse<Answer> | undefined {
     return this.of(entry)?.[coding] as PreparedResponse<Answer> | undefined;
   }

@@ -47,7 +47,7 @@ export function requireRoomFor({ prepared, form }: Pick<Sending<never>, 'prepare
 }
 
 /**
- * The one writer of stored responses, for the fast path and for the ordinary way, so that both send the same.
+ * The one writer of stored responses, for the fast path and for the slow path, so that both send the same.
  *
  * @returns a promise only for a large body, settled when the client has received it or disconnected
  */

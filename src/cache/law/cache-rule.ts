@@ -6,7 +6,7 @@ import type { CachePolicy } from './cache-policy';
  *
  * @typeParam Request the input of `key` and `tags`, an HTTP request in the interceptor
  */
-export interface CacheRule<Request = unknown> {
+export interface CacheRule<Request = unknown> extends Partial<FreshnessPolicy> {
   /**
    * The name of the upstream whose responses these are: the first word of the key, a tag, a label of metrics.
    *
@@ -71,30 +71,6 @@ export interface CacheRule<Request = unknown> {
    * @default none for exceptions; `policy.negativeTtlMs` for the service's own
    */
   readonly negativeTtlMs?: number;
-  /**
-   * Stale-while-revalidate window in milliseconds (RFC 5861 §3).
-   *
-   * @default the handler's, else `policy.staleWhileRevalidateMs`
-   */
-  readonly staleWhileRevalidateMs?: number;
-  /**
-   * Stale-if-error window in milliseconds (RFC 5861 §4).
-   *
-   * @default the handler's, else `policy.staleIfErrorMs`
-   */
-  readonly staleIfErrorMs?: number;
-  /**
-   * The share of the lifetime, 0 to 1, by which it may be shortened at random.
-   *
-   * @default `policy.jitter`
-   */
-  readonly jitter?: number;
-  /**
-   * The beta of the probabilistic early refresh; 0 turns it off.
-   *
-   * @default `policy.earlyRefreshBeta`
-   */
-  readonly earlyRefreshBeta?: number;
   /**
    * How long a request waits for a load, in milliseconds; the load continues and is stored. Without it the configured deadline counts;
    * without that a request waits as long as the origin takes.

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { bodyWriter, isLargeBody } from '../../server/body-writer';
 import { ClientConnection } from '../../server/client-connection';
 import { Clock } from '../../kernel/clock';
-import { cacheFields, type CacheFields } from './cache-headers';
+import { cacheFields, type CacheFields } from '../law/cache-status';
 import type { ClientReply } from './client-reply';
 import type { HeaderList } from '../model/cache-entry';
 import type { StoredAnswer } from '../model/exchange';
@@ -14,10 +14,10 @@ import { PreparedResponse } from '../fast-path/prepared-response';
 import { hasNoFields } from './earlier-fields';
 import { FastPath } from '../fast-path/fast-path';
 import { requireRoomFor, writeStored } from '../fast-path/response-writer';
-import { RouteFastWay } from './route-fast-way';
+import { RouteEntryPoint } from './route-entry-point';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
 import type { RouteRequest } from './route-request';
-import { orUnreadable } from './unreadable-entry.error';
+import { orUnreadable } from '../engine/unreadable-entry.error';
 
 /**
  * Sends a stored response of a route: its bytes, its header fields, and the cache's own fields. The writer of the fast path sends a plain
@@ -29,7 +29,7 @@ export class AnswerSender {
     private readonly clock: Clock,
     private readonly responses: RouteResponses,
     private readonly fastPath: FastPath,
-    private readonly way: RouteFastWay,
+    private readonly entryPoint: RouteEntryPoint,
   ) {}
 
   /** The fields by which a response tells of the cache's work. */
@@ -44,7 +44,8 @@ export class AnswerSender {
   send(asked: RouteRequest, reply: ClientReply, answer: StoredAnswer): void | Promise<void> {
     const { key, acceptEncoding } = asked;
     const { entry, outcome } = answer;
-    if (outcome === 'HIT' && answer.isRefreshing !== true) this.way.remember(asked.request, asked.applied, answer);
+    if (outcome === 'HIT' && answer.isRefreshing !== true)
+      this.entryPoint.remember(asked.request, asked.applied, answer);
     const prepared = orUnreadable(key, () =>
       outcome === 'MISS'
         ? this.responses.prepareUncached(entry, key, acceptEncoding)
@@ -66,7 +67,7 @@ export class AnswerSender {
     const isPlain =
       isPlainHit(answer) && nest.unkeptField === undefined && hasNoFields(fastify) && this.fastPath.mayWrite(request);
     if (isPlain && prepared.isWritable) {
-      const { context } = this.way;
+      const { context } = this.entryPoint;
       requireRoomFor({ prepared, form });
       void fastify.hijack();
       const exchange = { request: raw, response: reply.raw, id: request.id };

@@ -17,7 +17,7 @@ import { ReplicaMessages } from '../../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
 import { ignoreSentResponses } from './sent-responses';
 import { CacheEvents } from './cache-events';
-import { cacheManagerOver } from './cache-manager';
+import { cacheManagerOver } from '../values/cache-manager';
 import { CacheStore } from '../store/cache-store';
 import { Loader } from '../engine/loader';
 import { SettlingTags } from '../engine/settling-tags';
@@ -29,14 +29,14 @@ import { FastPath } from '../fast-path/fast-path';
 import { PreparedResponses } from '../fast-path/prepared-responses';
 import { unwrapHandlersOf } from './handler-unwrapper';
 import { InvalidationChannel } from './invalidation-channel';
-import { KeyvStore } from './keyv-store';
-import { fitted, processMemory } from './memory-shares';
-import { MethodCache } from '../methods/method-cache';
+import { KeyvStore } from '../values/keyv-store';
+import { fitted, processMemory } from '../store/memory/memory-shares';
+import { MethodCache } from '../values/method-cache';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration } from './response-cache.defaults';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { RouteExchanges } from './route-exchange';
-import { RouteFastWay } from './route-fast-way';
+import { RouteEntryPoint } from './route-entry-point';
 import { RouteOrigins } from './route-origin';
 import { RouteResponses } from './route-responses';
 import { RouteRuleReader } from './route-rule.reader';
@@ -45,9 +45,8 @@ import { loadRedis } from '../../redis/redis-package';
 import { addSpans } from '../store/traced-store';
 import { OPENED_STORE, openStore, type OpenedStore } from '../store/store.factory';
 import { StoreHealth } from './store-health';
-import { StoreWrites } from './store-writes';
-import { StoredResources } from './stored-resources';
-import { ValueCache } from './value-cache';
+import { StoreWrites } from '../store/store-writes';
+import { ValueCache } from '../values/value-cache';
 
 /** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
 const ROUTES = { selecting: [], retainForRevalidationMs: 0, isOriginNeutral: true } as const;
@@ -134,12 +133,12 @@ const PROVIDERS: Provider[] = [
     RouteRuleReader,
     RouteResponses,
     AnswerSender,
-    RouteFastWay,
+    RouteEntryPoint,
     RouteOrigins,
     RouteExchanges,
     ResponseCacheInterceptor,
   ],
-  ...[ValueCache, MethodCache, InvalidationChannel, StoredResources],
+  ...[ValueCache, MethodCache, InvalidationChannel],
   {
     provide: CACHE_MANAGER,
     inject: [CacheStore, Clock, ValueCache],

@@ -13,7 +13,7 @@ export interface FastPathGatePort {
   obstacle(request: FastifyRequest): string | undefined;
   /** The code that could not change a response written without the framework; undefined for none. */
   sendingObstacle(request: FastifyRequest): string | undefined;
-  /** Calls back when requests served so must take the ordinary way once more. */
+  /** Calls back when requests served so must take the slow path once more. */
   onChanged(listener: () => void): void;
 }
 
@@ -43,7 +43,7 @@ export interface ResponseCacheModuleOptions {
   readonly fastPathEnabled: boolean;
   /** Fields that the edge adds to every response after the cache's; the fast path, which bypasses the edge, adds them itself. */
   readonly edgeFields?: Readonly<Record<string, string>>;
-  /** The gate of an HTTP adapter; absent, or undefined for an adapter without one: all hits take the ordinary way. */
+  /** The gate of an HTTP adapter; absent, or undefined for an adapter without one: all hits take the slow path. */
   readonly fastPathGate?: (adapter: object) => FastPathGatePort | undefined;
   /** The id of a request that the HTTP framework has not seen. */
   readonly requestId?: (request: FastifyRequest['raw']) => string;

@@ -9,7 +9,7 @@ import { valueOf } from '../law/fields';
 import type { StoredAnswer } from '../model/exchange';
 import { AnswerSender, fieldsByName, setField } from './answer-sender';
 import { CacheEvents, type CacheEvent } from './cache-events';
-import { cacheStatusOfError } from './cache-headers';
+import { cacheStatusOfError } from '../law/cache-status';
 import { clientReplyOf, requestIdOf, type ClientReply } from './client-reply';
 import { handedFields, handedValue } from './handed-value';
 import { exceptionIn, fromLoadError, statusOf } from './handler-error';
@@ -18,7 +18,7 @@ import { RouteOrigins, type PassedValue, type RouteOrigin } from './route-origin
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
-import { orUnreadable, UnreadableEntryError } from './unreadable-entry.error';
+import { orUnreadable, UnreadableEntryError } from '../engine/unreadable-entry.error';
 
 const DONE = of(RESPONSE_ALREADY_SENT);
 

@@ -1,7 +1,7 @@
 import { RequestMethod, VersioningType, type VersioningOptions } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
-import { digestOf, UnusableArgumentsError } from '../methods/method-key';
+import { digestOf, UnusableArgumentsError } from '../values/method-key';
 import { exactBytes, requestKey, toCacheKey } from '../model/cache-key';
 import type { RouteRule } from './cache-rule.decorator';
 import { rawRequestOf, targetOf } from './client-reply';

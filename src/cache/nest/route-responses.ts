@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { cacheFields } from './cache-headers';
+import { cacheFields } from '../law/cache-status';
 import type { CacheEntry, ContentCoding, HeaderList } from '../model/cache-entry';
 import type { StoredAnswer } from '../model/exchange';
 import { acceptsGzip, gzipTag, identityBody } from '../law/content-coding';

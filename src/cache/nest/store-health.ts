@@ -2,7 +2,7 @@ import type { RedisLink } from '../../redis/redis-link';
 import { readRedisUsage, type RedisUsage } from '../../redis/redis-usage';
 import type { CacheStore } from '../store/cache-store';
 import { MemoryStore } from '../store/memory/memory-store';
-import { LostBookkeeping } from './lost-bookkeeping';
+import { LostBookkeeping } from '../store/lost-bookkeeping';
 import { runwayOf, type Runway } from '../engine/runway';
 
 /** How many entries in memory stand for all. */

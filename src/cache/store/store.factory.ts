@@ -20,11 +20,11 @@ import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
 import type { ForeignStore } from './key-value/key-value-backend';
 import { adviceFor, openKeyValueStore, redisYetOver } from './key-value/open-key-value-store';
-import { LostBookkeeping } from '../nest/lost-bookkeeping';
-import { fitted, forEntries, processMemory } from '../nest/memory-shares';
+import { LostBookkeeping } from './lost-bookkeeping';
+import { fitted, forEntries, processMemory } from './memory/memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
-import { StoreWrites } from '../nest/store-writes';
+import { StoreWrites } from './store-writes';
 
 /** The store of this process, and the link to Redis behind it, if there is one. */
 export interface OpenedStore {

@@ -19,7 +19,7 @@ import type { UpstreamContext } from '../upstream-context';
 import { settingName } from '../upstream-settings';
 import { FreshnessAdvice } from './freshness-advice';
 import { sendStored, sendStreamed } from './gateway-answer';
-import type { GatewayFastWay } from './gateway-fast-way';
+import type { GatewayEntryPoint } from './gateway-entry-point';
 import type { CachedRequests } from './cached-requests';
 import { callerOf, type GatewayOrigins } from './gateway-origins';
 import type { GatewayResponse, GatewayResponses } from './gateway-responses';
@@ -40,7 +40,7 @@ export interface GatewayParts {
 export interface GatewayMount {
   /** Paths outside of the prefix, and which paths behind it they stand for; with `/*` for all below them. */
   readonly aliases: ReadonlyMap<string, string>;
-  readonly fastWay: GatewayFastWay;
+  readonly entryPoint: GatewayEntryPoint;
   /** The fields that the edge adds to a response, by the `Origin` of the request. */
   readonly headFor: (origin: string | undefined) => HeadContext;
 }
@@ -158,7 +158,7 @@ export class Gateway {
     const prepared = await (isHit
       ? responses.prepare(entry, pointer?.key ?? key, raw, path)
       : responses.prepareUncached(entry, key, raw, path, { isFirst: outcome === 'MISS' }));
-    if (pointer) this.mount.fastWay.remember(request, pointer, path);
+    if (pointer) this.mount.entryPoint.remember(request, pointer, path);
     return { answer, prepared };
   }
 

@@ -9,7 +9,7 @@ import { declareRawRoutes } from '../raw-routes';
 import type { UpstreamContext } from '../upstream-context';
 import { webhookPath } from '../webhooks/webhook-definition';
 import { clientProblemOf, Gateway, type GatewayParts } from './gateway';
-import { GatewayFastWay } from './gateway-fast-way';
+import { GatewayEntryPoint } from './gateway-entry-point';
 
 /** Mounts an upstream's gateway at its prefix and its aliases, and on the fast path. */
 export function mountGateway(
@@ -29,9 +29,9 @@ export function mountGateway(
   const head = headOf(undefined);
   const aliases = aliasesOf(upstream, fastify);
   const prefixes = [prefix, ...subtreesOf(aliases)];
-  const fastWay = new GatewayFastWay(upstream, parts.responses, prefixes, head);
+  const entryPoint = new GatewayEntryPoint(upstream, parts.responses, prefixes, head);
   const headFor = cors.isByOrigin ? headOf : (): HeadContext => head;
-  const gateway = new Gateway(upstream, parts, { aliases, fastWay, headFor });
+  const gateway = new Gateway(upstream, parts, { aliases, entryPoint, headFor });
   const route = {
     method: METHODS.filter((method) => method !== 'CONNECT'),
     handler: (request: FastifyRequest, reply: FastifyReply) => gateway.answer(request, reply),

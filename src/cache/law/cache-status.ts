@@ -1,6 +1,6 @@
 import type { HttpAnswer, StoredAnswer } from '../model/exchange';
 import { isFromStore } from '../model/cache-outcome';
-import { ageMs, freshForMs } from '../law/freshness';
+import { ageMs, freshForMs } from './freshness';
 
 /** The header fields that describe the cache's work; all of them derive from the outcome, only here. */
 export interface CacheFields {

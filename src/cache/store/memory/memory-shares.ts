@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
-import type { MemoryLimits } from '../store/memory/memory-tier';
 import { oldGenerationBytes } from './heap-limit';
+import type { MemoryLimits } from './memory-tier';
 
 /**
  * Divides `L1_MAX_BYTES`, and limits it to a process's memory. Its one invariant: the cache alone cannot exhaust the memory of the

@@ -10,10 +10,10 @@ import type { StoredAnswer } from '../model/exchange';
 import type { ResponseForm } from '../law/response-form';
 import { textBytes } from '../store/memory/packed-fields';
 import { inOnePiece } from '../store/memory/resident-entry';
-import { FastPath, type FastWay } from '../fast-path/fast-path';
+import { FastPath, type EntryPoint } from '../fast-path/fast-path';
 import type { HeadContext } from '../fast-path/prepared-response';
 import { Fingerprints, type RequestFingerprint } from '../fast-path/request-fingerprint';
-import { forHitPointers } from './memory-shares';
+import { forHitPointers } from '../store/memory/memory-shares';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
 import { isKeyed } from './route-key';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
@@ -37,7 +37,7 @@ const ROW_BYTES = 150;
  * with a rule that reads only the URL. The response's `Vary` is part of the fingerprint.
  */
 @Injectable()
-export class RouteFastWay implements FastWay<CachedRoute>, OnModuleInit {
+export class RouteEntryPoint implements EntryPoint<CachedRoute>, OnModuleInit {
   context: HeadContext;
   /** By Fastify's `config`, of which each route has its own: one URL may have several, for methods. Null for routes without a fast path. */
   private readonly routes = new WeakMap<object, CachedRoute | null>();

@@ -8,7 +8,7 @@ import { isFresh } from '../law/freshness';
 import { representativeEntry } from '../engine/stored-entries';
 import { looksLikeMember } from '../model/resource-index';
 import { storedForm, storedValue, whyNotStorable } from './stored-value';
-import { UnreadableEntryError } from './unreadable-entry.error';
+import { UnreadableEntryError } from '../engine/unreadable-entry.error';
 import type { ValueCache } from './value-cache';
 
 /** How many keys the iterator reads at a time. */

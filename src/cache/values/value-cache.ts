@@ -16,11 +16,11 @@ import { Loader } from '../engine/loader';
 import type { CacheOutcome } from '../model/cache-outcome';
 import { entityTag } from '../law/representation';
 import { loadTimedOut, within } from '../engine/within';
-import { fromLoadError, statusOf } from './handler-error';
+import { fromLoadError, statusOf } from '../nest/handler-error';
 import { NestedLoads } from './nested-loads';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
 import { storedForm, storedValue, whyNotStorable, type StoredForm } from './stored-value';
-import { UnreadableEntryError } from './unreadable-entry.error';
+import { UnreadableEntryError } from '../engine/unreadable-entry.error';
 
 /** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
 export interface ValueRule extends Partial<FreshnessPolicy> {

@@ -2,9 +2,9 @@ import { types } from 'node:util';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import { changesInUtf8 } from '../model/cache-key';
 import { identityBody } from '../law/content-coding';
-import { bodyOf } from './handler-response';
-import { isPlainData, valueOfEntry } from './handed-value';
-import { orUnreadable } from './unreadable-entry.error';
+import { bodyOf } from '../nest/handler-response';
+import { isPlainData, valueOfEntry } from '../nest/handed-value';
+import { orUnreadable } from '../engine/unreadable-entry.error';
 
 /*
  * Values of code as stored responses: JSON, text and bytes. Its one invariant: a value comes back as it went in, or is refused.

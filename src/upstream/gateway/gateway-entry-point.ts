@@ -5,7 +5,7 @@ import { responseForm } from '../../cache/law';
 import {
   Fingerprints,
   type FastPath,
-  type FastWay,
+  type EntryPoint,
   type FieldKind,
   type HeadContext,
   type RequestFingerprint,
@@ -15,9 +15,9 @@ import type { GatewayResponses } from './gateway-responses';
 import { ANONYMOUS } from './partition';
 
 /** A gateway on the fast path: what of its requests selects a response. */
-export class GatewayFastWay implements FastWay<string> {
-  readonly prepare: FastWay<string>['prepare'];
-  readonly form: FastWay<string>['form'];
+export class GatewayEntryPoint implements EntryPoint<string> {
+  readonly prepare: EntryPoint<string>['prepare'];
+  readonly form: EntryPoint<string>['form'];
   private readonly fastPath: FastPath;
   private readonly fingerprints = new Fingerprints(
     (name) => this.kindOf(name),

@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { CacheOutcome } from '../model/cache-outcome';
 import { CacheEvents } from '../nest/cache-events';
-import { ValueCache, type ValueRule } from '../nest/value-cache';
+import { ValueCache, type ValueRule } from './value-cache';
 import { callKey, UnusableArgumentsError } from './method-key';
 
 /** The property of a class with the names of its cached methods; an empty name for a method that needs no default key. */
