@@ -241,6 +241,33 @@ export function describeStore(
         expect(answers.filter(({ kind }) => kind === 'held')).toHaveLength(19);
       });
 
+      it('are granted again to the one who repeats its request', async () => {
+        const request = asking('k');
+        for (let times = 0; times < 2; times++) expect((await store.acquire(request)).kind).toBe('granted');
+        expect((await store.acquire(asking('k'))).kind).toBe('held');
+      });
+
+      it('of what is missing of a URL are held by a load that began while nothing was stored for it', async () => {
+        const [one, two] = [
+          await leaseOf(store, 'k', { selection: 'a' }),
+          await leaseOf(store, 'k', { selection: 'b' }),
+        ];
+        expect(await store.fill(two, anEntry())).toBe(true);
+        const member = (selection: string) => asking(`k|${selection}`, { firstLoad: { key: 'k', selection } });
+        expect(await store.acquire(member('a'))).toEqual({ kind: 'held', holder: one.token });
+        expect((await store.acquire(member('b'))).kind).toBe('granted');
+        await store.release(one);
+        expect((await store.acquire(member('a'))).kind).toBe('granted');
+      });
+
+      it('of what is missing of a URL are not held by a load that an invalidation has overtaken', async () => {
+        await leaseOf(store, 'k', { selection: 'a', tags: ['t'] });
+        await store.fill(await leaseOf(store, 'k', { selection: 'b' }), anEntry());
+        await store.invalidate({ kind: 'tag', tag: 't' }, 'purge');
+        const member = asking('k|a', { firstLoad: { key: 'k', selection: 'a' }, tags: ['t'] });
+        expect((await store.acquire(member)).kind).toBe('granted');
+      });
+
       it('are free again once given back', async () => {
         await store.release(await leaseOf(store, 'k'));
         await expect(leaseOf(store, 'k')).resolves.toBeDefined();

@@ -145,6 +145,17 @@ describe('workers with one store in their primary process', () => {
     expect((await two.store.acquire(asking('k'))).kind).toBe('granted');
   });
 
+  it('give back the lease of a selection also after a refused fill', async () => {
+    const { one, two } = open();
+    const late = await leaseOf(one.store, 'k', { selection: 'a' });
+    await two.store.fill(await leaseOf(two.store, 'k', { selection: 'b' }), anEntry({ id: 'first-stored' }));
+    expect(await one.store.fill(late, anEntry())).toBe(false);
+    const again = asking('k', { selection: 'a', seenId: 'first-stored' });
+    expect((await two.store.acquire(again)).kind).toBe('held');
+    one.cut();
+    expect((await two.store.acquire(again)).kind).toBe('granted');
+  });
+
   it('give back a lease that comes too late', async () => {
     const { one, two } = open();
     const release = one.hold();

@@ -102,6 +102,20 @@ describe('loads of a URL of which nothing is stored', () => {
       expect(origin.loads).toBe(accepts.length);
     });
 
+    it('cost one call each, also for requests that come when another selection is stored already', async () => {
+      const [one, two] = await open();
+      const [slow, quick] = [new VersionedOrigin(), new VersionedOrigin()];
+      const release = slow.hold();
+      const loading = [one, two].map((replica) => replica.throughGateway(ask('slow'), slow));
+      await waitUntil(() => slow.loads === 1, { what: 'the slow load' });
+      await two.throughGateway(ask('quick'), quick);
+      const later = [one, two].map((replica) => replica.throughGateway(ask('slow'), slow));
+      await one.throughRoute(PART, quick); // one more round trip, and not held up
+      release();
+      for (const { version } of await Promise.all([...loading, ...later])) expect(version).toBe('1');
+      expect(slow.loads).toBe(1);
+    });
+
     it.each([
       ['key', { kind: 'key', key: KEY }],
       ['tag', { kind: 'tag', tag: TAG }],

@@ -112,7 +112,8 @@ export class HttpLoads {
   private async load(load: Load, isNewDemanded: boolean): Promise<void> {
     const { request, seen, flight } = load;
     const { key, selection } = this.nameOf(request, seen);
-    const subject = { key, selection, tags: request.tags, indexMark: flight.indexMark };
+    const firstLoad = key === request.key || seen.entry ? undefined : this.variants.firstLoadOf(request);
+    const subject = { key, selection, tags: request.tags, indexMark: flight.indexMark, firstLoad };
     const replaced = seen.entry ?? seen.occupant;
     const { pausesAfterFailures } = this.options;
     const use: UseOfLease = (lease, base, hasWaited) => this.runUnder(lease, base, load, hasWaited);

@@ -10,7 +10,7 @@ import { looksLikeIndex } from '../model/resource-index';
 import type { SettlingTags } from './settling-tags';
 
 /** The key of a load's lease, as in `LeaseRequest`. */
-export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark'>;
+export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark' | 'firstLoad'>;
 
 /** The work under a lease, which stores or releases. `base` is the entry that it may replace. */
 export type UseOfLease = (lease: Lease, base: CacheEntry | undefined, hasWaited: boolean) => Promise<void>;
@@ -73,14 +73,14 @@ export class Loader {
    * @throws any error of `use`, after leaving the failure for the waiters; AppError their failure, or a time-out
    */
   async underLease(
-    { key, selection, tags, indexMark = 0 }: LoadSubject,
+    { key, selection, tags, indexMark = 0, firstLoad }: LoadSubject,
     stale: CacheEntry | undefined,
     use: UseOfLease,
     { waits = true, pausesAfterFailures = true, firstAnswer }: LeaseOptions = {},
   ): Promise<'loaded' | 'held' | { readonly entry: CacheEntry }> {
     const { leaseMs, loadTimeoutMs, pollMs } = this.options;
     const until = this.clock.now() + loadTimeoutMs;
-    const asking = { key, token: newToken(), tags, leaseMs, indexMark, selection };
+    const asking = { key, token: newToken(), tags, leaseMs, indexMark, selection, firstLoad };
     let base = stale;
     let waited: Pick<LeaseRequest, 'waitedFor'> | undefined;
     let answer = firstAnswer;

@@ -37,7 +37,7 @@ export interface Lookup {
 export type Selecting = Pick<HttpCacheRequest, 'key' | 'headers' | 'projection' | 'tags'>;
 
 /** What distinguishes the lease of a load under its key. */
-type Asking = Pick<LeaseRequest, 'selection' | 'indexMark'>;
+type Asking = Pick<LeaseRequest, 'selection' | 'indexMark' | 'firstLoad'>;
 type Lists = ResourceIndex['lists'];
 
 const NOTHING: Seen = {
@@ -72,6 +72,12 @@ export class VariantFinder {
     return this.selecting.length === 0 ? undefined : selectionKey(this.selecting, request.headers);
   }
 
+  /** The lease under which the response may be on its way, though the index of its URL does not name it yet. */
+  firstLoadOf(request: Selecting): LeaseRequest['firstLoad'] {
+    const selection = this.selectionOf(request);
+    return selection === undefined ? undefined : { key: request.key, selection };
+  }
+
   /**
    * If neither index nor variant is in memory, both are read in one round trip, provided the index has not changed since it was last seen.
    *
@@ -89,7 +95,7 @@ export class VariantFinder {
     if (!found) return lease ? { ...NOTHING, lease } : NOTHING;
     if (!index || now >= found.entry.freshUntil) return this.withoutIndex(found, request);
     const keys = this.keysOf(index, request);
-    const asking = { indexMark: markOf(index.entry) };
+    const asking = { indexMark: markOf(index.entry), firstLoad: this.firstLoadOf(request) };
     const answers = await Promise.all(
       keys.map(async (one): Promise<FoundOrLease> => {
         const there = this.store.peek(one) ?? (await prefetched.get(one));

@@ -68,6 +68,11 @@ export interface LeaseRequest {
   readonly indexMark?: number;
   /** The holder whose load the caller has waited for: its failure is shared with the caller. */
   readonly waitedFor?: string;
+  /**
+   * For a variant or a projection that is missing: the lease of a load of the same selection that began while nothing was stored for the
+   * URL. While it stands it holds this lease as well.
+   */
+  readonly firstLoad?: Required<Pick<LeaseRequest, 'key' | 'selection'>> | undefined;
 }
 
 export type LeaseAnswer =

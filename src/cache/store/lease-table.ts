@@ -48,7 +48,10 @@ export class LeaseTable {
     // A load that began before a purge is not waited for after it, and its failure is not shared: its fill will find another lease.
     const there = this.current(request);
     const current = there && this.isOutdated(there, request) ? undefined : there;
-    if (current && !current.failed) return { kind: 'held', holder: current.token };
+    const first = request.firstLoad && this.current(request.firstLoad);
+    if (first && !first.failed && !this.isOutdated(first, { ...request, ...request.firstLoad }))
+      return { kind: 'held', holder: first.token };
+    if (current && !current.failed && current.token !== token) return { kind: 'held', holder: current.token };
     if (current?.failed && (current.failed.pausedUntil > now || current.token === request.waitedFor)) {
       const { failure, pausedUntil } = current.failed;
       return { kind: 'failed', failure, remainingMs: Math.max(0, pausedUntil - now) };

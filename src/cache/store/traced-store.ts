@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { inSpan, type SpanAttributes, type Tracer } from '../../kernel/tracer';
-import type { CacheStore, Found, LeaseAnswer } from './cache-store';
+import { CacheStore, type Found, type LeaseAnswer } from './cache-store';
 
 /** A key in spans: the same for the same URL and partition, and nothing can be read from it. */
 export function keyHash(key: string): string {
@@ -32,13 +32,15 @@ export function addSpans(store: CacheStore, tracer: Tracer): void {
     within('cache lease', key, work, ({ kind }) => ({ 'larder.lease': kind }));
 
   store.find = (key) => within('cache lookup', key, () => find(key), foundIn);
-  store.findOrAcquire = async (request) => {
-    const look = (): ReturnType<typeof findOrAcquire> => findOrAcquire(request);
-    const answer = await within('cache lookup', request.key, look, ({ found }) => foundIn(found));
-    const { lease: granted } = answer.found ? {} : answer;
-    if (granted) await lease(request.key, () => Promise.resolve(granted));
-    return answer;
-  };
+  // Of a store without one of its own, the two steps have their spans.
+  if (store.findOrAcquire !== CacheStore.prototype.findOrAcquire)
+    store.findOrAcquire = async (request) => {
+      const look = (): ReturnType<typeof findOrAcquire> => findOrAcquire(request);
+      const answer = await within('cache lookup', request.key, look, ({ found }) => foundIn(found));
+      const { lease: granted } = answer.found ? {} : answer;
+      if (granted) await lease(request.key, () => Promise.resolve(granted));
+      return answer;
+    };
   store.acquire = (request) => lease(request.key, () => acquire(request));
   store.fill = (filled, entry, options) => {
     const name = options?.keepsBody === true ? 'cache freshen' : 'cache store';

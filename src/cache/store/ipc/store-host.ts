@@ -74,5 +74,9 @@ function noteLeases(operation: string, args: readonly unknown[], value: unknown,
   if (operation === 'acquire') {
     const answer = value as LeaseAnswer;
     if (answer.kind === 'granted') leases.set(answer.lease.token, answer.lease);
-  } else if (['fill', 'release', 'fail'].includes(operation)) leases.delete((args[0] as Lease).token);
+  } else if (['fill', 'release', 'fail'].includes(operation)) {
+    const { token, selection } = args[0] as Lease;
+    // The lease of a selection outlives a fill that was refused.
+    if (operation !== 'fill' || value === true || selection === undefined) leases.delete(token);
+  }
 }

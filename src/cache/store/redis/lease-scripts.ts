@@ -4,7 +4,7 @@ import { FIRSTS, IS_INDEXED, IS_MINE, LEDGER_STATE, script } from './lua';
  * A lease's value is `L|token|failures|indexMark|sequence|ledger|firsts` while a load is under way and `F|token|failures|failure` after a
  * failed one, whose TTL covers its pause and a memory of it. A load that began under a lower mark of its index gives way to one under a
  * higher mark; one that began before an invalidation gives way to a caller that names its token, after that caller has checked the ledger
- * (`redis-leases.ts`).
+ * (`redis-leases.ts`). The lease of a caller that repeats its request, after a reply that it could not use, is its own.
  *
  * The race that the scripts close, as a timeline; K is the entry's key, all in one slot, so each script is atomic:
  *
@@ -35,14 +35,34 @@ return reply(state, isIndexed(value, ARGV[1], ARGV[2]) and 'found' or 'lost', va
  */
 const BASE_LIFE_MS = 30_000;
 
+/** Holder, count and ledger of a lease of a selection whose load will join what another has stored for the URL since. */
+const FIRST_LOAD = `${FIRSTS}
+local function firstLoad(name, mark, outdated)
+  local lease = redis.pcall('GET', name)
+  if type(lease) ~= 'string' then return nil end
+  local token, loadMark, since, ledger, firsts = string.match(lease, '^L|([^|]*)|%d+|(%d*)|(%d*)|([^|]*)|(%d+)$')
+  if not token or token == outdated or (tonumber(loadMark) or 0) < tonumber(mark) then return nil end
+  if tonumber(firstsOf(name)) ~= tonumber(firsts) + 1 then return nil end
+  return token, since, ledger
+end`;
+
+/** KEYS the lease of `LeaseRequest.firstLoad`; ARGV indexMark, the token of the load that gives way. For Clusters: as a part of ACQUIRE elsewhere. */
+export const FIND_FIRST_LOAD = script(`#!lua flags=no-writes${FIRST_LOAD}
+return {firstLoad(KEYS[1], ARGV[1], ARGV[2])}`);
+
 const TAKE_LEASE = `
+if KEYS[4] then
+  local token, since, ledger = firstLoad(KEYS[4], ARGV[6], ARGV[9])
+  if token then return reply(state, 'held', token, since, ledger) end
+end
 local lease = redis.pcall('GET', KEYS[1])
 local failures = 0
 if type(lease) == 'string' then
   local kind, token, count, rest = string.match(lease, '^([LF])|([^|]*)|(%d+)|(.*)$')
   local isOutdated = token ~= nil and token == ARGV[9]
   local mark, since, ledger = string.match(rest or '', '^(%d*)|?(%d*)|?([^|]*)')
-  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isOutdated then
+  local isOwn = token == ARGV[1]
+  if kind == 'L' and (tonumber(mark) or 0) >= tonumber(ARGV[6]) and not isOutdated and not isOwn then
     return reply(state, 'held', token, since, ledger)
   end
   if kind == 'F' and not isOutdated then
@@ -62,7 +82,7 @@ redis.call('SET', KEYS[1], 'L|' .. ARGV[1] .. '|' .. failures .. '|' .. ARGV[6] 
 return reply(state, 'granted', tostring(failures))`;
 
 /**
- * KEYS lease, entry, and the ledger if it is on the same node; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor, indexMark, key,
+ * KEYS lease, entry, and the ledger if it is on the same node, then the lease of `LeaseRequest.firstLoad`, if there is one; ARGV token, leaseMs, seenId, failureMemoryMs, waitedFor, indexMark, key,
  * slot of the known mark, the token of the load that gives way (empty for none), the count and the ledger that the caller knows, and
  * the prefix of tag indexes, if they are on the same node. The ledger's state, and the lease with the failures before it, or the reason
  * of a refusal.
@@ -73,7 +93,7 @@ return reply(state, 'granted', tostring(failures))`;
  *   2. the tag is purged, which does not find the URL's index
  *   3. the load ends, and adds its variant to the URL's index: all its variants, of before 2, would count again
  */
-export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
+export const ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRST_LOAD}
 local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
 local front = redis.pcall('GETRANGE', KEYS[2], 0, 20)
 if type(front) ~= 'string' then front = '' end
@@ -88,7 +108,7 @@ end${TAKE_LEASE}`);
  * As ACQUIRE for a caller that has seen no entry; and the value, if there is one: an empty text if the key is not a string. With the
  * prefix of tag indexes as a further ARGV, a value without its bookkeeping is reported as lost.
  */
-export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRSTS}
+export const FIND_OR_ACQUIRE = script(`#!lua flags=allow-oom${LEDGER_STATE}${IS_INDEXED}${FIRST_LOAD}
 local state = KEYS[3] and stateOf(KEYS[3], ARGV[8]) or {'', '', '', '', ''}
 local value = redis.pcall('GET', KEYS[2])
 if type(value) == 'table' then return reply(state, 'found', '') end

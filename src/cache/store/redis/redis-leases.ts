@@ -11,7 +11,7 @@ import { FAILURE_MEMORY_MS } from '../lease-table';
 import { refusalIn, type RedisCommands } from './redis-commands';
 import { slotOf, STATE_ITEMS, type LedgerState, type PurgeLedger } from './purge-ledger';
 import type { RedisKeys } from './redis-keys';
-import { ACQUIRE, FAIL, FIND_OR_ACQUIRE, IS_STANDING, RELEASE, RENEW } from './lease-scripts';
+import { ACQUIRE, FAIL, FIND_FIRST_LOAD, FIND_OR_ACQUIRE, IS_STANDING, RELEASE, RENEW } from './lease-scripts';
 import type { Script } from './lua';
 
 type LeaseName = Pick<LeaseRequest, 'key' | 'selection' | 'token'>;
@@ -97,11 +97,11 @@ export class RedisLeases {
    * may have seen. One more round trip, only if a load is under way or has failed.
    */
   private async findOutdated(
-    { key, tags, indexMark = 0 }: LeaseRequest,
+    { key, tags, indexMark = 0, firstLoad }: LeaseRequest,
     reply: readonly RedisReply[],
   ): Promise<string | undefined> {
     const [kind, ...details] = reply.map(String);
-    const names = [`k:${key}`, ...tags.map((tag) => `t:${tag}`)];
+    const names = [`k:${key}`, ...(firstLoad ? [`k:${firstLoad.key}`] : []), ...tags.map((tag) => `t:${tag}`)];
     if (kind === 'held') {
       const [token, sequence, ledger = ''] = details;
       const isUnpurged = await this.ledger.isUnpurged({ sequence: Number(sequence), ledger }, names);
@@ -128,7 +128,7 @@ export class RedisLeases {
   /** The reply, and the ledger's state before a load begins, which may be of another node: a later invalidation refuses its fill. */
   private async grant(
     script: Script,
-    { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0 }: LeaseRequest,
+    { key, selection, token, seenId, leaseMs, waitedFor = '', indexMark = 0, firstLoad }: LeaseRequest,
     outdated: string,
   ): Promise<[state: LedgerState, reply: readonly RedisReply[]]> {
     const names: [lease: string, entry: string] = [this.keys.lease(key, selection), this.keys.entry(key)];
@@ -138,10 +138,15 @@ export class RedisLeases {
     ];
     const asked = this.ledger.state;
     const all = [...argsUnder(asked), this.keys.tagIndexPrefix];
-    const atOnce = await this.commands.runAcross(script, [...names, this.keys.ledger], all);
+    const first = firstLoad ? [this.keys.lease(firstLoad.key, firstLoad.selection)] : [];
+    const atOnce = await this.commands.runAcross(script, [...names, this.keys.ledger, ...first], all);
     if (atOnce !== undefined) {
       const items = atOnce as readonly RedisReply[];
       return [await this.ledger.accept(asked, items), items.slice(STATE_ITEMS)];
+    }
+    for (const lease of first) {
+      const held = await this.commands.run(FIND_FIRST_LOAD, [lease], [indexMark, outdated]);
+      if (Array.isArray(held) && held.length > 0) return [asked, ['held', ...(held as readonly RedisReply[])]];
     }
     // The lease names its ledger: the first lease of this replica waits until it knows one.
     const known = asked.ledger === '' ? await this.ledger.read() : asked;
