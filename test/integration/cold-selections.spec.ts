@@ -1,3 +1,4 @@
+import { setTimeout as elapsed } from 'node:timers/promises';
 import type { CacheStore } from '../../src/cache/store/cache-store';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { openStore } from '../../src/cache/store/store.factory';
@@ -114,6 +115,26 @@ describe('loads of a URL of which nothing is stored', () => {
       release();
       for (const { version } of await Promise.all([...loading, ...later])) expect(version).toBe('1');
       expect(slow.loads).toBe(1);
+    });
+
+    it('cost one call also where waiting requests look again and again', async () => {
+      const [one, two] = await open();
+      const [slow, quick] = [new VersionedOrigin(), new VersionedOrigin()];
+      const release = slow.hold();
+      const loading = [one.throughGateway(ask('slow'), slow)];
+      await waitUntil(() => slow.loads === 1, { what: 'the load' });
+      const waiting = Array.from({ length: 10 }, () => two.throughGateway(ask('slow'), slow));
+      await one.throughGateway(ask('quick'), quick); // they look again
+      await elapsed(60); // where they have not by then, they look less often, and the calls are as many
+      await one.cache.invalidate({ kind: 'key', key: KEY }, 'purge'); // they look again
+      loading.push(one.throughGateway(ask('slow'), slow));
+      await waitUntil(() => slow.loads === 2, { what: 'the load after the purge' });
+      await elapsed(60);
+      await one.throughGateway(ask('quick'), quick); // they look again
+      await elapsed(60);
+      release();
+      await Promise.all([...loading, ...waiting]);
+      expect(slow.loads).toBeLessThanOrEqual(3);
     });
 
     it.each([

@@ -22,7 +22,8 @@ import { VariantFinder, type Lookup, type Seen } from './variants';
 
 export type HttpCacheOptions = VariantWriterOptions & HttpLoadsOptions & LoadAnswersOptions;
 
-const LOOKS = 3;
+/** How often what is stored may change while a request waits; after that it goes upstream alone. */
+const MAX_LOOKS = 10;
 
 /**
  * An HTTP cache (RFC 9111): answers GET and HEAD from the store where the RFC allows it, else from the origin, with one load for equal
@@ -76,7 +77,7 @@ export class HttpCache {
     const isPlain = isWhole && !directives.isNoStore;
     const isUncoalesced = this.hitForMiss.isUncoalesced(request);
     const firstLoad = demandsNewLoad(directives) ? this.loads.begun + 1 : 0;
-    for (let look = 0; look < LOOKS; look++) {
+    for (let look = 0; look < MAX_LOOKS; look++) {
       const mayLoad = isPlain && !directives.isOnlyIfCached && !isUncoalesced;
       const leaseMs = mayLoad ? this.loader.leaseMs : undefined;
       const seen = await this.variants.find(request, this.clock.now(), leaseMs);
