@@ -9,10 +9,10 @@ export type PlainSelections = (lists: readonly (readonly string[])[]) => Readonl
  * Plain requests ask for JSON or for anything, in no language, and send the service's own further fields, such as the API's version, or none of
  * them. Code of the service may read their responses; any other response is what one client wished to have.
  *
- * @param own the fields of the service's own requests
+ * @param own the fields of the service's own requests, names in lower case
  */
 export function plainSelections(own: Readonly<Record<string, string>>, rules: HeaderRules): PlainSelections {
-  const fields = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const fields = Object.entries(own);
   const further = fields.filter(([name]) => name !== 'accept');
   const accepted = fields.filter(([name]) => name === 'accept').map(([, value]) => value);
   const accepts = [...new Set([undefined, '*/*', 'application/json', ...accepted])];

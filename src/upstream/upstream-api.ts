@@ -9,7 +9,7 @@ export interface UpstreamApi {
    * for all below it, which is added to the other.
    */
   readonly beside?: ReadonlyMap<string, string>;
-  /** Sent with every request of the service's own, without credentials. */
+  /** Sent with every request of the service's own, without credentials; names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly limits: UpstreamLimits;
 }
@@ -24,4 +24,9 @@ export interface UpstreamLimits {
   readonly breakerFailures: number;
   /** How long an open breaker waits before it lets one request through to see. */
   readonly breakerPauseMs: number;
+}
+
+/** Fields with their names in lower case, so that one takes the place of another however both are written. */
+export function inLowerCase(fields: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -26,6 +26,7 @@ import { parseTarget, type RequestTarget } from './gateway/request-target';
 import { filledPath, type PathValues } from './path-template';
 import { plainSelections, type PlainSelections } from './plain-selections';
 import { limitSpent, ProjectionSource, type Projected } from './projection-source';
+import { inLowerCase } from './upstream-api';
 import type { UpstreamContext } from './upstream-context';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
 import { upstreamFailure } from './upstream-failure';
@@ -173,14 +174,13 @@ export class UpstreamClient {
     });
   }
 
-  private async exchange(path: string, { headers, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
+  private async exchange(path: string, { headers = {}, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
     const { api, callers, headerRules } = this.upstream;
     const { requests, origins } = this.parts;
     const target = this.targetOf(path);
     const partition = as === 'service' ? callers.own : callers.anonymous;
-    const own = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...headers });
-    const fields = own.map(([name, value]) => [name.toLowerCase(), value] as const);
-    const credential = Object.keys(headers ?? {}).find((name) => isCredential(name, callers));
+    const fields = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...inLowerCase(headers) });
+    const credential = Object.keys(headers).find((name) => isCredential(name, callers));
     if (credential !== undefined)
       throw new AppError('request-invalid', `${credential} is a credential. The client adds the service's own.`);
     const rule = requests.ruleOf(target.path);

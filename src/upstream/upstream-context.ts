@@ -7,7 +7,7 @@ import { RateBudget } from './budget/rate-budget';
 import { Callers } from './gateway/callers';
 import { storedTag } from './gateway/gateway-tags';
 import { ALL_FIELDS, headerRules, type HeaderRules } from './gateway/header-rules';
-import type { UpstreamApi } from './upstream-api';
+import { inLowerCase, type UpstreamApi } from './upstream-api';
 import type { UpstreamDefinition, UpstreamSettings } from './upstream-definition';
 import type { UpstreamParts } from './upstream-parts';
 import { upstreamSettings } from './upstream-settings';
@@ -49,7 +49,7 @@ export class UpstreamContext {
     this.settings = settings;
     this.api = {
       ...{ name, baseUrl, limits: { ...parts.upstreams.limits, ...given.limits } },
-      headers: given.headers?.(settings) ?? DEFAULT_HEADERS,
+      headers: inLowerCase(given.headers?.(settings) ?? DEFAULT_HEADERS),
       beside: new Map(Object.entries(given.beside?.(baseUrl, settings) ?? {})),
     };
     this.headerRules = isStrict

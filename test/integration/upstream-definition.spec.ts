@@ -109,6 +109,15 @@ describe('an upstream that is defined in thirty lines', () => {
     expect(origin.hits).toHaveLength(1);
   });
 
+  it("takes fields in place of the definition's, in whatever case either has them", async () => {
+    const name = fresh();
+    const asked = [['Accept', 'text/csv'] as const, ['accept', 'text/csv'] as const, ['ACCEPT', 'text/html'] as const];
+    for (const [field, type] of asked) await client.get(`/${name}`, { headers: { [field]: type } });
+    await get(`/registry/${name}`, { accept: 'text/plain' });
+    expect(origin.hits.map(({ headers }) => headers.accept)).toEqual(['text/csv', 'text/html', 'text/plain']);
+    expect(origin.hits.map(({ headers }) => headers['user-agent'])).toEqual(Array(3).fill('larder-full'));
+  });
+
   it('parses the JSON of a stored response once, and protects it from changes', async () => {
     const name = fresh();
     await client.get(`/${name}`);

@@ -29,7 +29,7 @@ export const registry = defineUpstream({
   title: 'the package registry',
   baseUrl: undefined,
   settings: { FLAVOUR: z.enum(['full', 'short']).default('full').meta({ example: 'short' }) },
-  headers: ({ own }) => ({ accept: 'application/json', 'user-agent': `larder-${own.FLAVOUR}` }),
+  headers: ({ own }) => ({ Accept: 'application/json', 'User-Agent': `larder-${own.FLAVOUR}` }),
   forwards: ['Npm-Command'],
   credentials: { headers: ['npm-otp'], query: ['access_token'] },
   rateLimit: ietfLimits(),
