@@ -4,10 +4,9 @@ export type { ResponseCacheOptions, ResponseCacheRegistration } from './nest/res
 export { ResponseCacheInterceptor } from './nest/response-cache.interceptor';
 export { CacheRule, CurrentLoad, type HandlerLoad, type RouteRule } from './nest/cache-rule.decorator';
 export { NotModified, CacheableResult } from './nest/handler-answer';
-export { CacheEvents, type CacheEvent, type MethodCallEvent } from './nest/cache-events';
+export { CacheEvents, type CacheEvent, type MethodCallEvent } from './engine/cache-events';
 export type { RefreshReport } from './engine/load-failure';
 export { StoreHealth, type StoreState } from './nest/store-health';
-export { StoreWrites } from './store/store-writes';
 export { ReplicaMessages } from '../redis/replica-messages';
 export { hostStore, openLink, type StoreChoice } from './store/store.factory';
 export { keyHash } from './store/traced-store';
@@ -25,7 +24,7 @@ export type { TaggingCache, ValueOptions, WrapOptions } from './values/cache-man
 export { processMemory, unfitAdvice, type ProcessMemory } from './store/memory/memory-shares';
 export type { StoreHost } from './store/ipc/store-host';
 export { isStoreMessage, type StoreMessage, type StorePort } from './store/ipc/store-messages';
-export { UnreadableEntryError } from './engine/unreadable-entry.error';
+export { orUnreadable, removeUnreadable } from './engine/unreadable-entry.error';
 export { InvalidationChannel } from './nest/invalidation-channel';
 export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './nest/invalidation-message';
 export { CacheInvalidator, type Invalidation, type InvalidationNames } from './engine/cache-invalidator';

@@ -14,7 +14,7 @@ import { AppError } from '../kernel/app-error';
 import { Clock } from '../kernel/clock';
 import { kindOfProblem } from '../kernel/problem-table';
 import { requestAllMetrics, isWorker, serveOwnMetrics } from '../workers/worker-channel';
-import { CacheEvents, InvalidationChannel, StoreHealth, StoreWrites, type CacheEvent } from '../cache';
+import { CacheEvents, InvalidationChannel, StoreHealth, type CacheEvent } from '../cache';
 import { FastPath, PreparedResponses } from '../cache/fast-path';
 
 const MAX_CREDENTIALS = 100;
@@ -62,7 +62,6 @@ export class CacheMetrics {
   constructor(
     events: CacheEvents,
     store: StoreHealth,
-    writes: StoreWrites,
     channel: InvalidationChannel,
     prepared: PreparedResponses,
     fastPath: FastPath,
@@ -92,7 +91,7 @@ export class CacheMetrics {
     this.counter(
       'larder_bookkeeping_lost_total',
       'Bookkeeping in Redis that was evicted, deleted or replaced by older data; the entries concerned count as misses.',
-      () => countsBy('what', store.lostBookkeeping),
+      () => countsBy('what', events.bookkeepingLost),
     );
     this.registerBudgets();
     events.subscribe((event) => this.count(event));
@@ -103,7 +102,7 @@ export class CacheMetrics {
       if (this.methods.size < MAX_METHODS) this.methods.add(method);
       this.methodCalls.inc({ method: this.methods.has(method) ? method : 'other', outcome });
     });
-    writes.subscribe(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
+    events.onStored(({ bytes, ...labels }) => this.redisEntryBytes.observe(labels, bytes));
     const up = 'Whether the store can be used: 1, or 0 while Redis is down for any worker.';
     this.gauge('larder_store_up', up, () => (store.get().isUp ? 1 : 0), 'min');
     this.gauge('larder_l1_entries', 'Number of entries in memory (L1).', () => store.get().l1Entries ?? 0);

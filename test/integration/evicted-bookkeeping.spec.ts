@@ -1,3 +1,4 @@
+import { CacheEvents } from '../../src/cache/engine/cache-events';
 import type { CacheStore } from '../../src/cache/store/cache-store';
 import { openStore } from '../../src/cache/store/store.factory';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
@@ -142,24 +143,27 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
     const settings = {
       ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
     };
-    const { store, lost } = openStore(
+    const events = new CacheEvents();
+    const lost = events.bookkeepingLost;
+    const { store } = openStore(
       { redis: settings, port: undefined },
       { maxBytes: 0, maxEntries: 1 },
       new WrongClock(),
+      events,
     );
     opened.push(store);
     const replica = new CacheReplica(store);
     const origin = new VersionedOrigin();
     const get = () => replica.throughGateway(asking, origin);
-    const found = (what: string, count: number) => waitUntil(() => lost.counts[what as 'index'] === count, { what });
+    const found = (what: string, count: number) => waitUntil(() => lost[what as 'index'] === count, { what });
     await waitUntil(async () => (await get()).outcome === 'HIT' && (await redis.command('DBSIZE')) !== '0', {
       what: 'an entry in Redis',
     });
-    expect(lost.counts).toEqual({ index: 0, ledger: 0, history: 0 });
+    expect(lost).toEqual({ index: 0, ledger: 0, history: 0 });
 
     await redis.command('DEL', `${PREFIX}:v4:t:{${TAG}}`);
     expect((await get()).outcome).toBe('MISS');
-    expect(lost.counts).toEqual({ index: 1, ledger: 0, history: 0 });
+    expect(lost).toEqual({ index: 1, ledger: 0, history: 0 });
 
     await redis.command('DEL', `${PREFIX}:v4:q`);
     await found('ledger', 1);
@@ -167,7 +171,7 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
     await store.invalidate({ kind: 'tag', tag: 'another' }, 'purge');
     await redis.command('HINCRBY', `${PREFIX}:v4:q`, 's', '-1');
     await found('history', 1);
-    expect(lost.counts).toEqual({ index: 1, ledger: 1, history: 1 });
+    expect(lost).toEqual({ index: 1, ledger: 1, history: 1 });
   });
 
   it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {

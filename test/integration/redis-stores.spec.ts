@@ -1,6 +1,6 @@
 import { indexFor } from '../../src/cache/model/resource-index';
 import { openStore } from '../../src/cache/store/store.factory';
-import type { StoreWrite } from '../../src/cache/store/store-writes';
+import { CacheEvents, type StoreWrite } from '../../src/cache/engine/cache-events';
 import { SystemClock } from '../../src/kernel/clock';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import type { RedisSettings } from '../../src/redis/redis-client-options';
@@ -19,9 +19,10 @@ async function openRedisStore(uri: string) {
     commandTimeoutMs: 10_000, // no Redis is frozen here: a slow machine is no outage
     tls: {},
   };
-  const { store, link, writes } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
+  const events = new CacheEvents();
+  const { store, link } = openStore({ redis: settings, port: undefined }, limits, new SystemClock(), events);
   const told: StoreWrite[] = [];
-  writes.subscribe((write) => told.push(write));
+  events.onStored((write) => told.push(write));
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
   return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v4:e:{${key}}`, close: () => store.close() };
 }

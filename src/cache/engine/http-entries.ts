@@ -1,5 +1,5 @@
 import { jittered } from '../law/freshness';
-import type { CacheEntry, HeaderList, Validators } from '../model/cache-entry';
+import { validatorsFrom, type CacheEntry, type HeaderList, type Validators } from '../model/cache-entry';
 import { codedForStorage } from '../law/content-coding';
 import { newEntryId } from '../model/random-id';
 import { valueOf } from '../law/fields';
@@ -39,7 +39,7 @@ export function httpEntry(
   const { status, requestedAt, receivedAt } = response;
   const { indexMark } = options;
   const headers = storedHeaders(response.headers, policy, options.keepsEveryField);
-  const validators = response.validators ?? validatorsOf(headers);
+  const validators = response.validators ?? validatorsFrom(valueOf(headers, 'etag'), valueOf(headers, 'last-modified'));
   return {
     ...{ id: newEntryId(), status, headers, validators, upstream, tags },
     ...timesOf(policy, validators, options),
@@ -73,12 +73,6 @@ export function validatedEntry(
     loadDurationMs: receivedAt - requestedAt,
     ...(indexMark === 0 ? {} : { indexMark }),
   };
-}
-
-export function validatorsOf(headers: HeaderList): Validators {
-  const etag = valueOf(headers, 'etag');
-  const lastModified = valueOf(headers, 'last-modified');
-  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 
 /** Kept beyond its freshness only if useful: for validation, or for clients that accept it stale. */

@@ -63,13 +63,11 @@ export class StoredEntries {
   ): Promise<Found | undefined> {
     const now = this.clock.now();
     const key = toCacheKey(`${upstream}:${resource}`);
-    const look = async (one: string): Promise<Found | undefined> =>
-      this.store.peek(one) ?? (await this.store.find(one));
     return ifAvailable(async () => {
-      const found = await look(key);
+      const found = await this.store.find(key);
       const index = found && readIndex(found.entry);
       if (!index?.latest || !selections(index.lists).has(index.latest)) return undefined;
-      const response = await look(memberKey(key, index.generation, index.latest));
+      const response = await this.store.find(memberKey(key, index.generation, index.latest));
       if (!response) return undefined;
       const entry = applySoftPurge(response.entry, index.entry);
       const isUsable = entry.status === 200 && isFresh(entry, now) && ageMs(entry, now) < maxAgeMs;
@@ -126,7 +124,7 @@ export async function representativeEntry(
   const index = readIndex(entry);
   if (!index) return entry;
   for (const member of memberKeys(index, key)) {
-    const found = store.peek(member) ?? (await store.find(member));
+    const found = await store.find(member);
     if (found) return applySoftPurge(found.entry, index.entry);
   }
   return undefined;

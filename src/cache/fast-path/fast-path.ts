@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../../kernel/clock';
-import { CacheEvents } from '../nest/cache-events';
+import { CacheEvents } from '../engine/cache-events';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import { CacheStore, type Found } from '../store/cache-store';
 import type { HitPointer, StoredAnswer } from '../model/exchange';

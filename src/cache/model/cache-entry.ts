@@ -10,6 +10,11 @@ export interface Validators {
   readonly lastModified?: string;
 }
 
+/** The validators that there are. */
+export function validatorsFrom(etag: string | undefined, lastModified: string | undefined): Validators {
+  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+}
+
 /** A stored response without its body. Instants are milliseconds since the epoch, durations milliseconds. */
 export interface EntryMetadata {
   /** One random word for each fill or freshening: two entries with the same id are the same bytes. */

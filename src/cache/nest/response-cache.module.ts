@@ -6,6 +6,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
+  type InjectionToken,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -16,7 +17,7 @@ import { Clock, SystemClock } from '../../kernel/clock';
 import { ReplicaMessages } from '../../redis/replica-messages';
 import { AnswerSender } from './answer-sender';
 import { ignoreSentResponses } from './sent-responses';
-import { CacheEvents } from './cache-events';
+import { CacheEvents } from '../engine/cache-events';
 import { cacheManagerOver } from '../values/cache-manager';
 import { CacheStore } from '../store/cache-store';
 import { Loader } from '../engine/loader';
@@ -45,7 +46,6 @@ import { loadRedis } from '../../redis/redis-package';
 import { addSpans } from '../store/traced-store';
 import { OPENED_STORE, openStore, type OpenedStore } from '../store/store.factory';
 import { StoreHealth } from './store-health';
-import { StoreWrites } from '../store/store-writes';
 import { ValueCache } from '../values/value-cache';
 
 /** For routes: only fields that a handler names in `Vary` select its responses, and it gets neither conditions nor ranges. */
@@ -62,6 +62,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 
 /** The tiers, opened once for the interceptor, for `CACHE_MANAGER` and for upstreams. */
 const TIERS: Provider[] = [
+  CacheEvents,
   { provide: Clock, useClass: SystemClock },
   {
     provide: RESPONSE_CACHE_OPTIONS,
@@ -73,9 +74,9 @@ const TIERS: Provider[] = [
   },
   {
     provide: OPENED_STORE,
-    inject: [RESPONSE_CACHE_OPTIONS, Clock],
-    useFactory: (options: ResponseCacheRegistration, clock: Clock): OpenedStore => {
-      const opened = openStore(options, options.l1, clock);
+    inject: [RESPONSE_CACHE_OPTIONS, Clock, CacheEvents],
+    useFactory: (options: ResponseCacheRegistration, clock: Clock, events: CacheEvents): OpenedStore => {
+      const opened = openStore(options, options.l1, clock, events);
       const tracer = currentTracer();
       if (tracer) addSpans(opened.store, tracer);
       return opened;
@@ -85,14 +86,12 @@ const TIERS: Provider[] = [
   {
     provide: StoreHealth,
     inject: [OPENED_STORE],
-    useFactory: ({ store, link, lost }: OpenedStore) => new StoreHealth(store, link, lost),
+    useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
   },
-  { provide: StoreWrites, inject: [OPENED_STORE], useFactory: ({ writes }: OpenedStore) => writes },
   { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
 ];
 
 const ENGINE: Provider[] = [
-  CacheEvents,
   {
     provide: SettlingTags,
     inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
@@ -113,32 +112,21 @@ const ENGINE: Provider[] = [
       return new HttpCache(store, loader, clock, { ...settings, ...ROUTES, onRefreshed });
     },
   },
-  {
-    provide: CacheInvalidator,
-    inject: [CacheStore],
-    useFactory: (store: CacheStore) => new CacheInvalidator(store),
-  },
-  {
-    provide: StoredEntries,
-    inject: [CacheStore, Clock],
-    useFactory: (store: CacheStore, clock: Clock) => new StoredEntries(store, clock),
-  },
+  made(CacheInvalidator, CacheStore),
+  made(StoredEntries, CacheStore, Clock),
 ];
+
+/** A class that knows no Nest, by the providers that its constructor takes. */
+function made<Args extends unknown[]>(type: new (...args: Args) => object, ...inject: InjectionToken[]): Provider {
+  return { provide: type, inject, useFactory: (...args: Args) => new type(...args) };
+}
 
 type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
 
 const PROVIDERS: Provider[] = [
   ...[...TIERS, ...ENGINE, PreparedResponses, FastPath],
-  ...[
-    RouteRuleReader,
-    RouteResponses,
-    AnswerSender,
-    RouteEntryPoint,
-    RouteOrigins,
-    RouteExchanges,
-    ResponseCacheInterceptor,
-  ],
-  ...[ValueCache, MethodCache, InvalidationChannel],
+  ...[RouteRuleReader, RouteResponses, RouteEntryPoint, AnswerSender, RouteOrigins, RouteExchanges],
+  ...[ResponseCacheInterceptor, ValueCache, MethodCache, InvalidationChannel],
   {
     provide: CACHE_MANAGER,
     inject: [CacheStore, Clock, ValueCache],

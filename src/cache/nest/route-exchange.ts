@@ -8,7 +8,7 @@ import { HttpCache } from '../engine/http-cache';
 import { valueOf } from '../law/fields';
 import type { StoredAnswer } from '../model/exchange';
 import { AnswerSender, fieldsByName, setField } from './answer-sender';
-import { CacheEvents, type CacheEvent } from './cache-events';
+import { CacheEvents, type CacheEvent } from '../engine/cache-events';
 import { cacheStatusOfError } from '../law/cache-status';
 import { clientReplyOf, requestIdOf, type ClientReply } from './client-reply';
 import { handedFields, handedValue } from './handed-value';
@@ -18,7 +18,7 @@ import { RouteOrigins, type PassedValue, type RouteOrigin } from './route-origin
 import { RouteRequest } from './route-request';
 import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 import { RESPONSE_ALREADY_SENT } from './sent-responses';
-import { orUnreadable, UnreadableEntryError } from '../engine/unreadable-entry.error';
+import { orUnreadable, removeUnreadable, UnreadableEntryError } from '../engine/unreadable-entry.error';
 
 const DONE = of(RESPONSE_ALREADY_SENT);
 
@@ -117,8 +117,7 @@ class RouteExchange {
     if (error === this.thrown) throw error;
     if (!(error instanceof UnreadableEntryError) || this.hasRemoved) return this.refuse(fromLoadError(error));
     this.hasRemoved = true;
-    this.parts.logger.warn(`${error.message} Removed, counts as a miss.`);
-    await this.parts.invalidator.invalidate({ kind: 'key', key: this.applied.key });
+    await removeUnreadable(error, this.parts.invalidator, this.parts.logger);
     return this.exchange();
   }
 

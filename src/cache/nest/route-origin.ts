@@ -5,7 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import { Clock } from '../../kernel/clock';
 import { loadTimedOut, within } from '../engine/within';
 import { valueOf } from '../law/fields';
-import type { Validators } from '../model/cache-entry';
+import { validatorsFrom, type Validators } from '../model/cache-entry';
 import type { Origin, OriginRequest, OriginResponse } from '../model/exchange';
 import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-rule.decorator';
 import { isOfFastify } from './client-reply';
@@ -184,5 +184,5 @@ function validatorsIn(headers: OriginRequest['headers']): Validators | undefined
   const etag = valueOf(headers, 'if-none-match');
   const lastModified = valueOf(headers, 'if-modified-since');
   if (etag === undefined && lastModified === undefined) return undefined;
-  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+  return validatorsFrom(etag, lastModified);
 }

@@ -2,7 +2,6 @@ import type { RedisLink } from '../../redis/redis-link';
 import { readRedisUsage, type RedisUsage } from '../../redis/redis-usage';
 import type { CacheStore } from '../store/cache-store';
 import { MemoryStore } from '../store/memory/memory-store';
-import { LostBookkeeping } from '../store/lost-bookkeeping';
 import { runwayOf, type Runway } from '../engine/runway';
 
 /** How many entries in memory stand for all. */
@@ -23,7 +22,6 @@ export class StoreHealth {
   constructor(
     private readonly store: CacheStore,
     private readonly link: RedisLink | undefined,
-    private readonly lost = new LostBookkeeping(),
   ) {}
 
   get(): StoreState {
@@ -35,11 +33,6 @@ export class StoreHealth {
     if (!this.link) return { store: 'memory', isUp: true, ...l1 };
     const { isUp, problem } = this.link;
     return { store: 'redis', isUp, ...(problem === undefined ? {} : { problem }), ...l1 };
-  }
-
-  /** How often bookkeeping in Redis was found missing by this process. */
-  get lostBookkeeping(): LostBookkeeping['counts'] {
-    return this.lost.counts;
   }
 
   /** Undefined without Redis. */

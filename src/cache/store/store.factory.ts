@@ -20,20 +20,15 @@ import { StoreHost } from './ipc/store-host';
 import type { StorePort } from './ipc/store-messages';
 import type { ForeignStore } from './key-value/key-value-backend';
 import { adviceFor, openKeyValueStore, redisYetOver } from './key-value/open-key-value-store';
-import { LostBookkeeping } from './lost-bookkeeping';
 import { fitted, forEntries, processMemory } from './memory/memory-shares';
 import { RedisKeys } from './redis/redis-keys';
 import { RedisStore } from './redis/redis-store';
-import { StoreWrites } from './store-writes';
+import { CacheEvents } from '../engine/cache-events';
 
 /** The store of this process, and the link to Redis behind it, if there is one. */
 export interface OpenedStore {
   readonly store: CacheStore;
   readonly link: RedisLink | undefined;
-  /** Silent where there is no Redis. */
-  readonly writes: StoreWrites;
-  /** Nothing is lost where there is no Redis. */
-  readonly lost: LostBookkeeping;
   /** Silent where there is no Redis. */
   readonly messages: ReplicaMessages;
   /** The promises that the store cannot give: logged once at the start. */
@@ -67,7 +62,12 @@ const FOREIGN_TIMEOUT_MS = 1_000;
  * With Redis settings Redis is shared and this process keeps copies; without them another process of this service may be
  * shared likewise; else everything stays in this process.
  */
-export function openStore(settings: StoreSettings, l1: MemoryLimits, clock: Clock): OpenedStore {
+export function openStore(
+  settings: StoreSettings,
+  l1: MemoryLimits,
+  clock: Clock,
+  events = new CacheEvents(),
+): OpenedStore {
   const limits = { ...l1, maxBytes: forEntries(l1.maxBytes) };
   const { store: choice, port, redis } = settings;
   if (typeof choice === 'object') {
@@ -85,7 +85,7 @@ export function openStore(settings: StoreSettings, l1: MemoryLimits, clock: Cloc
     const store = openKeyValueStore({ ...redisYetOver(link), disconnect: () => link.close() }, own, clock);
     return { ...withoutRedis(store, adviceFor(choice)), link };
   }
-  if (redis && choice !== 'memory') return openRedis(redis, limits, clock);
+  if (redis && choice !== 'memory') return openRedis(redis, limits, clock, events);
   if (choice === 'redis' || choice === 'cache-manager-redis-yet')
     throw new Error(`The store ${choice} needs Redis: give REDIS_ENDPOINT_URI.`);
   if (port) return withoutRedis(new TieredStore(limits, openIpcStore(port, IPC_TIMEOUT_MS), clock));
@@ -94,18 +94,11 @@ export function openStore(settings: StoreSettings, l1: MemoryLimits, clock: Cloc
 
 /** A store that publishes nothing. */
 function withoutRedis(store: CacheStore, advice?: string): OpenedStore {
-  const silent = {
-    link: undefined,
-    writes: new StoreWrites(),
-    lost: new LostBookkeeping(),
-    messages: new ReplicaMessages(),
-  };
-  return { store, ...silent, ...(advice !== undefined && { advice }) };
+  return { store, link: undefined, messages: new ReplicaMessages(), ...(advice !== undefined && { advice }) };
 }
 
-function openRedis(redis: RedisSettings, limits: MemoryLimits, clock: Clock): OpenedStore {
-  const writes = new StoreWrites();
-  const lost = new LostBookkeeping();
+function openRedis(redis: RedisSettings, limits: MemoryLimits, clock: Clock, events: CacheEvents): OpenedStore {
+  const lost = events.bookkeepingLost;
   const logger = new Logger('Redis');
   const link = openLink(redis);
   logTransitions(link, redis, logger);
@@ -122,19 +115,19 @@ function openRedis(redis: RedisSettings, limits: MemoryLimits, clock: Clock): Op
         `The value of ${JSON.stringify(key)} was not written by this version, or not for this API: removed, counts as a miss.`,
       ),
     onUnindexed: (key) => {
-      lost.add('index');
+      lost.index += 1;
       logUnindexed(key);
     },
-    onLedgerLost: () => lost.add('ledger'),
+    onLedgerLost: () => (lost.ledger += 1),
     onRefused: (reply) => logger.warn(`Redis refuses (${reply}): answers go on, what it refuses is not shared.`),
     onRewound: (count) => {
-      lost.add('history');
+      lost.history += 1;
       if (count > 0) logger.warn(`Redis came back with older data than it had: ${count} entries removed.`);
     },
     onOverdue: () => logger.warn('An invalidation is not confirmed: nothing is read from Redis until it is.'),
     onSettled: (count) => logger.log(`${count} invalidations that were not confirmed are done.`),
     onStored: (entry, bytes) =>
-      writes.publish({ upstream: entry.upstream, kind: looksLikeIndex(entry) ? 'index' : 'response', bytes }),
+      events.stored({ upstream: entry.upstream, kind: looksLikeIndex(entry) ? 'index' : 'response', bytes }),
   });
   const onDeaf = logRefusals('tracking', keys.channel, logger);
   l2.listen((listener) => new KeyTracking(redis, link, keys.trackedPrefixes, { ...listener, onDeaf }));
@@ -151,7 +144,7 @@ function openRedis(redis: RedisSettings, limits: MemoryLimits, clock: Clock): Op
       [{ name: keys.channel, onMessage }, live],
       logRefusals('channel', keys.channel, logger),
     );
-  return { store: new TieredStore(limits, l2, clock), link, writes, lost, messages, subscribe };
+  return { store: new TieredStore(limits, l2, clock), link, messages, subscribe };
 }
 
 /** The store of a service of several workers without Redis: its primary process keeps it for them. */

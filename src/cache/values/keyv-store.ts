@@ -53,7 +53,7 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
 
   private async getStored<Value>(cacheKey: string): Promise<StoredData<Value> | undefined> {
     try {
-      const found = this.store.peek(cacheKey) ?? (await this.store.find(cacheKey));
+      const found = await this.store.find(cacheKey);
       const entry = found && (await representativeEntry(this.store, cacheKey, found.entry));
       if (!entry || !isFresh(entry, this.clock.now())) return undefined;
       // A stored refusal is not a value.

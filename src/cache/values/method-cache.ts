@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { CacheOutcome } from '../model/cache-outcome';
-import { CacheEvents } from '../nest/cache-events';
+import { CacheEvents } from '../engine/cache-events';
 import { ValueCache, type ValueRule } from './value-cache';
 import { callKey, UnusableArgumentsError } from './method-key';
 

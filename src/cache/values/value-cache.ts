@@ -20,7 +20,7 @@ import { fromLoadError, statusOf } from '../nest/handler-error';
 import { NestedLoads } from './nested-loads';
 import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
 import { storedForm, storedValue, whyNotStorable, type StoredForm } from './stored-value';
-import { UnreadableEntryError } from '../engine/unreadable-entry.error';
+import { removeUnreadable } from '../engine/unreadable-entry.error';
 
 /** The key and the times of a value. Durations in milliseconds; absent members come from the configuration. */
 export interface ValueRule extends Partial<FreshnessPolicy> {
@@ -122,9 +122,7 @@ export class ValueCache {
     try {
       return { value: (await valueOf(request.key, entry)) as T, outcome, freshUntil };
     } catch (error) {
-      if (!(error instanceof UnreadableEntryError)) throw error;
-      this.logger.warn(`${error.message} Removed, counts as a miss.`);
-      await this.invalidator.invalidate({ kind: 'key', key: request.key });
+      await removeUnreadable(error, this.invalidator, this.logger);
       return { value: await load(), outcome: 'BYPASS', freshUntil: undefined };
     }
   }

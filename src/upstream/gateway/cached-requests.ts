@@ -3,7 +3,7 @@ import {
   toCacheKey,
   type HeaderList,
   type HttpCacheRequest,
-  UnreadableEntryError,
+  removeUnreadable,
   type CacheEvent,
   type HttpAnswer,
   type Origin,
@@ -93,9 +93,7 @@ export class CachedRequests {
     try {
       return await use(await httpCache.exchange(asked, origin));
     } catch (error) {
-      if (!(error instanceof UnreadableEntryError)) throw error;
-      new Logger(title).warn(`${error.message} Removed, counts as a miss.`);
-      await parts.cache.invalidate({ kind: 'key', key: asked.key });
+      await removeUnreadable(error, parts.cache, new Logger(title));
       return use(await httpCache.exchange(asked, origin));
     }
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { UnreadableEntryError, type CacheEntry, type HeaderList, type StoredAnswer } from '../../cache';
+import { orUnreadable, type CacheEntry, type HeaderList, type StoredAnswer } from '../../cache';
 import { PreparedResponse, type PreparedResponses, type Presentation } from '../../cache/fast-path';
 import { clientOrigin, type ClientOrigin } from '../../server/client-origin';
 import type { UpstreamContext } from '../upstream-context';
@@ -97,14 +97,10 @@ export class GatewayResponses {
    *
    * @throws UnreadableEntryError
    */
-  async bodyOf(entry: CacheEntry, key: string): Promise<Buffer> {
-    try {
-      const known = this.prepared.get<StoredAnswer>(entry, 'identity');
-      // With a base it may be edited for the clients of that address.
-      return known && known.base === undefined ? known.body : await this.unpacked.of(entry);
-    } catch (cause) {
-      throw new UnreadableEntryError(key, { cause });
-    }
+  bodyOf(entry: CacheEntry, key: string): Buffer | Promise<Buffer> {
+    const known = this.prepared.get<StoredAnswer>(entry, 'identity');
+    // With a base it may be edited for the clients of that address.
+    return known && known.base === undefined ? known.body : orUnreadable(key, () => this.unpacked.of(entry));
   }
 
   /**
@@ -156,15 +152,10 @@ export class GatewayResponses {
       const presentation = showsLimits ? this.presentation : PRESENTATION;
       return new PreparedResponse(entry, body, { presentation, key, path, stored, base });
     };
-    const refuse = (cause: unknown): never => {
-      throw new UnreadableEntryError(key, { cause });
-    };
-    try {
+    return orUnreadable(key, () => {
       const body = this.bodyFor(entry, edit);
-      return Buffer.isBuffer(body) ? make(body) : body.then(make, refuse);
-    } catch (error) {
-      return refuse(error);
-    }
+      return Buffer.isBuffer(body) ? make(body) : body.then(make);
+    });
   }
 
   private bodyFor(entry: CacheEntry, edit: BodyEdit | undefined): Buffer | Promise<Buffer> {

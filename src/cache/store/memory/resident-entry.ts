@@ -1,7 +1,14 @@
 import { gzipSync } from 'node:zlib';
 import { BoundedMap } from '../../../kernel/bounded-map';
 import { CODED_AS } from '../../law/content-coding';
-import type { CacheEntry, ContentCoding, EntryMetadata, HeaderList, Validators } from '../../model/cache-entry';
+import {
+  validatorsFrom,
+  type CacheEntry,
+  type ContentCoding,
+  type EntryMetadata,
+  type HeaderList,
+  type Validators,
+} from '../../model/cache-entry';
 import { packFields, textBytes, unpackFields, type PackedFields } from './packed-fields';
 
 /**
@@ -240,9 +247,8 @@ function sizeOf(body: string | Buffer): number {
 }
 
 function validatorsIn(headers: HeaderList): Validators {
-  const etag = headers.find(([name]) => name === 'etag')?.[1];
-  const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
-  return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
+  const valueOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1];
+  return validatorsFrom(valueOf('etag'), valueOf('last-modified'));
 }
 
 /** A slice of a pool, or of a socket's read buffer, would keep all of that alive as long as the entry. */

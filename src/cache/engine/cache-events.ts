@@ -1,5 +1,5 @@
 import type { CacheOutcome, CacheTier } from '../model/cache-outcome';
-import type { RefreshListener, RefreshReport } from '../engine/load-failure';
+import type { RefreshListener, RefreshReport } from './load-failure';
 
 /** One request to the cache, published once its outcome is decided. */
 export interface CacheEvent {
@@ -26,11 +26,27 @@ export interface MethodCallEvent {
   readonly outcome: CacheOutcome;
 }
 
-/** Publishes outcomes to metrics, log and live page; the cache itself knows none of them. */
+/** A whole value that Redis has stored for an entry. */
+export interface StoreWrite {
+  readonly upstream: string;
+  /** `index` for the index of a resource; `response` for its members, and for every other entry. */
+  readonly kind: 'response' | 'index';
+  /** Head and body, as they are stored. */
+  readonly bytes: number;
+}
+
+/** Publishes what happens in the cache to metrics, log and live page; the cache itself knows none of them. */
 export class CacheEvents {
+  /**
+   * How often this process found its bookkeeping in Redis lost: an entry's place in the `index` of one of its tags, the `ledger` of
+   * invalidations, or the `history` of the data, which went back to an older state. No wrong response was served: the entries concerned
+   * count as misses.
+   */
+  readonly bookkeepingLost = { index: 0, ledger: 0, history: 0 };
   private readonly listeners: ((event: CacheEvent) => void)[] = [];
   private readonly refreshListeners: RefreshListener[] = [];
   private readonly methodListeners: ((event: MethodCallEvent) => void)[] = [];
+  private readonly storeListeners: ((write: StoreWrite) => void)[] = [];
 
   subscribe(listener: (event: CacheEvent) => void): () => void {
     this.listeners.push(listener);
@@ -49,6 +65,10 @@ export class CacheEvents {
     this.refreshListeners.push(listener);
   }
 
+  refreshed(report: RefreshReport): void {
+    for (const listener of this.refreshListeners) listener(report);
+  }
+
   /** Subscribes to calls of cached methods, which are no requests. */
   onMethodCalled(listener: (event: MethodCallEvent) => void): void {
     this.methodListeners.push(listener);
@@ -58,7 +78,15 @@ export class CacheEvents {
     for (const listener of this.methodListeners) listener(event);
   }
 
-  refreshed(report: RefreshReport): void {
-    for (const listener of this.refreshListeners) listener(report);
+  /** Subscribes to what is stored in Redis. */
+  onStored(listener: (write: StoreWrite) => void): void {
+    this.storeListeners.push(listener);
+  }
+
+  /** In the next turn of the event loop: the answer that waits for the write goes first. */
+  stored(write: StoreWrite): void {
+    setImmediate(() => {
+      for (const listener of this.storeListeners) listener(write);
+    });
   }
 }
