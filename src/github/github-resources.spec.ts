@@ -30,6 +30,7 @@ describe("GitHub's resources", () => {
     expect(shapeOf('/repos/Redis/redis/issues/12/labels')).toBe(shapeOf('/repos/nestjs/nest/issues/7/labels'));
     expect(shapeOf('/users/redis/events')).toBe('/users/*/events');
     expect(shapeOf(`/repos/a/b/commits/${'0a'.repeat(20)}`)).toBe('/repos/*/*/commits/*');
+    expect(shapeOf('/api/uploads/repos/a/b/releases/1/assets')).toBe('/repos/*/*/releases/*/assets');
     expect(shapeOf('/')).toBe('/');
   });
 });

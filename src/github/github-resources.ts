@@ -53,9 +53,13 @@ const NAMES_AFTER: ReadonlyMap<string, number> = new Map([
   ),
 ]);
 
-/** The path without names, numbers and hashes: requests alike in it count against the same. */
+/** The path without names, numbers and hashes: requests alike in it count against the same. Uploads are at the paths of the API, elsewhere. */
 export function shapeOf(path: string): string {
-  const [first = '', ...rest] = path.toLowerCase().split('/').slice(1);
+  const [first = '', ...rest] = path
+    .toLowerCase()
+    .replace(/^\/api\/uploads(?=\/)/, '')
+    .split('/')
+    .slice(1);
   const names = NAMES_AFTER.get(first) ?? 0;
   const shape = rest.map((segment, at) => (at < names || /^(?:\d+|[\da-f]{40})$/.test(segment) ? '*' : segment));
   return ['', first, ...shape].join('/');

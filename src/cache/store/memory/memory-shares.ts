@@ -70,7 +70,8 @@ export function unfitAdvice(maxBytes: number, memory: ProcessMemory): string | u
   const { heapBytes, totalBytes, processes } = memory;
   const shared = processes > 1 ? `, for ${processes} processes` : '';
   const limit = isHeap ? `node's heap limit is ${mib(heapBytes)}` : `there are ${mib(totalBytes)} of memory${shared}`;
-  const remedy = isHeap ? 'a larger heap, such as NODE_OPTIONS=--max-old-space-size=1024' : 'more memory';
+  const heapMib = Math.ceil((maxBytes / HEAP_SHARE + BASE_HEAP_BYTES) / MIB);
+  const remedy = isHeap ? `a larger heap (NODE_OPTIONS=--max-old-space-size=${heapMib})` : 'more memory';
   return `L1_MAX_BYTES is ${mib(maxBytes)}, but ${limit}: ${mib(room)} are used, so that the process survives. Give it ${remedy}, or set L1_MAX_BYTES=${room}. See docs/guides/sizing.md.`;
 }
 
