@@ -94,6 +94,15 @@ describe('a cached method', () => {
     ).toHaveLength(1);
   });
 
+  it('is not cached by a key with the text of an object in it, which is the same for all, and says so once', async () => {
+    app = await openShop();
+    for (const id of [{ name: 'a' }, { name: 'b' }, Promise.resolve('c')]) await app.products.find(id as never);
+    expect(app.shelf.calls).toBe(3);
+    expect(
+      app.log.filter((line) => line.includes('ProductsService.find is not cached: its key has [object')),
+    ).toHaveLength(1);
+  });
+
   it('throws its own error to all waiting calls, stores none, and is called again', async () => {
     app = await openShop();
     const failure = new ForbiddenException('not yours');

@@ -1,7 +1,7 @@
 import { RequestMethod, VersioningType, type VersioningOptions } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
-import { digestOf, UnusableArgumentsError } from '../values/method-key';
+import { digestOf, objectTextIn, UnusableArgumentsError } from '../values/method-key';
 import { exactBytes, requestKey, toCacheKey } from '../model/cache-key';
 import type { RouteRule } from './cache-rule.decorator';
 import { rawRequestOf, targetOf } from './client-reply';
@@ -125,14 +125,11 @@ function textOf(constraint: unknown): string {
   );
 }
 
-/** The default text of an object or a promise: all of them have the same. */
-const TEXT_OF_OBJECT = /\[object \w+\]/;
-
 /** @returns undefined for none. @throws UnusableKeyError for a value without a text of its own: all such values would share one entry */
 export function textOfKey(value: unknown, name: string): string | undefined {
   if (typeof value === 'string') {
-    const object = value.includes('[object ') ? TEXT_OF_OBJECT.exec(value) : null;
-    if (object) throw new UnusableKeyError(`its ${name} has ${object[0]} in it, where a text or an await is missing`);
+    const object = objectTextIn(value);
+    if (object) throw new UnusableKeyError(`its ${name} has ${object} in it, where a text or an await is missing`);
     return value;
   }
   if (value === undefined || value === null) return undefined;

@@ -4,7 +4,7 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { CacheOutcome } from '../model/cache-outcome';
 import { CacheEvents } from '../engine/cache-events';
 import { ValueCache, type ValueRule } from './value-cache';
-import { callKey, UnusableArgumentsError } from './method-key';
+import { callKey, objectTextIn, UnusableArgumentsError } from './method-key';
 
 /** The property of a class with the names of its cached methods; an empty name for a method that needs no default key. */
 const CACHED = Symbol('larder.cached-methods');
@@ -108,8 +108,10 @@ export class MethodCache implements OnModuleInit {
     const name = nameOf(call);
     if (key !== undefined) {
       const text: unknown = givenFor(call, key);
-      if (typeof text === 'string' || text === undefined) return text;
-      this.warn(name, `its key returns a ${text instanceof Promise ? 'promise' : typeof text}`);
+      const object = typeof text === 'string' ? objectTextIn(text) : undefined;
+      if (object === undefined && (typeof text === 'string' || text === undefined)) return text;
+      const what = text instanceof Promise ? 'a promise' : `a ${typeof text}`;
+      this.warn(name, object === undefined ? `its key returns ${what}` : `its key has ${object} in it`);
       return undefined;
     }
     if (!this.reasons.has(owner)) this.readAgain(owner);

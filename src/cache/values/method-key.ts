@@ -23,6 +23,11 @@ export function digestOf(value: unknown): string {
   return createHash('sha256').update(textOf(value, 0)).digest('base64url');
 }
 
+/** The default text of an object or a promise in a key: all of them have the same. */
+export function objectTextIn(key: string): string | undefined {
+  return key.includes('[object ') ? /\[object \w+\]/.exec(key)?.[0] : undefined;
+}
+
 /** A unique text for each value: types are distinguished, and the order of an object's members is not. */
 function textOf(value: unknown, depth: number): string {
   if (value === undefined) return 'undefined';
