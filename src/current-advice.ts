@@ -9,7 +9,7 @@ import { processesOf } from './workers/primary';
 /** The advice on the settings of this process. */
 export function currentAdvice(): StartAdvice {
   const { l1 } = cacheConfig();
-  const { workers, maxConnections } = serviceConfig();
+  const { workers, maxConnections, trustProxy } = serviceConfig();
   const strict = mountedDefinitions()
     .filter((definition) => upstreamSettings(definition).isStrict)
     .map(({ name, title = name }) => title);
@@ -17,7 +17,7 @@ export function currentAdvice(): StartAdvice {
     redisConfig(),
     { credentialSecret: upstreamConfig().credentialSecret, strict },
     { maxBytes: l1.maxBytes, memory: processMemory(processesOf(workers)) },
-    { maxConnections, openFiles: openFilesLimit() },
+    { maxConnections, openFiles: openFilesLimit(), trustProxy },
   );
   return { store, warnings: [...misspelledSettings(), ...warnings] };
 }

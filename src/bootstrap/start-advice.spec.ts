@@ -53,6 +53,14 @@ describe('the advice at a start', () => {
     expect(warnings).toHaveLength(isTold ? 1 : 0);
   });
 
+  it.each([
+    [true, [expect.stringMatching(/^TRUST_PROXY is true.*TRUST_PROXY=loopback/)]],
+    [1, []],
+    [['10.0.0.0/8'], []],
+  ])('says what TRUST_PROXY=%s lets clients do, if anything', (trustProxy, warnings) => {
+    expect(startAdvice(redis('a'), upstreams, roomy, { trustProxy }).warnings).toEqual(warnings);
+  });
+
   it('names the limit that MAX_CONNECTIONS exceeds, and what fits', () => {
     const { warnings } = startAdvice(redis('a'), upstreams, roomy, { maxConnections: 5_000, openFiles: 1_024 });
     expect(warnings).toEqual([

@@ -1,6 +1,6 @@
 import type { ConfigType } from '@nestjs/config';
 import { unfitAdvice, type ProcessMemory } from '../cache';
-import type { redisConfig } from '../config/slices';
+import type { redisConfig, serviceConfig } from '../config/slices';
 import type { RedisEndpoint } from '../redis/redis-endpoint';
 
 /** The files of a process besides the connections of clients: its own, to Redis and to the API; about this many. */
@@ -13,8 +13,9 @@ export interface StartAdvice {
   readonly warnings: readonly string[];
 }
 
-/** `MAX_CONNECTIONS`, if set, and how many files each process may open, as far as the system says. */
+/** `MAX_CONNECTIONS`, if set, how many files each process may open, as far as the system says, and `TRUST_PROXY`. */
 interface ConnectionLimits {
+  readonly trustProxy?: ConfigType<typeof serviceConfig>['trustProxy'];
   readonly maxConnections?: number | undefined;
   readonly openFiles?: number | undefined;
 }
@@ -61,6 +62,10 @@ export function startAdvice(
   if (unfit !== undefined) warnings.push(unfit);
   const tooMany = connectionsAdvice(connections);
   if (tooMany !== undefined) warnings.push(tooMany);
+  if (connections.trustProxy === true)
+    warnings.push(
+      'TRUST_PROXY is true: every client may say which address it has and which host links name, so that limits by address hold nobody up. Name the proxies, such as TRUST_PROXY=loopback or 10.0.0.0/8.',
+    );
   const store =
     endpoint === undefined
       ? `Entries are kept in memory only, for ${redis.store === 'memory' ? 'CACHE_STORE is memory' : 'REDIS_ENDPOINT_URI is not set'}.`
