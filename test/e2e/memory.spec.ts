@@ -65,7 +65,7 @@ const route = (name: string): string => `/repos/${name}`;
 
 describe('the memory of the cache', () => {
   it('never ends a process with a heap of 96 MiB, and says at the start what is used of L1_MAX_BYTES', async () => {
-    const service = await start(['--max-old-space-size=96']);
+    const service = await start(['--max-old-space-size=96', '--max-semi-space-size=16']);
     expect(service.stdout()).toMatch(/L1_MAX_BYTES is 64 MiB, but node's heap limit is \d+ MiB: [\d.]+ MiB are used/);
     expect(service.stdout()).toContain('Give it a larger heap (NODE_OPTIONS=--max-old-space-size=224)');
     await fill(service, gateway, { count: 16_000 });
