@@ -133,7 +133,9 @@ describe.each(['cache-manager-redis-yet', 'a Keyv'] as const)('with %s for a sto
       await waitUntil(async () => (await b.read('/items/again')).cache === 'HIT', { what: 'a stored response' });
       origin.version += 1;
       await waitUntil(confirmed, { what: 'a purge' });
-      expect((await b.read('/items/again')).json['version']).toBe(origin.version);
+      // After a reply that came too late, on a slow machine, its copies count for a second more.
+      const isNew = async () => (await b.read('/items/again')).json['version'] === origin.version;
+      await waitUntil(isNew, { what: 'the purge on the other' });
     });
 });
 

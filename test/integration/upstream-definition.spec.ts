@@ -1,84 +1,25 @@
 import { createHmac } from 'node:crypto';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
-import { ProjectionOf, UpstreamClient, Upstreams } from '../../src/upstream';
+import { Upstreams } from '../../src/upstream';
 import { request } from '../support/raw-http';
-import { ScriptedOrigin, type OriginHit } from '../support/scripted-origin';
-import { Downloads, FRESH, registry, RegistryModule, SECRET } from '../support/registry-upstream';
+import { registry, SECRET, useRegistry } from '../support/registry-upstream';
 
 describe('an upstream that is defined in thirty lines', () => {
-  let origin: ScriptedOrigin;
-  let app: NestFastifyApplication;
-  let url: string;
-  let client: UpstreamClient;
-
-  beforeAll(async () => {
-    origin = await ScriptedOrigin.start();
-    Object.assign(process.env, {
-      ...{
-        REGISTRY_API_URL: `${origin.url}/api`,
-        REGISTRY_TOKEN: 'a-token-of-the-service',
-        REGISTRY_WEBHOOK_SECRET: SECRET,
-      },
-      ...{
-        REGISTRY_SETTLE_SECONDS: '0',
-        REGISTRY_FORWARD_HEADERS: 'X-Api-Key',
-        ADMIN_TOKEN: 'test-admin-token',
-        CREDENTIAL_SECRET: 'of-the-tests',
-        GITHUB_API_URL: origin.url,
-      },
-      SWAGGER_ENABLED: 'false',
-    });
-    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
-    const { AppModule } = await import('../../src/app.module.js');
-    const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
-    app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
-    await app.listen(0, '127.0.0.1');
-    url = await app.getUrl();
-    client = app.get(Downloads).client;
-  });
-  beforeEach(() => answer());
-  afterAll(async () => {
-    await app.close();
-    await origin.stop();
-  });
-
-  const answer = (
-    of: (hit: OriginHit) => { status?: number; headers?: Record<string, string>; body?: object } = () => ({}),
-  ) =>
-    origin.answerBy((response, hit, count) => {
-      const { status = 200, headers = {}, body = { path: hit.url, count, downloads: 7 } } = of(hit);
-      response.writeHead(status, { ...FRESH, ...headers }).end(JSON.stringify(body));
-    });
-  const get = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
-    const { status, headers: fields, body } = await request(`${url}${path}`, { headers, method });
-    const text = body.toString();
-    return {
-      status,
-      fields,
-      text,
-      cache: fields['x-cache'],
-      key: /key="([^"]+)"/.exec(String(fields['cache-status']))?.[1],
-    };
-  };
+  const { under, answer, get, paths, fresh } = useRegistry();
   const JSON_FIELDS = { accept: 'application/json', 'accept-encoding': 'gzip' };
-  const paths = () => origin.hits.map((hit) => hit.url);
-  let sequence = 0;
-  const fresh = (): string => `pad-${++sequence}`;
 
   it('has a gateway and a client with one entry between them, in either order', async () => {
     const [one, other] = [fresh(), fresh()];
     const bearer = { ...JSON_FIELDS, authorization: 'bearer a-token-of-the-service' };
     expect(await get(`/registry/${one}`, bearer)).toMatchObject({ cache: 'MISS' });
-    expect(await client.get(`/${one}`)).toMatchObject({ outcome: 'HIT', status: 200 });
-    expect((await client.get(`/${other}`)).outcome).toBe('MISS');
+    expect(await under.client.get(`/${one}`)).toMatchObject({ outcome: 'HIT', status: 200 });
+    expect((await under.client.get(`/${other}`)).outcome).toBe('MISS');
     const hit = await get(`/registry/${other}`, bearer);
     expect(hit).toMatchObject({
       cache: 'HIT',
       key: expect.stringMatching(new RegExp(`^registry:[\\w-]{16}:/${other}$`)) as string,
     });
     expect(paths()).toEqual([`/api/${one}`, `/api/${other}`]);
-    expect(origin.hits[1]?.headers).toMatchObject({
+    expect(under.origin.hits[1]?.headers).toMatchObject({
       authorization: 'Bearer a-token-of-the-service',
       'user-agent': 'larder-full',
     });
@@ -86,7 +27,9 @@ describe('an upstream that is defined in thirty lines', () => {
 
   it('puts parameters into the path of the client, and lets none lead to another', async () => {
     const name = fresh();
-    await client.get('/:name/:id?version=:version', { params: { name: `@scope/${name}`, id: 7, version: '1&2' } });
+    await under.client.get('/:name/:id?version=:version', {
+      params: { name: `@scope/${name}`, id: 7, version: '1&2' },
+    });
     expect(paths()).toEqual([`/api/@scope%2F${name}/7?version=1%262`]);
     for (const given of [
       '',
@@ -103,36 +46,36 @@ describe('an upstream that is defined in thirty lines', () => {
       ['x'],
       {},
     ])
-      await expect(client.get('/packages/:name', { params: { name: given } })).rejects.toMatchObject({
+      await expect(under.client.get('/packages/:name', { params: { name: given } })).rejects.toMatchObject({
         code: 'request-invalid',
       });
-    expect(origin.hits).toHaveLength(1);
+    expect(under.origin.hits).toHaveLength(1);
   });
 
   it("takes fields in place of the definition's, in whatever case either has them", async () => {
     const name = fresh();
     const asked = [['Accept', 'text/csv'] as const, ['accept', 'text/csv'] as const, ['ACCEPT', 'text/html'] as const];
-    for (const [field, type] of asked) await client.get(`/${name}`, { headers: { [field]: type } });
+    for (const [field, type] of asked) await under.client.get(`/${name}`, { headers: { [field]: type } });
     await get(`/registry/${name}`, { accept: 'text/plain' });
-    expect(origin.hits.map(({ headers }) => headers.accept)).toEqual(['text/csv', 'text/html', 'text/plain']);
-    expect(origin.hits.map(({ headers }) => headers['user-agent'])).toEqual(Array(3).fill('larder-full'));
+    expect(under.origin.hits.map(({ headers }) => headers.accept)).toEqual(['text/csv', 'text/html', 'text/plain']);
+    expect(under.origin.hits.map(({ headers }) => headers['user-agent'])).toEqual(Array(3).fill('larder-full'));
   });
 
   it('parses the JSON of a stored response once, and protects it from changes', async () => {
     const name = fresh();
-    await client.get(`/${name}`);
-    const [one, other] = await Promise.all([client.get(`/${name}`), client.get(`/${name}`)]);
+    await under.client.get(`/${name}`);
+    const [one, other] = await Promise.all([under.client.get(`/${name}`), under.client.get(`/${name}`)]);
     expect(one.json()).toBe(other.json());
     expect(() => Object.assign(one.json<object>(), { downloads: 8 })).toThrow(TypeError);
-    const anonymous = await client.get(`/${name}`, { as: 'anonymous' });
+    const anonymous = await under.client.get(`/${name}`, { as: 'anonymous' });
     expect(anonymous.json()).toMatchObject({ count: 2 });
-    expect(origin.hits[1]?.headers.authorization).toBeUndefined();
+    expect(under.origin.hits[1]?.headers.authorization).toBeUndefined();
   });
 
   it('loads once for concurrent requests of the client and the gateway', async () => {
     const name = fresh();
     const asks = Array.from({ length: 100 }, (_, at) =>
-      at % 2 === 0 ? client.get(`/${name}`, { as: 'anonymous' }) : get(`/registry/${name}`, JSON_FIELDS),
+      at % 2 === 0 ? under.client.get(`/${name}`, { as: 'anonymous' }) : get(`/registry/${name}`, JSON_FIELDS),
     );
     await Promise.all(asks);
     expect(paths()).toEqual([`/api/${name}`]);
@@ -147,15 +90,15 @@ describe('an upstream that is defined in thirty lines', () => {
           ? { status: 301, headers: { location: 'http://127.0.0.1:1/api/x' } }
           : {},
     );
-    expect((await client.get(`/${from}`)).json()).toMatchObject({ path: `/api/${to}` });
-    await expect(client.get(`/${away}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+    expect((await under.client.get(`/${from}`)).json()).toMatchObject({ path: `/api/${to}` });
+    await expect(under.client.get(`/${away}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
   });
 
   it('asks each time where a rule says bypass, and reads no body without end', async () => {
-    for (let times = 0; times < 2; times++) expect((await client.get('/-/ping')).outcome).toBe('BYPASS');
+    for (let times = 0; times < 2; times++) expect((await under.client.get('/-/ping')).outcome).toBe('BYPASS');
     expect(paths()).toEqual(['/api/-/ping', '/api/-/ping']);
-    origin.answerBy((response) => response.end(Buffer.alloc(11_000_000)));
-    await expect(client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-too-large' });
+    under.origin.answerBy((response) => response.end(Buffer.alloc(11_000_000)));
+    await expect(under.client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-too-large' });
   });
 
   it('gives callers with a forwarded field that looks like a credential a partition of their own', async () => {
@@ -165,7 +108,7 @@ describe('an upstream that is defined in thirty lines', () => {
     expect([one.cache, other.cache, (await ask('s3cret-1')).cache]).toEqual(['MISS', 'MISS', 'HIT']);
     for (const { key } of [one, other]) expect(key).toMatch(new RegExp(`^registry:[\\w-]{16}:/${name}$`));
     expect(one.key).not.toBe(other.key);
-    expect(origin.hits.map(({ headers }) => headers['x-api-key'])).toEqual(['s3cret-1', 's3cret-2']);
+    expect(under.origin.hits.map(({ headers }) => headers['x-api-key'])).toEqual(['s3cret-1', 's3cret-2']);
   });
 
   it('knows the case of paths, in rules and keys', async () => {
@@ -182,7 +125,7 @@ describe('an upstream that is defined in thirty lines', () => {
   it('keeps callers with any of its credentials apart, and shows none of them', async () => {
     const name = fresh();
     answer(({ headers, url: asked }) => ({
-      headers: { link: `<${origin.url}${asked}&page=2>; rel="next"` },
+      headers: { link: `<${under.origin.url}${asked}&page=2>; rel="next"` },
       body: { otp: headers['npm-otp'], asked },
     }));
     const asked = async (query: string, headers: Record<string, string> = {}) =>
@@ -200,7 +143,7 @@ describe('an upstream that is defined in thirty lines', () => {
     const again = await asked('?access_token=s3cret-a');
     expect(again).toMatchObject({ cache: 'HIT', text: answers[2]!.text });
     for (const { fields } of [...answers, again]) expect(JSON.stringify(fields)).not.toMatch(/s3cret|111|222/);
-    expect(again.fields['link']).toBe(`<${url}/registry/${name}?page=2>; rel="next"`);
+    expect(again.fields['link']).toBe(`<${under.url}/registry/${name}?page=2>; rel="next"`);
     const seen = await get('/metrics');
     const entries = await get('/admin/cache/entries?match=registry:*', { authorization: 'Bearer test-admin-token' });
     expect(seen.text + entries.text).not.toMatch(/s3cret/);
@@ -233,7 +176,7 @@ describe('an upstream that is defined in thirty lines', () => {
     const body = JSON.stringify({ event: 'package:publish', name });
     const deliver = async (signature: string) => {
       const fields = { 'content-type': 'application/json', 'x-registry-signature': signature };
-      const { status, body: told } = await request(`${url}/webhooks/registry`, {
+      const { status, body: told } = await request(`${under.url}/webhooks/registry`, {
         method: 'POST',
         body,
         headers: fields,
@@ -255,79 +198,6 @@ describe('an upstream that is defined in thirty lines', () => {
     );
   });
 
-  it('derives a projection from the resource of the gateway, however its path is spelled', async () => {
-    const name = fresh();
-    const ask = async () => JSON.parse((await get(`/downloads/${name.replace('-', '%2D')}`)).text) as object;
-    await get(`/registry/${name}`, JSON_FIELDS);
-    expect(await ask()).toEqual({ downloads: 7, cached: true });
-    expect(paths()).toEqual([`/api/${name}`]);
-    await get(`/admin/cache/entries/registry:-:/${name}`, { authorization: 'Bearer test-admin-token' }, 'DELETE');
-    expect(await ask()).toEqual({ downloads: 7, cached: false });
-    answer(() => ({ status: 404 }));
-    expect(await get(`/downloads/${fresh()}`)).toMatchObject({
-      status: 404,
-      text: expect.stringContaining('"title":"Package not found","status":404,"code":"package-not-found"') as string,
-    });
-  });
-
-  it.each<Record<string, string>>([
-    { 'accept-language': 'de' },
-    { accept: 'application/vnd.registry.weekly+json' },
-    { via: '1.1 proxy' },
-  ])('derives no projection from what a client asked for with %j', async (fields) => {
-    const name = fresh();
-    await get(`/registry/${name}`, fields);
-    expect((await get(`/downloads/${name}`)).text).toBe('{"downloads":7,"cached":false}');
-    expect(origin.hits).toHaveLength(2);
-  });
-
-  it('keeps projections of one resource apart by their handlers, and by what these take of the query', async () => {
-    const name = fresh();
-    const ask = async (path: string) => JSON.parse((await get(`/downloads/${name}${path}`)).text) as object;
-    for (let times = 0; times < 2; times++) {
-      expect(await ask('')).toMatchObject({ downloads: 7 });
-      expect(await ask('/times')).toEqual({ times: 7 });
-      expect(await ask('/times?factor=2')).toEqual({ times: 14 });
-      expect(await ask('/times?factor=3&else=1')).toEqual({ times: 21 });
-    }
-    expect(await get(`/downloads/${name}/times?else=2`)).toMatchObject({ cache: 'HIT', key: `registry:-:/${name}` });
-    expect(origin.hits.length).toBeLessThanOrEqual(4);
-    const asked = { 'x-asked': 'one' };
-    expect((await get(`/downloads/${name}/asked`, asked)).text).toBe('{"asked":"one","times":7}');
-    expect((await get(`/downloads/${name}/asked`)).text).not.toContain('one');
-  });
-
-  it('holds a projection fresh for CACHE_TTL_SECONDS, whatever its resource’s rule says, or for its own ttlMs', async () => {
-    const ttlOf = async (path: string) => {
-      await get(path);
-      return Number(/; ttl=(\d+)/.exec(String((await get(path)).fields['cache-status']))?.[1]);
-    };
-    expect(await ttlOf('/registry/JSONStream')).toBeLessThanOrEqual(900);
-    expect(await ttlOf('/downloads/JSONStream')).toBeGreaterThan(900);
-    const ownTtl = await ttlOf(`/downloads/${fresh()}/version?version=1`);
-    expect([ownTtl > 0, ownTtl <= 120]).toEqual([true, true]);
-  });
-
-  it('fills the path of a projection with parameters of route and query, none of which leads elsewhere', async () => {
-    const name = fresh();
-    const scoped = encodeURIComponent(`@scope/${name}`);
-    expect((await get(`/downloads/${scoped}/version?version=1%262`)).text).toBe(
-      JSON.stringify({ path: `/api/@scope%2F${name}?version=1%262` }),
-    );
-    const refused = { status: 400, text: expect.stringContaining('request-invalid') as string };
-    for (const path of [`${name}/version`, `${name}/version?version=`, `${name}/version?version=1&version=2`])
-      expect(await get(`/downloads/${path}`)).toMatchObject(refused);
-    for (const path of ['%2e%2e/version?version=1', 'a%2F..%2F..%2Fb', '%2E', 'a%5Cb', '..;%2Fb'])
-      expect((await get(`/downloads/${path}`)).status).toBeGreaterThanOrEqual(400);
-    expect(paths()).toEqual([`/api/@scope%2F${name}?version=1%262`]);
-    expect(() => ProjectionOf(registry, 'users/:name')).toThrow('Example: /users/:account');
-  });
-
-  it('says what is missing where a load is not one of a projection', async () => {
-    const load = { validators: undefined, isBackground: false, nothingStored: true, resource: undefined };
-    await expect(client.project(load, () => ({}))).rejects.toThrow('put @ProjectionOf(registry, …) on the route');
-  });
-
   it('holds back what its limits forbid, for gateway and client alike, and shows them', async () => {
     const policy = { 'ratelimit-policy': '"burst";q=50;w=60, "daily";q=1000;w=86400' };
     answer(() => ({
@@ -338,9 +208,9 @@ describe('an upstream that is defined in thirty lines', () => {
     await get(`/registry/${name}`, token);
     const held = await get(`/registry/${name}`, token);
     expect([held.status, held.text]).toEqual([429, expect.stringContaining('registry (daily) is spent')]);
-    expect(origin.hits).toHaveLength(1);
-    await client.get(`/${fresh()}`);
-    await expect(client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-rate-limited' });
+    expect(under.origin.hits).toHaveLength(1);
+    await under.client.get(`/${fresh()}`);
+    await expect(under.client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-rate-limited' });
     const budget = await get('/registry-budget', { authorization: 'Bearer test-admin-token' });
     expect(JSON.parse(budget.text)).toMatchObject({
       upstream: 'registry',
@@ -353,7 +223,7 @@ describe('an upstream that is defined in thirty lines', () => {
   });
 
   it('has its routes documented', () => {
-    const upstreams = app.get(Upstreams).all();
+    const upstreams = under.app.get(Upstreams).all();
     const paths = upstreams.find(({ definition }) => definition === (registry as object))?.paths ?? {};
     expect(Object.keys(paths)).toEqual(['/registry/{package}', '/registry/{path}', '/webhooks/registry']);
     expect(JSON.stringify(paths)).toContain("the package registry's own answer");
@@ -365,10 +235,12 @@ describe('an upstream that is defined in thirty lines', () => {
       return [status, (JSON.parse(text) as { details: Record<string, object> }).details['registry']];
     };
     expect(await health()).toEqual([200, { status: 'up', breaker: 'closed' }]);
-    origin.answerBy((response) => response.socket!.destroy());
+    under.origin.answerBy((response) => response.socket!.destroy());
     for (let times = 0; times < 4; times++) await get(`/registry/${fresh()}`);
-    await expect(client.get(`/${fresh()}`, { as: 'anonymous' })).rejects.toMatchObject({ code: 'upstream-paused' });
-    await expect(client.fetch(`/${fresh()}`)).rejects.toMatchObject({
+    await expect(under.client.get(`/${fresh()}`, { as: 'anonymous' })).rejects.toMatchObject({
+      code: 'upstream-paused',
+    });
+    await expect(under.client.fetch(`/${fresh()}`)).rejects.toMatchObject({
       code: expect.stringMatching(/upstream-(?:paused|rate-limited)/) as string,
     });
     expect(await health()).toEqual([200, { status: 'up', breaker: 'open' }]);

@@ -1,3 +1,9 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { ProjectionOf, UpstreamClient } from '../../src/upstream';
+import { request } from './raw-http';
+import { ScriptedOrigin, type OriginHit } from './scripted-origin';
+
 import { Controller, Get, Headers, Injectable, Module, Param, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { CurrentLoad, type HandlerLoad } from '../../src/cache';
@@ -7,9 +13,7 @@ import {
   hmacSignature,
   ietfLimits,
   InjectUpstream,
-  ProjectionOf,
   type ProjectionSource,
-  UpstreamClient,
   UpstreamModule,
 } from '../../src/upstream';
 
@@ -99,3 +103,60 @@ const downloadsIn = (source: ProjectionSource): number => source.json(z.object({
   imports: [UpstreamModule.register(registry, { controllers: [DownloadsController], providers: [Downloads] })],
 })
 export class RegistryModule {}
+
+/** The service with this upstream, for the tests of a block, over an API of the test's own. */
+export function useRegistry() {
+  const under = {} as { origin: ScriptedOrigin; app: NestFastifyApplication; url: string; client: UpstreamClient };
+  const answer = (
+    of: (hit: OriginHit) => { status?: number; headers?: Record<string, string>; body?: object } = () => ({}),
+  ) =>
+    under.origin.answerBy((response, hit, count) => {
+      const { status = 200, headers = {}, body = { path: hit.url, count, downloads: 7 } } = of(hit);
+      response.writeHead(status, { ...FRESH, ...headers }).end(JSON.stringify(body));
+    });
+  const get = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const { status, headers: fields, body } = await request(`${under.url}${path}`, { headers, method });
+    const text = body.toString();
+    const key = /key="([^"]+)"/.exec(String(fields['cache-status']))?.[1];
+    return { status, fields, text, cache: fields['x-cache'], key };
+  };
+  let sequence = 0;
+
+  beforeAll(async () => {
+    const origin = await ScriptedOrigin.start();
+    Object.assign(process.env, {
+      ...{
+        REGISTRY_API_URL: `${origin.url}/api`,
+        REGISTRY_TOKEN: 'a-token-of-the-service',
+        REGISTRY_WEBHOOK_SECRET: SECRET,
+      },
+      ...{
+        REGISTRY_SETTLE_SECONDS: '0',
+        REGISTRY_FORWARD_HEADERS: 'X-Api-Key',
+        ADMIN_TOKEN: 'test-admin-token',
+        CREDENTIAL_SECRET: 'of-the-tests',
+        GITHUB_API_URL: origin.url,
+      },
+      SWAGGER_ENABLED: 'false',
+    });
+    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
+    const { AppModule } = await import('../../src/app.module.js');
+    const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
+    const app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
+    await app.listen(0, '127.0.0.1');
+    Object.assign(under, { origin, app, url: await app.getUrl(), client: app.get(Downloads).client });
+  });
+  beforeEach(() => answer());
+  afterAll(async () => {
+    await under.app.close();
+    await under.origin.stop();
+  });
+  return {
+    under,
+    answer,
+    get,
+    paths: () => under.origin.hits.map((hit) => hit.url),
+    /** A name that no test has used. */
+    fresh: (): string => `pad-${++sequence}`,
+  };
+}

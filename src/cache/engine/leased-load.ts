@@ -4,13 +4,13 @@ import { isWholeCoding } from '../law/coded-body';
 import { hasFailed, policyOf, policyOfUpdated, verdictOf, type NeverStored } from '../law/exchange-policy';
 import { valueOf } from '../law/fields';
 import { mayServeOnError } from '../law/freshness';
-import { selectionKey } from '../law/selection';
 import type { ResponsePolicy } from '../law/response-policy';
 import type { CacheEntry } from '../model/cache-entry';
 import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
 import type { Lease } from '../store/cache-store';
 import type { Flight } from './flights';
 import type { HitForMiss } from './hit-for-miss';
+import { selectorOf } from './load-head';
 import { conditionsOf, declaredLength, discardBody, requestOrigin, unexpectedNotModified } from './origin-request';
 import { whileSettling } from './settling-tags';
 import type { Revalidation } from './revalidation';
@@ -142,8 +142,8 @@ export class LeasedLoad {
         : await this.writer.giveBack(lease);
     const isShareable = names !== undefined && (isReusable || response.isForWaiting === true);
     const derivedFromTier = response.derivedFrom?.tier;
-    const selection = selectionOf(names, request);
-    flight.arrive({ kind: 'entry', entry, source: 'load', derivedFromTier, stored, isShareable, names, selection });
+    const isSelectedBy = selectorOf(names, request);
+    flight.arrive({ kind: 'entry', entry, source: 'load', derivedFromTier, stored, isShareable, isSelectedBy });
   }
 
   private async storeStreamed(
@@ -163,8 +163,7 @@ export class LeasedLoad {
     this.hitForMiss.note(request, response.status, isReusable && !body.isTooLarge);
     const stored = place ? this.storeBody(lease, request, place, arrived, body) : this.writer.giveBack(lease);
     stored.catch(() => undefined); // the body's readers and the lease handle the error
-    const selection = selectionOf(names, request);
-    flight.arrive({ kind: 'response', response, policy, body, names, selection, stored });
+    flight.arrive({ kind: 'response', response, policy, body, isSelectedBy: selectorOf(names, request), stored });
     await stored;
     if (body.isTooLarge) this.hitForMiss.note(request, response.status, false);
   }
@@ -216,9 +215,4 @@ export class LeasedLoad {
         return seen;
     }
   }
-}
-
-/** The request's values of the fields that select the response. */
-function selectionOf(names: Arrived['names'], { headers }: HttpCacheRequest): string {
-  return names === undefined ? '' : selectionKey(names, headers);
 }

@@ -8,7 +8,7 @@ import type { Flight } from './flights';
 import type { Forwarding } from './forwarding';
 import { fieldsForOthers } from './http-entries';
 import { failureOf, isDisconnection, mayServeStaleFor } from './load-failure';
-import { isSelectedBy, mayBeShared, type Head } from './load-head';
+import { mayBeShared, type Head } from './load-head';
 import type { Lookup, Seen } from './variants';
 import { settlesWithin, within } from './within';
 
@@ -77,7 +77,7 @@ export class LoadAnswers {
       if (stale && hasFailed(head.kind === 'entry' ? head.entry : head.response))
         return serveStaleOnError(stale, seen, 'upstream-error');
       if (head.kind === 'entry') {
-        const isOther = head.source === 'load' && !isSelectedBy(request, head);
+        const isOther = head.isSelectedBy?.(request) === false;
         if (!hasJoined || (head.isShareable && !isOther)) return answerOf(head, reason, hasJoined);
         // A variant that the request does not select may be stored next to the one that it does.
         return head.stored && isOther ? undefined : this.forwarding.forward(request, seen, origin);

@@ -12,9 +12,8 @@ export type Head =
       readonly response: OriginResponse;
       readonly policy: ResponsePolicy;
       readonly body: SharedBody;
-      /** The fields that the response varies by, and the request's values of them. */
-      readonly names: readonly string[] | undefined;
-      readonly selection: string;
+      /** Whether another request selects the response, too. */
+      readonly isSelectedBy: (request: HttpCacheRequest) => boolean;
       /** Settles when it has been stored, or not. */
       readonly stored: Promise<boolean>;
     }
@@ -27,9 +26,8 @@ export type Head =
       readonly stored: boolean;
       /** Whether requests that joined may get it. */
       readonly isShareable: boolean;
-      /** For a load: as in a response. */
-      readonly names?: readonly string[] | undefined;
-      readonly selection?: string;
+      /** As in a response; absent where the entry is not of a load of its own. */
+      readonly isSelectedBy?: (request: HttpCacheRequest) => boolean;
     }
   /** Another replica stored an index: look again. */
   | { readonly kind: 'again' }
@@ -41,13 +39,15 @@ export type Head =
 /** Whether the response of another request's load may answer this one. */
 export function mayBeShared(request: HttpCacheRequest, head: Extract<Head, { kind: 'response' }>): boolean {
   const isReusable = head.policy.isStorable && head.policy.revalidation !== 'always';
-  return isReusable && head.body.isJoinable && isSelectedBy(request, head);
+  return isReusable && head.body.isJoinable && head.isSelectedBy(request);
 }
 
-/** Whether the request selects the response of a load. */
-export function isSelectedBy(
-  request: HttpCacheRequest,
-  { names, selection }: { readonly names?: readonly string[] | undefined; readonly selection?: string },
-): boolean {
-  return names !== undefined && selectionKey(names, request.headers) === selection;
+/** @param names the fields that select the response of the load's request; undefined if no request selects it again */
+export function selectorOf(
+  names: readonly string[] | undefined,
+  { headers }: HttpCacheRequest,
+): (request: HttpCacheRequest) => boolean {
+  if (names === undefined) return () => false;
+  const selection = selectionKey(names, headers);
+  return (request) => selectionKey(names, request.headers) === selection;
 }

@@ -15,7 +15,7 @@ import { ifAvailable } from '../if-available';
 import { targetList } from '../invalidation-target';
 import { MemoryStore } from '../memory/memory-store';
 import type { MemoryLimits } from '../memory/memory-tier';
-import { ANY_TAG, Generations, groupsFor, type Stamp } from './generations';
+import { ANY_TAG, PurgeWords, groupsFor, type Stamp } from './purge-words';
 import type { KeyValueBackend } from './key-value-backend';
 
 /** Longer lives are without end to the backend. */
@@ -25,11 +25,11 @@ const MAX_TTL_MS = 31_536_000_000;
  * Any key-value store as the second tier: entries are in the backend, and this process has copies, which it uses only once the backend has
  * confirmed them. Leases, claims, lists and logs are this process's own.
  *
- * Its one invariant: an entry counts only under the words (`generations.ts`) that were there before its load began, so that nothing
+ * Its one invariant: an entry counts only under the words (`purge-words.ts`) that were there before its load began, so that nothing
  * purged comes back, whichever replica purged it. While the backend does not answer, the copies of this process are used.
  */
 export class KeyValueStore extends MemoryStore {
-  private readonly generations: Generations;
+  private readonly words: PurgeWords;
   private readonly root: string;
   private readonly stamps = new WeakMap<Lease, Stamp>();
 
@@ -42,7 +42,7 @@ export class KeyValueStore extends MemoryStore {
   ) {
     super(limits, clock);
     this.root = `${name}:kv:${FORMAT_VERSION}:${source}`;
-    this.generations = new Generations(backend, `${this.root}:g:`);
+    this.words = new PurgeWords(backend, `${this.root}:g:`);
   }
 
   /** No copy is used without asking: no push reports another replica's purge. */
@@ -71,7 +71,7 @@ export class KeyValueStore extends MemoryStore {
     if (answer.kind !== 'granted') return answer;
     const { key, tags } = request;
     await ifAvailable(async () => {
-      this.stamps.set(answer.lease, await this.generations.read([...groupsFor(key, tags), ANY_TAG]));
+      this.stamps.set(answer.lease, await this.words.read([...groupsFor(key, tags), ANY_TAG]));
     });
     return answer;
   }
@@ -94,7 +94,7 @@ export class KeyValueStore extends MemoryStore {
   }
 
   override async put(key: string, entry: CacheEntry): Promise<void> {
-    await this.write(key, entry, await this.generations.read(groupsFor(key, entry.tags)));
+    await this.write(key, entry, await this.words.read(groupsFor(key, entry.tags)));
     await super.put(key, entry);
   }
 
@@ -102,7 +102,7 @@ export class KeyValueStore extends MemoryStore {
   override async invalidate(targets: InvalidationTargets, _mode: InvalidationMode): Promise<number> {
     const all = targetList(targets);
     const count = await super.invalidate(all, 'purge');
-    await this.generations.change(all);
+    await this.words.change(all);
     const keys = all.flatMap((target) => (target.kind === 'key' ? [target.key] : []));
     await Promise.all(keys.map((key) => this.backend.delete(this.nameOf(key))));
     return count;
@@ -122,7 +122,7 @@ export class KeyValueStore extends MemoryStore {
     const { [ANY_TAG]: anyTag, ...known } = before;
     const names = groupsFor(lease.key, [...lease.tags, ...entry.tags]).filter((name) => !(name in known));
     if (names.length > 0) {
-      const { [ANY_TAG]: now, ...told } = await this.generations.read([...names, ANY_TAG]);
+      const { [ANY_TAG]: now, ...told } = await this.words.read([...names, ANY_TAG]);
       if (now !== anyTag) return false;
       Object.assign(known, told);
     }
@@ -138,7 +138,7 @@ export class KeyValueStore extends MemoryStore {
     const text = await this.backend.get(this.nameOf(key));
     const stored = typeof text === 'string' ? parse(text) : undefined;
     if (!stored || endOfLife(stored.entry) <= this.clock.now()) return undefined;
-    return (await this.generations.areCurrent(stored.stamp)) ? stored.entry : undefined;
+    return (await this.words.areCurrent(stored.stamp)) ? stored.entry : undefined;
   }
 
   private async write(key: string, entry: CacheEntry, stamp: Stamp): Promise<void> {

@@ -24,7 +24,7 @@ const ALL = 'all';
 /** Changes with each purge of any tag: for tags that only a response names. */
 export const ANY_TAG = 'tags';
 
-export class Generations {
+export class PurgeWords {
   private readonly making = new Map<string, Promise<string>>();
 
   constructor(
