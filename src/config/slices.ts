@@ -126,7 +126,8 @@ export const redisConfig = slice('redis', (env) => ({
 
 /**
  * The settings that decide the responses: the addresses of APIs and their profiles. Empty for the default, else a short fingerprint.
- * Entries stored in Redis under another fingerprint are not used.
+ * Entries stored in Redis under another fingerprint are not used. One for all upstreams together: a handler may combine the responses of
+ * several, and its entry names one of them, or none.
  */
 function sourceOf(env: Environment): string {
   const sources = declaredFeatures().flatMap(({ sourceOf: of }) => of?.(env) ?? []);

@@ -104,7 +104,20 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
     });
   });
 
-  describe.each(['purge', 'stale'] as const)('after a %s by a tag whose index was deleted during a load', (mode) => {
+  describe.each([
+    ['purge', 'a Redis'],
+    ['stale', 'a Redis'],
+    ['purge', 'a node of a Cluster'],
+  ] as const)('after a %s by a tag whose index was deleted during a load, on %s,', (mode, where) => {
+    beforeEach(async () => {
+      if (where === 'a Redis') return;
+      await redis.stop();
+      redis = await RedisProcess.start({ config: { 'cluster-enabled': 'yes' } });
+      await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+      const isReady = async () => (await redis.command('CLUSTER', 'INFO')).includes('cluster_state:ok');
+      await waitUntil(isReady, { what: 'a Cluster of one' });
+    });
+
     it.each([
       ['of another variant', (r: CacheReplica, o: VersionedOrigin) => r.throughGateway({ ...asking, accept: 'b' }, o)],
       ['of a projection', (r: CacheReplica, o: VersionedOrigin) => r.throughRoute({ ...asking, part: 'repos' }, o)],
