@@ -293,13 +293,15 @@ describe('the gateway survives an API that', () => {
     const fields = {
       'cache-status': 'evil; hit',
       'x-cache': 'evil',
+      'x-from-cache': 'evil',
       age: '-5',
       via: '1.1 evil',
       'x-request-id': 'evil',
     };
     attacked.origin.answerBy((response) => response.writeHead(200, { ...KEPT, ...fields }).end('ok'));
     await attacked.through(path);
-    const { rawHeaders } = await attacked.through(path);
+    const { rawHeaders, headers } = await attacked.through(path);
+    expect(headers).toMatchObject({ 'x-cache': 'HIT', 'x-from-cache': '1' }); // what another cache said of the stored delivery is over
     const lastOf = (name: string) => rawHeaders[rawHeaders.lastIndexOf(name) + 1];
     expect(lastOf('cache-status')).toMatch(/^larder; hit/);
     expect([lastOf('x-cache'), lastOf('via'), lastOf('age')]).toEqual([
