@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { hostname } from 'node:os';
+import { PendingReplies } from '../kernel/pending-replies';
 import { isStoreMessage, type StorePort } from '../cache';
 import type { WorkerMetric } from './worker-metrics';
 
@@ -111,27 +112,30 @@ function portOver(end: End, closing: 'disconnect' | 'exit'): StorePort {
   };
 }
 
-let questions = 0;
+const replies = new PendingReplies();
 
-function request(end: End, what: RequestKind, timeoutMs: number): Promise<unknown> {
-  const id = ++questions;
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      endListening();
-      end.off('disconnect', lose);
-      act();
-    };
-    const endListening = listen(end, (message) => {
-      if (message.larder !== 'response' || message.id !== id) return;
-      const { value, failure } = message;
-      settle(() => (failure === undefined ? resolve(value) : reject(new Error(failure))));
-    });
-    const lose = (): void => settle(() => reject(new Error('the line is closed')));
-    const timer = setTimeout(() => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
-    end.on('disconnect', lose);
-    end.send?.({ larder: 'request', what, id } satisfies Message);
+async function request(end: End, what: RequestKind, timeoutMs: number): Promise<unknown> {
+  const failed = (problem: string) => (): never => {
+    throw new Error(problem);
+  };
+  let sent = 0;
+  const lose = (): void => void replies.settle(sent, failed('the line is closed'));
+  const endListening = listen(end, (message) => {
+    if (message.larder !== 'response') return;
+    const { id, value, failure } = message;
+    replies.settle(id, failure === undefined ? () => value : failed(failure));
   });
+  end.on('disconnect', lose);
+  const send = (id: number): void => {
+    sent = id;
+    end.send?.({ larder: 'request', what, id } satisfies Message);
+  };
+  try {
+    return await replies.request(timeoutMs, send, failed(`no answer within ${timeoutMs} ms`));
+  } finally {
+    endListening();
+    end.off('disconnect', lose);
+  }
 }
 
 function answer(end: End, what: RequestKind, read: () => Promise<unknown>): void {

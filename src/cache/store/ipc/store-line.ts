@@ -1,13 +1,8 @@
+import { PendingReplies } from '../../../kernel/pending-replies';
 import { StoreUnavailableError, type LeaseAnswer } from '../cache-store';
 import { ChangeSignal } from '../change-signal';
 import { ifAvailable } from '../if-available';
 import { PING_MS, TRUST_MS, type StoreMessage, type StorePart, type StorePort } from './store-messages';
-
-interface Waiting {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
-}
 
 /**
  * A worker's end of the line to the process that keeps the store: calls with a deadline, and the changes that it pushes. A worker that was
@@ -15,8 +10,7 @@ interface Waiting {
  */
 export class StoreLine {
   readonly changes = new ChangeSignal();
-  private readonly waiting = new Map<number, Waiting>();
-  private calls = 0;
+  private readonly replies = new PendingReplies();
   private isOpen = true;
   /** When the last answered ping was sent (`performance.now()`): every message posted before it has arrived. */
   private syncedUntil = -Infinity;
@@ -38,26 +32,18 @@ export class StoreLine {
   }
 
   call(part: StorePart, operation: string, args: readonly unknown[]): Promise<unknown> {
-    if (!this.isOpen) return Promise.reject(new StoreUnavailableError('the line to the primary process is closed'));
-    const id = ++this.calls;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.waiting.delete(id);
-        reject(new StoreUnavailableError(`the primary process did not answer within ${this.timeoutMs} ms`));
-      }, this.timeoutMs);
-      this.waiting.set(id, { resolve, reject, timer });
-      this.port.post({ store: 'call', id, part, operation, args });
-    });
+    if (!this.isOpen) return Promise.reject(new StoreUnavailableError(CLOSED));
+    return this.replies.request(
+      this.timeoutMs,
+      (id) => this.port.post({ store: 'call', id, part, operation, args }),
+      unavailable(`the primary process did not answer within ${this.timeoutMs} ms`),
+    );
   }
 
   close(): void {
     this.isOpen = false;
     clearInterval(this.pings);
-    for (const { reject, timer } of this.waiting.values()) {
-      clearTimeout(timer);
-      reject(new StoreUnavailableError('the line to the primary process is closed'));
-    }
-    this.waiting.clear();
+    this.replies.settleAll(unavailable(CLOSED));
   }
 
   private ping(): void {
@@ -69,15 +55,9 @@ export class StoreLine {
     if (message.store === 'pong') this.syncedUntil = message.sentAt;
     if (message.store === 'sync') this.port.post({ store: 'ack', id: message.id });
     if (message.store !== 'result') return;
-    const waiting = this.waiting.get(message.id);
-    if (!waiting) {
-      this.releaseLate(message.value);
-      return;
-    }
-    this.waiting.delete(message.id);
-    clearTimeout(waiting.timer);
-    if (message.failure === undefined) waiting.resolve(message.value);
-    else waiting.reject(new StoreUnavailableError(message.failure));
+    const { id, value, failure } = message;
+    const isAwaited = this.replies.settle(id, failure === undefined ? () => value : unavailable(failure));
+    if (!isAwaited) this.releaseLate(value);
   }
 
   /** A lease that arrived after its caller stopped waiting. */
@@ -86,4 +66,12 @@ export class StoreLine {
     if (answer?.kind === 'granted' && answer.lease)
       void ifAvailable(() => this.call('entries', 'release', [answer.lease]));
   }
+}
+
+const CLOSED = 'the line to the primary process is closed';
+
+function unavailable(problem: string): () => never {
+  return () => {
+    throw new StoreUnavailableError(problem);
+  };
 }

@@ -1,3 +1,4 @@
+import { PendingReplies } from '../../../kernel/pending-replies';
 import { TRUST_MS, type StorePort } from './store-messages';
 
 /**
@@ -11,8 +12,7 @@ import { TRUST_MS, type StorePort } from './store-messages';
  *   3. at `TRUST_MS` and a little the host answers 2: if the worker resumes now, it asks the host before it uses a copy
  */
 export class WorkerAcks {
-  private readonly waiting = new Map<number, () => void>();
-  private syncs = 0;
+  private readonly acks = new PendingReplies<void>();
   private trustedUntil = -Infinity;
 
   constructor(private readonly port: StorePort) {
@@ -21,11 +21,11 @@ export class WorkerAcks {
         this.trustedUntil = performance.now() + TRUST_MS;
         port.post({ store: 'pong', sentAt: message.sentAt });
       }
-      if (message.store === 'ack') this.settle(message.id);
+      if (message.store === 'ack') this.acks.settle(message.id, done);
     });
     port.onClose(() => {
       this.trustedUntil = -Infinity;
-      for (const id of [...this.waiting.keys()]) this.settle(id);
+      this.acks.settleAll(done);
     });
   }
 
@@ -33,19 +33,8 @@ export class WorkerAcks {
   waitForAck(): Promise<void> {
     const leftMs = this.trustedUntil - performance.now();
     if (leftMs < 0) return Promise.resolve();
-    const id = ++this.syncs;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.settle(id), leftMs + 1);
-      this.waiting.set(id, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      this.port.post({ store: 'sync', id });
-    });
-  }
-
-  private settle(id: number): void {
-    this.waiting.get(id)?.();
-    this.waiting.delete(id);
+    return this.acks.request(leftMs + 1, (id) => this.port.post({ store: 'sync', id }), done);
   }
 }
+
+const done = (): void => undefined;
