@@ -5,6 +5,7 @@ import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin, WrongClock } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
 import { waitUntil } from '../support/wait-until';
+import { anEntry } from '../../testing/store-contract';
 
 const PREFIX = 'larder';
 const KEY = 'github:-:/users/u';
@@ -139,6 +140,18 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
         expect((await get(replica, origin)).version).toBe('2');
       }
     });
+  });
+
+  it('puts a value into the indexes of its tags in one step, so that what is there does not count again before', async () => {
+    const [one] = await openTwo();
+    const scripts = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1]);
+    const entry = anEntry({ tags: [TAG, 'another'] });
+    await one.store.put('app:k', entry);
+    const before = await scripts();
+    await one.store.put('app:k', entry);
+    expect(await scripts()).toBe(before + 1);
+    expect(await one.store.invalidate({ kind: 'tag', tag: 'another' }, 'purge')).toBe(1);
   });
 
   it('finds what others have stored under a tag, though the clock of one replica is 90 s ahead', async () => {

@@ -109,10 +109,14 @@ return 1`);
 export const FILL = STORE(STORE_VALUE);
 export const FRESHEN = STORE(STORE_HEAD);
 
-/** KEYS lease, entry; ARGV lifeMs, value. Needs no lease, and ends any. */
-export const PUT = script(`#!lua
+/**
+ * KEYS lease, entry, then the index of each tag, as far as they are on the same node; ARGV lifeMs, value, key. Needs no lease, and ends
+ * any. In one instant: an entry that a purge did not find in its index must not be in it again beside the new one.
+ */
+export const PUT = script(`#!lua${INDEX_FUNCTION}
 redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[1])
+for at = 3, #KEYS do index(KEYS[at], ARGV[1], ARGV[3]) end
 return 1`);
 
 /**

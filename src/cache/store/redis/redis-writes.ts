@@ -59,9 +59,15 @@ export class RedisWrites {
   }
 
   async put(key: string, entry: CacheEntry): Promise<void> {
-    await this.index(key, entry, indexedTags(key, entry));
+    const tags = indexedTags(key, entry);
     const value = encodeEntry(entry, this.keys.source, isUpstreamIndexed(key, entry));
-    await this.commands.run(PUT, this.pair(key), [this.lifeMs(entry), value]);
+    const args = [this.lifeMs(entry), value, key];
+    const pair = this.pair(key);
+    const atOnce = await this.commands.runAcross(PUT, [...pair, ...tags.map((tag) => this.keys.tagIndex(tag))], args);
+    if (atOnce === undefined) {
+      await this.index(key, entry, tags);
+      await this.commands.run(PUT, pair, args);
+    }
     this.onStored(entry, value.length);
   }
 
