@@ -138,7 +138,7 @@ export class LeasedLoad {
     const entry = place && fits ? await this.writer.compressed(whole) : whole;
     const stored =
       place && fits
-        ? await this.writer.storeWhole(lease, request, place, arrived, entry)
+        ? await this.writer.storeVariant(lease, request, place, arrived, entry)
         : await this.writer.giveBack(lease);
     const isShareable = names !== undefined && (isReusable || response.isForWaiting === true);
     const derivedFromTier = response.derivedFrom?.tier;
@@ -185,7 +185,7 @@ export class LeasedLoad {
     const isCoded = valueOf(headers, 'content-encoding') !== undefined;
     if (isCoded && !(await isWholeCoding(bytes, headers))) return this.writer.giveBack(lease);
     const entry = await this.writer.compressed(this.writer.entryOf(request, seen, arrived, bytes));
-    return this.writer.storeWhole(lease, request, seen, arrived, entry);
+    return this.writer.storeVariant(lease, request, seen, arrived, entry);
   }
 
   /**

@@ -83,7 +83,7 @@ export class VariantWriter {
   }
 
   /** Stores a whole response: the variant or projection, and its index; or the entry alone if no field selects it. */
-  async storeWhole(
+  async storeVariant(
     lease: Lease,
     request: HttpCacheRequest,
     seen: Seen,
