@@ -4,6 +4,7 @@ useExpress();
 
 /* What holds of routes on Fastify holds on Express. */
 const SPECS = [
+  'route-callers',
   'route-error-classes',
   'route-errors',
   'route-fields',
@@ -13,7 +14,9 @@ const SPECS = [
   'route-large-bodies',
   'route-leaders',
   'route-loads',
+  'route-refusals',
   'route-values',
+  'route-wrapped-values',
   'route-wrappers',
 ];
 

@@ -1,5 +1,5 @@
 /**
- * The result of a request, in one word. Header, metric, log line and live event are derived from it alone (`cache-headers.ts`,
+ * The result of a request, in one word. Header, metric, log line and live event are derived from it alone (`cache-status.ts`,
  * `metrics/`).
  *
  * - `HIT` fresh from the store · `HIT_STALE` stale, with a refresh in the background · `REVALIDATED` the upstream said 304

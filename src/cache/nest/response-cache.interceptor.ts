@@ -10,7 +10,7 @@ import { RouteRuleReader, type AppliedRule } from './route-rule.reader';
 /**
  * The one caching layer of routes: finds the rule of a request and leaves the answer to `RouteExchange`.
  *
- * Its one invariant: a stored body is sent unchanged. It leaves the decision to the engine, header fields to `cache-headers.ts`, errors to
+ * Its one invariant: a stored body is sent unchanged. It leaves the decision to the engine, header fields to `cache-status.ts`, errors to
  * the exception filter.
  */
 @Injectable()
