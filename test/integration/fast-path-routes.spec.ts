@@ -24,15 +24,7 @@ import { CacheStore } from '../../src/cache/store/cache-store';
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
 import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
-
-const policy = {
-  ttlMs: 60_000,
-  negativeTtlMs: 1_000,
-  staleWhileRevalidateMs: 0,
-  staleIfErrorMs: 0,
-  jitter: 0,
-  earlyRefreshBeta: 0,
-};
+import { policy } from '../support/plain-policy';
 
 /** How many requests have got as far as an answer by Nest. */
 const handled = new WeakMap<NestFastifyApplication, number>();

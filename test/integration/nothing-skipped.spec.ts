@@ -25,15 +25,8 @@ import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
 import { gateOf } from '../support/gate-of';
 import { request } from '../support/raw-http';
 import { waitUntil } from '../support/wait-until';
+import { policy } from '../support/plain-policy';
 
-const policy = {
-  ttlMs: 60_000,
-  negativeTtlMs: 1_000,
-  staleWhileRevalidateMs: 0,
-  staleIfErrorMs: 0,
-  jitter: 0,
-  earlyRefreshBeta: 0,
-};
 const urlOf = ({ url }: FastifyRequest): string => url;
 const Cached = () => CacheRule({ upstream: 'things', key: urlOf, byUrl: true });
 

@@ -22,15 +22,7 @@ import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from './raw-http';
 import { RedisProcess } from './redis-process';
 import { waitUntil } from './wait-until';
-
-const policy = {
-  ttlMs: 60_000,
-  negativeTtlMs: 1_000,
-  staleWhileRevalidateMs: 0,
-  staleIfErrorMs: 0,
-  jitter: 0,
-  earlyRefreshBeta: 0,
-};
+import { policy } from './plain-policy';
 
 /** Around the cache: values are handed on. */
 class AsNothing implements NestInterceptor {

@@ -19,15 +19,8 @@ import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../
 import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
 import { gateOf } from './gate-of';
 import { rawRequest } from './raw-http';
+import { policy } from './plain-policy';
 
-const policy = {
-  ttlMs: 60_000,
-  negativeTtlMs: 1_000,
-  staleWhileRevalidateMs: 0,
-  staleIfErrorMs: 0,
-  jitter: 0,
-  earlyRefreshBeta: 0,
-};
 const idOf = (asked: FastifyRequest): string => (asked.params as { id: string }).id;
 
 /** How often a key was asked for: never on the fast path. */

@@ -22,7 +22,7 @@ import { VariantFinder, type Lookup, type Seen } from './variants';
 
 export type HttpCacheOptions = VariantWriterOptions & HttpLoadsOptions & LoadAnswersOptions;
 
-/** How often what is stored may change while a request waits; after that it goes upstream alone. */
+/** How often the stored response may change while a request waits; after that it goes upstream alone. */
 const MAX_LOOKS = 10;
 
 /**
