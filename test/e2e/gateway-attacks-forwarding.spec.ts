@@ -39,7 +39,7 @@ describe.each(['*', 'X-Mine,X-Forwarded-Host,User-Agent,Via'])(
       ['Cookie', { cookie: 'session=evil' }],
       ['Content-Type', { 'content-type': 'evil/evil' }],
       ['TE', { te: 'evil' }],
-      ['Max-Forwards', { 'max-forwards': '7777' }],
+      ['Max-Forwards', { 'max-forwards': '12345678' }],
       ['a trace', { traceparent: '00-evil', 'x-request-id': 'evil' }],
       ['Accept', { accept: 'evil/evil' }],
       ['Range', { range: 'bytes=evil' }],
@@ -49,7 +49,7 @@ describe.each(['*', 'X-Mine,X-Forwarded-Host,User-Agent,Via'])(
       const plain = await attacked.through(path);
       const seen = stringify(reflectionOf(plain));
       expect(plain.status).toBe(200);
-      expect(seen).not.toMatch(/evil|7777/i);
+      expect(seen).not.toMatch(/evil|12345678/i);
       expect(reflectionOf(plain).rawHeaders.filter((_text, at, all) => all[at - 1] === 'via')).toEqual(['1.1 larder']);
       await attacked.through(path, { headers });
       const again = await attacked.through(path);

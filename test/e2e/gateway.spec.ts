@@ -8,6 +8,7 @@ import { ScriptedOrigin } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
 import { ADMIN, ask, start } from './ask';
+import { newPath } from './hostile';
 
 const OWNER = { authorization: 'Bearer ghp_owner_secret' };
 const OTHER = { authorization: 'Bearer ghp_other_secret' };
@@ -163,7 +164,7 @@ describe('in front of any API', () => {
     });
   });
   beforeEach(() => {
-    path = `/${randomBytes(6).toString('hex')}`;
+    path = newPath();
   });
   afterAll(async () => {
     await service.stop();

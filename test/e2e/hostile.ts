@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { everythingLogged } from '../support/everything-logged';
 import { rawRequest, request, type HttpAnswer, type HttpRequestOptions } from '../support/raw-http';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
@@ -82,8 +81,11 @@ export class Hostilities {
   }
 }
 
+let paths = 0;
+
+/** A path that nobody has asked for. It is not random: what a test must not find could be in it by chance. */
 export function newPath(): string {
-  return `/${randomBytes(6).toString('hex')}`;
+  return `/path-${(paths += 1)}`;
 }
 
 /** The statuses of all answers in what came back, interim ones too. */

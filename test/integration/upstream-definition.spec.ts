@@ -131,8 +131,8 @@ describe('an upstream that is defined in thirty lines', () => {
     const asked = async (query: string, headers: Record<string, string> = {}) =>
       get(`/registry/${name}${query}`, headers);
     const answers = [
-      await asked('', { 'npm-otp': '111' }),
-      await asked('', { 'npm-otp': '222' }),
+      await asked('', { 'npm-otp': 's3cret-1' }),
+      await asked('', { 'npm-otp': 's3cret-2' }),
       await asked('?access_token=s3cret-a'),
       await asked('?access_token=s3cret-b'),
       await asked(''),
@@ -142,7 +142,7 @@ describe('an upstream that is defined in thirty lines', () => {
     expect(paths()).toContain(`/api/${name}?access_token=s3cret-a`);
     const again = await asked('?access_token=s3cret-a');
     expect(again).toMatchObject({ cache: 'HIT', text: answers[2]!.text });
-    for (const { fields } of [...answers, again]) expect(JSON.stringify(fields)).not.toMatch(/s3cret|111|222/);
+    for (const { fields } of [...answers, again]) expect(JSON.stringify(fields)).not.toMatch(/s3cret/);
     expect(again.fields['link']).toBe(`<${under.url}/registry/${name}?page=2>; rel="next"`);
     const seen = await get('/metrics');
     const entries = await get('/admin/cache/entries?match=registry:*', { authorization: 'Bearer test-admin-token' });
