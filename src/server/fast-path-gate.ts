@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isClosed } from './client-connection';
+import { declaredRoute, declaredRoutes, hooksOf, scopeHooks, type DeclaredRoute } from './declared-routes';
 import { refusalOf } from './edge-hooks';
 import { PORT_CONSTRAINT } from './operator-port';
 
@@ -26,21 +27,12 @@ const HARMLESS: ReadonlySet<string> = new Set(['runMiddie', 'headRouteOnSendHand
 const CHECKED = ['headers', 'params', 'querystring', 'query'] as const;
 
 type HookName = (typeof HOOKS)[number];
-type Hooks = Readonly<Record<string, readonly unknown[]>>;
 
-/** A route, its scope, and its declared handler. */
-interface DeclaredRoute {
-  readonly options: RouteOptions;
-  readonly handler: RouteOptions['handler'];
-  readonly scope: object;
-  /** Once the server is ready: the code that would be skipped. */
-  obstacle?: string | undefined;
-  sendingObstacle?: string | undefined;
-  isJudged?: boolean;
+/** The code of a route that would be skipped; known once the server is ready. */
+interface Obstacles {
+  readonly toServing: string | undefined;
+  readonly toSending: string | undefined;
 }
-
-/** In the `config` of a route: Fastify exposes it with each request. */
-const ROUTE = Symbol('larder.route');
 
 /**
  * The gate in front of Fastify: requests that only need a stored response are served before Fastify routes them.
@@ -52,7 +44,8 @@ const ROUTE = Symbol('larder.route');
  */
 export class FastPathGate {
   private readonly servers: FastServer[] = [];
-  private readonly routes: DeclaredRoute[] = [];
+  private readonly obstaclesOf = new WeakMap<DeclaredRoute, Obstacles>();
+  private routes: readonly DeclaredRoute[] = [];
   /** Once the server is ready: the routes of a version or host. */
   private constrained: readonly DeclaredRoute[] | undefined;
   private readonly changeListeners: (() => void)[] = [];
@@ -93,16 +86,11 @@ export class FastPathGate {
 
   /** Must be called once every route has its hooks. */
   watch(fastify: FastifyInstance): void {
-    const { routes } = this;
+    this.routes = declaredRoutes(fastify);
     // Fastify adds hooks when it boots, one by one in the order of the calls: this runs after all earlier ones.
     fastify.after(() => {
-      const known = hooksOf(fastify);
+      const known = scopeHooks(fastify);
       this.ownHooks = new Set(HOOKS.flatMap((name) => known?.[name] ?? []));
-    });
-    fastify.addHook('onRoute', function (options) {
-      const route: DeclaredRoute = { options, handler: options.handler, scope: this };
-      options.config = Object.assign({}, options.config, { [ROUTE]: route });
-      routes.push(route);
     });
     fastify.addHook('preClose', (done) => {
       this.isEnding = true;
@@ -115,12 +103,12 @@ export class FastPathGate {
     if (this.closedFor !== undefined) return this.closedFor;
     const middleware = this.middlewareOf.get(request.raw);
     if (middleware !== undefined) return `middleware ${middleware}`;
-    return this.judged(request)?.obstacle ?? this.constraintOn(request.raw.url ?? '');
+    return this.obstacles(request).toServing ?? this.constraintOn(request.raw.url ?? '');
   }
 
   /** The code that could not change a response written without Fastify; undefined for none. */
   sendingObstacle(request: FastifyRequest): string | undefined {
-    return this.judged(request)?.sendingObstacle;
+    return this.obstacles(request).toSending;
   }
 
   /** Wraps the middleware, so that the requests it runs for are known. */
@@ -160,27 +148,32 @@ export class FastPathGate {
     }
   }
 
-  private judged(request: FastifyRequest): DeclaredRoute | undefined {
-    const { config } = request.routeOptions as { config: { [ROUTE]?: DeclaredRoute } };
-    const route = config[ROUTE] ?? UNKNOWN;
-    if (route.isJudged) return route;
-    const schema = (route.options.schema ?? {}) as Readonly<Record<string, unknown>>;
-    const part = CHECKED.find((one) => schema[one] !== undefined);
-    route.sendingObstacle = this.addedHook(route, SENDING_HOOKS);
-    route.obstacle = this.addedHook(route, HOOKS) ?? (part && `a schema for ${part}`);
-    if (route.options.handler !== route.handler) route.obstacle ??= 'another handler around its own';
-    route.isJudged = true;
-    return route;
+  private obstacles(request: FastifyRequest): Obstacles {
+    const route = declaredRoute(request);
+    if (!route) return UNKNOWN;
+    let found = this.obstaclesOf.get(route);
+    if (!found) this.obstaclesOf.set(route, (found = this.findObstacles(route)));
+    return found;
   }
 
-  private addedHook({ options, scope }: DeclaredRoute, names: readonly HookName[]): string | undefined {
-    const known = hooksOf(scope);
-    if (!known) return 'hooks of an unknown Fastify';
+  private findObstacles(route: DeclaredRoute): Obstacles {
+    const schema = (route.options.schema ?? {}) as Readonly<Record<string, unknown>>;
+    const part = CHECKED.find((one) => schema[one] !== undefined);
+    const isWrapped = route.options.handler !== route.handler;
+    return {
+      toServing:
+        this.addedHook(route, HOOKS) ??
+        (part && `a schema for ${part}`) ??
+        (isWrapped ? 'another handler around its own' : undefined),
+      toSending: this.addedHook(route, SENDING_HOOKS),
+    };
+  }
+
+  private addedHook(route: DeclaredRoute, names: readonly HookName[]): string | undefined {
     for (const name of names) {
-      const hooks: readonly unknown[] = [known[name], options[name]].flat();
-      const added = hooks.find(
-        (hook) => hook && !this.ownHooks.has(hook) && !HARMLESS.has((hook as { name: string }).name),
-      );
+      const hooks = hooksOf(route, name);
+      if (!hooks) return 'hooks of an unknown Fastify';
+      const added = hooks.find((hook) => !this.ownHooks.has(hook) && !HARMLESS.has((hook as { name: string }).name));
       if (added !== undefined) return `${name} hook ${named(added)}`;
     }
     return undefined;
@@ -205,23 +198,8 @@ export class FastPathGate {
 
 type Middleware = (request: RawRequest, response: RawResponse, next: () => void) => unknown;
 
-/** Marks a route that was declared before `watch`, or whose `config` was replaced. */
-const UNKNOWN: DeclaredRoute = {
-  ...{ options: {} as RouteOptions, handler: () => undefined, scope: {}, isJudged: true },
-  ...{ obstacle: 'a config of another plugin', sendingObstacle: 'a config of another plugin' },
-};
-
-/**
- * The hooks of a server or of a plugin's scope. Fastify stores them under a symbol and exposes them nowhere else; a version that stores
- * them differently has no fast path.
- */
-function hooksOf(scope: object): Hooks | undefined {
-  for (let level: object | null = scope; level; level = Object.getPrototypeOf(level) as object | null) {
-    const symbol = Object.getOwnPropertySymbols(level).find(({ description }) => description === 'fastify.hooks');
-    if (symbol) return (level as Record<symbol, Hooks>)[symbol];
-  }
-  return undefined;
-}
+/** Of a route that was declared before `watch`, or whose `config` was replaced. */
+const UNKNOWN: Obstacles = { toServing: 'a config of another plugin', toSending: 'a config of another plugin' };
 
 /** A pattern up to its first parameter, wildcard or expression. */
 function staticPart(pattern: string): string {

@@ -14,7 +14,7 @@ import {
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CacheTTL } from '@nestjs/cache-manager';
-import type { FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, preSerializationHookHandler } from 'fastify';
 import { catchError, map, throwError, timeout } from 'rxjs';
 import { ResponseCacheInterceptor } from '../../src/cache';
 import { Gate } from '../support/barrier';
@@ -225,13 +225,17 @@ describe('an interceptor around the cache', () => {
   });
 });
 
-itOnFastify()('a hook before serialization has its word in each answer', async () => {
+itOnFastify().each<[string, (fastify: FastifyInstance, hook: preSerializationHookHandler) => void]>([
+  ['the server', (fastify, hook) => void fastify.addHook('preSerialization', hook)],
+  [
+    'a route',
+    (fastify, hook) => void fastify.addHook('onRoute', (options) => void (options.preSerialization = [hook])),
+  ],
+])('a hook of %s before serialization has its word in each answer', async (_whose, add) => {
   let hooked = 0;
   const { get } = await open(controllerOf(ResponseCacheInterceptor), {
     prepare: (_app, fastify) =>
-      void fastify.addHook('preSerialization', (_request, _reply, payload, done) =>
-        done(null, { hooked: ++hooked, payload }),
-      ),
+      add(fastify, (_request, _reply, payload, done) => done(null, { hooked: ++hooked, payload })),
   });
   for (let times = 1; times < 4; times++)
     expect(JSON.parse((await get('/routes/plain')).text)).toMatchObject({ hooked: times, payload: { count: 5 } });

@@ -18,6 +18,8 @@ import {
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { FASTIFY_ROUTE_CONSTRAINTS_METADATA } from '@nestjs/platform-fastify/constants.js';
+import type { FastifyRequest } from 'fastify';
+import { declaredRoute, hooksOf } from '../../server/declared-routes';
 import { ProblemFilter } from '../../server/problem.filter';
 import { LOAD_FACTORIES, type RouteRule } from './cache-rule.decorator';
 import { handlerUnwrapper, prototypesOf } from './handler-unwrapper';
@@ -31,8 +33,6 @@ const NOT_VALUES: readonly (readonly [name: string, why: string])[] = [
   [REDIRECT_METADATA, 'it is a @Redirect()'],
   [RENDER_METADATA, 'it is rendered (@Render())'],
 ];
-/** Fastify's property of a request with its route's hooks. */
-const ROUTE_CONTEXT = 'fastify.context';
 const TYPES: Readonly<Record<keyof typeof RouteParamtypes, number>> = RouteParamtypes;
 const { REQUEST, RESPONSE, NEXT, BODY, QUERY, PARAM, HEADERS, SESSION, FILE, FILES, HOST, IP, RAW_BODY } = TYPES;
 /** Arguments that the default key does not cover. */
@@ -255,8 +255,10 @@ function isPlainCache(one: object): boolean {
   return Object.hasOwn(typeof one === 'function' ? one : one.constructor, IS_CACHE);
 }
 
+/** Not for requests of other frameworks. In doubt there is one. */
 function hasSerializationHook(context: ExecutionContext): boolean {
-  const request = context.switchToHttp().getRequest<Record<symbol, { preSerialization?: unknown } | undefined>>();
-  const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === ROUTE_CONTEXT);
-  return symbol !== undefined && Boolean(request[symbol]?.preSerialization);
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  if ((request as Partial<FastifyRequest>).routeOptions === undefined) return false;
+  const route = declaredRoute(request);
+  return route === undefined || hooksOf(route, 'preSerialization')?.length !== 0;
 }

@@ -7,14 +7,17 @@ import {
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
   type InjectionToken,
+  type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
   type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import { Clock, SystemClock } from '../../kernel/clock';
 import { ReplicaMessages } from '../../redis/replica-messages';
+import { declaredRoutes } from '../../server/declared-routes';
 import { AnswerSender } from './answer-sender';
 import { ignoreSentResponses } from './sent-responses';
 import { CacheEvents } from '../engine/cache-events';
@@ -138,7 +141,10 @@ const PROVIDERS: Provider[] = [
 
 /** The read-through response cache for Nest: import it once, put `@CacheRule` on routes. */
 @Module({})
-export class ResponseCacheModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class ResponseCacheModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnModuleInit, OnApplicationShutdown
+{
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly modules: ModulesContainer,
@@ -157,6 +163,12 @@ export class ResponseCacheModule extends ConfigurableModuleClass implements OnMo
   static override forRootAsync(options: ConfigurableModuleAsyncOptions<ResponseCacheOptions>): DynamicModule {
     const { providers = [], ...module } = super.forRootAsync(options);
     return { ...module, global: true, providers: [...providers, ...PROVIDERS], exports: PROVIDERS };
+  }
+
+  /** Nest calls it before it declares the routes. */
+  configure(): void {
+    const { httpAdapter } = this.adapterHost;
+    if (httpAdapter.getType() === 'fastify') declaredRoutes(httpAdapter.getInstance<FastifyInstance>());
   }
 
   async onModuleInit(): Promise<void> {
