@@ -189,13 +189,15 @@ export class FastPath implements OnModuleInit {
     return this.pointers.mayBeFresh(known, startedAt) && this.findHit(pending);
   }
 
-  private async findHit(pending: PendingRequest): Promise<boolean> {
+  private findHit(pending: PendingRequest): Promise<boolean> {
     const { fingerprint, known } = pending;
-    const hit = await this.pointers.find(known, requestPolicy(fingerprint.asked));
-    if (hit === 'slow-path') return false;
-    if (hit) return this.serveHit(pending, hit, this.clock.now());
-    this.known.delete(fingerprint.text); // so that the next request skips the look-up
-    return false;
+    return this.pointers.find(known).then((entries) => {
+      const hit = this.pointers.hitIn(entries, known, requestPolicy(fingerprint.asked));
+      if (hit === 'slow-path') return false;
+      if (hit) return this.serveHit(pending, hit, this.clock.now());
+      this.known.delete(fingerprint.text); // so that the next request skips the look-up
+      return false;
+    });
   }
 
   /** @param now when the entry was read */

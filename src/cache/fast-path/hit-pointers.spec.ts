@@ -18,8 +18,11 @@ class DistantStore extends MemoryStore {
     return found;
   }
 
-  reply(): void {
-    for (const reply of this.replies.splice(0)) reply();
+  /** Returns how many there were. */
+  replyAll(): number {
+    const replies = this.replies.splice(0);
+    for (const reply of replies) reply();
+    return replies.length;
   }
 }
 
@@ -41,6 +44,8 @@ const pointer = (more: Partial<HitPointer> = {}): HitPointer => ({
   ...{ key: 'url', indexId: index.id, variantKeys: ['url|one', 'url|two'], selectedBy: [], ...more },
   freshUntil: clock.now() + 60_000,
 });
+const hitOf = async (one: HitPointer, policy = PLAIN): Promise<unknown> =>
+  pointers.hitIn(await pointers.find(one), one, policy);
 const nameOf = (hit: unknown): unknown =>
   typeof hit === 'object' && hit !== null ? (hit as Found).entry.body.toString() : hit;
 
@@ -61,13 +66,13 @@ describe('a hit pointer', () => {
   it('yields nothing in memory while a variant may be elsewhere, and the hit once a read has shown that it does not exist', async () => {
     await store.put('url|one', entry('one'));
     expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
-    expect(nameOf(await pointers.find(pointer(), PLAIN))).toBe('one');
+    expect(nameOf(await hitOf(pointer()))).toBe('one');
     expect(nameOf(pointers.peek(pointer(), PLAIN, clock.now()))).toBe('one');
   });
 
   it('leads to a variant that is stored after it was absent', async () => {
     await store.put('url|one', entry('one'));
-    await pointers.find(pointer(), PLAIN);
+    await pointers.find(pointer());
     clock.advance(10);
     await store.put('url|two', entry('two'));
     expect(nameOf(pointers.peek(pointer(), PLAIN, clock.now()))).toBe('two');
@@ -76,20 +81,41 @@ describe('a hit pointer', () => {
   it('does not take a variant for absent that was stored while the read of it was under way', async () => {
     await store.put('url|one', entry('one'));
     store.isDistant = true;
-    const reading = pointers.find(pointer(), PLAIN);
+    const reading = pointers.find(pointer());
     await store.put('url|two', entry('two'));
     await store.invalidate({ kind: 'key', key: 'url|two' }, 'purge'); // evicted from memory: only the shared store has it
-    store.reply();
+    store.replyAll();
     await reading;
     expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
   });
 
+  it('is read once for all who ask meanwhile, and each gets what its own policy allows', async () => {
+    const one = pointer();
+    await store.put('url|one', entry('one'));
+    clock.advance(2_000);
+    store.isDistant = true;
+    const asked = [hitOf(one), hitOf(one, requestPolicy([['cache-control', 'max-age=1']])), hitOf(one)];
+    expect(store.replyAll()).toBe(3); // the index and two variants
+    expect((await Promise.all(asked)).map(nameOf)).toEqual(['one', 'slow-path', 'one']);
+  });
+
+  it('is read anew for those who ask after a change', async () => {
+    const one = pointer();
+    await store.put('url|one', entry('old'));
+    store.isDistant = true;
+    const before = hitOf(one);
+    await store.put('url|one', entry('new'));
+    const after = hitOf(one);
+    store.replyAll();
+    expect((await Promise.all([before, after])).map(nameOf)).toEqual(['old', 'new']);
+  });
+
   it('yields nothing once the index has changed', async () => {
     await store.put('url|one', entry('one'));
-    await pointers.find(pointer(), PLAIN);
+    await pointers.find(pointer());
     await store.put('url', entry('index'));
     expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
-    expect(await pointers.find(pointer(), PLAIN)).toBeUndefined();
+    expect(await hitOf(pointer())).toBeUndefined();
   });
 
   it('leads to a response that is stored under the key itself, and nowhere once an index is there', async () => {

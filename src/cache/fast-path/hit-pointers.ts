@@ -17,6 +17,12 @@ const MAX_ABSENT = 10_000;
 /** Marks a read that found no entry. */
 const ABSENT = {};
 
+/** What the shared store had for a pointer: the index, or the response where there is none, and the latest of the variants. */
+interface PointedEntries {
+  readonly top: Found | undefined;
+  readonly latest: Found | undefined;
+}
+
 /**
  * The result of following a pointer: a fresh hit; `slow-path` where an entry exists and the request needs more than it; or undefined
  * where memory cannot decide.
@@ -37,12 +43,15 @@ export type PointedHit = Found | 'slow-path' | undefined;
  */
 export class HitPointers {
   private readonly absent = new LRUCache<string, object>(atMost(MAX_ABSENT));
+  /** The reads under way that no change was published during: callers of the same pointer share one. */
+  private reads = new Map<Pointer, Promise<PointedEntries>>();
 
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
   ) {
     store.onChange((change) => {
+      this.reads = new Map();
       if (change.kind === 'key') this.absent.delete(change.key);
       else if (change.kind === 'everything') this.absent.clear();
     });
@@ -68,19 +77,32 @@ export class HitPointers {
     return now < freshUntil;
   }
 
-  /** In every tier: index and variants are read in one round trip. */
-  async find(pointer: Pointer, policy: RequestPolicy): Promise<PointedHit> {
+  /** In every tier, in one round trip; the policies of callers that share it may differ. */
+  find(pointer: Pointer): Promise<PointedEntries> {
+    const underWay = this.reads.get(pointer);
+    if (underWay) return underWay;
+    const { reads } = this;
+    const read = this.read(pointer);
+    reads.set(pointer, read);
+    const forget = (): boolean => reads.delete(pointer);
+    read.then(forget, forget);
+    return read;
+  }
+
+  /** What a request of this policy gets of them. */
+  hitIn({ top, latest }: PointedEntries, { indexId }: Pointer, policy: RequestPolicy): PointedHit {
+    const now = this.clock.now();
+    if (indexId === undefined) return top && unindexedHit(top, policy, now);
+    return top?.entry.id === indexId ? hit(top, latest, policy, now) : undefined;
+  }
+
+  private async read({ key, indexId, variantKeys }: Pointer): Promise<PointedEntries> {
     // The index first: entries read after it are no older than it.
-    const finding = this.store.find(pointer.key);
-    if (pointer.indexId === undefined) {
-      const found = await finding;
-      return found && unindexedHit(found, policy, this.clock.now());
-    }
-    const variants = await Promise.all(pointer.variantKeys.map((key) => this.findVariant(key)));
-    const top = await finding;
-    if (top?.entry.id !== pointer.indexId) return undefined;
+    const finding = this.store.find(key);
+    if (indexId === undefined) return { top: await finding, latest: undefined };
+    const variants = await Promise.all(variantKeys.map((one) => this.findVariant(one)));
     const latest = variants.reduce((one, other) => (other ? laterOf(one, other) : one), undefined);
-    return hit(top, latest, policy, this.clock.now());
+    return { top: await finding, latest };
   }
 
   private async findVariant(key: string): Promise<Found | undefined> {
