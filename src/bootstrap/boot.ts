@@ -111,9 +111,9 @@ async function listenForRedirects(server: Server, host: string, port: number): P
 }
 
 async function exportMetrics(app: NestFastifyApplication, settings: MetricExport): Promise<Telemetry> {
-  const { CacheMetrics } = await import('../metrics/cache.metrics.js');
+  const { MetricRegistry } = await import('../metrics/metric-registry.js');
   const { startMetrics } = await import('../telemetry/start-metrics.js');
-  return startMetrics(app.get(CacheMetrics).registry, settings);
+  return startMetrics(app.get(MetricRegistry), settings);
 }
 
 /** Once the last response is sent. */

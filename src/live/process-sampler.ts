@@ -141,7 +141,7 @@ export class ProcessSampler {
     const now = performance.now();
     if (now - this.measuredAt < MEASURE_EVERY_MS) return;
     this.measuredAt = now;
-    const runwayMs = this.health.readRunway(this.clock.now()) ?? null;
+    const runwayMs = this.health.readRunway() ?? null;
     this.measured = { ...this.measured, runwayMs };
     void this.health.readUsage().then((usage) => {
       if (this.unsubscribe)

@@ -1,12 +1,12 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '../server/api-decorators';
 import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
-import { CacheMetrics } from './cache.metrics';
+import { MetricRegistry } from './metric-registry';
 
 @ApiTags('operations')
 @Controller('metrics')
 export class MetricsController {
-  constructor(private readonly metrics: CacheMetrics) {}
+  constructor(private readonly metrics: MetricRegistry) {}
 
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')

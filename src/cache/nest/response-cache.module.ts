@@ -88,8 +88,8 @@ const TIERS: Provider[] = [
   { provide: CacheStore, inject: [OPENED_STORE], useFactory: ({ store }: OpenedStore) => store },
   {
     provide: StoreHealth,
-    inject: [OPENED_STORE],
-    useFactory: ({ store, link }: OpenedStore) => new StoreHealth(store, link),
+    inject: [OPENED_STORE, Clock],
+    useFactory: ({ store, link }: OpenedStore, clock: Clock) => new StoreHealth(store, link, clock),
   },
   { provide: ReplicaMessages, inject: [OPENED_STORE], useFactory: ({ messages }: OpenedStore) => messages },
 ];

@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/clock';
 import type { RedisLink } from '../../redis/redis-link';
 import { readRedisUsage, type RedisUsage } from '../../redis/redis-usage';
 import type { CacheStore } from '../store/cache-store';
@@ -22,6 +23,7 @@ export class StoreHealth {
   constructor(
     private readonly store: CacheStore,
     private readonly link: RedisLink | undefined,
+    private readonly clock: Clock,
   ) {}
 
   get(): StoreState {
@@ -41,9 +43,9 @@ export class StoreHealth {
   }
 
   /** Of the entries in memory that were used last. */
-  readRunway(now: number): Runway | undefined {
+  readRunway(): Runway | undefined {
     const { store } = this;
     if (!(store instanceof MemoryStore)) return undefined;
-    return runwayOf(store.recentEntries(SAMPLED_ENTRIES), now);
+    return runwayOf(store.recentEntries(SAMPLED_ENTRIES), this.clock.now());
   }
 }

@@ -72,17 +72,14 @@ export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
     const lifeMs =
       ttlMs === 0 ? ENDLESS_MS : (ttlMs ?? (data.expires === undefined ? ENDLESS_MS : data.expires - Date.now()));
     const [given, tags] = data.value instanceof Tagged ? [data.value.value, data.value.tags] : [data.value, []];
-    if (given !== undefined && !storedForm(given))
-      throw new TypeError(`${key} is not stored: ${whyNotStorable(given)}`);
-    if (given === undefined || lifeMs <= 0) {
+    const form = given === undefined ? undefined : storedForm(given);
+    if (given !== undefined && !form) throw new TypeError(`${key} is not stored: ${whyNotStorable(given)}`);
+    if (!form || lifeMs <= 0) {
       await this.delete(key); // it takes the place of what was stored
       return true;
     }
-    const entry = await this.values.entryOf(
-      key,
-      { ttlMs: lifeMs, tags, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 },
-      given,
-    );
+    const rule = { ttlMs: lifeMs, tags, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
+    const entry = await this.values.entryOf(rule, form);
     if (entry) await this.store.put(toCacheKey(key), entry);
     return true;
   }

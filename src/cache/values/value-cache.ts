@@ -142,7 +142,8 @@ export class ValueCache {
     const callUnder = async (lease: Lease): Promise<void> => {
       done.own = await this.settled(() => this.nested.run(key, call));
       if ('error' in done.own) throw new UnkeptFailure(done.own.error, undefined);
-      const entry = await this.entryOf(name, rule, done.own.value);
+      const form = done.own.value === undefined ? undefined : this.formOf(name, done.own.value);
+      const entry = form && (await this.entryOf(rule, form));
       if (entry) done.isStored = await this.store.fill(lease, entry);
       else await this.store.release(lease);
     };
@@ -171,10 +172,8 @@ export class ValueCache {
     }
   }
 
-  /** The entry that is stored of a value; undefined for one that is not. */
-  async entryOf(name: string, rule: ValueRule, value: unknown): Promise<CacheEntry | undefined> {
-    const form = value === undefined ? undefined : this.formOf(name, value);
-    if (!form) return undefined;
+  /** The entry of a value; undefined where the rule gives it no time. */
+  async entryOf(rule: ValueRule, form: StoredForm): Promise<CacheEntry | undefined> {
     const now = this.clock.now();
     const etag = entityTag(form.body);
     const response = { status: 200, headers: form.headers, etag, requestedAt: now, receivedAt: now };
