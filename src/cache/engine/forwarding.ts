@@ -2,7 +2,7 @@ import { policyOf, policyOfUpdated, verdictOf, verdictOnEntry } from '../law/exc
 import type { HttpAnswer, HttpCacheRequest, Origin, OriginResponse } from '../model/exchange';
 import type { HitForMiss } from './hit-for-miss';
 import { declaredLength, unexpectedNotModified } from './origin-request';
-import type { LeasedLoadOptions } from './leased-load';
+import type { HttpCacheOptions } from './http-cache.options';
 import type { Revalidation } from './revalidation';
 import type { VariantWriter } from './variant-writer';
 import type { Seen } from './variants';
@@ -18,7 +18,7 @@ export class Forwarding {
     private readonly writer: VariantWriter,
     private readonly revalidation: Revalidation,
     private readonly hitForMiss: HitForMiss,
-    private readonly options: LeasedLoadOptions,
+    private readonly options: HttpCacheOptions,
   ) {}
 
   /** Without a deadline unless one is given, in milliseconds. @throws AppError where the origin fails */

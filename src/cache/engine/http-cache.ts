@@ -10,17 +10,16 @@ import { Forwarding } from './forwarding';
 import { HitForMiss } from './hit-for-miss';
 import { IndexWriter } from './index-writer';
 import { LeasedLoad } from './leased-load';
-import { HttpLoads, type HttpLoadsOptions } from './http-loads';
-import { LoadAnswers, type LoadAnswersOptions } from './load-answers';
+import type { HttpCacheOptions } from './http-cache.options';
+import { HttpLoads } from './http-loads';
+import { LoadAnswers } from './load-answers';
 import { hasConditions } from './origin-request';
 import { PLAIN, requestPolicy, type RequestPolicy } from '../law/request-policy';
 import { reuseOf } from '../law/reuse';
 import { namesOfAll, selectsByOwnFields } from '../law/selection';
 import { Revalidation } from './revalidation';
-import { VariantWriter, type VariantWriterOptions } from './variant-writer';
+import { VariantWriter } from './variant-writer';
 import { VariantFinder, type Lookup, type Seen } from './variants';
-
-export type HttpCacheOptions = VariantWriterOptions & HttpLoadsOptions & LoadAnswersOptions;
 
 /** How often the stored response may change while a request waits; after that it goes upstream alone. */
 const MAX_LOOKS = 10;

@@ -7,18 +7,12 @@ import type { OriginResponse } from '../model/exchange';
 import type { ResponsePolicy } from '../law/response-policy';
 import { sharedFields } from '../law/shared-fields';
 import { updatedHeaders } from '../law/update';
-
-export interface EntryOptions {
-  /** How long a stale response is kept for validation or `max-stale`, in milliseconds. */
-  readonly retainForRevalidationMs: number;
-  /** Whether fields for a single client are stored like others, as in RFC 9111 §3.1. */
-  readonly keepsEveryField?: boolean | undefined;
-  /** Uniform in [0, 1); `Math.random` except in tests. */
-  readonly random?: () => number;
-}
+import type { HttpCacheOptions } from './http-cache.options';
 
 /** With the soft-purge mark of the index when the load began, 0 for none. */
-export type OptionsUnderMark = EntryOptions & { readonly indexMark: number };
+export type EntryOptions = Pick<HttpCacheOptions, 'retainForRevalidationMs' | 'keepsEveryField' | 'random'> & {
+  readonly indexMark: number;
+};
 
 /** The members of an entry that do not come from the response. */
 export interface EntrySubject {
@@ -34,7 +28,7 @@ export function httpEntry(
   body: Buffer,
   policy: ResponsePolicy,
   { upstream, tags, hitFlagName }: EntrySubject,
-  options: OptionsUnderMark,
+  options: EntryOptions,
 ): CacheEntry {
   const { status, requestedAt, receivedAt } = response;
   const { indexMark } = options;
@@ -61,7 +55,7 @@ export function validatedEntry(
   base: CacheEntry,
   { headers, requestedAt, receivedAt }: Omit<OriginResponse, 'body'>,
   policy: ResponsePolicy,
-  options: OptionsUnderMark,
+  options: EntryOptions,
 ): CacheEntry {
   const { softPurgeMark, retainForRevalidationMs: keptMs, indexMark: lastMark, ...kept } = base;
   const { indexMark, keepsEveryField } = options;

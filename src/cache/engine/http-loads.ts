@@ -7,18 +7,12 @@ import { markOf } from '../model/soft-purge';
 import type { CacheStore, Lease } from '../store/cache-store';
 import { keyHash } from '../store/traced-store';
 import { Flight, Flights } from './flights';
-import type { LeasedLoad, Load, LeasedLoadOptions } from './leased-load';
+import type { HttpCacheOptions } from './http-cache.options';
+import type { LeasedLoad, Load } from './leased-load';
 import { AbandonedLoad, type Loader, type UseOfLease } from './loader';
-import { failureOf, UPSTREAM_ERROR, type RefreshListener } from './load-failure';
-import type { VariantWriter, VariantWriterOptions } from './variant-writer';
+import { failureOf, UPSTREAM_ERROR } from './load-failure';
+import type { VariantWriter } from './variant-writer';
 import type { Lookup, Seen, VariantFinder } from './variants';
-
-export interface HttpLoadsOptions extends LeasedLoadOptions, Pick<VariantWriterOptions, 'selecting'> {
-  /** Whether a resource pauses after repeated failures; without it every request tries again. */
-  readonly pausesAfterFailures?: boolean;
-  /** Called when a load has ended that no request waited for. */
-  readonly onRefreshed?: RefreshListener;
-}
 
 /** The lease of a load: its key, and its selection if it has one; `name` combines both. */
 interface LoadName {
@@ -44,7 +38,7 @@ export class HttpLoads {
     private readonly variants: VariantFinder,
     private readonly writer: VariantWriter,
     private readonly leased: LeasedLoad,
-    private readonly options: HttpLoadsOptions,
+    private readonly options: HttpCacheOptions,
   ) {
     this.flights = new Flights(store);
   }

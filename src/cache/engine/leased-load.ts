@@ -1,7 +1,7 @@
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import { isWholeCoding } from '../law/coded-body';
-import { hasFailed, policyOf, policyOfUpdated, verdictOf, type NeverStored } from '../law/exchange-policy';
+import { hasFailed, policyOf, policyOfUpdated, verdictOf } from '../law/exchange-policy';
 import { valueOf } from '../law/fields';
 import { mayServeOnError } from '../law/freshness';
 import type { ResponsePolicy } from '../law/response-policy';
@@ -10,6 +10,7 @@ import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
 import type { Lease } from '../store/cache-store';
 import type { Flight } from './flights';
 import type { HitForMiss } from './hit-for-miss';
+import type { HttpCacheOptions } from './http-cache.options';
 import { selectorOf } from './load-head';
 import { conditionsOf, declaredLength, discardBody, requestOrigin, unexpectedNotModified } from './origin-request';
 import { whileSettling } from './settling-tags';
@@ -17,17 +18,6 @@ import type { Revalidation } from './revalidation';
 import { HeldBytes, SharedBody } from './shared-body';
 import type { Arrived, VariantWriter } from './variant-writer';
 import type { Lookup, Seen } from './variants';
-
-export interface LeasedLoadOptions {
-  /** Larger bodies are streamed and not stored, in bytes. */
-  readonly maxEntryBytes: number;
-  readonly neverStored?: NeverStored;
-  /**
-   * Whether the origin is a handler of this service: it answers GET alone, and its key may be shared by callers of different rights, so
-   * that a 401 or 403 concerns only the variant that it was given for.
-   */
-  readonly isOriginNeutral?: boolean;
-}
 
 /** A load for one request, before it has a lease. */
 export interface Load extends Lookup {
@@ -57,7 +47,7 @@ export class LeasedLoad {
     private readonly revalidation: Revalidation,
     private readonly clock: Clock,
     readonly hitForMiss: HitForMiss,
-    private readonly options: LeasedLoadOptions,
+    private readonly options: HttpCacheOptions,
   ) {
     this.held = new HeldBytes(Math.max(HELD_BYTES, 2 * options.maxEntryBytes));
   }

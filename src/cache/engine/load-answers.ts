@@ -6,27 +6,12 @@ import type { CacheEntry } from '../model/cache-entry';
 import type { HttpAnswer, HttpCacheRequest, StoredAnswer, StreamedAnswer } from '../model/exchange';
 import type { Flight } from './flights';
 import type { Forwarding } from './forwarding';
+import type { HttpCacheOptions } from './http-cache.options';
 import { fieldsForOthers } from './http-entries';
 import { failureOf, isDisconnection, mayServeStaleFor } from './load-failure';
 import { mayBeShared, type Head } from './load-head';
 import type { Lookup, Seen } from './variants';
 import { settlesWithin, within } from './within';
-
-export interface LoadAnswersOptions {
-  /**
-   * How long a request may wait for a load that continues and is stored, in milliseconds. A response for this request alone may take as
-   * long as the upstream needs.
-   */
-  readonly deadlineMs: number;
-  /** The same with a stale entry as fallback. */
-  readonly staleAfterMs: number;
-  /** Whether a stale response stands in for a failed origin also where the request asks for a validated one. */
-  readonly servesStaleDespiteDirectives?: boolean;
-  /** Whether a stale response is served while the origin cannot be reached, unless a directive forbids it (RFC 9111 §4.2.4). */
-  readonly servesStaleWhenDisconnected?: boolean;
-  /** As of entries. */
-  readonly keepsEveryField?: boolean | undefined;
-}
 
 /** A body up to this size is sent in one piece; a larger one is streamed. */
 const IN_ONE_PIECE_BYTES = 65_536;
@@ -46,7 +31,7 @@ export class LoadAnswers {
   constructor(
     private readonly forwarding: Forwarding,
     private readonly clock: Clock,
-    private readonly options: LoadAnswersOptions,
+    private readonly options: HttpCacheOptions,
   ) {}
 
   /** The answer of the origin to this request alone. */

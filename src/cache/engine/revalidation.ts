@@ -8,9 +8,9 @@ import { alreadyContains, type ResourceIndex } from '../model/resource-index';
 import { markOf } from '../model/soft-purge';
 import type { CacheStore, Lease } from '../store/cache-store';
 import { ifAvailable } from '../store/if-available';
-import { validatedEntry, type OptionsUnderMark } from './http-entries';
+import type { HttpCacheOptions } from './http-cache.options';
+import { validatedEntry, type EntryOptions } from './http-entries';
 import type { IndexWriter } from './index-writer';
-import type { VariantWriterOptions } from './variant-writer';
 
 /** A stored response under validation, and the index that named it when the load began. */
 export interface Validated {
@@ -30,7 +30,7 @@ export class Revalidation {
   constructor(
     private readonly store: CacheStore,
     private readonly indexes: IndexWriter,
-    private readonly options: VariantWriterOptions,
+    private readonly options: HttpCacheOptions,
   ) {}
 
   /** Stores the freshened entry after the upstream has validated it (RFC 9111 §4.3.4); returns it and whether it was stored. */
@@ -100,7 +100,7 @@ export class Revalidation {
     return (varyNames(headers) ?? []).every((name) => known.includes(name));
   }
 
-  private optionsUnder(index: ResourceIndex | undefined): OptionsUnderMark {
+  private optionsUnder(index: ResourceIndex | undefined): EntryOptions {
     return { ...this.options, indexMark: markOf(index?.entry) };
   }
 }

@@ -15,17 +15,11 @@ import { markOf } from '../model/soft-purge';
 import { tagOfUpstream } from '../model/cache-key';
 import type { HttpCacheRequest, OriginResponse } from '../model/exchange';
 import { verdictOf } from '../law/exchange-policy';
-import { compressed, httpEntry, type EntryOptions } from './http-entries';
+import type { HttpCacheOptions } from './http-cache.options';
+import { compressed, httpEntry } from './http-entries';
 import type { ResponsePolicy } from '../law/response-policy';
 import { joinedNames, selectionKey, varyNames } from '../law/selection';
 import type { Seen } from './variants';
-
-export interface VariantWriterOptions extends EntryOptions {
-  /** As of the loads. */
-  readonly isOriginNeutral?: boolean;
-  /** Request fields that select every response, regardless of its `Vary`, in lower case. */
-  readonly selecting: readonly string[];
-}
 
 /** The facts about a response once its head has arrived. */
 export interface Arrived {
@@ -46,7 +40,7 @@ export class VariantWriter {
     private readonly store: CacheStore,
     private readonly clock: Clock,
     private readonly indexes: IndexWriter,
-    private readonly options: VariantWriterOptions,
+    private readonly options: HttpCacheOptions,
   ) {}
 
   /** The fields that select the response: those it names, and fields that may have changed it unnamed. */
