@@ -76,7 +76,7 @@ export class Flights {
   constructor(private readonly store: CacheStore) {
     store.onChange((change) => {
       if (change.kind === 'key') this.detach(change.key);
-      else this.current.clear();
+      else if (change.kind !== 'lease') this.current.clear();
     });
   }
 

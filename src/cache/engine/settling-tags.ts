@@ -31,7 +31,7 @@ export class SettlingTags {
     private readonly windowMs: number,
   ) {
     store.onChange(({ kind }) => {
-      if (kind !== 'key') this.changedAt = this.clock.now();
+      if (kind !== 'key' && kind !== 'lease') this.changedAt = this.clock.now();
     });
   }
 

@@ -98,6 +98,8 @@ export type InvalidationMode = 'purge' | 'stale';
 export type StoreChange =
   /** The entry of this key changed, was removed or was invalidated. */
   | { readonly kind: 'key'; readonly key: string }
+  /** The lease of this key ended, or another load has it: its waiters look again. No entry changed. */
+  | { readonly kind: 'lease'; readonly key: string }
   /** This tag was invalidated, whether or not the shared store knew which entries carry it. */
   | { readonly kind: 'tag'; readonly tag: string }
   /** An unknown key or tag was invalidated. */
@@ -256,8 +258,8 @@ export abstract class CacheStore {
   abstract close(): Promise<void>;
 }
 
-/** A store that several processes share. Each may keep copies as long as it receives every change. */
-export interface SharedStore extends CacheStore {
+/** A store that several processes share, behind the memory of each. Each may keep copies as long as it receives every change. */
+export interface SharedStore extends Omit<CacheStore, 'peek' | 'change'> {
   /** Whether every change up to about now has been received: copies may be used without a request to the store. */
   readonly isCoherent: boolean;
 }

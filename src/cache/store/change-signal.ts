@@ -11,14 +11,8 @@ export class ChangeSignal {
 
   emit(change: StoreChange): void {
     for (const listener of this.listeners) listener(change);
-    if (change.kind === 'key') this.wake(change.key);
+    if (change.kind === 'key' || change.kind === 'lease') this.wake(change.key);
     else if (change.kind === 'everything') for (const key of [...this.waiting.keys()]) this.wake(key);
-  }
-
-  wake(key: string): void {
-    const waiting = this.waiting.get(key);
-    this.waiting.delete(key);
-    if (waiting) for (const wake of waiting) wake();
   }
 
   /** Settles at the next change of the key, or after `timeoutMs`. */
@@ -36,5 +30,11 @@ export class ChangeSignal {
       if (waiting) waiting.add(wake);
       else this.waiting.set(key, new Set([wake]));
     });
+  }
+
+  private wake(key: string): void {
+    const waiting = this.waiting.get(key);
+    this.waiting.delete(key);
+    if (waiting) for (const wake of waiting) wake();
   }
 }

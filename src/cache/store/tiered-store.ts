@@ -114,10 +114,6 @@ export class TieredStore extends MemoryStore {
     }
   }
 
-  override async change(key: string, timeoutMs: number): Promise<void> {
-    await Promise.race([this.l2.change(key, timeoutMs), super.change(key, timeoutMs)]);
-  }
-
   override async put(key: string, entry: CacheEntry): Promise<void> {
     this.dropKey(key);
     await this.l2.put(key, entry);
@@ -188,7 +184,7 @@ export class TieredStore extends MemoryStore {
 
   private onChanged(change: StoreChange): void {
     if (change.kind === 'key') this.dropKey(change.key);
-    else {
+    else if (change.kind !== 'lease') {
       this.epochs.bumpAll();
       this.leases.clear();
     }

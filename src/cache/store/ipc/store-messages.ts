@@ -7,7 +7,7 @@ import type { CacheStore, EntryListing, SharedState, StoreChange } from '../cach
 
 /** The operations that may be called from another process, by the part of the store that has them; no other is answered. */
 export const REMOTE_OPERATIONS = {
-  entries: ['find', 'acquire', 'renew', 'fill', 'isStanding', 'release', 'fail', 'change', 'put', 'invalidate'],
+  entries: ['find', 'acquire', 'renew', 'fill', 'isStanding', 'release', 'fail', 'put', 'invalidate'],
   shared: ['claim', 'isClaimed', 'compareAndSet', 'read', 'readAll', 'appendToLog', 'readLog'],
   listing: ['inspect', 'list', 'count'],
 } as const satisfies {

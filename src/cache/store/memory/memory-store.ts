@@ -107,13 +107,13 @@ export class MemoryStore extends CacheStore {
 
   release(lease: Lease): Promise<void> {
     this.leases.release(lease);
-    this.changes.wake(lease.key);
+    this.changes.emit({ kind: 'lease', key: lease.key });
     return Promise.resolve();
   }
 
   fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
     this.leases.fail(lease, failure, pauseMs);
-    this.changes.wake(lease.key);
+    this.changes.emit({ kind: 'lease', key: lease.key });
     return Promise.resolve();
   }
 

@@ -3,7 +3,6 @@ import type { KeyTracking } from '../../../redis/key-tracking';
 import type { RedisLink } from '../../../redis/redis-link';
 import type { CacheEntry } from '../../model/cache-entry';
 import {
-  CacheStore,
   StoreUnavailableError,
   type FillOptions,
   type Found,
@@ -40,7 +39,7 @@ export interface RedisStoreListener extends Omit<RecoveryListener, 'onRecovered'
 }
 
 /** Entries and leases in Redis. Its one invariant is that of the scripts: a fill under a revoked lease stores nothing. */
-export class RedisStore extends CacheStore implements SharedStore {
+export class RedisStore implements SharedStore {
   readonly shared: RedisState;
   readonly listing: RedisListing;
   private readonly changes = new ChangeSignal();
@@ -57,7 +56,6 @@ export class RedisStore extends CacheStore implements SharedStore {
     clock: Clock,
     listener: RedisStoreListener,
   ) {
-    super();
     const forgetCopies = (): void => this.changes.emit({ kind: 'everything' });
     const ready = (): Promise<void> => this.recovery.ready();
     const commands = new RedisCommands(link, listener.onRefused);
@@ -84,16 +82,12 @@ export class RedisStore extends CacheStore implements SharedStore {
     return this.recovery.isRecovered && this.tracking !== undefined && this.tracking.isCoherent;
   }
 
-  peek(): undefined {
-    return undefined;
-  }
-
   find(key: string): Promise<Found | undefined> {
     return this.unlessRewound(() => this.reads.find(key));
   }
 
   /** One round trip. A Redis that refuses the script (a replica) may still find. */
-  override async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
+  async findOrAcquire(request: LeaseRequest): Promise<FoundOrLease> {
     try {
       return await this.unlessRewound(() => this.reads.findOrAcquire(request));
     } catch (error) {
@@ -125,10 +119,6 @@ export class RedisStore extends CacheStore implements SharedStore {
 
   fail(lease: Lease, failure: LoadFailure, pauseMs: number): Promise<void> {
     return this.leases.fail(lease, failure, pauseMs);
-  }
-
-  change(key: string, timeoutMs: number): Promise<void> {
-    return this.changes.next(key, timeoutMs);
   }
 
   async put(key: string, entry: CacheEntry): Promise<void> {
@@ -176,8 +166,7 @@ export class RedisStore extends CacheStore implements SharedStore {
       return;
     }
     const parsed = this.keys.parse(redisKey);
-    if (parsed?.kind === 'entry') this.changes.emit({ kind: 'key', key: parsed.key });
-    else if (parsed?.kind === 'tag') this.changes.emit({ kind: 'tag', tag: parsed.key });
-    else if (parsed) this.changes.wake(parsed.key);
+    if (parsed?.kind === 'tag') this.changes.emit({ kind: 'tag', tag: parsed.key });
+    else if (parsed) this.changes.emit({ kind: parsed.kind === 'entry' ? 'key' : 'lease', key: parsed.key });
   }
 }
