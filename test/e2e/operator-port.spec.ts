@@ -124,6 +124,24 @@ describe('a port for operators (ADMIN_PORT)', () => {
     for (const path of ['/webhooks/gitlab', '/webhooks/github', '/webhooks/unknown'])
       for (const method of ['GET', 'POST'])
         expect([path, await statusOf(service.url, path, { method, headers: {} })]).toEqual([path, 404]);
+    const misspelt = [
+      '//webhooks/gitlab',
+      '/Webhooks/x',
+      '/x/../webhooks/x',
+      '/webhooks;x/y',
+      '/%2577ebhooks',
+      '//gitlab/user',
+      '/GitLab/user',
+      '/API/v4/user',
+    ];
+    for (const path of misspelt) {
+      const secrets = `authorization: ${authorization}\r\nx-gitlab-token: secret\r\ncontent-length: 0`;
+      const answer = await rawRequest(
+        service.port,
+        `POST ${path} HTTP/1.1\r\nhost: x\r\n${secrets}\r\nconnection: close\r\n\r\n`,
+      );
+      expect([path, answer.toString('latin1', 0, 12)]).toEqual([path, 'HTTP/1.1 404']);
+    }
     const off = await fetch(`${service.url}/stackexchange/questions`, { headers: { authorization } });
     expect([off.status, await off.text()]).toEqual([404, expect.stringContaining('Set STACKEXCHANGE_ENABLED=true')]);
     expect(github.requests.all()).toEqual([]);

@@ -39,7 +39,8 @@ export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): str
     if (answer.collapsed) parts.push('collapsed');
     if (answer.stored) parts.push('stored');
   }
-  if (answer.kind === 'stored' && answer.outcome !== 'BYPASS')
+  // RFC 9211 §2.4: "the response's remaining freshness lifetime" in the cache, so none of a response that is not in it.
+  if (answer.kind === 'stored' && (isFromStore(answer.outcome) || answer.stored === true))
     parts.push(`ttl=${Math.floor(freshForMs(answer.entry, now) / 1000)}`);
   const reason = answer.failure === undefined ? '' : `:${answer.failure}`;
   return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');

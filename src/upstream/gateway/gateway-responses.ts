@@ -44,8 +44,7 @@ export class GatewayResponses {
     this.roots = aliases.flatMap(([url, path]) => (url.endsWith('/*') && path === '' ? [url.slice(0, -2)] : []));
     this.urlMembers = settings.rewritesBodies ? definition.urlMembers : undefined;
     this.limits = budget && {
-      // Another cache's word on the delivery that was stored is none on this one.
-      names: new Set([...budget.adapter.fieldNames, 'x-cache', 'x-from-cache']),
+      names: new Set(budget.adapter.fieldNames),
       fieldsOf: (key, path) =>
         budget.fieldsOf({ credential: callers.credentialOf(requests.partitionOf(key)), method: 'GET', path }),
     };

@@ -54,8 +54,11 @@ function changesBody(coding: string): boolean {
   return codings.some((one) => CODINGS.has(one)) || codings.filter((one) => one === 'chunked').length > 1;
 }
 
+/** Fields of every response of this service: an upstream's own, of another cache or server, are about another delivery. */
+const OF_THIS_SERVICE: ReadonlySet<string> = new Set(['x-cache', 'x-from-cache', 'x-request-id', 'x-response-time']);
+
 /**
- * The end-to-end fields of an upstream's response, with `Via`, and with the time of its arrival as `Date` where it has none (RFC 9110
+ * The end-to-end fields of an upstream's response, without those that this service sets itself, with `Via`, and with the time of its arrival as `Date` where it has none (RFC 9110
  * §6.6.1): so every copy has the same date, and its age grows.
  *
  * @throws AppError `upstream-invalid` for a body in an unexpected transfer coding (RFC 9112 §7)
@@ -69,7 +72,7 @@ export function receivedFields({ rawHeaders, receivedAt, body }: RelayedResponse
       retryAfterMs: 1_000,
     });
   }
-  const fields = endToEnd(all);
+  const fields = endToEnd(all).filter(([name]) => !OF_THIS_SERVICE.has(name));
   const hasDate = valueOf(fields, 'date') !== undefined;
   return [
     ...fields,
