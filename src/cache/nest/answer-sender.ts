@@ -15,7 +15,7 @@ import { hasNoFields } from './earlier-fields';
 import { FastPath } from '../fast-path/fast-path';
 import { requireRoomFor, writeStored } from '../fast-path/response-writer';
 import { RouteEntryPoint } from './route-entry-point';
-import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
+import { CONTENT_FIELDS, routeForm, RouteResponses, type RouteResponse } from './route-responses';
 import type { RouteRequest } from './route-request';
 import { orUnreadable } from '../engine/unreadable-entry.error';
 
@@ -79,6 +79,8 @@ export class AnswerSender {
     const body = form.kind === 'part' ? whole?.subarray(form.first, form.last + 1) : whole;
     const large = isLargeBody(body) && raw.method !== 'HEAD' ? body : undefined;
     if (large) bodyWriter.requireRoomFor(large);
+    // Of @Header.
+    if (form.kind === 'not-modified') for (const name of CONTENT_FIELDS) reply.removeHeader(name);
     for (const [name, value] of fieldsByName(prepared.storedFields(form.kind))) setField(reply, name, value);
     reply.headers({ ...cacheFields(answer, key, now) });
     reply.header('etag', prepared.etag ?? '').code(prepared.statusOf(form));

@@ -34,11 +34,14 @@ export function rawRequestOf(request: object): IncomingMessage {
   return isOfFastify(request) ? (request as FastifyRequest).raw : (request as IncomingMessage);
 }
 
-/** Host, path and query that the client sent. */
+/**
+ * Host, path and query that the client sent. The host as it is written: a handler that reads it in another case may find no such tenant, and
+ * others would get that answer.
+ */
 export function targetOf(request: object): string {
   const { host = '', url = '', originalUrl = '' } = request as Partial<ExpressRequest>;
   // An Express router removes its own path from `url`.
-  return `//${host.toLowerCase()}${isOfFastify(request) ? url : originalUrl}`;
+  return `//${host}${isOfFastify(request) ? url : originalUrl}`;
 }
 
 /** Fastify numbers its requests; on Express a middleware may. */

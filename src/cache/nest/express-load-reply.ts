@@ -61,6 +61,9 @@ export class ExpressLoadReply extends LoadReply {
   /** By Express itself, as Nest calls it: settings of the application (`json spaces`) count. */
   represent(value: unknown, type: string | undefined): Represented {
     const response = this.responseWith(this.read().status, type === undefined ? {} : { 'content-type': type });
+    // As for GET: of a HEAD Express would end the response without the bytes whose length and tag HEAD tells (RFC 9110 §9.3.2).
+    const request = Object.create(response.req, { method: { value: 'GET' } }) as object;
+    Object.assign(response, { req: request });
     let body: Buffer = NO_BODY;
     response.end = ((chunk?: unknown, encoding?: BufferEncoding) => {
       body = bytesOf(chunk, encoding);

@@ -67,7 +67,7 @@ export function routeForm(method: string | undefined, asked: HeaderList, prepare
 }
 
 /** Fields that a 304 does not repeat: they describe a body that is not sent (RFC 9110 §15.4.5). */
-const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
+export const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-language']);
 
 const PRESENTATION: Presentation<StoredAnswer> = {
   cacheFields: (answer, key, now) => Object.entries(cacheFields(answer, key, now)).flat() as string[],
