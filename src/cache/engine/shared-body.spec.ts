@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { PassThrough } from 'node:stream';
 import { HeldBytes, SharedBody, type BodySource } from './shared-body';
 
@@ -72,6 +73,71 @@ describe('a body for several readers', () => {
     await waits.return?.(undefined);
     expect(held.isFull).toBe(false);
     expect((await new SharedBody(pieces(64, 16_384), limits).whole())?.length).toBe(1_048_576);
+  });
+
+  it('does not count as under way once all its readers have left, though it was over the limit and they had read little', async () => {
+    const held = new HeldBytes(0);
+    const source = new PassThrough({ highWaterMark: 1_048_576 });
+    const body = new SharedBody(source, { maxBytes: 300_000, declaredBytes: 1_048_576, held });
+    const reader = body.read();
+    source.write(Buffer.alloc(100_000));
+    await reader.next();
+    source.write(Buffer.alloc(100_000));
+    await turn();
+    expect(held.isFull).toBe(true);
+    await reader.return?.();
+    body.abandon();
+    for (let times = 0; times < 5; times++) await turn();
+    expect(held.isFull).toBe(false);
+  });
+
+  it('costs each reader its own steps, however many others wait', async () => {
+    const body = new SharedBody(pieces(50, 16_384), { maxBytes: 500_000, declaredBytes: 819_200 });
+    const read = async (pace: () => unknown): Promise<number> => {
+      let bytes = 0;
+      for await (const chunk of body.read()) {
+        bytes += chunk.length;
+        await pace();
+      }
+      return bytes;
+    };
+    let promises = 0;
+    const hook = createHook({ init: (_id, type) => (promises += type === 'PROMISE' ? 1 : 0) }).enable();
+    const lengths = await Promise.all(Array.from({ length: 100 }, (_, at) => read(at % 2 ? turn : () => undefined)));
+    hook.disable();
+    expect(new Set(lengths)).toEqual(new Set([819_200]));
+    expect(promises / 50 / 100).toBeLessThan(30);
+  });
+
+  describe('with a reader that takes less than 512 KiB between two checks, while another waits for it', () => {
+    beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance'] }));
+    afterEach(() => {
+      jest.useRealTimers();
+      jest.restoreAllMocks();
+    });
+    const takeSlowly = async (busyShare: number, taken: number): Promise<void> => {
+      const utilization = { idle: 0, active: 0, utilization: busyShare };
+      jest.spyOn(performance, 'eventLoopUtilization').mockReturnValue(utilization);
+      const body = new SharedBody(pieces(64, 16_384), { maxBytes: 500_000, declaredBytes: 1_048_576 });
+      const [waiting, slow] = [collect(body.read()), body.read()];
+      const settle = async (): Promise<void> => {
+        for (let turns = 0; turns < 30; turns++) await turn();
+      };
+      await slow.next();
+      await settle();
+      jest.advanceTimersByTime(2_000);
+      for (let at = 0; at < taken; at++) await slow.next();
+      await settle();
+      jest.advanceTimersByTime(2_000);
+      await collect(slow);
+      expect((await waiting).length).toBe(1_048_576);
+    };
+
+    it('cuts it off', () => expect(takeSlowly(0.5, 2)).rejects.toThrow('Others waited for this reader.'));
+
+    it('does not where the process itself has no time', () => expect(takeSlowly(1, 2)).resolves.toBeUndefined());
+
+    it('does even then if it takes nothing', () => expect(takeSlowly(1, 0)).rejects.toThrow('Others waited'));
   });
 
   it('goes on for the others when a reader leaves', async () => {

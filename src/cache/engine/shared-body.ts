@@ -25,6 +25,8 @@ const AHEAD_BYTES = 65_536;
 /** The minimum that a reader must take between two checks, while the source waits for it and others wait for the source. */
 const MIN_STEP_BYTES = 524_288;
 const PATIENCE_MS = 2_000;
+/** The share of its time from which on this process itself may be what delays the readers: then only one that takes nothing is too slow. */
+const BUSY_SHARE = 0.9;
 
 /** A reader of a body. */
 interface Reader {
@@ -59,6 +61,8 @@ export class SharedBody {
   private counted = 0;
   /** The number of freed chunks at the front. */
   private gone = 0;
+  /** How many readers have not taken the first kept chunk: it is freed when the last of them has, not looked for at each step of each. */
+  private atFirst = 0;
   private kept = 0;
   private total = 0;
   private state: 'open' | 'ended' | 'failed' = 'open';
@@ -133,11 +137,10 @@ export class SharedBody {
     if (this.gone > 0) throw new Error('The beginning of this body is gone.');
     const cursor: Reader = { at: 0, taken: 0, isCutOff: false };
     this.cursors.add(cursor);
+    this.atFirst += 1;
     this.count();
     const leave = (): IteratorReturnResult<undefined> => {
-      this.cursors.delete(cursor);
-      this.letGo();
-      this.count();
+      this.remove(cursor);
       return { done: true, value: undefined };
     };
     return {
@@ -146,6 +149,7 @@ export class SharedBody {
           if (cursor.isCutOff) throw new Error('Others waited for this reader.');
           const chunk = this.chunks[cursor.at - this.gone];
           if (chunk !== undefined) {
+            if (cursor.at === this.gone) this.atFirst -= 1;
             cursor.at += 1;
             cursor.taken += chunk.length;
             this.letGo();
@@ -202,12 +206,17 @@ export class SharedBody {
    * everything available and waits.
    */
   private watchReaders(): void {
+    if (this.watch) return;
     let before = new Map<Reader, number>();
-    this.watch ??= setInterval(() => {
+    let clock = performance.eventLoopUtilization();
+    this.watch = setInterval(() => {
+      const isBusy = performance.eventLoopUtilization(clock).utilization > BUSY_SHARE;
+      clock = performance.eventLoopUtilization();
+      const minBytes = isBusy ? 1 : MIN_STEP_BYTES;
       const isAtHead = ({ at }: Reader): boolean => at - this.gone >= this.chunks.length;
       const isHeldUp = this.kept > this.aheadBytes && [...this.cursors].some(isAtHead);
       for (const [reader, taken] of before)
-        if (isHeldUp && this.cursors.has(reader) && !isAtHead(reader) && reader.taken - taken < MIN_STEP_BYTES)
+        if (isHeldUp && this.cursors.has(reader) && !isAtHead(reader) && reader.taken - taken < minBytes)
           this.cutOff(reader);
       before = new Map(Array.from(this.cursors, (reader) => [reader, reader.taken]));
     }, PATIENCE_MS);
@@ -216,7 +225,13 @@ export class SharedBody {
 
   private cutOff(reader: Reader): void {
     reader.isCutOff = true;
-    this.cursors.delete(reader);
+    this.remove(reader);
+  }
+
+  /** Its source waits for the others alone from now on, and for none if there are no others. */
+  private remove(reader: Reader): void {
+    if (!this.cursors.delete(reader)) return;
+    if (reader.at === this.gone) this.atFirst -= 1;
     this.letGo();
     this.count();
     this.wake();
@@ -224,12 +239,14 @@ export class SharedBody {
 
   /** For a body over the limit: frees the bytes that every reader has received. */
   private letGo(): void {
-    if (this.fits || (this.cursors.size === 0 && this.total <= this.smallBytes)) return;
-    const slowest = Math.min(...[...this.cursors].map(({ at }) => at));
+    if (this.fits || this.atFirst > 0 || (this.cursors.size === 0 && this.total <= this.smallBytes)) return;
+    let slowest = Infinity;
+    for (const { at } of this.cursors) slowest = Math.min(slowest, at);
     while (this.gone < slowest && this.chunks.length > 0) {
       this.kept -= this.chunks.shift()?.length ?? 0;
       this.gone += 1;
     }
+    for (const { at } of this.cursors) if (at === this.gone) this.atFirst += 1;
     this.count();
     this.wake();
   }
