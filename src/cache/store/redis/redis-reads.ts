@@ -36,6 +36,7 @@ export class RedisReads {
   /** The tags of entries at their last read: on a Cluster their indexes are read in the same round trip. */
   private readonly tagsSeen = new LRUCache<string, readonly string[]>(atMost(REMEMBERED));
   private readonly reportedGarbage = new Set<string>();
+  private ledgerRead: { readonly known: LedgerState; readonly state: Promise<LedgerState> } | undefined;
 
   constructor(
     private readonly commands: RedisCommands,
@@ -48,7 +49,7 @@ export class RedisReads {
   /** One round trip. @throws RewoundError */
   async find(key: string): Promise<Found | undefined> {
     // Members have no tags, and a script would copy large bodies twice.
-    if (looksLikeMember(key)) return foundIn(await this.findPlain(key, this.ledger.read()));
+    if (looksLikeMember(key)) return foundIn(await this.findPlain(key, this.readLedger()));
     const redisKey = this.keys.entry(key);
     const asked = this.ledger.state;
     const args = [this.keys.tagIndexPrefix, key, slotOf(asked)];
@@ -106,6 +107,18 @@ export class RedisReads {
     if (value === null) return undefined;
     const entry = await this.decode(value, redisKey);
     return entry && this.ifIndexed(key, entry, seen);
+  }
+
+  /** Shared by members read in one turn of the event loop, while as much is known of the ledger: Redis gets all of these commands together. */
+  private readLedger(): Promise<LedgerState> {
+    const known = this.ledger.state;
+    if (this.ledgerRead?.known === known) return this.ledgerRead.state;
+    const read = { known, state: this.ledger.read() };
+    this.ledgerRead = read;
+    setImmediate(() => {
+      if (this.ledgerRead === read) this.ledgerRead = undefined;
+    });
+    return read.state;
   }
 
   private async ifIndexed(
