@@ -31,7 +31,7 @@ const project = (name, testMatch, more = {}) => ({
   ],
   // A dynamic import names the file that it will be.
   moduleNameMapper: { '^((?:\\.\\./)+src/.*)\\.js$': '$1' },
-  setupFiles: ['<rootDir>/test/quiet-logger.ts'],
+  setupFiles: ['<rootDir>/test/quiet-logger.ts', '<rootDir>/test/own-environment.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   ...more,
 });

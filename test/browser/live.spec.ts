@@ -24,7 +24,12 @@ describe('Live', () => {
       TestBrowser.start(),
     ]);
     env = {
-      ...{ GITHUB_API_URL: simulator.url, ADMIN_TOKEN: TOKEN, REDIS_ENDPOINT_URI: redis.uri },
+      ...{
+        GITHUB_API_URL: simulator.url,
+        ADMIN_TOKEN: TOKEN,
+        REDIS_ENDPOINT_URI: redis.uri,
+        REDIS_COMMAND_TIMEOUT_MS: '1000',
+      },
       ...{ PORT: String(await freePort()), CREDENTIAL_SECRET: 'secret-of-the-browser-test' },
     };
     service = await ServiceProcess.start({ env });

@@ -65,7 +65,7 @@ describeStore('TieredStore over a store in another process', () => {
 });
 
 describe('workers with one store in their primary process', () => {
-  const open = (kept = limits, timeoutMs = 200) => {
+  const open = (kept = limits, timeoutMs = 30_000) => {
     const clock = new SystemClock();
     const host = new StoreHost(new MemoryStore(kept, clock));
     const join = () => {
@@ -87,7 +87,7 @@ describe('workers with one store in their primary process', () => {
   });
 
   const copied = async () => {
-    const { one, two } = open(limits, 5_000);
+    const { one, two } = open();
     await one.store.put('k', anEntry());
     await two.store.find('k');
     expect(two.store.peek('k')).toBeDefined();
@@ -157,7 +157,7 @@ describe('workers with one store in their primary process', () => {
   });
 
   it('give back a lease that comes too late', async () => {
-    const { one, two } = open();
+    const { one, two } = open(limits, 200);
     const release = one.hold();
     expect(await one.store.acquire(asking('k'))).toMatchObject({ kind: 'granted', lease: { scope: 'local' } });
     release();

@@ -61,7 +61,7 @@ describe('20,000 entries in Redis', () => {
           });
         }),
       );
-    const env = { REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' }; // a slow machine is no outage
+    const env = { REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' };
     replicas = await Promise.all([start(github, env), start(github, env)]);
     for (const replica of replicas) await replica.untilRedisIsUp();
   }, 120_000);

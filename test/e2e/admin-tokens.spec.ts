@@ -6,10 +6,12 @@ import { ask } from './ask';
 describe('admin tokens with names', () => {
   let github: GithubSimulator;
   let service: ServiceProcess;
+  let startedAt: number;
   const as = (token: string, path: string, method = 'GET') =>
     ask(service, path, { method, headers: { authorization: `Bearer ${token}` } });
 
   beforeAll(async () => {
+    startedAt = performance.now();
     github = await GithubSimulator.start({ latencyMs: 0 });
     const ADMIN_TOKENS = 'deploy:old-secret-1, deploy-2:new-secret-2,alice:alices-secret';
     service = await ServiceProcess.start({
@@ -82,7 +84,8 @@ describe('admin tokens with names', () => {
       const log = await everythingLogged(service);
       const lines = log.split('\n').filter((line) => line.includes('"outcome":"refused"'));
       expect(lines.length).toBeGreaterThanOrEqual(100);
-      expect(lines.length).toBeLessThan(130); // more than 100 where a minute has passed since the tests above
+      const minutes = Math.ceil((performance.now() - startedAt) / 60_000); // one, unless the machine is very slow
+      expect(lines.length).toBeLessThanOrEqual(100 * minutes);
       expect(lines.filter((line) => line.includes('"status":429')).length).toBeGreaterThan(10);
       expect((await as('alices-secret', '/admin/audit')).status).toBe(200);
     });

@@ -29,7 +29,7 @@ describe('npm run demo, beside an .env with a Redis and a token', () => {
       cwd: folder,
       env: { PATH, HOME, REDIS_ENDPOINT_URI: redis.uri },
     });
-    await waitUntil(() => !demo.isRunning || demo.stdout().includes('Try:'), { what: 'the demo', timeoutMs: 20_000 });
+    await waitUntil(() => !demo.isRunning || demo.stdout().includes('Try:'), { what: 'the demo' });
     expect(demo.output()).toContain(`curl -i localhost:${port}/repos/redis`);
   });
   afterAll(async () => {

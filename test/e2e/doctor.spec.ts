@@ -115,7 +115,7 @@ describe('npm run doctor', () => {
       expect([problems(report), warnings(report), report.code]).toEqual([[], [], 0]);
       const texts = report.findings.map(({ text }) => text).join('\n');
       for (const fact of [
-        /^Redis 7\.\d+\.\d+ at /m,
+        /^Redis \d+\.\d+\.\d+ at /m,
         /^Evicts by allkeys-lru \(100 MiB/m,
         /CLIENT TRACKING/,
         /may run every command/,
@@ -181,7 +181,7 @@ describe('npm run doctor', () => {
       const report = await examine({ REDIS_ENDPOINT_URI: cluster.uri });
       await cluster.stop();
       expect(problems(report)).toEqual([]);
-      expect(report.findings.filter(({ text }) => /^Redis 7.* at /.test(text)).length).toBeGreaterThan(2);
+      expect(report.findings.filter(({ text }) => /^Redis \d.* at /.test(text)).length).toBeGreaterThan(2);
     });
   });
 

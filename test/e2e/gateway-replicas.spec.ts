@@ -30,6 +30,9 @@ describe('the gateway of two replicas', () => {
     ]);
     const env = {
       REDIS_ENDPOINT_URI: redis.uri,
+      REDIS_COMMAND_TIMEOUT_MS: '1000',
+      CACHE_LEASE_MS: '10000',
+      GITHUB_SETTLE_SECONDS: '0',
       CREDENTIAL_SECRET: 'a-secret-of-the-tests',
       PUBLIC_URL: 'https://larder.example',
       GITHUB_WEBHOOK_SECRET: SECRET,

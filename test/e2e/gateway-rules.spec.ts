@@ -46,7 +46,7 @@ describe("the operator's rules", () => {
     origin.answerBy(counting('public, max-age=0'));
     const [first, second] = [await get('/long/a'), await get('/long/a')];
     expect([first.text, second.text]).toEqual(['answer 1', 'answer 1']);
-    expect(second.cacheStatus).toMatch(/hit; ttl=3(600|599)/);
+    expect(second.cacheStatus).toMatch(/hit; ttl=3[56]\d\d;/);
   });
 
   it('shorten it', async () => {

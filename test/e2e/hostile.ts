@@ -1,5 +1,11 @@
 import { everythingLogged } from '../support/everything-logged';
-import { rawRequest, request, type HttpAnswer, type HttpRequestOptions } from '../support/raw-http';
+import {
+  rawRequest,
+  request,
+  type HttpAnswer,
+  type HttpRequestOptions,
+  type RawRequestOptions,
+} from '../support/raw-http';
 import { ScriptedOrigin, type OriginScript } from '../support/scripted-origin';
 import { ServiceProcess } from '../support/service-process';
 import { ADMIN, ask } from './ask';
@@ -58,8 +64,8 @@ export class Hostilities {
   }
 
   /** All that comes back for these bytes, each read as a character. */
-  async raw(bytes: string | Buffer, timeoutMs = 1_000): Promise<string> {
-    return (await rawRequest(this.service.port, bytes, { timeoutMs })).toString('latin1');
+  async raw(bytes: string | Buffer, options?: RawRequestOptions): Promise<string> {
+    return (await rawRequest(this.service.port, bytes, options)).toString('latin1');
   }
 
   /** One request of exactly this head, and its answer. */

@@ -39,7 +39,7 @@ describe('invalidations by a message in Redis', () => {
 
   beforeAll(async () => {
     [redis, github] = await Promise.all([RedisProcess.start(), GithubSimulator.start({ latencyMs: 0 })]);
-    const settings = { REDIS_ENDPOINT_URI: redis.uri };
+    const settings = { REDIS_ENDPOINT_URI: redis.uri, REDIS_COMMAND_TIMEOUT_MS: '1000' };
     replicas = await Promise.all([start(github, settings), start(github, settings)]);
     await waitUntil(async () => (await redis.command('PUBSUB', 'NUMSUB', CHANNEL)).includes('2'), {
       what: 'both replicas listen',
@@ -69,7 +69,7 @@ describe('invalidations by a message in Redis', () => {
     const connection = await redis.connect();
     await connection.send('MULTI');
     await connection.send('PUBLISH', CHANNEL, JSON.stringify({ accounts }));
-    await connection.send('CLIENT', 'PAUSE', '1500', 'ALL');
+    await connection.send('CLIENT', 'PAUSE', '3000', 'ALL');
     await connection.send('EXEC');
     connection.close();
     for (const [at, replica] of replicas.entries()) {

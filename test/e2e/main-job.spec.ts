@@ -22,7 +22,6 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
         ? {
             REDIS_ENDPOINT_URI: `127.0.0.1:${redis.port}`,
             REDIS_PASSWORD: 'redis-secret',
-            REDIS_COMMAND_TIMEOUT_MS: '1000',
           }
         : {}),
     });
@@ -49,9 +48,9 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
   it('says in every answer what the cache did', async () => {
     const miss = await ask(service, `/repos/${name()}`);
     expect(miss.headers['cache-status']).toMatch(
-      new RegExp(`^larder; fwd=miss; stored; ttl=(599|600); key="github:-:/users/${name()}"; detail=MISS/upstream$`),
+      new RegExp(`^larder; fwd=miss; stored; ttl=(59\\d|600); key="github:-:/users/${name()}"; detail=MISS/upstream$`),
     );
-    expect([miss.headers['x-cache'], miss.headers['age']]).toEqual(['MISS', '0']);
+    expect([miss.headers['x-cache'], miss.headers['age']]).toEqual(['MISS', expect.stringMatching(/^\d$/)]);
     const hit = await ask(service, `/repos/${name()}`);
     expect(hit.headers['cache-status']).toMatch(/^larder; hit; ttl=(59\d|600); key=".*"; detail=HIT\/l[12]$/);
     expect(hit.headers).toMatchObject({
@@ -102,7 +101,7 @@ describe.each(['memory', 'redis'] as const)('the account route with the store in
     const second = await ask(service, `/repos/ghost-${name()}`);
     expect([second.status, second.headers['x-cache']]).toEqual([404, 'HIT']);
     expect(second.json['instance']).toBe(second.headers['x-request-id']);
-    expect(second.headers['cache-status']).toMatch(/ttl=(59|60);/);
+    expect(second.headers['cache-status']).toMatch(/ttl=(5\d|60);/);
     expect(github.requests.count()).toBe(1);
   });
 
@@ -232,7 +231,6 @@ describe('an entry in Redis', () => {
       REDIS_ENDPOINT_URI: redis.uri,
       CACHE_TTL_SECONDS: '100',
       CACHE_STALE_IF_ERROR_SECONDS: '50',
-      REDIS_COMMAND_TIMEOUT_MS: '1000',
     };
     services = await Promise.all([start(github, env), start(github, env)]);
     await Promise.all(services.map((service) => service.waitForLog(/Connected/)));

@@ -102,7 +102,10 @@ describe('a port for operators (ADMIN_PORT)', () => {
     ] as const)
       expect([path, await statusOf(operators, path, { method })]).toEqual([path, 404]);
     for (const path of ['//admin/audit', '/./admin/audit', '/x/../admin/audit'])
-      await rawRequest(adminPort, `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${ADMIN.authorization}\r\n\r\n`);
+      await rawRequest(
+        adminPort,
+        `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: ${ADMIN.authorization}\r\n\r\n`,
+      );
     expect(github.requests.all()).toEqual([]);
     expect(await statusOf(service.url, '/health/live')).toBe(200);
     expect((await fetch(`${service.url}/repos/redis`)).headers.get('x-cache')).toBeTruthy();

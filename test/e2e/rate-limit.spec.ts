@@ -115,15 +115,15 @@ describe('the rate limit as a budget', () => {
 
   it('passes a refusal by GitHub itself on unchanged, once', async () => {
     await begin(100);
-    github.faults.next(1, { kind: 'rate-limited', status: 403, retryAfter: '30' });
+    github.faults.next(1, { kind: 'rate-limited', status: 403, retryAfter: '300' });
     const first = await through(service, '/users/redis');
-    expect([first.status, first.headers['retry-after']]).toEqual([403, '30']);
+    expect([first.status, first.headers['retry-after']]).toEqual([403, '300']);
     expect(first.body.toString()).toContain('secondary rate limit');
     github.requests.reset();
     expect(problemOf(await through(service, '/users/redis'))).toMatchObject({ status: 403 });
     expect(problemOf(await through(service, '/search/repositories?q=x'))).toMatchObject({ status: 403 });
     expect(github.requests.count()).toBe(0);
-    expect((await budgetOf(service)).credentials[0]?.pausedFor).toBeGreaterThan(25);
+    expect((await budgetOf(service)).credentials[0]?.pausedFor).toBeGreaterThan(200);
   });
 
   it('serves what is stale while nothing may be sent', async () => {
@@ -192,7 +192,7 @@ describe('the rate limit as a budget', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 403]);
     const { retryAfter, ...problem } = problemOf(answers[3] as HttpAnswer);
     expect(problem).toEqual({ status: 403, code: 'upstream-rate-limited', remaining: '99' });
-    expect(retryAfter).toBeGreaterThan(30);
+    expect(retryAfter).toBeGreaterThan(0);
     expect(github.requests.count()).toBe(3);
     expect((await budgetOf(service)).credentials).toHaveLength(1);
   });

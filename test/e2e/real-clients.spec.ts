@@ -226,7 +226,6 @@ describe('clients of an Enterprise Server, over TLS', () => {
     });
     await waitUntil(() => !service.isRunning || /listen(?:ing)? on/i.test(service.output()), {
       what: 'the service to listen',
-      timeoutMs: 20_000,
     });
   }, 300_000);
   afterAll(async () => {

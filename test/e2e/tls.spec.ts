@@ -84,7 +84,6 @@ describe('the service over https', () => {
     });
     await waitUntil(() => !service.isRunning || /listen(?:ing)? on/i.test(service.output()), {
       what: 'the service to listen',
-      timeoutMs: 20_000,
     });
     return { service, port };
   };
@@ -127,7 +126,6 @@ describe('the service over https', () => {
     service.signal('SIGHUP');
     await waitUntil(() => service.output().includes('the one before stays'), {
       what: 'the refusal',
-      timeoutMs: 10_000,
     });
     expect((await certificateOf(port, ca)).fingerprint256).toBe(first.fingerprint256);
     expect(service.isRunning).toBe(true);
@@ -136,20 +134,19 @@ describe('the service over https', () => {
     copyFileSync(other.certFile, files.TLS_CERT_FILE);
     await waitUntil(async () => (await certificateOf(port, ca)).fingerprint256 !== first.fingerprint256, {
       what: 'the new certificate',
-      timeoutMs: 15_000,
     });
     expect(await get(port, '/repos/redis', { ca: readFileSync(other.caFile) })).toMatchObject({ status: 200 });
-    await waitUntil(() => service.output().includes('read again'), { what: 'the log line', timeoutMs: 15_000 });
+    await waitUntil(() => service.output().includes('read again'), { what: 'the log line' });
     const twice = service.output().split('read again').length;
     service.signal('SIGHUP'); // looks at the files after it find no change
-    await waitUntil(() => service.output().split('read again').length > twice, { what: 'the next', timeoutMs: 15_000 });
+    await waitUntil(() => service.output().split('read again').length > twice, { what: 'the next' });
     expect(service.output().split('read again').length - 1).toBe(2);
 
     // A client that never begins its handshake does not hold up the end.
     const silent = connectPlain(port, '127.0.0.1').on('error', () => undefined);
     await once(silent, 'connect');
     service.signal('SIGTERM');
-    await waitUntil(() => !service.isRunning, { what: 'the service to end', timeoutMs: 20_000 });
+    await waitUntil(() => !service.isRunning, { what: 'the service to end' });
     silent.destroy();
     expect(await service.exited).toBe(0);
   });
@@ -203,7 +200,6 @@ describe('the service over https', () => {
     });
     await waitUntil(() => !demo.isRunning || demo.stdout().includes('To trust it'), {
       what: 'the demo',
-      timeoutMs: 20_000,
     });
     const [, certFile] = /curl --cacert (\S+) -i https:\/\/localhost/.exec(demo.stdout()) ?? [];
     const trusted = { ca: readFileSync(certFile!) };

@@ -38,7 +38,7 @@ describe.each([
   beforeAll(async () => {
     [github, redis] = await Promise.all([GithubSimulator.start({ latencyMs: 50 }), openRedis()]);
     const env: Record<string, string> = redis.uri === undefined ? {} : { REDIS_ENDPOINT_URI: redis.uri };
-    service = await start(github, { WORKERS: '2', LOG_LEVEL: 'debug', ...env });
+    service = await start(github, { WORKERS: '2', LOG_LEVEL: 'debug', CACHE_LEASE_MS: '30000', ...env });
     await waitUntil(() => new Set(workersHeard(service)).size >= 2, { what: 'both workers' });
     if (redis.uri !== undefined)
       await waitUntil(() => (service.stdout().match(/"Connected\./g) ?? []).length >= 2, { what: 'both reach Redis' });
@@ -132,7 +132,7 @@ describe('when a worker is killed', () => {
   let origin: ScriptedOrigin;
   let service: ServiceProcess;
   const through = (path: string, agent?: Agent) =>
-    request(`${service.url}/github${path}`, { timeoutMs: 5_000, ...(agent && { agent }) });
+    request(`${service.url}/github${path}`, { timeoutMs: 30_000, ...(agent && { agent }) });
   /** Ended without a response is as good as answered: a client may try again. Only one that hears nothing cannot know. */
   const isLeftWaiting = (error: unknown): boolean => String(error).includes('silence for');
   const kill = async (pid: number): Promise<void> => {
@@ -140,7 +140,7 @@ describe('when a worker is killed', () => {
     process.kill(pid, 'SIGKILL');
     await waitUntil(
       async () => new Set(workersHeard(service)).size > started && !(await childrenOf(service.pid!)).includes(pid),
-      { what: 'another worker', timeoutMs: 20_000 },
+      { what: 'another worker' },
     );
   };
 
@@ -174,7 +174,7 @@ describe('when a worker is killed', () => {
     const clients = Array.from({ length: 50 }, client);
     for (let kills = 0; kills < 4; kills++) {
       const before = asked;
-      await waitUntil(() => asked > before + 300, { what: 'requests', timeoutMs: 20_000 });
+      await waitUntil(() => asked > before + 300, { what: 'requests' });
       await kill((await childrenOf(service.pid!))[kills % 2]!);
     }
     isOver = true;

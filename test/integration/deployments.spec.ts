@@ -40,7 +40,7 @@ function open(uri: string, more: Partial<RedisSettings> = {}) {
     link,
     isUp,
     cachedLocally,
-    untilUp: (timeoutMs = 5_000) => waitUntil(isUp, { what: `the link to ${uri}`, timeoutMs }),
+    untilUp: () => waitUntil(isUp, { what: `the link to ${uri}` }),
   };
 }
 
@@ -102,7 +102,7 @@ describe('Sentinel', () => {
     await set.killPrimary();
     await waitUntil(() => !one.isUp() && !two.isUp(), { what: 'the loss' });
     await set.waitForFailover();
-    await Promise.all([one.untilUp(20_000), two.untilUp(20_000)]);
+    await Promise.all([one.untilUp(), two.untilUp()]);
     await fillUnder(one.store, 'after', anEntry());
     await two.cachedLocally('after');
     await one.store.invalidate({ kind: 'key', key: 'after' }, 'purge');
@@ -137,7 +137,7 @@ describe('a Cluster', () => {
     await waitUntil(() => !one.isUp() && !two.isUp(), { what: 'the loss' });
     await expect(one.store.invalidate({ kind: 'prefix', prefix: '' }, 'purge')).rejects.toThrow();
     await cluster.waitForFailover();
-    await Promise.all([one.untilUp(20_000), two.untilUp(20_000)]);
+    await Promise.all([one.untilUp(), two.untilUp()]);
     await fillUnder(one.store, 'k', anEntry());
     await two.cachedLocally('k');
     await one.store.invalidate({ kind: 'key', key: 'k' }, 'purge');

@@ -76,7 +76,7 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
       origin.version = 2;
       await one.store.invalidate({ kind: 'tag', tag: TAG }, 'purge');
       expect((await get(one, origin)).version).toBe('2');
-      await waitUntil(async () => (await get(two, origin)).version === '2', { what: 'the push', timeoutMs: 2_000 });
+      await waitUntil(async () => (await get(two, origin)).version === '2', { what: 'the push' });
     });
 
     it('stores nothing of a load in whose time the ledger is deleted and its tag purged', async () => {
@@ -247,7 +247,6 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
         expect((await replica.throughGateway(hot[at]!, origins[at]!)).version).toBe('2');
         await waitUntil(async () => (await other.throughGateway(hot[at]!, origins[at]!)).version === '2', {
           what: 'the push',
-          timeoutMs: 2_000,
         });
       }
     },
@@ -315,7 +314,6 @@ describe('with a Redis whose data is exchanged under a live connection', () => {
       expect((await one.throughGateway(asking, origin)).version).toBe('2');
       await waitUntil(async () => (await two.throughGateway(asking, origin)).version === '2', {
         what: 'the other replica to notice',
-        timeoutMs: 3_000,
       });
     });
 
@@ -370,7 +368,6 @@ describe('with a Redis whose data is exchanged under a live connection', () => {
         for (const replica of [one, two])
           await waitUntil(async () => (await replica.throughGateway(changing, changed)).version === '2', {
             what: 'the replica to notice',
-            timeoutMs: 3_000,
           });
       },
     );

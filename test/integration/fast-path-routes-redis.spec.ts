@@ -83,7 +83,8 @@ describe('a hit of a cached route that is in Redis only', () => {
 
   it('is the same to the byte on the slow path, once the gate is closed', async () => {
     await warm('nodejs');
-    const ask = (): Promise<string> => service.answerTo('GET /repos/nodejs HTTP/1.1\r\nhost: x\r\n\r\n');
+    const ask = async (): Promise<string> =>
+      (await service.answerTo('GET /repos/nodejs HTTP/1.1\r\nhost: x\r\n\r\n')).replace(/Date: .*/, 'Date: …');
     let short = '';
     let long = '';
     expect(await service.seenDuring(async () => (short = await ask()))).toBe(1); // the last request

@@ -16,13 +16,15 @@ const read = (path: string): string => readFileSync(join(CHART, path), 'utf8');
 const defaults = load(read('values.yaml')) as Values;
 const chart = load(read('Chart.yaml')) as Values;
 
+/** Helm warns of a configuration of Kubernetes that others may read. */
+const OPTIONS = { encoding: 'utf8', env: { ...process.env, KUBECONFIG: '/nowhere' } } as const;
 let helm: string;
 beforeAll(async () => {
   helm = await installHelm();
 }, 180_000);
 
 const template = (changed: Values) =>
-  spawnSync(helm, ['template', 'cache', CHART, '-f', '-'], { encoding: 'utf8', input: JSON.stringify(changed) });
+  spawnSync(helm, ['template', 'cache', CHART, '-f', '-'], { ...OPTIONS, input: JSON.stringify(changed) });
 const render = (changed: Values = {}): Manifest[] => {
   const { stdout, stderr } = template(changed);
   expect(stderr).toBe('');
@@ -40,7 +42,7 @@ describe('the Helm chart', () => {
   it('is of the version of the package, and Helm finds nothing wrong with it', () => {
     const { version } = JSON.parse(read('../../../package.json')) as { version: string };
     expect(chart).toMatchObject({ apiVersion: 'v2', name: 'larder', version, appVersion: version });
-    const { stdout, status } = spawnSync(helm, ['lint', '--strict', CHART], { encoding: 'utf8' });
+    const { stdout, status } = spawnSync(helm, ['lint', '--strict', CHART], OPTIONS);
     expect([stdout, status]).toEqual([expect.stringContaining('0 chart(s) failed'), 0]);
   });
 

@@ -150,7 +150,6 @@ void startService(AcmeCloudModule);
       for (const [at, url] of urls.entries())
         await waitUntil(async () => (await get(url, '/')).status === 404, {
           what: `the application to start: ${servers[at]?.output()}`,
-          timeoutMs: 30_000,
         });
     }, 180_000);
     afterAll(() => Promise.all(servers.map((server) => server.kill())));
@@ -217,7 +216,6 @@ void startService(AcmeCloudModule);
         };
         await waitUntil(async () => (await get('/health/live')).status === 200, {
           what: 'the service to start',
-          timeoutMs: 30_000,
         });
         return { service, get };
       };

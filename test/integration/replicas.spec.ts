@@ -11,14 +11,14 @@ describe('three replicas on one Redis', () => {
   let redis: RedisProcess;
   let replicas: ServiceProcess[];
 
-  const startReplica = async () => {
+  const startReplica = async (leaseMs = 30_000) => {
     const service = await ServiceProcess.start({
       env: {
         GITHUB_API_URL: github.url,
         REDIS_ENDPOINT_URI: redis.uri,
         ADMIN_TOKEN: 'test-admin-token',
         REDIS_COMMAND_TIMEOUT_MS: '2000',
-        CACHE_LEASE_MS: '500',
+        CACHE_LEASE_MS: String(leaseMs),
         LOG_LEVEL: 'warn',
       },
     });
@@ -41,7 +41,7 @@ describe('three replicas on one Redis', () => {
   });
 
   const get = async (replica: ServiceProcess, name: string) => {
-    const { status, headers, body } = await request(`${replica.url}/repos/${name}`, { timeoutMs: 20_000 });
+    const { status, headers, body } = await request(`${replica.url}/repos/${name}`);
     return {
       status,
       cacheStatus: String(headers['cache-status']),
@@ -98,6 +98,7 @@ describe('three replicas on one Redis', () => {
     const release = github.hold();
     const answers = replicas.flatMap((replica) => Array.from({ length: 20 }, () => get(replica, 'failing')));
     await waitUntil(() => github.inFlight === 1, { what: 'the call' });
+    for (const { url } of replicas) await request(`${url}/health/live`); // answered after those have come
     release();
     const settled = await Promise.all(answers);
     const failed = settled.filter(({ status }) => status === 502);
@@ -107,7 +108,7 @@ describe('three replicas on one Redis', () => {
   });
 
   it('replace a leader that is killed in mid-load, with at most one call more', async () => {
-    const doomed = await startReplica();
+    const doomed = await startReplica(500);
     const release = github.hold();
     const lost = get(doomed, 'orphan').then(
       () => 'answered',
@@ -124,7 +125,7 @@ describe('three replicas on one Redis', () => {
   });
 
   it('replace a leader that hangs, whose late answer does not overwrite the next one', async () => {
-    const frozen = await startReplica();
+    const frozen = await startReplica(500);
     const release = github.hold();
     const late = get(frozen, 'hanging');
     await waitUntil(() => github.inFlight === 1, { what: 'the call of the leader' });

@@ -23,6 +23,8 @@ import { waitUntil } from '../support/wait-until';
 
 let calls: number;
 let gate: Gate;
+/** How long `Patience` waits. */
+let patienceMs: number;
 let count: number;
 
 class User {
@@ -56,7 +58,7 @@ class Envelope implements NestInterceptor {
 class Patience implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler) {
     return next.handle().pipe(
-      timeout(50),
+      timeout(patienceMs),
       catchError((error: Error) =>
         throwError(() => (error.name === 'TimeoutError' ? new RequestTimeoutException('out of patience') : error)),
       ),
@@ -139,6 +141,7 @@ beforeEach(() => {
   count = 5;
   gate = new Gate();
   gate.open();
+  patienceMs = 60_000;
 });
 afterEach(async () => {
   gate.open();
@@ -201,8 +204,10 @@ describe('an interceptor around the cache', () => {
   it('may answer before the handler does: the load goes on', async () => {
     const { get } = await open(controllerOf(Patience, ResponseCacheInterceptor));
     gate = new Gate();
+    patienceMs = 50;
     const { status, text } = await get('/routes/plain');
     expect([status, JSON.parse(text)]).toMatchObject([408, { message: 'out of patience' }]);
+    patienceMs = 60_000;
     gate.open();
     await waitUntil(async () => (await get('/routes/plain')).headers['x-cache'] === 'HIT', { what: 'the hit' });
     expect(calls).toBe(1);
@@ -211,7 +216,9 @@ describe('an interceptor around the cache', () => {
   it('may answer before a handler that sets fields: nothing of them is mixed', async () => {
     const { get } = await open(controllerOf(Patience, ResponseCacheInterceptor));
     gate = new Gate();
+    patienceMs = 50;
     expect((await get('/routes/fields')).status).toBe(408);
+    patienceMs = 60_000;
     gate.open();
     for (let times = 0; times < 3; times++) {
       const { status, headers } = await get('/routes/fields');

@@ -12,6 +12,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CacheableResult, CacheRule, NotModified, ResponseCacheInterceptor } from '../../src/cache';
 import { openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { waitUntil } from '../support/wait-until';
 
 let calls = 0;
 /** What the handler does, given the request and its reply. */
@@ -167,8 +168,9 @@ describe('who gets the response of a route', () => {
     expect(await ask('de')).toBe(german);
     await cache?.invalidate({ kind: 'tag', tag: 'language:de' });
     expect(await ask('de')).not.toBe(german);
+    const before = calls;
     const loading = ask('fr');
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await waitUntil(() => calls > before, { what: 'the load' });
     await cache?.invalidate({ kind: 'tag', tag: 'language:fr' });
     expect(await ask('fr')).not.toBe(await loading);
   });

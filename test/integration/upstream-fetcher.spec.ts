@@ -5,8 +5,8 @@ import { breakerOf } from '../../src/upstream/upstream-breaker';
 import { UpstreamFetcher } from '../../src/upstream/upstream-fetcher';
 
 const limits = {
-  connectTimeoutMs: 500,
-  timeoutMs: 400,
+  connectTimeoutMs: 10_000,
+  timeoutMs: 1_500,
   maxResponseBytes: 100_000,
   breakerFailures: 100,
   breakerPauseMs: 1_000,

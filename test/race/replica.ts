@@ -56,7 +56,7 @@ export class Replica {
 
   /** Until it reaches Redis and hears of changes again: only then does it answer from its memory at once. */
   untilHealed(): Promise<void> {
-    return waitUntil(() => this.isHealed(), { what: `replica ${this.number} to heal`, timeoutMs: 10_000 });
+    return waitUntil(() => this.isHealed(), { what: `replica ${this.number} to heal` });
   }
 
   close(): Promise<void> {

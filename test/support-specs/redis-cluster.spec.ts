@@ -40,7 +40,7 @@ describe('RedisCluster', () => {
     const primary = await cluster.primaryFor('key');
     const connection = await primary.connect();
     await connection.send('SET', 'key', 'kept');
-    await expect(connection.send('WAIT', 1, 1000)).resolves.toBe(1);
+    await expect(connection.send('WAIT', 1, 30_000)).resolves.toBe(1);
     connection.close();
     const killed = await cluster.killPrimaryFor('key');
     await cluster.waitForFailover();

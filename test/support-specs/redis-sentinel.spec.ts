@@ -5,7 +5,7 @@ describe('RedisSentinelSet', () => {
     const set = await RedisSentinelSet.start({ password: 'data', sentinelPassword: 'watch' });
     expect(set.uri).toMatch(/^redis\+sentinel:\/\/127\.0\.0\.1:\d+,127\.0\.0\.1:\d+,127\.0\.0\.1:\d+\/mymaster$/);
     await set.command('SET', 'a', 'kept');
-    await set.command('WAIT', 1, 1000);
+    await set.command('WAIT', 1, 30_000);
     const killed = await set.killPrimary();
     const port = await set.waitForFailover();
     expect(port).not.toBe(killed.port);

@@ -90,7 +90,11 @@ describe('raw HTTP', () => {
   it('sends bytes unchanged, and returns the bytes before silence or a close', async () => {
     const server = createServer((socket) => socket.on('data', (bytes) => socket.write(`got ${String(bytes)}`)));
     await listen(server);
-    await expect(rawRequest(portOf(server), 'GET\0\n', { timeoutMs: 50 })).resolves.toEqual(Buffer.from('got GET\0\n'));
+    await expect(rawRequest(portOf(server), 'GET\0\n', { timeoutMs: 500 })).resolves.toEqual(
+      Buffer.from('got GET\0\n'),
+    );
+    const until = (received: string): boolean => received.endsWith('\0');
+    await expect(rawRequest(portOf(server), 'x\0', { until })).resolves.toEqual(Buffer.from('got x\0'));
     await expect(rawRequest(portOf(server), 'x', { endAfterWrite: true })).resolves.toEqual(Buffer.from('got x'));
     const port = portOf(server);
     await new Promise((resolve) => server.close(resolve));

@@ -19,7 +19,6 @@ export async function introduce(nodes: readonly RedisProcess[]): Promise<void> {
   for (const node of others) await first!.command('CLUSTER', 'MEET', '127.0.0.1', node.port);
   await waitUntil(async () => (await Promise.all(nodes.map((node) => knowsAll(node, nodes)))).every(Boolean), {
     what: `${nodes.length} cluster nodes to know each other`,
-    timeoutMs: 15_000,
   });
 }
 
@@ -27,10 +26,9 @@ export async function introduce(nodes: readonly RedisProcess[]): Promise<void> {
  * Resolves when all nodes find the cluster in order and agree on who is who: every slot is served by one of them, and every
  * replica among them is in sync and known as such to all.
  */
-export async function untilHealthy(nodes: readonly RedisProcess[], timeoutMs = 20_000): Promise<void> {
+export async function untilHealthy(nodes: readonly RedisProcess[]): Promise<void> {
   await waitUntil(() => areHealthy(nodes), {
     what: `the cluster of ports ${nodes.map(({ port }) => port).join(', ')} to be in order`,
-    timeoutMs,
     pollMs: 25,
   });
 }

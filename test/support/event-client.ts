@@ -45,8 +45,8 @@ export class EventClient {
   }
 
   /** What came after the first `from` events, as soon as it suffices. */
-  async until(what: string, isEnough: (client: this) => boolean, timeoutMs = 10_000): Promise<void> {
-    await waitUntil(() => isEnough(this), { what: `${what} in ${this.events.length} events`, timeoutMs, pollMs: 20 });
+  async until(what: string, isEnough: (client: this) => boolean): Promise<void> {
+    await waitUntil(() => isEnough(this), { what: `${what} in ${this.events.length} events`, pollMs: 20 });
   }
 
   close(): void {

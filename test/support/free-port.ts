@@ -10,6 +10,13 @@ const LOWEST = 10_000;
 const BEHIND_HIGHEST = 32_768;
 const CLUSTER_BUS_OFFSET = 10_000;
 
+/**
+ * Each worker of a Jest run has ports of its own: what one has been given is still free for another that looks before its server listens,
+ * or while that is down.
+ */
+const SHARES = 16;
+const share = Number(process.env['JEST_WORKER_ID'] ?? 0) % SHARES;
+
 /** Ports this process was given are not given again: their server may not listen yet. */
 const given = new Set<number>();
 
@@ -24,7 +31,7 @@ export function freeClusterPort(): Promise<number> {
 
 async function findPort(behindHighest: number, portsOf: (port: number) => number[]): Promise<number> {
   for (let tries = 0; tries < 1000; tries += 1) {
-    const port = randomInt(LOWEST, behindHighest);
+    const port = LOWEST + randomInt(Math.floor((behindHighest - LOWEST) / SHARES)) * SHARES + share;
     const ports = portsOf(port);
     if (ports.some((one) => given.has(one))) continue;
     const areFree = await Promise.all(ports.map(isFree));

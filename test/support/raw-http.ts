@@ -3,8 +3,10 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 
 export interface RawRequestOptions {
-  /** When to stop listening, counted from the last byte. */
+  /** When to stop listening, counted from the last byte: long, for a server that is slow and then closes the connection. */
   timeoutMs?: number;
+  /** What suffices of an answer on a connection that stays open. */
+  until?: (received: string) => boolean;
   /** Whether to half-close after writing, as `nc -N` does. */
   endAfterWrite?: boolean;
 }
@@ -28,13 +30,13 @@ export interface HttpAnswer {
 }
 
 /**
- * Writes the bytes as they are to a port of 127.0.0.1 and resolves with all that came back until the server closed or fell
+ * Writes the bytes as they are to a port of 127.0.0.1 and resolves with all that came back until that sufficed, or the server closed or fell
  * silent. A reset ends the answer; a refused connection rejects.
  */
 export function rawRequest(
   port: number,
   bytes: string | Buffer,
-  { timeoutMs = 1000, endAfterWrite = false }: RawRequestOptions = {},
+  { timeoutMs = 30_000, until, endAfterWrite = false }: RawRequestOptions = {},
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const received: Buffer[] = [];
@@ -45,7 +47,10 @@ export function rawRequest(
       if (endAfterWrite) socket.end();
     });
     socket.setTimeout(timeoutMs, () => socket.destroy());
-    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      received.push(chunk);
+      if (until?.(Buffer.concat(received).toString('latin1')) === true) socket.destroy();
+    });
     socket.on('error', (error) => {
       if (!isConnected) reject(error);
     });
@@ -58,7 +63,7 @@ export function rawRequest(
  * checked: the server is one of our own.
  */
 export function request(url: string | URL, options: HttpRequestOptions = {}): Promise<HttpAnswer> {
-  const { method = 'GET', headers, body, agent = false, timeoutMs = 10_000, signal } = options;
+  const { method = 'GET', headers, body, agent = false, timeoutMs = 60_000, signal } = options;
   return new Promise((resolve, reject) => {
     const send = String(url).startsWith('https:') ? httpsRequest : httpRequest;
     const sending = { method, headers, agent, signal, rejectUnauthorized: false };

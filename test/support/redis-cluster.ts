@@ -86,8 +86,8 @@ export class RedisCluster {
   }
 
   /** Resolves when the serving nodes agree that one of them serves every slot; no replica has to be left. */
-  async waitForFailover(timeoutMs = 20_000): Promise<void> {
-    await untilHealthy(this.serving(), timeoutMs);
+  async waitForFailover(): Promise<void> {
+    await untilHealthy(this.serving());
   }
 
   /** Starts moving a slot, and leaves it half-way: for ASK. */
@@ -119,7 +119,6 @@ export class RedisCluster {
     await introduce([...serving, added]);
     await waitUntil(async () => (await added.command('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
       what: `the added node ${added.port} to find the cluster in order`,
-      timeoutMs: 15_000,
     });
     return added;
   }

@@ -173,7 +173,6 @@ export class RedisProcess {
   private async untilReady(): Promise<void> {
     await waitUntil(async () => !this.child.isRunning || (await this.isReady()), {
       what: `redis-server on port ${this.port} to answer`,
-      timeoutMs: 10_000,
     });
     if (!this.child.isRunning) throw new Error(`redis-server on port ${this.port} did not start:\n${this.log()}`);
   }

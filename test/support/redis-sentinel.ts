@@ -78,7 +78,7 @@ export class RedisSentinelSet {
   }
 
   /** Resolves with the port of the new primary, when every serving sentinel names it and it takes writes. */
-  async waitForFailover(timeoutMs = 25_000): Promise<number> {
+  async waitForFailover(): Promise<number> {
     let port = 0;
     await waitUntil(
       async () => {
@@ -86,7 +86,7 @@ export class RedisSentinelSet {
         port = node.port;
         return node.isServing && (await node.command('INFO', 'replication')).includes('role:master');
       },
-      { what: 'the sentinels to agree on a new primary', timeoutMs, pollMs: 25 },
+      { what: 'the sentinels to agree on a new primary', pollMs: 25 },
     );
     return port;
   }
@@ -106,7 +106,6 @@ export class RedisSentinelSet {
   private async untilAcquainted(): Promise<void> {
     await waitUntil(async () => (await Promise.all(this.sentinels.map(isAcquainted))).every(Boolean), {
       what: 'the sentinels to know the replica and each other',
-      timeoutMs: 20_000,
       pollMs: 25,
     });
   }

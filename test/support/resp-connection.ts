@@ -34,7 +34,7 @@ export class RespConnection {
     private readonly socket: Socket,
     private readonly target: RespTarget,
   ) {
-    const timeoutMs = target.timeoutMs ?? 5000;
+    const timeoutMs = target.timeoutMs ?? 30_000;
     socket.setTimeout(timeoutMs, () => {
       const command = this.waiting[0]?.command;
       if (command !== undefined) this.fail(new Error(`No reply to ${command} within ${timeoutMs} ms`));

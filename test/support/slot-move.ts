@@ -35,7 +35,18 @@ export class SlotMove {
       const keys = await this.from.query('CLUSTER', 'GETKEYSINSLOT', this.slot, 100);
       if (!Array.isArray(keys) || keys.length === 0) return;
       const names = keys.map(String);
-      await this.from.command('MIGRATE', '127.0.0.1', this.to.port, '', 0, 5000, 'REPLACE', ...auth, 'KEYS', ...names);
+      await this.from.command(
+        'MIGRATE',
+        '127.0.0.1',
+        this.to.port,
+        '',
+        0,
+        30_000,
+        'REPLACE',
+        ...auth,
+        'KEYS',
+        ...names,
+      );
     }
   }
 
