@@ -21,7 +21,7 @@ import { isId, namesAt, textAt, valueAt } from './webhook-payload';
  * The changes of GitHub's events, as tags, by name and by id (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
  *
  * The invariant: every event of GitHub's description has a row here: its changes, or in `CHANGES_NOTHING` the reason why nothing stored
- * changes. `webhook-events.spec.ts` checks it, with the description and with GitHub's own example payloads.
+ * changes. `github-own-events.spec.ts` checks it, with the description and with GitHub's own example payloads.
  */
 
 /** The names that most events have. */

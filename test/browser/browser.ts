@@ -30,7 +30,7 @@ export class TestBrowser {
       ...{ viewport: { width: 1280, height: 900 }, baseURL: new URL(url).origin },
       ...options,
     });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
     if (script !== undefined) await context.addInitScript(script);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.complaints.push(error.message));

@@ -1,6 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { GithubSimulator } from '../../simulator';
 import { ServiceProcess } from '../support/service-process';
+import { waitUntil } from '../support/wait-until';
 import { TestBrowser, textOf } from './browser';
 
 const TOKEN = 'token-of-the-browser-test';
@@ -76,7 +77,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.type(TOKEN);
     await page.keyboard.press('Enter');
     await page.getByText('microsoft is invalidated').first().waitFor();
-    expect(await page.locator(':focus').innerText()).toBe('Invalidate');
+    await page.locator(':focus', { hasText: 'Invalidate' }).waitFor();
     await tabTo(page.getByRole('button', { name: 'Ask again' }), 'Shift+Tab');
     await page.keyboard.press('Enter');
     await page.locator('[data-test="verdict"]', { hasText: 'From the API' }).waitFor();
@@ -114,6 +115,8 @@ describe('by keyboard alone', () => {
     expect(await page.getByRole('tab', { name: 'Header fields' }).getAttribute('aria-selected')).toBe('true');
     await page.keyboard.press('Escape');
     await page.getByRole('tab', { name: 'Overview' }).waitFor({ state: 'detached' });
-    expect(await row.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    await waitUntil(() => row.evaluate((element) => element === element.ownerDocument.activeElement), {
+      what: 'the focus on the row',
+    });
   });
 });
