@@ -14,7 +14,7 @@ import { RouteConstraints, type NestFastifyApplication } from '@nestjs/platform-
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
-import { itOnFastify, openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
+import { itOnFastify, onAdapter, openRoutes, type RouteApp, type RouteAppOptions } from '../support/route-app';
 import { four, inTurn } from './in-turn';
 
 let calls: number;
@@ -227,6 +227,21 @@ describe('a HEAD', () => {
     const { 'content-length': length, etag } = (await app.get('/for-both/of-all')).headers;
     expect([headers['content-length'], headers.etag]).toEqual([length, etag]);
   });
+});
+
+// Fastify has chosen the route before.
+(onAdapter() === 'express' ? it : it.skip)('what a middleware makes of one URL are entries of their own', async () => {
+  await open([ForBoth, OwnHost], {
+    prepare: (one) =>
+      void one.use(
+        (request: { url: string; headers: Record<string, string> }, _response: unknown, next: () => void) => {
+          if (request.headers['x-to'] !== undefined) request.url = request.headers['x-to'];
+          next();
+        },
+      ),
+  });
+  const answers = await inTurn(app, '/page', [{ 'x-to': '/own-host' }, { 'x-to': '/for-both/of-all' }]);
+  expect(answers).toEqual(four([{ calls: 1 }, { calls: 2 }]));
 });
 
 describe('hosts', () => {

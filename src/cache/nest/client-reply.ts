@@ -23,7 +23,7 @@ export interface ClientReply {
   send(payload?: unknown): unknown;
 }
 
-type ExpressRequest = IncomingMessage & { readonly originalUrl: string; readonly host?: string };
+type ExpressRequest = IncomingMessage & { readonly baseUrl: string; readonly host?: string };
 
 /** @param reply what Nest calls the response */
 export function clientReplyOf(reply: object): ClientReply {
@@ -35,13 +35,13 @@ export function rawRequestOf(request: object): IncomingMessage {
 }
 
 /**
- * Host, path and query that the client sent. The host as it is written: a handler that reads it in another case may find no such tenant, and
- * others would get that answer.
+ * Host, path and query that lead to the handler: a middleware may have changed the URL that the client sent. The host as it is written: a handler
+ * that reads it in another case may find no such tenant, and others would get that answer.
  */
 export function targetOf(request: object): string {
-  const { host = '', url = '', originalUrl = '' } = request as Partial<ExpressRequest>;
-  // An Express router removes its own path from `url`.
-  return `//${host}${isOfFastify(request) ? url : originalUrl}`;
+  // An Express router moves its own path from `url` to `baseUrl`.
+  const { host = '', baseUrl = '', url = '' } = request as Partial<ExpressRequest>;
+  return `//${host}${baseUrl}${url}`;
 }
 
 /** Fastify numbers its requests; on Express a middleware may. */
