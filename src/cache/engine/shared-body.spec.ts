@@ -75,6 +75,25 @@ describe('a body for several readers', () => {
     expect((await new SharedBody(pieces(64, 16_384), limits).whole())?.length).toBe(1_048_576);
   });
 
+  it('is read from its first byte by who begins right after the head, though its first piece is over the limit', async () => {
+    const source = new PassThrough({ highWaterMark: 1_048_576 });
+    source.write(Buffer.alloc(4_000));
+    const body = new SharedBody(source, { maxBytes: 1_000 });
+    while (body.received === 0) await new Promise((resolve) => process.nextTick(resolve));
+    source.end(Buffer.alloc(4_000));
+    expect((await collect(body.read())).length).toBe(8_000);
+  });
+
+  it('stops its source where it is over the limit and has no reader', async () => {
+    const source = new PassThrough({ highWaterMark: 1_048_576 });
+    const body = new SharedBody(source, { maxBytes: 1_000 });
+    source.write(Buffer.alloc(2_000));
+    expect(await body.whole()).toBeUndefined();
+    await turn();
+    await turn();
+    expect(source.destroyed).toBe(true);
+  });
+
   it('does not count as under way once all its readers have left, though it was over the limit and they had read little', async () => {
     const held = new HeldBytes(0);
     const source = new PassThrough({ highWaterMark: 1_048_576 });

@@ -189,7 +189,7 @@ export class SharedBody {
         this.letGo();
         if (!this.fits) this.watchReaders();
         while (!this.fits && this.kept > this.aheadBytes && this.cursors.size > 0) await this.next();
-        if (!this.fits && this.total > smallBytes && this.cursors.size === 0) this.source.destroy();
+        if (!this.fits && this.total > smallBytes && !(await this.hasReaders())) this.source.destroy();
       }
       this.state = 'ended';
     } catch (error) {
@@ -199,6 +199,12 @@ export class SharedBody {
     clearInterval(this.watch);
     this.count();
     this.wake();
+  }
+
+  /** The first chunk may be over the limits, and arrive before the requests that got the head with it have begun to read. */
+  private async hasReaders(): Promise<boolean> {
+    if (this.cursors.size === 0) await new Promise(setImmediate);
+    return this.cursors.size > 0;
   }
 
   /**
@@ -239,7 +245,7 @@ export class SharedBody {
 
   /** For a body over the limit: frees the bytes that every reader has received. */
   private letGo(): void {
-    if (this.fits || this.atFirst > 0 || (this.cursors.size === 0 && this.total <= this.smallBytes)) return;
+    if (this.fits || this.atFirst > 0 || this.cursors.size === 0) return;
     let slowest = Infinity;
     for (const { at } of this.cursors) slowest = Math.min(slowest, at);
     while (this.gone < slowest && this.chunks.length > 0) {
