@@ -3,7 +3,15 @@ import { RACE_KEYS, readingsOf, targetsOf, type RaceKey, type Reading } from './
 import { Random } from './random';
 
 export type FaultKind =
-  'restart-empty' | 'restart-with-old-data' | 'kill-connections' | 'kill-one-connection' | 'deafen-one' | 'freeze';
+  | 'restart-empty'
+  | 'restart-with-old-data'
+  | 'kill-connections'
+  | 'kill-one-connection'
+  | 'deafen-one'
+  | 'freeze'
+  | 'flush'
+  | 'read-only'
+  | 'full';
 
 export type Action =
   | {
@@ -44,6 +52,9 @@ const FAULTS: readonly FaultKind[] = [
   'kill-one-connection',
   'deafen-one',
   'freeze',
+  'flush',
+  'read-only',
+  'full',
 ];
 /** Room after a fault to heal and to be checked again. */
 const STEPS_BETWEEN_FAULTS = 200;

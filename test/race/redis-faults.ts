@@ -79,6 +79,20 @@ export class RedisFaults {
         return this.killOne(/^id=(\d+) .*resp=3/gm, draw);
       case 'deafen-one':
         return this.killOne(/^id=(\d+) .*flags=\S*B/gm, draw);
+      case 'flush':
+        this.book.forgetDeleted();
+        await this.redis.command('FLUSHALL');
+        return;
+      case 'read-only':
+        await this.redis.command('REPLICAOF', '127.0.0.1', '1');
+        await pause(freezeMs);
+        await this.redis.command('REPLICAOF', 'NO', 'ONE');
+        return;
+      case 'full':
+        await this.redis.command('CONFIG', 'SET', 'maxmemory', '1');
+        await pause(freezeMs);
+        await this.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+        return;
       case 'freeze':
         await this.redis.freeze();
         await pause(freezeMs);
