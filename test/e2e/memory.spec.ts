@@ -72,7 +72,7 @@ describe('the memory of the cache', () => {
     expect((await request(`${service.url}${gateway('one-more')}`)).status).toBe(200);
     const { entries } = await countedBytes(service);
     expect(entries).toBeGreaterThan(1_000); // it has not just forgotten everything
-  }, 180_000);
+  }, 240_000);
 
   it('stays near L1_MAX_BYTES, whatever is kept beside the entries', async () => {
     const service = await start(TELLS_HELD_BYTES, { L1_MAX_BYTES: String(16 * MIB) });
@@ -83,7 +83,7 @@ describe('the memory of the cache', () => {
     expect(grown).toBeLessThan(1.3 * 16 * MIB);
     const { l1, prepared } = await countedBytes(service);
     expect(l1 + prepared).toBeGreaterThan(0.8 * 16 * MIB); // it was full
-  }, 120_000);
+  }, 240_000);
 
   it.each([
     ['loaded through the gateway', gateway, 1],
@@ -102,6 +102,6 @@ describe('the memory of the cache', () => {
       expect(ratio).toBeGreaterThan(0.85);
       expect(ratio).toBeLessThan(1.15);
     },
-    180_000,
+    240_000,
   );
 });

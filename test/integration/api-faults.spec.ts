@@ -2,7 +2,7 @@ import { GithubSimulator, type Fault } from '../../simulator';
 import { RedisProcess } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
 import { waitUntil } from '../support/wait-until';
-import { ask, HUNG_AFTER_MS } from './clients';
+import { ask, HUNG_AFTER_MS, type Seen } from './clients';
 
 const faults: [string, Fault, RegExp][] = [
   ['500', { kind: 'status', status: 500 }, /^upstream-error$/],
@@ -41,22 +41,35 @@ describe('the API fails', () => {
   let github: GithubSimulator;
   let redis: RedisProcess;
   let service: ServiceProcess;
+  /** Waits for the API for less than a second. */
+  let impatient: ServiceProcess;
   let count = 0;
 
-  const startService = (): Promise<ServiceProcess> =>
-    ServiceProcess.start({
+  const startService = async (more: Record<string, string> = {}): Promise<ServiceProcess> => {
+    const started = await ServiceProcess.start({
       env: {
         GITHUB_API_URL: github.url,
         REDIS_ENDPOINT_URI: redis.uri,
-        REDIS_COMMAND_TIMEOUT_MS: '1000',
         CACHE_TTL_SECONDS: '1',
-        UPSTREAM_TIMEOUT_MS: '800',
         UPSTREAM_BREAKER_PAUSE_MS: '150',
         UPSTREAM_BREAKER_FAILURES: '50',
         UPSTREAM_MAX_RESPONSE_BYTES: '1000000',
         LOG_LEVEL: 'error',
+        ...more,
       },
     });
+    await started.untilRedisIsUp();
+    return started;
+  };
+  const askedAbout = ({ kind }: Fault): ServiceProcess => (/hang|slow/.test(kind) ? impatient : service);
+  /** A good answer; a slow machine needs more than one request for it where the service is impatient. */
+  const load = async (on: ServiceProcess, name: string): Promise<Seen> => {
+    let seen = await ask(on, name);
+    await waitUntil(async () => seen.status === 200 || (seen = await ask(on, name)).status === 200, {
+      what: 'a good answer',
+    });
+    return seen;
+  };
   const untilStale = (name: string): Promise<void> =>
     waitUntil(
       async () => {
@@ -69,11 +82,11 @@ describe('the API fails', () => {
   beforeAll(async () => {
     github = await GithubSimulator.start({ latencyMs: 0, rateLimit: { anonymous: 1_000_000_000 } });
     redis = await RedisProcess.start();
-    service = await startService();
+    [service, impatient] = await Promise.all([startService(), startService({ UPSTREAM_TIMEOUT_MS: '800' })]);
   });
   afterEach(() => github.faults.clear());
   afterAll(async () => {
-    await service.stop();
+    await Promise.all([service.stop(), impatient.stop()]);
     await redis.stop();
     await github.stop();
   });
@@ -83,23 +96,24 @@ describe('the API fails', () => {
     async (_name, fault, code) => {
       const name = `cold-${++count}`;
       github.faults.always(fault);
-      const seen = await ask(service, name);
+      const seen = await ask(askedAbout(fault), name);
       expect(seen.code).toMatch(code);
       expect([429, 502, 504]).toContain(seen.status);
       if (code.source !== '^upstream-too-large$') expect(Number(seen.retryAfter)).toBeGreaterThan(0);
       expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
       expect(await redis.command('EXISTS', `larder:v4:e:{github:-:/users/${name}}`)).toBe('0');
       github.faults.clear();
-      await waitUntil(async () => (await ask(service, name)).status === 200, { what: 'a good answer' });
+      await load(askedAbout(fault), name);
     },
   );
 
   it.each(faults)('with %s: the stale entry, which says so', async (_name, fault) => {
     const name = `stale-${++count}`;
-    const { repos } = (await ask(service, name)).json;
+    const on = askedAbout(fault);
+    const { repos } = (await load(on, name)).json;
     await untilStale(name);
     github.faults.always(fault);
-    const seen = await ask(service, name);
+    const seen = await ask(on, name);
     expect([seen.status, seen.json['repos'], seen.json['cached']]).toEqual([200, repos, true]);
     expect(seen.cacheStatus).toMatch(/^larder; hit; ttl=-\d+; .*detail=STALE_ON_ERROR\/l\d:/);
     expect(seen.ms).toBeLessThan(HUNG_AFTER_MS);
@@ -113,7 +127,7 @@ describe('the API fails', () => {
       const limited = await startService();
       try {
         const name = `refused-${++count}`;
-        const { repos } = (await ask(limited, name)).json;
+        const { repos } = (await load(limited, name)).json;
         await untilStale(name);
         github.faults.always(fault);
         const seen = await ask(limited, name);

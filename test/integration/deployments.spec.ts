@@ -26,7 +26,13 @@ afterEach(async () => {
 });
 
 function open(uri: string, more: Partial<RedisSettings> = {}) {
-  const settings = { endpoint: parseRedisEndpoint(uri), keyPrefix: 'larder', commandTimeoutMs: 500, tls: {}, ...more };
+  const settings = {
+    endpoint: parseRedisEndpoint(uri),
+    keyPrefix: 'larder',
+    commandTimeoutMs: 2_000,
+    tls: {},
+    ...more,
+  };
   const { store, link } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
   ends({ stop: () => store.close() });
   const isUp = () => link?.isUp === true;
