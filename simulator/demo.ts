@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { environmentShape } from '../src/config/env.schema';
+import { environmentShape } from '../src/config/environment-shape';
 import { github } from '../src/github/github.definition';
 import { settingNamesOf } from '../src/upstream';
 import { boot } from '../src/bootstrap/boot';

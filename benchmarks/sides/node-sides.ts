@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeTempFolder, removeTempFolder } from '../../test/support/temp-folder';
-import { environmentShape } from '../../src/config/env.schema';
+import { environmentShape } from '../../src/config/environment-shape';
 import { github } from '../../src/github/github.definition';
 import { settingNamesOf } from '../../src/upstream';
 import { peerScript } from '../harness/folders';

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { AppError } from '../../kernel/app-error';
 
 export interface FairQueueOptions {
@@ -181,4 +182,19 @@ export class FairQueue {
     if (line.active > 0 || line.waiting.size > 0 || this.lines.get(name) !== line) return;
     this.lines.delete(name);
   }
+}
+
+/** A permit is held while a part of the answer is still to come, for `maxMs` at most. */
+export function releaseAtEnd(permit: Permit, rest: Readable | undefined, maxMs: number): void {
+  if (rest === undefined || rest.readableEnded || rest.destroyed) {
+    permit.release();
+    return;
+  }
+  const release = (): void => {
+    clearTimeout(late);
+    rest.off('end', release).off('close', release);
+    permit.release();
+  };
+  const late = setTimeout(release, maxMs).unref();
+  rest.once('end', release).once('close', release);
 }

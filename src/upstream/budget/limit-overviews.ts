@@ -60,7 +60,7 @@ export class LimitOverviews {
     const spent = await this.budget.limitsOf(credential);
     const limits = [...known.limits].map(([name, limit]) => [name, newerLimit(limit, spent[name])] as const);
     const now = this.clock.now();
-    const isRefused = this.budget.hasRefusedSince(credential, known.receivedAt);
+    const isRefused = this.budget.credentials.hasRefusedSince(credential, known.receivedAt);
     if (isRefused || now - known.receivedAt > MAX_AGE_MS || limits.some(([, { resetAt }]) => resetAt <= now)) {
       this.overviews.delete(form);
       return undefined;

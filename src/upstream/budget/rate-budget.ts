@@ -1,23 +1,15 @@
 import type { Readable } from 'node:stream';
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../kernel/at-most';
 import type { CacheStore } from '../../cache';
 import { networkOf } from '../../kernel/network';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
-import {
-  isReserved,
-  leftOf,
-  waitOf,
-  type CredentialBudget,
-  type Refusal,
-  type ResourceLimit,
-} from './credential-budget';
+import { leftOf, type CredentialBudget, type Refusal, type ResourceLimit } from './credential-budget';
 import { ANONYMOUS } from '../gateway/partition';
-import { FairQueue, type Pacing, type Permit } from './fair-queue';
+import { BudgetGate, FREE } from './budget-gate';
+import { FairQueue, releaseAtEnd } from './fair-queue';
+import { KnownCredentials } from './known-credentials';
 import { LearnedResources } from './learned-resources';
 import { RateLimitError } from './rate-limit.error';
-import { SlidingWindow } from './sliding-window';
 import { BudgetUsers, clientOf, routeOf } from './budget-users';
 import { completed, type CompleteAdapter, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 import { SharedBudgets } from './shared-budgets';
@@ -92,10 +84,6 @@ export interface Savings {
 }
 
 const MAX_WAITING = 10_000;
-const MAX_ACCEPTED = 10_000;
-const ACCEPTED_MS = 3_600_000;
-/** What counts against no resource. */
-const FREE = 'free';
 
 /**
  * The rate limits of an upstream as a budget: learned from each answer, shared across replicas, asked before each request.
@@ -112,12 +100,8 @@ export class RateBudget {
   private readonly resources: LearnedResources;
   readonly adapter: CompleteAdapter;
   private readonly queue: FairQueue;
-  private readonly pace: SlidingWindow | undefined;
-  /** Credentials for which the upstream has answered something other than 401. */
-  private readonly accepted = new LRUCache<string, true>({ ...atMost(MAX_ACCEPTED), ttl: ACCEPTED_MS });
-
-  /** When the upstream last answered 401 for a credential. */
-  private readonly refusedAt = new LRUCache<string, number>(atMost(MAX_ACCEPTED));
+  readonly credentials = new KnownCredentials();
+  private readonly gate: BudgetGate;
 
   constructor(
     readonly options: RateBudgetOptions,
@@ -127,8 +111,8 @@ export class RateBudget {
     this.shared = new SharedBudgets(`budget:${options.upstream}`, store, clock);
     this.adapter = completed(options.adapter);
     this.resources = new LearnedResources(this.adapter);
-    const { maxConcurrency, deadlineMs, pointsPerMinute } = options;
-    this.pace = pointsPerMinute > 0 ? new SlidingWindow(pointsPerMinute) : undefined;
+    const { maxConcurrency, deadlineMs } = options;
+    this.gate = new BudgetGate(options, this.adapter, this.shared, clock, this.counts);
     this.queue = new FairQueue({ maxConcurrency, deadlineMs, maxWaiting: MAX_WAITING });
   }
 
@@ -145,9 +129,9 @@ export class RateBudget {
     const { credential, method, path, signal } = request;
     const resources = this.resources.of(method, path);
     await this.shared.sync(credential, resources);
-    this.require(request, resources);
-    const pace = this.pacingOf(request, resources?.[0]);
-    this.requirePace(request, pace);
+    this.gate.require(request, resources);
+    const pace = this.gate.pacingOf(request, resources?.[0]);
+    this.gate.requirePace(request, pace);
     const tenant = this.tenantOf(request);
     const maxAtOnce = tenant === credential ? Infinity : Math.ceil(this.options.maxConcurrency / 2);
     const limitOf = (): number => {
@@ -163,7 +147,7 @@ export class RateBudget {
     });
     try {
       await this.shared.sync(credential); // again only if it has waited
-      this.require(request, resources);
+      this.gate.require(request, resources);
       const spent = await this.send(request, resources?.[0], send, reader);
       releaseAtEnd(permit, reader.rest?.(spent.answer), this.options.bodyMs);
       return spent;
@@ -171,16 +155,6 @@ export class RateBudget {
       permit.release();
       throw error;
     }
-  }
-
-  /** Whether the upstream has recently answered this process with a status other than 401 for a credential. */
-  hasAccepted(credential: string): boolean {
-    return this.accepted.has(credential);
-  }
-
-  /** Whether the upstream has answered this process with a 401 for a credential since an instant. */
-  hasRefusedSince(credential: string, since: number): boolean {
-    return (this.refusedAt.get(credential) ?? -Infinity) >= since;
   }
 
   /** The limit that a request counts against, as this process knows it now, in header fields; none where its window is over or not known. */
@@ -219,7 +193,7 @@ export class RateBudget {
    * half of the permits, so that thousands of them count as one caller.
    */
   private tenantOf({ credential, address }: RateLimitedRequest): string {
-    const isKnown = address === undefined || credential === ANONYMOUS || this.accepted.has(credential);
+    const isKnown = address === undefined || credential === ANONYMOUS || this.credentials.hasAccepted(credential);
     return isKnown ? credential : `unknown ${networkOf(address)}`;
   }
 
@@ -253,8 +227,7 @@ export class RateBudget {
     this.countUser(request);
     const sentAt = this.clock.now();
     const answer = await send();
-    if (answer.status === 401) this.refusedAt.set(request.credential, this.clock.now());
-    else if (request.credential !== ANONYMOUS) this.accepted.set(request.credential, true);
+    this.credentials.note(request.credential, answer.status, this.clock.now());
     if (answer.status === 304 && this.adapter.isNotModifiedFree && request.credential !== ANONYMOUS)
       this.counts.notModified += 1;
     const read = {
@@ -262,68 +235,6 @@ export class RateBudget {
       shape: this.adapter.shapeOf(request.path),
     };
     return { answer, refusal: this.record(request, resource ?? FREE, sentAt, read) };
-  }
-
-  /**
-   * The pace that keeps a request within the points of a minute. Callers without a credential have fewer in an hour; an upstream without
-   * announced limits (Enterprise Server, unless they are turned on) has no pace.
-   */
-  private pacingOf({ credential, method }: RateLimitedRequest, resource: string | undefined): Pacing | undefined {
-    const { pace, clock } = this;
-    const points = this.adapter.pointsOf(method, resource);
-    if (!pace || credential === ANONYMOUS || points === 0) return undefined;
-    return {
-      waitMs: () => (this.hasLimits(credential) ? pace.waitMs(credential, points, clock.now()) : 0),
-      pass: () => pace.pass(credential, points, clock.now()),
-    };
-  }
-
-  private hasLimits(credential: string): boolean {
-    return Object.keys(this.shared.of(credential).resources).length > 0;
-  }
-
-  /** Refuses at once if the wait would be too long, or is for a background refresh. */
-  private requirePace(request: RateLimitedRequest, pacing: Pacing | undefined): void {
-    const { upstream, reserve, deadlineMs, pointsPerMinute } = this.options;
-    const waitMs = pacing?.waitMs() ?? 0;
-    if (waitMs > deadlineMs) {
-      this.counts.heldBack += 1;
-      const seconds = Math.ceil(waitMs / 1_000);
-      const message = `${upstream} takes ${pointsPerMinute} points a minute of a credential, and they are spent. It is asked again in ${seconds} s.`;
-      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
-    }
-    const { credential, isBackground } = request;
-    if (!isBackground || !pacing || !this.hasLimits(credential)) return;
-    if (waitMs > 0 || (this.pace?.shareLeft(credential, this.clock.now()) ?? 1) <= reserve)
-      this.keepForOthers('minute');
-  }
-
-  /** A free request waits for the end of a pause alone. */
-  private require({ credential, isBackground }: RateLimitedRequest, resources: readonly string[] = [FREE]): void {
-    const now = this.clock.now();
-    const budget = this.shared.of(credential);
-    const waits = resources.map((resource) => ({ resource, waitMs: waitOf(budget, resource, now) }));
-    const { resource, waitMs } = waits.reduce((longest, one) => (one.waitMs > longest.waitMs ? one : longest));
-    const { upstream, title = upstream, reserve } = this.options;
-    if (waitMs > 0) {
-      this.counts.heldBack += 1;
-      const seconds = Math.ceil(waitMs / 1_000);
-      const isPaused = budget.pausedUntil > now + waitMs - 1;
-      const reason = isPaused
-        ? `${title} has asked this credential to slow down.`
-        : `The rate limit of ${title} (${resource}) is spent for this credential.`;
-      const message = `${reason} It is asked again in ${seconds} s.`;
-      throw new AppError('upstream-rate-limited', message, { retryAfterMs: waitMs });
-    }
-    const reserved = isBackground ? resources.find((one) => isReserved(budget, one, reserve, now)) : undefined;
-    if (reserved !== undefined) this.keepForOthers(reserved);
-  }
-
-  private keepForOthers(what: string): never {
-    this.counts.heldBack += 1;
-    const { upstream, title = upstream } = this.options;
-    const message = `The remainder of the rate limit of ${title} (${what}) is reserved for requests with a waiting client.`;
-    throw new AppError('upstream-rate-limited', message, { retryAfterMs: 1_000 });
   }
 
   private record(
@@ -347,19 +258,4 @@ export class RateBudget {
 
 function isTighter(one: ResourceLimit, other: ResourceLimit): boolean {
   return one.remaining === other.remaining ? one.resetAt > other.resetAt : one.remaining < other.remaining;
-}
-
-/** A permit is held while a part of the answer is still to come, for `maxMs` at most. */
-function releaseAtEnd(permit: Permit, rest: Readable | undefined, maxMs: number): void {
-  if (rest === undefined || rest.readableEnded || rest.destroyed) {
-    permit.release();
-    return;
-  }
-  const release = (): void => {
-    clearTimeout(late);
-    rest.off('end', release).off('close', release);
-    permit.release();
-  };
-  const late = setTimeout(release, maxMs).unref();
-  rest.once('end', release).once('close', release);
 }

@@ -96,7 +96,7 @@ export class GatewayWrites {
    */
   private tagsOfFailure(write: Write): readonly string[] | undefined {
     const { own, id } = write.partition;
-    const mayWrite = own !== undefined && (this.upstream.limits?.hasAccepted(id) ?? true);
+    const mayWrite = own !== undefined && (this.upstream.limits?.credentials.hasAccepted(id) ?? true);
     return mayWrite ? this.answerTagsOf(write)?.(undefined) : [];
   }
 
