@@ -23,7 +23,7 @@ export {
 export type { TaggingCache, ValueOptions, WrapOptions } from './values/cache-manager';
 export { processMemory, unfitAdvice, type ProcessMemory } from './store/memory/memory-shares';
 export type { StoreHost } from './store/ipc/store-host';
-export { isStoreMessage, type StoreMessage, type StorePort } from './store/ipc/store-messages';
+export { isStoreMessage, type StorePort } from './store/ipc/store-messages';
 export { orUnreadable, removeUnreadable } from './engine/unreadable-entry.error';
 export { InvalidationChannel } from './nest/invalidation-channel';
 export { entryKey, invalidationMessage, targetsOf, type InvalidationMessage } from './nest/invalidation-message';
@@ -34,16 +34,9 @@ export { looksLikeIndex } from './model/resource-index';
 export { Loader } from './engine/loader';
 export { SettlingTags } from './engine/settling-tags';
 export { CALLER_ID_LENGTH, SHARED_PARTITION, tagOfAccount, tagOfUpstream, toCacheKey } from './model/cache-key';
-export { CACHE_OUTCOMES, isFromStore, type CacheOutcome, type CacheTier } from './model/cache-outcome';
+export { isFromStore, type CacheOutcome, type CacheTier } from './model/cache-outcome';
 export type { CacheEntry, EntryMetadata, HeaderList, Validators } from './model/cache-entry';
-export type {
-  EntryCount,
-  Found,
-  InvalidationMode,
-  InvalidationTarget,
-  KeyPage,
-  ListedEntry,
-} from './store/cache-store';
+export type { EntryCount, Found, InvalidationMode, InvalidationTarget, ListedEntry } from './store/cache-store';
 export { cacheStatusOf, cacheStatusOfError } from './law/cache-status';
 export { HttpCache } from './engine/http-cache';
 export type { BodySource } from './engine/shared-body';

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock';
 import { ANONYMOUS } from '../gateway/partition';
 import { isReserved, waitOf } from './credential-budget';
 import type { Pacing } from './fair-queue';
-import type { BudgetCounts, RateBudgetOptions, RateLimitedRequest } from './rate-budget';
+import type { BudgetCounts, RateBudgetOptions, RateLimitedRequest } from './rate-limited-request';
 import type { CompleteAdapter } from './rate-limit-adapter';
 import type { SharedBudgets } from './shared-budgets';
 import { SlidingWindow } from './sliding-window';

@@ -2,7 +2,8 @@ import { PassThrough } from 'node:stream';
 import { MemoryState } from '../../cache/store/memory/memory-state';
 import { MemoryStore } from '../../cache/store/memory/memory-store';
 import { ManualClock } from '../../kernel/clock';
-import { RateBudget, type RateBudgetOptions, type RateLimitedRequest } from './rate-budget';
+import { RateBudget } from './rate-budget';
+import type { RateBudgetOptions, RateLimitedRequest } from './rate-limited-request';
 import type { RateLimitAdapter } from './rate-limit-adapter';
 
 interface Answer {

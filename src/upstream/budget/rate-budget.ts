@@ -11,44 +11,9 @@ import { KnownCredentials } from './known-credentials';
 import { LearnedResources } from './learned-resources';
 import { RateLimitError } from './rate-limit.error';
 import { BudgetUsers, clientOf, routeOf } from './budget-users';
-import { completed, type CompleteAdapter, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
+import { completed, type CompleteAdapter, type LimitedAnswer } from './rate-limit-adapter';
+import type { BudgetCounts, LimitedRequest, RateBudgetOptions, RateLimitedRequest } from './rate-limited-request';
 import { SharedBudgets } from './shared-budgets';
-
-export interface RateBudgetOptions {
-  readonly upstream: string;
-  /** The upstream's name in sentences. By default `upstream`. */
-  readonly title?: string;
-  readonly adapter: RateLimitAdapter;
-  /** The share of a limit, 0 to 1, that background refreshes leave to waiting requests. */
-  readonly reserve: number;
-  /** How many requests of this process may be under way at once, to the last byte of their answers. */
-  readonly maxConcurrency: number;
-  /** How long an answer counts as under way from its head on, in milliseconds: its reader may be slow. */
-  readonly bodyMs: number;
-  /** How many points a credential may spend in a minute, of this process; 0 for any number. */
-  readonly pointsPerMinute: number;
-  /** How long a request may wait for its turn, in milliseconds. */
-  readonly deadlineMs: number;
-}
-
-/** A request that would be sent. */
-export interface RateLimitedRequest {
-  /** The credential whose limits it counts against; the id of a partition, never a token. */
-  readonly credential: string;
-  /** The client's address; absent where the service itself asks. */
-  readonly address?: string;
-  /** The client's `User-Agent`; absent where the service itself asks. */
-  readonly userAgent?: string | undefined;
-  readonly method: string;
-  readonly path: string;
-  /** Whether it is a background refresh: no client waits for it. */
-  readonly isBackground: boolean;
-  /** Aborts when no request needs the answer any more. */
-  readonly signal?: AbortSignal;
-}
-
-/** The facts that decide which limit a request counts against. */
-export type LimitedRequest = Pick<RateLimitedRequest, 'credential' | 'method' | 'path'>;
 
 /** How an answer is read. */
 export interface AnswerReader<T> {
@@ -64,15 +29,6 @@ export interface Spent<T> {
   readonly answer: T;
   /** Set if the answer has no content, but only refuses further requests. */
   readonly refusal: Refusal | undefined;
-}
-
-export interface BudgetCounts {
-  /** Requests sent. */
-  sent: number;
-  /** Answered 304 with a credential: the upstream does not count them. */
-  notModified: number;
-  /** Requests not sent, for the limit was spent or reserved. */
-  heldBack: number;
 }
 
 /** Requests that the upstream was not asked for. */

@@ -13,7 +13,7 @@ import { ClientConnection } from '../../server/client-connection';
 import { AppError } from '../../kernel/app-error';
 import { kindOfProblem, problemOf, type ClientProblem } from '../../kernel/problem-table';
 import { LimitOverviews } from '../budget/limit-overviews';
-import type { LimitedRequest } from '../budget/rate-budget';
+import type { LimitedRequest } from '../budget/rate-limited-request';
 import { RateLimitError } from '../budget/rate-limit.error';
 import type { UpstreamContext } from '../upstream-context';
 import { settingName } from '../upstream-settings';
