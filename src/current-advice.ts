@@ -8,7 +8,7 @@ import { processesOf } from './workers/primary';
 
 /** The advice on the settings of this process. */
 export function currentAdvice(): StartAdvice {
-  const { l1 } = cacheConfig();
+  const { l1, maxEntryBytes } = cacheConfig();
   const { workers, maxConnections, trustProxy } = serviceConfig();
   const strict = mountedDefinitions()
     .filter((definition) => upstreamSettings(definition).isStrict)
@@ -16,7 +16,7 @@ export function currentAdvice(): StartAdvice {
   const { store, warnings } = startAdvice(
     redisConfig(),
     { credentialSecret: upstreamConfig().credentialSecret, strict },
-    { maxBytes: l1.maxBytes, memory: processMemory(processesOf(workers)) },
+    { maxBytes: l1.maxBytes, memory: processMemory(processesOf(workers)), maxEntryBytes },
     { maxConnections, openFiles: openFilesLimit(), trustProxy },
   );
   return { store, warnings: [...misspelledSettings(), ...warnings] };

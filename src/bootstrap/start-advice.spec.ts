@@ -61,6 +61,15 @@ describe('the advice at a start', () => {
     expect(startAdvice(redis('a'), upstreams, roomy, { trustProxy }).warnings).toEqual(warnings);
   });
 
+  it.each([
+    [5_242_880, 100, []],
+    [20_971_520, 100, [expect.stringMatching(/^CACHE_MAX_ENTRY_BYTES is 20971520, .* REDIS_COMMAND_TIMEOUT_MS=400,/)]],
+    [20_971_520, 400, []],
+  ])('says if a body of %s bytes takes longer than %s ms to Redis', (maxEntryBytes, commandTimeoutMs, warnings) => {
+    const advice = startAdvice({ ...redis('a'), commandTimeoutMs }, upstreams, { ...roomy, maxEntryBytes });
+    expect(advice.warnings).toEqual(warnings);
+  });
+
   it('names the limit that MAX_CONNECTIONS exceeds, and what fits', () => {
     const { warnings } = startAdvice(redis('a'), upstreams, roomy, { maxConnections: 5_000, openFiles: 1_024 });
     expect(warnings).toEqual([

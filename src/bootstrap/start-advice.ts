@@ -6,6 +6,9 @@ import type { RedisEndpoint } from '../redis/redis-endpoint';
 /** The files of a process besides the connections of clients: its own, to Redis and to the API; about this many. */
 const OTHER_FILES = 100;
 
+/** The bytes of a body that have time to reach Redis, or to come from it, in a millisecond: 5 MiB in 100 ms. */
+const BYTES_PER_MS = 52_429;
+
 /** Advice about the settings at a start. */
 export interface StartAdvice {
   /** Where entries are kept. */
@@ -29,13 +32,13 @@ interface UpstreamFacts {
 
 /**
  * @param redis the slices of the configuration; no credential is repeated
- * @param l1 how large the in-memory cache shall be, and what each process may use
+ * @param l1 how large the in-memory cache and a stored body shall be, and what each process may use
  */
 export function startAdvice(
   redis: Pick<ConfigType<typeof redisConfig>, 'endpoint' | 'username' | 'password'> &
-    Partial<Pick<ConfigType<typeof redisConfig>, 'store'>>,
+    Partial<Pick<ConfigType<typeof redisConfig>, 'store' | 'commandTimeoutMs'>>,
   { credentialSecret, strict }: UpstreamFacts,
-  l1: { readonly maxBytes: number; readonly memory: ProcessMemory },
+  l1: { readonly maxBytes: number; readonly memory: ProcessMemory; readonly maxEntryBytes?: number },
   connections: ConnectionLimits = {},
 ): StartAdvice {
   const { endpoint } = redis;
@@ -60,6 +63,13 @@ export function startAdvice(
   }
   const unfit = unfitAdvice(l1.maxBytes, l1.memory);
   if (unfit !== undefined) warnings.push(unfit);
+  const { maxEntryBytes = 0 } = l1;
+  const { commandTimeoutMs = Infinity } = redis;
+  const entryMs = Math.ceil(maxEntryBytes / BYTES_PER_MS);
+  if (endpoint !== undefined && entryMs > commandTimeoutMs)
+    warnings.push(
+      `CACHE_MAX_ENTRY_BYTES is ${maxEntryBytes}, but REDIS_COMMAND_TIMEOUT_MS is ${commandTimeoutMs}: while such a body is stored or read, Redis may seem not to answer, and is bypassed. Set REDIS_COMMAND_TIMEOUT_MS=${entryMs}, or CACHE_MAX_ENTRY_BYTES=${commandTimeoutMs * BYTES_PER_MS}.`,
+    );
   const tooMany = connectionsAdvice(connections);
   if (tooMany !== undefined) warnings.push(tooMany);
   if (connections.trustProxy === true)
