@@ -112,9 +112,8 @@ function exchange(stream: ServerHttp2Stream, head: RequestHead, server: Server, 
   }
   stream.once('close', () => near.destroy());
   server.emit('secureConnection', far);
-  const fail = (): void => {
-    if (!stream.closed) stream.close(constants.NGHTTP2_INTERNAL_ERROR); // RFC 9113 §8.1: the only way to signal an incomplete response
-  };
+  // RFC 9113 §8.1: the only way to signal an incomplete response. `close` would end the body first (END_STREAM), as if it were complete.
+  const fail = (error: Error): void => void stream.destroy(error);
   request.on('error', fail);
   request.on('continue', () => !stream.headersSent && stream.additionalHeaders({ ':status': 100 }));
   request.on('response', (response) => {

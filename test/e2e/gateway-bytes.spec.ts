@@ -238,6 +238,20 @@ describe('the gateway hands on, byte for byte,', () => {
     expect(bodyOf(answer)).toBe(`${'a'.repeat(70_000)}b`);
   });
 
+  it('the end of a body that breaks off to HTTP/1.0, as a reset: without a length it would look complete', async () => {
+    attacked.origin.answerBy((response) => {
+      response.writeHead(200, { 'cache-control': 'no-store' });
+      response.write('a'.repeat(70_000), () => response.destroy());
+    });
+    const socket = connect(attacked.service.port, '127.0.0.1').resume();
+    socket.write(inOrder(`GET ${BASE}${path} HTTP/1.0`, '', ''));
+    const [error] = (await once(socket, 'close').then(
+      () => [],
+      (failed: unknown) => [failed],
+    )) as unknown[];
+    expect(error).toMatchObject({ code: 'ECONNRESET' });
+  });
+
   it('an answer that comes before the body has been sent, and then the next one', async () => {
     attacked.origin.answerBy((response, { method }) => response.writeHead(method === 'POST' ? 401 : 200).end(), {
       waitsForBody: false,

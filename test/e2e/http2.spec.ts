@@ -70,8 +70,9 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
       TlsAuthority.create(),
       freePort(),
     ]);
-    origin = await ScriptedOrigin.start((response) => {
-      response.writeHead(200, { 'cache-control': 'max-age=600' }).end(Buffer.alloc(LARGE_BYTES, 'x'));
+    origin = await ScriptedOrigin.start((response, { url }) => {
+      if (url.includes('cut')) response.write(Buffer.alloc(70_000, 'x'), () => response.destroy());
+      else response.writeHead(200, { 'cache-control': 'max-age=600' }).end(Buffer.alloc(LARGE_BYTES, 'x'));
     });
     ca = readFileSync(authority.caFile);
     const adminPort = await freePort();
@@ -203,6 +204,11 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
     expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
     await error;
     expect(unread.rstCode).not.toBe(constants.NGHTTP2_NO_ERROR);
+    expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
+  });
+
+  it('resets the stream of a body without a length that breaks off: it never looks complete', async () => {
+    await expect(ask({ ':path': '/stackexchange/cut' })).rejects.toThrow('NGHTTP2_INTERNAL_ERROR');
     expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
   });
 

@@ -132,10 +132,20 @@ async function pump({ first, rest }: BegunBody, raw: FastifyReply['raw'], client
     }
     raw.end();
   } catch {
-    raw.destroy(); // the head is sent: aborting is the only way to signal an incomplete body
+    abort(raw);
   } finally {
     await rest.return?.();
   }
+}
+
+/**
+ * The head is sent: aborting is the only way to signal an incomplete body. To a client of HTTP/1.0 a body without a length ends with its
+ * connection (RFC 9112 §6.3): only a reset tells that it is not whole. TLS lacks its own closing message then.
+ */
+function abort(raw: FastifyReply['raw']): void {
+  const { socket, req } = raw;
+  if (req.httpVersionMinor === 0 && socket && !('encrypted' in socket)) socket.resetAndDestroy();
+  else raw.destroy();
 }
 
 async function stop(body: AsyncIterable<Buffer>): Promise<void> {
