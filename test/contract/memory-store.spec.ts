@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../../src/cache/store/cache-store';
+import { StoreUnavailableError, type Found } from '../../src/cache/store/cache-store';
 import { HttpCache } from '../../src/cache/engine/http-cache';
 import type { HttpCacheRequest, OriginResponse } from '../../src/cache/model/exchange';
 import { CacheInvalidator } from '../../src/cache/engine/cache-invalidator';
@@ -9,7 +9,7 @@ import { TieredStore } from '../../src/cache/store/tiered-store';
 import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { chaosStore, randomTurns, type Disturbance } from './chaos-store';
-import { anEntry, asking, describeStore } from '../../testing/store-contract';
+import { anEntry, asking, describeStore, leaseOf } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 
@@ -40,6 +40,32 @@ it('a tiered store gives the lease of a miss to one of a thousand callers, which
   await Promise.all(Array.from({ length: 1_000 }, look));
   expect([order[0], new Set(order.slice(1))]).toEqual(['granted', new Set(['none'])]);
   await store.close();
+});
+
+it('a tiered store gives the result of no earlier read once a fill was refused', async () => {
+  const clock = new SystemClock();
+  const l2 = new (class extends HeardMemoryStore {
+    gate = Promise.resolve();
+    /** Its pushes come later than all that is asked here. */
+    override onChange(): void {}
+    override async find(key: string): Promise<Found | undefined> {
+      const { gate } = this;
+      const found = await super.find(key);
+      await gate;
+      return found;
+    }
+  })(limits, clock);
+  const store = new TieredStore(limits, l2, clock);
+  const lease = await leaseOf(store, 'k', { selection: 'a' });
+  let release = (): void => undefined;
+  l2.gate = new Promise((resolve) => (release = resolve));
+  const early = store.find('k');
+  l2.gate = Promise.resolve();
+  await l2.fill(await leaseOf(l2, 'k', { selection: 'b' }), anEntry());
+  expect(await store.fill(lease, anEntry())).toBe(false);
+  expect(await store.find('k')).toBeDefined();
+  release();
+  expect(await early).toBeUndefined();
 });
 
 describeStore('MemoryStore behind chaos', () => {

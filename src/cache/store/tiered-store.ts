@@ -102,7 +102,9 @@ export class TieredStore extends MemoryStore {
     const { key } = lease;
     try {
       const isStored = await this.l2.fill(lease, entry, options);
-      if (isStored) this.tier.delete(key); // its push may arrive later than this answer
+      // Stored or refused, something else is there than before, and its push may arrive later than this answer.
+      this.tier.delete(key);
+      this.finds.delete(key);
       return isStored;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
