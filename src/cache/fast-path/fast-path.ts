@@ -81,7 +81,6 @@ export class FastPath implements OnModuleInit {
   private readonly obstacles = new Set<string>();
   private readonly logger = new Logger('FastPath');
   private gate: FastPathGatePort | undefined;
-  private servedCount = 0;
 
   constructor(
     store: CacheStore,
@@ -97,11 +96,6 @@ export class FastPath implements OnModuleInit {
       sizeCalculation: ({ target }, text) =>
         ROW_BYTES + textBytes(text) + (typeof target === 'string' ? textBytes(target) : 0),
     });
-  }
-
-  /** The number of requests served. */
-  get served(): number {
-    return this.servedCount;
   }
 
   /** The size of the hit pointers and of what else finds them, in bytes. */
@@ -219,7 +213,6 @@ export class FastPath implements OnModuleInit {
     const answer: StoredAnswer = { kind: 'stored', entry, outcome: 'HIT', tier };
     const durationMs = this.clock.now() - startedAt;
     const id = this.options.requestId?.(request) ?? '';
-    this.servedCount += 1;
     void writeStored({ request, response, id }, { prepared, answer, form, context, now, durationMs });
     const { key } = known;
     const { status } = entry;

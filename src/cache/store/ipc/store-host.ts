@@ -34,11 +34,6 @@ export class StoreHost {
     });
   }
 
-  close(): Promise<void> {
-    this.ports.clear();
-    return this.store.close();
-  }
-
   private async answer(
     port: StorePort,
     { id, part, operation, args }: Extract<StoreMessage, { store: 'call' }>,

@@ -139,33 +139,39 @@ class ResidentEntry implements Complete {
 
   // The following accept any entry. An entry that is not memory's own has nothing kept with it.
 
-  static keptWith(entry: CacheEntry): KeptWith | undefined {
-    return #keptWith in entry ? entry.#keptWith : undefined;
-  }
+  /** The thing kept with the entry; undefined for nothing, or for an entry that is not memory's own. */
+  static readonly keptWith = (entry: CacheEntry): KeptWith | undefined =>
+    #keptWith in entry ? entry.#keptWith : undefined;
 
-  static keep(entry: CacheEntry, made: KeptWith): boolean {
+  /** Keeps something with the entry, in place of the last; false where memory has not the entry (any more), or no room for both. */
+  static readonly keepWith = (entry: CacheEntry, made: KeptWith): boolean => {
     if (!(#keptWith in entry) || !entry.#home.resize(entry.#key, entry, made.bytes)) return false;
     entry.#keptWith = made;
     return true;
-  }
+  };
 
-  static keyIn(entry: CacheEntry, key: string): string {
-    return #key in entry && entry.#key === key ? entry.#key : key;
-  }
+  /** The key itself, or the equal one that the entry is kept under. */
+  static readonly keyIn = (entry: CacheEntry, key: string): string =>
+    #key in entry && entry.#key === key ? entry.#key : key;
 
-  static textIn(entry: CacheEntry, text: string): string {
-    return #body in entry && entry.#body === text ? entry.#body : text;
-  }
+  /** The text itself, or the equal one that the entry has already. */
+  static readonly textIn = (entry: CacheEntry, text: string): string =>
+    #body in entry && entry.#body === text ? entry.#body : text;
 
-  static hasText(entry: CacheEntry, text: string): boolean {
-    return #body in entry && entry.#body === text;
-  }
+  /** Whether the entry's body is kept as this text. */
+  static readonly hasText = (entry: CacheEntry, text: string): boolean => #body in entry && entry.#body === text;
 
-  static bodyBytesOf(entry: CacheEntry): number {
-    return #body in entry ? entry.#packedBytes || entry.#body.length : entry.body.length;
-  }
+  /** The size of the stored body, without making it again from the kept form. */
+  static readonly bodyBytesOf = (entry: CacheEntry): number =>
+    #body in entry ? entry.#packedBytes || entry.#body.length : entry.body.length;
 
-  static keepUnpacked(entry: CacheEntry, text: string): number {
+  /**
+   * Keeps the unpacked body in place of its gzip form, if that form can be made of it again to the byte.
+   *
+   * @param text as latin1
+   * @returns by how many bytes the entry grows
+   */
+  static readonly keepUnpacked = (entry: CacheEntry, text: string): number => {
     if (!(#body in entry) || entry.#packedBytes > 0 || entry.coding !== 'gzip' || typeof entry.#body !== 'string')
       return 0;
     if (gzipSync(Buffer.from(text, 'latin1'), CODED_AS).toString('latin1') !== entry.#body) return 0;
@@ -173,8 +179,10 @@ class ResidentEntry implements Complete {
     entry.#packedBytes = entry.#body.length;
     entry.#body = text;
     return added;
-  }
+  };
 }
+
+export const { keptWith, keepWith, keyIn, textIn, hasText, bodyBytesOf, keepUnpacked } = ResidentEntry;
 
 export interface Resident {
   readonly entry: CacheEntry;
@@ -203,32 +211,6 @@ export function resident(key: string, given: CacheEntry, home: EntryHome): Resid
   for (const tag of entry.tags) bytes += REFERENCE_BYTES + ROW_BYTES + textBytes(tag);
   return { entry, bytes };
 }
-
-/** The thing kept with the entry; undefined for nothing, or for an entry that is not memory's own. */
-export const keptWith = (entry: CacheEntry): KeptWith | undefined => ResidentEntry.keptWith(entry);
-
-/** Keeps something with the entry, in place of the last; false where memory has not the entry (any more), or no room for both. */
-export const keepWith = (entry: CacheEntry, made: KeptWith): boolean => ResidentEntry.keep(entry, made);
-
-/** The text itself, or the equal one that the entry has already. */
-export const textIn = (entry: CacheEntry, text: string): string => ResidentEntry.textIn(entry, text);
-
-/** Whether the entry's body is kept as this text. */
-export const hasText = (entry: CacheEntry, text: string): boolean => ResidentEntry.hasText(entry, text);
-
-/** The key itself, or the equal one that the entry is kept under. */
-export const keyIn = (entry: CacheEntry, key: string): string => ResidentEntry.keyIn(entry, key);
-
-/** The size of the stored body, without making it again from the kept form. */
-export const bodyBytesOf = (entry: CacheEntry): number => ResidentEntry.bodyBytesOf(entry);
-
-/**
- * Keeps the unpacked body in place of its gzip form, if that form can be made of it again to the byte.
- *
- * @param text as latin1
- * @returns by how many bytes the entry grows
- */
-export const keepUnpacked = (entry: CacheEntry, text: string): number => ResidentEntry.keepUnpacked(entry, text);
 
 /** A copy without the body. */
 export function metadataOf(entry: CacheEntry): EntryMetadata {
