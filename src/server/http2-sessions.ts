@@ -133,5 +133,7 @@ function exchange(stream: ServerHttp2Stream, head: RequestHead, server: Server, 
     return;
   }
   stream.on('trailers', (trailers) => request.addTrailers(trailers));
-  stream.pipe(request);
+  stream.pipe(request, { end: false });
+  // A stream that the client has reset, or whose connection is lost, ends as well: its body must not look complete.
+  stream.once('end', () => (stream.closed ? near.destroy() : request.end()));
 }

@@ -5,9 +5,11 @@ import {
   connect,
   constants,
   type ClientHttp2Session,
+  type ClientHttp2Stream,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -271,6 +273,22 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
     expect(response[':status']).toBe(408);
     stream.destroy();
     expect((await ask({ ':path': '/repos/redis' })).headers[':status']).toBe(200);
+  });
+
+  it.each([
+    ['resets its stream', (stream: ClientHttp2Stream) => stream.destroy()],
+    ['loses its connection', (stream: ClientHttp2Stream) => stream.session?.destroy()],
+  ])('ends no upload of a client that %s: the API does not get a part as the whole', async (_name, leave) => {
+    let upload: IncomingMessage | undefined;
+    origin.answerBy((response) => (upload = response.req.resume()), { waitsForBody: false });
+    const client = await open();
+    const stream = client.request({ ':method': 'POST', ':path': '/stackexchange/upload' }, { endStream: false });
+    stream.on('error', () => undefined).write(Buffer.alloc(100_000, 'x'));
+    await waitUntil(() => upload !== undefined, { what: 'the upload' });
+    leave(stream);
+    await waitUntil(() => upload?.destroyed === true || upload?.complete === true, { what: 'its end' });
+    expect(upload?.complete).toBe(false);
+    client.destroy();
   });
 
   it('says farewell by GOAWAY when the service stops', async () => {
