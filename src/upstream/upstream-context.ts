@@ -1,4 +1,4 @@
-import { HttpCache, Loader, type RefreshReport } from '../cache';
+import { HttpCache, type RefreshReport } from '../cache';
 import { NamedSecrets } from '../kernel/named-secrets';
 import type { Cors } from '../server/cors';
 import { relayedCors } from '../server/edge-hooks';
@@ -17,7 +17,6 @@ import { WebhookCounts } from './webhooks/webhook-counts';
 const MAX_BODY_MS = 2_000;
 /** How long a response that can be validated is kept after it is stale. */
 const RETAIN_MS = 86_400_000;
-const POLL_MS = 100;
 const DEFAULT_HEADERS = { accept: 'application/json', 'user-agent': 'larder' };
 /** 202: the work is still under way. 302, 307: an address that is short-lived. */
 const NEVER_STORED = [202, 302, 307];
@@ -96,24 +95,19 @@ export class UpstreamContext {
 
   private openCache(): HttpCache {
     const { parts, settings, headerRules: rules, definition } = this;
-    const { store, clock, caching, events } = parts;
-    const { staleAfterMs, maxEntryBytes, loadTimeoutMs } = caching;
-    const { isStrict } = settings;
+    const { store, loader, clock, caching, settling, events } = parts;
+    const { staleAfterMs, maxEntryBytes, loadTimeoutMs, deadlineMs, servesStaleDespiteDirectives } = caching;
     const options = {
       ...{ staleAfterMs, maxEntryBytes, retainForRevalidationMs: RETAIN_MS, selecting: rules.selecting },
-      deadlineMs: isStrict ? loadTimeoutMs : caching.deadlineMs,
       onRefreshed: (report: RefreshReport) => events.refreshed(report),
     };
-    if (!isStrict) {
+    if (!settings.isStrict) {
       const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
-      return new HttpCache(store, parts.loader, clock, {
-        ...{ ...options, neverStored },
-        servesStaleDespiteDirectives: caching.servesStaleDespiteDirectives,
-      });
+      const own = { deadlineMs, servesStaleDespiteDirectives, neverStored, settling };
+      return new HttpCache(store, loader, clock, { ...options, ...own });
     }
-    const loader = new Loader(store, clock, { ...caching, pollMs: POLL_MS }); // nothing settles
     return new HttpCache(store, loader, clock, {
-      ...{ ...options, keepsEveryField: true, pausesAfterFailures: false },
+      ...{ ...options, deadlineMs: loadTimeoutMs, keepsEveryField: true, pausesAfterFailures: false },
       ...{ servesStaleDespiteDirectives: true, servesStaleWhenDisconnected: true },
     });
   }

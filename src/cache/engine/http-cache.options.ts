@@ -1,5 +1,6 @@
 import type { NeverStored } from '../law/exchange-policy';
 import type { RefreshListener } from './load-failure';
+import type { SettlingTags } from './settling-tags';
 
 /** How one engine works: that of routes and values, or that of an upstream. Durations in milliseconds, sizes in bytes. */
 export interface HttpCacheOptions {
@@ -30,6 +31,8 @@ export interface HttpCacheOptions {
   readonly servesStaleDespiteDirectives?: boolean;
   /** Whether a stale response is served while the origin cannot be reached, unless a directive forbids it (RFC 9111 §4.2.4). */
   readonly servesStaleWhenDisconnected?: boolean;
+  /** Absent if loads after an invalidation are stored like any other. */
+  readonly settling?: SettlingTags;
   /** Called when a load has ended that no request waited for. */
   readonly onRefreshed?: RefreshListener;
   /** Uniform in [0, 1); `Math.random` except in tests. */

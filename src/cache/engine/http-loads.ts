@@ -132,7 +132,7 @@ export class HttpLoads {
       flight.arrive({ kind: 'again' });
       return;
     }
-    const settling = this.loader.isSettling(request.upstream, request.tags, lease);
+    const settling = this.options.settling?.isSettling(request.upstream, request.tags, lease);
     flight.lease = lease;
     // Only the response that the request selects can be validated, not another one stored in its place.
     const isSelected = seen.entry !== undefined && base !== undefined && !looksLikeIndex(base);

@@ -7,7 +7,6 @@ import { isFresh } from '../law/freshness';
 import { ifAvailable } from '../store/if-available';
 import { newToken } from '../model/random-id';
 import { looksLikeIndex } from '../model/resource-index';
-import type { SettlingTags } from './settling-tags';
 
 /** The key of a load's lease, as in `LeaseRequest`. */
 export type LoadSubject = Pick<LeaseRequest, 'key' | 'selection' | 'tags' | 'indexMark' | 'firstLoad'>;
@@ -31,8 +30,6 @@ export interface LoaderOptions {
   readonly loadTimeoutMs: number;
   /** How often a waiter checks again without a push about a change, in milliseconds. */
   readonly pollMs: number;
-  /** Undefined if loads after an invalidation are stored like any other. */
-  readonly settling?: SettlingTags | undefined;
 }
 
 /** Thrown by a load when its own client's disconnection has ended it: waiting requests load for themselves. */
@@ -110,11 +107,6 @@ export class Loader {
   /** Releases a lease that a look-up was granted and no load needs. */
   async releaseUnused(answer: LeaseAnswer | undefined): Promise<void> {
     if (answer?.kind === 'granted') await ifAvailable(() => this.store.release(answer.lease));
-  }
-
-  /** As `SettlingTags.isSettling`. Must be called before the load begins. */
-  isSettling(upstream: string, tags: readonly string[], lease: Lease): Promise<boolean> | undefined {
-    return this.options.settling?.isSettling(upstream, tags, lease);
   }
 
   /**

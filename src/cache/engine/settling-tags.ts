@@ -46,7 +46,8 @@ export class SettlingTags {
   }
 
   /**
-   * Whether a load under this lease concerns a settling tag; undefined if nothing was invalidated recently.
+   * Whether a load under this lease concerns a settling tag; undefined if nothing was invalidated recently. Must be called before the load
+   * begins.
    *
    * @param upstream the upstream of the load: after an invalidation of a whole upstream, all its responses settle
    */

@@ -103,16 +103,16 @@ const ENGINE: Provider[] = [
   },
   {
     provide: Loader,
-    inject: [CacheStore, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS],
-    useFactory: (store: CacheStore, clock: Clock, settling: SettlingTags, settings: ResponseCacheModuleOptions) =>
-      new Loader(store, clock, { ...settings, pollMs: POLL_MS, settling }),
+    inject: [CacheStore, Clock, RESPONSE_CACHE_OPTIONS],
+    useFactory: (store: CacheStore, clock: Clock, settings: ResponseCacheModuleOptions) =>
+      new Loader(store, clock, { ...settings, pollMs: POLL_MS }),
   },
   {
     provide: HttpCache,
-    inject: [CacheStore, Loader, Clock, RESPONSE_CACHE_OPTIONS, CacheEvents],
-    useFactory: (...[store, loader, clock, settings, events]: RouteCacheParts) => {
+    inject: [CacheStore, Loader, Clock, SettlingTags, RESPONSE_CACHE_OPTIONS, CacheEvents],
+    useFactory: (...[store, loader, clock, settling, settings, events]: RouteCacheParts) => {
       const onRefreshed = (report: RefreshReport): void => events.refreshed(report);
-      return new HttpCache(store, loader, clock, { ...settings, ...ROUTES, onRefreshed });
+      return new HttpCache(store, loader, clock, { ...settings, ...ROUTES, settling, onRefreshed });
     },
   },
   made(CacheInvalidator, CacheStore),
@@ -124,7 +124,7 @@ function made<Args extends unknown[]>(type: new (...args: Args) => object, ...in
   return { provide: type, inject, useFactory: (...args: Args) => new type(...args) };
 }
 
-type RouteCacheParts = [CacheStore, Loader, Clock, ResponseCacheModuleOptions, CacheEvents];
+type RouteCacheParts = [CacheStore, Loader, Clock, SettlingTags, ResponseCacheModuleOptions, CacheEvents];
 
 const PROVIDERS: Provider[] = [
   ...[...TIERS, ...ENGINE, PreparedResponses, FastPath],
