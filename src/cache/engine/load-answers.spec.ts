@@ -1,8 +1,34 @@
+import { PassThrough } from 'node:stream';
 import { AppError } from '../../kernel/app-error';
+import { SystemClock } from '../../kernel/clock';
+import { Flight } from './flights';
+import { LoadAnswers } from './load-answers';
+import type { Head } from './load-head';
+import { HeldBytes, SharedBody } from './shared-body';
+import type { Lookup } from './variants';
 import { AbandonedLoad } from './loader';
 import { always, down, HeldUpstream, never, request, response, setUp, text } from '../../../test/support/engine-cache';
 
 describe('Requests that wait for a load', () => {
+  it('read no further a body that breaks off before they have answered', async () => {
+    const held = new HeldBytes(0);
+    const source = new PassThrough();
+    source.write('begin');
+    const body = new SharedBody(source, { maxBytes: 1_000, held });
+    const flight = new Flight('k', 1, 0);
+    const arrived = { response: { status: 200, headers: [] }, policy: {}, body, stored: Promise.resolve(false) };
+    flight.arrive({ kind: 'response', ...arrived } as unknown as Head);
+    const waits = { deadlineMs: 60_000, staleAfterMs: 60_000, maxEntryBytes: 1_000 };
+    const options = { ...waits, selecting: [], retainForRevalidationMs: 0 };
+    const answers = new LoadAnswers(undefined as never, new SystemClock(), options);
+    const lookup = { request: {}, seen: {}, directives: {} } as unknown as Lookup;
+    const answer = answers.ofLoad(flight, lookup, false, false);
+    while (body.received === 0) await new Promise(setImmediate);
+    source.destroy(new Error('cut'));
+    await expect(answer).rejects.toMatchObject({ code: 'upstream-invalid' });
+    expect(held.isFull).toBe(false);
+  });
+
   it('answers a thousand concurrent requests with one load', async () => {
     const { cache } = setUp();
     const upstream = new HeldUpstream();

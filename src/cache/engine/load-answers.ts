@@ -138,6 +138,7 @@ export class LoadAnswers {
       throw new AppError('deadline-exceeded', `Not all of the answer came within ${staleAfterMs} ms.`);
     }
     if (body.hasFailed) {
+      await reader.return?.();
       if (body.failedWith instanceof AppError) throw body.failedWith;
       throw new AppError('upstream-invalid', 'The answer of the upstream broke off.', { retryAfterMs: 1_000 });
     }
