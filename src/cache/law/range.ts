@@ -17,7 +17,9 @@ export function rangeOf(field: string, length: number): RangeAnswer {
   if (from === '') {
     if (to === '') return { kind: 'whole' };
     const suffix = Number(to);
-    if (suffix === 0 || length === 0) return { kind: 'unsatisfiable' };
+    if (suffix === 0) return { kind: 'unsatisfiable' };
+    // §14.1.2: a suffix "with a non-zero suffix-length" is satisfiable, but a 206 cannot describe a part of nothing.
+    if (length === 0) return { kind: 'whole' };
     return { kind: 'part', first: Math.max(0, length - suffix), last: length - 1 };
   }
   const first = Number(from);
