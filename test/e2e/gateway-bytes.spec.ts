@@ -239,12 +239,18 @@ describe('the gateway hands on, byte for byte,', () => {
   });
 
   it('the end of a body that breaks off to HTTP/1.0, as a reset: without a length it would look complete', async () => {
+    let breakOff = (): unknown => undefined;
     attacked.origin.answerBy((response) => {
-      response.writeHead(200, { 'cache-control': 'no-store' });
-      response.write('a'.repeat(70_000), () => response.destroy());
+      breakOff = () => response.destroy();
+      response.writeHead(200, { 'cache-control': 'no-store' }).write('a'.repeat(70_000));
     });
-    const socket = connect(attacked.service.port, '127.0.0.1').resume();
+    const socket = connect(attacked.service.port, '127.0.0.1');
     socket.write(inOrder(`GET ${BASE}${path} HTTP/1.0`, '', ''));
+    // Together with the last bytes libuv would take a reset for the end.
+    let received = '';
+    socket.on('data', (bytes: Buffer) => (received += bytes.toString('latin1')));
+    await waitUntil(() => received.split('\r\n\r\n')[1]?.length === 70_000, { what: 'the body' });
+    breakOff();
     const [error] = (await once(socket, 'close').then(
       () => [],
       (failed: unknown) => [failed],
