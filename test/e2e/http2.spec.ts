@@ -83,7 +83,7 @@ describe('HTTP/2 on the TLS port (TLS_HTTP2)', () => {
       env: {
         ...{ PATH, HOME, NODE_ENV: 'test', PORT: String(port), GITHUB_API_URL: github.url, TLS_HTTP2: 'true' },
         ...{ STACKEXCHANGE_API_URL: origin.url, CACHE_MAX_ENTRY_BYTES: '10000000' },
-        ...{ TLS_CERT_FILE: authority.certFile, TLS_KEY_FILE: authority.keyFile, CLIENT_TIMEOUT_MS: '1000' },
+        ...{ TLS_CERT_FILE: authority.certFile, TLS_KEY_FILE: authority.keyFile, CLIENT_TIMEOUT_MS: '2500' },
         ...{ ADMIN_TOKEN: 'test-admin-token', ADMIN_PORT: String(adminPort), ADMIN_TLS: 'false' },
       },
     });
