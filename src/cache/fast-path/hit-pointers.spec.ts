@@ -89,7 +89,7 @@ describe('a hit pointer', () => {
     expect(pointers.peek(pointer(), PLAIN, clock.now())).toBeUndefined();
   });
 
-  it('is read once for all who ask meanwhile, and each gets what its own policy allows', async () => {
+  it('is read once for requests that arrive together, and each gets what its own policy allows', async () => {
     const one = pointer();
     await store.put('url|one', entry('one'));
     clock.advance(2_000);
@@ -108,6 +108,17 @@ describe('a hit pointer', () => {
     const after = hitOf(one);
     store.replyAll();
     expect((await Promise.all([before, after])).map(nameOf)).toEqual(['old', 'new']);
+  });
+
+  it('is read anew for those who ask in a later turn: they may know a response that the read is older than', async () => {
+    const one = pointer();
+    await store.put('url|one', entry('one'));
+    store.isDistant = true;
+    const first = hitOf(one);
+    await new Promise(setImmediate);
+    const later = hitOf(one);
+    expect(store.replyAll()).toBe(6);
+    expect((await Promise.all([first, later])).map(nameOf)).toEqual(['one', 'one']);
   });
 
   it('yields nothing once the index has changed', async () => {

@@ -43,15 +43,15 @@ export type PointedHit = Found | 'slow-path' | undefined;
  */
 export class HitPointers {
   private readonly absent = new LRUCache<string, object>(atMost(MAX_ABSENT));
-  /** The reads under way that no change was published during: callers of the same pointer share one. */
-  private reads = new Map<Pointer, Promise<PointedEntries>>();
+  /** The reads of this turn of the event loop: callers of one pointer share one. A later caller may know of a fill that the read is older than. */
+  private readonly reads = new Map<Pointer, Promise<PointedEntries>>();
 
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
   ) {
     store.onChange((change) => {
-      this.reads = new Map();
+      this.reads.clear();
       if (change.kind === 'key') this.absent.delete(change.key);
       else if (change.kind === 'everything') this.absent.clear();
     });
@@ -79,13 +79,11 @@ export class HitPointers {
 
   /** In every tier, in one round trip; the policies of callers that share it may differ. */
   find(pointer: Pointer): Promise<PointedEntries> {
-    const underWay = this.reads.get(pointer);
-    if (underWay) return underWay;
-    const { reads } = this;
+    const shared = this.reads.get(pointer);
+    if (shared) return shared;
+    if (this.reads.size === 0) setImmediate(() => this.reads.clear());
     const read = this.read(pointer);
-    reads.set(pointer, read);
-    const forget = (): boolean => reads.delete(pointer);
-    read.then(forget, forget);
+    this.reads.set(pointer, read);
     return read;
   }
 
