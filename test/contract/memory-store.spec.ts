@@ -1,4 +1,4 @@
-import { StoreUnavailableError, type Found } from '../../src/cache/store/cache-store';
+import { StoreUnavailableError, type Found, type StoreChange } from '../../src/cache/store/cache-store';
 import { HttpCache } from '../../src/cache/engine/http-cache';
 import type { HttpCacheRequest, OriginResponse } from '../../src/cache/model/exchange';
 import { CacheInvalidator } from '../../src/cache/engine/cache-invalidator';
@@ -56,6 +56,8 @@ it('a tiered store gives the result of no earlier read once a fill was refused',
     }
   })(limits, clock);
   const store = new TieredStore(limits, l2, clock);
+  const changes: StoreChange[] = [];
+  store.onChange((change) => changes.push(change));
   const lease = await leaseOf(store, 'k', { selection: 'a' });
   let release = (): void => undefined;
   l2.gate = new Promise((resolve) => (release = resolve));
@@ -63,6 +65,7 @@ it('a tiered store gives the result of no earlier read once a fill was refused',
   l2.gate = Promise.resolve();
   await l2.fill(await leaseOf(l2, 'k', { selection: 'b' }), anEntry());
   expect(await store.fill(lease, anEntry())).toBe(false);
+  expect(changes).toEqual([{ kind: 'lease', key: 'k' }]); // for those who share reads above it
   expect(await store.find('k')).toBeDefined();
   release();
   expect(await early).toBeUndefined();

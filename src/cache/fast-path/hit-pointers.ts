@@ -43,7 +43,7 @@ export type PointedHit = Found | 'slow-path' | undefined;
  */
 export class HitPointers {
   private readonly absent = new LRUCache<string, object>(atMost(MAX_ABSENT));
-  /** The reads of this turn of the event loop: callers of one pointer share one. A later caller may know of a fill that the read is older than. */
+  /** The reads under way: callers of one pointer share one. A change forgets them all: a later caller may know of it. */
   private readonly reads = new Map<Pointer, Promise<PointedEntries>>();
 
   constructor(
@@ -52,7 +52,7 @@ export class HitPointers {
   ) {
     store.onChange((change) => {
       this.reads.clear();
-      if (change.kind === 'key') this.absent.delete(change.key);
+      if (change.kind === 'key' || change.kind === 'lease') this.absent.delete(change.key);
       else if (change.kind === 'everything') this.absent.clear();
     });
   }
@@ -81,9 +81,12 @@ export class HitPointers {
   find(pointer: Pointer): Promise<PointedEntries> {
     const shared = this.reads.get(pointer);
     if (shared) return shared;
-    if (this.reads.size === 0) setImmediate(() => this.reads.clear());
     const read = this.read(pointer);
     this.reads.set(pointer, read);
+    const forget = (): void => {
+      if (this.reads.get(pointer) === read) this.reads.delete(pointer);
+    };
+    read.then(forget, forget);
     return read;
   }
 

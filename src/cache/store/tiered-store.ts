@@ -105,6 +105,7 @@ export class TieredStore extends MemoryStore {
       // Stored or refused, something else is there than before, and its push may arrive later than this answer.
       this.tier.delete(key);
       this.finds.delete(key);
+      this.changes.emit({ kind: 'lease', key });
       return isStored;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
