@@ -1,3 +1,4 @@
+import { HttpException } from '@nestjs/common';
 import type { z } from 'zod';
 import type { CacheableResult, NotModified } from '../cache';
 import { AppError } from '../kernel/app-error';
@@ -17,6 +18,9 @@ export interface SourceOrigin {
 /** The result of `client.project`, for the cache: the value, or that the stored one still holds. */
 export type Projected<T extends object> = CacheableResult<T> | NotModified;
 
+/** Statuses that concern one call of the service's, and not the resource: it timed out, went astray, or came too early or too often. */
+const OF_ONE_CALL: ReadonlySet<number> = new Set([407, 408, 421, 425, 429]);
+
 /** The response that a projection is derived from: stored, or new. */
 export class ProjectionSource implements UpstreamResponse {
   readonly status: number;
@@ -33,14 +37,17 @@ export class ProjectionSource implements UpstreamResponse {
   }
 
   /**
-   * The JSON of a 200. Check the statuses that mean something else, such as 404, before.
+   * The JSON of a 200. For a 4xx with a problem of your own, such as 404, check `status` before.
    *
+   * @throws HttpException with the upstream's own status, for another 4xx that is its answer
    * @throws AppError `upstream-unauthorized`, `upstream-error`, `upstream-invalid`
    */
   json<T>(schema: z.ZodType<T>): T {
     const { origin, status } = this;
     const { title, path } = origin;
     if (status === 401) throw new AppError('upstream-unauthorized', unauthorized(origin));
+    if (status >= 400 && status < 500 && !OF_ONE_CALL.has(status))
+      throw new HttpException(`${title} answered ${path} with ${status}.`, status);
     if (status !== 200) throw new AppError('upstream-error', `${title} answered ${status}.`, { retryAfterMs: 1_000 });
     const { data, error } = schema.safeParse(parsedJson(this.body));
     if (error === undefined) return data;

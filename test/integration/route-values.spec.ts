@@ -5,6 +5,8 @@ import {
   Header,
   HttpCode,
   Next,
+  Param,
+  ParseIntPipe,
   Redirect,
   Res,
   Sse,
@@ -96,6 +98,12 @@ class Values {
   @Get('set')
   set() {
     return later(new Set([1]));
+  }
+
+  @Get('status/:status')
+  status(@Param('status', ParseIntPipe) status: number, @Res({ passthrough: true }) reply: FastifyReply) {
+    void reply.status(status);
+    return later({ a: 1 });
   }
 }
 
@@ -238,6 +246,17 @@ describe('a value', () => {
     const before = calls;
     for (let times = 0; times < 4; times++) expect(await seenBy(app, `/values/${path}`)).toEqual(right);
     expect(calls - before).toBe(1);
+  });
+
+  it.each([
+    200, 201, 202, 203, 204, 205, 206, 207, 226, 300, 301, 304, 307, 400, 404, 410, 412, 416, 429, 451, 500, 503,
+  ])('with status %i is sent as stock Nest sends it, each time', async (status) => {
+    // Stock Fastify gives the HEAD of a 204 the length of a body that no GET has.
+    for (const method of status === 204 ? ['GET'] : ['GET', 'HEAD']) {
+      const right = await seenBy(stock, `/values/status/${status}`, method);
+      for (let times = 0; times < 3; times++)
+        expect(await seenBy(app, `/values/status/${status}`, method)).toEqual(right);
+    }
   });
 
   it.each(['text', 'object', 'bytes'])('%s has the same head by HEAD', async (path) => {

@@ -20,6 +20,20 @@ describe('the projections of an upstream', () => {
     });
   });
 
+  it.each([400, 403, 404, 410, 422, 451])("passes the upstream's own %i on", async (status) => {
+    const name = fresh();
+    answer(() => ({ status }));
+    expect((await get(`/downloads/${name}/times`)).status).toBe(status);
+    const again = await get(`/downloads/${name}/times`);
+    expect([again.status, again.text]).toEqual([status, expect.stringContaining(`/${name} with ${status}`)]);
+    expect(under.origin.hits).toHaveLength([404, 410, 451].includes(status) ? 1 : 2);
+  });
+
+  it.each([204, 302, 401, 408, 425, 500])('answers 502 where the upstream says %i', async (status) => {
+    answer(() => ({ status }));
+    expect((await get(`/downloads/${fresh()}/times`)).status).toBe(502);
+  });
+
   it.each<Record<string, string>>([
     { 'accept-language': 'de' },
     { accept: 'application/vnd.registry.weekly+json' },

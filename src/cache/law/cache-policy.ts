@@ -31,7 +31,7 @@ export interface CachePolicy {
   readonly staleDespiteMustRevalidate?: boolean | undefined;
 }
 
-const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
+export const NEGATIVE: ReadonlySet<number> = new Set([404, 410, 451]);
 
 /**
  * The response's own policy, overridden by the rule. A rule lengthens or shortens; it never allows reuse without validation against

@@ -66,9 +66,9 @@ export interface CacheRule<Request = unknown> extends Partial<FreshnessPolicy> {
    */
   readonly ttlMs?: number;
   /**
-   * Freshness lifetime of a remembered "not found", in milliseconds.
+   * Freshness lifetime of a remembered "not found" (404, 410, 451), in milliseconds.
    *
-   * @default none for exceptions; `policy.negativeTtlMs` for the service's own
+   * @default none for exceptions; `policy.negativeTtlMs` for a projection of a resource, and for the service's own problems
    */
   readonly negativeTtlMs?: number;
   /**

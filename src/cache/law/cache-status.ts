@@ -39,9 +39,12 @@ export function cacheStatusOf(answer: HttpAnswer, key: string, now: number): str
     if (answer.collapsed) parts.push('collapsed');
     if (answer.stored) parts.push('stored');
   }
-  // RFC 9211 §2.4: "the response's remaining freshness lifetime" in the cache, so none of a response that is not in it.
-  if (answer.kind === 'stored' && (isFromStore(answer.outcome) || answer.stored === true))
-    parts.push(`ttl=${Math.floor(freshForMs(answer.entry, now) / 1000)}`);
+  // RFC 9211 §2.4: "the response's remaining freshness lifetime" in the cache, so none of a response that is not in it; negative for a stale
+  // one. A hit that was fresh when it was found is not stale when it is sent a millisecond later.
+  if (answer.kind === 'stored' && (isFromStore(answer.outcome) || answer.stored === true)) {
+    const ttl = Math.floor(freshForMs(answer.entry, now) / 1000);
+    parts.push(`ttl=${answer.outcome === 'HIT' ? Math.max(0, ttl) : ttl}`);
+  }
   const reason = answer.failure === undefined ? '' : `:${answer.failure}`;
   return [...parts, `key="${key}"`, `detail=${answer.outcome}/${answer.tier}${reason}`].join('; ');
 }

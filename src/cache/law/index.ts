@@ -1,6 +1,6 @@
 /** The entry point of the law: RFC 9110, 9111 and 5861 as pure functions, for every part that handles HTTP messages. */
 export { ageMs, freshForMs, isFresh } from './freshness';
-export { identityBody } from './content-coding';
+export { acceptsGzip, identityBody } from './content-coding';
 export type { CachePolicy } from './cache-policy';
 export { decodedBody, decodedWhole, isKnownCoding } from './coded-body';
 export { isNotModified } from './conditions';

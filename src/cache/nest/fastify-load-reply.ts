@@ -55,6 +55,7 @@ export class FastifyLoadReply extends LoadReply {
   /** JSON as Fastify makes it for the route: by its serializer or schema. */
   represent(value: unknown, named: string | undefined): Represented {
     const side = this.side ?? this.own;
+    if (side.statusCode === 204) return { body: Buffer.alloc(0), type: undefined }; // RFC 9110 §15.3.5: "cannot contain content"
     const { body, type } = bodyOf(value, (plain) => side.serialize(plain) as string | undefined);
     return { body, type: named === undefined ? type : withCharset(named, type) };
   }

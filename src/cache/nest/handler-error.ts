@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/app-error';
 import { kindOfProblem } from '../../kernel/problem-table';
 import { StatusFailure, UnkeptFailure } from '../engine/load-failure';
 import { AbandonedLoad } from '../engine/loader';
+import { NEGATIVE } from '../law/cache-policy';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import type { HandlerResult, Sharing } from './handler-answer';
 import type { NestRoute } from './nest-route';
@@ -24,7 +25,7 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
  * For the cache every exception below 400 is a redirect of one request, whatever its status: an exception filter makes the response. A 304
  * would count as a validation, a 204 as a representation.
  */
-const THROWN_REDIRECT = 302;
+export const ONE_REQUESTS_REDIRECT = 302;
 
 /** Nest's own classes, by their statuses. */
 const CLASSES = HttpErrorByCode as unknown as Readonly<Record<number, typeof HttpException | undefined>>;
@@ -44,8 +45,8 @@ export function isForWaiting(status: number): boolean {
 
 export interface Circumstances {
   readonly nest: Pick<NestRoute, 'catches' | 'isHandedOn'>;
-  /** How long "not found" is stored, in milliseconds. */
-  readonly negativeTtlMs: number | undefined;
+  /** Whether "not found" is stored. */
+  readonly keepsNegatives: boolean;
   readonly sharing: Sharing;
   /** Whether the client disconnected before it had its whole response. */
   readonly hasLostClient: boolean;
@@ -66,7 +67,7 @@ export function responseOfError(error: unknown, circumstances: Circumstances): H
   if (typeof error === 'object' && error !== null) thrown.set(body, error);
   const headers: HeaderList = [[MARK, error instanceof AppError ? error.code : ''], ...varying];
   return {
-    status: status < 400 ? THROWN_REDIRECT : status,
+    status: status < 400 ? ONE_REQUESTS_REDIRECT : status,
     ...{ headers, body },
     isUncacheable: isForOneClient || !isKept,
     isForWaiting: isForWaiting(status) && !isForOneClient && !needsValidation,
@@ -95,9 +96,9 @@ export function fromLoadError(error: unknown): unknown {
 }
 
 /** Whether it may be stored: "not found", and what the problem table says is an answer. */
-function isStorable(error: unknown, { negativeTtlMs = 0 }: Circumstances): error is HttpException {
+function isStorable(error: unknown, { keepsNegatives }: Circumstances): error is HttpException {
   if (error instanceof AppError) return kindOfProblem(error.code).isAnswer === true;
-  return negativeTtlMs > 0 && error instanceof HttpException && [404, 410].includes(error.getStatus());
+  return keepsNegatives && error instanceof HttpException && NEGATIVE.has(error.getStatus());
 }
 
 /** The original errors for requests that wait for the same load, by the body of their response. */

@@ -13,7 +13,7 @@ import { ExpressLoadReply, type SendValue } from './express-load-reply';
 import { FastifyLoadReply } from './fastify-load-reply';
 import { isPlainData } from './handed-value';
 import { NotModified, valueIn, type HandlerResult } from './handler-answer';
-import { responseOfError } from './handler-error';
+import { ONE_REQUESTS_REDIRECT, responseOfError } from './handler-error';
 import { responseOfValidation, responseOfValue, sharingOf } from './handler-response';
 import { rewrapped } from './handler-unwrapper';
 import type { LoadFields, LoadReply } from './load-reply';
@@ -143,17 +143,21 @@ export class RouteOrigin {
     this.fields = fields;
     const sharing = sharingOf(fields, route);
     if (value instanceof NotModified) return responseOfValidation(value, { fields, sharing });
-    this.passed = this.passedValueOf(value, open.isBackground);
-    if (this.passed) return { status: fields.status, headers: [], body: Buffer.alloc(0), isUncacheable: true };
+    // A status that the handler sets confirms nothing stored: for the cache its 304 is a redirect of this request.
+    const status = fields.status === 304 ? ONE_REQUESTS_REDIRECT : fields.status;
+    this.passed = this.passedValueOf(value, open.isBackground, status !== fields.status);
+    if (this.passed) return { status, headers: [], body: Buffer.alloc(0), isUncacheable: true };
     return responseOfValue(value, { route, reply, fields, sharing });
   }
 
   private respondError(error: unknown): HandlerResult {
     const { rule, nest } = this.asked.applied.route;
     const { hasLostClient } = this.reply;
+    // "Not found" of a resource is the upstream's, and stored as the gateway stores it.
+    const keepsNegatives = rule.negativeTtlMs === undefined ? rule.resource !== undefined : rule.negativeTtlMs > 0;
     const fields = this.reply.read();
     const response = responseOfError(error, {
-      ...{ nest, hasLostClient, negativeTtlMs: rule.negativeTtlMs },
+      ...{ nest, hasLostClient, keepsNegatives },
       sharing: sharingOf(fields, { rule, nest }),
     });
     this.fields = fields;
@@ -161,11 +165,11 @@ export class RouteOrigin {
   }
 
   /** Results that can be read only once, and results that Nest or Fastify treats specially, go to their own client unchanged. */
-  private passedValueOf(value: unknown, isBackground: boolean): PassedValue | undefined {
+  private passedValueOf(value: unknown, isBackground: boolean, isNotModified: boolean): PassedValue | undefined {
     const { sentByHandler } = this.reply;
     const plain = valueIn(value);
     const why = sentByHandler ? 'it sends its answer by the reply' : this.whyNotKept(plain);
-    if (why === undefined && !(plain instanceof Error)) return undefined;
+    if (why === undefined && !isNotModified && !(plain instanceof Error)) return undefined;
     const passed = sentByHandler ? sentByHandler.payload : plain;
     if (isBackground || this.isAbandoned) releaseUnsent(passed);
     return { value: passed, isSent: sentByHandler !== undefined, why };

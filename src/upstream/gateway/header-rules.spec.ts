@@ -77,6 +77,17 @@ describe('the fields that go upstream with a GET', () => {
     },
   );
 
+  it.each<[string[], string[]]>([
+    [['my-gzip'], []],
+    [['gzip;q=0.0000'], []],
+    [['gzip;q=0', '*'], []],
+    [['br', 'gzip'], ['gzip']],
+    [['x-gzip'], ['gzip']],
+  ])('read Accept-Encoding %j as routes do, all lines together', (lines, forwarded) => {
+    const fields = lines.map((value) => ['accept-encoding', value] as const);
+    expect(forwardedHeaders(fields, headerRules([]), true).map(([, value]) => value)).toEqual(forwarded);
+  });
+
   it('count the hops of Via', () => {
     for (const rules of [headerRules([]), headerRules(['*'])])
       expect(forwardedHeaders([['via', '1.0 fred, 1.1 evil']], rules, true)).toEqual([

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../../cache';
-import { EVERY_FIELD, SURROGATE, toHeaderList } from '../../cache/law';
+import { acceptsGzip, EVERY_FIELD, SURROGATE, toHeaderList, valueOf } from '../../cache/law';
 import { isCredentialLike } from './credentials';
 import { inboundVia } from './hops';
 
@@ -120,11 +120,11 @@ function isLeftOutOfReads(name: string): boolean {
 
 /** The client's fields as they go upstream, and as they select what is stored. */
 export function forwardedHeaders(headers: HeaderList, rules: HeaderRules, isCacheable: boolean): HeaderList {
-  const forwarded = headers.flatMap(([name, value]): HeaderList => {
-    if (name === 'host' || !rules.forwards(name, isCacheable)) return [];
-    if (name !== 'accept-encoding' || !rules.reducesCodings || !isCacheable) return [[name, value]];
-    return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*$|\s*,))/i.test(value) ? [[name, 'gzip']] : [];
-  });
+  const isReduced = rules.reducesCodings && isCacheable;
+  const forwarded = headers.filter(
+    ([name]) => name !== 'host' && rules.forwards(name, isCacheable) && !(isReduced && name === 'accept-encoding'),
+  );
+  if (isReduced && acceptsGzip(valueOf(headers, 'accept-encoding'))) forwarded.push(['accept-encoding', 'gzip']);
   if (rules.forwards('via', isCacheable)) return forwarded;
   return [...forwarded, ...toHeaderList(inboundVia(headers, isCacheable))];
 }
