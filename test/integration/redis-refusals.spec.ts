@@ -144,4 +144,19 @@ describe('Redis is full, read-only or has other data, and the service', () => {
     expect((await invalidate(service, 'odd')).status).toBe(200);
     expect((await ask(service, 'odd')).json['cached']).toBe(false);
   });
+
+  it('stores a resource whose count of first loads was overwritten, also after a purge by tag', async () => {
+    const redis = ends(await RedisProcess.start());
+    const service = await startService(redis.uri);
+    await untilState(service, 'up');
+    const count = (login: string): string => `larder:v4:l:{github:-:/users/${login}}|`;
+    await redis.command('SET', count('text'), 'x');
+    await redis.command('RPUSH', count('list'), 'x');
+    await redis.command('SET', count('huge'), '9'.repeat(30));
+    for (const login of ['text', 'list', 'huge', 'text', 'list', 'huge']) {
+      expect((await ask(service, login)).json['cached']).toBe(false);
+      expect((await ask(service, login)).json['cached']).toBe(true);
+      expect((await invalidate(service, login)).status).toBe(200);
+    }
+  });
 });

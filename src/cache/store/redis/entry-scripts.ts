@@ -14,12 +14,9 @@ if id ~= ARGV[2] or (firsts and firstsOf(KEYS[1]) ~= string.match(lease, '|(%d+)
   return 0
 end`;
 
-/** Longer than any load. */
+/** Kept for longer than any load. SET, not INCR: also where something else was written into the key. */
 const COUNT_FIRST = `
-if firsts then
-  redis.call('INCR', firsts)
-  redis.call('PEXPIRE', firsts, 600000)
-end`;
+if firsts then redis.call('SET', firsts, string.format('%d', firstsOf(KEYS[1]) + 1), 'PX', 600000) end`;
 
 /**
  * Adds `key` to the index `name` for `life` ms, with a score that it never had before; forgets up to 100 expired keys. By Redis' own time:

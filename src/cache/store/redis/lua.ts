@@ -67,7 +67,7 @@ end
 local function firstsOf(lease)
   local name = firstsName(lease)
   local firsts = name and redis.pcall('GET', name)
-  return type(firsts) == 'string' and firsts or '0'
+  return type(firsts) == 'string' and string.match(firsts, '^%d+$') or '0'
 end`;
 
 export const IS_MINE = `
