@@ -4,6 +4,9 @@
 const SERVICE =
   '^src/(admin|cache|cli|config|doctor|health|kernel|live|logging|metrics|redis|server|telemetry|upstream|web|workers)/';
 
+/** The rooms of the cache, lowest first. */
+const CACHE_ROOMS = ['model', 'law', 'store', 'engine', 'fast-path', 'values', 'nest'];
+
 /** Who may import whom: the house rules of docs/adr, one named rule each. */
 module.exports = {
   forbidden: [
@@ -27,13 +30,17 @@ module.exports = {
         dependencyTypesNot: ['core'],
       },
     },
-    {
-      name: 'law-acts-on-nothing',
-      comment: 'the law asks questions about requests and responses; it knows neither engine nor store',
+    ...CACHE_ROOMS.slice(0, -1).map((room, at) => ({
+      name: `cache-rooms-have-an-order-${room}`,
+      comment:
+        'a room of the cache imports those before it in CACHE_ROOMS; exchange.ts declares types of several rooms, store.factory.ts opens a store',
       severity: 'error',
-      from: { path: '^src/cache/law/', pathNot: '[.]spec[.]ts$' },
-      to: { path: '^src/cache/(engine|store|fast-path|nest)/', dependencyTypesNot: ['type-only'] },
-    },
+      from: {
+        path: `^src/cache/${room}/`,
+        pathNot: ['[.]spec[.]ts$', 'model/exchange[.]ts$', 'store[.]factory[.]ts$'],
+      },
+      to: { path: `^src/cache/(${CACHE_ROOMS.slice(at + 1).join('|')})/` },
+    })),
     {
       name: 'kernel-imports-nothing',
       comment: 'but for the exception of Nest that an error of the service is',

@@ -54,7 +54,7 @@ function moduleOptions(): string {
     optionsOf('cache/nest/response-cache.defaults.ts', 'ResponseCacheRegistration').filter(
       ({ name }) => name !== 'redis',
     ),
-    optionsOf('cache/nest/response-cache.options.ts', 'ResponseCacheModuleOptions').filter(
+    optionsOf('cache/response-cache.options.ts', 'ResponseCacheModuleOptions').filter(
       ({ name }) => name !== 'policy' && name !== 'l1',
     ),
   ).flatMap((one) => {

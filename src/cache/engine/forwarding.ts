@@ -6,7 +6,7 @@ import type { HttpCacheOptions } from './http-cache.options';
 import type { Revalidation } from './revalidation';
 import type { VariantWriter } from './variant-writer';
 import type { Seen } from './variants';
-import { within } from './within';
+import { within } from '../../kernel/within';
 
 /**
  * The exchange with the origin for one request alone, with its own method and fields.

@@ -11,7 +11,7 @@ import { fieldsForOthers } from './http-entries';
 import { failureOf, isDisconnection, mayServeStaleFor } from './load-failure';
 import { mayBeShared, type Head } from './load-head';
 import type { Lookup, Seen } from './variants';
-import { settlesWithin, within } from './within';
+import { settlesWithin, within } from '../../kernel/within';
 
 /** A body up to this size is sent in one piece; a larger one is streamed. */
 const IN_ONE_PIECE_BYTES = 65_536;

@@ -12,7 +12,7 @@ import type { ResponseForm } from '../law/response-form';
 import { textBytes } from '../store/memory/packed-fields';
 import { inOnePiece } from '../store/memory/resident-entry';
 import { forHitPointers } from '../store/memory/memory-shares';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import type { FastPathGatePort } from './fast-path-gate.port';
 import { HitPointers } from './hit-pointers';
 import { PreparedResponse, type HeadContext } from './prepared-response';

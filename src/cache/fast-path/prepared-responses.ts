@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry, ContentCoding } from '../model/cache-entry';
 import { WITHOUT_L1_BYTES } from '../store/memory/memory-shares';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import { keepUnpacked, keepWith, keptWith, type KeptWith } from '../store/memory/resident-entry';
 import type { PreparedResponse, Served } from './prepared-response';
 

@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../kernel/bounded-map';
-import { FormatReader, FormatWriter, MalformedBytesError } from '../store/stored-format';
+import { FormatReader, FormatWriter, MalformedBytesError } from './stored-format';
 import type { CacheEntry, EntryMetadata } from './cache-entry';
 import { newEntryId, newGeneration } from './random-id';
 

@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import type { ClientReply, Fields } from './client-reply';
 import { ownFields, useFields } from './earlier-fields';
-import { bodyOf, withCharset } from './handler-response';
+import { bodyOf } from '../values/stored-value';
+import { withCharset } from './handler-response';
 import { changesOf, LoadReply, type LoadFields, type Represented } from './load-reply';
 
 type Mutable = { -readonly [Key in keyof FastifyReply]: FastifyReply[Key] };

@@ -1,12 +1,11 @@
 import { HttpException } from '@nestjs/common';
-import { HttpErrorByCode } from '@nestjs/common/utils/http-error-by-code.util.js';
-import { BaseExceptionFilter } from '@nestjs/core';
 import { AppError } from '../../kernel/app-error';
 import { kindOfProblem } from '../../kernel/problem-table';
 import { StatusFailure, UnkeptFailure } from '../engine/load-failure';
 import { AbandonedLoad } from '../engine/loader';
 import { NEGATIVE } from '../law/cache-policy';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
+import { errorBodyOf, exceptionOf, isRebuilt, statusOf } from '../values/thrown-error';
 import type { HandlerResult, Sharing } from './handler-answer';
 import type { NestRoute } from './nest-route';
 
@@ -26,17 +25,6 @@ const OF_THE_RESOURCE: ReadonlySet<number> = new Set([404, 409, 410, 422]);
  * would count as a validation, a 204 as a representation.
  */
 export const ONE_REQUESTS_REDIRECT = 302;
-
-/** Nest's own classes, by their statuses. */
-const CLASSES = HttpErrorByCode as unknown as Readonly<Record<number, typeof HttpException | undefined>>;
-const filter = new BaseExceptionFilter();
-
-/** The status that Nest gives an error, unless it is the default 500. Errors of the service have codes instead. */
-export function statusOf(error: unknown): number | undefined {
-  if (error instanceof AppError) return undefined;
-  if (error instanceof HttpException) return error.getStatus();
-  return filter.isHttpError(error) ? error.statusCode : undefined;
-}
 
 /** Whether waiting requests may get a response of this status although it is not stored. */
 export function isForWaiting(status: number): boolean {
@@ -63,7 +51,7 @@ export function responseOfError(error: unknown, circumstances: Circumstances): H
   const isKept = isStorable(error, circumstances);
   const status = isKept ? error.getStatus() : statusOf(error);
   if (status === undefined || status >= 500) throw failureOf(error, status, circumstances);
-  const body = Buffer.from(bodyOf(error, status));
+  const body = Buffer.from(errorBodyOf(error, status));
   if (typeof error === 'object' && error !== null) thrown.set(body, error);
   const headers: HeaderList = [[MARK, error instanceof AppError ? error.code : ''], ...varying];
   return {
@@ -87,14 +75,6 @@ export function exceptionIn(entry: CacheEntry): object | undefined {
   return new AppError(code, (JSON.parse(body.toString()) as { message: string }).message);
 }
 
-/** The error for the application's exception filters. */
-export function fromLoadError(error: unknown): unknown {
-  if (error instanceof UnkeptFailure || error instanceof AbandonedLoad) return error.cause;
-  if (!(error instanceof StatusFailure)) return error;
-  // An error of another replica is restored from its stored text.
-  return error.cause ?? exceptionOf(error.body, error.status);
-}
-
 /** Whether it may be stored: "not found", and what the problem table says is an answer. */
 function isStorable(error: unknown, { keepsNegatives }: Circumstances): error is HttpException {
   if (error instanceof AppError) return kindOfProblem(error.code).isAnswer === true;
@@ -108,37 +88,10 @@ const thrown = new WeakMap<Buffer, object>();
 function failureOf(error: unknown, status: number | undefined, { hasLostClient, nest }: Circumstances): unknown {
   // The handler may have stopped with its client: that says nothing about the origin.
   if (hasLostClient) return new AbandonedLoad({ cause: error });
-  const body = status === undefined ? '' : bodyOf(error, status);
+  const body = status === undefined ? '' : errorBodyOf(error, status);
   // A filter may distinguish the error from the one that other requests would get in its place, and answer differently.
   const rebuilt = status === undefined ? new AppError('internal', '') : exceptionOf(body, status);
   if (!isRebuilt(error) && (nest.catches(error) || nest.catches(rebuilt))) return new UnkeptFailure(error, status);
   if (status === undefined) return error;
   return new StatusFailure(status, `The origin answered ${status}.`, body, { cause: error });
-}
-
-/** Whether requests during a pause, or on another replica, get an error of the same class. */
-function isRebuilt(error: unknown): boolean {
-  if (error instanceof AppError) return error.constructor === AppError;
-  return error instanceof HttpException && error.constructor === (CLASSES[error.getStatus()] ?? HttpException);
-}
-
-/** Nest's response body for the error: other replicas get nothing more. */
-function bodyOf(error: unknown, status: number): string {
-  if (error instanceof HttpException) return JSON.stringify(error.getResponse());
-  return JSON.stringify({ statusCode: status, message: filter.getHttpErrorMessage(error as never) });
-}
-
-/**
- * An exception of Nest's class for the status, by which filters (`@Catch(NotFoundException)`) recognise it.
- *
- * @param body the result of `getResponse()`, as JSON
- */
-function exceptionOf(body: string, status: number): HttpException {
-  const response = JSON.parse(body) as string | Record<string, unknown>;
-  // Not by the class's own constructor, which would change the body for a text.
-  return Reflect.construct<[response: typeof response, status: number], HttpException>(
-    HttpException,
-    [response, status],
-    CLASSES[status] ?? HttpException,
-  );
 }

@@ -2,7 +2,8 @@ import { parseDirectives } from '../law/directives';
 import { entityTag, weakened } from '../law/representation';
 import { isSuccess } from '../law/response-policy';
 import type { Fields } from './client-reply';
-import { valueFields } from './handed-value';
+import { valueFields } from '../values/handed-value';
+import { BINARY_TYPE } from '../values/stored-value';
 import { CacheableResult, type HandlerResult, type NotModified, type Sharing } from './handler-answer';
 import { isForWaiting } from './handler-error';
 import { keptHeaders, varyingNames } from './kept-fields';
@@ -11,7 +12,6 @@ import type { CachedRoute } from './route-rule.reader';
 
 /** Storable responses, made of a handler's result and its reply's fields. */
 
-const BINARY_TYPE = 'application/octet-stream';
 /** RFC 9110 §8.8.3 */
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
@@ -65,21 +65,6 @@ export function responseOfValidation(
     body: Buffer.alloc(0),
     isUncacheable: sharing.isForOneClient,
   };
-}
-
-/** The bytes that Fastify sends for a value, and its type if the handler names none. */
-export function bodyOf(
-  value: unknown,
-  serialise: (value: unknown) => string | undefined,
-): { body: Buffer; type: string | undefined } {
-  if (value === undefined) return { body: Buffer.alloc(0), type: undefined };
-  if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
-  if (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer) {
-    const { buffer, byteOffset, byteLength } = value;
-    // A copy: the stored bytes must not change with the handler's.
-    return { body: Buffer.from(Buffer.from(buffer, byteOffset, byteLength)), type: BINARY_TYPE };
-  }
-  return { body: Buffer.from(serialise(value) ?? ''), type: 'application/json; charset=utf-8' };
 }
 
 /** Fastify's way with text: JSON under a type without a charset gets one. */

@@ -3,7 +3,7 @@ import { parseRedisEndpoint } from '../../redis/redis-endpoint';
 import type { FreshnessPolicy } from '../law/cache-rule';
 import type { MemoryLimits } from '../store/memory/memory-tier';
 import type { StorePort } from '../store/ipc/store-messages';
-import type { ResponseCacheModuleOptions } from './response-cache.options';
+import type { ResponseCacheModuleOptions } from '../response-cache.options';
 import type { StoreChoice } from '../store/store.factory';
 
 /** Options of the module with every default in place. */

@@ -38,7 +38,7 @@ import { fitted, processMemory } from '../store/memory/memory-shares';
 import { MethodCache } from '../values/method-cache';
 import { ResponseCacheInterceptor } from './response-cache.interceptor';
 import { withDefaults, type ResponseCacheOptions, type ResponseCacheRegistration } from './response-cache.defaults';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import { RouteExchanges } from './route-exchange';
 import { RouteEntryPoint } from './route-entry-point';
 import { RouteOrigins } from './route-origin';

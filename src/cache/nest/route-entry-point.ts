@@ -14,7 +14,7 @@ import { FastPath, type EntryPoint } from '../fast-path/fast-path';
 import type { HeadContext } from '../fast-path/prepared-response';
 import { Fingerprints, type RequestFingerprint } from '../fast-path/request-fingerprint';
 import { forHitPointers } from '../store/memory/memory-shares';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import { isKeyed } from './route-key';
 import { routeForm, RouteResponses, type RouteResponse } from './route-responses';
 import type { AppliedRule, CachedRoute } from './route-rule.reader';

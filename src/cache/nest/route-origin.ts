@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import { lastValueFrom } from 'rxjs';
 import { Clock } from '../../kernel/clock';
-import { loadTimedOut, within } from '../engine/within';
+import { loadTimedOut, within } from '../../kernel/within';
 import { valueOf } from '../law/fields';
 import { validatorsFrom, type Validators } from '../model/cache-entry';
 import type { Origin, OriginRequest, OriginResponse } from '../model/exchange';
@@ -11,14 +11,14 @@ import { closeLoad, enterCache, setLoadContext, type OpenLoad } from './cache-ru
 import { isOfFastify } from './client-reply';
 import { ExpressLoadReply, type SendValue } from './express-load-reply';
 import { FastifyLoadReply } from './fastify-load-reply';
-import { isPlainData } from './handed-value';
+import { isPlainData } from '../values/handed-value';
 import { NotModified, valueIn, type HandlerResult } from './handler-answer';
 import { ONE_REQUESTS_REDIRECT, responseOfError } from './handler-error';
 import { responseOfValidation, responseOfValue, sharingOf } from './handler-response';
 import { rewrapped } from './handler-unwrapper';
 import type { LoadFields, LoadReply } from './load-reply';
 import { releaseUnsent, whyPassed } from './passed-value';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import type { RouteRequest } from './route-request';
 
 interface RouteOriginParts {

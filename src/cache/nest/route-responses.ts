@@ -7,7 +7,7 @@ import { responseForm, type ResponseForm } from '../law/response-form';
 import { withLastMember } from '../law/representation';
 import { PreparedResponse, type Presentation } from '../fast-path/prepared-response';
 import { PreparedResponses } from '../fast-path/prepared-responses';
-import { isValueEntry } from './handed-value';
+import { isValueEntry } from '../values/handed-value';
 
 export type RouteResponse = PreparedResponse<StoredAnswer>;
 

@@ -5,7 +5,7 @@ import type { CachePolicy } from '../law/cache-policy';
 import { toCachePolicy } from '../law/cache-rule';
 import { CACHE_RULE_METADATA, NEST_CACHE_KEY, NEST_CACHE_TTL, type RouteRule } from './cache-rule.decorator';
 import { NestRoute } from './nest-route';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from './response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import { isKeyed, RouteKeys, textOfKey, UnusableKeyError } from './route-key';
 
 type MaybePromise<T> = T | Promise<T>;

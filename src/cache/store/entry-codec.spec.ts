@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import type { CacheEntry } from '../model/cache-entry';
 import { decodeEntry, decodeHead, encodeEntry, encodeHead, FORMAT_VERSION } from './entry-codec';
-import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
+import { STATIC_FIELDS, STATIC_NAMES } from '../model/static-fields';
 
 const full: CacheEntry = {
   id: 'dOJiu5lo6qEr',

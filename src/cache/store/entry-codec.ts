@@ -1,7 +1,7 @@
 import type { CacheEntry, EntryMetadata, Validators } from '../model/cache-entry';
 import { tagOfUpstream } from '../model/cache-key';
 import { looksLikeGzip } from '../law/content-coding';
-import { FormatReader, FormatWriter, MalformedBytesError } from './stored-format';
+import { FormatReader, FormatWriter, MalformedBytesError } from '../model/stored-format';
 
 /**
  * The version of the stored format, part of every Redis key. A change that an older reader would misread is a new version; entries of

@@ -2,8 +2,7 @@ import { types } from 'node:util';
 import type { CacheEntry, HeaderList } from '../model/cache-entry';
 import { changesInUtf8 } from '../model/cache-key';
 import { identityBody } from '../law/content-coding';
-import { bodyOf } from '../nest/handler-response';
-import { isPlainData, valueOfEntry } from '../nest/handed-value';
+import { isPlainData, valueOfEntry } from './handed-value';
 import { orUnreadable } from '../engine/unreadable-entry.error';
 
 /*
@@ -15,7 +14,7 @@ export interface StoredForm {
   readonly body: Buffer;
 }
 
-const BYTES = 'application/octet-stream';
+export const BINARY_TYPE = 'application/octet-stream';
 /** RFC 2046 §4.5.1: `type` is a parameter of octet streams; of a typed array it names the class. */
 const ARRAY_TYPE = /^application\/octet-stream; type=(\w+)$/;
 type ArrayClass = new (buffer: ArrayBuffer) => unknown;
@@ -29,14 +28,24 @@ export function storedForm(value: unknown): StoredForm | undefined {
   const array = arrayName(value);
   if (typeof value === 'string' && changesInUtf8(value)) return undefined;
   if (array === undefined && typeof value !== 'string' && !isPlainData(value)) return undefined;
-  if (array === undefined) {
-    const { body, type = BYTES } = bodyOf(value, JSON.stringify);
-    return { body, headers: [['content-type', type]] };
+  const { body, type = BINARY_TYPE } = bodyOf(value, JSON.stringify);
+  const isOther = array !== undefined && array !== 'Buffer';
+  return { body, headers: [['content-type', isOther ? `${type}; type=${array}` : type]] };
+}
+
+/** The bytes that Fastify sends for a value, and its type if the handler names none. */
+export function bodyOf(
+  value: unknown,
+  serialise: (value: unknown) => string | undefined,
+): { body: Buffer; type: string | undefined } {
+  if (value === undefined) return { body: Buffer.alloc(0), type: undefined };
+  if (typeof value === 'string') return { body: Buffer.from(value), type: 'text/plain; charset=utf-8' };
+  if (ArrayBuffer.isView(value) && types.isArrayBuffer(value.buffer)) {
+    const { buffer, byteOffset, byteLength } = value;
+    // A copy: the stored bytes must not change with the caller's.
+    return { body: Buffer.from(Buffer.from(buffer, byteOffset, byteLength)), type: BINARY_TYPE };
   }
-  const { buffer, byteOffset, byteLength } = value as Uint8Array<ArrayBuffer>;
-  // A copy: the stored bytes must not change with the caller's.
-  const body = Buffer.from(Buffer.from(buffer, byteOffset, byteLength));
-  return { body, headers: [['content-type', array === 'Buffer' ? BYTES : `${BYTES}; type=${array}`]] };
+  return { body: Buffer.from(serialise(value) ?? ''), type: 'application/json; charset=utf-8' };
 }
 
 /** @throws UnreadableEntryError for stored bytes that cannot be read */

@@ -15,10 +15,10 @@ import { UnkeptFailure } from '../engine/load-failure';
 import { Loader } from '../engine/loader';
 import type { CacheOutcome } from '../model/cache-outcome';
 import { entityTag } from '../law/representation';
-import { loadTimedOut, within } from '../engine/within';
-import { fromLoadError, statusOf } from '../nest/handler-error';
+import { loadTimedOut, within } from '../../kernel/within';
+import { fromLoadError, statusOf } from './thrown-error';
 import { NestedLoads } from './nested-loads';
-import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../nest/response-cache.options';
+import { RESPONSE_CACHE_OPTIONS, type ResponseCacheModuleOptions } from '../response-cache.options';
 import { storedForm, storedValue, whyNotStorable, type StoredForm } from './stored-value';
 import { removeUnreadable } from '../engine/unreadable-entry.error';
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../kernel/clock';
 import { StoreUnavailableError } from '../cache-store';
-import { within } from '../../engine/within';
+import { within } from '../../../kernel/within';
 import { AppError } from '../../../kernel/app-error';
 
 /** A store as Keyv, its adapters, cache-manager 5 to 7 and `Map` have it. */

@@ -1,4 +1,4 @@
-import { AppError } from '../../kernel/app-error';
+import { AppError } from './app-error';
 
 /** The flight's result, or a time-out's error, if there is a deadline; the flight itself continues for others and for the store. */
 export function within<T>(

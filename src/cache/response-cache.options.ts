@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import type { FastPathGatePort } from '../fast-path/fast-path-gate.port';
-import type { FreshnessPolicy } from '../law/cache-rule';
-import type { MemoryLimits } from '../store/memory/memory-tier';
+import type { FastPathGatePort } from './fast-path/fast-path-gate.port';
+import type { FreshnessPolicy } from './law/cache-rule';
+import type { MemoryLimits } from './store/memory/memory-tier';
 
 export const RESPONSE_CACHE_OPTIONS = Symbol('larder.response-cache.options');
 

@@ -1,4 +1,4 @@
-import type { Validators } from '../model/cache-entry';
+import type { Validators } from './cache-entry';
 import { STATIC_FIELDS, STATIC_NAMES } from './static-fields';
 
 /*
