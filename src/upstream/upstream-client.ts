@@ -72,6 +72,8 @@ export interface UpstreamClientParts {
 const MAX_PARSED_BYTES = 16_777_216;
 /** A refusal may be announced in this much of a body. */
 const REFUSAL_BYTES = 4_096;
+/** RFC 9110 §5.5 */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * An upstream for the service's own code.
@@ -183,6 +185,7 @@ export class UpstreamClient {
     const credential = Object.keys(headers).find((name) => isCredential(name, callers));
     if (credential !== undefined)
       throw new AppError('request-invalid', `${credential} is a credential. The client adds the service's own.`);
+    for (const [name, value] of Object.entries(headers)) requireSendable(name, value);
     const rule = requests.ruleOf(target.path);
     const asked = requests.of(
       {
@@ -227,15 +230,19 @@ export class UpstreamClient {
 
   /** A stored body without the coding that the upstream gave it. */
   private decoded({ headers }: CacheEntry, body: Buffer): Promise<Buffer> {
-    return unpacked(body, valueOf(headers, 'content-encoding'), this.upstream.api.limits.maxResponseBytes);
+    return this.readable((maxBytes) => unpacked(body, valueOf(headers, 'content-encoding'), maxBytes));
   }
 
-  /** @throws AppError `upstream-too-large`, or why the body broke off */
-  private async collect({ body, headers }: Extract<HttpAnswer, { kind: 'streamed' }>): Promise<Buffer> {
-    const { api } = this.upstream;
+  private collect({ body, headers }: Extract<HttpAnswer, { kind: 'streamed' }>): Promise<Buffer> {
     const stream = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body);
+    return this.readable((maxBytes) => wholeBody(stream, valueOf(headers, 'content-encoding'), maxBytes));
+  }
+
+  /** @throws AppError `upstream-too-large`, `upstream-invalid` for a coding that was not asked for, or why the body broke off */
+  private async readable(read: (maxBytes: number) => Promise<Buffer>): Promise<Buffer> {
+    const { api } = this.upstream;
     try {
-      return await wholeBody(stream, valueOf(headers, 'content-encoding'), api.limits.maxResponseBytes);
+      return await read(api.limits.maxResponseBytes);
     } catch (error) {
       throw error instanceof AppError ? error : upstreamFailure(error, api, false);
     }
@@ -270,7 +277,8 @@ export class UpstreamClient {
   private below(location: string, path: string): string {
     const { baseUrl } = this.upstream.api;
     const base = `${baseUrl}${path}`;
-    const url = URL.canParse(location, base) ? new URL(location, base).href : '';
+    // RFC 9110 §10.2.2: a Location may have a fragment, which is never sent (§7.1).
+    const url = URL.canParse(location, base) ? new URL(location, base).href.replace(/#.*$/, '') : '';
     if (!url.startsWith(`${baseUrl}/`))
       throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
     return url.slice(baseUrl.length);
@@ -287,8 +295,14 @@ function isCredential(name: string, { partitions }: Callers): boolean {
   return partitions?.credentialName(name) !== undefined || isCredentialLike(name.toLowerCase());
 }
 
+/** @throws AppError `request-invalid` for a value that no field can have: it may be a caller's */
+function requireSendable(name: string, value: unknown): void {
+  if (typeof value === 'string' && FIELD_VALUE.test(value)) return;
+  throw new AppError('request-invalid', `The value of the field "${name}" has characters that no field can have.`);
+}
+
 function responseOf(status: number, fields: HeaderList, body: Buffer): UpstreamResponse {
-  const headers: Record<string, string> = {};
+  const headers = Object.create(null) as Record<string, string>; // any name may come, `constructor` too
   for (const [name, value] of fields)
     if (name !== 'content-encoding') headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   return { status, headers, body };

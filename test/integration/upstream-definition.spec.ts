@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
+import { brotliCompressSync } from 'node:zlib';
 import { Upstreams } from '../../src/upstream';
 import { request } from '../support/raw-http';
-import { registry, SECRET, useRegistry } from '../support/registry-upstream';
+import { FRESH, registry, SECRET, useRegistry } from '../support/registry-upstream';
 
 describe('an upstream that is defined in thirty lines', () => {
   const { under, answer, get, paths, fresh } = useRegistry();
@@ -92,6 +93,37 @@ describe('an upstream that is defined in thirty lines', () => {
     );
     expect((await under.client.get(`/${from}`)).json()).toMatchObject({ path: `/api/${to}` });
     await expect(under.client.get(`/${away}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it('follows a redirect with a fragment, which it does not send (RFC 9110 §10.2.2)', async () => {
+    const [from, to] = [fresh(), fresh()];
+    answer(({ url }) => (url.endsWith(from) ? { status: 301, headers: { location: `/api/${to}#readme` } } : {}));
+    expect((await under.client.get(`/${from}`)).status).toBe(200);
+    expect(paths()).toEqual([`/api/${from}`, `/api/${to}`]);
+  });
+
+  it('reports a body in a coding that it did not ask for as a fault of the API, new and stored', async () => {
+    const name = fresh();
+    under.origin.answerBy((response) =>
+      response.writeHead(200, { ...FRESH, 'content-encoding': 'br' }).end(brotliCompressSync('{}')),
+    );
+    await expect(under.client.get(`/${name}`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+    await get(`/registry/${name}`, JSON_FIELDS);
+    expect(await get(`/registry/${name}`, JSON_FIELDS)).toMatchObject({ cache: 'HIT' });
+    const stored = under.client.get(`/${name}`, { as: 'anonymous' });
+    await expect(stored).rejects.toMatchObject({ code: 'upstream-invalid' });
+    expect(paths()).toHaveLength(2);
+  });
+
+  it('gives field names of the API that objects have, too, as they came', async () => {
+    answer(() => ({ headers: { ...FRESH, constructor: 'x' } }));
+    expect((await under.client.get(`/${fresh()}`)).headers['constructor']).toBe('x');
+  });
+
+  it.each(['a\r\nNpm-Otp: 1', 'a\0', '€', 5])('sends no field value that is none: %j', async (value) => {
+    const headers = { 'npm-command': value as string };
+    await expect(under.client.get(`/${fresh()}`, { headers })).rejects.toMatchObject({ code: 'request-invalid' });
+    expect(under.origin.hits).toHaveLength(0);
   });
 
   it('asks each time where a rule says bypass, and reads no body without end', async () => {
