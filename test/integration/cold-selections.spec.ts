@@ -1,11 +1,9 @@
 import { setTimeout as elapsed } from 'node:timers/promises';
-import type { CacheStore } from '../../src/cache/store/cache-store';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
-import { openStore } from '../../src/cache/store/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
-import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
+import { RedisReplicas } from '../support/redis-replicas';
 import { waitUntil } from '../support/wait-until';
 
 const LIMITS = { maxBytes: 16_777_216, maxEntries: 10_000 };
@@ -17,36 +15,22 @@ const PART = { key: KEY, tags: [TAG], part: 'repos' };
 describe('loads of a URL of which nothing is stored', () => {
   let redis: RedisProcess;
   let prefixes = 0;
-  let stores: CacheStore[] = [];
+  const replicas = new RedisReplicas();
   beforeAll(async () => {
     redis = await RedisProcess.start();
   });
   afterEach(async () => {
-    await Promise.all(stores.map((store) => store.close()));
-    stores = [];
+    await replicas.close();
   });
   afterAll(() => redis.stop());
 
   const inMemory = (): Promise<[CacheReplica, CacheReplica]> => {
     const store = new MemoryStore(LIMITS, new SystemClock());
-    stores.push(store);
     return Promise.resolve([new CacheReplica(store), new CacheReplica(store)]);
   };
   const overRedis = async (): Promise<[CacheReplica, CacheReplica]> => {
     const keyPrefix = `c${++prefixes}`;
-    const open = async (): Promise<CacheReplica> => {
-      const settings = { endpoint: parseRedisEndpoint(redis.uri), keyPrefix, commandTimeoutMs: 5_000, tls: {} };
-      const { store } = openStore({ redis: settings, port: undefined }, LIMITS, new SystemClock());
-      stores.push(store);
-      const replica = new CacheReplica(store);
-      const isReady = async (): Promise<boolean> => {
-        await replica.throughRoute({ key: 'probe', tags: [] }, new VersionedOrigin());
-        return store.peek('probe') !== undefined;
-      };
-      await waitUntil(isReady, { what: 'a replica with copies' });
-      return replica;
-    };
-    return [await open(), await open()];
+    return [await replicas.openReady(redis.uri, { keyPrefix }), await replicas.openReady(redis.uri, { keyPrefix })];
   };
 
   describe.each([
@@ -61,7 +45,7 @@ describe('loads of a URL of which nothing is stored', () => {
       await waitUntil(() => slow.loads === 1, { what: 'the slow load' });
       quick.version = 2;
       for (const replica of [one, two]) {
-        expect((await replica.throughGateway(ask(`a${stores.length}`), quick)).version).toBe('2');
+        expect((await replica.throughGateway(ask('quick'), quick)).version).toBe('2');
         expect((await replica.throughRoute(PART, quick)).version).toBe('2');
       }
       release();
@@ -70,7 +54,7 @@ describe('loads of a URL of which nothing is stored', () => {
         await waitUntil(async () => (await replica.throughGateway(ask('slow'), slow)).outcome === 'HIT', {
           what: 'a hit',
         });
-        expect((await replica.throughGateway(ask(`a${stores.length}`), quick)).outcome).toBe('HIT');
+        expect((await replica.throughGateway(ask('quick'), quick)).outcome).toBe('HIT');
       }
       expect(slow.loads).toBeLessThanOrEqual(2);
     });

@@ -1,9 +1,7 @@
 import { CacheEvents } from '../../src/cache/engine/cache-events';
-import type { CacheStore } from '../../src/cache/store/cache-store';
-import { openStore } from '../../src/cache/store/store.factory';
-import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
-import { CacheReplica, VersionedOrigin, WrongClock } from '../support/cache-replica';
+import { VersionedOrigin, WrongClock, type CacheReplica } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
+import { RedisReplicas } from '../support/redis-replicas';
 import { waitUntil } from '../support/wait-until';
 import { anEntry } from '../../testing/store-contract';
 
@@ -14,43 +12,15 @@ const asking = { key: KEY, tags: [TAG] };
 
 describe('with a Redis that evicts, or with keys deleted by hand', () => {
   let redis: RedisProcess;
-  let opened: CacheStore[] = [];
-
-  const open = (l1Bytes = 16_777_216, clock = new WrongClock()): CacheReplica => {
-    const settings = {
-      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
-    };
-    const { store } = openStore(
-      { redis: settings, port: undefined },
-      { maxBytes: l1Bytes, maxEntries: 100_000 },
-      clock,
-    );
-    opened.push(store);
-    return new CacheReplica(store, clock);
-  };
-
-  /** Until the replica reaches Redis and keeps copies. */
-  const ready = async (replica: CacheReplica): Promise<void> => {
-    const probe = new VersionedOrigin();
-    const isReady = async (): Promise<boolean> => {
-      await replica.throughRoute({ key: 'probe', tags: [] }, probe);
-      return replica.store.peek('probe') !== undefined;
-    };
-    await waitUntil(isReady, { what: 'a replica with copies' });
-  };
-
-  const openTwo = async (): Promise<[CacheReplica, CacheReplica]> => {
-    const replicas: [CacheReplica, CacheReplica] = [open(), open()];
-    for (const replica of replicas) await ready(replica);
-    return replicas;
-  };
-
+  const replicas = new RedisReplicas();
+  const openReady = (wrongByMs = 0): Promise<CacheReplica> =>
+    replicas.openReady(redis.uri, { clock: new WrongClock(wrongByMs) });
+  const openTwo = async (): Promise<[CacheReplica, CacheReplica]> => [await openReady(), await openReady()];
   beforeEach(async () => {
     redis = await RedisProcess.start();
   });
   afterEach(async () => {
-    await Promise.all(opened.map((store) => store.close()));
-    opened = [];
+    await replicas.close();
     await redis.stop();
   });
 
@@ -155,8 +125,7 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
   });
 
   it('finds what others have stored under a tag, though the clock of one replica is 90 s ahead', async () => {
-    const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
-    for (const replica of [one, ahead]) await ready(replica);
+    const [one, ahead] = [await openReady(), await openReady(90_000)];
     const [origin, other] = [new VersionedOrigin(), new VersionedOrigin()];
     await one.throughRoute({ ...asking, ttlMs: 60_000 }, origin);
     await ahead.throughRoute({ key: 'github:-:/users/u/repos', tags: [TAG], ttlMs: 60_000 }, other);
@@ -166,19 +135,9 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
   });
 
   it('counts what was found missing: an index, a ledger, and older data', async () => {
-    const settings = {
-      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: PREFIX, commandTimeoutMs: 5_000, tls: {} },
-    };
     const events = new CacheEvents();
     const lost = events.bookkeepingLost;
-    const { store } = openStore(
-      { redis: settings, port: undefined },
-      { maxBytes: 0, maxEntries: 1 },
-      new WrongClock(),
-      events,
-    );
-    opened.push(store);
-    const replica = new CacheReplica(store);
+    const replica = replicas.open(redis.uri, { l1Bytes: 0, events });
     const origin = new VersionedOrigin();
     const get = () => replica.throughGateway(asking, origin);
     const found = (what: string, count: number) => waitUntil(() => lost[what as 'index'] === count, { what });
@@ -194,15 +153,14 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
     await redis.command('DEL', `${PREFIX}:v4:q`);
     await found('ledger', 1);
 
-    await store.invalidate({ kind: 'tag', tag: 'another' }, 'purge');
+    await replica.store.invalidate({ kind: 'tag', tag: 'another' }, 'purge');
     await redis.command('HINCRBY', `${PREFIX}:v4:q`, 's', '-1');
     await found('history', 1);
     expect(lost).toEqual({ index: 1, ledger: 1, history: 1 });
   });
 
   it('keeps notes as long as it is said, whatever the clocks of replicas say', async () => {
-    const [one, ahead] = [open(), open(undefined, new WrongClock(90_000))];
-    for (const replica of [one, ahead]) await ready(replica);
+    const [one, ahead] = [await openReady(), await openReady(90_000)];
     await one.store.shared.compareAndSet('g', 'a', undefined, 'x', 60_000);
     expect(await ahead.store.shared.read('g', 'a')).toBe('x');
     expect(await ahead.store.shared.readAll('g')).toEqual([['a', 'x']]);
@@ -213,9 +171,8 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
   it.each(['allkeys-lru', 'allkeys-random', 'volatile-lru'])(
     'loads again after each purge under %s',
     async (policy) => {
-      const replica = open(0);
-      const other = open();
-      await ready(other);
+      const replica = replicas.open(redis.uri, { l1Bytes: 0 });
+      const other = await openReady();
       const probe = { key: 'probe without copies', tags: [] };
       const isShared = async (): Promise<boolean> => {
         await replica.throughRoute(probe, new VersionedOrigin());

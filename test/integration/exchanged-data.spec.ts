@@ -1,38 +1,21 @@
-import type { CacheStore } from '../../src/cache/store/cache-store';
-import { openStore } from '../../src/cache/store/store.factory';
-import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
-import { CacheReplica, VersionedOrigin, WrongClock } from '../support/cache-replica';
+import { VersionedOrigin, type CacheReplica } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
+import { RedisReplicas } from '../support/redis-replicas';
 import { waitUntil } from '../support/wait-until';
 
-const PREFIX = 'larder';
 const KEY = 'github:-:/users/u';
 const TAG = 'account:u';
 const asking = { key: KEY, tags: [TAG] };
 
 describe('with a Redis whose data is exchanged under a live connection', () => {
   let redis: RedisProcess;
-  let opened: CacheStore[] = [];
-  const open = (l1Bytes: number, database = 0): CacheReplica => {
-    const settings = {
-      ...{
-        endpoint: parseRedisEndpoint(`${redis.uri}/${database}`),
-        keyPrefix: PREFIX,
-        commandTimeoutMs: 5_000,
-        tls: {},
-      },
-    };
-    const limits = { maxBytes: l1Bytes, maxEntries: 1_000 };
-    const { store } = openStore({ redis: settings, port: undefined }, limits, new WrongClock());
-    opened.push(store);
-    return new CacheReplica(store);
-  };
+  const replicas = new RedisReplicas();
+  const open = (l1Bytes: number, database = 0): CacheReplica => replicas.open(`${redis.uri}/${database}`, { l1Bytes });
   beforeEach(async () => {
     redis = await RedisProcess.start();
   });
   afterEach(async () => {
-    await Promise.all(opened.map((store) => store.close()));
-    opened = [];
+    await replicas.close();
     await redis.stop();
   });
 

@@ -19,12 +19,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { createAdapter } from '../../src/bootstrap/app.setup';
-import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { CacheStore } from '../../src/cache/store/cache-store';
-import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { gateOf } from '../support/gate-of';
 import { rawRequest, request } from '../support/raw-http';
-import { policy } from '../support/plain-policy';
+import { responseCache } from '../support/response-cache';
 
 /** How many requests have got as far as an answer by Nest. */
 const handled = new WeakMap<NestFastifyApplication, number>();
@@ -134,23 +132,7 @@ class WatchedController {
 
 async function open(fastPathEnabled: boolean): Promise<NestFastifyApplication> {
   @Module({
-    imports: [
-      ResponseCacheModule.forRootAsync({
-        useFactory: () => ({
-          policy,
-          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
-          leaseMs: 2_000,
-          deadlineMs: 2_000,
-          staleAfterMs: 1_000,
-          loadTimeoutMs: 2_000,
-          maxEntryBytes: 1_000_000,
-          fastPathEnabled,
-          edgeFields: EDGE_FIELDS,
-          fastPathGate: gateOf,
-          requestId,
-        }),
-      }),
-    ],
+    imports: [responseCache({ fastPathEnabled })],
     controllers: [ThingsController, WatchedController],
   })
   class ThingsModule {}

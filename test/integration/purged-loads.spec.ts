@@ -1,11 +1,10 @@
-import type { CacheStore, InvalidationMode, InvalidationTarget } from '../../src/cache/store/cache-store';
+import type { InvalidationMode, InvalidationTarget } from '../../src/cache/store/cache-store';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
-import { openStore } from '../../src/cache/store/store.factory';
 import { SystemClock } from '../../src/kernel/clock';
 import { AppError } from '../../src/kernel/app-error';
-import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
+import { RedisReplicas } from '../support/redis-replicas';
 import { waitUntil } from '../support/wait-until';
 
 const limits = { maxBytes: 16_777_216, maxEntries: 1_000 };
@@ -80,32 +79,14 @@ describe('in memory', () => {
 
 describe('on two replicas over one Redis', () => {
   let redis: RedisProcess;
-  let opened: CacheStore[] = [];
+  const replicas = new RedisReplicas();
   beforeEach(async () => {
     redis = await RedisProcess.start();
   });
   afterEach(async () => {
-    await Promise.all(opened.map((store) => store.close()));
-    opened = [];
+    await replicas.close();
     await redis.stop();
   });
 
-  describePurgedLoads(async () => {
-    const settings = {
-      ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: 'larder', commandTimeoutMs: 5_000, tls: {} },
-    };
-    const replicas = [0, 1].map(() => {
-      const { store } = openStore({ redis: settings, port: undefined }, limits, new SystemClock());
-      opened.push(store);
-      return new CacheReplica(store);
-    });
-    for (const replica of replicas) {
-      const isReady = async (): Promise<boolean> => {
-        await replica.throughRoute({ key: 'probe', tags: [] }, new VersionedOrigin());
-        return replica.store.peek('probe') !== undefined;
-      };
-      await waitUntil(isReady, { what: 'a replica with copies' });
-    }
-    return replicas;
-  });
+  describePurgedLoads(async () => [await replicas.openReady(redis.uri), await replicas.openReady(redis.uri)]);
 });

@@ -1,9 +1,8 @@
-import type { CacheStore, InvalidationTarget } from '../../src/cache/store/cache-store';
+import type { InvalidationTarget } from '../../src/cache/store/cache-store';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
-import { openStore } from '../../src/cache/store/store.factory';
-import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { CacheReplica, VersionedOrigin, WrongClock, type Asking, type Got } from '../support/cache-replica';
 import { RedisProcess } from '../support/redis-process';
+import { RedisReplicas } from '../support/redis-replicas';
 import { waitUntil } from '../support/wait-until';
 
 const LIMITS = { maxBytes: 64 * 1024 * 1024, maxEntries: 10_000 };
@@ -167,15 +166,9 @@ describe('a soft purge', () => {
     afterAll(() => redis.stop());
 
     const openWith = (wrongByMs: number) => async (): Promise<Deployment> => {
-      const settings = {
-        ...{ endpoint: parseRedisEndpoint(redis.uri), keyPrefix: `s${++prefixes}`, commandTimeoutMs: 5_000, tls: {} },
-      };
-      const stores: CacheStore[] = [];
-      const open = (clock: WrongClock): CacheReplica => {
-        const { store } = openStore({ redis: settings, port: undefined }, LIMITS, clock);
-        stores.push(store);
-        return new CacheReplica(store, clock);
-      };
+      const opened = new RedisReplicas();
+      const keyPrefix = `s${++prefixes}`;
+      const open = (clock: WrongClock): CacheReplica => opened.open(redis.uri, { keyPrefix, clock });
       const replicas = [open(new WrongClock()), open(new WrongClock(wrongByMs))] as const;
       const probe = new VersionedOrigin();
       let probes = 0;
@@ -196,9 +189,7 @@ describe('a soft purge', () => {
       return {
         replicas: [...replicas],
         heard,
-        close: async () => {
-          await Promise.all(stores.map((store) => store.close()));
-        },
+        close: () => opened.close(),
       };
     };
 

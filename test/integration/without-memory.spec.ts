@@ -9,6 +9,7 @@ import { StoreHealth } from '../../src/cache/nest/store-health';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from '../support/raw-http';
 import { RedisProcess } from '../support/redis-process';
+import { plainSettings } from '../support/response-cache';
 import { waitUntil } from '../support/wait-until';
 
 let text = '';
@@ -35,22 +36,10 @@ describe('without entries in memory, a hit in Redis', () => {
       imports: [
         ResponseCacheModule.forRootAsync({
           useFactory: () => ({
-            policy: {
-              ttlMs: 60_000,
-              negativeTtlMs: 1_000,
-              staleWhileRevalidateMs: 0,
-              staleIfErrorMs: 0,
-              jitter: 0,
-              earlyRefreshBeta: 0,
-            },
+            ...plainSettings,
             l1: { maxBytes: 0, maxEntries: 1_000 },
             redis: { endpoint: parseRedisEndpoint(redis.uri), keyPrefix: 'larder', commandTimeoutMs: 2_000, tls: {} },
-            leaseMs: 2_000,
             deadlineMs: 5_000,
-            staleAfterMs: 1_000,
-            loadTimeoutMs: 2_000,
-            maxEntryBytes: 1_000_000,
-            fastPathEnabled: true,
           }),
         }),
       ],

@@ -22,7 +22,7 @@ import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
 import { request } from './raw-http';
 import { RedisProcess } from './redis-process';
 import { waitUntil } from './wait-until';
-import { policy } from './plain-policy';
+import { plainSettings } from './response-cache';
 
 /** Around the cache: values are handed on. */
 class AsNothing implements NestInterceptor {
@@ -122,14 +122,7 @@ async function open(redis?: RedisProcess): Promise<NestFastifyApplication> {
     imports: [
       ResponseCacheModule.forRootAsync({
         useFactory: () => ({
-          policy,
-          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
-          leaseMs: 2_000,
-          deadlineMs: 2_000,
-          staleAfterMs: 1_000,
-          loadTimeoutMs: 2_000,
-          maxEntryBytes: 1_000_000,
-          fastPathEnabled: true,
+          ...plainSettings,
           redis: redis && {
             endpoint: parseRedisEndpoint(redis.uri),
             keyPrefix: 'shop',

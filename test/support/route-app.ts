@@ -5,20 +5,13 @@ import { Test } from '@nestjs/testing';
 import type { FastifyInstance } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { createAdapter } from '../../src/bootstrap/app.setup';
-import {
-  CacheInvalidator,
-  HttpCache,
-  ResponseCacheModule,
-  StoredEntries,
-  type ResponseCacheRegistration,
-} from '../../src/cache';
-import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
+import { CacheInvalidator, HttpCache, StoredEntries, type ResponseCacheRegistration } from '../../src/cache';
 import { ProblemFilter } from '../../src/server/problem.filter';
 import { parseRedisEndpoint } from '../../src/redis/redis-endpoint';
-import { gateOf } from './gate-of';
 import { waitUntil } from './wait-until';
 import { request, type HttpRequestOptions } from './raw-http';
 import type { RedisProcess } from './redis-process';
+import { plainSettings, responseCache } from './response-cache';
 
 let adapter: 'fastify' | 'express' = 'fastify';
 
@@ -87,34 +80,17 @@ export async function openRoutes(controllers: Type[], options: RouteAppOptions =
   const { policy, settings, providers = [], redis } = options;
   const module = await Test.createTestingModule({
     imports: [
-      ResponseCacheModule.forRootAsync({
-        useFactory: () => ({
-          policy: {
-            ...{
-              ttlMs: 60_000,
-              negativeTtlMs: 1_000,
-              staleWhileRevalidateMs: 0,
-              staleIfErrorMs: 0,
-              jitter: 0,
-              earlyRefreshBeta: 0,
-            },
-            ...policy,
-          },
-          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
-          ...{ leaseMs: 2_000, deadlineMs: 10_000, staleAfterMs: 1_000, loadTimeoutMs: 10_000 },
-          maxEntryBytes: 1_000_000,
-          fastPathEnabled: true,
-          edgeFields: EDGE_FIELDS,
-          fastPathGate: adapter === 'express' ? undefined : gateOf,
-          requestId,
-          redis: redis && {
-            endpoint: parseRedisEndpoint(redis.uri),
-            keyPrefix: 'shop',
-            commandTimeoutMs: 10_000,
-            tls: {},
-          },
-          ...settings,
-        }),
+      responseCache({
+        policy: { ...plainSettings.policy, ...policy },
+        ...{ deadlineMs: 10_000, loadTimeoutMs: 10_000 },
+        ...(adapter === 'express' && { fastPathGate: undefined }),
+        redis: redis && {
+          endpoint: parseRedisEndpoint(redis.uri),
+          keyPrefix: 'shop',
+          commandTimeoutMs: 10_000,
+          tls: {},
+        },
+        ...settings,
       }),
     ],
     controllers,

@@ -18,11 +18,9 @@ import { Test } from '@nestjs/testing';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Agent } from 'node:http';
 import { createAdapter } from '../../src/bootstrap/app.setup';
-import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
-import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { gateOf } from './gate-of';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { request } from './raw-http';
-import { policy } from './plain-policy';
+import { responseCache } from './response-cache';
 
 const urlOf = ({ url }: FastifyRequest): string => url;
 const Cached = () => CacheRule({ upstream: 'things', key: urlOf, byUrl: true });
@@ -190,19 +188,7 @@ export async function openSkippable(
   { isOrdinary, before, afterInit, providers = [] }: Setting = {},
 ) {
   @Module({
-    imports: [
-      ResponseCacheModule.forRootAsync({
-        useFactory: () => ({
-          policy,
-          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
-          ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
-          fastPathEnabled: true,
-          edgeFields: EDGE_FIELDS,
-          fastPathGate: gateOf,
-          requestId,
-        }),
-      }),
-    ],
+    imports: [responseCache()],
     controllers,
     providers,
   })

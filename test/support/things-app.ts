@@ -15,11 +15,9 @@ import { Test } from '@nestjs/testing';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Agent } from 'node:http';
 import { createAdapter } from '../../src/bootstrap/app.setup';
-import { CacheRule, ResponseCacheInterceptor, ResponseCacheModule } from '../../src/cache';
-import { EDGE_FIELDS, requestId } from '../../src/server/edge-hooks';
-import { gateOf } from './gate-of';
+import { CacheRule, ResponseCacheInterceptor } from '../../src/cache';
 import { rawRequest } from './raw-http';
-import { policy } from './plain-policy';
+import { responseCache } from './response-cache';
 
 const idOf = (asked: FastifyRequest): string => (asked.params as { id: string }).id;
 
@@ -91,19 +89,7 @@ export async function openThings(
   configure?: (consumer: MiddlewareConsumer) => void,
 ) {
   @Module({
-    imports: [
-      ResponseCacheModule.forRootAsync({
-        useFactory: () => ({
-          policy,
-          l1: { maxBytes: 10_000_000, maxEntries: 1_000 },
-          ...{ leaseMs: 2_000, deadlineMs: 2_000, staleAfterMs: 1_000, loadTimeoutMs: 2_000, maxEntryBytes: 1_000_000 },
-          fastPathEnabled: true,
-          edgeFields: EDGE_FIELDS,
-          fastPathGate: gateOf,
-          requestId,
-        }),
-      }),
-    ],
+    imports: [responseCache()],
     controllers: [ThingsController],
   })
   class ThingsModule implements NestModule {
