@@ -53,6 +53,10 @@ describe('the environment', () => {
     ['CORS_ALLOWED_ORIGINS', '*,https://a.example', 'not \\*'],
     ['NODE_ENV', 'prod', 'must be development, production or test'],
     ['SWAGGER_ENABLED', 'maybe', 'must be true or false'],
+    ['GITHUB_UPLOADS_URL', 'https://user:word@up.example', 'without query, fragment or credentials'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'Bearer abc', 'must be name=value'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'a=b,c', 'must be name=value'],
+    ['OTEL_RESOURCE_ATTRIBUTES', 'production', 'must be name=value'],
   ])('%s=%s stops the start: %s', (name, value, problem) => {
     const read = () => readEnvironment({ [name]: value });
     expect(read).toThrow(new RegExp(`^The configuration is wrong:\\n  ${name} .*${problem}.*Example: ${name}=`, 's'));
@@ -74,6 +78,24 @@ describe('the environment', () => {
 
   it('reports all faults at once', () => {
     expect(() => readEnvironment({ PORT: 'x', L1_MAX_BYTES: 'y' })).toThrow(/PORT.*\n.*L1_MAX_BYTES/);
+  });
+
+  it('shows an example for each variable that the same start would accept', () => {
+    const faultOf = (name: string, value: string): string => {
+      try {
+        readEnvironment({ [name]: value });
+        return '';
+      } catch (error) {
+        return (error as Error).message.split('\n').find((line) => line.startsWith(`  ${name} `)) ?? '';
+      }
+    };
+    const shown = names.flatMap((name) => {
+      const example =
+        /Example: [A-Z0-9_]+=(.*)$/.exec(faultOf(name, '-1') || faultOf(name, 'no: such, thing'))?.[1] ?? '';
+      return /^\/etc\/|^the |:TOKEN/.test(example) ? [] : [[name, example] as const];
+    });
+    expect(shown.filter(([, example]) => example !== '').length).toBeGreaterThan(60);
+    expect(shown.filter(([name, example]) => faultOf(name, example) !== '')).toEqual([]);
   });
 
   it.each([

@@ -49,7 +49,7 @@ function schema(source: Readonly<Record<string, unknown>>) {
     }
     if (env['ADMIN_PORT'] !== undefined && env['ADMIN_PORT'] !== 0 && env['ADMIN_PORT'] === env['PORT'])
       context.addIssue({ code: 'custom', path: ['ADMIN_PORT'], message: 'must be another port than PORT' });
-    const known = declaredFeatures().flatMap(({ feature }) => /^upstream (.+)$/.exec(feature)?.[1] ?? []);
+    const known = upstreamNames();
     const unknown = ((env['TRACE_CONTEXT_UPSTREAM'] as string[] | undefined) ?? []).filter(
       (one) => !known.includes(one),
     );
@@ -124,7 +124,12 @@ export function givenSettings(): Readonly<Record<string, string>> {
   return Object.fromEntries(given.filter(([name, value]) => value !== '' && value !== defaultOf(name)));
 }
 
+function upstreamNames(): readonly string[] {
+  return declaredFeatures().flatMap(({ feature }) => /^upstream (.+)$/.exec(feature)?.[1] ?? []);
+}
+
 function exampleOf(name: string): string {
+  if (name === 'TRACE_CONTEXT_UPSTREAM') return upstreamNames().join(',');
   const inSchema = settingsShape()[name]?.meta()?.['example'];
   return environmentExamples[name as keyof Shape] ?? (typeof inSchema === 'string' ? inSchema : defaultOf(name));
 }

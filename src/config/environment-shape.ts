@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseRedisEndpoint } from '../redis/redis-endpoint';
 import { parseTrustedProxies } from '../server/trusted-proxies';
 import type { FeatureSettings } from './feature-settings';
-import { certificate, flag, httpUrl, number, oneOf, privateKey, secret, text, whole } from './setting-kinds';
+import { certificate, flag, httpUrl, number, oneOf, pairs, privateKey, secret, text, whole } from './setting-kinds';
 
 /** The service's own settings; `env.schema.ts` reads them. */
 
@@ -126,10 +126,10 @@ export const environmentShape = {
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: httpUrl.optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
   OTEL_EXPORTER_OTLP_TIMEOUT: whole(1, 300_000).default(10_000),
   OTEL_SERVICE_NAME: text.default('larder'),
-  OTEL_RESOURCE_ATTRIBUTES: text.optional(),
+  OTEL_RESOURCE_ATTRIBUTES: pairs.optional(),
   OTEL_TRACES_EXPORTER: oneOf('otlp', 'none').default('otlp'),
   OTEL_METRICS_EXPORTER: oneOf('otlp', 'none').default('none'),
   OTEL_METRIC_EXPORT_INTERVAL: whole(100, 3_600_000).default(60_000),
@@ -168,7 +168,8 @@ export const environmentExamples: Readonly<Partial<Record<keyof typeof environme
   OTEL_METRICS_EXPORTER: 'otlp',
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '0.01',
-  TRACE_CONTEXT_UPSTREAM: 'acme,other-api',
+  OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20TOKEN',
+  OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment=production',
   ADMIN_TOKEN: 'the output of: openssl rand -hex 24',
   ADMIN_TOKENS: 'deploy:TOKEN,alice:TOKEN',
   REDIS_ENDPOINT_URI: 'redis://localhost:6379',

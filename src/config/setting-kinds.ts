@@ -9,6 +9,10 @@ export const whole = (min: number, max: number) => number(min, max).int('must be
 export const oneOf = <const Word extends string>(...words: readonly Word[]) =>
   z.enum(words, { error: `must be ${words.join(', ').replace(/, ([^,]+)$/, ' or $1')}` });
 export const text = z.string({ error: 'is missing' }).trim().min(1);
+export const pairs = text.regex(
+  /^(?:[^\s=,]+\s*=[^,]*(?:,\s*|$))+$/,
+  'must be name=value, with commas between several',
+);
 export const flag = z
   .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
   .transform((value) => value === 'true' || value === '1');

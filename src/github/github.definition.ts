@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpUrl } from '../config/setting-kinds';
 import { defineUpstream, hmacSignature } from '../upstream';
 import { baseUrlsBeside, enterprisePaths, expectedOfHost, withoutUploads } from './enterprise-paths';
 import { githubCredentials } from './github-credentials';
@@ -29,10 +30,7 @@ export const github = defineUpstream({
       .trim()
       .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 3.20.0')
       .default('3.20.0'),
-    UPLOADS_URL: z
-      .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
-      .optional()
-      .meta({ example: 'https://uploads.github.com' }),
+    UPLOADS_URL: httpUrl.optional().meta({ example: 'https://uploads.github.com' }),
   },
   headers: ({ own }) => ({
     accept: 'application/vnd.github+json',

@@ -48,4 +48,12 @@ describe('parseRedisEndpoint', () => {
   ])('refuses %s: %s', (uri, problem) => {
     expect(() => parseRedisEndpoint(uri)).toThrow(problem);
   });
+
+  it.each(['redis://:pass/word@h:1', 'redis://:pass@word@h', 'redis://:pass@wo/rd@h', 'redis://u:pass%word@h'])(
+    'says of %s that its password has to be encoded, and repeats nothing of it',
+    (uri) => {
+      expect(() => parseRedisEndpoint(uri)).toThrow('percent-encode it there');
+      expect(() => parseRedisEndpoint(uri)).not.toThrow(/pass\b|pass@|word@|rd@/);
+    },
+  );
 });

@@ -28,6 +28,8 @@ const SCHEMES: Readonly<Record<string, Pick<RedisEndpoint, 'mode' | 'isTls'>>> =
 const FORMS =
   'use host:port, redis://host:6379, rediss://host:6380, redis+sentinel://s1:26379,s2:26379/mymaster or redis+cluster://h1:6379,h2:6379';
 
+const ENCODE = 'percent-encode it there, or set REDIS_USERNAME and REDIS_PASSWORD, which are taken as they are';
+
 /**
  * Reads `REDIS_ENDPOINT_URI`. Credentials in the URI count, those of `REDIS_USERNAME` and `REDIS_PASSWORD` win.
  *
@@ -40,12 +42,13 @@ export function parseRedisEndpoint(uri: string): RedisEndpoint {
   const form = SCHEMES[scheme.toLowerCase()];
   if (!form) throw new Error(`has the unknown scheme "${scheme}"; ${FORMS}`);
   const defaultPort = form.mode === 'sentinel' ? 26379 : 6379;
+  if (`${hosts}${path}`.includes('@')) throw new Error(`has a / or @ in its user name or password; ${ENCODE}`);
   const nodes = hosts.split(',').map((host) => parseNode(host, defaultPort));
   if (form.mode === 'single' && nodes.length > 1) throw new Error(`names ${nodes.length} hosts; ${FORMS}`);
   const credentials = parseUserInfo(userInfo);
   if (form.mode === 'sentinel') {
     if (path === '') throw new Error(`does not name the primary after the sentinels; ${FORMS}`);
-    return { ...form, nodes, sentinelName: decodeURIComponent(path), database: 0, ...credentials };
+    return { ...form, nodes, sentinelName: decode(path), database: 0, ...credentials };
   }
   return { ...form, nodes, database: parseDatabase(path, form.mode), ...credentials };
 }
@@ -68,7 +71,15 @@ function parseDatabase(path: string, mode: RedisEndpoint['mode']): number {
 function parseUserInfo(userInfo: string | undefined): Pick<RedisEndpoint, 'username' | 'password'> {
   if (userInfo === undefined || userInfo === '') return {};
   const at = userInfo.indexOf(':');
-  const username = decodeURIComponent(at < 0 ? userInfo : userInfo.slice(0, at));
-  const password = at < 0 ? undefined : decodeURIComponent(userInfo.slice(at + 1));
+  const username = decode(at < 0 ? userInfo : userInfo.slice(0, at));
+  const password = at < 0 ? undefined : decode(userInfo.slice(at + 1));
   return { ...(username === '' ? {} : { username }), ...(password === undefined ? {} : { password }) };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error(`has a % that begins no percent-encoded character; ${ENCODE}`);
+  }
 }

@@ -39,10 +39,11 @@ export class Upstreams {
         throw new EnvironmentError(`The upstream "${name}" is mounted twice. Mount it once.`);
       // A longer prefix has precedence over `/`.
       const areSeparate = (prefix === '') !== (other === '');
-      if (!areSeparate && (`${prefix}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${prefix}/`)))
-        throw new EnvironmentError(
-          `The configuration is wrong:\n  ${settingName({ name }, 'ROUTE_PREFIX')} meets that of ${definition.name}, ${other || '/'}. Example: ${settingName({ name }, 'ROUTE_PREFIX')}=/${name}`,
-        );
+      if (areSeparate || !(`${prefix}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${prefix}/`))) continue;
+      const [first, second] = [definition.name, name].map((one) => settingName({ name: one }, 'ROUTE_PREFIX'));
+      throw new EnvironmentError(
+        `The configuration is wrong:\n  ${first} is ${other || '/'} and ${second} is ${prefix || '/'}: neither may be the other or below it. Example: ${first}=/${definition.name} and ${second}=/${name}`,
+      );
     }
     this.upstreams.push(upstream);
     this.savings.set(name, upstream.budget.savings);

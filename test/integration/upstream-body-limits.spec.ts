@@ -52,7 +52,7 @@ it('two upstreams have two names, and no prefix below the other’s', () => {
   upstreams.add(mounted('b', '/apis/ab'));
   expect(() => upstreams.add(mounted('a', '/c'))).toThrow('The upstream "a" is mounted twice');
   expect(() => upstreams.add(mounted('c', '/apis/A/c'))).toThrow(
-    /C_ROUTE_PREFIX meets that of a.*Example: C_ROUTE_PREFIX=\/c/s,
+    'A_ROUTE_PREFIX is /apis/a and C_ROUTE_PREFIX is /apis/a/c: neither may be the other or below it. Example: A_ROUTE_PREFIX=/a and C_ROUTE_PREFIX=/c',
   );
   expect(() => upstreams.add(mounted('c', '/apis'))).toThrow('C_ROUTE_PREFIX');
 });
