@@ -124,7 +124,9 @@ describe('a client that', () => {
     let held: ServerResponse | undefined;
     origin.answerBy((response) => (held = response));
     const answer = through(`/patient-${count}`);
-    await new Promise((resolve) => setTimeout(resolve, 1.5 * CLIENT_TIMEOUT_MS));
+    await waitUntil(() => held !== undefined, { what: 'the request' });
+    const stalled = connectAndWrite(textOf(`/upload-${count}`, 'POST', 'content-length: 1000000\r\n'));
+    await once(stalled.resume(), 'close'); // so the time is over for a client that came before
     held?.end('late');
     expect((await answer).body.toString()).toBe('late');
   });

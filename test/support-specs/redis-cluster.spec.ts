@@ -3,11 +3,11 @@ import { RedisCluster } from '../support/redis-cluster';
 describe('RedisCluster', () => {
   let cluster: RedisCluster;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     cluster = await RedisCluster.start();
   });
 
-  afterAll(() => cluster.stop());
+  afterEach(() => cluster.stop());
 
   it('has three primaries in order, each with a replica in sync', async () => {
     expect(cluster.nodes).toHaveLength(6);
@@ -54,9 +54,10 @@ describe('RedisCluster', () => {
   });
 
   it('takes an added node in, and a slot to it', async () => {
+    await cluster.commandFor('added', 'SET', 'added', 'kept');
     const added = await cluster.addPrimary();
-    await cluster.moveSlot(await cluster.slotOf('key'), added);
-    await expect(cluster.primaryFor('key')).resolves.toBe(added);
-    await expect(added.command('GET', 'key')).resolves.toBe('new');
+    await cluster.moveSlot(await cluster.slotOf('added'), added);
+    await expect(cluster.primaryFor('added')).resolves.toBe(added);
+    await expect(added.command('GET', 'added')).resolves.toBe('kept');
   });
 });
