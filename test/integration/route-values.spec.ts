@@ -198,14 +198,12 @@ function controllers(isCached: boolean): Type[] {
   });
 }
 
-let log: string[];
 let app: RouteApp;
 let stock: RouteApp;
 
 beforeAll(async () => {
-  log = [];
   stock = await openStock(controllers(false));
-  app = await openRoutes(controllers(true), { log }); // the last that is opened has the log
+  app = await openRoutes(controllers(true));
 });
 beforeEach(() => {
   calls = 0;
@@ -217,6 +215,15 @@ afterAll(async () => {
   await app.close();
   await stock.close();
 });
+
+/** The routes that an application of its own warns of, in order, after two requests for each path. */
+async function warnedOf(paths: readonly string[]): Promise<readonly (string | undefined)[]> {
+  const log: string[] = [];
+  const fresh = await openRoutes(controllers(true), { log });
+  for (const path of [...paths, ...paths]) await fresh.get(path);
+  await fresh.close();
+  return log.flatMap((line) => /Cached\.(\w+) is not cached: it /.exec(line)?.[1] ?? []);
+}
 
 /** What a client sees of an answer, those fields aside that say who answered and when. */
 async function seenBy({ get }: RouteApp, path: string, method = 'GET') {
@@ -260,9 +267,9 @@ describe('a value', () => {
   });
 
   it.each(['text', 'object', 'bytes'])('%s has the same head by HEAD', async (path) => {
-    const right = await seenBy(stock, `/values/${path}`, 'HEAD');
-    await app.get(`/values/${path}`);
-    expect(await seenBy(app, `/values/${path}`, 'HEAD')).toEqual(right);
+    const right = await seenBy(stock, `/values/${path}?head`, 'HEAD');
+    await app.get(`/values/${path}?head`);
+    expect(await seenBy(app, `/values/${path}?head`, 'HEAD')).toEqual(right);
   });
 });
 
@@ -280,9 +287,9 @@ describe('what can be read only once', () => {
     for (let times = 0; times < 3; times++) expect(await seenBy(app, `/streams/${path}`)).toEqual(right);
   });
 
-  it('is warned of once, by route and reason', () => {
-    for (const route of ['readable', 'file', 'webResponse', 'webStream'])
-      expect(log.filter((line) => line.includes(`Cached.${route} is not cached: it returns a`))).toHaveLength(1);
+  it('is warned of once, by route and reason', async () => {
+    const warned = await warnedOf(['readable', 'file', 'web-response', 'web-stream'].map((path) => `/streams/${path}`));
+    expect(warned).toEqual(['readable', 'file', 'webResponse', 'webStream']);
   });
 });
 
@@ -319,11 +326,9 @@ describe('a route whose handler answers by itself', () => {
     );
   });
 
-  it('is warned of once, by route and reason', () => {
-    const warned = log.filter((line) => line.includes('Cached.') && line.includes(' is not cached: it '));
-    expect(new Set(warned).size).toBe(warned.length);
-    for (const route of ['res', 'next', 'sent', 'go', 'goByReply', 'one', 'endless'])
-      expect(warned.filter((line) => line.includes(`Cached.${route} `))).toHaveLength(1);
+  it('is warned of once, by route and reason', async () => {
+    const warned = await warnedOf(['res', 'next', 'sent', 'go', 'go-by-reply', 'one'].map((path) => `/handed/${path}`));
+    expect(warned).toEqual(['res', 'next', 'sent', 'go', 'goByReply', 'one']);
   });
 });
 
