@@ -35,6 +35,7 @@ describe('larder add-upstream', () => {
     expect(said).toContain('wrote stack-overflow/stack-overflow.module.ts\n');
     expect(said).toContain("import { StackOverflowModule } from './stack-overflow/stack-overflow.module';");
     expect(said).toContain('Run its spec: npx jest src/stack-overflow');
+    expect(said).toContain('have variables: add them to .env.\n');
   });
 
   it('writes a service and a controller, too, for a route that is derived from a resource', () => {

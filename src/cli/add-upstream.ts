@@ -146,7 +146,7 @@ function nextSteps(
   const mount = `Add ${module} to the imports in src/app.module.ts, and its settings to .env.sample.`;
   const steps = [
     ...(isLarder ? (mounted.length < 2 ? [mount] : []) : [start]),
-    `Say what differs from a plain REST API in src/${name}/${name}.definition.ts. Settings of its own, and a webhook's secret, have variables: add them to .env.sample.`,
+    `Say what differs from a plain REST API in src/${name}/${name}.definition.ts. Settings of its own, and a webhook's secret, have variables: add them to ${isLarder ? '.env.sample' : '.env'}.`,
     ...(projection === undefined ? [] : [`Say what /${summaryRoute(name)} answers in src/${name}/${name}.service.ts.`]),
     `Run its spec: ${runner} src/${name}`,
   ];
