@@ -22,7 +22,7 @@ export interface AdminAction {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of requests that `AdminGuard` has seen. */
+    /** Set for requests that `AdminGuard` has seen. */
     adminAction?: AdminAction;
   }
 }

@@ -13,7 +13,7 @@ const MAX_UNPACKED_BYTES = 67_108_864;
 export interface EntryBody {
   readonly text?: string;
   readonly base64?: string;
-  /** Of the whole body. */
+  /** The size of the whole body. */
   readonly bytes: number;
   readonly truncated: boolean;
 }

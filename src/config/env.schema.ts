@@ -18,7 +18,7 @@ export function settingsShape(): Readonly<Record<string, z.ZodType>> {
 
 type Shape = typeof environmentShape;
 
-/** Of the features that were declared last. */
+/** The features that were declared last, and the shape of their settings. */
 let known: { readonly features: readonly FeatureSettings[]; readonly shape: Shape } = {
   features: [],
   shape: environmentShape,

@@ -41,7 +41,7 @@ const adminTokens = text.transform((value, context) => {
   return tokens;
 });
 
-/** Of OpenTelemetry's SDK (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). */
+/** The samplers of OpenTelemetry's SDK (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). */
 const SAMPLERS = [
   ...(['always_on', 'always_off', 'traceidratio'] as const),
   ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),

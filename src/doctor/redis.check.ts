@@ -93,7 +93,7 @@ async function latency(ask: (...args: string[]) => Promise<RedisReply>, timeoutM
   ];
 }
 
-/** The keys of `COMMANDS`: each kind has one of its own. */
+/** The keys of `COMMANDS`, one for each kind. */
 const PROBES: ReadonlySet<string> = new Set(['text', 'count', 'hash', 'set', 'list']);
 /** Every command of the service. */
 const COMMANDS = [

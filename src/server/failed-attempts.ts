@@ -9,7 +9,7 @@ const MAX_FAILURES = 20;
 const WINDOW_MS = 60_000;
 const MAX_CONFLICTS = 5;
 export interface FailedAttemptsOptions {
-  /** Of the shared values in the store. Example: `admin-attempts` */
+  /** The group of shared values in the store. Example: `admin-attempts` */
   readonly group: string;
   /** The name of the counted attempts, in the plural, for the log. Example: `wrong admin tokens` */
   readonly what: string;

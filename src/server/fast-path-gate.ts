@@ -198,7 +198,7 @@ export class FastPathGate {
 
 type Middleware = (request: RawRequest, response: RawResponse, next: () => void) => unknown;
 
-/** Of a route that was declared before `watch`, or whose `config` was replaced. */
+/** For a route that was declared before `watch`, or whose `config` was replaced. */
 const UNKNOWN: Obstacles = { toServing: 'a config of another plugin', toSending: 'a config of another plugin' };
 
 /** A pattern up to its first parameter, wildcard or expression. */

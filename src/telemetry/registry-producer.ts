@@ -22,7 +22,7 @@ interface RegisteredMetric {
 interface RegisteredValue {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
-  /** Of a histogram: with `_bucket`, `_sum` or `_count`. */
+  /** For a histogram: with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
 

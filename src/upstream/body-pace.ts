@@ -8,7 +8,7 @@ export interface PaceLimits {
   readonly onTooSlow: () => void;
 }
 
-/** So much has to come in each span of `timeoutMs`, or the end. */
+/** The bytes that must arrive, or the body end, in each span of `timeoutMs`. */
 const MIN_BYTES = 65_536;
 const LOOKS = 8;
 

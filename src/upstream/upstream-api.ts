@@ -20,7 +20,7 @@ export interface UpstreamLimits {
   readonly timeoutMs: number;
   /** After decompression. */
   readonly maxResponseBytes: number;
-  /** So many failures in a row open the breaker. */
+  /** The number of consecutive failures that opens the breaker. */
   readonly breakerFailures: number;
   /** How long an open breaker waits before it lets one request through to see. */
   readonly breakerPauseMs: number;

@@ -8,7 +8,7 @@ export type BreakerState = 'closed' | 'half-open' | 'open';
 export interface BreakerOptions {
   /** The upstream's name, for messages. */
   readonly name: string;
-  /** So many failures in a row open it. */
+  /** The number of consecutive failures that opens it. */
   readonly failures: number;
   /** How long it then keeps requests from the upstream, in milliseconds. */
   readonly pauseMs: number;

@@ -90,7 +90,7 @@ export class HitPointers {
     return read;
   }
 
-  /** What a request of this policy gets of them. */
+  /** The response that a request with this policy gets. */
   hitIn({ top, latest }: PointedEntries, { indexId }: Pointer, policy: RequestPolicy): PointedHit {
     const now = this.clock.now();
     if (indexId === undefined) return top && unindexedHit(top, policy, now);

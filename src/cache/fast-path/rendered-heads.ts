@@ -13,7 +13,7 @@ export const NO_FRONTS = { whole: undefined, part: undefined, 'not-modified': un
 /** The texts of a response's head, and what they were rendered for. */
 export class RenderedHead {
   number = NEVER_RENDERED;
-  /** Of the entry that it shows. */
+  /** The times of the entry that it shows. */
   storedAt = 0;
   freshUntil = 0;
   /** When another `Age`, `ttl` or `Date` is due. */

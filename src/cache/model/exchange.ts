@@ -7,7 +7,7 @@ import type { BodySource } from '../engine/shared-body';
 
 /** A GET or HEAD as it would go upstream, and its partition. */
 export interface HttpCacheRequest {
-  /** Of the URL and the caller's partition: callers with the same key share responses. */
+  /** The key of the URL and the caller's partition: callers with the same key share responses. */
   readonly key: string;
   readonly upstream: string;
   readonly method: 'GET' | 'HEAD';
@@ -88,7 +88,7 @@ export interface ExchangeFacts {
 
 /** Where a fresh hit was found: requests with the same selecting fields find it there again, as long as the index is unchanged. */
 export interface HitPointer {
-  /** Of the URL. */
+  /** The key of the URL. */
   readonly key: string;
   /** The id of the index; undefined where the response itself is under `key`. */
   readonly indexId: string | undefined;

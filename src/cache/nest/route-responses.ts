@@ -58,7 +58,7 @@ export class RouteResponses {
 }
 
 /**
- * What of a route's response a request gets. `If-Modified-Since` counts for nothing where the handler gave no `Last-Modified` (RFC 9110
+ * The part of a route's response that a request gets. `If-Modified-Since` counts for nothing where the handler gave no `Last-Modified` (RFC 9110
  * §13.1.3: "MUST ignore").
  */
 export function routeForm(method: string | undefined, asked: HeaderList, prepared: RouteResponse): ResponseForm {

@@ -42,7 +42,7 @@ export class StoreHealth {
     return this.link && (await readRedisUsage(this.link));
   }
 
-  /** Of the entries in memory that were used last. */
+  /** For the entries in memory that were used last. */
   readRunway(): Runway | undefined {
     const { store } = this;
     if (!(store instanceof MemoryStore)) return undefined;

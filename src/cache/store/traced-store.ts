@@ -32,7 +32,7 @@ export function addSpans(store: CacheStore, tracer: Tracer): void {
     within('cache lease', key, work, ({ kind }) => ({ 'larder.lease': kind }));
 
   store.find = (key) => within('cache lookup', key, () => find(key), foundIn);
-  // Of a store without one of its own, the two steps have their spans.
+  // A store without its own `findOrAcquire` has a span for each of the two steps.
   if (store.findOrAcquire !== CacheStore.prototype.findOrAcquire)
     store.findOrAcquire = async (request) => {
       const look = (): ReturnType<typeof findOrAcquire> => findOrAcquire(request);

@@ -8,7 +8,7 @@ import type { CompleteAdapter } from './rate-limit-adapter';
 import type { SharedBudgets } from './shared-budgets';
 import { SlidingWindow } from './sliding-window';
 
-/** What counts against no resource. */
+/** The name of the resource for requests that count against none. */
 export const FREE = 'free';
 
 /**

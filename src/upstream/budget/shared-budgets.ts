@@ -182,7 +182,7 @@ const sharedBudget = z.object({
   consecutiveRefusals: instant,
 });
 
-/** What another replica has left, if it is that. */
+/** The budget that another replica has stored; undefined for any other text. */
 function parseBudget(text: string): CredentialBudget | undefined {
   try {
     return sharedBudget.safeParse(JSON.parse(text)).data;

@@ -11,7 +11,7 @@ const PSEUDONYM = 'larder';
 const UNNAMED = 'unnamed';
 const HOP = /^((?:HTTP\/)?\d\.\d)[ \t]+\S/i;
 const MAX_HOPS = 10;
-/** Of the registry of transfer codings those that are not framing alone. */
+/** The registered transfer codings that transform the body, `chunked` therefore not among them. */
 const CODINGS: ReadonlySet<string> = new Set(['compress', 'deflate', 'gzip', 'x-compress', 'x-gzip']);
 /** Methods that `Max-Forwards` is for (RFC 9110 §7.6.2). */
 const COUNTED: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE']);

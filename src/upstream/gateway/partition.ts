@@ -36,7 +36,7 @@ export interface CredentialsToSend {
 export const ANONYMOUS = SHARED_PARTITION;
 const AUTHORIZATION = 'authorization';
 const SHARED = 'the partition of callers who share a token';
-/** So many credentials' ids are remembered, each for so long, for callers who come again and again. */
+/** How many ids of credentials are remembered, and for how long, for callers that repeat requests. */
 const REMEMBERED = 1_000;
 const REMEMBERED_MS = 60_000;
 

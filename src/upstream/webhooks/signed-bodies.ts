@@ -3,9 +3,9 @@ import { AppError } from '../../kernel/app-error';
 import type { DeliveryField, WebhookVerifier } from './webhook-verifiers';
 
 export interface SignedBodyLimits {
-  /** Of one body. */
+  /** The limit of one body. */
   readonly maxBytes: number;
-  /** Of all bodies that are being received. */
+  /** The limit of all bodies that are being received. */
   readonly maxBytesTogether: number;
   /** Within which a body must have arrived, in milliseconds. */
   readonly withinMs: number;

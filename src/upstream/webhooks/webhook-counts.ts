@@ -1,4 +1,4 @@
-/** What became of a delivery. */
+/** The outcome of a delivery. */
 export type DeliveryResult = 'done' | 'duplicate' | 'unknown-event' | 'unsigned' | 'refused' | 'malformed' | 'failed';
 
 export interface DeliveryCount {

@@ -20,7 +20,7 @@ const MAX_TAGS_LOGGED = 20;
 const DELIVERY = /^[\w.:-]{1,128}$/;
 const EVENT = /^[A-Za-z][\w.: /-]{0,63}$/;
 
-/** What became of a delivery. */
+/** The outcome of a delivery. */
 interface Received {
   readonly event: string;
   readonly status: 'done' | 'duplicate' | 'unknown-event';

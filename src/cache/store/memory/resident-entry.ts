@@ -130,7 +130,7 @@ class ResidentEntry implements Complete {
     Object.defineProperties(this, ResidentEntry.#ACCESSORS);
   }
 
-  /** The bytes of its own, without the key. */
+  /** Its own bytes, without the key. */
   static bytesOf(entry: ResidentEntry): number {
     const { etag, lastModified } = entry.#validators ?? NO_VALIDATORS;
     const texts = [etag, lastModified, entry.#etag].reduce((sum, text) => sum + (text ? textBytes(text) : 0), 0);

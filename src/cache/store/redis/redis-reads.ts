@@ -65,7 +65,7 @@ export class RedisReads {
     return undefined;
   }
 
-  /** As of the leases; on a Cluster, where the script cannot do it, an entry without its bookkeeping is found here. */
+  /** As `RedisLeases.acquire`; on a Cluster, where the script cannot do it, an entry without its bookkeeping is found here. */
   async acquire(request: LeaseRequest): Promise<LeaseAnswer> {
     const { key, seenId } = request;
     const answer = await this.leases.acquire(request);

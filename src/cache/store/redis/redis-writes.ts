@@ -43,7 +43,7 @@ export class RedisWrites {
     const encode = keepsBody ? encodeHead : encodeEntry;
     const value = encode(entry, this.keys.source, isUpstreamIndexed(key, entry));
     const isStoredWith = linked !== undefined && indexedTags(linked.key, linked.entry).length === 0;
-    // An entry with tags of its own is indexed by itself.
+    // A linked entry with indexed tags is put separately.
     if (linked && !isStoredWith) await this.put(linked.key, linked.entry);
     const along = isStoredWith ? { ...linked, value: encodeEntry(linked.entry, this.keys.source) } : undefined;
     const atOnce = keepsBody ? FRESHEN_TAGGED : FILL_TAGGED;
