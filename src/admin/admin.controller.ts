@@ -28,7 +28,8 @@ const KEY_PARAMETER = {
   name: 'path',
   type: String,
   example: `${EXAMPLE_UPSTREAM}:-:/users/redis`,
-  description: 'The key from `Cache-Status`, including its query. Percent-encoded or literal: both readings are tried.',
+  description:
+    'The key from `Cache-Status`, including its query. Percent-encoded or literal: both readings are tried. `%sha256:…` has to be encoded.',
 };
 const MODE_PARAMETER = {
   name: 'mode',

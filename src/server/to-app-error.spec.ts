@@ -49,7 +49,10 @@ describe('what was thrown, as a problem,', () => {
 
   it.each([
     [{ statusCode: 415 }, 'Send Content-Type: application/json.'],
-    [{ statusCode: 400, code: 'FST_ERR_BAD_URL' }, 'The path has an invalid percent-encoding.'],
+    [
+      { statusCode: 400, code: 'FST_ERR_BAD_URL' },
+      'The path has an invalid percent-encoding. Encode a % that is meant as it is as %25.',
+    ],
   ])('%j is request-invalid: %s', (thrown, detail) => {
     const { code, message } = toAppError(Object.assign(new Error('no'), thrown), request, withDocs);
     expect([code, message]).toEqual(['request-invalid', detail]);

@@ -75,7 +75,7 @@ function detailOf(code: ErrorCode, error: unknown): string {
   if (code === 'internal') return 'The service failed. The log has the reason under this request id.';
   if (code === 'payload-too-large') return 'The request body is larger than this route takes.';
   if ((error as { code?: unknown } | undefined)?.code === 'FST_ERR_BAD_URL')
-    return 'The path has an invalid percent-encoding.';
+    return 'The path has an invalid percent-encoding. Encode a % that is meant as it is as %25.';
   return error instanceof Error ? oneLine(messageOf(error)) : 'The request was not understood.';
 }
 

@@ -101,12 +101,13 @@ export class UpstreamClient {
    * The response to a GET, through the cache. Redirects within the API are followed.
    *
    * @param path with a query if need be, as behind the gateway's prefix; with `params` they take the place of `:name` in it
-   * @throws AppError `upstream-*`, `deadline-exceeded` where there is no response and none stored; `request-invalid` for a path that is none
+   * @throws AppError `upstream-*`, `deadline-exceeded` where there is no response and none stored, or as soon as `signal` aborts;
+   *   `request-invalid` for a path that is none
    */
   async get(path: string, options: GetOptions = {}): Promise<UpstreamReply> {
     let next = options.params ? filledPath(path, options.params) : path;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const reply = await this.exchange(next, options);
+      const reply = await untilAborted(options.signal, () => this.exchange(next, options));
       const { location } = reply.headers;
       if (!REDIRECTS.has(reply.status) || location === undefined) return reply;
       next = this.below(location, next);
@@ -283,6 +284,23 @@ export class UpstreamClient {
       throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
     return url.slice(baseUrl.length);
   }
+}
+
+/** What other requests wait for, too, goes on without the caller. */
+function untilAborted<T>(signal: AbortSignal | undefined, answer: () => Promise<T>): Promise<T> {
+  if (!signal) return answer();
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void =>
+      reject(new AppError('deadline-exceeded', 'The signal of the request aborted before there was an answer.'));
+    if (signal.aborted) {
+      giveUp();
+      return;
+    }
+    signal.addEventListener('abort', giveUp, { once: true });
+    void answer()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 /** A response beside the cache, as a rule asks for it. */

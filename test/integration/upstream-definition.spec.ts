@@ -120,6 +120,24 @@ describe('an upstream that is defined in thirty lines', () => {
     expect((await under.client.get(`/${fresh()}`)).headers['constructor']).toBe('x');
   });
 
+  it('answers no request whose signal has aborted, and goes on for others that wait for the same', async () => {
+    const name = fresh();
+    const arrived = new Promise<() => void>((resolve) =>
+      under.origin.answerBy((response) => resolve(() => response.writeHead(200, FRESH).end('{}'))),
+    );
+    const leaving = new AbortController();
+    const left = under.client.get(`/${name}`, { signal: leaving.signal });
+    const waiting = under.client.get(`/${name}`);
+    const answer = await arrived;
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    answer();
+    expect((await waiting).status).toBe(200);
+    const late = under.client.get(`/${name}`, { signal: leaving.signal });
+    await expect(late).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    expect(paths()).toHaveLength(1);
+  });
+
   it.each(['a\r\nNpm-Otp: 1', 'a\0', '€', 5])('sends no field value that is none: %j', async (value) => {
     const headers = { 'npm-command': value as string };
     await expect(under.client.get(`/${fresh()}`, { headers })).rejects.toMatchObject({ code: 'request-invalid' });
