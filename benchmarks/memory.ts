@@ -77,7 +77,7 @@ export async function memory(options: BenchOptions): Promise<Answer> {
     notes: [
       ...chosen.notes,
       '"Redis, the entry" is MEMORY USAGE of the keys that an answer is read from: of the gateway two, the index of the URL and the variant, with all of GitHub\'s header fields. "In all" is the growth of used_memory, tags and tables included.',
-      `"process" is the growth of heap and buffers after a collection, "L1 as told" that of what /metrics tells: for one URL, after ${WARM_UP} others.`,
+      `"process" is the growth of heap and buffers after a collection, "L1 as told" the growth that /metrics reports; both are for one URL, after ${WARM_UP} others.`,
     ],
     commands: [],
     data: usages,

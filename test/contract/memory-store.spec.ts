@@ -65,7 +65,7 @@ it('a tiered store gives the result of no earlier read once a fill was refused',
   l2.gate = Promise.resolve();
   await l2.fill(await leaseOf(l2, 'k', { selection: 'b' }), anEntry());
   expect(await store.fill(lease, anEntry())).toBe(false);
-  expect(changes).toEqual([{ kind: 'lease', key: 'k' }]); // for those who share reads above it
+  expect(changes).toEqual([{ kind: 'lease', key: 'k' }]); // a layer above that shares reads forgets them
   expect(await store.find('k')).toBeDefined();
   release();
   expect(await early).toBeUndefined();
