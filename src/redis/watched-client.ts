@@ -7,7 +7,7 @@ import { RedisUnavailableError } from './redis-unavailable.error';
 
 const HANDSHAKE_MS = 2_000;
 const HEARTBEAT_MS = 200;
-/** A connection that is silent for this long is closed: it may be half open. */
+/** A connection that is silent for this long, and for as long as a command may take, is closed: it may be half open. */
 const SILENCE_MS = 1_000;
 
 type Client = ReturnType<typeof createClient>;
@@ -36,6 +36,7 @@ export interface WatchedClientHooks {
  * last heartbeat was answered and no command since has missed its deadline.
  */
 export class WatchedClient {
+  private readonly silenceMs: number;
   private client: Client | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
@@ -52,6 +53,7 @@ export class WatchedClient {
     private readonly commandTimeoutMs: number,
     private readonly hooks: WatchedClientHooks,
   ) {
+    this.silenceMs = Math.max(SILENCE_MS, commandTimeoutMs);
     void this.connect();
   }
 
@@ -153,8 +155,8 @@ export class WatchedClient {
     const now = performance.now();
     const isLate = now - this.beatAt > 2 * HEARTBEAT_MS;
     this.beatAt = now;
-    if (!isLate && now - this.lastReplyAt > SILENCE_MS + HEARTBEAT_MS) {
-      this.lost(client, `no message for ${SILENCE_MS} ms`);
+    if (!isLate && now - this.lastReplyAt > this.silenceMs + HEARTBEAT_MS) {
+      this.lost(client, `no message for ${this.silenceMs} ms`);
       return;
     }
     client.sendCommand(['PING']).then(

@@ -4,7 +4,7 @@ import type { History } from './history';
 import type { PromiseBook } from './promise-book';
 import type { Readers } from './readers';
 import type { Referee } from './referee';
-import type { Replica } from './replica';
+import { LEASE_MS, type Replica } from './replica';
 import type { VersionedUpstream } from './versioned-upstream';
 
 interface Quiet {
@@ -20,9 +20,8 @@ const QUIET_MS = 300;
 /** The longest pause after failed loads, and some. */
 const PATIENCE_MS = 8_000;
 const READS = 5;
-/** One load per key; a second one if the leader was stopped for longer than its lease. */
-const MAX_LOADS = 2;
-const TRIES = 3;
+const MAX_LOADS = 1;
+const TRIES = 10;
 const LONG_TTL_MS = 60_000;
 
 /** With everything quiet: no replica has anything old, and many readers of a cold key cost one load. */
@@ -33,28 +32,37 @@ export async function finalCheck(quiet: Quiet): Promise<void> {
   history.add(undefined, 'everything is quiet');
   await readEverything(quiet, 1);
 
-  const versions = RACE_KEYS.map(({ key }) => upstream.bump(key));
-  await replicas[0]?.cache.invalidate({ kind: 'prefix', prefix: 'race:' }, 'purge');
-  book.record(RACE_KEYS, versions, 'purge', 0);
-  history.add(undefined, 'everything has a new version and is purged on 0');
-  await pause(QUIET_MS);
-  await countLoads(quiet, MAX_LOADS, 'cold');
-  await countLoads(quiet, 0, 'warm', TRIES);
+  await countLoads(quiet, MAX_LOADS, 'cold', async () => {
+    const versions = RACE_KEYS.map(({ key }) => upstream.bump(key));
+    await replicas[0]?.cache.invalidate({ kind: 'prefix', prefix: 'race:' }, 'purge');
+    book.record(RACE_KEYS, versions, 'purge', 0);
+    history.add(undefined, 'everything has a new version and is purged on 0');
+    await pause(QUIET_MS);
+  });
+  await countLoads(quiet, 0, 'warm', async () => undefined);
 }
 
-async function countLoads(quiet: Quiet, most: number, what: string, tries = 1): Promise<void> {
+/**
+ * A second load of a key takes a leader that is stopped for longer than its lease, or a Redis that answers too late: either takes longer
+ * than a lease. A machine that was too busy to read everything within that time has shown nothing, and it is counted again.
+ */
+async function countLoads(quiet: Quiet, most: number, what: string, prepare: () => Promise<void>): Promise<void> {
   const { upstream, referee, history, replicas } = quiet;
-  // On a busy machine a replica may take a late reply for an outage of Redis: then it loads for itself, and it is counted again.
-  for (let triesLeft = tries; ; triesLeft -= 1) {
+  for (let tries = 0; tries < TRIES; tries++) {
+    await prepare();
     await Promise.all(replicas.map((replica) => replica.untilHealed()));
     const before = RACE_KEYS.map(({ key }) => upstream.loadsOf(key));
     const startedMs = history.now();
     await readEverything(quiet, READS);
+    const durationMs = history.now() - startedMs;
     const counts = RACE_KEYS.map(({ key }, i) => ({ key, loads: upstream.loadsOf(key) - (before[i] ?? 0) }));
     const tooMany = counts.filter(({ loads }) => loads > most);
-    if (tooMany.length > 0 && triesLeft > 1) continue;
+    if (tooMany.length > 0 && durationMs > LEASE_MS) continue;
     for (const { key, loads } of tooMany)
-      referee.report({ key, replica: 0, startedMs }, `${loads} loads of a ${what} key, not ${most}`);
+      referee.report(
+        { key, replica: 0, startedMs },
+        `${loads} loads of a ${what} key in ${Math.round(durationMs)} ms, not ${most}`,
+      );
     return;
   }
 }

@@ -14,6 +14,8 @@ import { withPlant, type Plant } from './plants';
 export const RACE_PREFIX = 'race';
 
 const LIMITS = { maxBytes: 16 * 1024 * 1024, maxEntries: 10_000 };
+/** The life of a load's lease between two renewals. */
+export const LEASE_MS = 300;
 const DEADLINE_MS = 3_000;
 
 /** One replica of the service, as far as the cache goes: its own connections, memory and loader. */
@@ -37,7 +39,7 @@ export class Replica {
     };
     const { store } = openStore({ redis, port: undefined }, LIMITS, this.clock);
     this.store = withPlant(store, plant);
-    const times = { leaseMs: 300, pollMs: 20, loadTimeoutMs: DEADLINE_MS };
+    const times = { leaseMs: LEASE_MS, pollMs: 20, loadTimeoutMs: DEADLINE_MS };
     const loader = new Loader(this.store, this.clock, times);
     const limits = { deadlineMs: DEADLINE_MS, staleAfterMs: 400, maxEntryBytes: 1_000_000 };
     const ofGateway = { ...limits, retainForRevalidationMs: 60_000, selecting: ['accept'] };
