@@ -68,7 +68,7 @@ describe('the memory of the cache', () => {
     const service = await start(['--max-old-space-size=96', '--max-semi-space-size=16']);
     expect(service.stdout()).toMatch(/L1_MAX_BYTES is 64 MiB, but node's heap limit is \d+ MiB: [\d.]+ MiB are used/);
     expect(service.stdout()).toContain('Give it a larger heap (NODE_OPTIONS=--max-old-space-size=224)');
-    await fill(service, gateway, { count: 16_000 });
+    await fill(service, gateway, { count: 10_000 });
     expect((await request(`${service.url}${gateway('one-more')}`)).status).toBe(200);
     const { entries } = await countedBytes(service);
     expect(entries).toBeGreaterThan(1_000); // it has not just forgotten everything
@@ -78,7 +78,7 @@ describe('the memory of the cache', () => {
     const service = await start(TELLS_HELD_BYTES, { L1_MAX_BYTES: String(16 * MIB) });
     await fill(service, gateway, { count: 1_000, times: 2, prefix: 'before' });
     const before = await heldBytes(service);
-    await fill(service, gateway, { count: 10_000, times: 2 });
+    await fill(service, gateway, { count: 6_000, times: 2 });
     const grown = (await heldBytes(service)) - before;
     expect(grown).toBeLessThan(1.3 * 16 * MIB);
     const { l1, prepared } = await countedBytes(service);

@@ -151,22 +151,22 @@ describe('a Cluster', () => {
   }, 180_000);
 });
 
-describe('a hundred thousand entries under one tag', () => {
+describe('twenty thousand entries under one tag', () => {
   it('go in small steps, one key a command, and leave nothing behind', async () => {
     const redis = ends(await RedisProcess.start());
     const one = open(redis.uri, { commandTimeoutMs: 20_000 });
     await one.untilUp();
     const body = Buffer.from('{}');
-    for (let batch = 0; batch < 400; batch++) {
+    for (let batch = 0; batch < 80; batch++) {
       const names = Array.from({ length: 250 }, (_, at) => `many:${batch}:${at}`);
       await Promise.all(names.map((name) => one.store.put(name, anEntry({ tags: ['account:many'], body }))));
     }
     await redis.command('CONFIG', 'RESETSTAT');
-    expect(await one.store.invalidate({ kind: 'tag', tag: 'account:many' }, 'purge')).toBe(100_000);
+    expect(await one.store.invalidate({ kind: 'tag', tag: 'account:many' }, 'purge')).toBe(20_000);
     const stats = await redis.command('INFO', 'commandstats');
     const calls = (command: string) => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
-    expect(calls('unlink')).toBe(200_001); // lease and entry of each, and the notice of the tag
-    expect(calls('zscan')).toBeGreaterThan(100);
+    expect(calls('unlink')).toBe(40_001); // lease and entry of each, and the notice of the tag
+    expect(calls('zscan')).toBeGreaterThan(20);
     expect(['keys', 'flushdb', 'del', 'zrange'].map(calls)).toEqual([0, 0, 0, 0]);
     expect(await redis.cli('--scan', '--pattern', 'larder:v4:[et]:*')).toBe('');
   }, 240_000);

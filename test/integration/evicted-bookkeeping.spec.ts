@@ -187,9 +187,9 @@ describe('with a Redis that evicts, or with keys deleted by hand', () => {
       const readHot = () => Promise.all(hot.map((one, at) => replica.throughGateway(one, origins[at]!)));
       await readHot();
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
-      await redis.command('CONFIG', 'SET', 'maxmemory', '4mb');
+      await redis.command('CONFIG', 'SET', 'maxmemory', '3mb');
       const rest = new VersionedOrigin();
-      for (let at = 0; at < 6_000; at += 60) {
+      for (let at = 0; at < 2_400; at += 60) {
         const batch = Array.from({ length: 60 }, (_, n) => `account:${at + n}`);
         await Promise.all(
           batch.map((tag) => replica.throughGateway({ key: `github:-:/users/${tag}`, tags: [tag] }, rest)),

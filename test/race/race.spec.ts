@@ -36,13 +36,9 @@ describe('replicas, reads, invalidations and faults at random', () => {
   ] as const)(
     'would be caught if %s',
     async (_what, plant, course) => {
-      const found: string[] = [];
-      // Only the timing differs between two runs of a seed: the first seeds mostly find it.
-      for (let seed = 2; seed <= 40 && found.length === 0; seed++) {
-        const report = await runRace({ seed, steps: 400, redis, plant, course });
-        found.push(...report.violations.map(({ what }) => what));
-      }
-      expect(found[0]).toMatch(/got v\d+, after v\d+ was promised/);
+      // It ends with the first violation. Only the timing differs between two runs of a seed.
+      const { violations } = await runRace({ seed: 2, steps: 20_000, redis, plant, course });
+      expect(violations[0]?.what).toMatch(/got v\d+, after v\d+ was promised/);
     },
     300_000,
   );
