@@ -67,9 +67,9 @@ module.exports = {
         '<rootDir>/test/support-specs/**/*.spec.ts',
         '<rootDir>/test/race/*.spec.ts',
       ],
-      withProcesses,
+      { ...withProcesses, ...packagesOnce },
     ),
-    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], withProcesses),
+    project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], { ...withProcesses, ...packagesOnce }),
     project('browser', ['<rootDir>/test/browser/**/*.spec.ts'], withProcesses),
   ],
 };

@@ -61,7 +61,12 @@ function collected(stream: Readable, maxBytes: number): Promise<Buffer> {
       chunks.push(chunk);
     });
     stream.on('end', () => resolve(Buffer.concat(chunks, length)));
-    stream.on('error', reject);
-    stream.on('close', () => reject(new Error('the body broke off'))); // settled long since where it has ended
+    // A reset within the body is not one of an upstream that cannot be reached: it has answered.
+    stream.on('error', (cause: NodeJS.ErrnoException) =>
+      reject(cause.code === 'ECONNRESET' ? brokenOff(cause) : cause),
+    );
+    stream.on('close', () => reject(brokenOff())); // settled long since where it has ended
   });
 }
+
+const brokenOff = (cause?: Error): Error => new Error('the body broke off', { cause });
