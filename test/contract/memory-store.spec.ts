@@ -6,9 +6,9 @@ import { Loader } from '../../src/cache/engine/loader';
 import { MemoryStore } from '../../src/cache/store/memory/memory-store';
 import { StoredEntries } from '../../src/cache/engine/stored-entries';
 import { TieredStore } from '../../src/cache/store/tiered-store';
-import { SystemClock } from '../../src/kernel/clock';
 import { waitUntil } from '../support/wait-until';
 import { chaosStore, randomTurns, type Disturbance } from './chaos-store';
+import { ManualClock, SystemClock } from '../../src/kernel/clock';
 import { anEntry, asking, describeStore, leaseOf } from '../../testing/store-contract';
 
 const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
@@ -16,6 +16,47 @@ const limits = { maxBytes: 256 * 1024 * 1024, maxEntries: 100_000 };
 describeStore('MemoryStore', () => {
   const store = new MemoryStore(limits, new SystemClock());
   return Promise.resolve({ store, close: () => store.close() });
+});
+
+describe('a lease in memory', () => {
+  const clock = new ManualClock();
+  let store: MemoryStore;
+  beforeEach(() => (store = new MemoryStore(limits, clock)));
+  afterEach(() => store.close());
+
+  it('is still its holder’s after its time, until another is granted it: a process that stood still could not renew it', async () => {
+    const lease = await leaseOf(store, 'k', { leaseMs: 1_000 });
+    clock.advance(5_000);
+    expect(await store.fill(lease, aFreshEntry())).toBe(true);
+  });
+
+  it('is nobody’s any more when what began before it is invalidated after its time', async () => {
+    const lease = await leaseOf(store, 'k', { leaseMs: 1_000 });
+    clock.advance(5_000);
+    await store.invalidate({ kind: 'key', key: 'k' }, 'purge');
+    expect(await store.fill(lease, aFreshEntry())).toBe(false);
+  });
+
+  it.each([0, 20_000])(
+    'of a load of ten minutes stores nothing that was invalidated, %i invalidations ago',
+    async (count) => {
+      const lease = await leaseOf(store, 'k', { leaseMs: 1_000_000, tags: ['account:k'] });
+      await store.invalidate({ kind: 'tag', tag: 'account:k' }, 'purge');
+      clock.advance(600_000);
+      for (let at = 0; at <= count; at++) await store.invalidate({ kind: 'tag', tag: `account:${at}` }, 'purge');
+      expect(await store.fill(lease, aFreshEntry({ tags: ['account:k'] }))).toBe(false);
+    },
+  );
+
+  it('of a load that began in between stores, however many invalidations there were', async () => {
+    for (let at = 0; at < 20_000; at++) await store.invalidate({ kind: 'tag', tag: `account:${at}` }, 'purge');
+    const lease = await leaseOf(store, 'k');
+    await store.invalidate({ kind: 'tag', tag: 'account:1' }, 'purge');
+    expect(await store.fill(lease, aFreshEntry())).toBe(true);
+  });
+
+  const aFreshEntry = (more: Parameters<typeof anEntry>[0] = {}) =>
+    anEntry({ freshUntil: clock.now() + 60_000, storedAt: clock.now(), ...more });
 });
 
 /** A shared store that is always heard: the memory store plays L2. */

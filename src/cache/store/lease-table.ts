@@ -17,8 +17,8 @@ type LeaseName = Pick<LeaseRequest, 'key' | 'selection'>;
 
 /** How long a failure is remembered beyond its pause, so that the next one counts as repeated. */
 export const FAILURE_MEMORY_MS = 10_000;
-/** How long an invalidation is remembered: longer than any load. */
-const MAX_LOAD_MS = 300_000;
+/** How many invalidations are remembered. A load that began before the oldest of them stores nothing. */
+const MAX_INVALIDATIONS = 10_000;
 const SWEEP_OVER = 10_000;
 
 /**
@@ -28,7 +28,8 @@ const SWEEP_OVER = 10_000;
 export class LeaseTable {
   /** By key, then by selection. */
   private readonly leases = new Map<string, Map<string, LeaseState>>();
-  private readonly invalidations: { readonly sequence: number; readonly at: number; target: InvalidationTarget }[] = [];
+  private readonly invalidations: { readonly sequence: number; readonly target: InvalidationTarget }[] = [];
+  private forgottenUntil = 0;
   private count = 0;
 
   constructor(
@@ -95,14 +96,14 @@ export class LeaseTable {
 
   /** Counts one more invalidation, and revokes the leases that it covers by their key. */
   invalidate(targets: readonly InvalidationTarget[]): void {
-    const at = this.clock.now();
-    while (this.invalidations[0] && this.invalidations[0].at + MAX_LOAD_MS < at) this.invalidations.shift();
     const sequence = ++this.count;
     for (const target of targets) {
-      this.invalidations.push({ sequence, at, target });
+      this.invalidations.push({ sequence, target });
       if (target.kind === 'key') this.revoke(target.key);
       else for (const key of [...this.leases.keys()]) if (isCovered(target, key, [])) this.revoke(key);
     }
+    const tooMany = this.invalidations.length - MAX_INVALIDATIONS;
+    if (tooMany > 0) this.forgottenUntil = this.invalidations.splice(0, tooMany).at(-1)?.sequence ?? 0;
   }
 
   /** Whether the load began before a soft purge that the caller has seen, or before an invalidation of the requested names. */
@@ -111,12 +112,17 @@ export class LeaseTable {
   }
 
   private isCoveredSince(since: number, key: string, tags: readonly string[]): boolean {
-    return this.invalidations.some(({ sequence, target }) => sequence > since && isCovered(target, key, tags));
+    if (since < this.forgottenUntil) return true;
+    const last = this.invalidations.findLastIndex(
+      ({ sequence, target }) => sequence <= since || isCovered(target, key, tags),
+    );
+    return (this.invalidations[last]?.sequence ?? 0) > since;
   }
 
-  private heldBy(lease: Lease): LeaseState | undefined {
-    const current = this.current(lease);
-    return current?.token === lease.token && !current.failed ? current : undefined;
+  /** Also after its time, until it is granted to another: a process that stood still could not renew it. */
+  private heldBy({ key, selection = '', token }: Lease): LeaseState | undefined {
+    const lease = this.leases.get(key)?.get(selection);
+    return lease?.token === token && !lease.failed ? lease : undefined;
   }
 
   private current(name: LeaseName): LeaseState | undefined {
