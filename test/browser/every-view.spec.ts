@@ -85,7 +85,7 @@ describe('every view', () => {
     }
     for (const width of [360, 390, 3840]) {
       await page.setViewportSize({ width, height: width > 1000 ? 2160 : 844 });
-      await screenshot(page, `${view}-${width}`);
+      if (width === 390) await screenshot(page, `${view}-${width}`);
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     }
     await page.context().close();
