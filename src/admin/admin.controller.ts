@@ -1,7 +1,15 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { EntryCount, InvalidationMessage } from '../cache';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '../server/api-decorators';
+import {
+  ApiBearerAuth,
+  ApiExcludeEndpoint,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '../server/api-decorators';
 import { ApiProblems, EXAMPLE_UPSTREAM } from '../server/api-docs';
 import { AppError } from '../kernel/app-error';
 import { AdminGuard } from './admin.guard';
@@ -10,6 +18,7 @@ import {
   invalidationBody,
   listQuery,
   modeQuery,
+  noQuery,
   purgeQuery,
   type CountQuery,
   type ListQuery,
@@ -138,9 +147,21 @@ export class AdminController {
   @ApiParam({ name: 'path', type: String, description: 'The tag.', example: 'account:redis' })
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
-  deleteTag(@Req() request: FastifyRequest): Promise<InvalidatedDocument> {
-    const { keys, mode } = namedKeys(request.raw.url ?? '');
+  deleteTag(
+    @Query({ schema: modeQuery }) { mode }: ModeQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<InvalidatedDocument> {
+    const { keys } = namedKeys(request.raw.url?.split('?', 1)[0] ?? '');
     return this.admin.invalidate({ tags: [...keys], mode }, actionOf(request));
+  }
+
+  @Delete(['entries', 'tags', 'accounts'])
+  @ApiExcludeEndpoint()
+  deleteUnnamed(): never {
+    throw new AppError(
+      'request-invalid',
+      'Name what to invalidate: DELETE /admin/cache/entries/KEY, /admin/cache/tags/TAG or /admin/cache/accounts/ACCOUNT.',
+    );
   }
 
   @Delete()
@@ -164,6 +185,7 @@ export class AdminController {
   @ApiOkResponse({ type: InvalidatedDocument })
   @ApiProblems(...ADMIN_PROBLEMS)
   invalidate(
+    @Query({ schema: noQuery }) _query: object,
     @Body({ schema: invalidationBody }) message: InvalidationMessage,
     @Req() request: FastifyRequest,
   ): Promise<InvalidatedDocument> {

@@ -1,5 +1,6 @@
-import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { Logger, Module, type NestModule, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ConfigType } from '@nestjs/config';
+import { HttpAdapterHost } from '@nestjs/core';
 import { CacheStore } from '../cache';
 import { adminConfig } from '../config/slices';
 import { Clock } from '../kernel/clock';
@@ -40,8 +41,17 @@ import { JsonBodyGuard } from './json-body.guard';
     },
   ],
 })
-export class AdminModule implements OnApplicationBootstrap {
-  constructor(private readonly tokens: AdminTokens) {}
+export class AdminModule implements NestModule, OnApplicationBootstrap {
+  constructor(
+    private readonly tokens: AdminTokens,
+    private readonly guard: AdminGuard,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  /** Nest calls this before it declares the routes. */
+  configure(): void {
+    this.guard.guardBodies(this.adapterHost.httpAdapter.getInstance());
+  }
 
   onApplicationBootstrap(): void {
     const logger = new Logger('Admin');

@@ -55,6 +55,9 @@ export const purgeQuery = z
 /** The options of any invalidation. */
 export const modeQuery = z.strictObject({ mode: modeOfPurge });
 
+/** Of a route without parameters. */
+export const noQuery = z.strictObject({});
+
 export const countQuery = z
   .strictObject({
     ...{ key: name, tag: name, account: name, prefix: name },

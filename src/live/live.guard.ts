@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AdminGuard } from '../admin/admin.guard';
 
 /** Admits requests without a credential, and requests with the admin's. */
@@ -8,7 +8,9 @@ export class LiveGuard implements CanActivate {
   constructor(private readonly admin: AdminGuard) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return !hasCredential(context.switchToHttp().getRequest<FastifyRequest>()) || this.admin.admit(context, true);
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    return !hasCredential(request) || this.admin.admit(request, http.getResponse<FastifyReply>(), true);
   }
 }
 

@@ -39,6 +39,7 @@ function deferred<Name extends DecoratorName>(name: Name): Swagger[Name] {
 
 export const ApiBearerAuth = deferred('ApiBearerAuth');
 export const ApiExcludeController = deferred('ApiExcludeController');
+export const ApiExcludeEndpoint = deferred('ApiExcludeEndpoint');
 export const ApiExtraModels = deferred('ApiExtraModels');
 export const ApiHeader = deferred('ApiHeader');
 export const ApiOkResponse = deferred('ApiOkResponse');

@@ -20,6 +20,8 @@ const PUBLIC = [
 ];
 /** Everything below is an upstream's: gateways take every path, and webhooks have signatures. */
 const OF_UPSTREAMS = /^\/(?:github|gitlab|stackexchange|api|webhooks)(?:\/|$)/;
+/** Refuses a URL that ends where a name is due. */
+const WITHOUT_NAME = /^DELETE \/admin\/cache\/(?:entries|tags|accounts)$/;
 const EXAMPLES: Readonly<Record<string, string>> = { ':upstream': 'github', ':account': 'redis', '*': 'example' };
 
 /** These do not come from the documentation, which may lack a route, but from the router. */
@@ -89,9 +91,54 @@ describe('every registered route', () => {
     const missing = routes
       .filter(([method]) => method !== 'HEAD')
       .map(([method, route]) => `${method} ${route.replace(/:upstream|:\w+/g, '*')}`)
-      .filter((route) => !documented.includes(route));
+      .filter((route) => !documented.includes(route) && !WITHOUT_NAME.test(route));
     expect(missing).toEqual([]);
   });
+
+  it.each([
+    ['of broken JSON', '/admin/cache/invalidations', 'POST', '{'],
+    ['of a megabyte and more', '/admin/cache/invalidations', 'POST', `{"keys":["${'k'.repeat(1_100_000)}"]}`],
+    ['of broken JSON', '/admin/cache/entries/a', 'DELETE', '{'],
+  ])('reads no body %s before the token: %s', async (_what, path, method, body) => {
+    const send = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      return (await fetch(`http://127.0.0.1:${service.port}${path}`, { method, headers, body })).status;
+    };
+    expect([401, 429]).toContain(await send('not-a-token'));
+    expect([400, 413]).toContain(await send('alices-secret'));
+  });
+
+  const problemOf = async (method: string, path: string) => {
+    const headers = { authorization: 'Bearer alices-secret' };
+    const json = { headers: { ...headers, 'content-type': 'application/json' }, body: '{"keys":["a"]}' };
+    const init = { method, headers, ...(method === 'POST' && json) };
+    const response = await fetch(`http://127.0.0.1:${service.port}${path}`, init);
+    const { code, detail } = (await response.json()) as Record<string, unknown>;
+    return [response.status, code, detail];
+  };
+
+  it.each([
+    ['DELETE', '/admin/cache/tags/x?mode=stale&y=1'],
+    ['DELETE', '/admin/cache/tags/x?y=1'],
+    ['DELETE', '/admin/cache/accounts/x?y=1'],
+    ['DELETE', '/admin/cache?prefix=x&y=1'],
+    ['POST', '/admin/cache/invalidations?y=1'],
+    ['GET', '/admin/cache/entries?y=1'],
+    ['GET', '/admin/cache/count?tag=x&y=1'],
+    ['GET', '/admin/audit?y=1'],
+    ['GET', '/github-budget?y=1'],
+  ])('refuses a parameter that it does not know, and names it: %s %s', async (method, path) => {
+    const problem = await problemOf(method, path);
+    expect(problem).toEqual([400, 'request-invalid', expect.stringContaining('"y"')]);
+  });
+
+  it.each(['entries', 'entries/', 'tags/', 'tags/?mode=stale', 'accounts/'])(
+    'says what to name where a URL to delete names nothing: %s',
+    async (path) => {
+      const problem = await problemOf('DELETE', `/admin/cache/${path}`);
+      expect(problem).toEqual([400, 'request-invalid', expect.stringContaining('Name what to invalidate')]);
+    },
+  );
 
   it('that is public has no line', () => {
     expect(lines.filter(({ target }) => PUBLIC.includes(String(target)))).toEqual([]);
