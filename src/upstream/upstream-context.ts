@@ -71,7 +71,7 @@ export class UpstreamContext {
   }
 
   /**
-   * After an event or a write its tags settle: for a while their responses are stored for a second at most, because the API may still
+   * After an event or a write its tags settle: for a while their responses are fresh for a second at most, because the API may still
    * return the old one.
    */
   settle(tags: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ const SETTLING_FRESH_MS = 1_000;
 
 /**
  * The tags that a write or an event has just changed. An API may still return the old response right after its own event: for a while a
- * response with such a tag is stored for a second at most, so that the old state does not stay for its whole lifetime.
+ * response with such a tag is fresh for a second at most, so that the old state does not stay for its whole lifetime.
  *
  * The invariant: a load that began after an invalidation and before the end of its window finds it here, on every replica:
  *
