@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   const course = values.crowded
     ? 'crowded'
     : plant === 'soft-purge' || plant === 'projection'
-      ? 'soft-purges'
+      ? 'projections'
       : 'mixed';
   const redis = await RedisProcess.start(course === 'crowded' ? { config: CROWDED } : {});
   try {

@@ -39,8 +39,8 @@ export type Action =
   | { readonly kind: 'save' }
   | { readonly kind: 'fault'; readonly fault: FaultKind; readonly freezeMs: number; readonly draw: number };
 
-/** What there is most of: everything; soft purges of resources; values of others on a small Redis, and no faults. */
-export type Course = 'mixed' | 'soft-purges' | 'crowded';
+/** What there is most of: everything; soft purges of resources; those without faults, and mostly projections; values of others on a small Redis, and no faults. */
+export type Course = 'mixed' | 'soft-purges' | 'projections' | 'crowded';
 
 /** What is done, and how long the driver pauses after it. */
 export type Step = Action & { readonly pauseMs: number };
@@ -68,7 +68,7 @@ export function planSteps(seed: number, steps: number, replicas: number, course:
   const offset = random.between(100, STEPS_BETWEEN_FAULTS - 1);
   const firstFault = random.between(0, FAULTS.length - 1);
   return Array.from({ length: steps }, (_, i): Step => {
-    const sinceFault = isCrowded ? NaN : (i - offset) % STEPS_BETWEEN_FAULTS;
+    const sinceFault = isCrowded || course === 'projections' ? NaN : (i - offset) % STEPS_BETWEEN_FAULTS;
     if (sinceFault === 0) {
       const fault = FAULTS[(firstFault + (i - offset) / STEPS_BETWEEN_FAULTS) % FAULTS.length] ?? 'freeze';
       return { kind: 'fault', fault, freezeMs: random.pick([150, 400]), draw: random.next(), pauseMs: 5 };
@@ -85,7 +85,7 @@ export function planSteps(seed: number, steps: number, replicas: number, course:
 }
 
 function planAction(random: Random, replicas: number, course: Course): Action {
-  const isSoft = course === 'soft-purges';
+  const isSoft = course === 'soft-purges' || course === 'projections';
   const key = random.pick(isSoft ? RACE_KEYS.filter(({ kind }) => kind === 'resource') : RACE_KEYS);
   const replica = random.between(0, replicas - 1);
   const roll = random.next();
@@ -93,7 +93,7 @@ function planAction(random: Random, replicas: number, course: Course): Action {
     return {
       kind: 'read',
       key,
-      reading: random.pick(readingsOf(key)),
+      reading: course === 'projections' && random.chance(0.7) ? 'projection' : random.pick(readingsOf(key)),
       replica,
       count: random.between(1, 4),
       // The long ones outlive a fault and the check's pause after it.

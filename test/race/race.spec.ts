@@ -30,8 +30,8 @@ describe('replicas, reads, invalidations and faults at random', () => {
 
   it.each([
     ['a fill asked no lease', 'lease', 'mixed'],
-    ['a load that a soft purge overtakes stored fresh', 'soft-purge', 'soft-purges'],
-    ['a projection stored fresh after a soft purge of its resource', 'projection', 'soft-purges'],
+    ['a load that a soft purge overtakes stored fresh', 'soft-purge', 'projections'],
+    ['a projection stored fresh after a soft purge of its resource', 'projection', 'projections'],
     ['entries counted whose tags have lost them', 'bookkeeping', 'mixed'],
   ] as const)(
     'would be caught if %s',

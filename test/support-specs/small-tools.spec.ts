@@ -13,10 +13,13 @@ const listen = (server: Server) => new Promise<void>((resolve) => server.listen(
 describe('waitUntil', () => {
   it('polls until the fact holds, even under fake timers', async () => {
     jest.useFakeTimers();
-    let polls = 0;
-    await waitUntil(async () => (polls += 1) > 3, { what: 'the fourth poll' });
-    expect(polls).toBe(4);
-    jest.useRealTimers();
+    try {
+      let polls = 0;
+      await waitUntil(async () => (polls += 1) > 3, { what: 'the fourth poll' });
+      expect(polls).toBe(4);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('names what it waited for, and the last error', async () => {

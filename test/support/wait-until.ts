@@ -1,5 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
+
+/** The real ones, which fake timers replace later. */
+const pause = setTimeout;
+const now = performance.now.bind(performance);
 
 export interface WaitOptions {
   /** Named in the error: "Waited 60000 ms in vain for <what>". */
@@ -17,7 +21,7 @@ export async function waitUntil(
   fact: () => boolean | Promise<boolean>,
   { what, timeoutMs = 60_000, pollMs = 5 }: WaitOptions,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = now() + timeoutMs;
   let cause: unknown;
   do {
     try {
@@ -27,7 +31,7 @@ export async function waitUntil(
       cause = error;
     }
     await pause(pollMs);
-  } while (performance.now() < deadline);
+  } while (now() < deadline);
   const because = cause instanceof Error ? ` (last error: ${cause.message})` : '';
   throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
 }
