@@ -53,12 +53,24 @@ export function plainSpelling({ in: place, name, value }: Credential): string {
 
 /** What may be the token in a credential, whatever its scheme: behind `Bearer` and the like, and user and password of `Basic`. */
 export function tokensIn({ in: place, value }: Credential): readonly string[] {
-  if (place === 'query') return [decoded(value)];
+  if (place === 'query') return readingsOf(decoded(value));
   const [, scheme = '', rest = ''] = /^(\S+)\s+(\S.*)$/s.exec(value.trim()) ?? [];
-  if (scheme.toLowerCase() !== 'basic') return [value, rest];
-  const pair = Buffer.from(rest, 'base64').toString('utf8');
-  const at = pair.indexOf(':');
-  return at < 0 ? [pair] : [pair.slice(0, at), pair.slice(at + 1)];
+  if (scheme.toLowerCase() === 'basic') return readingsOf(Buffer.from(rest, 'base64').toString('utf8'));
+  return [value, rest, rest.slice(rest.lastIndexOf(' ') + 1)].flatMap(readingsOf);
+}
+
+/** A text, and the parts that may have been meant alone: `"TOKEN"`, `NAME:TOKEN` as in a setting, `token="TOKEN"`. */
+function readingsOf(text: string): readonly string[] {
+  const whole = unquoted(text);
+  const sides = [':', '='].flatMap((sign) => {
+    const at = whole.indexOf(sign);
+    return at < 0 ? [] : [whole.slice(0, at), whole.slice(at + 1)];
+  });
+  return [text, whole, ...sides.map(unquoted)];
+}
+
+function unquoted(text: string): string {
+  return text.trim().replace(/^["'<]|["'>]$/g, '');
 }
 
 /** The credential of a token in the `Authorization` field (RFC 6750 §2.1). */

@@ -30,7 +30,15 @@ describe('the partition of a caller', () => {
 
   it.each([
     ...['Bearer s3cret-of-admins', 'bearer  s3cret-of-admins ', 'token s3cret-of-admins', 's3cret-of-admins'],
-    ...['me:s3cret-of-admins', 's3cret-of-admins:', 's3cret-of-admins', 's3cret-of-admins:x'].map(
+    ...[
+      'Bearer "s3cret-of-admins"',
+      "bearer 's3cret-of-admins'",
+      '"Bearer s3cret-of-admins"',
+      'Bearer <s3cret-of-admins>',
+    ],
+    ...['token alice:s3cret-of-admins', 'Bearer "alice:s3cret-of-admins"', 'Token token="s3cret-of-admins"'],
+    ...['Bearer Bearer s3cret-of-admins', 'alice:s3cret-of-admins', 'Bearer alice: s3cret-of-admins'],
+    ...['me:s3cret-of-admins', 's3cret-of-admins:', 's3cret-of-admins', 's3cret-of-admins:x', '"s3cret-of-admins"'].map(
       (pair) => `Basic ${Buffer.from(pair).toString('base64')}`,
     ),
   ])('is none with an admin token of the service, each time: %s', (value) => {
@@ -44,7 +52,8 @@ describe('the partition of a caller', () => {
     expect(() => guarded.of(['authorization', 'Bearer other'], [inQuery('key', 's3cret%2Dof-admins')])).toThrow(
       refusal,
     );
-    expect(guarded.of(['authorization', 'Bearer s3cret-of-admins-2']).id).toMatch(/^[\w-]{16}$/);
+    for (const other of ['s3cret-of-admins-2', 'alice', 'x"s3cret-of-admins"', 's3cret', 'a:b:s3cret-of-admin'])
+      expect(guarded.of(['authorization', `Bearer ${other}`]).id).toMatch(/^[\w-]{16}$/);
   });
 
   it('is the same in any order of fields and case of the scheme', () => {
