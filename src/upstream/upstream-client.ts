@@ -14,6 +14,7 @@ import {
 } from '../cache';
 import { identityBody, valueOf } from '../cache/law';
 import { AppError } from '../kernel/app-error';
+import { parseJson } from '../kernel/json';
 import type { Refusal } from './budget/credential-budget';
 import { pathOfResource, type CachedRequests } from './gateway/cached-requests';
 import type { Callers } from './gateway/callers';
@@ -105,12 +106,12 @@ export class UpstreamClient {
    *   `request-invalid` for a path that is none
    */
   async get(path: string, options: GetOptions = {}): Promise<UpstreamReply> {
-    let next = options.params ? filledPath(path, options.params) : path;
+    let next = this.targetOf(options.params ? filledPath(path, options.params) : path);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const reply = await untilAborted(options.signal, () => this.exchange(next, options));
       const { location } = reply.headers;
       if (!REDIRECTS.has(reply.status) || location === undefined) return reply;
-      next = this.below(location, next);
+      next = this.redirectedTo(location, next);
     }
     throw new AppError('upstream-invalid', `${this.name} redirects more than ${MAX_REDIRECTS} times.`);
   }
@@ -177,10 +178,12 @@ export class UpstreamClient {
     });
   }
 
-  private async exchange(path: string, { headers = {}, as = 'service', signal }: GetOptions): Promise<UpstreamReply> {
+  private async exchange(
+    target: RequestTarget,
+    { headers = {}, as = 'service', signal }: GetOptions,
+  ): Promise<UpstreamReply> {
     const { api, callers, headerRules } = this.upstream;
     const { requests, origins } = this.parts;
-    const target = this.targetOf(path);
     const partition = as === 'service' ? callers.own : callers.anonymous;
     const fields = Object.entries({ ...api.headers, 'accept-encoding': 'gzip', ...inLowerCase(headers) });
     const credential = Object.keys(headers).find((name) => isCredential(name, callers));
@@ -274,15 +277,20 @@ export class UpstreamClient {
     return json;
   }
 
-  /** Where a redirect leads, as a path of the API. */
-  private below(location: string, path: string): string {
+  /** Where a redirect leads, in the API. What is wrong with it is no fault of the caller's. */
+  private redirectedTo(location: string, { path, query }: RequestTarget): RequestTarget {
     const { baseUrl } = this.upstream.api;
-    const base = `${baseUrl}${path}`;
+    const base = `${baseUrl}${path}${query}`;
     // RFC 9110 §10.2.2: a Location may have a fragment, which is never sent (§7.1).
     const url = URL.canParse(location, base) ? new URL(location, base).href.replace(/#.*$/, '') : '';
     if (!url.startsWith(`${baseUrl}/`))
       throw new AppError('upstream-invalid', `${this.name} redirects to another host or path, which is not followed.`);
-    return url.slice(baseUrl.length);
+    try {
+      return this.targetOf(url.slice(baseUrl.length));
+    } catch {
+      const reason = 'with a credential in its query, or one that could mean several things';
+      throw new AppError('upstream-invalid', `${this.name} redirects to a URL ${reason}, which is not followed.`);
+    }
   }
 }
 
@@ -342,7 +350,7 @@ function pairsOf(flat: readonly string[]): Record<string, string> {
 
 function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseJson(body);
   } catch (error) {
     throw new AppError('upstream-invalid', 'The response of the upstream is no JSON.', { cause: error });
   }

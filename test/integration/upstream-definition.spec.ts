@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
+import { inspect } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 import { Upstreams } from '../../src/upstream';
 import { request } from '../support/raw-http';
 import { FRESH, registry, SECRET, useRegistry } from '../support/registry-upstream';
 
 describe('an upstream that is defined in thirty lines', () => {
-  const { under, answer, get, paths, fresh } = useRegistry();
+  const { under, answer, get, paths, fresh, reopen } = useRegistry();
   const JSON_FIELDS = { accept: 'application/json', 'accept-encoding': 'gzip' };
 
   it('has a gateway and a client with one entry between them, in either order', async () => {
@@ -100,6 +101,23 @@ describe('an upstream that is defined in thirty lines', () => {
     answer(({ url }) => (url.endsWith(from) ? { status: 301, headers: { location: `/api/${to}#readme` } } : {}));
     expect((await under.client.get(`/${from}`)).status).toBe(200);
     expect(paths()).toEqual([`/api/${from}`, `/api/${to}`]);
+  });
+
+  it('reports a redirect to a URL that it cannot ask for as a fault of the API, and shows nothing of it', async () => {
+    for (const query of ['password=s3cret-of-a-redirect', 's3cret=%00']) {
+      answer(() => ({ status: 302, headers: { location: `/api/x?${query}` } }));
+      const failure: unknown = await under.client.get(`/${fresh()}`).catch((error: unknown) => error);
+      expect([query, (failure as Error).message]).toEqual([query, expect.stringContaining('redirects to')]);
+      expect(inspect(failure)).not.toContain('s3cret');
+    }
+  });
+
+  it('ignores a byte order mark in front of JSON (RFC 8259 §8.1)', async () => {
+    under.origin.answerBy((response) => response.writeHead(200, FRESH).end('\ufeff{"downloads":9}'));
+    const name = fresh();
+    for (let times = 0; times < 2; times++)
+      expect((await under.client.get(`/${name}`)).json()).toEqual({ downloads: 9 });
+    expect(JSON.parse((await get(`/downloads/${fresh()}`)).text)).toMatchObject({ downloads: 9 });
   });
 
   it('reports a body in a coding that it did not ask for as a fault of the API, new and stored', async () => {
@@ -223,7 +241,7 @@ describe('an upstream that is defined in thirty lines', () => {
   it('takes webhooks that are signed, and says by which field', async () => {
     const name = fresh();
     for (let times = 0; times < 2; times++) await get(`/registry/${name}`);
-    const body = JSON.stringify({ event: 'package:publish', name });
+    const body = `\ufeff${JSON.stringify({ event: 'package:publish', name })}`; // RFC 8259 §8.1: the mark is ignored
     const deliver = async (signature: string) => {
       const fields = { 'content-type': 'application/json', 'x-registry-signature': signature };
       const { status, body: told } = await request(`${under.url}/webhooks/registry`, {
@@ -262,6 +280,7 @@ describe('an upstream that is defined in thirty lines', () => {
     await under.client.get(`/${fresh()}`);
     await expect(under.client.get(`/${fresh()}`)).rejects.toMatchObject({ code: 'upstream-rate-limited' });
     const budget = await get('/registry-budget', { authorization: 'Bearer test-admin-token' });
+    await reopen();
     expect(JSON.parse(budget.text)).toMatchObject({
       upstream: 'registry',
       credentials: expect.arrayContaining([
@@ -291,9 +310,10 @@ describe('an upstream that is defined in thirty lines', () => {
       code: 'upstream-paused',
     });
     await expect(under.client.fetch(`/${fresh()}`)).rejects.toMatchObject({
-      code: expect.stringMatching(/upstream-(?:paused|rate-limited)/) as string,
+      code: 'upstream-paused',
     });
     expect(await health()).toEqual([200, { status: 'up', breaker: 'open' }]);
+    await reopen();
   });
 
   it('has settings under its prefix, which are checked with the others', async () => {

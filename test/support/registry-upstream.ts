@@ -122,6 +122,15 @@ export function useRegistry() {
   };
   let sequence = 0;
 
+  const open = async (): Promise<void> => {
+    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
+    const { AppModule } = await import('../../src/app.module.js');
+    const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
+    const app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
+    await app.listen(0, '127.0.0.1');
+    Object.assign(under, { app, url: await app.getUrl(), client: app.get(Downloads).client });
+  };
+
   beforeAll(async () => {
     const origin = await ScriptedOrigin.start();
     Object.assign(process.env, {
@@ -139,12 +148,8 @@ export function useRegistry() {
       },
       SWAGGER_ENABLED: 'false',
     });
-    const { createAdapter, setUp } = await import('../../src/bootstrap/app.setup.js');
-    const { AppModule } = await import('../../src/app.module.js');
-    const module = await Test.createTestingModule({ imports: [AppModule, RegistryModule] }).compile();
-    const app = setUp(module.createNestApplication<NestFastifyApplication>(createAdapter()));
-    await app.listen(0, '127.0.0.1');
-    Object.assign(under, { origin, app, url: await app.getUrl(), client: app.get(Downloads).client });
+    under.origin = origin;
+    await open();
   });
   beforeEach(() => answer());
   afterAll(async () => {
@@ -155,6 +160,11 @@ export function useRegistry() {
     under,
     answer,
     get,
+    /** Another process, as it were: nothing is stored, spent or paused. */
+    reopen: async () => {
+      await under.app.close();
+      await open();
+    },
     paths: () => under.origin.hits.map((hit) => hit.url),
     /** A name that no test has used. */
     fresh: (): string => `pad-${++sequence}`,

@@ -4,6 +4,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StoreUnavailableError } from '../../cache';
 import { AppError } from '../../kernel/app-error';
+import { parseJson } from '../../kernel/json';
 import { FailedAttempts } from '../../server/failed-attempts';
 import { declareRawRoutes } from '../raw-routes';
 import type { UpstreamContext } from '../upstream-context';
@@ -201,7 +202,7 @@ function parse(body: Buffer, contentType: string): unknown {
   const isForm = contentType.toLowerCase().startsWith('application/x-www-form-urlencoded');
   const text = isForm ? (new URLSearchParams(body.toString('utf8')).get('payload') ?? '') : body.toString('utf8');
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new AppError('request-invalid', 'The delivery is signed, but its body is no JSON.', { cause: error });
   }
