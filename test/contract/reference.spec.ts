@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDefaults } from '../../src/cache/nest/response-cache.defaults';
+import { members } from '../../src/upstream/definition-schema';
+import { KIT_SETTINGS } from '../../src/upstream/upstream-settings';
 import { repositoryRoot } from '../support/build-service';
 import { merged, optionsOf, table, unitOf, type Option } from '../support/option-reference';
 
@@ -96,5 +98,13 @@ describe('docs/reference', () => {
       .filter((line) => line.startsWith('| `'));
     expect(rows.length).toBeGreaterThan(40);
     expect(rows.filter((row) => row.split(' | ')[1] === 'none')).toEqual([]);
+  });
+
+  it('upstream-definition.md names every member of a definition, and every setting of an upstream', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs/reference/upstream-definition.md'), 'utf8');
+    const listed = text.split('\n').flatMap((line) => (line.startsWith('| `') ? (line.split(' | ')[0] ?? '') : []));
+    const names: readonly string[] = listed.join().match(/(?<=`)\w+/g) ?? [];
+    expect(Object.keys(members).filter((member) => !names.includes(member))).toEqual([]);
+    expect(KIT_SETTINGS.filter((setting) => !text.includes(`\`${setting}\``))).toEqual([]);
   });
 });
