@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { AppError } from '../kernel/app-error';
 import { AdminLog } from './admin-log';
 import { AdminTokens } from './admin-tokens';
@@ -23,9 +23,10 @@ export class AdminGuard implements CanActivate {
   guardBodies(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', (route) => {
       if (!route.url.startsWith(ADMIN_ROUTES)) return;
-      route.onRequest = async (request, reply) => {
+      const admitted: onRequestAsyncHookHandler = async (request, reply) => {
         await this.admit(request, reply);
       };
+      route.onRequest = [...[route.onRequest ?? []].flat(), admitted];
     });
   }
 
