@@ -9,6 +9,7 @@ import { FORMAT_VERSION } from '../entry-codec';
  *   | `larder:v4:e:{KEY}` | string | an entry, head and body as in `entry-codec.ts`; its TTL is the entry's life |
  *   | `larder:v4:l:{KEY}` | string | the lease of the load under way, or the failure of the last one |
  *   | `larder:v4:l:{KEY}\|SELECTION` | string | the lease of one selection, while nothing is stored for the URL |
+ *   | `larder:v4:l:{KEY}\|` | string | how often the URL was stored where nothing had been (`lua.ts`) |
  *   | `larder:v4:t:{TAG}` | sorted set | the keys that carry a tag, by the end of their life |
  *   | `larder:v4:i:{TAG}` | string | written and removed in one step: notifies replicas that the tag was invalidated |
  *   | `larder:v4:c:{NAME}` | string | a claimed name, such as a processed webhook delivery |
