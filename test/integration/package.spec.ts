@@ -101,6 +101,14 @@ void startService(AcmeCloudModule);
     removeTempFolder(folder);
   });
 
+  it('names no source map that it does not have', () => {
+    const dist = join(app, 'node_modules/larder/dist');
+    const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.js'));
+    expect(files.length).toBeGreaterThan(100);
+    const named = files.filter((path) => readFileSync(join(dist, path), 'utf8').includes('\n//# sourceMappingURL='));
+    expect(named).toEqual([]);
+  });
+
   it('has no second Nest', () => {
     const found = readdirSync(join(app, 'node_modules'), { recursive: true, encoding: 'utf8' });
     const cores = found.filter((path) => /(?:^|\/)@nestjs\/(?:core|common)\/package\.json$/.test(path));
