@@ -20,7 +20,7 @@ export interface PrimaryOptions {
   /** Variables of the workers, over those of this process. */
   readonly env: Readonly<Record<string, string>>;
   readonly logger: LoggerService;
-  /** Whether the workers speak TLS: then SIGHUP has them read their certificate again. */
+  /** Whether the workers speak TLS: then SIGHUP has them read their certificate again; without it, it ends the service. */
   readonly isHttps: boolean;
 }
 
@@ -66,11 +66,11 @@ export class Primary {
       this.logListening(address, port);
     });
     cluster.on('exit', (worker, code, signal) => this.replace(worker, code, signal));
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
-    if (this.options.isHttps)
-      process.on('SIGHUP', () => {
-        for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGHUP');
-      });
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) process.on(signal, () => this.stop());
+    process.on('SIGHUP', () => {
+      if (!this.options.isHttps) this.stop();
+      else for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGHUP');
+    });
     for (let started = 0; started < this.options.workers; started++) this.fork();
   }
 

@@ -28,9 +28,9 @@ const workersHeard = (service: ServiceProcess): number[] =>
   [...service.stdout().matchAll(/"worker":(\d+)/g)].map(([, id]) => Number(id));
 
 describe.each([
-  ['without Redis', async () => ({ uri: undefined, stop: () => Promise.resolve() })],
-  ['over Redis', () => RedisProcess.start()],
-] as const)('two workers %s', (_where, openRedis) => {
+  ['without Redis', 'SIGHUP', async () => ({ uri: undefined, stop: () => Promise.resolve() })],
+  ['over Redis', 'SIGTERM', () => RedisProcess.start()],
+] as const)('two workers %s', (_where, endSignal, openRedis) => {
   let github: GithubSimulator;
   let redis: Awaited<ReturnType<typeof openRedis>>;
   let service: ServiceProcess;
@@ -117,11 +117,11 @@ describe.each([
     expect(counts).toEqual([...counts].sort((one, other) => one - other));
   });
 
-  it('end together on SIGTERM, when what is under way is done', async () => {
+  it(`end together on ${endSignal}, when what is under way is done`, async () => {
     const release = github.hold();
     const answers = [1, 2, 3, 4].map((number) => ask(service, `/repos/late-${number}`));
     await waitUntil(() => github.inFlight === 4, { what: 'the calls' });
-    service.kill('SIGTERM');
+    service.kill(endSignal);
     setImmediate(release);
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(await service.exited).toBe(0);
