@@ -1,6 +1,6 @@
 import type { NamedSecrets } from '../../kernel/named-secrets';
 import type { UpstreamDefinition, UpstreamSettings } from '../upstream-definition';
-import { QueryCredentials } from './credentials';
+import { QueryCredentials, type Credential } from './credentials';
 import { ANONYMOUS, Partitions, toSend, type CredentialsToSend, type Partition } from './partition';
 
 const NOTHING: CredentialsToSend = { fields: [], query: '' };
@@ -16,6 +16,7 @@ export class Callers {
   /** The credential whose limits the service's own requests count against. */
   readonly ownId: string;
   readonly ownToSend: CredentialsToSend;
+  private readonly checked: Partitions;
   /** What callers without a credential are served with; undefined for nothing. */
   readonly shared: CredentialsToSend | undefined;
 
@@ -33,6 +34,7 @@ export class Callers {
   ) {
     const sharedToken = sharesToken ? token : undefined;
     const partitions = new Partitions(secret, { rules, sharedToken, forwards, adminTokens });
+    this.checked = partitions;
     this.partitions = isStrict ? undefined : partitions;
     // Without partitions nothing may be separated: parameters that would be are refused.
     const { query = [], refused = [] } = rules;
@@ -45,6 +47,16 @@ export class Callers {
     this.anonymous = { id: partitions.anonymousId, own: undefined };
     const hasOwnPartition = credential !== undefined && !isStrict;
     this.own = hasOwnPartition ? { id: this.ownId, own: this.ownToSend } : this.anonymous;
+  }
+
+  /**
+   * Whose request it is. In the strict profile everybody's, though its credentials are looked at.
+   *
+   * @throws AppError `request-invalid` for an admin token of the service, or several fields where there may be one
+   */
+  partitionOf(rawHeaders: readonly string[], inQuery: readonly Credential[]): Partition {
+    const partition = this.checked.of(rawHeaders, inQuery);
+    return this.partitions === undefined ? this.anonymous : partition;
   }
 
   /** The credential whose limits the requests of a partition count against. */

@@ -75,7 +75,7 @@ export class Gateway {
     const { responses, requests, origins } = this.parts;
     const { callers, headerRules, parts } = this.upstream;
     const target = parseTarget(this.targetOf(url), callers.queryCredentials);
-    const partition = callers.partitions?.of(rawHeaders, target.credentials) ?? callers.anonymous;
+    const partition = callers.partitionOf(rawHeaders, target.credentials);
     const credential = callers.credentialOf(partition.id);
     const rule = requests.ruleOf(target.path);
     const isBypass = rule?.isBypass === true;

@@ -1,3 +1,5 @@
+import type { UpstreamDefinition, UpstreamSettings } from '../upstream-definition';
+import { Callers } from './callers';
 import { NamedSecrets } from '../../kernel/named-secrets';
 import { Partitions } from './partition';
 
@@ -54,6 +56,16 @@ describe('the partition of a caller', () => {
     );
     for (const other of ['s3cret-of-admins-2', 'alice', 'x"s3cret-of-admins"', 's3cret', 'a:b:s3cret-of-admin'])
       expect(guarded.of(['authorization', `Bearer ${other}`]).id).toMatch(/^[\w-]{16}$/);
+  });
+
+  it.each([false, true])('is none with an admin token where the profile is strict: %s', (isStrict) => {
+    const adminTokens = new NamedSecrets([{ name: 'alice', token: 's3cret-of-admins' }]);
+    const settings = { token: undefined, sharesToken: false, isStrict } as UpstreamSettings;
+    const definition = { name: 'api' } as UpstreamDefinition;
+    const callers = new Callers(definition, settings, SECRET, () => true, adminTokens);
+    expect(() => callers.partitionOf(['authorization', 'Bearer s3cret-of-admins'], [])).toThrow('not sent to the API');
+    const other = callers.partitionOf(['authorization', 'Bearer another'], []);
+    expect(other === callers.anonymous).toBe(isStrict);
   });
 
   it('is the same in any order of fields and case of the scheme', () => {
