@@ -468,6 +468,15 @@ export function describeStore(
         expect(await store.find('github:k')).toBeUndefined();
       });
 
+      it.each(targets)('by %s keeps the first load of a selection from storing', async (_name, target) => {
+        for (const mode of ['purge', 'stale'] as const) {
+          const lease = await leaseOf(store, 'github:k', { selection: mode });
+          await store.invalidate(target, mode);
+          expect(await store.fill(lease, anEntry({ tags: ['account:k'] }))).toBe(false);
+          expect(await store.find('github:k')).toBeUndefined();
+        }
+      });
+
       it.each(targets)('by %s keeps a validation that began before from freshening', async (_name, target) => {
         const entry = anEntry({ tags: ['account:k'] });
         await fillUnder(store, 'github:k', entry);
