@@ -1,4 +1,5 @@
 import { indexFor } from '../../src/cache/model/resource-index';
+import { FILL } from '../../src/cache/store/redis/entry-scripts';
 import { openStore } from '../../src/cache/store/store.factory';
 import { CacheEvents, type StoreWrite } from '../../src/cache/engine/cache-events';
 import { SystemClock } from '../../src/kernel/clock';
@@ -24,7 +25,13 @@ async function openRedisStore(uri: string) {
   const told: StoreWrite[] = [];
   events.onStored((write) => told.push(write));
   await waitUntil(() => link?.isUp === true, { what: `the link to ${uri}` });
-  return { store, told, redisKey: (key: string) => `${settings.keyPrefix}:v4:e:{${key}}`, close: () => store.close() };
+  return {
+    store,
+    link: link!,
+    told,
+    redisKey: (key: string) => `${settings.keyPrefix}:v4:e:{${key}}`,
+    close: () => store.close(),
+  };
 }
 
 /** @param bytesAt what Redis itself says of the length of a value */
@@ -146,6 +153,27 @@ describe('a Redis Cluster of six', () => {
   afterAll(() => cluster.stop());
 
   describeStore('TieredStore over a Cluster', () => openRedisStore(cluster.uri));
+
+  it.each([
+    ['purge', { kind: 'tag', tag: 't' }],
+    ['purge', { kind: 'key', key: 'k' }],
+    ['stale', { kind: 'tag', tag: 't' }],
+    ['stale', { kind: 'key', key: 'k' }],
+  ] as const)('stores no first load whose last step comes after a %s of %j', async (mode, target) => {
+    const { store, link, close } = await openRedisStore(cluster.uri);
+    try {
+      const lease = await leaseOf(store, 'k', { selection: 'json', tags: ['t'] });
+      const send = link.send.bind(link);
+      link.send = async (key, args) => {
+        if (args[1] === FILL.sha) await store.invalidate([target], mode);
+        return send(key, args);
+      };
+      expect(await store.fill(lease, anEntry({ tags: ['t'] }))).toBe(false);
+      expect(await store.find('k')).toBeUndefined();
+    } finally {
+      await close();
+    }
+  });
 
   const closing: (() => Promise<void>)[] = [];
   afterEach(async () => {

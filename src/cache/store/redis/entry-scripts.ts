@@ -14,9 +14,12 @@ if id ~= ARGV[2] or (firsts and firstsOf(KEYS[1]) ~= string.match(lease, '|(%d+)
   return 0
 end`;
 
-/** Kept for longer than any load. SET, not INCR: also where something else was written into the key. */
+/** Longer than any load. */
+const FIRSTS_LIFE_MS = 600_000;
+
+/** SET, not INCR: also where something else was written into the key. */
 const COUNT_FIRST = `
-if firsts then redis.call('SET', firsts, string.format('%d', firstsOf(KEYS[1]) + 1), 'PX', 600000) end`;
+if firsts then redis.call('SET', firsts, string.format('%d', firstsOf(KEYS[1]) + 1), 'PX', ${FIRSTS_LIFE_MS}) end`;
 
 /**
  * Adds `key` to the index `name` for `life` ms, with a score that it never had before; forgets up to 100 expired keys. By Redis' own time:
@@ -117,13 +120,28 @@ for at = 3, #KEYS do index(KEYS[at], ARGV[1], ARGV[3]) end
 return 1`);
 
 /**
- * KEYS lease, entry; ARGV sequence, id. A soft purge: revokes the lease; the entry, if there is one, gets the new id, so that no load
+ * An invalidation that finds no entry: a first load may be about to store one, under the lease of a selection, whose name is not known here.
+ * Its count is another from now on. By two, for by one means that another load has stored.
+ */
+const REFUSE_FIRSTS = `
+local firsts = KEYS[1] .. '|'
+redis.call('SET', firsts, string.format('%d', firstsOf(firsts) + 2), 'PX', ${FIRSTS_LIFE_MS})
+return 0`;
+
+/** KEYS lease, entry. A purge: revokes the leases and removes the entry. */
+export const PURGE = script(`#!lua flags=allow-oom${FIRSTS}
+redis.call('UNLINK', KEYS[1])
+if redis.call('UNLINK', KEYS[2]) == 1 then return 1 end${REFUSE_FIRSTS}`);
+
+/**
+ * KEYS lease, entry; ARGV sequence, id. A soft purge: revokes the leases; the entry, if there is one, gets the new id, so that no load
  * which saw it stores in its place, and a greater mark than before.
  */
-export const SOFT_PURGE = script(`#!lua flags=allow-oom
+export const SOFT_PURGE = script(`#!lua flags=allow-oom${FIRSTS}
 redis.call('UNLINK', KEYS[1])
 local before = redis.pcall('GETRANGE', KEYS[2], 12, 17)
-if type(before) ~= 'string' or #before < 6 then return 0 end
+if type(before) ~= 'string' or #before < 6 then${REFUSE_FIRSTS}
+end
 local mark = 0
 for at = 1, 6 do mark = mark * 256 + string.byte(before, at) end
 mark = math.max(tonumber(ARGV[1]), mark + 1)

@@ -7,7 +7,7 @@ import { newEntryId } from '../../model/random-id';
 import type { RedisCommands } from './redis-commands';
 import type { RedisKeys } from './redis-keys';
 import type { PurgeLedger } from './purge-ledger';
-import { NOTIFY_TAG, SOFT_PURGE, UNINDEX } from './entry-scripts';
+import { NOTIFY_TAG, PURGE, SOFT_PURGE, UNINDEX } from './entry-scripts';
 
 /** Keys handled in one step; between two steps Redis serves other commands. */
 const BATCH = '250';
@@ -19,7 +19,7 @@ interface Dropping {
   readonly sequence: number;
 }
 
-const PURGE: Dropping = { mode: 'purge', sequence: 0 };
+const REMOVAL: Dropping = { mode: 'purge', sequence: 0 };
 
 /** Invalidation by key, tag and prefix, in small steps (SCAN, ZSCAN, UNLINK; never KEYS, never FLUSHDB), and its sequence number. */
 export class RedisInvalidation {
@@ -65,7 +65,7 @@ export class RedisInvalidation {
       await this.noteSequence();
       return undefined;
     }
-    const purged = await this.sweep('', PURGE);
+    const purged = await this.sweep('', REMOVAL);
     await this.ledger.catchUp();
     return purged;
   }
@@ -150,13 +150,10 @@ export class RedisInvalidation {
     return count;
   }
 
-  /** Lease first: a fill between the two finds its lease gone, a fill before both finds its entry gone. */
   private async drop(key: string, { mode, sequence }: Dropping): Promise<number> {
-    const entry = this.keys.entry(key);
-    const lease = this.keys.lease(key);
-    if (mode === 'stale') return Number(await this.commands.run(SOFT_PURGE, [lease, entry], [sequence, newEntryId()]));
-    const [, count] = await Promise.all([this.unlink(lease), this.unlink(entry)]);
-    return count;
+    const pair = [this.keys.lease(key), this.keys.entry(key)] as const;
+    if (mode === 'stale') return Number(await this.commands.run(SOFT_PURGE, pair, [sequence, newEntryId()]));
+    return Number(await this.commands.run(PURGE, pair, []));
   }
 
   private async unlink(redisKey: string): Promise<number> {
