@@ -152,7 +152,7 @@ describe('what one caller does is not felt by others:', () => {
 
 describe('an API that', () => {
   /** So long a machine must not be busy with a request that it answers at once. */
-  const UPSTREAM_TIMEOUT_MS = 2_500;
+  const UPSTREAM_TIMEOUT_MS = 6_000;
   let origin: ScriptedOrigin;
   let service: ServiceProcess;
   const through = (target: string, options: HttpRequestOptions = {}) =>
