@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { waitUntil } from '../support/wait-until';
 import { giveToken, screenshot, TestBrowser } from './browser';
 import { DemoProcess } from './demo-process';
 
@@ -86,7 +87,9 @@ describe('every view', () => {
     for (const width of [360, 390, 3840]) {
       await page.setViewportSize({ width, height: width > 1000 ? 2160 : 844 });
       if (width === 390) await screenshot(page, `${view}-${width}`);
-      await page.waitForFunction('document.documentElement.scrollWidth <= innerWidth'); // a chart follows the width
+      // A chart follows the width. Not waitForFunction: its second look is an eval, which the page's own policy forbids.
+      const fits = () => page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth');
+      await waitUntil(fits, { what: `${view} to fit ${width} pixels` });
     }
     await page.context().close();
   });
