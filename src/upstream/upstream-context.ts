@@ -103,8 +103,8 @@ export class UpstreamContext {
     };
     if (!settings.isStrict) {
       const neverStored = new Set(definition.neverStored ?? NEVER_STORED);
-      const own = { deadlineMs, servesStaleDespiteDirectives, neverStored, settling };
-      return new HttpCache(store, loader, clock, { ...options, ...own });
+      const own = { deadlineMs, servesStaleDespiteDirectives, neverStored };
+      return new HttpCache(store, loader, clock, { ...options, ...own, ...(settings.settleMs > 0 && { settling }) });
     }
     return new HttpCache(store, loader, clock, {
       ...{ ...options, deadlineMs: loadTimeoutMs, keepsEveryField: true, pausesAfterFailures: false },
