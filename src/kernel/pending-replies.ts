@@ -1,3 +1,5 @@
+import { startDeadline } from './deadline';
+
 /** Messages to another process that wait for their replies, each under a number. */
 export class PendingReplies<Reply = unknown> {
   private readonly waiting = new Map<number, (reply: () => Reply) => void>();
@@ -10,9 +12,9 @@ export class PendingReplies<Reply = unknown> {
   request(timeoutMs: number, send: (id: number) => void, late: () => Reply): Promise<Reply> {
     const id = ++this.last;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.settle(id, late), timeoutMs);
+      const cancel = startDeadline(timeoutMs, () => this.settle(id, late));
       this.waiting.set(id, (reply) => {
-        clearTimeout(timer);
+        cancel();
         this.waiting.delete(id);
         resolve(Promise.resolve().then(reply));
       });

@@ -1,4 +1,5 @@
 import { AppError } from './app-error';
+import { startDeadline } from './deadline';
 
 /** The flight's result, or a time-out's error, if there is a deadline; the flight itself continues for others and for the store. */
 export function within<T>(
@@ -8,8 +9,8 @@ export function within<T>(
 ): Promise<T> {
   if (deadlineMs === undefined) return result;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(errorAfter(deadlineMs)), deadlineMs);
-    result.then(resolve, reject).finally(() => clearTimeout(timer));
+    const cancel = startDeadline(deadlineMs, () => reject(errorAfter(deadlineMs)));
+    result.then(resolve, reject).finally(cancel);
   });
 }
 
@@ -27,9 +28,9 @@ export function loadTimedOut(ms: number): AppError {
 /** Whether it settles in time, successfully or not. */
 export function settlesWithin(event: Promise<unknown>, deadlineMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), deadlineMs);
+    const cancel = startDeadline(deadlineMs, () => resolve(false));
     const settled = (): void => {
-      clearTimeout(timer);
+      cancel();
       resolve(true);
     };
     event.then(settled, settled);

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { startDeadline } from '../kernel/deadline';
 
 /** What waits for a reader beyond the socket's own buffer is small; more, and the reader is cut off. */
 const MAX_WAITING_BYTES = 262_144;
@@ -69,13 +70,13 @@ export class EventStream {
     return new Promise((resolve) => {
       const { response } = this;
       const settle = (isOpen: boolean): void => {
-        clearTimeout(stalled);
+        cancelDeadline();
         response.off('drain', onDrain).off('close', onClose);
         resolve(isOpen);
       };
       const onDrain = (): void => settle(!this.isClosed);
       const onClose = (): void => settle(false);
-      const stalled = setTimeout(() => this.end('slow-reader'), MAX_STALL_MS);
+      const cancelDeadline = startDeadline(MAX_STALL_MS, () => this.end('slow-reader'));
       response.on('drain', onDrain).on('close', onClose);
     });
   }

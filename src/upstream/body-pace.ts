@@ -20,14 +20,20 @@ export function limitPace(response: IncomingMessage, { timeoutMs, headMs, onTooS
   const { socket } = response;
   const lookMs = timeoutMs / LOOKS;
   let waitedMs = headMs;
+  let silentMs = 0;
   let from = socket.bytesRead;
+  let last = from;
   const timer = setInterval(() => {
     if (response.complete) clearInterval(timer);
-    if (response.complete || response.readableLength > 0) return;
+    const waitsForReaders = response.readableLength > 0;
+    const isSilent = socket.bytesRead === last && !waitsForReaders;
+    silentMs = isSilent ? silentMs + lookMs : 0;
+    last = socket.bytesRead;
+    if (response.complete || waitsForReaders) return;
     waitedMs += lookMs;
-    if (waitedMs < timeoutMs) return;
-    if (socket.bytesRead - from < MIN_BYTES) onTooSlow();
-    [waitedMs, from] = [0, socket.bytesRead];
+    const isTooFew = waitedMs >= timeoutMs && last - from < MIN_BYTES;
+    if (isTooFew || silentMs >= timeoutMs) onTooSlow();
+    if (waitedMs >= timeoutMs) [waitedMs, from] = [0, last];
   }, lookMs).unref();
   response.once('close', () => clearInterval(timer));
 }

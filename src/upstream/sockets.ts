@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type Incomin
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import { startDeadline } from '../kernel/deadline';
 
 /*
  * All outgoing HTTP sockets are opened here: kept alive, and given up when they do not connect in time.
@@ -56,10 +57,9 @@ function connectingWithin<A extends HttpAgent>(agent: A, connectTimeoutMs: numbe
   connectable.createConnection = (...args: Parameters<typeof connect>): Duplex | null | undefined => {
     const socket = connect(...args) as Socket | undefined;
     if (!socket) return socket;
-    const timer = setTimeout(() => {
+    const settle = startDeadline(connectTimeoutMs, () => {
       socket.destroy(Object.assign(new Error(`connect timed out after ${connectTimeoutMs} ms`), { code: 'ETIMEDOUT' }));
-    }, connectTimeoutMs);
-    const settle = (): void => clearTimeout(timer);
+    });
     socket.once('secureConnect', settle).once('close', settle);
     if (!(agent instanceof HttpsAgent)) socket.once('connect', settle);
     return socket;

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import { AppError } from '../kernel/app-error';
+import { startDeadline } from '../kernel/deadline';
 import { failIfReset, type Agents } from './sockets';
 import type { UpstreamApi } from './upstream-api';
 import { retryAfterMs } from './retry-after';
@@ -52,12 +53,19 @@ export class UpstreamFetcher {
 
   private async fetch({ path, headers, signal }: UpstreamRequest): Promise<UpstreamResponse> {
     const { baseUrl, limits } = this.api;
-    const late = AbortSignal.timeout(limits.timeoutMs);
+    const late = new AbortController();
+    const cancelDeadline = startDeadline(limits.timeoutMs, () => late.abort());
     const fields = { ...this.api.headers, 'accept-encoding': ACCEPTED_CODINGS, ...headers };
     try {
-      return await this.follow(`${baseUrl}${path}`, fields, signal ? AbortSignal.any([signal, late]) : late);
+      return await this.follow(
+        `${baseUrl}${path}`,
+        fields,
+        signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+      );
     } catch (error) {
-      throw error instanceof AppError ? error : upstreamFailure(error, this.api, late.aborted);
+      throw error instanceof AppError ? error : upstreamFailure(error, this.api, late.signal.aborted);
+    } finally {
+      cancelDeadline();
     }
   }
 

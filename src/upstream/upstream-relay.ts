@@ -2,6 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage, type 
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { AppError } from '../kernel/app-error';
+import { afterInput, startDeadline } from '../kernel/deadline';
 import { limitPace } from './body-pace';
 import { failIfReset, type Agents } from './sockets';
 import type { UpstreamApi } from './upstream-api';
@@ -103,7 +104,7 @@ export class UpstreamRelay {
       const requestedAt = this.now();
       let ended: 'timed-out' | 'by-client' | undefined;
       let answer: IncomingMessage | undefined;
-      let late: NodeJS.Timeout | undefined;
+      let cancelDeadline: () => void = () => undefined;
       let receivedBefore = 0;
       const outgoing: ClientRequest = isHttps ? httpsRequest(options) : httpRequest(options);
       outgoing.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
@@ -115,23 +116,27 @@ export class UpstreamRelay {
         response.destroy(upstreamFailure(new Error('the body came too slowly'), this.api, true));
       };
       const startClock = (): void => {
-        if (answer === undefined) late = setTimeout(giveUp, limits.timeoutMs);
+        if (answer === undefined) cancelDeadline = startDeadline(limits.timeoutMs, giveUp);
       };
       // The upstream's time begins when it has all of the request.
       if (body === undefined) startClock();
       else outgoing.on('finish', startClock);
       outgoing.on('timeout', () => {
-        // No byte for this long. A body that our client does not read says nothing about the upstream.
-        if (answer && answer.readableLength > 0) outgoing.socket?.setTimeout(limits.timeoutMs);
-        else if (answer) endSlowBody(answer);
-        else giveUp();
+        const { socket } = outgoing;
+        const exchanged = bytesOn(socket);
+        afterInput(() => {
+          // The pace of a response's body is looked at below.
+          if (answer) return;
+          if (bytesOn(socket) === exchanged) giveUp();
+          else socket?.setTimeout(limits.timeoutMs);
+        });
       });
       if (onInterim)
         outgoing.on('information', ({ statusCode, rawHeaders }) => {
           if (statusCode !== 100) onInterim(statusCode, rawHeaders);
         });
       const fail = (error: Error): void => {
-        clearTimeout(late);
+        cancelDeadline();
         if (signal.aborted || ended === 'by-client') reject(new ClientGoneError(error));
         else {
           const failure = upstreamFailure(error, this.api, ended === 'timed-out');
@@ -149,7 +154,7 @@ export class UpstreamRelay {
         if (status < 200) return void outgoing.destroy(new Error(`answered with status ${status}`));
         answer = response;
         failIfReset(outgoing, response);
-        clearTimeout(late);
+        cancelDeadline();
         const headMs = body === undefined ? this.now() - requestedAt : 0;
         limitPace(response, { timeoutMs: limits.timeoutMs, headMs, onTooSlow: () => endSlowBody(response) });
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
@@ -166,6 +171,10 @@ export class UpstreamRelay {
       outgoing.on('close', () => body.resume());
     });
   }
+}
+
+function bytesOn(socket: ClientRequest['socket']): number {
+  return socket ? socket.bytesRead + socket.bytesWritten : 0;
 }
 
 /** More than idle connections are kept. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../../kernel/app-error';
+import { startDeadline } from '../../kernel/deadline';
 
 export interface FairQueueOptions {
   /** How many calls may run at once, of all together. */
@@ -126,7 +127,7 @@ export class FairQueue {
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        clearTimeout(timer);
+        cancelDeadline();
         signal?.removeEventListener('abort', abort);
         line.waiting.delete(waiting);
         this.waiting -= 1;
@@ -141,10 +142,10 @@ export class FairQueue {
         leave();
         reject(signal?.reason instanceof Error ? signal.reason : new Error('no request waits any more'));
       };
-      const timer = setTimeout(() => {
+      const cancelDeadline = startDeadline(deadlineMs, () => {
         leave();
         reject(tooMany(`It was not this request's turn within ${deadlineMs / 1_000} s`));
-      }, deadlineMs);
+      });
       const waiting: Waiting = { job, start };
       signal?.addEventListener('abort', abort, { once: true });
       line.waiting.add(waiting);

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../../kernel/app-error';
+import { startDeadline } from '../../kernel/deadline';
 import type { DeliveryField, WebhookVerifier } from './webhook-verifiers';
 
 export interface SignedBodyLimits {
@@ -49,7 +50,7 @@ export class SignedBodies {
       const receiving: Receiving = { bytes: 0, refuse: (error) => end(() => reject(error)) };
       const end = (settle: () => void): void => {
         if (!this.underWay.delete(receiving)) return;
-        clearTimeout(timer);
+        cancelDeadline();
         this.bytesTogether -= receiving.bytes;
         stream.off('data', take);
         stream.resume();
@@ -64,7 +65,7 @@ export class SignedBodies {
         if (receiving.bytes > maxBytes) receiving.refuse(tooLarge(maxBytes));
         else this.makeRoom();
       };
-      const timer = setTimeout(() => receiving.refuse(tooSlow(withinMs)), withinMs);
+      const cancelDeadline = startDeadline(withinMs, () => receiving.refuse(tooSlow(withinMs)));
       this.underWay.add(receiving);
       stream.on('data', take);
       stream.once('end', () =>
