@@ -36,3 +36,24 @@ export function settlesWithin(event: Promise<unknown>, deadlineMs: number): Prom
     event.then(settled, settled);
   });
 }
+
+/**
+ * The answer, or an error as soon as the signal aborts. The work itself continues for the other requests that wait for it.
+ *
+ * @throws AppError `deadline-exceeded`
+ */
+export function untilAborted<T>(signal: AbortSignal | undefined, answer: () => Promise<T>): Promise<T> {
+  if (!signal) return answer();
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void =>
+      reject(new AppError('deadline-exceeded', 'The signal of the request aborted before there was an answer.'));
+    if (signal.aborted) {
+      giveUp();
+      return;
+    }
+    signal.addEventListener('abort', giveUp, { once: true });
+    void answer()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}

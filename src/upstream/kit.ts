@@ -8,13 +8,8 @@ export type {
   WriteEffects,
 } from './upstream-definition';
 export { getUpstreamToken, InjectUpstream, UpstreamModule, type UpstreamFeature } from './upstream.module';
-export {
-  UpstreamClient,
-  type FetchedResponse,
-  type FetchOptions,
-  type GetOptions,
-  type UpstreamReply,
-} from './upstream-client';
+export { UpstreamClient, type FetchedResponse, type FetchOptions, type GetOptions } from './upstream-client';
+export type { UpstreamReply } from './upstream-replies';
 export type { UpstreamResponse } from './upstream-fetcher';
 export { CurrentLoad, type HandlerLoad } from '../cache';
 export { AppError } from '../kernel/app-error';
@@ -22,7 +17,8 @@ export { ProjectionOf, type ProjectionOptions } from './projection';
 export type { PathValues } from './path-template';
 export type { Projected, ProjectionSource } from './projection-source';
 export { bearer, plainSpelling, type Credential, type CredentialRules } from './gateway/credentials';
-export { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
+export { ietfLimits } from './budget/ietf-limits';
+export { bodyLimits, fieldLimits, noLimits, retryAfterLimits } from './budget/limit-adapters';
 export type { LimitedAnswer, RateLimitAdapter } from './budget/rate-limit-adapter';
 export type { LimitReading, ResourceLimit } from './budget/credential-budget';
 export {

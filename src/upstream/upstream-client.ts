@@ -1,20 +1,16 @@
-import { Readable } from 'node:stream';
-import { LRUCache } from 'lru-cache';
 import {
   NotModified,
   CacheableResult,
   type CacheEntry,
-  type CacheOutcome,
   type HandlerLoad,
-  type HeaderList,
   type HttpAnswer,
   type HttpCacheRequest,
   type Origin,
   type Validators,
 } from '../cache';
-import { identityBody, valueOf } from '../cache/law';
+import { identityBody } from '../cache/law';
 import { AppError } from '../kernel/app-error';
-import { parseJson } from '../kernel/json';
+import { untilAborted } from '../kernel/within';
 import type { Refusal } from './budget/credential-budget';
 import { pathOfResource, type CachedRequests } from './gateway/cached-requests';
 import type { Callers } from './gateway/callers';
@@ -30,8 +26,7 @@ import { limitSpent, ProjectionSource, type Projected } from './projection-sourc
 import { inLowerCase } from './upstream-api';
 import type { UpstreamContext } from './upstream-context';
 import { MAX_REDIRECTS, REDIRECTS, type UpstreamFetcher, type UpstreamResponse } from './upstream-fetcher';
-import { upstreamFailure } from './upstream-failure';
-import { unpacked, wholeBody } from './whole-body';
+import { responseOf, UpstreamReplies, type UpstreamReply } from './upstream-replies';
 
 export interface GetOptions {
   /** Values of parameters in the path, such as `:name`: they are percent-encoded, and none leads to another path. */
@@ -41,13 +36,6 @@ export interface GetOptions {
   /** `service`, the default: with the service's own token, if there is one. `anonymous`: as a caller without a credential. */
   readonly as?: 'service' | 'anonymous';
   readonly signal?: AbortSignal;
-}
-
-/** A response of the upstream, whatever its status; stored or new. The bytes of `body` are shared with the cache: copy them before a change. */
-export interface UpstreamReply extends UpstreamResponse {
-  readonly outcome: CacheOutcome;
-  /** The body as JSON, parsed once for each stored response and shared: it is frozen. */
-  json<T>(): T;
 }
 
 export interface FetchOptions {
@@ -70,7 +58,6 @@ export interface UpstreamClientParts {
   readonly fetcher: UpstreamFetcher;
 }
 
-const MAX_PARSED_BYTES = 16_777_216;
 /** A refusal may be announced in this much of a body. */
 const REFUSAL_BYTES = 4_096;
 /** RFC 9110 §5.5 */
@@ -83,8 +70,7 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
  * upstream is asked once for both.
  */
 export class UpstreamClient {
-  private readonly parsed = new LRUCache<string, { readonly json: unknown }>({ maxSize: MAX_PARSED_BYTES });
-
+  private readonly replies: UpstreamReplies;
   private readonly plain: PlainSelections;
 
   constructor(
@@ -92,6 +78,7 @@ export class UpstreamClient {
     private readonly parts: UpstreamClientParts,
   ) {
     this.plain = plainSelections(upstream.api.headers, upstream.headerRules);
+    this.replies = new UpstreamReplies(upstream.api, parts.responses);
   }
 
   get name(): string {
@@ -202,7 +189,7 @@ export class UpstreamClient {
     const startedAt = performance.now();
     const { key } = asked;
     const reported = async (answer: HttpAnswer): Promise<UpstreamReply> => {
-      const reply = await this.replyOf(answer, key);
+      const reply = await this.replies.fromAnswer(answer, key);
       requests.report(answer, startedAt, key, reply.status);
       return reply;
     };
@@ -217,41 +204,6 @@ export class UpstreamClient {
     }
   }
 
-  private async replyOf(answer: HttpAnswer, key: string): Promise<UpstreamReply> {
-    const { outcome } = answer;
-    if (answer.kind === 'stored') {
-      const { entry } = answer;
-      const body = await this.decoded(entry, await this.parts.responses.bodyOf(entry, key));
-      return {
-        ...responseOf(entry.status, entry.headers, body),
-        outcome,
-        json: <T>() => this.jsonOf(entry, body) as T,
-      };
-    }
-    const body = await this.collect(answer);
-    return { ...responseOf(answer.status, answer.headers, body), outcome, json: <T>() => frozen(parse(body)) as T };
-  }
-
-  /** A stored body without the coding that the upstream gave it. */
-  private decoded({ headers }: CacheEntry, body: Buffer): Promise<Buffer> {
-    return this.readable((maxBytes) => unpacked(body, valueOf(headers, 'content-encoding'), maxBytes));
-  }
-
-  private collect({ body, headers }: Extract<HttpAnswer, { kind: 'streamed' }>): Promise<Buffer> {
-    const stream = Buffer.isBuffer(body) ? Readable.from([body]) : Readable.from(body);
-    return this.readable((maxBytes) => wholeBody(stream, valueOf(headers, 'content-encoding'), maxBytes));
-  }
-
-  /** @throws AppError `upstream-too-large`, `upstream-invalid` for a coding that was not asked for, or why the body broke off */
-  private async readable(read: (maxBytes: number) => Promise<Buffer>): Promise<Buffer> {
-    const { api } = this.upstream;
-    try {
-      return await read(api.limits.maxResponseBytes);
-    } catch (error) {
-      throw error instanceof AppError ? error : upstreamFailure(error, api, false);
-    }
-  }
-
   /** @throws AppError `request-invalid` for a path with a credential in its query */
   private targetOf(path: string): RequestTarget {
     const target = parseTarget(path, this.upstream.callers.queryCredentials);
@@ -262,19 +214,11 @@ export class UpstreamClient {
   /** Undefined where the stored representation is not what the projection is derived from. */
   private async readStored<T>(entry: CacheEntry, read: (response: UpstreamResponse) => T): Promise<T | undefined> {
     try {
-      const body = await this.decoded(entry, await identityBody(entry));
+      const body = await this.replies.decoded(entry, await identityBody(entry));
       return read(responseOf(entry.status, entry.headers, body));
     } catch {
       return undefined;
     }
-  }
-
-  private jsonOf({ id }: CacheEntry, body: Buffer): unknown {
-    const known = this.parsed.get(id);
-    if (known) return known.json;
-    const json = frozen(parse(body));
-    this.parsed.set(id, { json }, { size: body.length + 1 });
-    return json;
   }
 
   /** Where a redirect leads, in the API. What is wrong with it is no fault of the caller's. */
@@ -294,23 +238,6 @@ export class UpstreamClient {
   }
 }
 
-/** What other requests wait for, too, goes on without the caller. */
-function untilAborted<T>(signal: AbortSignal | undefined, answer: () => Promise<T>): Promise<T> {
-  if (!signal) return answer();
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void =>
-      reject(new AppError('deadline-exceeded', 'The signal of the request aborted before there was an answer.'));
-    if (signal.aborted) {
-      giveUp();
-      return;
-    }
-    signal.addEventListener('abort', giveUp, { once: true });
-    void answer()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', giveUp));
-  });
-}
-
 /** A response beside the cache, as a rule asks for it. */
 async function passed({ method, headers, signal }: HttpCacheRequest, origin: Origin): Promise<HttpAnswer> {
   const answer = await origin({ method, headers, signal: signal ?? new AbortController().signal, isBackground: false });
@@ -327,13 +254,6 @@ function requireSendable(name: string, value: unknown): void {
   throw new AppError('request-invalid', `The value of the field "${name}" has characters that no field can have.`);
 }
 
-function responseOf(status: number, fields: HeaderList, body: Buffer): UpstreamResponse {
-  const headers = Object.create(null) as Record<string, string>; // any name may come, `constructor` too
-  for (const [name, value] of fields)
-    if (name !== 'content-encoding') headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
-  return { status, headers, body };
-}
-
 // RFC 9110 §13.1.3: with If-None-Match, If-Modified-Since is ignored; servers without entity tags need it.
 function conditionsOf(validators: Validators | undefined): Record<string, string> {
   return {
@@ -346,23 +266,4 @@ function pairsOf(flat: readonly string[]): Record<string, string> {
   const pairs: Record<string, string> = {};
   for (let at = 0; at + 1 < flat.length; at += 2) pairs[flat[at] ?? ''] = flat[at + 1] ?? '';
   return pairs;
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return parseJson(body);
-  } catch (error) {
-    throw new AppError('upstream-invalid', 'The response of the upstream is no JSON.', { cause: error });
-  }
-}
-
-/** Frozen to its leaves, because all readers of the stored response share it. Without recursion: a body may be nested deeply. */
-function frozen(json: unknown): unknown {
-  const open: unknown[] = [json];
-  while (open.length > 0) {
-    const value = open.pop();
-    if (typeof value !== 'object' || value === null) continue;
-    for (const member of Object.values(Object.freeze(value))) open.push(member);
-  }
-  return json;
 }

@@ -141,7 +141,7 @@ describe('start and stop', () => {
     await github.stop();
   });
 
-  it('finishes what is under way on SIGTERM, and exits with 0', async () => {
+  it('finishes the requests under way on SIGTERM, and exits with 0', async () => {
     const github = await GithubSimulator.start({ latencyMs: 0 });
     const service = await start(github);
     const release = github.hold();

@@ -117,7 +117,7 @@ describe.each([
     expect(counts).toEqual([...counts].sort((one, other) => one - other));
   });
 
-  it(`end together on ${endSignal}, when what is under way is done`, async () => {
+  it(`end together on ${endSignal}, after the requests under way`, async () => {
     const release = github.hold();
     const answers = [1, 2, 3, 4].map((number) => ask(service, `/repos/late-${number}`));
     await waitUntil(() => github.inFlight === 4, { what: 'the calls' });

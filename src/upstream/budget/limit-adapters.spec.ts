@@ -1,4 +1,5 @@
-import { bodyLimits, fieldLimits, ietfLimits, noLimits, retryAfterLimits } from './limit-adapters';
+import { ietfLimits } from './ietf-limits';
+import { bodyLimits, fieldLimits, noLimits, retryAfterLimits } from './limit-adapters';
 import type { RateLimitAdapter } from './rate-limit-adapter';
 
 const NOW = 1_800_000_000_000;

@@ -1,8 +1,7 @@
-import { parseDictionary, parseList } from 'structured-headers';
 import { parseHttpDate } from '../../cache/law';
 import { parsedJson } from '../../kernel/json';
-import { retryAfterMs } from '../retry-after';
 import type { LimitReading, Refusal } from './credential-budget';
+import { DAY_MS, LIMIT_NAME, MAX_DELTA_SECONDS, MIN_WAIT_MS, refusalOf, type OwnMembers } from './limit-refusal';
 import { firstSegment, type LimitedAnswer, type RateLimitAdapter } from './rate-limit-adapter';
 
 /*
@@ -10,22 +9,11 @@ import { firstSegment, type LimitedAnswer, type RateLimitAdapter } from './rate-
  */
 
 type Field = LimitedAnswer['field'];
-/** The members of an adapter that the definition sets. */
-type OwnMembers = Omit<RateLimitAdapter, 'read' | 'bodyBytesOf'>;
 
-const MIN_WAIT_MS = 1_000;
-const DAY_MS = 86_400_000;
-/** The wait where the upstream says nothing; it doubles with each refusal in a row. */
-const DEFAULT_WAIT_MS = 60_000;
-/** Larger numbers of seconds are instants since the epoch. */
-const MAX_DELTA_SECONDS = 1_000_000_000;
 /** Larger ones are milliseconds. */
 const MAX_EPOCH_SECONDS = 100_000_000_000;
 /** With a time zone: a date without one is ambiguous. */
 const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
-const MAX_LIMITS = 8;
-/** Names become labels of metrics. */
-const NAME = /^[\w.:/-]{1,64}$/;
 
 /** How an API writes the time of a limit's reset. */
 export type ResetForm = 'seconds-from-now' | 'epoch-seconds' | 'epoch-milliseconds' | 'http-date' | 'iso-date';
@@ -99,7 +87,7 @@ export function fieldLimits({ fields: names, isSliding, refusals = [429], ...own
         : 0,
     read: (assumed, answer, now) => {
       const named = fields.resource === undefined ? undefined : answer.field(fields.resource);
-      const resource = named !== undefined && NAME.test(named) ? named : assumed;
+      const resource = named !== undefined && LIMIT_NAME.test(named) ? named : assumed;
       const limit = wholeOf(quotaOf(answer.field(fields.limit)));
       const remaining = wholeOf(answer.field(fields.remaining));
       const resetAt = instantOf(answer.field, fields.reset, now);
@@ -151,47 +139,6 @@ export function retryAfterLimits(own: OwnMembers & Pick<FieldLimits, 'refusals' 
   };
 }
 
-/**
- * The fields `RateLimit` and `RateLimit-Policy` (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/): one item for each
- * limit, `"burst";r=5;t=10`, with its quota in the policy, `"burst";q=50;w=60`; of drafts before the eighth one limit, `limit=50, remaining=5, reset=10`.
- * All paths count against the limits that the newest answer names; an API with other limits for some paths needs a `shapeOf`.
- */
-export function ietfLimits(own: OwnMembers & Pick<FieldLimits, 'isSliding' | 'maxWaitMs'> = {}): RateLimitAdapter {
-  const { isSliding, maxWaitMs = DAY_MS, ...members } = own;
-  return {
-    shapeOf: () => '',
-    ...members,
-    read: (assumed, answer, now) => {
-      const quotas = new Map(itemsOf(answer.field('ratelimit-policy')).map(({ name, numbers }) => [name, numbers]));
-      const announced = answer.field('ratelimit');
-      const items = [...itemsOf(announced), ...olderItemsOf(announced, assumed)];
-      const limits = items.flatMap(({ name, numbers }): LimitReading[] => {
-        const policy = quotas.get(name);
-        const remaining = numbers.get('r');
-        const seconds = numbers.get('t') ?? policy?.get('w');
-        if (remaining === undefined || seconds === undefined) return [];
-        // Some APIs write an instant all the same.
-        const waitMs = seconds * 1_000 - (seconds > MAX_DELTA_SECONDS ? now : 0);
-        const resetAt = now + clamped(waitMs, maxWaitMs);
-        const limit = { limit: policy?.get('q') ?? numbers.get('q') ?? remaining, remaining, resetAt };
-        return [{ resource: name, limit, refusal: undefined, ...(isSliding === true && { isSliding }) }];
-      });
-      const spent = limits.filter(({ limit }) => limit?.remaining === 0);
-      const resetAt = Math.max(...spent.map(({ limit }) => limit?.resetAt ?? 0));
-      const refusal = refusalOf(answer, now, {
-        ...{ refusals: [429], maxWaitMs, isSpent: spent.length > 0, resource: spent[0]?.resource ?? assumed },
-        resetAt: spent.length > 0 ? resetAt : undefined,
-      });
-      if (!refusal) return limits;
-      const { resource = assumed } = refusal;
-      const refused = limits.find((one) => one.resource === resource);
-      return refused
-        ? limits.map((one) => (one === refused ? { ...one, refusal } : one))
-        : [...limits, { resource, limit: undefined, refusal }];
-    },
-  };
-}
-
 export interface BodyLimits extends OwnMembers {
   /**
    * The limits announced in a JSON body; called for bodies that are JSON, with the status of the response. A limit of `remaining: 0`
@@ -219,33 +166,6 @@ export function bodyLimits({ read, maxBytes = 1_048_576, ...members }: BodyLimit
 /** An upstream without limits: 429 is an answer like any other. */
 export const noLimits: RateLimitAdapter = { read: () => [], resourceOf: () => undefined };
 
-/** What decides whether an answer is a refusal, and for how long. */
-interface RefusalFacts {
-  readonly refusals: readonly number[];
-  readonly isSpent: boolean;
-  readonly resetAt?: number | undefined;
-  readonly isRefusedByBody?: boolean;
-  readonly resource: string;
-  readonly maxWaitMs: number;
-}
-
-/**
- * How long to wait after a refusal: `Retry-After` or until the reset of a spent limit, the later of both, else a minute.
- *
- * @returns undefined where the answer is about something else; a 403 may also be a refusal of access
- */
-function refusalOf({ status, field }: LimitedAnswer, now: number, facts: RefusalFacts): Refusal | undefined {
-  const { refusals, isSpent, resetAt, isRefusedByBody = false, resource, maxWaitMs } = facts;
-  if (!refusals.includes(status)) return undefined;
-  const retryAfter = field('retry-after');
-  const askedMs = retryAfterMs(retryAfter, now, field('date'));
-  const waits = [askedMs, resetAt === undefined ? undefined : resetAt - now].filter((ms) => ms !== undefined);
-  const scope = isSpent ? resource : undefined;
-  if (waits.length > 0) return { waitMs: clamped(Math.max(...waits), maxWaitMs), resource: scope, hasDuration: true };
-  const isRefusal = isSpent || status === 429 || retryAfter !== undefined || isRefusedByBody;
-  return isRefusal ? { waitMs: DEFAULT_WAIT_MS, resource: scope, hasDuration: false } : undefined;
-}
-
 /** The instant that a field names, by this machine's clock: the upstream's own, `Date`, may be another. Undefined for none, and for 0. */
 function instantOf(field: Field, name: string, now: number): number | undefined {
   const text = field(name)?.trim() ?? '';
@@ -261,52 +181,6 @@ function instantOf(field: Field, name: string, now: number): number | undefined 
   return count > MAX_DELTA_SECONDS ? count * 1_000 + clockOffsetMs : now + count * 1_000;
 }
 
-interface NamedItem {
-  readonly name: string;
-  readonly numbers: ReadonlyMap<string, number>;
-}
-
-/** The items of a structured field (RFC 9651 §3.1). */
-function itemsOf(text: string | undefined): readonly NamedItem[] {
-  if (text === undefined) return [];
-  try {
-    return parseList(text)
-      .slice(0, MAX_LIMITS)
-      .flatMap(([item, parameters]): NamedItem[] => {
-        const name = String(item);
-        const numbers = new Map([...parameters].flatMap(([key, value]) => (isCount(value) ? [[key, value]] : [])));
-        return NAME.test(name) ? [{ name, numbers }] : [];
-      });
-  } catch {
-    return []; // not what the field is for: as if it were not there
-  }
-}
-
-const NEWER_NAMES: ReadonlyMap<string, string> = new Map([
-  ['limit', 'q'],
-  ['remaining', 'r'],
-  ['reset', 't'],
-]);
-
-/** `limit=50, remaining=5, reset=10` (draft-ietf-httpapi-ratelimit-headers-07 §3), which is no list, as the newer form is no such dictionary. */
-function olderItemsOf(text: string | undefined, name: string): readonly NamedItem[] {
-  if (text === undefined) return [];
-  try {
-    const numbers = new Map<string, number>();
-    for (const [older, [value]] of parseDictionary(text)) {
-      const newer = NEWER_NAMES.get(older);
-      if (newer !== undefined && isCount(value)) numbers.set(newer, value);
-    }
-    return [{ name, numbers }];
-  } catch {
-    return [];
-  }
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
-
 /** `100` of `100, 100;w=60`: early drafts of RateLimit-Limit have the policy behind the number. */
 function quotaOf(text: string | undefined): string | undefined {
   return text?.split(/[,;]/, 1)[0]?.trim();
@@ -314,8 +188,4 @@ function quotaOf(text: string | undefined): string | undefined {
 
 function wholeOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function clamped(ms: number, maxMs: number): number {
-  return Math.min(maxMs, Math.max(MIN_WAIT_MS, ms));
 }
