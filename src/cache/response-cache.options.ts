@@ -13,7 +13,7 @@ export interface ResponseCacheModuleOptions {
   readonly l1: MemoryLimits;
   /** How many processes of the service share the machine's or the container's memory; absent for one. */
   readonly processes?: number;
-  /** How long one replica may load for all before another may. */
+  /** How long one replica may load for all before another may; at least one and a half times `redis.commandTimeoutMs`. */
   readonly leaseMs: number;
   /** How long a request waits for its load, which goes on and is stored. */
   readonly deadlineMs: number;

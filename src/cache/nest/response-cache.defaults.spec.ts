@@ -24,4 +24,11 @@ describe('the options of the module', () => {
     const options = withDefaults({ ...(left as ResponseCacheOptions), redis });
     expect(options).toMatchObject({ ...withDefaults({}), redis: { keyPrefix: 'larder' } });
   });
+
+  it('let a lease outlast a renewal that takes as long as a command to Redis may', () => {
+    const redis = { url: 'localhost', commandTimeoutMs: 5_000 };
+    expect(withDefaults({ redis }).leaseMs).toBe(7_500);
+    expect(withDefaults({ redis, leaseMs: 30_000 }).leaseMs).toBe(30_000);
+    expect(withDefaults({ redis: 'localhost' }).leaseMs).toBe(1_000);
+  });
 });

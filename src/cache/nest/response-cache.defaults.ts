@@ -34,6 +34,8 @@ const POLICY: FreshnessPolicy = {
   ...{ ttlMs: 3_600_000, negativeTtlMs: 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 86_400_000 },
   ...{ jitter: 0, earlyRefreshBeta: 0 },
 };
+/** A lease is renewed after a third of its life, and the renewal may take as long as any command. */
+const LEASE_PER_COMMAND = 1.5;
 const L1: MemoryLimits = { maxBytes: 67_108_864, maxEntries: 100_000, maxCallerShare: 0.25 };
 
 /** Every option, for what JavaScript and spread objects bring. */
@@ -69,8 +71,9 @@ export function withDefaults(options: ResponseCacheOptions): ResponseCacheRegist
   requireNumbers(complete.policy, 'policy.');
   requireNumbers(complete.l1, 'l1.');
   const { leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs = 0, processes = 1 } = complete;
+  const minLeaseMs = Math.ceil(LEASE_PER_COMMAND * (complete.redis?.commandTimeoutMs ?? 0));
   requireNumbers({ leaseMs, deadlineMs, staleAfterMs, loadTimeoutMs, maxEntryBytes, settleMs, processes }, '');
-  return complete;
+  return { ...complete, leaseMs: Math.max(leaseMs, minLeaseMs) };
 }
 
 function defined<T extends object>(given: T): T {
