@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 // What `npm test` checks before it runs the tests: all at once, each on a core of its own.
-const checks = ['lint', 'typecheck', 'architecture'];
+const checks = ['lint', 'format:check', 'typecheck', 'architecture'];
 
 function run(check) {
   return new Promise((resolve) => {
