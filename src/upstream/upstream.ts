@@ -1,5 +1,6 @@
 import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { AppError } from '../kernel/app-error';
 import { currentTracer } from '../kernel/tracer';
 import type { RateBudget } from './budget/rate-budget';
 import { CachedRequests } from './gateway/cached-requests';
@@ -8,6 +9,7 @@ import { mountGateway } from './gateway/mount-gateway';
 import type { GatewayParts } from './gateway/gateway';
 import { GatewayResponses } from './gateway/gateway-responses';
 import { documentedPaths } from './open-api';
+import { declareRawRoutes } from './raw-routes';
 import { closeAgents, openAgents, type Agents } from './sockets';
 import { addCallSpans } from './traced-calls';
 import { breakerOf, type UpstreamBreaker } from './upstream-breaker';
@@ -19,6 +21,7 @@ import type { UpstreamParts } from './upstream-parts';
 import { UpstreamRelay } from './upstream-relay';
 import { settingName } from './upstream-settings';
 import type { WebhookCounts } from './webhooks/webhook-counts';
+import { webhookPath } from './webhooks/webhook-definition';
 import { WebhookRoute } from './webhooks/webhook-route';
 
 /**
@@ -78,13 +81,22 @@ export class Upstream implements OnModuleInit, OnApplicationShutdown {
     this.warnOfSharing();
     this.warnOfUnchangedBodies();
     mountGateway(context, this.gateway, httpAdapter);
-    // Without a secret no delivery could be verified: 404.
-    if (definition.webhook && settings.webhookSecrets.length > 0)
-      new WebhookRoute(context, definition.webhook).mount(httpAdapter);
+    if (!definition.webhook) return;
+    if (settings.webhookSecrets.length > 0) new WebhookRoute(context, definition.webhook).mount(httpAdapter);
+    else this.refuseDeliveries(httpAdapter);
   }
 
   onApplicationShutdown(): void {
     closeAgents(this.agents);
+  }
+
+  /** Without a secret no delivery could be verified. */
+  private refuseDeliveries(adapter: UpstreamParts['adapterHost']['httpAdapter']): void {
+    const variable = settingName(this.definition, 'WEBHOOK_SECRET');
+    const detail = `Webhooks of ${this.context.title} are off. Set ${variable} to the secret of the webhook to receive them.`;
+    declareRawRoutes(adapter, (scope) =>
+      scope.post(webhookPath(this.definition.name), () => Promise.reject(new AppError('route-not-found', detail))),
+    );
   }
 
   /** As stored, of a tag as stored. */

@@ -212,7 +212,9 @@ describe('webhooks of GitHub', () => {
 it('has no webhooks without a secret', async () => {
   const github = await GithubSimulator.start();
   const service = await start(github);
-  expect((await ask(service, '/webhooks/github', { method: 'POST', body: '{}' })).status).toBe(404);
+  const answer = await ask(service, '/webhooks/github', { method: 'POST', body: '{}' });
+  expect([answer.status, answer.json['code']]).toEqual([404, 'route-not-found']);
+  expect(answer.json['detail']).toContain('Set GITHUB_WEBHOOK_SECRET');
   await service.stop();
   await github.stop();
 });
