@@ -46,6 +46,24 @@ describe('a deadline', () => {
     server.close();
   });
 
+  it('does not count a standstill that ends before it is due', async () => {
+    const began = performance.now();
+    const missed = new Promise<void>((resolve) => startDeadline(400, resolve));
+    standStill(350);
+    await missed;
+    expect(performance.now() - began).toBeGreaterThan(350 + 340);
+  });
+
+  it('is missed in the end in a process that stands still again and again', async () => {
+    const missed: string[] = [];
+    startDeadline(100, () => missed.push('missed'));
+    for (let times = 0; times < 20 && missed.length === 0; times++) {
+      standStill(150);
+      for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    }
+    expect(missed).toEqual(['missed']);
+  });
+
   it('is put off by as much as the process stood still, once', async () => {
     const began = performance.now();
     const missed = new Promise<void>((resolve) => startDeadline(300, resolve));

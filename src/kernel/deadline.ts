@@ -1,30 +1,39 @@
 /** A timer that is so much too late says that the process stood still, in milliseconds. */
 const STANDSTILL_MS = 100;
+/** In how many parts a deadline is waited for. */
+const PARTS = 8;
 
 /**
  * Calls back after `ms`, unless it was cancelled before.
  *
  * While the process stands still (SIGSTOP, a container without processor time, a long task), what the other side sends waits to be read: our
- * standstill is not its silence. So a deadline that is noticed too late is put off once, by as much; and before it is missed, what has
- * arrived is read.
+ * standstill is not its silence. So a part of the time in which the process stood still does not count, until such standstills add up to `ms`;
+ * and before the deadline is missed, what has arrived is read.
  *
- * @returns cancels it
+ * @returns cancels it, and returns how much of the time has been counted
  */
-export function startDeadline(ms: number, onMissed: () => void): () => void {
+export function startDeadline(ms: number, onMissed: () => void): () => number {
+  const partMs = ms / PARTS;
   let isCancelled = false;
+  let countedMs = 0;
+  let sparedMs = 0;
   let timer: NodeJS.Timeout;
-  const start = (waitMs: number, mayPutOff: boolean): void => {
-    const dueAt = performance.now() + waitMs;
+  const wait = (): void => {
+    const from = performance.now();
     timer = setTimeout(() => {
-      const lateMs = performance.now() - dueAt;
-      if (mayPutOff && lateMs > STANDSTILL_MS) start(Math.min(lateMs, ms), false);
+      const tookMs = performance.now() - from;
+      const lateMs = tookMs - partMs;
+      if (lateMs > STANDSTILL_MS && sparedMs < ms) sparedMs += lateMs;
+      else countedMs += tookMs;
+      if (countedMs < ms) wait();
       else afterInput(() => !isCancelled && onMissed());
-    }, waitMs);
+    }, partMs);
   };
-  start(ms, true);
+  wait();
   return () => {
     isCancelled = true;
     clearTimeout(timer);
+    return countedMs;
   };
 }
 

@@ -2,7 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage, type 
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { AppError } from '../kernel/app-error';
-import { afterInput, startDeadline } from '../kernel/deadline';
+import { startDeadline } from '../kernel/deadline';
 import { limitPace } from './body-pace';
 import { failIfReset, type Agents } from './sockets';
 import type { UpstreamApi } from './upstream-api';
@@ -97,40 +97,41 @@ export class UpstreamRelay {
       headers: ['host', base.host, ...headers],
       setHost: false,
       agent: isHttps ? this.agents.https : this.agents.http,
-      timeout: limits.timeoutMs,
       signal,
     };
     return new Promise((resolve, reject) => {
       const requestedAt = this.now();
       let ended: 'timed-out' | 'by-client' | undefined;
       let answer: IncomingMessage | undefined;
-      let cancelDeadline: () => void = () => undefined;
+      let cancelDeadline = (): number => 0;
       let receivedBefore = 0;
       const outgoing: ClientRequest = isHttps ? httpsRequest(options) : httpRequest(options);
       outgoing.maxHeadersCount = 0; // their size is bounded; of more than 2,000 node would drop the rest unsaid
       const giveUp = (): void => {
-        ended = body === undefined || body.readableEnded ? 'timed-out' : 'by-client';
+        const isClientsTurn = body !== undefined && !body.readableEnded && outgoing.writableLength === 0;
+        ended = isClientsTurn ? 'by-client' : 'timed-out';
         outgoing.destroy(new Error('timed out'));
       };
       const endSlowBody = (response: IncomingMessage): void => {
         response.destroy(upstreamFailure(new Error('the body came too slowly'), this.api, true));
       };
       const startClock = (): void => {
+        cancelDeadline();
         if (answer === undefined) cancelDeadline = startDeadline(limits.timeoutMs, giveUp);
+      };
+      const watchUpload = (): void => {
+        const exchanged = bytesOn(outgoing.socket);
+        cancelDeadline = startDeadline(limits.timeoutMs, () => {
+          if (bytesOn(outgoing.socket) === exchanged) giveUp();
+          else watchUpload();
+        });
       };
       // The upstream's time begins when it has all of the request.
       if (body === undefined) startClock();
-      else outgoing.on('finish', startClock);
-      outgoing.on('timeout', () => {
-        const { socket } = outgoing;
-        const exchanged = bytesOn(socket);
-        afterInput(() => {
-          // The pace of a response's body is looked at below.
-          if (answer) return;
-          if (bytesOn(socket) === exchanged) giveUp();
-          else socket?.setTimeout(limits.timeoutMs);
-        });
-      });
+      else {
+        watchUpload();
+        outgoing.on('finish', startClock);
+      }
       if (onInterim)
         outgoing.on('information', ({ statusCode, rawHeaders }) => {
           if (statusCode !== 100) onInterim(statusCode, rawHeaders);
@@ -154,8 +155,8 @@ export class UpstreamRelay {
         if (status < 200) return void outgoing.destroy(new Error(`answered with status ${status}`));
         answer = response;
         failIfReset(outgoing, response);
-        cancelDeadline();
-        const headMs = body === undefined ? this.now() - requestedAt : 0;
+        const countedMs = cancelDeadline();
+        const headMs = body === undefined ? countedMs : 0;
         limitPace(response, { timeoutMs: limits.timeoutMs, headMs, onTooSlow: () => endSlowBody(response) });
         resolve({ status, rawHeaders, requestedAt, receivedAt: this.now(), body: response });
       });

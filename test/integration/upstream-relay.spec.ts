@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ScriptedOrigin } from '../support/scripted-origin';
 import { waitUntil } from '../support/wait-until';
 import { closeAgents, openAgents } from '../../src/upstream/sockets';
@@ -18,13 +19,14 @@ describe('a relayed response', () => {
     await origin.stop();
   });
 
-  const send = async (timeoutMs = TIMEOUT_MS) => {
+  const send = async (timeoutMs = TIMEOUT_MS, upload?: Readable) => {
     const limits = { connectTimeoutMs: 10_000, timeoutMs, maxResponseBytes: 1, breakerFailures: 1, breakerPauseMs: 1 };
     const relay = new UpstreamRelay({ name: 'api', baseUrl: origin.url, headers: {}, limits }, agents, () =>
       Date.now(),
     );
     const request = { method: 'GET', path: '/', headers: ['host', 'api'], signal: new AbortController().signal };
-    return (await relay.send(request)).body;
+    if (!upload) return (await relay.send(request)).body;
+    return (await relay.send({ ...request, method: 'POST', body: upload })).body;
   };
 
   // The timer for a silent API is due in the very turn in which the reader has taken all there was: nothing is missing.
@@ -39,6 +41,28 @@ describe('a relayed response', () => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MS * 0.2);
     for await (const chunk of body as AsyncIterable<Buffer>) received += chunk.length;
     expect(received).toBe(BODY_BYTES);
+  });
+
+  it('is whole where the process stood still before it had sent the request', async () => {
+    origin.answerBy((response) => {
+      response.writeHead(200).flushHeaders();
+      setTimeout(() => response.end('all'), 200);
+    });
+    const sent = send(400);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+    let received = '';
+    for await (const chunk of (await sent) as AsyncIterable<Buffer>) received += chunk.toString();
+    expect(received).toBe('all');
+  });
+
+  it.each([
+    ['upstream-timeout', 'the API does not take its body', 20_000_000],
+    ['request-timeout', 'the client does not send the rest of its body', 10],
+  ])('fails with %s where %s', async (code, _what, bytes) => {
+    origin.answerBy(() => undefined, { waitsForBody: false });
+    const upload = new Readable({ read: () => undefined });
+    upload.push(Buffer.alloc(bytes));
+    await expect(send(200, upload)).rejects.toMatchObject({ code });
   });
 
   it.each([
