@@ -1,5 +1,5 @@
 /** A timer that is so much too late says that the process stood still, in milliseconds. */
-const STANDSTILL_MS = 100;
+export const STANDSTILL_MS = 100;
 /** In how many parts a deadline is waited for. */
 const PARTS = 8;
 

@@ -24,6 +24,21 @@ describe('a lease in memory', () => {
   beforeEach(() => (store = new MemoryStore(limits, clock)));
   afterEach(() => store.close());
 
+  it('is waited for on after the process stood still for longer than a load may take', async () => {
+    const lease = await leaseOf(store, 'k', { leaseMs: 60_000 });
+    const loader = new Loader(store, clock, { leaseMs: 60_000, loadTimeoutMs: 1_000, pollMs: 20 });
+    const waiting = loader.underLease({ key: 'k', tags: [] }, undefined, () => Promise.resolve());
+    const outcome = waiting.then(
+      (found) => typeof found,
+      (error: unknown) => String(error),
+    );
+    await new Promise(setImmediate);
+    clock.advance(5_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await store.fill(lease, aFreshEntry());
+    expect(await outcome).toBe('object');
+  });
+
   it('is still its holder’s after its time, until another is granted it: a process that stood still could not renew it', async () => {
     const lease = await leaseOf(store, 'k', { leaseMs: 1_000 });
     clock.advance(5_000);

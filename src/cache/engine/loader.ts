@@ -1,3 +1,4 @@
+import { STANDSTILL_MS } from '../../kernel/deadline';
 import { AppError } from '../../kernel/app-error';
 import type { Clock } from '../../kernel/clock';
 import type { CacheEntry } from '../model/cache-entry';
@@ -76,7 +77,8 @@ export class Loader {
     { waits = true, pausesAfterFailures = true, firstAnswer }: LeaseOptions = {},
   ): Promise<'loaded' | 'held' | { readonly entry: CacheEntry }> {
     const { leaseMs, loadTimeoutMs, pollMs } = this.options;
-    const until = this.clock.now() + loadTimeoutMs;
+    let until = this.clock.now() + loadTimeoutMs;
+    let mayPutOff = true;
     const asking = { key, token: newToken(), tags, leaseMs, indexMark, selection, firstLoad };
     let base = stale;
     let waited: Pick<LeaseRequest, 'waitedFor'> | undefined;
@@ -92,7 +94,14 @@ export class Loader {
       if (!waits) return 'held';
       if (answer.kind === 'held') {
         waited = { waitedFor: answer.holder };
-        await this.store.change(key, Math.min(pollMs, Math.max(1, until - this.clock.now())));
+        const from = this.clock.now();
+        await this.store.change(key, Math.min(pollMs, Math.max(1, until - from)));
+        // The process stood still, and perhaps the holder with it.
+        const lateMs = this.clock.now() - from - pollMs;
+        if (mayPutOff && lateMs > STANDSTILL_MS) {
+          until += lateMs;
+          mayPutOff = false;
+        }
       }
       answer = undefined;
       const found = await this.store.find(key);
