@@ -38,6 +38,6 @@ export function startDeadline(ms: number, onMissed: () => void): () => number {
 }
 
 /** Calls back once the event loop has read what had arrived: its timers come before that. */
-export function afterInput(callback: () => void): void {
+function afterInput(callback: () => void): void {
   setImmediate(() => setImmediate(callback));
 }
