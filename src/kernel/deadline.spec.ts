@@ -26,7 +26,7 @@ describe('a deadline', () => {
   it.each([
     ['a little longer', 60],
     ['much longer', 400],
-  ])('is not missed for what has arrived while the process stood still %s', async (_what, ms) => {
+  ])('is not missed if data arrived while the process stood still %s', async (_what, ms) => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const accepted = once(server, 'connection');
@@ -46,12 +46,15 @@ describe('a deadline', () => {
     server.close();
   });
 
-  it('does not count a standstill that ends before it is due', async () => {
+  it.each([
+    ['ends before it is due', 350, 400],
+    ['is longer', 550, 300],
+  ])('does not count a standstill that %s', async (_what, standstillMs, ms) => {
     const began = performance.now();
-    const missed = new Promise<void>((resolve) => startDeadline(400, resolve));
-    standStill(350);
+    const missed = new Promise<void>((resolve) => startDeadline(ms, resolve));
+    standStill(standstillMs);
     await missed;
-    expect(performance.now() - began).toBeGreaterThan(350 + 340);
+    expect(performance.now() - began).toBeGreaterThan(standstillMs + 0.8 * ms);
   });
 
   it('is missed in the end in a process that stands still again and again', async () => {
@@ -62,13 +65,5 @@ describe('a deadline', () => {
       for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
     }
     expect(missed).toEqual(['missed']);
-  });
-
-  it('is put off by as much as the process stood still, once', async () => {
-    const began = performance.now();
-    const missed = new Promise<void>((resolve) => startDeadline(300, resolve));
-    standStill(550);
-    await missed;
-    expect(performance.now() - began).toBeGreaterThan(550 + 240);
   });
 });

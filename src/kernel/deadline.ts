@@ -1,4 +1,4 @@
-/** A timer that is so much too late says that the process stood still, in milliseconds. */
+/** The process stood still if a timer fires this much late, in milliseconds. */
 export const STANDSTILL_MS = 100;
 /** In how many parts a deadline is waited for. */
 const PARTS = 8;
@@ -6,9 +6,9 @@ const PARTS = 8;
 /**
  * Calls back after `ms`, unless it was cancelled before.
  *
- * While the process stands still (SIGSTOP, a container without processor time, a long task), what the other side sends waits to be read: our
- * standstill is not its silence. So a part of the time in which the process stood still does not count, until such standstills add up to `ms`;
- * and before the deadline is missed, what has arrived is read.
+ * While the process stands still (SIGSTOP, a container without processor time, a long task), data of the other side waits to be read: our
+ * standstill is not its silence. So a part in which the process stood still does not count, until such standstills add up to `ms`; and
+ * received data is read before the deadline is missed.
  *
  * @returns cancels it, and returns how much of the time has been counted
  */
@@ -20,14 +20,15 @@ export function startDeadline(ms: number, onMissed: () => void): () => number {
   let timer: NodeJS.Timeout;
   const wait = (): void => {
     const from = performance.now();
+    const waitMs = Math.min(partMs, ms - countedMs);
     timer = setTimeout(() => {
       const tookMs = performance.now() - from;
-      const lateMs = tookMs - partMs;
+      const lateMs = tookMs - waitMs;
       if (lateMs > STANDSTILL_MS && sparedMs < ms) sparedMs += lateMs;
       else countedMs += tookMs;
       if (countedMs < ms) wait();
       else afterInput(() => !isCancelled && onMissed());
-    }, partMs);
+    }, waitMs);
   };
   wait();
   return () => {
@@ -37,7 +38,7 @@ export function startDeadline(ms: number, onMissed: () => void): () => number {
   };
 }
 
-/** Calls back once the event loop has read what had arrived: its timers come before that. */
+/** Calls back once the event loop has read received data, which it does after its timers. */
 function afterInput(callback: () => void): void {
   setImmediate(() => setImmediate(callback));
 }

@@ -1,16 +1,14 @@
-import type { createClient, RedisClientOptions } from 'redis';
+import type { RedisClientOptions } from 'redis';
 import { withDeadline } from './deadline';
 import { BINARY_REPLIES, retryDelayMs } from './redis-client-options';
 import type { CommandArguments, RedisReply } from './redis-link';
-import { loadRedis } from './redis-package';
+import { createNodeClient, type NodeClient } from './redis-package';
 import { RedisUnavailableError } from './redis-unavailable.error';
 
 const HANDSHAKE_MS = 2_000;
 const HEARTBEAT_MS = 200;
 /** A connection that is silent for this long, and for as long as a command may take, is closed: it may be half open. */
 const SILENCE_MS = 1_000;
-
-type Client = ReturnType<typeof createClient>;
 
 /** A pub/sub channel. */
 export interface Channel {
@@ -37,7 +35,7 @@ export interface WatchedClientHooks {
  */
 export class WatchedClient {
   private readonly silenceMs: number;
-  private client: Client | undefined;
+  private client: NodeClient | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
   private attempts = 0;
@@ -105,15 +103,11 @@ export class WatchedClient {
 
   private async connect(): Promise<void> {
     if (this.closed) return;
-    let client: Client | undefined;
+    let client: NodeClient | undefined;
     try {
-      const redis = await loadRedis();
-      const options = this.optionsOf();
+      const options = { ...this.optionsOf(), ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}) };
+      const made = await createNodeClient(options);
       if (this.isClosed) return;
-      const made = redis.createClient({
-        ...options,
-        ...(this.hooks.onInvalidate ? { emitInvalidate: true } : {}),
-      }) as Client;
       client = made;
       this.client = made;
       // The client was dropped before it had a socket: `destroy` closes the new one.
@@ -151,7 +145,7 @@ export class WatchedClient {
    * A late beat decides nothing: the process was suspended, and the server's messages wait to be read. If it counted as down, the changes
    * of that time would be lost. Until the next answer `repliedUntil` says how much has been received.
    */
-  private beat(client: Client): void {
+  private beat(client: NodeClient): void {
     const now = performance.now();
     const isLate = now - this.beatAt > 2 * HEARTBEAT_MS;
     this.beatAt = now;
@@ -171,7 +165,7 @@ export class WatchedClient {
     );
   }
 
-  private sendOn(client: Client, args: CommandArguments): Promise<RedisReply> {
+  private sendOn(client: NodeClient, args: CommandArguments): Promise<RedisReply> {
     return withDeadline(
       client.sendCommand<RedisReply>(args as (string | Buffer)[], BINARY_REPLIES),
       this.commandTimeoutMs,
@@ -181,7 +175,7 @@ export class WatchedClient {
     );
   }
 
-  private lost(client: Client, reason: string): void {
+  private lost(client: NodeClient, reason: string): void {
     if (client !== this.client) return;
     this.drop(reason);
     this.connectLater(retryDelayMs(this.attempts++));

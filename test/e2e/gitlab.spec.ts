@@ -249,8 +249,8 @@ describe('GitLab', () => {
           {},
           'missing or empty, of which some suffice: webhook-id, webhook-timestamp, webhook-signature, X-Gitlab-Token.',
         ],
-        [{ 'x-gitlab-token': 'another-token' }, 'is of no secret that this service was given (X-Gitlab-Token).'],
-        [signed(Buffer.alloc(32, 8).toString('base64')), 'does not match the delivery with any secret'],
+        [{ 'x-gitlab-token': 'another-token' }, 'does not match a configured secret (X-Gitlab-Token).'],
+        [signed(Buffer.alloc(32, 8).toString('base64')), 'does not match the delivery with any configured secret'],
       ];
       for (const [headers, detail] of wrong)
         expect(await deliver('Push Hook', payload, headers)).toMatchObject({

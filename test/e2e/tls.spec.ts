@@ -50,6 +50,14 @@ async function certificateOf(port: number, ca: Buffer): Promise<PeerCertificate>
 
 const { PATH = '', HOME = '' } = process.env;
 
+/** The exit code of the image's HEALTHCHECK, in an environment as the service's. */
+async function healthCheck(env: Record<string, string>): Promise<number> {
+  const dockerfile = readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8');
+  const [, command = '[]'] = /^HEALTHCHECK [^[]*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+  const [, ...args] = JSON.parse(command) as string[];
+  return OwnedProcess.spawn(process.execPath, args, { env: { PATH, ...env } }).exited;
+}
+
 describe('the service over https', () => {
   let github: GithubSimulator;
   let authority: TlsAuthority;
@@ -100,6 +108,8 @@ describe('the service over https', () => {
       ...env,
     });
     expect(service.output()).toContain('https://');
+    expect(await healthCheck({ PORT: String(port), TLS_CERT_FILE: authority.certFile })).toBe(0);
+    expect(await healthCheck({ PORT: String(port) })).toBe(1); // not by http
     const moved = await request(`http://127.0.0.1:${plainPort}/repos/redis`);
     expect([moved.status, moved.headers.location]).toEqual([308, `https://127.0.0.1:${port}/repos/redis`]);
     const answers = [await get(port, '/repos/redis', { ca }), await get(port, '/repos/redis', { ca })];

@@ -60,10 +60,10 @@ describe('signed bodies', () => {
     const another = createHmac('sha256', 'another').update('0.x').digest('hex');
     const missing = 'The delivery is not signed. Header fields that are missing or empty';
     const unlike =
-      'The signature or token is too old, has another form than expected, or is of no secret that this service was given';
+      'The signature or token is too old, has another form than expected, or does not match a configured secret';
 
     const given = '(X-Time, X-Sign).';
-    const wrong = 'The signature does not match the delivery with any secret that this service was given';
+    const wrong = 'The signature does not match the delivery with any configured secret';
     it.each<[string, WebhookVerifier, Readonly<Record<string, string>>, string]>([
       ['no field', timed, {}, `${missing}: X-Time, X-Sign.`],
       ['no time', timed, { 'x-sign': right }, `${missing}: X-Time.`],

@@ -92,7 +92,7 @@ export class SignedBodies {
       );
     return new AppError(
       'webhook-unsigned',
-      'The signature or token is too old, has another form than expected, or is of no secret that this service was given ' +
+      'The signature or token is too old, has another form than expected, or does not match a configured secret ' +
         `(${present.join(', ')}).${names && ` Header fields that are missing or empty: ${names}.`}`,
     );
   }
@@ -109,7 +109,7 @@ export class SignedBodies {
 function mismatch(headers: readonly string[]): AppError {
   return new AppError(
     'webhook-unsigned',
-    `The signature does not match the delivery with any secret that this service was given (${headers.join(', ')}).`,
+    `The signature does not match the delivery with any configured secret (${headers.join(', ')}).`,
   );
 }
 
